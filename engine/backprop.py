@@ -1,0 +1,410 @@
+"""Topological order and reverse accumulation.
+
+Griewank & Walther, Evaluating Derivatives (2nd ed., 2008), section 3.2. Differs from the book in two things: adjoints
+of inner nodes are local to a call, so a graph may be swept any number of times; and where a row selects, an edge whose
+partial is exactly 0 is not connected, so that a branch not taken never contributes 0·inf.
+"""
+
+from collections import deque
+from itertools import repeat
+from math import copysign, isfinite
+
+from . import context
+from .ops import TABLE, mul, number, where
+from .value import UNREACHED, Value
+
+
+def topological_order(root):
+    """The nodes below one root, or a list of roots, arguments before users, each once.
+
+    The order is that of a depth-first walk, first argument first; it depends on nothing but the graph.
+
+    Args:
+        root: a Value, or a list of Values.
+
+    Returns:
+        A list of Values, leaves included, that ends with the (last) root.
+
+    >>> from engine import Value, topological_order
+    >>> a = Value(2.0, label="a")
+    >>> [v.data for v in topological_order(a * a + a)]
+    [2.0, 4.0, 6.0]
+    """
+    order, done, opened = [], set(), set()
+    stack = [root] if root.__class__ is Value else list(root)[::-1]
+    while stack:
+        v = stack.pop()
+        if v in done:
+            continue
+        if v in opened or v.op is None:
+            done.add(v)
+            order.append(v)
+        else:
+            opened.add(v)
+            stack.append(v)
+            stack.extend([a for a in reversed(v.args) if a.__class__ is Value and a not in done])
+    return order
+
+
+# Backward on floats --------------------------------------------------------------------------------------------------
+
+
+def backward(root, gradient=1.0):
+    """Fill in `.grad` below a root: leaves accumulate, inner nodes hold the adjoint of this call.
+
+    Args:
+        root: the Value to differentiate.
+        gradient: its adjoint, the number to start from.
+
+    An interrupted call leaves the gradients of leaves as they were.
+
+    >>> from engine import Value
+    >>> a = Value(3.0)
+    >>> (a**3).backward()
+    >>> a.grad
+    27.0
+    """
+    gradient = number(gradient, "backward")
+    if root.op is None:
+        root.grad += gradient
+        return
+    stack, order, leaves, before = [root], [], [], []
+    try:
+        zero = _marked_order(stack, order, leaves, before)
+        root.grad = gradient
+        if context.active and context.state.anomaly:
+            _watched_sweep(order, zero)
+        else:
+            _sweep(order, zero)
+        after = [0.0 if v.grad is zero else v.grad for v in leaves]
+        after = [g if old is UNREACHED else old + g for g, old in zip(after, before)]
+        _set_grads(leaves, after)
+    except BaseException:
+        _set_grads(leaves, before)
+        _set_grads(order + [v for v in stack if v.op is not None], repeat(UNREACHED))
+        raise
+
+
+def _set_grads(nodes, grads):
+    # One call into C, which no KeyboardInterrupt can enter: all are set, or none.
+    deque(map(setattr, nodes, repeat("grad"), grads), 0)
+
+
+def _marked_order(stack, order, leaves, before):
+    """The inner nodes of `topological_order`, faster: the grad slot is the mark, and marking is the reset.
+
+    Leaves are listed with their gradients as they were, then reset too. The mark is -0.0, since -0.0 + g is g exactly.
+    """
+    zero, opened = float("-0"), float("-0")
+    pop, push, emit, leaf, was = stack.pop, stack.append, order.append, leaves.append, before.append
+    while stack:
+        v = pop()
+        mark = v.grad
+        if mark is zero:
+            continue
+        if mark is opened:
+            v.grad = zero
+            emit(v)
+            continue
+        kind = v.op.kind
+        if kind == 2:
+            a, b = v._a, v._b
+            down = False
+            # b is pushed first, so that a is visited first; a leaf is listed once, where it is met.
+            if b.__class__ is Value and b.grad is not zero:
+                if b.op is not None:
+                    v.grad = opened
+                    push(v)
+                    push(b)
+                    down = True
+                else:
+                    leaf(b)
+                    was(b.grad)
+                    b.grad = zero
+            if a.__class__ is Value and a.grad is not zero:
+                if a.op is not None:
+                    if not down:
+                        v.grad = opened
+                        push(v)
+                        down = True
+                    push(a)
+                else:
+                    leaf(a)
+                    was(a.grad)
+                    a.grad = zero
+            if not down:
+                v.grad = zero
+                emit(v)
+        elif kind == 1:
+            a = v._a
+            if a.grad is zero:
+                v.grad = zero
+                emit(v)
+            elif a.op is not None:
+                v.grad = opened
+                push(v)
+                push(a)
+            else:
+                leaf(a)
+                was(a.grad)
+                a.grad = v.grad = zero
+                emit(v)
+        else:
+            v.grad = opened
+            push(v)
+            depth = len(stack)
+            for arg in reversed(v._a):
+                for a in reversed(arg) if arg.__class__ is tuple else (arg,):
+                    if a.__class__ is Value and a.grad is not zero:
+                        if a.op is not None:
+                            push(a)
+                        else:
+                            leaf(a)
+                            was(a.grad)
+                            a.grad = zero
+            if len(stack) == depth:
+                pop()
+                v.grad = zero
+                emit(v)
+    return zero
+
+
+def _sweep(order, zero):
+    """Push each node's adjoint into its arguments, users first. All partials of a node come before any addition."""
+    users_first = reversed(order)
+    while True:
+        try:
+            for v in users_first:
+                g = v.grad
+                if g is zero:  # behind a branch not taken
+                    v.grad = 0.0
+                    continue
+                op = v.op
+                kind = op.kind
+                if kind == 2:
+                    a, b = v._a, v._b
+                    p, q = op.partials
+                    if a.__class__ is Value:
+                        if p.__class__ is not float:
+                            p = p(v._x, v._y, v._data)
+                        if b.__class__ is Value:
+                            if q.__class__ is not float:
+                                q = q(v._x, v._y, v._data)
+                            if p or not op.selects:
+                                a.grad += g * p
+                            if q or not op.selects:
+                                b.grad += g * q
+                        elif p or not op.selects:
+                            a.grad += g * p
+                    else:
+                        if q.__class__ is not float:
+                            q = q(v._x, v._y, v._data)
+                        if q or not op.selects:
+                            b.grad += g * q
+                elif kind == 1:
+                    (p,) = op.partials
+                    if p.__class__ is not float:
+                        p = p(v._x, v._data)
+                    if p or not op.selects:
+                        v._a.grad += g * p
+                elif op.lists:
+                    vals, y = v._x, v._data
+                    ps = [
+                        p
+                        if p.__class__ is float or (a.__class__ is not tuple and a.__class__ is not Value)
+                        else p(*vals, y)
+                        for a, p in zip(v._a, op.partials)
+                    ]
+                    for a, p in zip(v._a, ps):
+                        if a.__class__ is tuple:
+                            for e, q in zip(a, p):
+                                e.grad += g * q
+                        elif a.__class__ is Value:
+                            a.grad += g * p
+                else:
+                    push(v, g)
+            return
+        except (ArithmeticError, ValueError):  # where Python is not IEEE: again, on Values, whose operators are
+            push(v, g)
+
+
+def push(v, gradient):
+    """Add `gradient` times each partial of one node to the arguments' `.grad`: one step of backward by hand."""
+    if v.op is None:
+        return
+    for a, p in connected_edges(v):
+        a.grad += gradient * p
+
+
+def partials(v):
+    """The local derivatives of a node, one an edge, in the order of `v.args`; None for an operand that is a number.
+
+    >>> from engine import Value, partials
+    >>> partials(Value(3.0) * Value(4.0))
+    (4.0, 3.0)
+    """
+    args, vals = v._operands()
+    flat = []
+    for a, x, p in zip(args, vals, v.op.partials if v.op is not None else ()):
+        if a.__class__ is Value:
+            flat.append(_partial(p, vals, v._data))
+        elif a.__class__ is tuple:
+            ps = _partial(p, vals, v._data)
+            flat.extend(ps if ps.__class__ is list else [ps] * len(a))
+        else:
+            flat.extend([None] * (len(x) if x.__class__ is list else 1))
+    return tuple(flat)
+
+
+def _partial(p, vals, y):
+    if p.__class__ is float:
+        return p
+    try:
+        q = p(*vals, y)
+    except (ArithmeticError, ValueError):
+        q = p(*[[Value(e) for e in x] if x.__class__ is list else Value(x) for x in vals], Value(y))
+    return [float(e) for e in q] if q.__class__ in (list, tuple) else float(q)
+
+
+def connected_edges(v):
+    """(argument, partial) for each edge that carries a derivative."""
+    selects = v.op.selects
+    return [(a, p) for a, p in zip(v.args, partials(v)) if p is not None and (p or not selects)]
+
+
+def _watched_sweep(order, zero):
+    """`_sweep` under detect_anomaly: the first partial or contribution that is nan or infinite raises."""
+    for v in reversed(order):
+        g = v.grad
+        if g is zero:
+            v.grad = 0.0
+            continue
+        for i, (a, p) in enumerate(connected_edges(v)):
+            for what, x in (("has the partial", p), ("passes back the gradient", g * p)):
+                if not isfinite(x):
+                    where_to = f" to argument {i + 1}{f' ({a.label})' if a.label else ''}"
+                    raise context.AnomalyError(context.anomaly_message(v, f"{what} {x}{where_to}"))
+        push(v, g)
+
+
+# Gradients as graphs -------------------------------------------------------------------------------------------------
+
+
+def gradients(root, wrt, gradient=1.0):
+    """The derivatives of a root with respect to Values, as Values: graphs that can be differentiated and replayed.
+
+    The partials of the table run on the graph's own Values. `.grad` is neither read nor written. What would be cut by
+    value in `backward` is guarded by `where` here, so that the graph holds at other leaf values too.
+
+    Args:
+        root: a Value, or a list of Values.
+        wrt: a list of Values, leaves or inner nodes.
+        gradient: the adjoint of the root, a number or a Value; a list of them for a list of roots.
+
+    Returns:
+        A list of Values, one for each of `wrt`; 0.0 where the root does not depend on it.
+
+    Raises:
+        RuntimeError: the data of a leaf was changed after the forward pass.
+
+    >>> from engine import Value, gradients
+    >>> x = Value(3.0)
+    >>> (first,) = gradients(x**3, [x])
+    >>> (second,) = gradients(first, [x])
+    >>> first.data, second.data
+    (27.0, 18.0)
+    """
+    roots, seeds = ([root], [gradient]) if root.__class__ is Value else (list(root), list(gradient))
+    wrt = list(wrt)
+    order = topological_order(roots)
+    needed = set(wrt)
+    for v in order:
+        if v.op is not None and any(a.__class__ is Value and a in needed for a in v.args):
+            needed.add(v)
+    adjoints, guards = {}, {}
+    for r, seed in zip(roots, seeds):
+        adjoints[r] = seed if r not in adjoints else adjoints[r] + seed
+        guards[r] = None
+    for v in reversed(order):
+        if v.op is None or v not in needed or v not in adjoints:
+            continue
+        g, guard = adjoints[v], guards[v]
+        for a, p in _graph_edges(v, needed):
+            edge_guard, contribution = _contribution(v.op, g, p, guard)
+            if contribution is None:
+                continue
+            if a in adjoints:
+                adjoints[a] = adjoints[a] + contribution
+                guards[a] = _either(guards[a], edge_guard)
+            else:
+                adjoints[a], guards[a] = contribution, edge_guard
+    found = [adjoints.get(w, 0.0) for w in wrt]
+    return [g if g.__class__ is Value else Value(g) for g in found]
+
+
+def _graph_edges(v, needed):
+    """(argument, partial as a Value or number) for the edges that lead to what is asked for."""
+    args, vals = v._operands()
+    edges = []
+    for a, x, p in zip(args, vals, v.op.partials):
+        if a.__class__ is tuple:
+            if any(e in needed for e in a):
+                ps = p(*args, v) if p.__class__ is not float else [p] * len(a)
+                edges.extend([(e, q) for e, q in zip(a, ps) if e in needed])
+        elif a.__class__ is Value and a in needed:
+            edges.append((a, p if p.__class__ is float else p(*args, v)))
+    if edges:
+        for a, x in v._edges():
+            if a.__class__ is Value and a._data is not x and not _same(a._data, x):
+                raise RuntimeError(
+                    f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
+                )
+    return edges
+
+
+def _same(x, y):
+    return x == y and copysign(1.0, x) == copysign(1.0, y) or x != x and y != y
+
+
+def _contribution(op, g, p, guard):
+    """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
+    connected, and whether the path leads through a `where`, behind which every product is guarded."""
+    if op.selects:
+        if p.__class__ is float:
+            if p == 0.0:
+                return None, None
+        else:
+            condition = p if guard is None else where(guard[0], p, 0.0)
+            strict = op.name in ("where", "edge") or guard is not None and guard[1]
+            return (condition, strict), where(condition, _times(g, p), 0.0)
+    product = _times(g, p)
+    if guard is not None and p.__class__ is Value and (guard[1] or op.name not in FINITE):
+        product = where(guard[0], product, 0.0)
+    return guard, product
+
+
+def _either(guard, other):
+    if guard is None or other is None:
+        return None
+    return where(guard[0], 1.0, other[0]), guard[1] or other[1]
+
+
+def _times(g, p):
+    if p.__class__ is float and p == 1.0:
+        return g
+    if g.__class__ is float and g == 1.0:
+        return p
+    if p.__class__ is float and p == -1.0:
+        return -g
+    return mul(g, p)
+
+
+# Rows whose partials are finite at finite arguments: behind relu and its like their products need no guard, since the
+# adjoint is 0 there. Others (1/x at 0) would give 0·inf.
+FINITE = frozenset(
+    "add sub mul neg identity square sin cos tanh sigmoid softplus logsigmoid dot total mean relu leaky_relu abs".split()
+)
+assert FINITE <= TABLE.keys()
+
+Value.backward = backward
+Value._backward = lambda self: push(self, self.grad)  # micrograd's name for one step by hand

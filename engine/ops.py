@@ -1,0 +1,308 @@
+"""The table of rules: one row an op, and the only file edited to add one.
+
+A row holds all that is known of a primitive: its forward function on floats, one partial per argument, its notation,
+where it is defined, where it has a kink, and an independent reference. A partial takes the arguments, then the output,
+and is plain Python: it runs on floats (backward), on Values (higher derivatives), and on named Values (printing), so
+the formula a reader sees is the rule that ran. It uses `+ - * /`, literal integer powers and rows of this table, and
+never branches: a condition is a row too.
+"""
+
+import math
+import operator
+from math import inf
+
+from . import ieee
+
+TABLE = {}
+new_row_hooks = []  # each is called with a row that was added: Value makes it a method
+
+REAL = (-inf, inf)
+POSITIVE = (0.0, inf)
+UNIT = (-1.0, 1.0)
+
+SUM, PRODUCT, SIGN, POWER, ATOM = 1, 2, 3, 4, 5  # how tightly a notation binds
+
+
+class Op:
+    """One primitive operation: a row of the table, and the function that applies it.
+
+    Attributes:
+        name: the word that names it in `engine`, on `Value` and in messages.
+        forward: floats in, a float out; never raises because of a value.
+        partials: one per argument: a function of (arguments…, output), or a number where it is constant.
+        text, tex: notation; `{1:2}` stands for argument 1, in parentheses where it binds looser than level 2.
+        binding: how tightly the whole notation binds, from 1 (a sum) to 5 (an atom).
+        domain: for each argument the open interval in which the op is smooth, kinks aside.
+        kink: a function of the arguments that is zero where the derivative jumps, or None.
+        reference: the same function for another arithmetic: the name of an elementary function, or a function of
+            (arithmetic, arguments…), where arithmetic offers exp, log, sin, … (as mpmath's context does).
+        selects: an edge whose partial is exactly 0 is not connected: nothing behind it contributes.
+        lists: some argument is a list of operands.
+        defaults: values of the last arguments when they are left out.
+
+    Called on numbers it returns a float; with a Value among its arguments, a Value.
+
+    >>> import engine
+    >>> engine.exp(0.0), engine.exp(engine.Value(0.0))
+    (1.0, Value(data=1.0, grad=–))
+    """
+
+    def __init__(self, name, forward, partials, **facts):
+        self.name = self.__name__ = name
+        self.forward = forward
+        self.partials = tuple(float(p) if isinstance(p, (int, float)) else p for p in partials)
+        self.arity = len(partials)
+        self.__dict__.update(facts)
+        self.kind = self.arity if self.arity < 3 and not self.lists else 3
+
+    def __call__(self, *args):
+        if len(args) != self.arity:
+            args = self._complete(args)
+        for a in args:
+            if a.__class__ is not float:
+                return self._apply(args)
+        return self.forward(*args)
+
+    def _complete(self, args):
+        missing = self.arity - len(args)
+        if 0 < missing <= len(self.defaults):
+            return (*args, *self.defaults[-missing:])
+        least = self.arity - len(self.defaults)
+        takes = str(self.arity) if least == self.arity else f"{least} to {self.arity}"
+        raise TypeError(f"{self.name} takes {takes} argument{'s' * (takes != '1')}, got {len(args)}")
+
+    def _apply(self, args):
+        # A generator can be read once, and NumPy arrays stand for lists here.
+        if self.lists:
+            args = [a if hasattr(a, "_node") or not hasattr(a, "__iter__") else list(a) for a in args]
+        for a in args:
+            for e in a if a.__class__ is list else (a,):
+                if hasattr(e, "_node"):
+                    return e._node(self, args)
+        numbers = [[number(e, self.name) for e in a] if a.__class__ is list else number(a, self.name) for a in args]
+        return self.forward(*numbers)
+
+    def __repr__(self):
+        return f"<op {self.name}>"
+
+    def __reduce__(self):
+        return row, (self.name,)
+
+
+def row(name):
+    """The op called `name`; a LookupError that says what to do where there is none."""
+    if name not in TABLE:
+        raise LookupError(f"the table has no op {name!r}; define it with engine.op before loading what uses it")
+    return TABLE[name]
+
+
+def number(x, who):
+    """`x` as a float, or a TypeError in the user's terms."""
+    if x.__class__ is float:
+        return x
+    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
+        hint = ""
+        if hasattr(x, "shape") or isinstance(x, (list, tuple)):
+            hint = f"; for many at once use numpy.{who}(array of Values) or a comprehension"
+        elif isinstance(x, str):
+            hint = "; convert text with float() first"
+        raise TypeError(f"{who} takes real numbers and Values, got {x!r:.60}{hint}")
+    try:
+        return float(x)
+    except OverflowError:
+        raise OverflowError(
+            f"{who} takes numbers that fit a float (up to 1.8e308), got an int of {x.bit_length()} bits"
+        ) from None
+
+
+def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL, kink=None, reference=None,
+       selects=False, lists=False, defaults=(), doc=None):  # fmt: skip
+    """Add a row to the table and return its op: eager, a method of Value, differentiable to any order, printed.
+
+    Args:
+        name: a new Python identifier.
+        forward: a function of floats that returns a float and never raises because of a value.
+        *partials: for each argument the derivative of the output with respect to it: a function of (arguments…,
+            output) that uses + - * /, literal integer powers and ops, or a number.
+        text, tex, binding, domain, kink, reference, selects, lists, defaults: see `Op`.
+        doc: one line for help().
+
+    Raises:
+        ValueError: the name is taken by another op or by an attribute of Value, or is no identifier.
+        TypeError: forward or a partial cannot be called, or there is no partial.
+
+    >>> import engine
+    >>> cube = engine.op("cube", lambda x: x * x * x, lambda x, y: 3.0 * x**2, text="{0:5}**3", binding=4)
+    >>> x = engine.Value(2.0)
+    >>> cube(x).backward()
+    >>> x.grad
+    12.0
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"op takes a Python identifier as name, got {name!r}")
+    if name in BUILT_IN:
+        raise ValueError(f"op takes a new name, got {name!r}, which is in the table already; choose another")
+    if not callable(forward):
+        raise TypeError(f"op {name!r} takes a forward function of floats, got {forward!r}")
+    if not partials:
+        raise TypeError(f"op {name!r} takes one partial per argument after its forward function, got none")
+    for p in partials:
+        if not callable(p) and not isinstance(p, (int, float)):
+            raise TypeError(f"op {name!r} takes functions or numbers as partials, got {p!r}")
+    slots = ", ".join(f"{{{i}:0}}" for i in range(len(partials)))
+    row = Op(
+        name, forward, partials,
+        text=text or f"{name}({slots})", tex=tex or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}\left({slots}\right)",
+        binding=binding, domain=domain if isinstance(domain[0], tuple) else (domain,) * len(partials), kink=kink,
+        reference=reference, selects=selects, lists=lists, defaults=tuple(map(float, defaults)),
+    )  # fmt: skip
+    row.__doc__ = doc or f"The op {name}."
+    for hook in new_row_hooks:
+        hook(row)
+    TABLE[name] = row
+    return row
+
+
+def _function(tex):
+    return tex + r"\left({0:0}\right)"
+
+
+BUILT_IN = frozenset()  # filled below: the rows that users may not redefine
+
+# fmt: off
+# Arithmetic -----------------------------------------------------------------------------------------------------------
+add = op("add", operator.add, 1.0, 1.0, text="{0:1} + {1:2}", tex="{0:1} + {1:2}", binding=SUM, reference=lambda m, a, b: a + b)
+sub = op("sub", operator.sub, 1.0, -1.0, text="{0:1} - {1:2}", tex="{0:1} - {1:2}", binding=SUM, reference=lambda m, a, b: a - b)
+mul = op("mul", operator.mul, lambda a, b, y: b, lambda a, b, y: a, text="{0:2}*{1:4}", tex=r"{0:2} \cdot {1:4}", binding=PRODUCT, reference=lambda m, a, b: a * b)
+div = op("div", ieee.div, lambda a, b, y: 1.0 / b, lambda a, b, y: -y / b, text="{0:2}/{1:4}", tex=r"\frac{{0:0}}{{1:0}}", binding=PRODUCT, domain=(REAL, POSITIVE), reference=lambda m, a, b: a / b)
+power = op("power", ieee.power,
+           lambda x, n, y: edge(equal(n, 0.0), 0.0, n * power(x, n - 1.0)),
+           lambda x, n, y: edge(equal(x, 0.0) * greater_equal(n, 0.0), 0.0, y * log(x)),
+           text="{0:5}**{1:5}", tex="{0:5}^{{1:0}}", binding=POWER, domain=(POSITIVE, REAL), reference=lambda m, x, n: x**n)
+neg = op("neg", operator.neg, -1.0, text="-{0:4}", tex="-{0:4}", binding=SIGN, reference=lambda m, x: -x)
+identity = op("identity", operator.pos, 1.0, reference=lambda m, x: x, doc="x itself, as a node of its own.")
+square = op("square", lambda x: x * x, lambda x, y: 2.0 * x, text="{0:5}**2", tex="{0:5}^{2}", binding=POWER, reference=lambda m, x: x * x)
+reciprocal = op("reciprocal", ieee.reciprocal, lambda x, y: -y * y, text="1/{0:4}", tex=r"\frac{1}{{0:0}}", binding=PRODUCT, domain=POSITIVE, reference=lambda m, x: 1 / x)
+deg2rad = op("deg2rad", lambda x: x * (math.pi / 180.0), math.pi / 180.0, reference=lambda m, x: x * m.pi / 180)
+rad2deg = op("rad2deg", lambda x: x * (180.0 / math.pi), 180.0 / math.pi, reference=lambda m, x: x * 180 / m.pi)
+
+# Conditions: 1 or 0, with derivative 0, so that nothing flows through them ----------------------------------------------
+less = op("less", lambda a, b: float(a < b), 0.0, 0.0, text="[{0:1} < {1:1}]", tex="[{0:1} < {1:1}]", kink=lambda a, b: a - b, selects=True)
+less_equal = op("less_equal", lambda a, b: float(a <= b), 0.0, 0.0, text="[{0:1} <= {1:1}]", tex=r"[{0:1} \le {1:1}]", kink=lambda a, b: a - b, selects=True)
+greater = op("greater", lambda a, b: float(a > b), 0.0, 0.0, text="[{0:1} > {1:1}]", tex="[{0:1} > {1:1}]", kink=lambda a, b: a - b, selects=True)
+greater_equal = op("greater_equal", lambda a, b: float(a >= b), 0.0, 0.0, text="[{0:1} >= {1:1}]", tex=r"[{0:1} \ge {1:1}]", kink=lambda a, b: a - b, selects=True)
+equal = op("equal", lambda a, b: float(a == b), 0.0, 0.0, text="[{0:1} == {1:1}]", tex="[{0:1} = {1:1}]", kink=lambda a, b: a - b, selects=True)
+not_equal = op("not_equal", lambda a, b: float(a != b), 0.0, 0.0, text="[{0:1} != {1:1}]", tex=r"[{0:1} \ne {1:1}]", kink=lambda a, b: a - b, selects=True)
+step = op("step", ieee.step, 0.0, text="[{0:1} > 0]", tex="[{0:1} > 0]", kink=lambda x: x, selects=True, doc="1 above 0, 0 up to 0: the derivative of relu.")
+above = op("above", ieee.above, 0.0, 0.0, kink=lambda a, b: a - b, selects=True, doc="1 where a > b, 0 where a < b, 1/2 at a tie: the derivative of maximum.")
+inside = op("inside", ieee.inside, 0.0, 0.0, 0.0, text="[{1:1} <= {0:1} <= {2:1}]", tex=r"[{1:1} \le {0:1} \le {2:1}]", kink=lambda x, low, high: (x - low) * (x - high), selects=True, doc="1 where low <= x <= high: the derivative of clip.")
+sign = op("sign", ieee.sign, 0.0, kink=lambda x: x, selects=True)
+floor = op("floor", ieee.floor, 0.0, tex=r"\left\lfloor {0:0} \right\rfloor", kink=lambda x: x - round(x), selects=True)
+ceil = op("ceil", ieee.ceil, 0.0, tex=r"\left\lceil {0:0} \right\rceil", kink=lambda x: x - round(x), selects=True)
+
+# Choices: the argument that is not chosen contributes nothing -----------------------------------------------------------
+where = op("where", lambda c, a, b: a if c else b,
+           0.0, lambda c, a, b, y: where(c, 1.0, 0.0), lambda c, a, b, y: where(c, 0.0, 1.0),
+           kink=lambda c, a, b: c, selects=True, reference=lambda m, c, a, b: a if c else b, doc="a where c is not 0, else b.")
+_edge = op("edge", lambda c, a, b: a if c else b,
+           0.0, lambda c, a, b, y: edge(c, 1.0, 0.0), lambda c, a, b, y: edge(c, 0.0, 1.0),
+           text="{2:0}", tex="{2:0}", kink=lambda c, a, b: c, selects=True, reference=lambda m, c, a, b: a if c else b)
+maximum = op("maximum", ieee.maximum, lambda a, b, y: above(a, b), lambda a, b, y: above(b, a), tex=r"\max\left({0:0}, {1:0}\right)", kink=lambda a, b: a - b, selects=True, reference=lambda m, a, b: a if a > b else b)
+minimum = op("minimum", ieee.minimum, lambda a, b, y: above(b, a), lambda a, b, y: above(a, b), tex=r"\min\left({0:0}, {1:0}\right)", kink=lambda a, b: a - b, selects=True, reference=lambda m, a, b: a if a < b else b)
+clip = op("clip", ieee.clip, lambda x, low, high, y: inside(x, low, high), lambda x, low, high, y: less(x, low), lambda x, low, high, y: greater(x, high),
+          kink=lambda x, low, high: (x - low) * (x - high), selects=True, domain=(REAL, (-inf, -1.0), (1.0, inf)), reference=lambda m, x, low, high: low if x < low else high if x > high else x)
+abs = op("abs", operator.abs, lambda x, y: sign(x), tex=r"\left|{0:0}\right|", kink=lambda x: x, reference=lambda m, x: x if x > 0 else -x)
+
+# Exponentials and powers ------------------------------------------------------------------------------------------------
+exp = op("exp", ieee.exp, lambda x, y: y, tex="e^{{0:0}}", binding=POWER, reference="exp")
+exp2 = op("exp2", ieee.exp2, lambda x, y: math.log(2.0) * y, tex="2^{{0:0}}", binding=POWER, reference=lambda m, x: m.exp(x * m.log(m.mpf(2))))
+expm1 = op("expm1", ieee.expm1, lambda x, y: exp(x), tex="e^{{0:0}} - 1", binding=SUM, reference="expm1")
+log = op("log", ieee.log, lambda x, y: 1.0 / x, tex=_function(r"\ln"), domain=POSITIVE, reference="log")
+log2 = op("log2", ieee.log2, lambda x, y: 1.0 / math.log(2.0) / x, tex=_function(r"\log_2"), domain=POSITIVE, reference=lambda m, x: m.log(x) / m.log(m.mpf(2)))
+log10 = op("log10", ieee.log10, lambda x, y: 1.0 / math.log(10.0) / x, tex=_function(r"\log_{10}"), domain=POSITIVE, reference=lambda m, x: m.log(x) / m.log(m.mpf(10)))
+log1p = op("log1p", ieee.log1p, lambda x, y: 1.0 / (1.0 + x), tex=r"\ln\left(1 + {0:1}\right)", domain=(-1.0, inf), reference="log1p")
+sqrt = op("sqrt", ieee.sqrt, lambda x, y: 0.5 / y, tex=r"\sqrt{{0:0}}", domain=POSITIVE, reference="sqrt")
+cbrt = op("cbrt", math.cbrt, lambda x, y: 1.0 / (3.0 * y**2), tex=r"\sqrt[3]{{0:0}}", domain=POSITIVE, reference=lambda m, x: x ** (m.mpf(1) / 3))
+
+# Trigonometric and hyperbolic -------------------------------------------------------------------------------------------
+sin = op("sin", ieee.sin, lambda x, y: cos(x), tex=_function(r"\sin"), reference="sin")
+cos = op("cos", ieee.cos, lambda x, y: -sin(x), tex=_function(r"\cos"), reference="cos")
+tan = op("tan", ieee.tan, lambda x, y: 1.0 + y**2, tex=_function(r"\tan"), domain=(-math.pi / 2, math.pi / 2), reference="tan")
+arcsin = op("arcsin", ieee.arcsin, lambda x, y: 1.0 / sqrt((1.0 - x) * (1.0 + x)), tex=_function(r"\arcsin"), domain=UNIT, reference="asin")
+arccos = op("arccos", ieee.arccos, lambda x, y: -1.0 / sqrt((1.0 - x) * (1.0 + x)), tex=_function(r"\arccos"), domain=UNIT, reference="acos")
+arctan = op("arctan", math.atan, lambda x, y: 1.0 / (1.0 + x * x), tex=_function(r"\arctan"), reference="atan")
+arctan2 = op("arctan2", math.atan2, lambda a, b, y: over(b, a), lambda a, b, y: -over(a, b), domain=(REAL, POSITIVE), reference=lambda m, a, b: m.atan(a / b))
+sinh = op("sinh", ieee.sinh, lambda x, y: cosh(x), tex=_function(r"\sinh"), reference="sinh")
+cosh = op("cosh", ieee.cosh, lambda x, y: sinh(x), tex=_function(r"\cosh"), reference="cosh")
+tanh = op("tanh", math.tanh, lambda x, y: sech2(x), tex=_function(r"\tanh"), reference="tanh")
+sech2 = op("sech2", ieee.sech2, lambda x, y: -2.0 * y * tanh(x), tex=r"\operatorname{sech}^2\left({0:0}\right)", reference=lambda m, x: 1 / m.cosh(x) ** 2, doc="1/cosh²: the derivative of tanh, accurate where 1 - tanh² is 0.")
+arcsinh = op("arcsinh", math.asinh, lambda x, y: 1.0 / hypot(1.0, x), tex=_function(r"\operatorname{arcsinh}"), reference="asinh")
+arccosh = op("arccosh", ieee.arccosh, lambda x, y: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)), tex=_function(r"\operatorname{arccosh}"), domain=(1.0, inf), reference="acosh")
+arctanh = op("arctanh", ieee.arctanh, lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)), tex=_function(r"\operatorname{arctanh}"), domain=UNIT, reference="atanh")
+
+# Two sides of a triangle ------------------------------------------------------------------------------------------------
+hypot = op("hypot", math.hypot, lambda a, b, y: unit(a, b), lambda a, b, y: unit(b, a), tex=r"\sqrt{{0:5}^2 + {1:5}^2}", reference=lambda m, a, b: m.sqrt(a * a + b * b))
+unit = op("unit", ieee.unit,
+          lambda a, b, y: unit(b, a) * unit(b, a) / hypot(a, b), lambda a, b, y: -unit(a, b) * unit(b, a) / hypot(a, b),
+          text="{0:2}/hypot({0:0}, {1:0})", tex=r"\frac{{0:0}}{\sqrt{{0:5}^2 + {1:5}^2}}", binding=PRODUCT, reference=lambda m, a, b: a / m.sqrt(a * a + b * b), doc="a/hypot(a, b), 0 at the origin.")
+over = op("over", ieee.over,
+          lambda a, b, y: (unit(b, a) - unit(a, b)) * (unit(b, a) + unit(a, b)) / hypot(a, b) / hypot(a, b), lambda a, b, y: -2.0 * unit(a, b) * unit(b, a) / hypot(a, b) / hypot(a, b),
+          text="{0:2}/({0:5}**2 + {1:5}**2)", tex=r"\frac{{0:0}}{{0:5}^2 + {1:5}^2}", binding=PRODUCT, reference=lambda m, a, b: a / (a * a + b * b), doc="a/(a² + b²), without overflow: the derivative of arctan2.")
+
+# Activations and the functions behind them ------------------------------------------------------------------------------
+relu = op("relu", ieee.relu, lambda x, y: step(x), kink=lambda x: x, selects=True, reference=lambda m, x: x if x > 0 else m.mpf(0), doc="max(x, 0); derivative 0 at 0.")
+leaky_relu = op("leaky_relu", ieee.leaky_relu, lambda x, slope, y: where(step(x), 1.0, slope), lambda x, slope, y: minimum(x, 0.0), kink=lambda x, slope: x, defaults=(0.01,), reference=lambda m, x, slope: x if x > 0 else slope * x, doc="x above 0, slope*x below.")
+elu = op("elu", ieee.elu, lambda x, alpha, y: where(step(x), 1.0, alpha * exp(x)), lambda x, alpha, y: where(step(x), 0.0, expm1(x)), kink=lambda x, alpha: x, defaults=(1.0,), reference=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(x), doc="x above 0, alpha*(exp(x) - 1) below.")
+selu = op("selu", ieee.selu, lambda x, y: where(step(x), ieee.SELU_SCALE, ieee.SELU_SCALE * ieee.SELU_ALPHA * exp(x)), kink=lambda x: x, reference=lambda m, x: m.mpf(ieee.SELU_SCALE) * (x if x > 0 else m.mpf(ieee.SELU_ALPHA) * m.expm1(x)), doc="elu scaled so that activations keep mean 0 and variance 1.")
+sigmoid = op("sigmoid", ieee.sigmoid, lambda x, y: y * sigmoid(-x), tex=_function(r"\sigma"), reference=lambda m, x: 1 / (1 + m.exp(-x)))
+logsigmoid = op("logsigmoid", ieee.logsigmoid, lambda x, y: sigmoid(-x), tex=_function(r"\ln\sigma"), reference=lambda m, x: -m.log1p(m.exp(-x)))
+softplus = op("softplus", ieee.softplus, lambda x, y: sigmoid(x), tex=r"\ln\left(1 + e^{{0:0}}\right)", reference=lambda m, x: m.log1p(m.exp(x)))
+silu = op("silu", ieee.silu, lambda x, y: sigmoid(x) + y * sigmoid(-x), reference=lambda m, x: x / (1 + m.exp(-x)), doc="x*sigmoid(x).")
+gelu = op("gelu", ieee.gelu, lambda x, y: normal_cdf(x) + x * normal_pdf(x), reference=lambda m, x: x * m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="x times the normal distribution at x.")
+erf = op("erf", math.erf, lambda x, y: 2.0 / ieee.SQRT_PI * gauss(x), reference="erf")
+erfc = op("erfc", math.erfc, lambda x, y: -2.0 / ieee.SQRT_PI * gauss(x), reference="erfc")
+gauss = op("gauss", ieee.gauss, lambda x, y: -2.0 * x * y, tex="e^{-{0:5}^2}", binding=POWER, reference=lambda m, x: m.exp(-x * x), doc="exp(-x²), accurate for large x.")
+normal_pdf = op("normal_pdf", ieee.normal_pdf, lambda x, y: -x * y, tex=_function(r"\varphi"), reference=lambda m, x: m.exp(-x * x / 2) / m.sqrt(2 * m.pi), doc="Density of the standard normal distribution.")
+normal_cdf = op("normal_cdf", ieee.normal_cdf, lambda x, y: normal_pdf(x), tex=_function(r"\Phi"), reference=lambda m, x: m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="The standard normal distribution function.")
+logaddexp = op("logaddexp", ieee.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a), tex=r"\ln\left(e^{{0:0}} + e^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a) + m.exp(b)))
+
+# Lists: the partial of a list is the list of its edges' partials ---------------------------------------------------------
+_dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0, lists=True, defaults=(0.0,), reference=lambda m, ws, xs, b: b + m.fdot(ws, xs), doc="b + w1*x1 + w2*x2 + …, one node.")
+total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), lists=True, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
+mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=True, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
+logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: [exp(x - y) for x in xs], lists=True, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+# fmt: on
+
+BUILT_IN = frozenset(TABLE)
+__all__ = sorted(BUILT_IN - {"edge", "dot"})  # noqa: PLE0605  a star import is all the rows
+
+
+def edge(condition, at_edge, formula):
+    """`where`, printed as its formula alone: how a row states its value at an exceptional point."""
+    if condition.__class__ is float:
+        return at_edge if condition else formula
+    return _edge(condition, at_edge, formula)
+
+
+def softmax(xs):
+    """exp(x) / sum of exp, for each x of a list: a list of Values (or floats) that sum to 1.
+
+    >>> from engine import softmax
+    >>> softmax([0.0, 0.0])
+    [0.5, 0.5]
+    """
+    xs = list(xs)
+    y = logsumexp(xs)
+    return [exp(x - y) for x in xs]
+
+
+def log_softmax(xs):
+    """The logarithm of `softmax`, without its underflow.
+
+    >>> from engine import log_softmax
+    >>> log_softmax([1000.0, 0.0])
+    [0.0, -1000.0]
+    """
+    xs = list(xs)
+    y = logsumexp(xs)
+    return [x - y for x in xs]

@@ -1,0 +1,389 @@
+"""Value: one number of a computation graph, and where it came from.
+
+A node holds its op, the operands, and the operands' data as they were at forward time, so that a gradient never
+depends on what was edited later. It knows its arguments, not its users: there is no reference cycle, and a graph that
+is dropped is freed at once. Operators and methods are made from the rows of `ops.TABLE`.
+"""
+
+import math
+import operator
+from functools import reduce
+
+from . import context, ops
+from .context import About
+from .ops import number
+
+UNREACHED = float("0")  # a 0.0 with an identity of its own: no backward has been here
+new = object.__new__
+
+
+class Value:
+    """A number that remembers how it was computed.
+
+    Args:
+        data: a real number; bools, ints and NumPy scalars become floats.
+        label: a name for messages and pictures.
+
+    Attributes:
+        data: the number; it can be set on leaves, not on the result of an op.
+        grad: the derivative of what `backward` was last called on; 0.0 before.
+        label: the name given, or "".
+        op: the row of the table that made this node; None for a leaf.
+        args: the operands in order, Values and numbers, lists laid flat.
+        scope: the Module path that made this node, or None.
+
+    Raises:
+        TypeError: data is no real number.
+
+    >>> from engine import Value
+    >>> a = Value(2.0, label="a")
+    >>> b = a * a + 1
+    >>> b.backward()
+    >>> a
+    Value(data=2.0, grad=4.0, label='a')
+    """
+
+    # Two operands and their data have slots of their own; an op with lists, or with more operands, keeps a tuple of
+    # each in the first.
+    __slots__ = ("_data", "grad", "op", "_a", "_b", "_x", "_y", "_about")
+
+    def __init__(self, data, label=""):
+        if data.__class__ is not float:
+            if data.__class__ is Value:
+                raise TypeError(f"Value takes a real number, got {data!r}; use it as it is, or its detach()")
+            data = number(data, "Value")
+        self._data = data
+        self.grad = UNREACHED
+        self.op = None
+        self._about = About(label, None, None) if label else None
+
+    def __init_subclass__(cls):
+        raise TypeError("Value takes no subclasses; for a new operation add a row with engine.op")
+
+    # What it shows ---------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self):
+        return self._data
+
+    @data.setter
+    def data(self, x):
+        if self.op is not None:
+            raise AttributeError(
+                f"data takes a new number on leaves only, got a node made by {self.op.name}; "
+                "change its leaves and build the graph again, or use replay"
+            )
+        self._data = number(x, "data")
+
+    @property
+    def label(self):
+        about = self._about
+        return about.label if about.__class__ is About else ""
+
+    @label.setter
+    def label(self, text):
+        about = self._about
+        old = about if about.__class__ is About else About("", about, None)
+        self._about = About("" if text is None else str(text), old.scope, old.line)
+
+    @property
+    def scope(self):
+        about = self._about
+        return about.scope if about.__class__ is About else about
+
+    @property
+    def args(self):
+        return tuple([a for a, _ in self._edges()])
+
+    @property
+    def _prev(self):  # micrograd's name for the arguments
+        return {a for a in self.args if a.__class__ is Value}
+
+    @property
+    def _op(self):  # micrograd's name for the operation, in its notation
+        if self.op is None:
+            return ""
+        if self.op.name == "power" and self._b.__class__ is float:
+            return f"**{self._b:g}"
+        return {"add": "+", "sub": "-", "mul": "*", "div": "/", "relu": "ReLU"}.get(self.op.name, self.op.name)
+
+    def _operands(self):
+        """(arguments, their data at forward time), with lists as the op takes them."""
+        kind = 0 if self.op is None else self.op.kind
+        if kind == 2:
+            return (self._a, self._b), (self._x, self._y)
+        if kind == 1:
+            return (self._a,), (self._x,)
+        return (self._a, self._x) if kind else ((), ())
+
+    def _edges(self):
+        """(argument, its data at forward time), one pair an edge, lists laid flat."""
+        pairs = []
+        for a, x in zip(*self._operands()):
+            if x.__class__ is list:
+                pairs.extend(zip(a, x))
+            else:
+                pairs.append((a, x))
+        return pairs
+
+    def __repr__(self):
+        grad = "–" if self.grad is UNREACHED else self.grad
+        return f"Value(data={self._data}, grad={grad}{f', label={self.label!r}' if self.label else ''})"
+
+    # A number among numbers ------------------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__
+
+    def __float__(self):
+        return self._data
+
+    def __int__(self):
+        return int(self._data)
+
+    def __bool__(self):
+        return self._data != 0.0
+
+    def __round__(self, digits=None):
+        return round(self._data, digits)
+
+    def __format__(self, spec):
+        return format(self._data, spec) if spec else repr(self)
+
+    def __pos__(self):
+        return self
+
+    def detach(self):
+        """A new leaf with the same data and label: no gradient flows through it."""
+        return Value(self._data, self.label)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        """A NumPy ufunc of one of the table's names: its row, elementwise."""
+        row = ops.TABLE.get(NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__))
+        if row is None:
+            raise TypeError(
+                f"numpy.{ufunc.__name__} takes no Values: the table has no row of this name; engine.op adds one"
+            )
+        if method != "__call__" or kwargs.keys() - {"out"}:
+            raise TypeError(
+                f"numpy.{ufunc.__name__} takes Values in plain calls only, got {method} with {sorted(kwargs)}"
+            )
+        import numpy as np
+
+        boxes = []
+        for a in inputs:
+            box = a if isinstance(a, np.ndarray) else np.empty((), object)
+            if box is not a:
+                box[()] = a
+            boxes.append(box.astype(object))
+        return np.frompyfunc(row, len(inputs), 1)(*boxes, **kwargs)
+
+    # How nodes are made ----------------------------------------------------------------------------------------------
+
+    def _fill(self, args, vals):
+        if self.op.kind == 2:
+            (self._a, self._b), (self._x, self._y) = args, vals
+        elif self.op.kind == 1:
+            (self._a,), (self._x,) = args, vals
+        else:
+            self._a, self._x = tuple(args), tuple(vals)
+
+    @staticmethod
+    def _node(op, args):
+        """The node of any op: numbers, Values, and lists of them as operands."""
+        keep, vals = [], []
+        for a in args:
+            if a.__class__ is Value:
+                x = a._data
+            elif a.__class__ is list or a.__class__ is tuple:
+                if not op.lists:
+                    number(a, op.name)  # raises, in the user's terms
+                a, x = _listed(a, op.name)
+            else:
+                a = x = number(a, op.name)
+            keep.append(a)
+            vals.append(x)
+        v = new(Value)
+        v._data = op.forward(*vals)
+        v.grad = UNREACHED
+        v.op = op
+        v._about = None
+        v._fill(keep, vals)
+        return context.record(v) if context.active else v
+
+
+def _listed(xs, who):
+    """(operands, their data): a tuple of Values, or where none is a Value the list of floats itself."""
+    xs = tuple(xs)
+    try:
+        return xs, [x._data for x in xs]
+    except AttributeError:
+        pass
+    if any(x.__class__ is Value for x in xs):
+        xs = tuple([x if x.__class__ is Value else Value(number(x, who)) for x in xs])
+        return xs, [x._data for x in xs]
+    xs = [number(x, who) for x in xs]
+    return xs, xs
+
+
+def dot(ws, xs, b=0.0):
+    """b + w1*x1 + w2*x2 + …, summed left to right, as one node.
+
+    Args:
+        ws, xs: as many weights as inputs: numbers or Values, in lists, tuples or arrays.
+        b: a number or Value to start from.
+
+    Returns:
+        A Value, or a float where no operand is a Value.
+
+    Raises:
+        ValueError: the lengths differ.
+
+    >>> from engine import Value, dot
+    >>> dot([1.0, 2.0], [Value(3.0), Value(4.0)], 0.5)
+    Value(data=11.5, grad=–)
+    """
+    ws, wd = _listed(ws, "dot")
+    xs, xd = _listed(xs, "dot")
+    if len(wd) != len(xd):
+        raise ValueError(f"dot takes as many weights as inputs, got {len(wd)} and {len(xd)}")
+    y = b._data if b.__class__ is Value else number(b, "dot")
+    if ws.__class__ is list and xs.__class__ is list and b.__class__ is not Value:
+        return ops.TABLE["dot"].forward(wd, xd, y)
+    v = new(Value)
+    v._data = reduce(operator.add, map(operator.mul, wd, xd), y)
+    v.grad = UNREACHED
+    v.op = DOT
+    v._a = (ws, xs, b if b.__class__ is Value else y)
+    v._x = (wd, xd, y)
+    v._about = None
+    return context.record(v) if context.active else v
+
+
+DOT = ops.TABLE["dot"]
+
+# Operators, made from the rows ---------------------------------------------------------------------------------------
+
+
+def _operand(x, who):
+    """The other operand as a float; None where its own class should answer (an array, say)."""
+    if getattr(x, "shape", ()) != ():
+        return None
+    known = isinstance(x, (str, bytes, complex, list, tuple, dict, set, type(None)))
+    return number(x, who) if known or hasattr(x, "__float__") else None
+
+
+def _binary(op):
+    forward, who = op.forward, op.name
+
+    def method(self, other):
+        if other.__class__ is Value:
+            y = other._data
+        elif other.__class__ is float:
+            y = other
+        else:
+            y = other = _operand(other, who)
+            if y is None:
+                return NotImplemented
+        x = self._data
+        v = new(Value)
+        v._data = forward(x, y)
+        v.grad = UNREACHED
+        v.op = op
+        v._a = self
+        v._b = other
+        v._x = x
+        v._y = y
+        v._about = None
+        return context.record(v) if context.active else v
+
+    return method
+
+
+def _reflected(op):
+    forward, who = op.forward, op.name
+
+    def method(self, other):
+        x = other if other.__class__ is float else _operand(other, who)
+        if x is None:
+            return NotImplemented
+        y = self._data
+        v = new(Value)
+        v._data = forward(x, y)
+        v.grad = UNREACHED
+        v.op = op
+        v._a = x
+        v._b = self
+        v._x = x
+        v._y = y
+        v._about = None
+        return context.record(v) if context.active else v
+
+    return method
+
+
+def _unary(op):
+    forward = op.forward
+
+    def method(self):
+        x = self._data
+        v = new(Value)
+        v._data = forward(x)
+        v.grad = UNREACHED
+        v.op = op
+        v._a = self
+        v._x = x
+        v._about = None
+        return context.record(v) if context.active else v
+
+    return method
+
+
+def _comparison(op):
+    method = _binary(op)
+
+    def compare(self, other):
+        if other is None or isinstance(other, (str, bytes, list, tuple, dict, set)):
+            return NotImplemented  # so that v == None is False
+        return method(self, other)
+
+    return compare
+
+
+def _named(method, name, row):
+    method.__name__, method.__qualname__, method.__doc__ = name, f"Value.{name}", row.__doc__
+    setattr(Value, name, method)
+
+
+def install(row):
+    """Make a row of one or two arguments a method of Value."""
+    if row.lists or row.arity > 2:
+        return
+    if row.name in RESERVED:
+        raise ValueError(f"op takes a name that Value does not use already, got {row.name!r}")
+    _named(_with_defaults(row) if row.defaults else (_unary, _binary)[row.arity - 1](row), row.name, row)
+
+
+def _with_defaults(row):
+    def method(self, *args):
+        return row(self, *args)
+
+    return method
+
+
+RESERVED = frozenset(dir(Value))
+NUMPY_NAMES = {
+    "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
+    "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad",
+}  # fmt: skip
+for _name, _row in dict(add="add", sub="sub", mul="mul", truediv="div", pow="power").items():
+    _named(_binary(ops.TABLE[_row]), f"__{_name}__", ops.TABLE[_row])
+    _named(_reflected(ops.TABLE[_row]), f"__r{_name}__", ops.TABLE[_row])
+for _name, _row in dict(
+    lt="less", le="less_equal", gt="greater", ge="greater_equal", eq="equal", ne="not_equal"
+).items():
+    _named(_comparison(ops.TABLE[_row]), f"__{_name}__", ops.TABLE[_row])
+_named(_unary(ops.TABLE["neg"]), "__neg__", ops.TABLE["neg"])
+_named(_unary(ops.TABLE["abs"]), "__abs__", ops.TABLE["abs"])
+for _row in ops.TABLE.values():
+    install(_row)
+ops.new_row_hooks.append(install)

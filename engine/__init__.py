@@ -1,19 +1,40 @@
 """chainrule: a scalar autograd engine whose chain rule can be seen, stepped through, checked and compiled."""
 
 from importlib import import_module
+from typing import Any
 
-from . import copying as copying  # makes Values copy and pickle
+from . import copying, ops  # noqa: F401  copying makes Values copy and pickle
 from .backprop import backward, gradients, partials, topological_order
 from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
 from .ops import TABLE, Op, log_softmax, op, softmax
 from .value import Value, dot
 
-# Public names of heavier rooms, each resolved on first use.
-_ROOMS = {}
+# Public names of the heavier rooms, each resolved on first use.
+_ROOMS: dict[str, str] = {}
+
+__all__ = [
+    "TABLE",
+    "AnomalyError",
+    "Op",
+    "Scope",
+    "Value",
+    "backward",
+    "detect_anomaly",
+    "dot",
+    "gradients",
+    "log_softmax",
+    "no_grad",
+    "op",
+    "partials",
+    "scope",
+    "softmax",
+    "topological_order",
+]
+__all__ += ops.__all__
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return getattr(import_module("." + _ROOMS[name], __name__), name)
     if name in TABLE:

@@ -5,16 +5,23 @@ of inner nodes are local to a call, so a graph may be swept any number of times;
 partial is exactly 0 is not connected, so that a branch not taken never contributes 0·inf.
 """
 
+from __future__ import annotations
+
 from collections import deque
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from math import copysign, isfinite
+from typing import Any
 
 from . import context
-from .ops import TABLE, mul, number, where
+from .ops import Op, mul, number, where
 from .value import UNREACHED, Value
 
+Guard = tuple[Value, bool] | None  # see _contribution
+Inner = Any  # a Value that is known to have an op
 
-def topological_order(root):
+
+def topological_order(root: Value | Iterable[Value]) -> list[Value]:
     """The nodes below one root, or a list of roots, arguments before users, each once.
 
     The order is that of a depth-first walk, first argument first; it depends on nothing but the graph.
@@ -30,8 +37,10 @@ def topological_order(root):
     >>> [v.data for v in topological_order(a * a + a)]
     [2.0, 4.0, 6.0]
     """
-    order, done, opened = [], set(), set()
-    stack = [root] if root.__class__ is Value else list(root)[::-1]
+    order: list[Value] = []
+    done: set[Value] = set()
+    opened: set[Value] = set()
+    stack = [root] if isinstance(root, Value) else list(root)[::-1]
     while stack:
         v = stack.pop()
         if v in done:
@@ -42,14 +51,14 @@ def topological_order(root):
         else:
             opened.add(v)
             stack.append(v)
-            stack.extend([a for a in reversed(v.args) if a.__class__ is Value and a not in done])
+            stack.extend([a for a in reversed(v.args) if isinstance(a, Value) and a not in done])
     return order
 
 
 # Backward on floats --------------------------------------------------------------------------------------------------
 
 
-def backward(root, gradient=1.0):
+def backward(root: Value, gradient: float = 1.0) -> None:
     """Fill in `.grad` below a root: leaves accumulate, inner nodes hold the adjoint of this call.
 
     Args:
@@ -68,7 +77,8 @@ def backward(root, gradient=1.0):
     if root.op is None:
         root.grad += gradient
         return
-    stack, order, leaves, before = [root], [], [], []
+    stack, order = [root], list[Value]()
+    leaves, before = list[Value](), list[float]()
     try:
         zero = _marked_order(stack, order, leaves, before)
         root.grad = gradient
@@ -85,12 +95,12 @@ def backward(root, gradient=1.0):
         raise
 
 
-def _set_grads(nodes, grads):
+def _set_grads(nodes: list[Value], grads: Iterable[float]) -> None:
     # One call into C, which no KeyboardInterrupt can enter: all are set, or none.
     deque(map(setattr, nodes, repeat("grad"), grads), 0)
 
 
-def _marked_order(stack, order, leaves, before):
+def _marked_order(stack: list[Inner], order: list[Inner], leaves: list[Value], before: list[float]) -> float:
     """The inner nodes of `topological_order`, faster: the grad slot is the mark, and marking is the reset.
 
     Leaves are listed with their gradients as they were, then reset too. The mark is -0.0, since -0.0 + g is g exactly.
@@ -169,7 +179,7 @@ def _marked_order(stack, order, leaves, before):
     return zero
 
 
-def _sweep(order, zero):
+def _sweep(order: list[Inner], zero: float) -> None:
     """Push each node's adjoint into its arguments, users first. All partials of a node come before any addition."""
     users_first = reversed(order)
     while True:
@@ -228,7 +238,7 @@ def _sweep(order, zero):
             push(v, g)
 
 
-def push(v, gradient):
+def push(v: Value, gradient: float) -> None:
     """Add `gradient` times each partial of one node to the arguments' `.grad`: one step of backward by hand."""
     if v.op is None:
         return
@@ -236,7 +246,7 @@ def push(v, gradient):
         a.grad += gradient * p
 
 
-def partials(v):
+def partials(v: Value) -> tuple[float | None, ...]:
     """The local derivatives of a node, one an edge, in the order of `v.args`; None for an operand that is a number.
 
     >>> from engine import Value, partials
@@ -244,7 +254,7 @@ def partials(v):
     (4.0, 3.0)
     """
     args, vals = v._operands()
-    flat = []
+    flat: list[float | None] = []
     for a, x, p in zip(args, vals, v.op.partials if v.op is not None else ()):
         if a.__class__ is Value:
             flat.append(_partial(p, vals, v._data))
@@ -256,7 +266,7 @@ def partials(v):
     return tuple(flat)
 
 
-def _partial(p, vals, y):
+def _partial(p: Any, vals: Sequence[Any], y: float) -> Any:
     if p.__class__ is float:
         return p
     try:
@@ -266,13 +276,15 @@ def _partial(p, vals, y):
     return [float(e) for e in q] if q.__class__ in (list, tuple) else float(q)
 
 
-def connected_edges(v):
+def connected_edges(v: Value) -> list[tuple[Value, float]]:
     """(argument, partial) for each edge that carries a derivative."""
-    selects = v.op.selects
-    return [(a, p) for a, p in zip(v.args, partials(v)) if p is not None and (p or not selects)]
+    selects = v.op is not None and v.op.selects
+    return [
+        (a, p) for a, p in zip(v.args, partials(v)) if isinstance(a, Value) and p is not None and (p or not selects)
+    ]
 
 
-def _watched_sweep(order, zero):
+def _watched_sweep(order: list[Value], zero: float) -> None:
     """`_sweep` under detect_anomaly: the first partial or contribution that is nan or infinite raises."""
     for v in reversed(order):
         g = v.grad
@@ -290,7 +302,7 @@ def _watched_sweep(order, zero):
 # Gradients as graphs -------------------------------------------------------------------------------------------------
 
 
-def gradients(root, wrt, gradient=1.0):
+def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any = 1.0) -> list[Value]:
     """The derivatives of a root with respect to Values, as Values: graphs that can be differentiated and replayed.
 
     The partials of the table run on the graph's own Values. `.grad` is neither read nor written. What would be cut by
@@ -314,14 +326,15 @@ def gradients(root, wrt, gradient=1.0):
     >>> first.data, second.data
     (27.0, 18.0)
     """
-    roots, seeds = ([root], [gradient]) if root.__class__ is Value else (list(root), list(gradient))
+    roots, seeds = ([root], [gradient]) if isinstance(root, Value) else (list(root), list(gradient))
     wrt = list(wrt)
     order = topological_order(roots)
     needed = set(wrt)
     for v in order:
         if v.op is not None and any(a.__class__ is Value and a in needed for a in v.args):
             needed.add(v)
-    adjoints, guards = {}, {}
+    adjoints: dict[Value, Any] = {}
+    guards: dict[Value, Guard] = {}
     for r, seed in zip(roots, seeds):
         adjoints[r] = seed if r not in adjoints else adjoints[r] + seed
         guards[r] = None
@@ -342,11 +355,11 @@ def gradients(root, wrt, gradient=1.0):
     return [g if g.__class__ is Value else Value(g) for g in found]
 
 
-def _graph_edges(v, needed):
+def _graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
     """(argument, partial as a Value or number) for the edges that lead to what is asked for."""
-    args, vals = v._operands()
-    edges = []
-    for a, x, p in zip(args, vals, v.op.partials):
+    args, _ = v._operands()
+    edges: list[tuple[Value, Any]] = []
+    for a, p in zip(args, v.op.partials):
         if a.__class__ is tuple:
             if any(e in needed for e in a):
                 ps = p(*args, v) if p.__class__ is not float else [p] * len(a)
@@ -355,18 +368,18 @@ def _graph_edges(v, needed):
             edges.append((a, p if p.__class__ is float else p(*args, v)))
     if edges:
         for a, x in v._edges():
-            if a.__class__ is Value and a._data is not x and not _same(a._data, x):
+            if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
                 raise RuntimeError(
                     f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
                 )
     return edges
 
 
-def _same(x, y):
-    return x == y and copysign(1.0, x) == copysign(1.0, y) or x != x and y != y
+def _same(x: float, y: float) -> bool:
+    return (x == y and copysign(1.0, x) == copysign(1.0, y)) or (x != x and y != y)
 
 
-def _contribution(op, g, p, guard):
+def _contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
     """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
     connected, and whether the path leads through a `where`, behind which every product is guarded."""
     if op.selects:
@@ -375,7 +388,7 @@ def _contribution(op, g, p, guard):
                 return None, None
         else:
             condition = p if guard is None else where(guard[0], p, 0.0)
-            strict = op.name in ("where", "edge") or guard is not None and guard[1]
+            strict = op.name in ("where", "edge") or (guard is not None and guard[1])
             return (condition, strict), where(condition, _times(g, p), 0.0)
     product = _times(g, p)
     if guard is not None and p.__class__ is Value and (guard[1] or op.name not in FINITE):
@@ -383,13 +396,13 @@ def _contribution(op, g, p, guard):
     return guard, product
 
 
-def _either(guard, other):
+def _either(guard: Guard, other: Guard) -> Guard:
     if guard is None or other is None:
         return None
     return where(guard[0], 1.0, other[0]), guard[1] or other[1]
 
 
-def _times(g, p):
+def _times(g: Any, p: Any) -> Any:
     if p.__class__ is float and p == 1.0:
         return g
     if g.__class__ is float and g == 1.0:
@@ -402,9 +415,33 @@ def _times(g, p):
 # Rows whose partials are finite at finite arguments: behind relu and its like their products need no guard, since the
 # adjoint is 0 there. Others (1/x at 0) would give 0·inf.
 FINITE = frozenset(
-    "add sub mul neg identity square sin cos tanh sigmoid softplus logsigmoid dot total mean relu leaky_relu abs".split()
+    (
+        "add",
+        "sub",
+        "mul",
+        "neg",
+        "identity",
+        "square",
+        "sin",
+        "cos",
+        "tanh",
+        "sigmoid",
+        "softplus",
+        "logsigmoid",
+        "dot",
+        "total",
+        "mean",
+        "relu",
+        "leaky_relu",
+        "abs",
+    )
 )
-assert FINITE <= TABLE.keys()
 
-Value.backward = backward
-Value._backward = lambda self: push(self, self.grad)  # micrograd's name for one step by hand
+
+def _backward(self: Value) -> None:
+    """Push this node's gradient into its arguments: micrograd's name for one step by hand."""
+    push(self, self.grad)
+
+
+for _name, _method in {"backward": backward, "_backward": _backward}.items():
+    setattr(Value, _name, _method)

@@ -4,33 +4,39 @@ The state is one per thread. `active` counts the contexts open in all threads: w
 a node costs one test; else each new node passes through `record`.
 """
 
+from __future__ import annotations
+
 import contextlib
+import itertools
 import os
 import sys
 import threading
-from collections import namedtuple
 from math import isfinite
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-About = namedtuple("About", "label scope line")  # what a node may carry besides its numbers
+if TYPE_CHECKING:
+    from .value import Value
+
 
 active = 0
+calls = 0  # the latest call of a transform; each leaf is stamped with it, and so known as older than a call or not
+_serials = itertools.count(1)
 _lock = threading.Lock()
 _OWN = tuple(
     os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), part, "") for part in ("engine", "nn")
 )
 
 
-class _State(threading.local):
-    scope = None
-    recording = True
-    anomaly = False
-
-
-state = _State()
-
-
 class AnomalyError(FloatingPointError):
     """A value or a partial turned nan or infinite; the message names op, operands, label and line."""
+
+
+class About(NamedTuple):
+    """What a node may carry besides its numbers."""
+
+    label: str
+    scope: Scope | None
+    line: str | None
 
 
 class Scope:
@@ -44,30 +50,41 @@ class Scope:
 
     __slots__ = ("name", "parent")
 
-    def __init__(self, name, parent=None):
+    def __init__(self, name: str, parent: Scope | None = None) -> None:
         self.name = name
         self.parent = parent
 
     @property
-    def path(self):
-        parts, scope = [], self
+    def path(self) -> str:
+        """The names from the outermost Module to this one, joined by dots."""
+        parts: list[str] = []
+        scope: Scope | None = self
         while scope is not None:
             if scope.name:
                 parts.append(scope.name)
             scope = scope.parent
         return ".".join(reversed(parts))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.path
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<scope {self.path!r}>"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return Scope, (self.name, self.parent)
 
 
-def _count(change):
+class _State(threading.local):
+    scope: Scope | None = None
+    recording = True
+    anomaly = False
+
+
+state = _State()
+
+
+def _count(change: int) -> None:
     global active
     with _lock:
         active += change
@@ -76,20 +93,21 @@ def _count(change):
 class _Setting(contextlib.ContextDecorator):
     """A context manager, or a decorator, that sets one field of the thread's state."""
 
-    def __init__(self, field, value):
-        self._field, self._value, self._outer = field, value, []
+    def __init__(self, field: str, value: bool) -> None:
+        self._field, self._value = field, value
+        self._outer: list[bool] = []
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._outer.append(getattr(state, self._field))
         _count(1)
         setattr(state, self._field, self._value)
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         setattr(state, self._field, self._outer.pop())
         _count(-1)
 
 
-def no_grad():
+def no_grad() -> _Setting:
     """A context manager, and a decorator, under which operations return Values without a graph.
 
     >>> from engine import Value, no_grad
@@ -102,7 +120,7 @@ def no_grad():
     return _Setting("recording", False)
 
 
-def detect_anomaly():
+def detect_anomaly() -> _Setting:
     """A context manager under which the first value or partial that turns nan or infinite raises.
 
     Raises:
@@ -117,7 +135,7 @@ def detect_anomaly():
     return _Setting("anomaly", True)
 
 
-class scope:
+class scope:  # noqa: N801  reads as a function: with scope("loss")
     """A context manager that puts the nodes made inside it under a name; Modules use it for their paths.
 
     Args:
@@ -130,12 +148,12 @@ class scope:
     'loss'
     """
 
-    __slots__ = ("_place", "_outer")
+    __slots__ = ("_outer", "_place")
 
-    def __init__(self, place):
+    def __init__(self, place: str | Scope) -> None:
         self._place = place if isinstance(place, Scope) else Scope(str(place))
 
-    def __enter__(self):
+    def __enter__(self) -> Scope:
         outer = self._outer = state.scope
         if outer is None:
             _count(1)
@@ -143,13 +161,13 @@ class scope:
         state.scope = self._place
         return self._place
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         outer = state.scope = self._outer
         if outer is None:
             _count(-1)
 
 
-def record(v):
+def record(v: Value) -> Value:
     """Give a new node what is in force here; every op that makes nodes ends in this while a context is open."""
     if state.anomaly:
         v._about = About("", state.scope, user_line())
@@ -160,7 +178,7 @@ def record(v):
     return v if state.recording else v.detach()
 
 
-def user_line():
+def user_line() -> str:
     """File and line of the nearest caller outside engine and nn."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
@@ -168,7 +186,8 @@ def user_line():
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def anomaly_message(v, what):
+def anomaly_message(v: Any, what: str) -> str:
+    """One line that says which node turned non-finite, for which operands, and where it was made."""
     operands = ", ".join(f"{a.label or 'unnamed'} = {x}" if hasattr(a, "label") else str(x) for a, x in v._edges())
     about = v._about
     line = (

@@ -4,39 +4,48 @@ A root is pickled as the list of its nodes, arguments first; each node then refe
 written already, and the pickler's own memo keeps what is shared, also between several roots in one dump.
 """
 
+from __future__ import annotations
+
 import threading
 import weakref
+from collections.abc import Callable
+from typing import Any
 
+from . import context
 from .backprop import topological_order
+from .ops import Op
 from .value import UNREACHED, Value, new
 
 
-def zero_grad(root):
+def zero_grad(root: Value) -> None:
     """Take the gradients off a root and all nodes below it: they read 0.0 and show as – again."""
     for v in topological_order(root):
         v.grad = UNREACHED
 
 
-def _copied(v, args):
+def _copied(v: Value, args: Any) -> Value:
     c = new(Value)
     c._data, c.grad, c.op, c._about = v._data, v.grad, v.op, v._about
-    if v.op is not None:
+    if v.op is None:
+        c._a = context.calls
+    else:
         c._fill(args, v._operands()[1])
     return c
 
 
-def _copy(self):
+def _copy(self: Value) -> Value:
     return _copied(self, self._operands()[0])
 
 
-def _deepcopy(self, memo):
+def _deepcopy(self: Value, memo: dict[int, Any]) -> Value:
     for v in topological_order(self):
         if id(v) not in memo:
             memo[id(v)] = _copied(v, [_there(a, memo) for a in v._operands()[0]])
-    return memo[id(self)]
+    copy: Value = memo[id(self)]
+    return copy
 
 
-def _there(a, memo):
+def _there(a: Any, memo: dict[int, Any]) -> Any:
     if a.__class__ is Value:
         return memo[id(a)]
     return tuple([memo[id(e)] for e in a]) if a.__class__ is tuple else a
@@ -48,52 +57,60 @@ class _Tape:
     A dump that fails drops the tape, and the weak reference to it with it.
     """
 
-    __slots__ = ("root", "__weakref__")
+    __slots__ = ("__weakref__", "root")
 
-    def __init__(self, root):
+    def __init__(self, root: Value) -> None:
         self.root = root
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         _writing.tape = weakref.ref(self)
         return list, ([*topological_order(self.root), _End()],)
 
 
 class _End:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         _writing.tape = _none
         return int, ()
 
 
-def _none():
+def _none() -> None:
     return None
 
 
 class _Writing(threading.local):
-    tape = staticmethod(_none)
+    tape: Callable[[], _Tape | None] = staticmethod(_none)
 
 
 _writing = _Writing()
 
 
-def _reduce(self, protocol):
+def _reduce(self: Value, protocol: int) -> tuple[Any, ...]:
     if self.op is None or _writing.tape() is not None:
         grad = None if self.grad is UNREACHED else self.grad
         return restored, (self.op, *self._operands(), self._data, grad, self._about)
     return _last, (_Tape(self),)
 
 
-def _last(nodes):
-    return nodes[-2]
+def _last(nodes: list[Any]) -> Value:
+    root: Value = nodes[-2]
+    return root
 
 
-def restored(op, args, vals, data, grad, about):
+def restored(op: Op | None, args: Any, vals: Any, data: float, grad: float | None, about: Any) -> Value:
     """The node of a pickle."""
     v = new(Value)
     v._data, v.grad, v.op, v._about = data, UNREACHED if grad is None else grad, op, about
-    if op is not None:
+    if op is None:
+        v._a = context.calls
+    else:
         v._fill(args, vals)
     return v
 
 
-Value.zero_grad = zero_grad
-Value.__copy__, Value.__deepcopy__, Value.__reduce_ex__ = _copy, _deepcopy, _reduce
+for _name, _method in {
+    "zero_grad": zero_grad,
+    "__copy__": _copy,
+    "__deepcopy__": _deepcopy,
+    "__reduce_ex__": _reduce,
+}.items():
+    setattr(Value, _name, _method)

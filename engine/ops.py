@@ -37,7 +37,7 @@ class Op:
         reference: the same function for another arithmetic: the name of an elementary function, or a function of
             (arithmetic, arguments…), where arithmetic offers exp, log, sin, … (as mpmath's context does).
         selects: an edge whose partial is exactly 0 is not connected: nothing behind it contributes.
-        lists: some argument is a list of operands.
+        lists: how many of the first arguments are lists of operands.
         defaults: values of the last arguments when they are left out.
 
     Called on numbers it returns a float; with a Value among its arguments, a Value.
@@ -116,7 +116,7 @@ def number(x, who):
 
 
 def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL, kink=None, reference=None,
-       selects=False, lists=False, defaults=(), doc=None):  # fmt: skip
+       selects=False, lists=0, defaults=(), doc=None):  # fmt: skip
     """Add a row to the table and return its op: eager, a method of Value, differentiable to any order, printed.
 
     Args:
@@ -222,7 +222,7 @@ log2 = op("log2", ieee.log2, lambda x, y: 1.0 / math.log(2.0) / x, tex=_function
 log10 = op("log10", ieee.log10, lambda x, y: 1.0 / math.log(10.0) / x, tex=_function(r"\log_{10}"), domain=POSITIVE, reference=lambda m, x: m.log(x) / m.log(m.mpf(10)))
 log1p = op("log1p", ieee.log1p, lambda x, y: 1.0 / (1.0 + x), tex=r"\ln\left(1 + {0:1}\right)", domain=(-1.0, inf), reference="log1p")
 sqrt = op("sqrt", ieee.sqrt, lambda x, y: 0.5 / y, tex=r"\sqrt{{0:0}}", domain=POSITIVE, reference="sqrt")
-cbrt = op("cbrt", math.cbrt, lambda x, y: 1.0 / (3.0 * y**2), tex=r"\sqrt[3]{{0:0}}", domain=POSITIVE, reference=lambda m, x: x ** (m.mpf(1) / 3))
+cbrt = op("cbrt", ieee.cbrt, lambda x, y: 1.0 / (3.0 * y**2), tex=r"\sqrt[3]{{0:0}}", domain=POSITIVE, reference=lambda m, x: x ** (m.mpf(1) / 3))
 
 # Trigonometric and hyperbolic -------------------------------------------------------------------------------------------
 sin = op("sin", ieee.sin, lambda x, y: cos(x), tex=_function(r"\sin"), reference="sin")
@@ -230,7 +230,7 @@ cos = op("cos", ieee.cos, lambda x, y: -sin(x), tex=_function(r"\cos"), referenc
 tan = op("tan", ieee.tan, lambda x, y: 1.0 + y**2, tex=_function(r"\tan"), domain=(-math.pi / 2, math.pi / 2), reference="tan")
 arcsin = op("arcsin", ieee.arcsin, lambda x, y: 1.0 / sqrt((1.0 - x) * (1.0 + x)), tex=_function(r"\arcsin"), domain=UNIT, reference="asin")
 arccos = op("arccos", ieee.arccos, lambda x, y: -1.0 / sqrt((1.0 - x) * (1.0 + x)), tex=_function(r"\arccos"), domain=UNIT, reference="acos")
-arctan = op("arctan", math.atan, lambda x, y: 1.0 / (1.0 + x * x), tex=_function(r"\arctan"), reference="atan")
+arctan = op("arctan", math.atan, lambda x, y: over(1.0, x), tex=_function(r"\arctan"), reference="atan")
 arctan2 = op("arctan2", math.atan2, lambda a, b, y: over(b, a), lambda a, b, y: -over(a, b), domain=(REAL, POSITIVE), reference=lambda m, a, b: m.atan(a / b))
 sinh = op("sinh", ieee.sinh, lambda x, y: cosh(x), tex=_function(r"\sinh"), reference="sinh")
 cosh = op("cosh", ieee.cosh, lambda x, y: sinh(x), tex=_function(r"\cosh"), reference="cosh")
@@ -241,13 +241,13 @@ arccosh = op("arccosh", ieee.arccosh, lambda x, y: 1.0 / (sqrt(x - 1.0) * sqrt(x
 arctanh = op("arctanh", ieee.arctanh, lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)), tex=_function(r"\operatorname{arctanh}"), domain=UNIT, reference="atanh")
 
 # Two sides of a triangle ------------------------------------------------------------------------------------------------
-hypot = op("hypot", math.hypot, lambda a, b, y: unit(a, b), lambda a, b, y: unit(b, a), tex=r"\sqrt{{0:5}^2 + {1:5}^2}", reference=lambda m, a, b: m.sqrt(a * a + b * b))
+hypot = op("hypot", math.hypot, lambda a, b, y: unit(a, b), lambda a, b, y: unit(b, a), tex=r"\sqrt{{0:5}^2 + {1:5}^2}", kink=lambda a, b: a * a + b * b, reference=lambda m, a, b: m.sqrt(a * a + b * b))
 unit = op("unit", ieee.unit,
           lambda a, b, y: unit(b, a) * unit(b, a) / hypot(a, b), lambda a, b, y: -unit(a, b) * unit(b, a) / hypot(a, b),
-          text="{0:2}/hypot({0:0}, {1:0})", tex=r"\frac{{0:0}}{\sqrt{{0:5}^2 + {1:5}^2}}", binding=PRODUCT, reference=lambda m, a, b: a / m.sqrt(a * a + b * b), doc="a/hypot(a, b), 0 at the origin.")
+          text="{0:2}/hypot({0:0}, {1:0})", tex=r"\frac{{0:0}}{\sqrt{{0:5}^2 + {1:5}^2}}", binding=PRODUCT, kink=lambda a, b: a * a + b * b, reference=lambda m, a, b: a / m.sqrt(a * a + b * b), doc="a/hypot(a, b), 0 at the origin.")
 over = op("over", ieee.over,
           lambda a, b, y: (unit(b, a) - unit(a, b)) * (unit(b, a) + unit(a, b)) / hypot(a, b) / hypot(a, b), lambda a, b, y: -2.0 * unit(a, b) * unit(b, a) / hypot(a, b) / hypot(a, b),
-          text="{0:2}/({0:5}**2 + {1:5}**2)", tex=r"\frac{{0:0}}{{0:5}^2 + {1:5}^2}", binding=PRODUCT, reference=lambda m, a, b: a / (a * a + b * b), doc="a/(a² + b²), without overflow: the derivative of arctan2.")
+          text="{0:2}/({0:5}**2 + {1:5}**2)", tex=r"\frac{{0:0}}{{0:5}^2 + {1:5}^2}", binding=PRODUCT, kink=lambda a, b: a * a + b * b, reference=lambda m, a, b: a / (a * a + b * b), doc="a/(a² + b²), without overflow: the derivative of arctan2.")
 
 # Activations and the functions behind them ------------------------------------------------------------------------------
 relu = op("relu", ieee.relu, lambda x, y: step(x), kink=lambda x: x, selects=True, reference=lambda m, x: x if x > 0 else m.mpf(0), doc="max(x, 0); derivative 0 at 0.")
@@ -267,10 +267,10 @@ normal_cdf = op("normal_cdf", ieee.normal_cdf, lambda x, y: normal_pdf(x), tex=_
 logaddexp = op("logaddexp", ieee.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a), tex=r"\ln\left(e^{{0:0}} + e^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a) + m.exp(b)))
 
 # Lists: the partial of a list is the list of its edges' partials ---------------------------------------------------------
-_dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0, lists=True, defaults=(0.0,), reference=lambda m, ws, xs, b: b + m.fdot(ws, xs), doc="b + w1*x1 + w2*x2 + …, one node.")
-total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), lists=True, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
-mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=True, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
-logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: [exp(x - y) for x in xs], lists=True, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+_dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0, lists=2, defaults=(0.0,), reference=lambda m, ws, xs, b: b + m.fdot(ws, xs), doc="b + w1*x1 + w2*x2 + …, one node.")
+total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
+mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
+logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: [exp(x - y) for x in xs], lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
 # fmt: on
 
 BUILT_IN = frozenset(TABLE)

@@ -5,7 +5,6 @@ depends on what was edited later. It knows its arguments, not its users: there i
 is dropped is freed at once. Operators and methods are made from the rows of `ops.TABLE`.
 """
 
-import math
 import operator
 from functools import reduce
 
@@ -44,7 +43,7 @@ class Value:
     """
 
     # Two operands and their data have slots of their own; an op with lists, or with more operands, keeps a tuple of
-    # each in the first.
+    # each in the first. A leaf keeps the number of the transform call it was made in or after.
     __slots__ = ("_data", "grad", "op", "_a", "_b", "_x", "_y", "_about")
 
     def __init__(self, data, label=""):
@@ -55,6 +54,7 @@ class Value:
         self._data = data
         self.grad = UNREACHED
         self.op = None
+        self._a = context.calls
         self._about = About(label, None, None) if label else None
 
     def __init_subclass__(cls):
@@ -375,12 +375,14 @@ NUMPY_NAMES = {
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
     "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad",
 }  # fmt: skip
-for _name, _row in dict(add="add", sub="sub", mul="mul", truediv="div", pow="power").items():
+OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "power"}
+COMPARISONS = {
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+}  # fmt: skip
+for _name, _row in OPERATORS.items():
     _named(_binary(ops.TABLE[_row]), f"__{_name}__", ops.TABLE[_row])
     _named(_reflected(ops.TABLE[_row]), f"__r{_name}__", ops.TABLE[_row])
-for _name, _row in dict(
-    lt="less", le="less_equal", gt="greater", ge="greater_equal", eq="equal", ne="not_equal"
-).items():
+for _name, _row in COMPARISONS.items():
     _named(_comparison(ops.TABLE[_row]), f"__{_name}__", ops.TABLE[_row])
 _named(_unary(ops.TABLE["neg"]), "__neg__", ops.TABLE["neg"])
 _named(_unary(ops.TABLE["abs"]), "__abs__", ops.TABLE["abs"])

@@ -1,0 +1,215 @@
+"""Generated from the table of rules by `python -m tests.stubs`; do not edit."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, overload
+
+from .value import Value
+
+__all__ = [
+    "above",
+    "abs",
+    "add",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
+    "ceil",
+    "clip",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "div",
+    "elu",
+    "equal",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "gauss",
+    "gelu",
+    "greater",
+    "greater_equal",
+    "hypot",
+    "identity",
+    "inside",
+    "leaky_relu",
+    "less",
+    "less_equal",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logaddexp",
+    "logsigmoid",
+    "logsumexp",
+    "maximum",
+    "mean",
+    "minimum",
+    "mul",
+    "neg",
+    "normal_cdf",
+    "normal_pdf",
+    "not_equal",
+    "over",
+    "power",
+    "rad2deg",
+    "reciprocal",
+    "relu",
+    "sech2",
+    "selu",
+    "sigmoid",
+    "sign",
+    "silu",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqrt",
+    "square",
+    "step",
+    "sub",
+    "tan",
+    "tanh",
+    "total",
+    "unit",
+    "where",
+]
+BUILT_IN: frozenset[str]
+TABLE: dict[str, Op]
+new_row_hooks: list[Callable[[Op], object]]
+
+class Op:
+    name: str
+    forward: Callable[..., float]
+    partials: tuple[Any, ...]
+    arity: int
+    kind: int
+    text: str
+    tex: str
+    binding: int
+    domain: tuple[tuple[float, float], ...]
+    kink: Callable[..., Any] | None
+    reference: str | Callable[..., Any] | None
+    selects: bool
+    lists: bool
+    defaults: tuple[float, ...]
+    def __init__(
+        self, name: str, forward: Callable[..., float], partials: tuple[Any, ...], **facts: object
+    ) -> None: ...
+    def __call__(self, *args: Any) -> Any: ...
+
+class _Unary(Op):
+    @overload
+    def __call__(self, x: Value, /) -> Value: ...
+    @overload
+    def __call__(self, x: float, /) -> float: ...
+
+class _Binary(Op):
+    @overload
+    def __call__(self, a: Value, b: float | Value = ..., /) -> Value: ...
+    @overload
+    def __call__(self, a: float, b: Value, /) -> Value: ...
+    @overload
+    def __call__(self, a: float, b: float = ..., /) -> float: ...
+
+class _List(Op):
+    def __call__(self, xs: Iterable[float | Value], /) -> Any: ...
+
+def row(name: str) -> Op: ...
+def number(x: object, who: str) -> float: ...
+def op(
+    name: str,
+    forward: Callable[..., float],
+    *partials: Callable[..., Any] | float,
+    text: Any = ...,
+    tex: Any = ...,
+    binding: Any = ...,
+    domain: Any = ...,
+    kink: Any = ...,
+    reference: Any = ...,
+    selects: Any = ...,
+    lists: Any = ...,
+    defaults: Any = ...,
+    doc: Any = ...,
+) -> Op: ...
+def edge(condition: Any, at_edge: Any, formula: Any) -> Any: ...
+def softmax(xs: Iterable[float | Value]) -> list[Any]: ...
+def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...
+
+above: _Binary
+abs: _Unary
+add: _Binary
+arccos: _Unary
+arccosh: _Unary
+arcsin: _Unary
+arcsinh: _Unary
+arctan: _Unary
+arctan2: _Binary
+arctanh: _Unary
+cbrt: _Unary
+ceil: _Unary
+clip: Op
+cos: _Unary
+cosh: _Unary
+deg2rad: _Unary
+div: _Binary
+elu: _Binary
+equal: _Binary
+erf: _Unary
+erfc: _Unary
+exp: _Unary
+exp2: _Unary
+expm1: _Unary
+floor: _Unary
+gauss: _Unary
+gelu: _Unary
+greater: _Binary
+greater_equal: _Binary
+hypot: _Binary
+identity: _Unary
+inside: Op
+leaky_relu: _Binary
+less: _Binary
+less_equal: _Binary
+log: _Unary
+log10: _Unary
+log1p: _Unary
+log2: _Unary
+logaddexp: _Binary
+logsigmoid: _Unary
+logsumexp: _List
+maximum: _Binary
+mean: _List
+minimum: _Binary
+mul: _Binary
+neg: _Unary
+normal_cdf: _Unary
+normal_pdf: _Unary
+not_equal: _Binary
+over: _Binary
+power: _Binary
+rad2deg: _Unary
+reciprocal: _Unary
+relu: _Unary
+sech2: _Unary
+selu: _Unary
+sigmoid: _Unary
+sign: _Unary
+silu: _Unary
+sin: _Unary
+sinh: _Unary
+softplus: _Unary
+sqrt: _Unary
+square: _Unary
+step: _Unary
+sub: _Binary
+tan: _Unary
+tanh: _Unary
+total: _List
+unit: _Binary
+where: Op

@@ -1,0 +1,29 @@
+"""The committed type stubs are what the table of rules generates."""
+
+from pathlib import Path
+
+import pytest
+
+import engine
+from tests.stubs import STUBS
+
+
+@pytest.mark.parametrize("file", STUBS)
+def test_stub_is_what_the_table_generates(file):
+    committed = (Path(engine.__file__).parent / file).read_text(encoding="utf-8")
+    assert committed == STUBS[file](), "run `python -m tests.stubs`"
+
+
+def test_stub_of_value_lists_every_method_of_value():
+    text = STUBS["value.pyi"]()
+    missing = [name for name in vars(engine.Value) if f"def {name}(" not in text and f"    {name}:" not in text]
+    assert set(missing) <= {
+        "__doc__",
+        "__module__",
+        "__slots__",
+        "__init_subclass__",
+        "__reduce_ex__",
+        "__static_attributes__",
+        "__firstlineno__",
+        "__repr__",
+    }, missing

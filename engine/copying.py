@@ -87,7 +87,12 @@ _writing = _Writing()
 def _reduce(self: Value, protocol: int) -> tuple[Any, ...]:
     if self.op is None or _writing.tape() is not None:
         grad = None if self.grad is UNREACHED else self.grad
-        return restored, (self.op, *self._operands(), self._data, grad, self._about)
+        if self.op is None:
+            return restored, (None, self._data, grad, self._about)
+        if self.op.kind == 2:  # laid flat: two tuples less a node to write, memoise and read
+            return restored, (self.op, self._data, grad, self._about, self._a, self._b, self._x, self._y)
+        args, vals = self._operands()
+        return restored, (self.op, self._data, grad, self._about, *args, *vals)
     return _last, (_Tape(self),)
 
 
@@ -96,14 +101,15 @@ def _last(nodes: list[Any]) -> Value:
     return root
 
 
-def restored(op: Op | None, args: Any, vals: Any, data: float, grad: float | None, about: Any) -> Value:
+def restored(op: Op | None, data: float, grad: float | None, about: Any, *operands: Any) -> Value:
     """The node of a pickle."""
     v = new(Value)
     v._data, v.grad, v.op, v._about = data, UNREACHED if grad is None else grad, op, about
     if op is None:
         v._a = context.calls
     else:
-        v._fill(args, vals)
+        half = len(operands) // 2
+        v._fill(operands[:half], operands[half:])
     return v
 
 

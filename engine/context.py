@@ -97,6 +97,9 @@ class _Setting(contextlib.ContextDecorator):
         self._field, self._value = field, value
         self._outer: list[bool] = []
 
+    def _recreate_cm(self) -> _Setting:  # a decorated function may run in several threads at once
+        return _Setting(self._field, self._value)
+
     def __enter__(self) -> None:
         self._outer.append(getattr(state, self._field))
         _count(1)

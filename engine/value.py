@@ -55,7 +55,7 @@ class Value:
         self.grad = UNREACHED
         self.op = None
         self._a = context.calls
-        self._about = About(label, None, None) if label else None
+        self._about = About(str(label), None, None) if label else None
 
     def __init_subclass__(cls):
         raise TypeError("Value takes no subclasses; for a new operation add a row with engine.op")

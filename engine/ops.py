@@ -30,7 +30,8 @@ class Op:
         name: the word that names it in `engine`, on `Value` and in messages.
         forward: floats in, a float out; never raises because of a value.
         partials: one per argument: a function of (arguments…, output), or a number where it is constant.
-        text, tex: notation; `{1:2}` stands for argument 1, in parentheses where it binds looser than level 2.
+        text, tex: notation; `{1:2}` stands for argument 1, in parentheses where it binds looser than level 2;
+            `{+ … +}` is written once for each element of the lists in it, with ` + ` between.
         binding: how tightly the whole notation binds, from 1 (a sum) to 5 (an atom).
         domain: for each argument the open interval in which the op is smooth, kinks aside.
         kink: a function of the arguments that is zero where the derivative jumps, or None.
@@ -179,7 +180,7 @@ power = op("power", ieee.power,
            lambda x, n, y: edge(equal(n, 0.0), 0.0, n * power(x, n - 1.0)),
            lambda x, n, y: edge(equal(x, 0.0) * greater_equal(n, 0.0), 0.0, y * log(x)),
            text="{0:5}**{1:5}", tex="{0:5}^{{1:0}}", binding=POWER, domain=(POSITIVE, REAL), reference=lambda m, x, n: x**n)
-neg = op("neg", operator.neg, -1.0, text="-{0:4}", tex="-{0:4}", binding=SIGN, reference=lambda m, x: -x)
+neg = op("neg", operator.neg, -1.0, text="-{0:2}", tex="-{0:2}", binding=SIGN, reference=lambda m, x: -x)
 identity = op("identity", operator.pos, 1.0, reference=lambda m, x: x, doc="x itself, as a node of its own.")
 square = op("square", lambda x: x * x, lambda x, y: 2.0 * x, text="{0:5}**2", tex="{0:5}^{2}", binding=POWER, reference=lambda m, x: x * x)
 reciprocal = op("reciprocal", ieee.reciprocal, lambda x, y: -y * y, text="1/{0:4}", tex=r"\frac{1}{{0:0}}", binding=PRODUCT, domain=POSITIVE, reference=lambda m, x: 1 / x)
@@ -267,10 +268,10 @@ normal_cdf = op("normal_cdf", ieee.normal_cdf, lambda x, y: normal_pdf(x), tex=_
 logaddexp = op("logaddexp", ieee.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a), tex=r"\ln\left(e^{{0:0}} + e^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a) + m.exp(b)))
 
 # Lists: the partial of a list is the list of its edges' partials ---------------------------------------------------------
-_dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0, lists=2, defaults=(0.0,), reference=lambda m, ws, xs, b: b + m.fdot(ws, xs), doc="b + w1*x1 + w2*x2 + …, one node.")
-total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
+_dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0, tex=r"{+ {0:2} \cdot {1:4} +} + {2:1}", binding=SUM, lists=2, defaults=(0.0,), reference=lambda m, ws, xs, b: b + m.fdot(ws, xs), doc="b + w1*x1 + w2*x2 + …, one node.")
+total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), tex="{+ {0:1} +}", binding=SUM, lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
 mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
-logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: [exp(x - y) for x in xs], lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: [exp(x - y) for x in xs], tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
 # fmt: on
 
 BUILT_IN = frozenset(TABLE)

@@ -79,6 +79,11 @@ __all__ = [
     "unit",
     "where",
 ]
+SUM: int
+PRODUCT: int
+SIGN: int
+POWER: int
+ATOM: int
 BUILT_IN: frozenset[str]
 TABLE: dict[str, Op]
 new_row_hooks: list[Callable[[Op], object]]

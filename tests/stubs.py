@@ -19,6 +19,11 @@ from .value import Value
 
 type_number = float | Value
 {all}
+SUM: int
+PRODUCT: int
+SIGN: int
+POWER: int
+ATOM: int
 BUILT_IN: frozenset[str]
 TABLE: dict[str, Op]
 new_row_hooks: list[Callable[[Op], object]]

@@ -1,0 +1,415 @@
+"""Values as formulas: expressions, local derivatives and whole graphs, as text, Unicode, LaTeX and MathML.
+
+A local derivative is printed by running the partial of the table on named Values and writing down what it computed,
+so no derivative is typed by hand: the formula a reader sees is the rule that ran. What it computed is folded lightly
+first (`1*x`, `0 + x`, signs, `u*u`), since a partial written for all arguments meets many ones and zeros.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import reduce
+from itertools import product
+from operator import add
+from typing import Any, NamedTuple, cast
+
+from . import context, ops
+from .backprop import partials, topological_order
+from .folding import Folder
+from .notation import STYLES, Operand, Part, constant, digits_part, name_text, number_text, written
+from .value import Value
+
+__all__ = [
+    "Chain", "Path", "chain_rule", "digits_part", "expression", "name_text", "names", "node_names", "number_text",
+    "partial_formulas", "to_latex", "to_mathml", "to_text",
+]  # fmt: skip
+
+DEEPEST = 50  # an inner node nested deeper gets a name and a line of its own
+LONGEST = 20_000  # characters of a local derivative; one that shares inner nodes could double at each of them
+
+Name = Callable[[Value], str]
+
+
+# Names ---------------------------------------------------------------------------------------------------------------
+
+
+def names(namespace: Mapping[str, object]) -> dict[str, Value]:
+    """Label the Values of a namespace by their variables' names: `names(locals())`.
+
+    Values inside lists, tuples, dicts and NumPy arrays, up to two levels deep, become `w[0]` and `layer['b']`. A label
+    that is there stays; a variable that starts with `_` is skipped; a Value with several names takes the first, and a
+    variable of its own before a place in a list.
+
+    Args:
+        namespace: a mapping of names to anything.
+
+    Returns:
+        The labels it gave, each with its Value.
+
+    Raises:
+        TypeError: namespace is no mapping.
+
+    >>> from engine import Value, names
+    >>> a, w = Value(2.0), [Value(3.0), Value(4.0)]
+    >>> list(names(dict(a=a, w=w)))
+    ['a', 'w[0]', 'w[1]']
+    >>> w[1].label
+    'w[1]'
+    """
+    if not isinstance(namespace, Mapping):
+        raise TypeError(f"names takes a mapping of names to Values, got {namespace!r:.60}; try names(locals())")
+    # In and Out are the history of a notebook: what is there has a better name or none.
+    level = [(k, v) for k, v in namespace.items() if isinstance(k, str) and k[:1] != "_" and k not in ("In", "Out")]
+    given: dict[str, Value] = {}
+    for _ in range(3):
+        deeper: list[tuple[str, object]] = []
+        for name, found in level:
+            if isinstance(found, Value):
+                if not found.label:
+                    found.label = name
+                    given[name] = found
+            else:
+                deeper.extend(_elements(name, found))
+        level = deeper
+    return given
+
+
+def _elements(name: str, box: object) -> Iterable[tuple[str, object]]:
+    if isinstance(box, (list, tuple)):
+        return [(f"{name}[{i}]", element) for i, element in enumerate(box)]
+    if isinstance(box, Mapping):
+        return [(f"{name}[{key!r}]", element) for key, element in box.items() if isinstance(key, (str, int))]
+    if type(box).__module__ == "numpy" and getattr(getattr(box, "dtype", None), "kind", "") == "O":
+        shape: tuple[int, ...] = box.shape  # type: ignore[attr-defined]  # an ndarray, without importing NumPy
+        places = product(*map(range, shape))
+        return [(f"{name}[{', '.join(map(str, i))}]", box[i]) for i in places]  # type: ignore[index]  # as above
+    return ()
+
+
+def node_names(order: Iterable[Value]) -> dict[Value, str]:
+    """A name for each node, no two alike: its label, the second of equal labels `x_2`, or `v7` by its place.
+
+    >>> from engine import Value, topological_order
+    >>> from engine.formula import node_names
+    >>> x, y = Value(2.0, label="x"), Value(3.0, label="x")
+    >>> list(node_names(topological_order(x * y)).values())
+    ['x', 'x_2', 'v2']
+    """
+    order = list(order)
+    taken = {v.label for v in order}
+    named: dict[Value, str] = {}
+    used: set[str] = set()
+    last: dict[str, int] = {}
+    for i, v in enumerate(order):
+        name = label = v.label
+        if not label:
+            name = f"v{i}"
+            while name in taken:
+                name += "_"
+        elif label in used:
+            n = last.get(label, 1) + 1
+            while f"{label}_{n}" in taken:
+                n += 1
+            last[label] = n
+            name = f"{label}_{n}"
+            taken.add(name)
+        used.add(name)
+        named[v] = name
+    return named
+
+
+# One node ------------------------------------------------------------------------------------------------------------
+
+
+def expression(v: Value, name: Name, style: str = "text") -> str:
+    """The expression of one node in terms of its arguments' names.
+
+    Args:
+        v: a Value; a leaf is written as its number.
+        name: a function from a Value to its name.
+        style: "text" (Python), "unicode", "latex" or "mathml". Long lists are elided in all but the first.
+
+    >>> from engine import Value
+    >>> from engine.formula import expression
+    >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+    >>> expression(w * x, lambda v: v.label), expression(w**2, lambda v: v.label, "unicode")
+    ('w*x', 'w²')
+    """
+    _check(style)
+    if v.op is None:
+        return constant(v.data, style, whole=False).text
+    operands = [_operand(a, x, lambda a: Part(name_text(name(a), style)), style) for a, x in zip(*v._operands())]
+    return written(v.op, operands, style, elide=style != "text").text
+
+
+def _check(style: str) -> None:
+    if style not in STYLES:
+        raise ValueError(f"style takes {', '.join(map(repr, STYLES))}, got {style!r}")
+
+
+def _operand(a: object, x: object, part: Callable[[Value], Part], style: str) -> Operand:
+    """How one operand of a node is written; `x` is its data, which a list of plain numbers is itself."""
+    if isinstance(a, Value):
+        return part(a)
+    if isinstance(a, (tuple, list)):
+        return [part(e) if isinstance(e, Value) else constant(e, style) for e in a]
+    return constant(cast("float", a), style)
+
+
+def partial_formulas(v: Value, name: Name, style: str = "text") -> list[str | None]:
+    """The local derivatives of a node as formulas, one an edge as in `v.args`; None for an operand that is a number.
+
+    Args:
+        v: a Value.
+        name: a function from a Value to its name, for the arguments and, where a rule uses its output, for v.
+        style: "text" (Python), "unicode", "latex" or "mathml".
+
+    >>> from engine import Value, exp
+    >>> from engine.formula import partial_formulas
+    >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+    >>> partial_formulas(w * x, lambda v: v.label), partial_formulas(w**2, lambda v: v.label, "unicode")
+    (['x', 'w'], ['2 · w', None])
+    """
+    _check(style)
+    if v.op is None:
+        return []
+    with _quietly():
+        args, vals = v._operands()
+        stands: dict[Value, Value] = {}  # one stand-in for each argument, so that a*a meets the same Value twice
+
+        def stand(a: Value, x: float) -> Value:
+            if a not in stands:
+                stands[a] = Value(x)
+            return stands[a]
+
+        inputs: list[object] = []
+        for a, x in zip(args, vals):
+            if isinstance(a, tuple):
+                inputs.append([stand(e, d) for e, d in zip(a, x)])
+            else:
+                inputs.append(stand(a, x) if isinstance(a, Value) else a)
+        output = Value(v.data)
+        parts = {s: Part(name_text(name(a), style)) for a, s in stands.items()}
+        parts[output] = Part(name_text(name(v), style))
+        writer = _Writer(parts, style)
+        formulas: list[str | None] = []
+        for i, (a, x, p) in enumerate(zip(args, vals, v.op.partials)):
+            if isinstance(a, (Value, tuple)):
+                count = len(a) if isinstance(a, tuple) else None
+                for k, q in enumerate(_ran(p, inputs, output, count)):
+                    formulas.append(writer.formula(q) if q is not None else _digits(v, i, k, style))
+            else:
+                formulas.extend([None] * (len(x) if isinstance(x, list) else 1))
+    return formulas
+
+
+def _ran(p: object, inputs: list[object], output: Value, count: int | None) -> list[object]:
+    """What one partial computes, for a list `count` elements; None where it can only run on floats."""
+    if callable(p):
+        try:
+            p = p(*inputs, output)
+        except (ArithmeticError, ValueError, TypeError):
+            p = None
+    if count is None:
+        return [p]
+    return list(p) if isinstance(p, (list, tuple)) else [p] * count
+
+
+def _digits(v: Value, i: int, k: int, style: str) -> str:
+    """The number of a local derivative, where its rule leaves the table."""
+    before = sum([len(x) if isinstance(x, list) else 1 for x in v._operands()[1][:i]])
+    return constant(cast("float", partials(v)[before + k]), style).text
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Nodes made inside belong to no scope, and neither no_grad nor detect_anomaly applies to them."""
+    state = context.state
+    outer = state.scope, state.recording, state.anomaly
+    state.scope, state.recording, state.anomaly = None, True, False
+    try:
+        yield
+    finally:
+        state.scope, state.recording, state.anomaly = outer
+
+
+class _Writer:
+    """Writes the graphs that the partials of one node computed, folded, each node once."""
+
+    def __init__(self, parts: dict[Value, Part], style: str) -> None:
+        self._folder = Folder(parts.copy())
+        self._parts = parts
+        self._style = style
+
+    def formula(self, q: object) -> str:
+        folded = self._folder.folded(q) if isinstance(q, Value) else q
+        if not isinstance(folded, Value):
+            return constant(float(cast("float", folded)), self._style).text
+        for v in topological_order(folded):
+            if v not in self._parts:
+                operands = [_operand(a, x, self._parts.__getitem__, self._style) for a, x in zip(*v._operands())]
+                part = written(cast("ops.Op", v.op), operands, self._style)
+                self._parts[v] = Part("…") if len(part.text) > LONGEST else part
+        return self._parts[folded].text
+
+
+# Whole graphs --------------------------------------------------------------------------------------------------------
+
+
+def to_text(root: Value) -> str:
+    """A Value as Python text that evaluates to the same number.
+
+    A leaf is its label, or its number. An inner node that is used more than once, or nested deeper than 50, has a line
+    of its own; the last line is the root.
+
+    >>> from engine import Value
+    >>> from engine.formula import to_text
+    >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    >>> c = a + b
+    >>> print(to_text(c * c))
+    v2 = a + b
+    v2*v2
+    """
+    return "\n".join([f"{name} = {text}" if name else text for name, text in _lines(root, "text")])
+
+
+def to_latex(root: Value) -> str:
+    r"""A Value as LaTeX, without dollar signs; several lines are `aligned`.
+
+    >>> from engine import Value, tanh
+    >>> from engine.formula import to_latex
+    >>> print(to_latex(tanh(Value(2.0, label="x1") / Value(3.0, label="y"))))
+    \tanh\left(\frac{x_{1}}{y}\right)
+    """
+    lines = _lines(root, "latex")
+    if len(lines) == 1:
+        return lines[0][1]
+    rows = [f"{name} &= {text}" if name else f"&\\phantom{{=}} {text}" for name, text in lines]
+    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+
+def to_mathml(root: Value) -> str:
+    """A Value as a MathML element, of MathML Core only.
+
+    >>> from engine import Value
+    >>> from engine.formula import to_mathml
+    >>> to_mathml(Value(2.0, label="x") + 1)
+    '<math display="block"><mrow><mi>x</mi><mo>+</mo><mn>1</mn></mrow></math>'
+    """
+    lines = _lines(root, "mathml")
+    if len(lines) == 1:
+        return f'<math display="block">{lines[0][1]}</math>'
+    rows = [
+        f"<mtr><mtd>{name}</mtd><mtd>{'<mo>=</mo>' if name else ''}</mtd><mtd>{text}</mtd></mtr>"
+        for name, text in lines
+    ]
+    return f'<math display="block"><mtable>{"".join(rows)}</mtable></math>'
+
+
+def _lines(root: Value, style: str) -> list[tuple[str, str]]:
+    """(name, formula) of each node that has a line of its own, arguments first; the root has no name."""
+    order = topological_order(root)
+    uses: dict[Value, int] = {}
+    for v in order:
+        for a in v.args:
+            if isinstance(a, Value):
+                uses[a] = uses.get(a, 0) + 1
+    known = node_names(order)
+    parts: dict[Value, Part] = {}
+    depth: dict[Value, int] = {}
+    lines: list[tuple[str, str]] = []
+    for v in order:
+        if v.op is None:
+            if v.label:
+                parts[v] = Part(name_text(known[v], style))
+            depth[v] = 0
+            continue
+        deep = 1 + max([depth[a] for a in v.args if isinstance(a, Value)], default=0)
+        operands = [_given(a, x, parts, style) for a, x in zip(*v._operands())]
+        part = written(v.op, operands, style)
+        if v is not root and (uses[v] > 1 or deep > DEEPEST):
+            name = name_text(known[v], style)
+            lines.append((name, part.text))
+            part, deep = Part(name), 0
+        parts[v], depth[v] = part, deep
+    last = parts.get(root)
+    lines.append(("", last.text if last else constant(root.data, style, whole=False).text))
+    return lines
+
+
+def _given(a: Any, x: Any, parts: dict[Value, Part], style: str) -> Operand:
+    """`_operand`, where a leaf without a label is the number it was at forward time."""
+    if isinstance(a, Value):
+        return parts.get(a) or constant(x, style, whole=False)
+    if isinstance(a, tuple):
+        return [parts.get(e) or constant(d, style, whole=False) for e, d in zip(a, x)]
+    return _operand(a, x, parts.__getitem__, style)
+
+
+# The chain rule as data ----------------------------------------------------------------------------------------------
+
+
+class Path:
+    """One way from a root to a node: the last edge of it, and what backward multiplies there.
+
+    Attributes:
+        user: the node that uses this one as an argument.
+        edge: which of `user.args` it is.
+        adjoint: the derivative of the root with respect to the user.
+        local: the derivative of the user with respect to this argument.
+        product: adjoint times local, what this path adds to the gradient; 0.0 where it is not connected.
+        connected: False where the user selects another argument, or is itself behind one that was not taken.
+    """
+
+    __slots__ = ("adjoint", "connected", "edge", "local", "product", "user")
+
+    def __init__(self, user: Value, edge: int, adjoint: float, local: float, connected: bool) -> None:
+        self.user, self.edge, self.adjoint, self.local, self.connected = user, edge, adjoint, local, connected
+        self.product = adjoint * local if connected else 0.0
+
+    def formula(self, name: Name, style: str = "unicode") -> str:
+        """The local derivative as a formula. For all edges of one user, `partial_formulas` is the cheaper way."""
+        return partial_formulas(self.user, name, style)[self.edge] or ""
+
+    def __repr__(self) -> str:
+        return f"Path(edge={self.edge}, adjoint={self.adjoint}, local={self.local}, product={self.product})"
+
+
+class Chain(NamedTuple):
+    """The chain rule at one node: a path for each use, in the order in which backward adds them, and their sum."""
+
+    paths: list[Path]
+    sum: float
+
+
+def chain_rule(root: Value, gradient: float = 1.0) -> dict[Value, Chain]:
+    """The chain rule at every node below a root, users before arguments; the graph and its `.grad` stay as they are.
+
+    Args:
+        root: the Value that is differentiated.
+        gradient: its adjoint.
+
+    Returns:
+        A Chain for each node; its sum is the derivative of the root with respect to that node, the same bits that
+        `backward` would compute. The root has no paths, and `gradient` as its sum.
+
+    >>> from engine import Value
+    >>> from engine.formula import chain_rule
+    >>> a = Value(3.0)
+    >>> chain_rule(a * a)[a]
+    Chain(paths=[Path(edge=0, adjoint=1.0, local=3.0, product=3.0), Path(edge=1, adjoint=1.0, local=3.0, product=3.0)], sum=6.0)
+    """
+    gradient = ops.number(gradient, "chain_rule")
+    paths: dict[Value, list[Path]] = {v: [] for v in reversed(topological_order(root))}
+    chains: dict[Value, Chain] = {}
+    for v, into in paths.items():
+        reached = [p.product for p in into if p.connected]
+        adjoint = reduce(add, reached) if reached else gradient if v is root else 0.0
+        chains[v] = Chain(into, adjoint)
+        if v.op is None:
+            continue
+        connected = bool(reached) or v is root
+        for i, (a, p) in enumerate(zip(v.args, partials(v))):
+            if isinstance(a, Value) and p is not None:
+                taken = connected and (p != 0.0 or not v.op.selects)
+                paths[a].append(Path(v, i, adjoint, p, taken))
+    return chains

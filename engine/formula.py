@@ -408,7 +408,9 @@ def chain_rule(root: Value, gradient: float = 1.0) -> dict[Value, Chain]:
         if v.op is None:
             continue
         connected = bool(reached) or v is root
-        for i, (a, p) in enumerate(zip(v.args, partials(v))):
+        with _quietly():
+            local = partials(v)
+        for i, (a, p) in enumerate(zip(v.args, local)):
             if isinstance(a, Value) and p is not None:
                 taken = connected and (p != 0.0 or not v.op.selects)
                 paths[a].append(Path(v, i, adjoint, p, taken))

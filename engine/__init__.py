@@ -11,7 +11,15 @@ from .ops import TABLE, Op, log_softmax, op, softmax
 from .value import Value, dot
 
 # Public names of the heavier rooms, each resolved on first use.
-_ROOMS: dict[str, str] = {"explain": "explanation", "names": "formula"}
+_ROOMS: dict[str, str] = {
+    "explain": "explanation",
+    "names": "formula",
+    "draw": "picture",
+    "draw_dot": "picture",
+    "film": "picture",
+    "steps": "picture",
+    "trace": "picture",
+}
 
 __all__ = [
     "TABLE",

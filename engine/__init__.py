@@ -40,6 +40,7 @@ __all__ = [
     "topological_order",
 ]
 __all__ += ops.__all__
+__all__ += _ROOMS
 
 
 def __getattr__(name: str) -> Any:

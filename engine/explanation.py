@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .backprop import topological_order
 from .formula import Path, chain_rule, expression, node_names, partial_formulas
-from .notation import Part, constant, digits_part, escaped, in_parentheses, name_text, number_text
+from .notation import Part, clean, constant, digits_part, escaped, in_parentheses, name_text, number_text
 from .value import Value
 
 TERMS = 12
@@ -104,7 +104,7 @@ class Explanation:
             return _Block(_Equation([left, [constant(1.0, style).text]]), [])
         if v not in self.chains:
             zero = digits_part("0.0", style).text
-            return _Block(_Equation([left, [zero]], note=f"{self._name(self.root)} does not depend on it"), [])
+            return _Block(_Equation([left, [zero]], note=f"{clean(self._name(self.root))} does not depend on it"), [])
         paths, total = self.chains[v]
         taken = [p for p in paths if p.connected]
         sides = [left, *self._sums(v, taken, style), [digits_part(number_text(total), style).text]]

@@ -255,8 +255,8 @@ class _Writer:
 # Whole graphs --------------------------------------------------------------------------------------------------------
 
 
-def to_text(root: Value) -> str:
-    """A Value as Python text that evaluates to the same number.
+def to_text(root: Value, style: str = "text") -> str:
+    """A Value as Python text that evaluates to the same number, or in style "unicode" as people write it.
 
     A leaf is its label, or its number. An inner node that is used more than once, or nested deeper than 50, has a line
     of its own; the last line is the root.
@@ -269,7 +269,7 @@ def to_text(root: Value) -> str:
     v2 = a + b
     v2*v2
     """
-    return "\n".join([f"{name} = {text}" if name else text for name, text in _lines(root, "text")])
+    return "\n".join([f"{name} = {text}" if name else text for name, text in _lines(root, style)])
 
 
 def to_latex(root: Value) -> str:

@@ -6,4 +6,16 @@ from .picture import Picture, draw, draw_dot, notebook_bundle, trace
 from .player import Player
 from .runs import Step, steps
 
-__all__ = ["Film", "LayoutError", "Picture", "Player", "Step", "draw", "draw_dot", "film", "notebook_bundle", "steps", "trace"]
+__all__ = [
+    "Film",
+    "LayoutError",
+    "Picture",
+    "Player",
+    "Step",
+    "draw",
+    "draw_dot",
+    "film",
+    "notebook_bundle",
+    "steps",
+    "trace",
+]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..notation import number_text
-from ..value import Value
+from .boxes import Box, Edge
 from .lines import EdgeText, box_expression, chain_rows, counts, data_note, edge_text, gradient_note, tone
 from .metrics import BOLD, MONO, SANS, clipped, text_width
-from .model import Box, Edge, Model
+from .model import Model
 
 PAD_X, PAD_TOP, PAD_BOTTOM = 9.0, 5.0, 6.0
 FONTS = {
@@ -34,6 +34,7 @@ class Cell:
 
     @property
     def width(self) -> float:
+        """Pixels."""
         size, face = FONTS[self.kind]
         return text_width(self.text, size, face)
 
@@ -49,6 +50,7 @@ class Row:
 
     @property
     def width(self) -> float:
+        """Pixels, without the padding of the box."""
         width = sum(c.width for c in self.left)
         if self.right is not None:
             width += self.right.width + (SLACK if self.left else 0.0)
@@ -58,6 +60,7 @@ class Row:
 
     @property
     def height(self) -> float:
+        """Pixels."""
         return HEIGHTS["strip" if self.strip is not None else self.kind]
 
 
@@ -72,9 +75,7 @@ class Content:
 
 def box_content(model: Model, b: Box) -> Content:
     """The rows of a box."""
-    if b.kind == "tag":
-        rows = [Row("t", [Cell(b.name, "t")])]
-    elif b.kind == "stub":
+    if b.kind in ("tag", "stub"):
         rows = [Row("t", [Cell(b.name, "t")])]
     elif b.value is not None:
         rows = _one_value(model, b)
@@ -90,8 +91,7 @@ def _head(name: str, more: str, kind: str) -> Row:
 
 
 def _one_value(model: Model, b: Box) -> list[Row]:
-    v = b.value
-    assert v is not None
+    v = b.node
     if b.kind == "op":
         rows = [_head(b.name, f"\u00a0= {box_expression(model, v)}", "x")]
     elif b.kind == "group":
@@ -139,7 +139,9 @@ def _length(model: Model, b: Box) -> list[Row]:
     grads = [g for p in b.parameters if (g := model.gradient(p)) is not None]
     if not grads:
         return []
-    return [Row("m", [Cell("length of the parameter gradient", "m")], Cell(number_text(math.hypot(*grads)), "c", "", "n"))]
+    return [
+        Row("m", [Cell("length of the parameter gradient", "m")], Cell(number_text(math.hypot(*grads)), "c", "", "n"))
+    ]
 
 
 def _strips(word: str, xs: Sequence[float]) -> list[Row]:
@@ -147,7 +149,8 @@ def _strips(word: str, xs: Sequence[float]) -> list[Row]:
     largest = max([abs(x) for x in xs if math.isfinite(x)], default=0.0)
     cells = [_heat(x, largest) for x in xs[:MOST_CELLS]]
     rows = [
-        Row(word[0], [Cell(word if i == 0 else "", "m")], None, cells[i : i + STRIP]) for i in range(0, len(cells), STRIP)
+        Row(word[0], [Cell(word if i == 0 else "", "m")], None, cells[i : i + STRIP])
+        for i in range(0, len(cells), STRIP)
     ]
     if len(xs) > MOST_CELLS:
         rows.append(Row("m", [Cell(f"and {len(xs) - MOST_CELLS:,} more", "m")]))
@@ -206,5 +209,3 @@ def largest_product(model: Model) -> float:
     if not model.shows_flow:
         return 0.0
     return max([abs(e.product) for e in model.edges if e.product is not None and math.isfinite(e.product)], default=0.0)
-
-

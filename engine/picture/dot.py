@@ -6,10 +6,11 @@ of a user's, so no label can reach or break the layout program.
 
 from collections.abc import Callable
 
+from .boxes import Box, Edge
 from .contents import LABEL_GAP, Content, Label, Row, edge_tone, edge_width, largest_product
 from .lines import box_line
 from .metrics import text_width
-from .model import Box, Edge, Model
+from .model import Model
 from .safety import dot_string, xml
 from .theme import LIGHT
 
@@ -64,20 +65,21 @@ class Text:
         children: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
         for path in scopes:
             children.setdefault(path[:-1], []).append(path)
-        stack: list[tuple[int, ...] | str] = [()]
+        opened: tuple[int, ...] | None
+        stack: list[tuple[int, ...] | None] = [()]
         while stack:
-            path = stack.pop()
-            if isinstance(path, str):
-                out.append(path)
+            opened = stack.pop()
+            if opened is None:
+                out.append("}")
                 continue
-            if path:
-                scope = scopes[path]
+            if opened:
+                scope = scopes[opened]
                 if scope in shown:
                     name, title = shown[scope]
                     out.append(f'subgraph "cluster_{name}" {{ {cluster(name, title)} labeljust=l margin={MARGIN}')
-                    stack.append("}")
-            out += [f'"{self._uid}_{b.id}" [{node(b)}]' for b in tree.get(path, ())]
-            stack += reversed(children.get(path, ()))
+                    stack.append(None)
+            out += [f'"{self._uid}_{b.id}" [{node(b)}]' for b in tree.get(opened, ())]
+            stack += reversed(children.get(opened, ()))
         out += [
             f'"{self._uid}_{e.source.id}" -> "{self._uid}_{e.target.id}" [id="{self._uid}_{e.id}"{edge(e)}]'
             for e in self._model.edges
@@ -88,7 +90,7 @@ class Text:
 
     def _size(self, b: Box) -> str:
         c = self._contents[b]
-        return f"shape=box fixedsize=true label=\"\" width={c.width / 72:.5f} height={c.height / 72:.5f}"
+        return f'shape=box fixedsize=true label="" width={c.width / 72:.5f} height={c.height / 72:.5f}'
 
     def _bare(self, e: Edge) -> str:
         label = self._labels.get(e)
@@ -106,7 +108,7 @@ class Text:
         dashed = b.kind in ("input", "inputs", "stub", "tag")
         fill = LIGHT["leaf" if b.kind in ("input", "inputs", "parameter", "tag") else "node"]
         return (
-            f"label=<<TABLE BORDER=\"{2 if b.is_root else 1}\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\" "
+            f'label=<<TABLE BORDER="{2 if b.is_root else 1}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" '
             f'WIDTH="{content.width:.0f}" HEIGHT="{content.height:.0f}" COLOR="{LIGHT["ink" if b.is_root else "line"]}" '
             f'BGCOLOR="{fill}" STYLE="ROUNDED{",DASHED" if dashed else ""}">{rows}</TABLE>> '
             f"tooltip={dot_string(box_line(self._model, b))}"

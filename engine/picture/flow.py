@@ -60,7 +60,7 @@ class Flow:
                 continue
             g, selects = adjoints.get(v), v.op.selects
             for i, ((a, x), p) in enumerate(zip(v._edges(), partials(v))):
-                if p is None:
+                if p is None or not isinstance(a, Value):
                     continue
                 taken = g is not None and (p != 0.0 or not selects)
                 self.uses[a].append(Use(v, i, p, x, taken))

@@ -14,7 +14,7 @@ from .grouping import Level
 from .layout import laid_out
 from .level import model_of
 from .model import Model
-from .naming import callers_variables, roots_of
+from .naming import callers_variables, roots_of, variable_names
 from .player import framed, part
 from .safety import fresh_uid, json_number, json_text, xml
 from .svg import Drawing
@@ -74,12 +74,17 @@ def film(
         raise ValueError(f"film takes theme {', '.join(map(repr, THEMES))}, got {theme!r:.40}")
     if isinstance(frames, Value):
         raise TypeError("film takes the losses of many steps, got one Value; try draw")
-    variables = callers_variables(1) if names is None else names
+    given = variable_names(callers_variables(1) if names is None else names)
+    if isinstance(frames, (list, tuple)) and frames:
+        given = {v: name for v, name in given.items() if v.op is None or "[" not in name} | {
+            frames[0]: given.get(frames[-1], "L")  # a loop leaves its variable at the last
+        }
     shots: list[Frame] = []
     first: Model | None = None
     for i, root in enumerate(frames):
         roots = roots_of(root, "film")
-        model = model_of(roots, level, variables=variables, complete=True, replayed=True, like=first)
+        given = given if first is not None else {roots[0]: "L"} | given
+        model = model_of(roots, level, given=given, complete=True, replayed=True, like=first)
         shots.append(_frame(model))
         if first is None:
             first = model
@@ -122,7 +127,7 @@ def _words(frame: Frame) -> dict[str, list[str]]:
                 words[f"{box}_{row.right.key}"] = [row.right.text, row.right.tone]
     for edge, label in frame.labels.items():
         for i, line in enumerate(label.lines):
-            words[f"{edge}_l{i}"] = ["".join(c.text for c in line), ""]
+            words[f"{edge}_l{i}"] = [line[-1].text, ""]
     return words
 
 
@@ -149,6 +154,7 @@ class Film:
 
     @property
     def html(self) -> str:
+        """One page with all frames."""
         drawing = self._drawing
         words = [_words(f) for f in self.frames]
         always = {key: ["", ""] for found in words for key in found}
@@ -157,7 +163,13 @@ class Film:
             "uid": self.uid,
             "root": self._name,
             "frames": [
-                {"words": always | w, "strips": _strips(f), "edges": f.edges, "numbers": f.numbers, "loss": number_text(f.root)}
+                {
+                    "words": always | w,
+                    "strips": _strips(f),
+                    "edges": f.edges,
+                    "numbers": f.numbers,
+                    "loss": number_text(f.root),
+                }
                 for f, w in zip(self.frames, words)
             ],
         }

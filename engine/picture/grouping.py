@@ -70,7 +70,9 @@ class ScopeTree:
         if not expand:
             return frozenset(closed)
         opened = {
-            s for s in self.chains if any(path == s.path or path.startswith(s.path + ".") or not s.path for path in expand)
+            s
+            for s in self.chains
+            if any(path == s.path or path.startswith(s.path + ".") or not s.path for path in expand)
         }
         result = set()
         for chain in self.chains.values():
@@ -84,6 +86,7 @@ class ScopeTree:
 
     @property
     def paths(self) -> list[str]:
+        """The paths that `expand` may name."""
         return list(dict.fromkeys(s.path for s in self.chains if s.path))
 
     @property

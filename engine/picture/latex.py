@@ -2,8 +2,9 @@
 
 from ..formula import expression
 from ..notation import digits_part, name_text, number_text
+from .boxes import Box, Edge
 from .lines import MOST_TERMS
-from .model import Box, Edge, Model
+from .model import Model
 
 LIMIT = 200  # lines
 
@@ -36,13 +37,12 @@ def _derivative(model: Model, b: Box) -> str:
 
 
 def _forward(model: Model, b: Box) -> str:
-    assert b.value is not None
-    return f"{_name(b.name)} &= {expression(b.value, model.name, 'latex')} = {_number(b.value.data)}"
+    v = b.node
+    return f"{_name(b.name)} &= {expression(v, model.name, 'latex')} = {_number(v.data)}"
 
 
 def _backward(model: Model, b: Box) -> str:
-    assert b.value is not None
-    left, total = _derivative(model, b), _number(model.flow.sum(b.value))
+    left, total = _derivative(model, b), _number(model.flow.sum(b.node))
     terms = [e for e in b.outs if e.taken]
     if not terms:
         return f"{left} &= {total}"

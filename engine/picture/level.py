@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..value import Value
+from .boxes import Box
+from .clusters import module_word
 from .flow import Flow
 from .grouping import Level, ScopeTree
 from .metrics import text_width
-from .model import MOST_BOXES, MOST_EDGES, Box, Model
-from .naming import parameter_paths, suffixes, variable_names
+from .model import MOST_BOXES, MOST_EDGES, Model
+from .naming import parameter_paths, suffixes
 from .partition import Partition
 from .unfolding import UNFOLDABLE, Unfolded
 
@@ -22,7 +24,7 @@ def model_of(
     level: Level = "auto",
     expand: Sequence[str] = (),
     force: bool = False,
-    variables: Mapping[str, Any] | None = None,
+    given: Mapping[Value, str] | None = None,
     complete: bool = False,
     replayed: bool = False,
     like: Model | None = None,
@@ -32,23 +34,24 @@ def model_of(
     Args:
         roots: the Values whose graph it is.
         level, expand, force: as in `draw`.
-        variables: a namespace whose variables name nodes.
+        given: names of nodes, of lower rank than their labels.
         complete: show gradients as backward would give them.
         replayed: show data as they were when they were used.
         like: a model of a graph of the same shape, whose level is taken.
     """
     expand = [expand] if isinstance(expand, str) else list(expand)
-    return _Choice(roots, level, expand, force, variables, complete, replayed, like).model
+    return _Choice(roots, level, expand, force, given or {}, complete, replayed, like).model
 
 
 class _Choice:
     def __init__(
-        self, roots: Sequence[Value], level: Level, expand: list[str], force: bool, variables: Mapping[str, Any] | None,
+        self, roots: Sequence[Value], level: Level, expand: list[str], force: bool, given: Mapping[Value, str],
         complete: bool, replayed: bool, like: Model | None,
     ) -> None:  # fmt: skip
         self._flow, self._shows = Flow(roots), (complete, replayed)
         self._heights = range(-1, 1000) if like is None else (like.height,)
-        self._given = variable_names(variables)
+        self._given = given
+        self._like = like
         self._origin: dict[Value, Value] = {}
         self._made: dict[Value, str] = {}
         self._places = self._flow.index
@@ -85,6 +88,8 @@ class _Choice:
         was = self._origin.get(v, v)
         if v in self._made:
             return [self._made[v]]
+        if self._like is not None:
+            return [self._like.name(self._like.flow.order[self._places[was]])]
         if was.label or was in self._given:
             return [was.label or self._given[was]]
         path = self._parameters.get(was)
@@ -106,7 +111,6 @@ class _Choice:
         """The finest level that stays readable; without one, the boxes nearest the root at the coarsest."""
         top = self._tree.top
         heights = self._heights[: top + 2] if isinstance(self._heights, range) else self._heights
-        partition, height = None, top
         for height in heights:
             partition = self._partition(self._tree.closed_at(height, self._expand))
             boxes, edges = partition.size()
@@ -114,7 +118,6 @@ class _Choice:
                 model = self._model(partition)
                 if height == heights[-1] or _widest_rank(model) <= WIDEST:
                     return self._captioned(model, height)
-        assert partition is not None
         boxes, _ = partition.size()
         if boxes > HOVERED or (boxes > MOST_BOXES and top >= 0):
             partition.keep(MOST_BOXES)
@@ -132,10 +135,7 @@ class _Choice:
                 f"draw takes up to {HARD_LIMIT:,} boxes, got {boxes:,} at level={level!r}; leave level at 'auto', or "
                 "pass force=True and a longer timeout="
             )
-        model = self._model(partition)
-        if not model.labels:
-            model.caption = f"{len(model.boxes):,} boxes: point at an edge for its formula"
-        return model
+        return self._captioned(self._model(partition), -1)
 
     def _caption(self, model: Model, height: int) -> str:
         n = f"{len(self._flow.order):,} nodes"
@@ -144,8 +144,8 @@ class _Choice:
             shown = sum(b.kind != "stub" for b in model.boxes)
             return f'{n}: the {shown} boxes nearest {model.root_name}; level="full"{_force(self._flow)} for all'
         if any(b.kind == "group" for b in model.boxes):
-            words = list(dict.fromkeys(model.module_word(b.scope) for b in model.boxes if b.scope is not None))
-            word = words[0] if len(words) == 1 else ("neuron", "layer", "module")[min(height, 2)]
+            words = list(dict.fromkeys(module_word(b.scope) for b in model.boxes if b.scope is not None))
+            word = words[0] if len(words) == 1 else "module"
             return f'{n}, shown by {word}; level="full"{_force(self._flow)} for all'
         return f"{n}: point at an edge for its formula" if not model.labels else ""
 

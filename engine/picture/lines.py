@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from ..formula import expression
 from ..notation import Operand, constant, digits_part, number_text, written
 from ..value import Value
-from .model import Box, Edge, Model
+from .boxes import Box, Edge
+from .clusters import module_word
+from .model import Model
 
 MOST_ROWS = 4  # more uses than this show two rows and a count
 MOST_TERMS = 8  # in a line of text
@@ -44,7 +46,9 @@ def edge_text(model: Model, e: Edge) -> EdgeText:
     if e.local is None or e.source.value is None or e.target.value is None:
         n = len(e.uses)
         symbol = f"{n:,} edge{'s' * (n != 1)}"
-        flows = f", through which {number_text(e.product)} flows back" if e.product is not None and model.shows_flow else ""
+        flows = (
+            f", through which {number_text(e.product)} flows back" if e.product is not None and model.shows_flow else ""
+        )
         return EdgeText(symbol, None, None, f"{symbol} from {e.source.name} to {e.target.name}{flows}")
     symbol = f"∂{e.target.name}/∂{e.source.name}"
     formula: str | None = None
@@ -53,8 +57,8 @@ def edge_text(model: Model, e: Edge) -> EdgeText:
     number: str | None = number_text(e.local)
     if formula in ("1", "−1"):
         number = None
-    elif formula is not None and formula == number:
-        formula = None
+    elif formula is not None and formula in (number, constant(e.local, "unicode").text):
+        formula = None  # a number is said once
     middle = f" = {formula}" if formula is not None else ""
     line = f"{symbol}{middle}" + (f" = {number}" if number is not None else "")
     return EdgeText(symbol, formula, number, line if e.taken else line + " (not taken)")
@@ -67,7 +71,8 @@ def box_expression(model: Model, v: Value) -> str:
 
 def with_numbers(v: Value, style: str = "unicode") -> str:
     """The expression of an op with its arguments' data in place of their names."""
-    assert v.op is not None
+    if v.op is None:
+        return number_text(v.data)
     operands: list[Operand] = []
     for a, x in zip(*v._operands()):
         if isinstance(x, list):
@@ -95,10 +100,9 @@ def chain_rows(model: Model, b: Box) -> list[str]:
 
 
 def _product(model: Model, e: Edge, first: bool) -> str:
-    assert e.product is not None
     if e.local is None or e.target.value is None:
         n = len(e.uses)
-        return f"{factor(e.product, first)} by {n:,} edge{'s' * (n != 1)}"
+        return f"{factor(e.product or 0.0, first)} by {n:,} edge{'s' * (n != 1)}"
     return f"{factor(model.flow.adjoints[e.target.value], first)}·{factor(e.local)}"
 
 
@@ -153,7 +157,11 @@ def box_line(model: Model, b: Box) -> str:
     if v is None:
         return f"{b.full}: {counts(model, b)}" if b.kind == "group" else f"{b.full}"
     is_op = b.kind == "op"
-    head = f"{b.full} = {box_expression(model, v)} = {number_text(model.data(v))}" if is_op else f"{b.full} = {number_text(model.data(v))}"
+    head = (
+        f"{b.full} = {box_expression(model, v)} = {number_text(model.data(v))}"
+        if is_op
+        else f"{b.full} = {number_text(model.data(v))}"
+    )
     if b.kind == "group":
         head += f" ({counts(model, b)})"
     used = data_note(model, v)
@@ -164,7 +172,9 @@ def box_line(model: Model, b: Box) -> str:
         return f"{head}; {model.derivative(v)} is not known before backward"
     note = gradient_note(model, b)
     if note is not None:
-        head += f"; grad holds {number_text(shown)}, {note[0]}" + (f" {number_text(note[1])}" if note[1] is not None else "")
+        head += f"; grad holds {number_text(shown)}, {note[0]}" + (
+            f" {number_text(note[1])}" if note[1] is not None else ""
+        )
     return f"{head}; {chain_line(model, b)}" if model.shows_flow else head
 
 
@@ -173,7 +183,7 @@ def counts(model: Model, b: Box) -> str:
     said = []
     if b.scope is not None:
         inner = list(dict.fromkeys(s for v in b.members if (s := model.child_scope(v, b.scope)) is not None))
-        words = {model.module_word(s) for s in inner}
+        words = {module_word(s) for s in inner}
         if inner:
             said.append(_plural(len(inner), words.pop() if len(words) == 1 else "module"))
     if b.parameters:

@@ -62,10 +62,9 @@ def clipped(text: str, width: float, size: float, face: str = SANS) -> str:
     """`text`, or as much of its beginning as fits `width` pixels with an ellipsis after it."""
     if len(text) <= width and text_width(text, size, face) <= width:
         return text
-    used, end = text_width("…", size, face), 0
-    for c in text:
+    used = text_width("…", size, face)
+    for end, c in enumerate(text):
         used += text_width(c, size, face)
         if used > width:
             return text[:end].rstrip() + "…"
-        end += 1
     return text

@@ -6,79 +6,19 @@ through them.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from ..context import Scope
 from ..formula import partial_formulas
 from ..value import UNREACHED, Value
+from .boxes import Box, Edge
+from .clusters import clusters, tags
 from .flow import Flow, Use
 from .grouping import ScopeTree
 from .naming import Names, bracketed, suffixes
 from .partition import Bundle, Key, Partition
-from .safety import plain
 
 MOST_BOXES, MOST_EDGES = 40, 60  # beyond these, formulas of edges show on pointing only
-TAGGED = 3  # a leaf used in as many clusters stands in each as a small tag
-
-
-@dataclass(slots=True, eq=False)
-class Edge:
-    """An arrow from argument to result.
-
-    Attributes:
-        id: "e5".
-        source, target: boxes.
-        uses: the edges of the graph that it stands for.
-        local: ∂target/∂source; None where that is no single number.
-        product: what flows back along it; None where nothing can.
-        plain: it is one edge of the graph, between two nodes.
-    """
-
-    id: str
-    source: "Box"
-    target: "Box"
-    uses: list[Use]
-    local: float | None
-    product: float | None
-    plain: bool
-
-    @property
-    def taken(self) -> bool:
-        return self.product is not None
-
-
-@dataclass(slots=True, eq=False)
-class Box:
-    """A node, or a group of nodes.
-
-    Attributes:
-        id: "n3" for a node, "g3" for a group: 3 is the place of its last node in topological order.
-        kind: parameter, input, op, group, inputs, stub, tag.
-        name: what formulas call it, no other box of the picture by the same.
-        full: the name with its whole path.
-        value: the node, or the one output of a group; None for a group with several.
-        members: the nodes it stands for.
-        outputs: those of them that other boxes use.
-        parameters: the parameters that it holds, if it is a group.
-        scope: the closed scope, if it is a group.
-        scopes: the open scopes around it, outermost first.
-    """
-
-    id: str
-    kind: str
-    value: Value | None
-    members: list[Value]
-    outputs: list[Value]
-    is_root: bool
-    parameters: list[Value] = field(default_factory=list)
-    scope: Scope | None = None
-    scopes: tuple[Scope, ...] = ()
-    name: str = ""
-    full: str = ""
-    ins: list[Edge] = field(default_factory=list)
-    outs: list[Edge] = field(default_factory=list)
 
 
 class Model:
@@ -126,10 +66,12 @@ class Model:
             e.target.ins.append(e)
         for b in self.boxes:  # the order in which backward adds
             b.outs.sort(key=lambda e: (-flow.index[e.uses[0].user], e.uses[0].arg))
-        self.labels = len(self.boxes) <= MOST_BOXES and len(self.edges) <= MOST_EDGES
+        whole = [b for b in self.boxes if b.kind != "stub"]
+        among = [e for e in self.edges if e.source.kind != "stub"]
+        self.labels = len(whole) <= MOST_BOXES and len(among) <= MOST_EDGES
         self.by_root = len(flow.roots) == 1 and list(flow.seeds.values()) == [1.0]
-        self._tag()
-        self.clusters = self._clusters()
+        self.boxes += tags(self.boxes)
+        self.clusters = clusters(self.boxes)
 
     # Boxes -----------------------------------------------------------------------------------------------------------
 
@@ -175,7 +117,7 @@ class Model:
 
     def untagged(self, b: Box) -> Box:
         """The box of a leaf that a tag stands for."""
-        return self.box(b.value) if b.kind == "tag" and b.value is not None else b
+        return self.box(b.members[0]) if b.kind == "tag" else b
 
     # Names -----------------------------------------------------------------------------------------------------------
 
@@ -211,15 +153,22 @@ class Model:
         """What formulas call a node."""
         if v not in self.names:
             b = self.box(v) if v in self.partition.keys else None
-            if b is not None and b.scope is not None and b.value is None and not v.label and any(o is v for o in b.outputs):
+            if (
+                b is not None
+                and b.scope is not None
+                and b.value is None
+                and not v.label
+                and any(o is v for o in b.outputs)
+            ):
                 place = next(i for i, o in enumerate(b.outputs) if o is v)
-                self.names.alias(v, f"{self.names[b.scope] if b.scope in self.names else b.scope.name}[{place}]")
+                self.names.alias(v, f"{self.names[b.scope]}[{place}]")
             else:
                 self.names.add(v, self._choices(v), bracketed(self.parameters.get(v, "")))
         return self.names[v]
 
     @property
     def root_name(self) -> str:
+        """What the first root is called."""
         return self.name(self.flow.roots[0])
 
     def derivative(self, v: Value) -> str:
@@ -292,42 +241,6 @@ class Model:
             return local
         return local if abs(claimed - product) <= 1e-6 * abs(product) and products else None
 
-    # Widely used leaves ----------------------------------------------------------------------------------------------
-
-    def _tag(self) -> None:
-        """Let a leaf that many clusters use stand in each of them as a small tag, so that no arrow crosses them all."""
-        for leaf in [b for b in self.boxes if b.kind in ("input", "parameter")]:
-            clusters: dict[tuple[Scope, ...], list[Edge]] = {}
-            for e in leaf.outs:
-                clusters.setdefault(e.target.scopes, []).append(e)
-            if len(clusters) < TAGGED:
-                continue
-            for i, (scopes, edges) in enumerate(clusters.items()):
-                tag = Box(f"{leaf.id}_{i}", "tag", leaf.value, [], [], False, scopes=scopes, name=leaf.name, full=leaf.full)
-                self.boxes.append(tag)
-                for e in edges:
-                    e.source = tag
-
-    def _clusters(self) -> dict[Scope, tuple[str, str]]:
-        """For each open scope with more than one box a word for its id, and its title."""
-        inside: dict[Scope, int] = {}
-        for b in self.boxes:
-            for s in b.scopes:
-                inside[s] = inside.get(s, 0) + (b.kind != "tag")
-        found: dict[Scope, tuple[str, str]] = {}
-        used: set[str] = set()
-        for s, count in inside.items():
-            if count > 1:
-                title = plain(bracketed(s.path) or self.module_word(s))
-                word = stem = re.sub(r"\W+", "_", s.path, flags=re.ASCII).strip("_") or "scope"
-                n = 2
-                while word in used:
-                    word, n = f"{stem}_{n}", n + 1
-                used.add(word)
-                module = getattr(s, "module", None)
-                found[s] = word, title if module is None else f"{title}  {type(module).__name__}".strip()
-        return found
-
     # What boxes say --------------------------------------------------------------------------------------------------
 
     def data(self, v: Value) -> float:
@@ -365,10 +278,3 @@ class Model:
         chain = self.tree.chain(v)
         i = chain.index(scope) + 1
         return chain[i] if i < len(chain) else None
-
-    @staticmethod
-    def module_word(scope: Scope) -> str:
-        """What a scope's Module is called: "neuron" for a Neuron, or for the path neurons.3."""
-        module = getattr(scope, "module", None)
-        word = type(module).__name__ if module is not None else scope.name.rstrip("0123456789.").rpartition(".")[2]
-        return word.lower().removesuffix("s") or "module"

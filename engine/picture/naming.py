@@ -61,9 +61,7 @@ def suffixes(path: str) -> list[str]:
     whole = bracketed(path)
     *around, last = whole.split(".")
     indices = [m for part in around for m in re.findall(r"\[(\d+)\]", part)]
-    out = [last]
-    for i in range(1, len(indices) + 1):
-        out.append(".".join([*indices[-i:], last]))
+    out = [last, *(".".join([*indices[-i:], last]) for i in range(1, len(indices) + 1))]
     return [*out, whole] if whole not in out else out
 
 

@@ -3,8 +3,9 @@
 from ..formula import expression, partial_formulas
 from ..notation import digits_part, name_text, number_text
 from ..value import Value
+from .boxes import Box, Edge
 from .lines import MOST_TERMS, chain_line, counts, edge_text, gradient_note, tone, with_numbers
-from .model import Box, Edge, Model
+from .model import Model
 from .safety import xml
 
 EQUALS, DOT, PLUS = "<mo>=</mo>", "<mo>·</mo>", "<mo>+</mo>"
@@ -29,16 +30,13 @@ class Panels:
             return f"<h2>{xml(b.kind.capitalize())}</h2>{_math(f'{_name(b.name)}{EQUALS}{_number(v.data)}')}"
         lines = [
             f"{_name(b.name)}{EQUALS}{expression(v, model.name, 'mathml')}",
-            EQUALS + with_numbers(v, 'mathml'),
+            EQUALS + with_numbers(v, "mathml"),
             f"{EQUALS}<mrow class='b'>{_number(v.data)}</mrow>",
         ]
         return f"<h2>Forward · {xml(b.name)}</h2>{''.join(map(_math, lines))}{self._locals(b)}"
 
     def _locals(self, b: Box) -> str:
-        found = []
-        for e in b.ins[:MOST_TERMS]:
-            if e.local is not None:
-                found.append(f"<li>{_inline(self._local(e))}</li>")
+        found = [f"<li>{_inline(self._local(e))}</li>" for e in b.ins[:MOST_TERMS] if e.local is not None]
         if len(b.ins) > MOST_TERMS:
             found.append(f"<li>… {len(b.ins):,} in all</li>")
         return f'<p class="note">Local derivatives, known now:</p><ul>{"".join(found)}</ul>' if found else ""
@@ -89,7 +87,9 @@ class Panels:
         seed = [_number(model.flow.seeds[v])] if v in model.flow.seeds else []
         symbols = [self._symbols(e) for e in shown]
         lines = [self._derivative(b) + EQUALS + PLUS.join(seed + symbols + more)]
-        lines.append(EQUALS + PLUS.join(seed + [self._numbers(e, not i and not seed) for i, e in enumerate(shown)] + more))
+        lines.append(
+            EQUALS + PLUS.join(seed + [self._numbers(e, not i and not seed) for i, e in enumerate(shown)] + more)
+        )
         if len(terms) + len(seed) > 1:
             products = [_coloured(e.product or 0.0, not i and not seed) for i, e in enumerate(shown)]
             lines.append(EQUALS + PLUS.join(seed + products + more))
@@ -136,6 +136,7 @@ class Panels:
     # The ledger ------------------------------------------------------------------------------------------------------
 
     def forward_line(self, b: Box) -> str:
+        """The line of the ledger for a value."""
         v = b.value
         if v is None:
             return f"{xml(b.name)}: {len(b.outputs):,} values"
@@ -143,6 +144,7 @@ class Panels:
         return f"{xml(b.name)} = {middle}<b>{number_text(v.data)}</b>"
 
     def backward_line(self, b: Box) -> str:
+        """The line of the ledger for a gradient."""
         if b.value is None:
             return f"{xml(b.name)}: {len(b.outputs):,} gradients"
         total = self._model.flow.sum(b.value)

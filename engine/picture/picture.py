@@ -6,15 +6,15 @@ from typing import Any
 
 from ..backprop import topological_order
 from ..value import Value
+from .boxes import Box, Edge
 from .contents import Content, Label, box_content, edge_label
 from .dot import RANKDIRS, Text
-from .files import raster, saved
+from .files import converted, saved
 from .grouping import Level
 from .latex import aligned
 from .layout import LayoutError, laid_out
 from .level import model_of
-from .model import Box, Edge
-from .naming import callers_variables, notebook_variables, roots_of
+from .naming import callers_variables, notebook_variables, roots_of, variable_names
 from .player import Player, image, player_page
 from .safety import fresh_uid, xml
 from .svg import Drawing
@@ -69,31 +69,29 @@ def draw(
       b (input)                                     data       −3.0  grad        2.0
         ∂L/∂b = ∂L/∂L·∂L/∂b = 1.0·2.0 = 2.0
     """
-    variables = callers_variables(1) if names is None else names
-    return Picture(roots_of(root, "draw"), level, expand, theme, rankdir, force, timeout, uid, variables)
+    given = variable_names(callers_variables(1) if names is None else names)
+    return Picture(roots_of(root, "draw"), level, expand, theme, rankdir, force, timeout, uid, given)
 
 
 class Picture:
     """A drawn graph, as `draw` gives it.
 
     Attributes:
-        dot: DOT text, complete before any layout program starts.
-        svg: the drawing, as one SVG file.
         model: its boxes and edges.
         uid: the prefix of its ids.
     """
 
     def __init__(
         self, roots: Sequence[Value], level: Level, expand: str | Sequence[str], theme: str, rankdir: str, force: bool,
-        timeout: float, uid: str | None, variables: Mapping[str, Any],
+        timeout: float, uid: str | None, given: Mapping[Value, str],
     ) -> None:  # fmt: skip
         for word, value, legal in (("theme", theme, THEMES), ("rankdir", rankdir, RANKDIRS)):
             if value not in legal:
                 raise ValueError(f"draw takes {word} {', '.join(map(repr, legal))}, got {value!r:.40}")
         self.uid = fresh_uid(uid)
         self._theme, self._rankdir, self._timeout = theme, rankdir, timeout
-        self._made_with = roots, level, expand, force, variables
-        self.model = model_of(roots, level, expand, force, variables)
+        self._made_with = roots, level, expand, force, given
+        self.model = model_of(roots, level, expand, force, given)
 
     @cached_property
     def _contents(self) -> dict[Box, Content]:
@@ -109,6 +107,7 @@ class Picture:
 
     @property
     def dot(self) -> str:
+        """DOT text, complete before any layout program starts."""
         return self._text.whole()
 
     @cached_property
@@ -123,6 +122,7 @@ class Picture:
 
     @property
     def svg(self) -> str:
+        """The drawing, as one SVG file."""
         return self.drawing.svg(self._theme)
 
     def latex(self) -> str:
@@ -134,8 +134,8 @@ class Picture:
 
         A backward need not have run: the player shows the gradients that it gives.
         """
-        roots, level, expand, force, variables = self._made_with
-        model = model_of(roots, level, expand, force, variables, complete=True)
+        roots, level, expand, force, given = self._made_with
+        model = model_of(roots, level, expand, force, given, complete=True)
         contents = {b: box_content(model, b) for b in model.boxes}
         labels = {e: edge_label(model, e) for e in model.edges} if model.labels else {}
         text = Text(model, self.uid, contents, labels, self._rankdir)
@@ -162,11 +162,12 @@ class Picture:
             raise ValueError(f"save takes a path that ends in {', '.join('.' + f for f in FORMATS)}, got {str(path)!r}")
         if kind in ("png", "pdf"):
             light = "dark" if self._theme == "dark" else "light"
-            return saved(path, raster(self.drawing.svg(light, literal=True), self.dot, kind, self._timeout))
-        text = {
-            "svg": lambda: self.svg, "html": lambda: self.player().html, "dot": lambda: self.dot, "tex": self.latex,
-            "txt": lambda: f"{self}\n",
-        }[kind]()  # fmt: skip
+            return saved(path, converted(self.drawing.svg(light, literal=True), self.dot, kind, self._timeout))
+        if kind == "html":
+            return self.player().save(path)
+        text = (
+            self.svg if kind == "svg" else self.dot if kind == "dot" else self.latex() if kind == "tex" else f"{self}\n"
+        )
         return saved(path, text.encode())
 
     def __str__(self) -> str:
@@ -184,11 +185,7 @@ class Picture:
         try:
             return image(self.drawing, self.svg)
         except LayoutError as e:
-            return f"<p>{xml(str(e))}</p><pre>{xml_lines(str(self))}</pre>"
-
-
-def xml_lines(text: str) -> str:
-    return "\n".join(map(xml, text.split("\n")))
+            return f"<p>{xml(str(e))}</p><pre>{chr(10).join(map(xml, str(self).splitlines()))}</pre>"
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Picture:
@@ -205,8 +202,8 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Picture:
     """
     if format not in FORMATS:
         raise ValueError(f"draw_dot takes format {', '.join(map(repr, FORMATS))}, got {format!r:.40}")
-    variables = callers_variables(1)
-    return Picture(roots_of(root, "draw_dot"), "auto", (), "auto", rankdir, False, 20.0, None, variables)
+    given = variable_names(callers_variables(1))
+    return Picture(roots_of(root, "draw_dot"), "auto", (), "auto", rankdir, False, 20.0, None, given)
 
 
 def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
@@ -223,5 +220,5 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
 
 def notebook_bundle(root: Value) -> dict[str, str]:
     """A Value's rich display: its picture, nodes named by the notebook's variables."""
-    picture = Picture([root], "auto", (), "auto", "TB", False, 20.0, None, notebook_variables())
+    picture = Picture([root], "auto", (), "auto", "TB", False, 20.0, None, variable_names(notebook_variables()))
     return {"text/html": picture.html, "text/plain": repr(root)}

@@ -6,9 +6,10 @@ from importlib import resources
 from typing import Any
 
 from ..notation import number_text
+from .boxes import Box, Edge
 from .files import saved
 from .lines import box_expression, chain_rows, edge_text, with_numbers
-from .model import Box, Edge, Model
+from .model import Model
 from .panels import Panels
 from .safety import json_number, json_text, xml
 from .svg import Drawing

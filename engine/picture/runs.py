@@ -6,10 +6,11 @@ from typing import Any
 
 from ..notation import number_text
 from ..value import Value
+from .boxes import Box
 from .level import model_of
 from .lines import box_expression, chain_line, edge_text, with_numbers
-from .model import Box, Model
-from .naming import callers_variables, roots_of
+from .model import Model
+from .naming import callers_variables, roots_of, variable_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,22 +78,20 @@ def steps(root: Value | Iterable[Value], *, names: Mapping[str, Any] | None = No
     backward  ∂L/∂b = ∂L/∂L·∂L/∂b = 1.0·2.0 = 2.0
     backward  ∂L/∂a = ∂L/∂L·∂L/∂a = 1.0·(−3.0) = −3.0
     """
-    names = callers_variables(1) if names is None else names
-    model = model_of(roots_of(root, "steps"), "full", force=True, variables=names, complete=True)
+    given = variable_names(callers_variables(1) if names is None else names)
+    model = model_of(roots_of(root, "steps"), "full", force=True, given=given, complete=True)
     forward = [_forward(model, b) for b in model.boxes if b.kind == "op"]
     return forward + [_backward(model, b) for b in reversed(model.boxes) if b.kind != "tag"]
 
 
 def _forward(model: Model, b: Box) -> Step:
-    v = b.value
-    assert v is not None
+    v = b.node
     equation = f"{b.name} = {box_expression(model, v)} = {with_numbers(v)} = {number_text(v.data)}"
     return Step("forward", v, b.name, equation, v.data)
 
 
 def _backward(model: Model, b: Box) -> Step:
-    v, adjoints = b.value, model.flow.adjoints
-    assert v is not None
+    v, adjoints = b.node, model.flow.adjoints
     products = []
     for e in b.outs:
         user = e.target.value

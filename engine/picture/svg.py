@@ -7,11 +7,25 @@ picture's own; every box and edge has its sentence as a `<title>`, which is its 
 from collections.abc import Iterable
 from math import hypot
 
-from .contents import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, Cell, Content, Label, Row, edge_tone, edge_width, largest_product
+from .boxes import Box, Edge
+from .contents import (
+    CELL,
+    GAP,
+    LABEL_GAP,
+    PAD_TOP,
+    PAD_X,
+    Cell,
+    Content,
+    Label,
+    Row,
+    edge_tone,
+    edge_width,
+    largest_product,
+)
 from .layout import Curve, Layout, Point
 from .lines import box_line, edge_text
 from .metrics import text_width
-from .model import Box, Edge, Model
+from .model import Model
 from .safety import xml
 from .theme import literal_style_sheet, style_sheet
 
@@ -91,7 +105,9 @@ class Drawing:
 
     def _clusters(self) -> Iterable[str]:
         places = self.layout.clusters
-        found = [(places[f"cluster_{w}"], w, title) for w, title in self.model.clusters.values() if f"cluster_{w}" in places]
+        found = [
+            (places[f"cluster_{w}"], w, title) for w, title in self.model.clusters.values() if f"cluster_{w}" in places
+        ]
         for (x, y, w, h), word, title in sorted(found, key=lambda f: -f[0][2] * f[0][3]):  # larger ones behind
             x, y = x + self._dx, y + self._dy
             yield (
@@ -112,7 +128,11 @@ class Drawing:
             classes.append("root")
         radius = 6 if b.kind == "tag" else 8
         w, h = content.width, content.height
-        ghost = f'<path class="ghost" d="M{_n(x + 7)} {_n(y + h)}v3h{_n(w - 4)}v-{_n(h - 4)}h-3"/>' if b.kind in ("group", "inputs") else ""
+        ghost = (
+            f'<path class="ghost" d="M{_n(x + 7)} {_n(y + h)}v3h{_n(w - 4)}v-{_n(h - 4)}h-3"/>'
+            if b.kind in ("group", "inputs")
+            else ""
+        )
         out = [
             f'<g class="{" ".join(classes)}" id="{self.uid}_{b.id}"><title>{xml(box_line(self.model, b))}</title>{ghost}'
             f'<rect class="box" x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="{radius}"/>'
@@ -169,10 +189,12 @@ class Drawing:
         y = centre[1] + self._dy - label.height / 2 + 11
         out = []
         for i, line in enumerate(label.lines):
-            cells = "".join(
-                f'<tspan class="v">{xml(c.text)}</tspan>' if c.kind == "v" else xml(c.text) for c in line
-            )
-            out.append(f'<text class="l" id="a_{self.uid}_{e.id}_l{i}" x="{_n(x)}" y="{_n(y + 13 * i)}">{cells}</text>')
+            name = f' id="a_{self.uid}_{e.id}_l{i}"'  # of what may change from frame to frame
+            last = line[-1]
+            before = "".join(xml(c.text) for c in line[:-1])
+            text = f'<tspan class="v"{name}>{xml(last.text)}</tspan>' if last.kind == "v" else xml(last.text)
+            outer = name if last.kind != "v" else ""
+            out.append(f'<text class="l"{outer} x="{_n(x)}" y="{_n(y + 13 * i)}">{before}{text}</text>')
         return "".join(out)
 
     def _path(self, curve: Curve) -> str:
@@ -181,8 +203,7 @@ class Drawing:
         out = [f"M{_n(start[0])} {_n(start[1])}"]
         if len(rest) % 3:
             return out[0] + "".join(f"L{_n(x)} {_n(y)}" for x, y in rest)
-        for i in range(0, len(rest), 3):
-            out.append("C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in rest[i : i + 3]))
+        out += ["C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in rest[i : i + 3]) for i in range(0, len(rest), 3)]
         return "".join(out)
 
     def _arrow(self, curve: Curve, width: float) -> str:

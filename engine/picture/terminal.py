@@ -4,8 +4,9 @@ import unicodedata
 from collections.abc import Iterator
 
 from ..notation import number_text
+from .boxes import Box
 from .lines import box_expression, chain_line, counts, data_note, gradient_note
-from .model import Box, Model
+from .model import Model
 
 COLUMNS = 80
 DEEPEST = 12  # indentation stops growing here
@@ -85,7 +86,10 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
 
 
 def _width(text: str) -> int:
-    return sum(0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
 
 
 def clipped(text: str, columns: int) -> str:

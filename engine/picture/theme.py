@@ -45,6 +45,7 @@ HALO = "paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:
 
 
 def variables(colours: dict[str, str]) -> str:
+    """Colours as CSS variables."""
     return ";".join(f"--{k}:{v}" for k, v in colours.items())
 
 

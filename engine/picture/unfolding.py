@@ -27,9 +27,9 @@ class Unfolded:
         self._owner: dict[Value, Value] = {}
         there: dict[Value, Value] = {}
         for v in flow.order:
-            if v in chosen:
-                there[v] = self._taken_apart(v, there)
-            elif any(a.__class__ is Value and a in there for a in v.args):
+            if v in chosen and v.op is not None:
+                there[v] = self._taken_apart(v, v.op, there)
+            elif v.op is not None and any(isinstance(a, Value) and a in there for a in v.args):
                 args = [_mapped(a, there) for a in v._operands()[0]]
                 there[v] = self._node(v.op, args, v._operands()[1], v)
             if v in there:
@@ -40,59 +40,61 @@ class Unfolded:
         for v, owner in self._owner.items():  # what backward would have left there
             v.grad = UNREACHED if owner.grad is UNREACHED else adjoints.sum(v)
 
-    def _node(self, op: ops.Op | None, args: Sequence[object], vals: Sequence[object], like: Value) -> Value:
+    @staticmethod
+    def _node(op: ops.Op, args: Sequence[object], vals: Sequence[object], like: Value) -> Value:
         v = new(Value)
-        assert op is not None
         v._data, v.grad, v.op, v._about = op.forward(*vals), UNREACHED, op, like._about
         v._fill(args, vals)
         return v
 
-    def _taken_apart(self, v: Value, there: dict[Value, Value]) -> Value:
-        name = v.op.name if v.op is not None else ""
+    def _taken_apart(self, v: Value, op: ops.Op, there: dict[Value, Value]) -> Value:
         args, vals = v._operands()
-        total: object = 0.0
-        x_total, sums, products = 0.0, 0, 0
-        if name == "dot":
-            total, x_total = _mapped(args[2], there), vals[2]
+        total: Operand = (0.0, 0.0)
+        if op.name == "dot":
+            total = (there.get(args[2], args[2]), vals[2])
+            factors = zip(args[0], vals[0], args[1], vals[1])
+            terms = [
+                self._product(v, (there.get(w, w), p), (there.get(x, x), q), i)
+                for i, (w, p, x, q) in enumerate(factors)
+            ]
+        else:
+            terms = [(there.get(a, a), x) for a, x in zip(args[0], vals[0])]
+        for i, term in enumerate(terms):
+            total = self._sum(v, total, term, i)
+        if op.name == "mean":
+            n = float(len(terms))
+            total = self._made(ops.TABLE["div"], total, (n, n), v, "mean")
+        last, x = total
+        if not isinstance(last, Value) or last not in self._owner:  # a sum of one, which has a box of its own
+            last = self._node(ops.TABLE["identity"], (last,), (x,), v)
+        self._owner.pop(last, None)
+        self.made.pop(last, None)
+        last._about = v._about
+        return last
 
-        def inner(op: ops.Op, a: object, b: object, x: float, y: float, word: str) -> Value:
-            node = self._node(op, (a, b), (x, y), v)
-            node._about = v.scope
-            self.made[node] = word
-            self._owner[node] = v
-            return node
+    def _product(self, v: Value, w: "Operand", x: "Operand", i: int) -> "Operand":
+        if isinstance(w[0], Value) or isinstance(x[0], Value):
+            return self._made(ops.TABLE["mul"], w, x, v, f"p{i + 1}")
+        return w[1] * x[1], w[1] * x[1]
 
-        terms = list(zip(args[0], vals[0]))
-        for i, (a, x) in enumerate(terms):
-            a, y = _mapped(a, there), x
-            if name == "dot":
-                b, y = _mapped(args[1][i], there), vals[1][i]
-                if a.__class__ is Value or b.__class__ is Value:
-                    products += 1
-                    a = inner(ops.TABLE["mul"], a, b, x, y, f"p{products}")
-                    y = a._data
-                else:
-                    a = y = x * y
-            if total.__class__ is float and total == 0.0 and a.__class__ is Value and y != 0.0:
-                total, x_total = a, y  # 0 + y is y
-            elif total.__class__ is Value or a.__class__ is Value:
-                sums += 1
-                total = inner(ops.TABLE["add"], total, a, x_total, y, f"s{sums}")
-                x_total = total._data
-            else:
-                total = x_total = x_total + y
-        if name == "mean":
-            total = inner(ops.TABLE["div"], total, float(len(terms)), x_total, float(len(terms)), "mean")
-        assert isinstance(total, Value)
-        if total not in self._owner:  # a sum of one element, which has a box of its own
-            total = self._node(ops.TABLE["identity"], (total,), (x_total,), v)
-        self._owner.pop(total, None)
-        self.made.pop(total, None)
-        total._about = v._about
-        return total
+    def _sum(self, v: Value, a: "Operand", b: "Operand", i: int) -> "Operand":
+        if not isinstance(a[0], Value) and a[1] == 0.0 and isinstance(b[0], Value) and b[1] != 0.0:
+            return b  # 0 + x is x
+        if isinstance(a[0], Value) or isinstance(b[0], Value):
+            return self._made(ops.TABLE["add"], a, b, v, f"s{i + 1}")
+        return a[1] + b[1], a[1] + b[1]
+
+    def _made(self, op: ops.Op, a: "Operand", b: "Operand", v: Value, name: str) -> "Operand":
+        node = self._node(op, (a[0], b[0]), (a[1], b[1]), v)
+        node._about = v.scope
+        self.made[node], self._owner[node] = name, v
+        return node, node.data
+
+
+Operand = tuple[Value | float, float]  # what stands in a graph, and its data
 
 
 def _mapped(a: object, there: dict[Value, Value]) -> object:
-    if a.__class__ is tuple:
+    if isinstance(a, tuple):
         return tuple([there.get(e, e) for e in a])
-    return there.get(a, a) if a.__class__ is Value else a
+    return there.get(a, a) if isinstance(a, Value) else a

@@ -8,7 +8,7 @@ partial is exactly 0 is not connected, so that a branch not taken never contribu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
 from math import copysign, isfinite
 from typing import Any
@@ -17,17 +17,18 @@ from . import context
 from .ops import Op, mul, number, where
 from .value import UNREACHED, Value
 
-Guard = tuple[Value, bool] | None  # see _contribution
+Guard = tuple[Value, bool] | None  # see guarded_contribution
 Inner = Any  # a Value that is known to have an op
 
 
-def topological_order(root: Value | Iterable[Value]) -> list[Value]:
+def topological_order(root: Value | Iterable[Value], stop: Collection[Value] = ()) -> list[Value]:
     """The nodes below one root, or a list of roots, arguments before users, each once.
 
     The order is that of a depth-first walk, first argument first; it depends on nothing but the graph.
 
     Args:
         root: a Value, or a list of Values.
+        stop: a set of nodes to list as if they were leaves.
 
     Returns:
         A list of Values, leaves included, that ends with the (last) root.
@@ -45,7 +46,7 @@ def topological_order(root: Value | Iterable[Value]) -> list[Value]:
         v = stack.pop()
         if v in done:
             continue
-        if v in opened or v.op is None:
+        if v in opened or v.op is None or v in stop:
             done.add(v)
             order.append(v)
         else:
@@ -327,8 +328,11 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any
     (27.0, 18.0)
     """
     roots, seeds = ([root], [gradient]) if isinstance(root, Value) else (list(root), list(gradient))
-    wrt = list(wrt)
-    order = topological_order(roots)
+    return graph_sweep(topological_order(roots), roots, seeds, list(wrt))
+
+
+def graph_sweep(order: list[Value], roots: list[Value], seeds: list[Any], wrt: list[Value]) -> list[Value]:
+    """`gradients` over a topological order that is known."""
     needed = set(wrt)
     for v in order:
         if v.op is not None and any(a.__class__ is Value and a in needed for a in v.args):
@@ -342,20 +346,20 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any
         if v.op is None or v not in needed or v not in adjoints:
             continue
         g, guard = adjoints[v], guards[v]
-        for a, p in _graph_edges(v, needed):
-            edge_guard, contribution = _contribution(v.op, g, p, guard)
+        for a, p in graph_edges(v, needed):
+            edge_guard, contribution = guarded_contribution(v.op, g, p, guard)
             if contribution is None:
                 continue
             if a in adjoints:
                 adjoints[a] = adjoints[a] + contribution
-                guards[a] = _either(guards[a], edge_guard)
+                guards[a] = either_guard(guards[a], edge_guard)
             else:
                 adjoints[a], guards[a] = contribution, edge_guard
     found = [adjoints.get(w, 0.0) for w in wrt]
     return [g if g.__class__ is Value else Value(g) for g in found]
 
 
-def _graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
+def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
     """(argument, partial as a Value or number) for the edges that lead to what is asked for."""
     args, _ = v._operands()
     edges: list[tuple[Value, Any]] = []
@@ -379,7 +383,7 @@ def _same(x: float, y: float) -> bool:
     return (x == y and copysign(1.0, x) == copysign(1.0, y)) or (x != x and y != y)
 
 
-def _contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
+def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
     """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
     connected, and whether the path leads through a `where`, behind which every product is guarded."""
     if op.selects:
@@ -396,7 +400,7 @@ def _contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
     return guard, product
 
 
-def _either(guard: Guard, other: Guard) -> Guard:
+def either_guard(guard: Guard, other: Guard) -> Guard:
     if guard is None or other is None:
         return None
     return where(guard[0], 1.0, other[0]), guard[1] or other[1]

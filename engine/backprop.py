@@ -401,6 +401,7 @@ def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, A
 
 
 def either_guard(guard: Guard, other: Guard) -> Guard:
+    """The guard of a node that two edges reach."""
     if guard is None or other is None:
         return None
     return where(guard[0], 1.0, other[0]), guard[1] or other[1]

@@ -366,10 +366,10 @@ def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
     for a, p in zip(args, v.op.partials):
         if a.__class__ is tuple:
             if any(e in needed for e in a):
-                ps = p(*args, v) if p.__class__ is not float else [p] * len(a)
+                ps = graph_partial(p, args, v) if p.__class__ is not float else [p] * len(a)
                 edges.extend([(e, q) for e, q in zip(a, ps) if e in needed])
         elif a.__class__ is Value and a in needed:
-            edges.append((a, p if p.__class__ is float else p(*args, v)))
+            edges.append((a, p if p.__class__ is float else graph_partial(p, args, v)))
     if edges:
         for a, x in v._edges():
             if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
@@ -377,6 +377,17 @@ def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
                     f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
                 )
     return edges
+
+
+def graph_partial(p: Any, args: tuple[Any, ...], v: Value) -> Any:
+    """A partial on the graph's own Values; where Python is not IEEE on the numbers among them, on Values alone."""
+    try:
+        return p(*args, v)
+    except (ArithmeticError, ValueError):
+        return p(
+            *[[Value(e) for e in a] if a.__class__ is list else Value(a) if a.__class__ is float else a for a in args],
+            v,
+        )
 
 
 def _same(x: float, y: float) -> bool:

@@ -22,7 +22,7 @@ from .contents import (
     edge_width,
     largest_product,
 )
-from .layout import Curve, Layout, Point
+from .layout import INSTALL, Curve, Layout, LayoutError, Point
 from .lines import box_line, edge_text
 from .metrics import text_width
 from .model import Model
@@ -48,6 +48,12 @@ class Drawing:
         self, model: Model, uid: str, contents: dict[Box, Content], labels: dict[Edge, Label], layout: Layout
     ) -> None:
         self.model, self.uid, self.contents, self.labels, self.layout = model, uid, contents, labels, layout
+        lost = [b.id for b in model.boxes if f"{uid}_{b.id}" not in layout.nodes]
+        lost += [e.id for e in model.edges if f"{uid}_{e.id}" not in layout.edges]
+        if lost:
+            raise LayoutError(
+                f"draw takes a layout program that places everything, but {lost[0]} has no place; {INSTALL}"
+            )
         caption = text_width(model.caption, 11) if model.caption else 0.0
         self.width = round(max(layout.width, caption) + 2 * MARGIN)
         self.height = round(layout.height + 2 * MARGIN + (20 if model.caption else 0))

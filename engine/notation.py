@@ -312,7 +312,7 @@ def in_parentheses(text: str, style: str) -> str:
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\{\d+:\d\}|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
 _OPERATORS = {
-    r"\cdot": "·", r"\times": "×", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\lfloor": "⌊", r"\rfloor": "⌋",
+    r"\cdot": "·", r"\times": "×", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\leq": "≤", r"\geq": "≥", r"\neq": "≠", r"\lfloor": "⌊", r"\rfloor": "⌋",
     r"\lceil": "⌈", r"\rceil": "⌉", r"\dots": "…", r"\pm": "±", r"\{": "{", r"\}": "}", r"\|": "‖", "-": "−",
     r"\langle": "⟨", r"\rangle": "⟩",
 }  # fmt: skip

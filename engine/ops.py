@@ -189,14 +189,14 @@ rad2deg = op("rad2deg", lambda x: x * (180.0 / math.pi), 180.0 / math.pi, refere
 
 # Conditions: 1 or 0, with derivative 0, so that nothing flows through them ----------------------------------------------
 less = op("less", lambda a, b: float(a < b), 0.0, 0.0, text="[{0:1} < {1:1}]", tex="[{0:1} < {1:1}]", kink=lambda a, b: a - b, selects=True)
-less_equal = op("less_equal", lambda a, b: float(a <= b), 0.0, 0.0, text="[{0:1} <= {1:1}]", tex=r"[{0:1} \le {1:1}]", kink=lambda a, b: a - b, selects=True)
+less_equal = op("less_equal", lambda a, b: float(a <= b), 0.0, 0.0, text="[{0:1} <= {1:1}]", tex=r"[{0:1} \leq {1:1}]", kink=lambda a, b: a - b, selects=True)
 greater = op("greater", lambda a, b: float(a > b), 0.0, 0.0, text="[{0:1} > {1:1}]", tex="[{0:1} > {1:1}]", kink=lambda a, b: a - b, selects=True)
-greater_equal = op("greater_equal", lambda a, b: float(a >= b), 0.0, 0.0, text="[{0:1} >= {1:1}]", tex=r"[{0:1} \ge {1:1}]", kink=lambda a, b: a - b, selects=True)
+greater_equal = op("greater_equal", lambda a, b: float(a >= b), 0.0, 0.0, text="[{0:1} >= {1:1}]", tex=r"[{0:1} \geq {1:1}]", kink=lambda a, b: a - b, selects=True)
 equal = op("equal", lambda a, b: float(a == b), 0.0, 0.0, text="[{0:1} == {1:1}]", tex="[{0:1} = {1:1}]", kink=lambda a, b: a - b, selects=True)
-not_equal = op("not_equal", lambda a, b: float(a != b), 0.0, 0.0, text="[{0:1} != {1:1}]", tex=r"[{0:1} \ne {1:1}]", kink=lambda a, b: a - b, selects=True)
+not_equal = op("not_equal", lambda a, b: float(a != b), 0.0, 0.0, text="[{0:1} != {1:1}]", tex=r"[{0:1} \neq {1:1}]", kink=lambda a, b: a - b, selects=True)
 step = op("step", ieee.step, 0.0, text="[{0:1} > 0]", tex="[{0:1} > 0]", kink=lambda x: x, selects=True, doc="1 above 0, 0 up to 0: the derivative of relu.")
 above = op("above", ieee.above, 0.0, 0.0, kink=lambda a, b: a - b, selects=True, doc="1 where a > b, 0 where a < b, 1/2 at a tie: the derivative of maximum.")
-inside = op("inside", ieee.inside, 0.0, 0.0, 0.0, text="[{1:1} <= {0:1} <= {2:1}]", tex=r"[{1:1} \le {0:1} \le {2:1}]", kink=lambda x, low, high: (x - low) * (x - high), selects=True, doc="1 where low <= x <= high: the derivative of clip.")
+inside = op("inside", ieee.inside, 0.0, 0.0, 0.0, text="[{1:1} <= {0:1} <= {2:1}]", tex=r"[{1:1} \leq {0:1} \leq {2:1}]", kink=lambda x, low, high: (x - low) * (x - high), selects=True, doc="1 where low <= x <= high: the derivative of clip.")
 sign = op("sign", ieee.sign, 0.0, kink=lambda x: x, selects=True)
 floor = op("floor", ieee.floor, 0.0, tex=r"\left\lfloor {0:0} \right\rfloor", kink=lambda x: x - round(x), selects=True)
 ceil = op("ceil", ieee.ceil, 0.0, tex=r"\left\lceil {0:0} \right\rceil", kink=lambda x: x - round(x), selects=True)

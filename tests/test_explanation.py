@@ -9,6 +9,7 @@ from math import isfinite
 
 import pytest
 from hypothesis import given, note
+from hypothesis import strategies as st
 from test_formula import HOSTILE, assert_balanced, graphs, row, snapshot  # noqa: F401  a fixture
 
 import engine
@@ -43,6 +44,17 @@ def test_sums_are_the_bits_that_backward_computes_at_every_node(root):
     for v, chain in chains.items():
         note(f"{v!r} {chain}")
         assert bits(chain.sum) == bits(v.grad)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=3))
+def test_many_paths_are_added_in_the_order_of_backward(factors):
+    x = Value(0.1, label="x")
+    root = x * x
+    for c in factors:
+        root = root + x * c
+    found = chain_rule(root)[x].sum
+    root.backward()
+    assert bits(found) == bits(x.grad)
 
 
 @given(graphs(rows=ROWS))

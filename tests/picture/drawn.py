@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from html.parser import HTMLParser
 from typing import NamedTuple
 
-from engine import TABLE, Value, scope
 from strategies import applied
+
+from engine import TABLE, Value, scope
 
 NS = "{http://www.w3.org/2000/svg}"
 

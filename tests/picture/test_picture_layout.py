@@ -124,7 +124,7 @@ def test_without_a_program_everything_but_the_drawing_works(tmp_path, monkeypatc
     monkeypatch.setattr(layout, "_installed_by_pip", lambda: None)
     root = small()
     picture = draw(root, names={})
-    with pytest.raises(LayoutError, match="found no `dot`.*pip install graphviz-pure"):
+    with pytest.raises(LayoutError, match=r"found no `dot`.*pip install graphviz-pure"):
         picture.svg  # noqa: B018  reading it draws it
     assert picture.dot.startswith("digraph")
     assert "∂" in str(picture)

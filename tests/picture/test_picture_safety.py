@@ -126,7 +126,7 @@ def test_the_terminal_gets_no_escape_sequence_and_no_long_line(picture):
     assert max(map(columns, text.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("label", LABELS[:4] + ["%DATA%", "\\N"])
+@pytest.mark.parametrize("label", [*LABELS[:4], "%DATA%", "\\N"])
 def test_a_film_is_as_safe(label):
     page = film([graph(label), graph(label)], level="full").html
     assert Tags(page).count["script"] == 2

@@ -1,5 +1,6 @@
 """What a picture says in particular cases: accumulated and foreign gradients, edited data, names, kinds, limits, levels."""
 
+import itertools
 import math
 import re
 
@@ -7,7 +8,7 @@ import pytest
 from drawn import Drawn, page_data
 
 import engine
-from engine import Scope, Value, dot, draw, draw_dot, gradients, maximum, relu, scope, steps, tanh, total, trace, where
+from engine import Scope, Value, dot, draw, draw_dot, gradients, relu, scope, steps, tanh, total, trace, where
 from engine.picture import LayoutError
 
 UID = "t"
@@ -53,7 +54,7 @@ def test_a_part_of_a_swept_graph_shows_the_gradients_that_flowed_through_it():
     z.label = "z"
     (z * z).backward()
     picture = drawn(z)
-    key, box = by_name(picture)["x"]
+    _key, box = by_name(picture)["x"]
     assert by_name(picture)["z"][1].cells["g"] == box_text(2 * z.data)
     assert "h" not in box.cells
     assert "grad x = grad z·∂z/∂x" in box.title
@@ -167,7 +168,7 @@ class Layer:
 
 
 def network(xs, sizes):
-    for i, shape in enumerate(zip(sizes, sizes[1:])):
+    for i, shape in enumerate(itertools.pairwise(sizes)):
         layer = Layer(shape)
         with scope(ModuleScope(f"layers.{i}", layer)):
             out = []
@@ -266,7 +267,7 @@ def test_total_and_mean_unfold_too():
         assert model.flow.roots[0].data == y.data
         assert all(model.explained(b.value) or b.kind == "input" for b in model.boxes)
         y.zero_grad()
-    assert [b.name for b in draw(total([xs[0]]), expand="total", names={}).model.boxes][0] == "x1"
+    assert next(b.name for b in draw(total([xs[0]]), expand="total", names={}).model.boxes) == "x1"
 
 
 def test_a_long_graph_without_modules_shows_what_is_nearest_the_root_and_a_stub():

@@ -88,7 +88,7 @@ def test_every_edge_formula_evaluates_to_the_number_beside_it(tape):
 @settings(max_examples=GRAPHS)
 @given(tapes(moderate), places, st.sampled_from(LEVELS))
 def test_every_chain_row_sums_to_the_gradient_shown_at_each_level(tape, where, level):
-    root, order = swept(tape, where)
+    root, _order = swept(tape, where)
     picture = draw(root, level=level, uid="t", names={})
     drawn, data = Drawn(picture.svg, "t"), page_data(picture.player().html)
     assert {n["id"] for n in data["nodes"]} == {k for k in drawn.boxes if "_" not in k}

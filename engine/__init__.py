@@ -15,7 +15,7 @@ from .value import Value, dot
 # Public names of the heavier rooms, each resolved on first use.
 _ROOMS: dict[str, str] = {
     "explain": "explanation",
-    "names": "formula",
+    "names": "naming",
     "draw": "picture",
     "draw_dot": "picture",
     "film": "picture",

@@ -11,6 +11,7 @@ import itertools
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -148,6 +149,17 @@ def detect_anomaly() -> _Setting:
     AnomalyError: log gave -inf for x = 0.0 …
     """
     return _Setting("anomaly", True)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Nodes made inside belong to no scope, and neither no_grad nor detect_anomaly applies: for printing."""
+    outer = state.scope, state.recording, state.anomaly
+    state.scope, state.recording, state.anomaly = None, True, False
+    try:
+        yield
+    finally:
+        state.scope, state.recording, state.anomaly = outer
 
 
 class scope:  # noqa: N801  reads as a function: with scope("loss")

@@ -14,18 +14,9 @@ from reading import bits, close, evaluated, from_mathml, from_unicode
 import engine
 from engine import TABLE, Value, detect_anomaly, dot, gradients, no_grad, partials, tanh, topological_order, total
 from engine.folding import Folder
-from engine.formula import (
-    expression,
-    name_text,
-    names,
-    node_names,
-    number_text,
-    partial_formulas,
-    to_latex,
-    to_mathml,
-    to_text,
-)  # fmt: skip
-from engine.notation import STYLES
+from engine.formula import expression, partial_formulas, to_latex, to_mathml, to_text
+from engine.naming import names, node_names
+from engine.notation import STYLES, name_text, number_text
 
 ROWS = sorted(TABLE)
 label = Value.label.fget

@@ -181,7 +181,8 @@ class Value:
             if box is not a:
                 box[()] = a
             boxes.append(box.astype(object))
-        return np.frompyfunc(row, len(inputs), 1)(*boxes, **kwargs)
+        with np.errstate(all="ignore"):  # IEEE here, without NumPy's warnings
+            return np.frompyfunc(row, len(inputs), 1)(*boxes, **kwargs)
 
     # How nodes are made ----------------------------------------------------------------------------------------------
 

@@ -271,7 +271,7 @@ def test_micrograds_backward_by_hand_is_backward(tape):
 
 @given(tapes(), st.integers(-3, 3))
 def test_the_gradient_is_linear_in_its_seed(tape, power):
-    leaves, nodes = built(tape)
+    _, nodes = built(tape)
     root = nodes[-1]
     root.backward(2.0**power)
     scaled = [v.grad for v in nodes]

@@ -218,7 +218,7 @@ def _sweep(order: list[Inner], zero: float) -> None:
                         p = p(v._x, v._data)
                     if p or not op.selects:
                         v._a.grad += g * p
-                elif op.lists:
+                elif op.lists and not op.selects:
                     vals, y = v._x, v._data
                     ps = [
                         p

@@ -177,6 +177,12 @@ class Label:
     height: float
 
 
+def edge_labels(model: Model) -> dict[Edge, Label]:
+    """The labels of the edges that show one: none in a large picture, and none that would say `1 edge`."""
+    shown = [e for e in model.edges if e.local is not None or len(e.uses) > 1]
+    return {e: edge_label(model, e) for e in shown} if model.labels else {}
+
+
 def edge_label(model: Model, e: Edge) -> Label:
     """The label of an edge: `∂p1/∂w1 = x1` above `= 2.0`; one line where the derivative is 1 or −1."""
     text = edge_text(model, e)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ..backprop import topological_order
 from ..notation import number_text
 from ..value import Value
-from .contents import Content, Label, box_content, edge_label, edge_tone, edge_width, largest_product
+from .contents import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
 from .dot import Text
 from .files import saved
 from .grouping import Level
@@ -108,7 +108,7 @@ def _shape(order: list[Value]) -> list[tuple[object, ...]]:
 
 def _frame(model: Model) -> Frame:
     contents = {b.id: box_content(model, b) for b in model.boxes}
-    labels = {e.id: edge_label(model, e) for e in model.edges} if model.labels else {}
+    labels = {e.id: label for e, label in edge_labels(model).items()}
     largest = largest_product(model)
     edges = {e.id: (edge_tone(model, e), edge_width(e, largest)) for e in model.edges}
     numbers = {
@@ -149,7 +149,7 @@ class Film:
     def __init__(self, model: Model, frames: list[Frame], theme: str, timeout: float, uid: str) -> None:
         self.frames, self.uid = frames, uid
         contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in model.boxes}
-        labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in model.edges} if model.labels else {}
+        labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in edge_labels(model)}
         there = laid_out(Text(model, uid, contents, labels, "TB").skeleton(), timeout)
         self._drawing = Drawing(model, uid, contents, labels, there)
         self._theme = theme

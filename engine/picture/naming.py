@@ -123,9 +123,13 @@ class Names:
 def parameter_paths(tree: ScopeTree, flow: Flow) -> dict[Value, str]:
     """The leaves that belong to a Module whose scope made a node, each with its path."""
     there: dict[Value, str] = {}
-    for scope in tree.chains:  # those around a scope come before it, and name its parameters whole
+    named: set[int] = set()
+    for scope in tree.chains:  # those around a scope come before it, and name all that is inside their Modules
         module = getattr(scope, "module", None)
-        for name, parameter in module.named_parameters() if module is not None else ():
+        if module is None or id(module) in named:
+            continue
+        named.update(id(m) for _, m in module.named_modules())
+        for name, parameter in module.named_parameters():
             if parameter in flow.index:
                 there.setdefault(parameter, f"{scope.path}.{name}" if scope.path else name)
     return there

@@ -7,6 +7,7 @@ picture's own; every box and edge has its sentence as a `<title>`, which is its 
 from collections.abc import Iterable
 from math import hypot
 
+from ..context import Scope
 from .boxes import Box, Edge
 from .contents import (
     CELL,
@@ -110,16 +111,29 @@ class Drawing:
     # Parts -----------------------------------------------------------------------------------------------------------
 
     def _clusters(self) -> Iterable[str]:
-        places = self.layout.clusters
-        found = [
-            (places[f"cluster_{w}"], w, title) for w, title in self.model.clusters.values() if f"cluster_{w}" in places
-        ]
+        places, right = self.layout.clusters, self._label_ends()
+        found = []
+        for scope, (word, title) in self.model.clusters.items():
+            if f"cluster_{word}" in places:
+                x, y, w, h = places[f"cluster_{word}"]
+                w = min(max(w, right.get(scope, 0.0) - x), w + MARGIN)  # the layout lets labels cross the frame
+                found.append(((x, y, w, h), word, title))
         for (x, y, w, h), word, title in sorted(found, key=lambda f: -f[0][2] * f[0][3]):  # larger ones behind
             x, y = x + self._dx, y + self._dy
             yield (
                 f'<g class="cluster" id="{self.uid}_g_{word}"><rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" '
                 f'height="{_n(h)}" rx="10"/><text class="t" x="{_n(x + 8)}" y="{_n(y + 15)}">{xml(title)}</text></g>'
             )
+
+    def _label_ends(self) -> dict[Scope, float]:
+        """For each open scope how far right the labels of the edges inside it reach."""
+        ends: dict[Scope, float] = {}
+        for e, label in self.labels.items():
+            centre = self.layout.edges[f"{self.uid}_{e.id}"].label
+            for s, t in zip(e.source.scopes, e.target.scopes):
+                if s is t and centre is not None:
+                    ends[s] = max(ends.get(s, 0.0), centre[0] + (LABEL_GAP + label.width) / 2 + 5)
+        return ends
 
     def _box(self, b: Box) -> str:
         content = self.contents[b]

@@ -142,7 +142,10 @@ def test_equal_labels_are_told_apart():
 
 
 class Neuron:
-    """As nn's modules: parameters by path, a scope of its own class for each call."""
+    """As nn's modules: parameters and modules by path, a scope of its own class for each call."""
+
+    def named_modules(self):
+        return [("", self)]
 
     def __init__(self, weights):
         self.w = [Value(w) for w in weights]
@@ -162,6 +165,9 @@ class ModuleScope(Scope):
 class Layer:
     def __init__(self, sizes):
         self.neurons = [Neuron([0.1 * (i + 1) * (-1) ** j for j in range(sizes[0])]) for i in range(sizes[1])]
+
+    def named_modules(self):
+        return [("", self), *((f"neurons.{i}", n) for i, n in enumerate(self.neurons))]
 
     def named_parameters(self):
         return [(f"neurons.{i}.{k}", p) for i, n in enumerate(self.neurons) for k, p in n.named_parameters()]

@@ -10,7 +10,7 @@ from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
 from .ops import TABLE, Op, log_softmax, op, softmax
 from .transforms import derivative, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, replay, value_and_grad, vjp
-from .value import Value, dot
+from .value import Operands, Value, dot
 
 # Public names of the heavier rooms, each resolved on first use.
 _ROOMS: dict[str, str] = {
@@ -27,6 +27,7 @@ __all__ = [
     "TABLE",
     "AnomalyError",
     "Op",
+    "Operands",
     "Scope",
     "Value",
     "backward",

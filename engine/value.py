@@ -218,8 +218,39 @@ class Value:
         return context.record(v) if context.active else v
 
 
+class Operands:
+    """Numbers and Values that several n-ary nodes share, read once: what a layer hands to each of its neurons.
+
+    Args:
+        xs: numbers and Values.
+
+    Later edits of leaves among them do not reach the nodes made from it.
+
+    >>> from engine import Operands, Value, dot
+    >>> xs = Operands([Value(3.0), Value(4.0)])
+    >>> [dot(ws, xs).data for ws in ([1.0, 0.0], [0.0, 1.0])]
+    [3.0, 4.0]
+    """
+
+    __slots__ = ("_args", "_vals")
+
+    def __init__(self, xs):
+        self._args, self._vals = _listed(xs, "Operands")
+
+    def __len__(self):
+        return len(self._args)
+
+    def __iter__(self):
+        return iter(self._args)
+
+    def __getitem__(self, i):
+        return self._args[i]
+
+
 def _listed(xs, who):
     """(operands, their data): a tuple of Values, or where none is a Value the list of floats itself."""
+    if xs.__class__ is Operands:
+        return xs._args, xs._vals
     xs = tuple(xs)
     try:
         return xs, [x._data for x in xs]

@@ -65,4 +65,5 @@ def module_word(scope: Scope) -> str:
     """What a scope's Module is called: "neuron" for a Neuron, or for the path neurons.3."""
     module = getattr(scope, "module", None)
     word = type(module).__name__ if module is not None else scope.name.rstrip("0123456789.").rpartition(".")[2]
-    return plain(word.lower().removesuffix("s")) or "module"
+    word = word if word.isupper() else word.lower().removesuffix("s")
+    return plain(word) or "module"

@@ -131,8 +131,8 @@ def _many_values(model: Model, b: Box) -> list[Row]:
 
 
 def _module_name(b: Box) -> str:
-    module = getattr(b.scope, "module", None)
-    return f"\u00a0\u00a0{type(module).__name__}" if module is not None else ""
+    module = type(getattr(b.scope, "module", None)).__name__
+    return f"\u00a0\u00a0{module}" if module not in ("NoneType", b.name.partition("_")[0]) else ""
 
 
 def _length(model: Model, b: Box) -> list[Row]:

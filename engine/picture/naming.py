@@ -53,16 +53,15 @@ def bracketed(path: str) -> str:
 
 
 def suffixes(path: str) -> list[str]:
-    """Ever longer names for a path: its last part, then with the indices around it, then all of it.
+    """Ever longer names for a path: its last part, then with the initials around it, then all of it.
 
     >>> suffixes("layers.0.neurons.3.w.1")
-    ['w[1]', '3.w[1]', '0.3.w[1]', 'layers[0].neurons[3].w[1]']
+    ['w[1]', 'n3.w[1]', 'l0.n3.w[1]', 'layers[0].neurons[3].w[1]']
     """
     whole = bracketed(path)
     *around, last = whole.split(".")
-    indices = [m for part in around for m in re.findall(r"\[(\d+)\]", part)]
-    out = [last, *(".".join([*indices[-i:], last]) for i in range(1, len(indices) + 1))]
-    return [*out, whole] if whole not in out else out
+    short = [re.sub(r"[\[\]]", "", re.sub(r"^(\w)\w*", r"\1", part)) for part in around]
+    return list(dict.fromkeys([".".join([*short[i:], last]) for i in range(len(short), -1, -1)] + [whole]))
 
 
 class Names:

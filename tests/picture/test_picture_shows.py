@@ -212,7 +212,22 @@ def test_a_leaf_of_a_module_is_a_parameter_named_by_its_path():
 
 def test_parameters_of_two_neurons_that_share_a_name_get_longer_ones_alike():
     picture = drawn(loss_of([2, 2, 1]), level="full")
-    assert {"0.0.w[0]", "0.1.w[0]", "1.0.w[0]"} <= set(by_name(picture))
+    assert {"l0.n0.w[0]", "l0.n1.w[0]", "l1.n0.w[0]"} <= set(by_name(picture))
+
+
+def test_a_dead_neuron_has_the_derivative_zero_and_is_not_taken():
+    x, w = Value(-1.0, label="x"), Value(2.0, label="w")
+    with scope("neuron"):
+        out = relu(w * x)
+    root = out * 3.0
+    root.backward()
+    picture = draw(root, level="neuron", uid=UID)
+    edges = Drawn(picture.svg, UID).edges
+    for e in picture.model.edges[:2]:
+        assert (e.local, e.product) == (0.0, None)
+        assert edges[e.id].lines[1] == "= 0.0"
+        assert "off" in edges[e.id].classes
+        assert edges[e.id].title.endswith("(not taken)")
 
 
 def test_a_root_that_is_a_leaf_is_one_box():

@@ -5,8 +5,13 @@ from typing import Any
 
 # Public names, each resolved on first use: what needs Hypothesis or python-flint asks for it then.
 _ROOMS: dict[str, str] = {
+    "CHAINRULE": "engines",
     "Engine": "engines",
+    "Finding": "report",
+    "GradientError": "report",
     "Graph": "graphs",
+    "Report": "report",
+    "check_gradients": "check",
     "random_graphs": "graphs",
 }
 

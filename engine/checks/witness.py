@@ -93,6 +93,8 @@ class Witness:
         By polarisation: 2 D²f[d, e] = D²f[d+e] - D²f[d] - D²f[e], and
         6 D³f[d, d, e] = D³f[d+e] - D³f[d-e] - 2 D³f[e].
         """
+        if order > 1 and not direction:
+            return arb(0)
         if order == 1 or set(direction) <= {leaf}:
             scale = direction.get(leaf, 1.0) ** (order - 1) if order > 1 else 1.0
             return self.directional({leaf: 1.0}, order, radius)[-1] * scale

@@ -58,6 +58,15 @@ __all__ += ops.__all__
 __all__ += _ROOMS
 
 
+def _refuse_public_name(row: Op) -> None:
+    """A new op is found as engine.<name>, so it takes no name that means something here."""
+    if row.name in globals() or row.name in _ROOMS:
+        raise ValueError(f"op takes a name that engine does not use already, got {row.name!r}; choose another")
+
+
+ops.new_row_hooks.insert(0, _refuse_public_name)
+
+
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return getattr(import_module("." + _ROOMS[name], __name__), name)

@@ -101,7 +101,7 @@ class Op:
     kink: Callable[..., Any] | None
     reference: str | Callable[..., Any] | None
     selects: bool
-    lists: bool
+    lists: int
     defaults: tuple[float, ...]
     def __init__(
         self, name: str, forward: Callable[..., float], partials: tuple[Any, ...], **facts: object
@@ -126,7 +126,8 @@ class _List(Op):
     def __call__(self, xs: Iterable[float | Value], /) -> Any: ...
 
 def row(name: str) -> Op: ...
-def number(x: object, who: str) -> float: ...
+def number(x: object, who: str, takes: str = ...) -> float: ...
+def operands(xs: object, who: str) -> list[Any]: ...
 def op(
     name: str,
     forward: Callable[..., float],

@@ -10,7 +10,7 @@ from functools import reduce
 
 from . import context, ops
 from .context import About
-from .ops import number
+from .ops import number, operands
 
 UNREACHED = float("0")  # a 0.0 with an identity of its own: no backward has been here
 new = object.__new__
@@ -50,7 +50,7 @@ class Value:
         if data.__class__ is not float:
             if data.__class__ is Value:
                 raise TypeError(f"Value takes a real number, got {data!r}; use it as it is, or its detach()")
-            data = number(data, "Value")
+            data = number(data, "Value", "a real number")
         self._data = data
         self.grad = UNREACHED
         self.op = None
@@ -73,7 +73,7 @@ class Value:
                 f"data takes a new number on leaves only, got a node made by {self.op.name}; "
                 "change its leaves and build the graph again, or use replay"
             )
-        self._data = number(x, "data")
+        self._data = number(x, "data", "a real number")
 
     @property
     def label(self):
@@ -251,6 +251,8 @@ def _listed(xs, who):
     """(operands, their data): a tuple of Values, or where none is a Value the list of floats itself."""
     if xs.__class__ is Operands:
         return xs._args, xs._vals
+    if xs.__class__ is not list and xs.__class__ is not tuple:
+        xs = operands(xs, who)
     xs = tuple(xs)
     try:
         return xs, [x._data for x in xs]
@@ -380,7 +382,7 @@ def _comparison(op):
     method = _binary(op)
 
     def compare(self, other):
-        if other is None or isinstance(other, (str, bytes, list, tuple, dict, set)):
+        if other is None or isinstance(other, (str, bytes, list, tuple, dict, set, complex)):
             return NotImplemented  # so that v == None is False
         return method(self, other)
 

@@ -11,9 +11,9 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from .value import Value
@@ -66,6 +66,33 @@ class Scope:
             scope = scope.parent
         return ".".join(reversed(parts))
 
+    def __enter__(self) -> Self:
+        state = local.state
+        outer = self.parent = state.scope
+        if outer is None:
+            _count(1)
+        state.scope = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        outer = local.state.scope = self.parent
+        if outer is None:
+            _count(-1)
+
+    def call(self, function: Callable[[Any], Any], x: Any) -> Any:
+        """`function(x)` inside this scope: the same as a `with`, in less time."""
+        state = local.state
+        outer = self.parent = state.scope
+        if outer is None:
+            _count(1)
+        state.scope = self
+        try:
+            return function(x)
+        finally:
+            state.scope = outer
+            if outer is None:
+                _count(-1)
+
     def __str__(self) -> str:
         return self.path
 
@@ -76,13 +103,23 @@ class Scope:
         return Scope, (self.name, self.parent)
 
 
-class _State(threading.local):
-    scope: Scope | None = None
-    recording = True
-    anomaly = False
+class _State:
+    """What is in force in one thread."""
+
+    __slots__ = ("anomaly", "recording", "scope")
+
+    def __init__(self) -> None:
+        self.scope: Scope | None = None
+        self.recording = True
+        self.anomaly = False
 
 
-state = _State()
+class _Local(threading.local):
+    def __init__(self) -> None:
+        self.state = _State()
+
+
+local = _Local()  # reading it costs ten times what reading a slot does: once in a function
 
 
 def _count(change: int) -> None:
@@ -102,12 +139,12 @@ class _Setting(contextlib.ContextDecorator):
         return _Setting(self._field, self._value)
 
     def __enter__(self) -> None:
-        self._outer.append(getattr(state, self._field))
+        self._outer.append(getattr(local.state, self._field))
         _count(1)
-        setattr(state, self._field, self._value)
+        setattr(local.state, self._field, self._value)
 
     def __exit__(self, *_: object) -> None:
-        setattr(state, self._field, self._outer.pop())
+        setattr(local.state, self._field, self._outer.pop())
         _count(-1)
 
 
@@ -154,6 +191,7 @@ def detect_anomaly() -> _Setting:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Nodes made inside belong to no scope, and neither no_grad nor detect_anomaly applies: for printing."""
+    state = local.state
     outer = state.scope, state.recording, state.anomaly
     state.scope, state.recording, state.anomaly = None, True, False
     try:
@@ -162,7 +200,7 @@ def quiet() -> Iterator[None]:
         state.scope, state.recording, state.anomaly = outer
 
 
-class scope:  # noqa: N801  reads as a function: with scope("loss")
+def scope(place: str | Scope) -> Scope:
     """A context manager that puts the nodes made inside it under a name; Modules use it for their paths.
 
     Args:
@@ -174,28 +212,12 @@ class scope:  # noqa: N801  reads as a function: with scope("loss")
     >>> y.scope.path
     'loss'
     """
-
-    __slots__ = ("_outer", "_place")
-
-    def __init__(self, place: str | Scope) -> None:
-        self._place = place if isinstance(place, Scope) else Scope(str(place))
-
-    def __enter__(self) -> Scope:
-        outer = self._outer = state.scope
-        if outer is None:
-            _count(1)
-        self._place.parent = outer
-        state.scope = self._place
-        return self._place
-
-    def __exit__(self, *_: object) -> None:
-        outer = state.scope = self._outer
-        if outer is None:
-            _count(-1)
+    return place if isinstance(place, Scope) else Scope(str(place))
 
 
 def record(v: Value) -> Value:
     """Give a new node what is in force here; every op that makes nodes ends in this while a context is open."""
+    state = local.state
     if state.anomaly:
         v._about = About("", state.scope, user_line())
         if not isfinite(v._data):

@@ -448,7 +448,7 @@ def test_threads_do_not_take_each_others_values_for_constants():
 def test_anomalies_are_found_in_transforms():
     with detect_anomaly(), pytest.raises(engine.AnomalyError, match="log gave -inf"):
         grad(log)(0.0)
-    with detect_anomaly(), pytest.raises(engine.AnomalyError, match="sqrt has the partial inf for"):
+    with detect_anomaly(), pytest.raises(engine.AnomalyError, match="sqrt has the partial inf"):
         grad(sqrt)(0.0)
 
 

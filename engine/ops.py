@@ -82,9 +82,10 @@ class Op:
             if n > 1 and len({len(a) for a in args[:n]}) > 1:
                 lengths = " and ".join(str(len(a)) for a in args[:n])
                 raise ValueError(f"{self.name} takes lists of one length, got {lengths}")
-        for k, a in enumerate(args):
-            if k >= n and isinstance(a, (list, tuple)):
+        for a in args[n:]:
+            if isinstance(a, (list, tuple)):
                 number(a, self.name)  # raises, in the user's terms
+        for k, a in enumerate(args):
             for e in a if k < n else (a,):
                 if hasattr(e, "_node"):
                     return e._node(self, args)

@@ -306,7 +306,7 @@ DOT = ops.TABLE["dot"]
 
 def _operand(x, who):
     """The other operand as a float; None where its own class should answer (an array, say)."""
-    if getattr(x, "shape", ()) != ():
+    if getattr(x, "shape", ()) != () or isinstance(x, type):
         return None
     known = isinstance(x, (str, bytes, complex, list, tuple, dict, set, type(None)))
     return number(x, who) if known or hasattr(x, "__float__") else None

@@ -9,10 +9,13 @@ _ROOMS: dict[str, str] = {
     "Engine": "engines",
     "Finding": "report",
     "GradientError": "report",
-    "Graph": "graphs",
+    "Graph": "graph",
     "Report": "report",
     "check_gradients": "check",
-    "random_graphs": "graphs",
+    "graphs": "strategies",
+    "points": "strategies",
+    "random_graphs": "graph",
+    "values": "strategies",
 }
 
 __all__ = list(_ROOMS)

@@ -10,7 +10,7 @@ from ..ops import TABLE
 from ..trees import container, described, flatten, is_array
 from ..value import Value
 from .engines import Engine
-from .graphs import Graph
+from .graph import Graph
 from .replay import Tape
 
 WHO = "check_gradients"

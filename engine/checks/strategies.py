@@ -1,0 +1,109 @@
+"""Hypothesis strategies for graphs, points, numbers and small networks.
+
+Graphs are drawn as flat tapes (see `graph.py`): operands first, then an op that is legal at the values that run into it,
+so that nothing is filtered away, and what is deleted while shrinking leaves a valid graph.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .graph import NICE, Graph, drawn, rows
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError("engine.checks strategies need Hypothesis; pip install 'chainrule[check]'") from error
+
+MODERATE = 5.0
+
+
+class _Draws:
+    """Choices of Hypothesis."""
+
+    def __init__(self, draw: Any) -> None:
+        self._draw = draw
+
+    def integer(self, low: int, high: int) -> int:
+        """An integer from low to high; it shrinks towards low."""
+        return int(self._draw(st.integers(low, high)))
+
+    def number(self) -> float:
+        """A number of `values()`."""
+        return float(self._draw(_VALUES))
+
+
+def values(low: float = -MODERATE, high: float = MODERATE) -> st.SearchStrategy[float]:
+    """Numbers: often 0, 1, 0.5 and the like, so that ties and kinks occur, else floats of moderate size.
+
+    Args:
+        low, high: the range.
+
+    >>> from hypothesis import find
+    >>> from engine.checks import values
+    >>> find(values(), lambda x: x > 2.5)
+    3.0
+    """
+    if not low < high:
+        raise ValueError(f"values takes low < high, got {low!r} and {high!r}")
+    nice = [x for x in NICE if low <= x <= high]
+    floats = st.floats(low, high, allow_nan=False, allow_subnormal=False, width=64).map(_plain)
+    return st.one_of(st.sampled_from(nice), floats, floats) if nice else floats
+
+
+def _plain(x: float) -> float:
+    """A float of a size that products of twelve survive: tiny ones become 0, so that nothing underflows."""
+    return x if abs(x) > 1e-6 else 0.0
+
+
+_VALUES = values()
+
+
+def points(size: int, low: float = -MODERATE, high: float = MODERATE) -> st.SearchStrategy[tuple[float, ...]]:
+    """Points: tuples of numbers, some of them equal.
+
+    Args:
+        size: how many numbers.
+        low, high: their range.
+    """
+    if size < 1:
+        raise ValueError(f"points takes a size from 1 on, got {size!r}")
+    number = values(low, high)
+    tied = st.tuples(st.lists(number, min_size=1, max_size=size), st.lists(st.integers(0, size), min_size=size, max_size=size))
+    loose = st.lists(number, min_size=size, max_size=size).map(tuple)
+    return st.one_of(loose, loose, tied.map(lambda p: tuple(p[0][k % len(p[0])] for k in p[1])))
+
+
+def graphs(
+    max_ops: int = 12,
+    inputs: int | None = None,
+    ops: Iterable[str] | None = None,
+    domain: tuple[float, float] = (-MODERATE, MODERATE),
+) -> st.SearchStrategy[Graph]:
+    """Random graphs over the ops of the table, each with a point at which all its ops are legal.
+
+    Args:
+        max_ops: the largest number of ops.
+        inputs: the number of inputs; by default 1 to 3.
+        ops: the names of the ops to use; by default all.
+        domain: the range of the inputs.
+
+    Returns:
+        A strategy of `Graph`s; `check_gradients` takes them as they are.
+
+    Raises:
+        ValueError: an op is none of the table.
+
+    >>> from hypothesis import find
+    >>> from engine.checks import graphs
+    >>> find(graphs(ops=["add", "exp"]), lambda graph: graph(*graph.inputs) > 1.0)  # the smallest there is
+    Graph.parse("0.0 | exp 1 | add 1 1")
+    """
+    if max_ops < 1:
+        raise ValueError(f"graphs takes max_ops from 1 on, got {max_ops!r}")
+    table = rows(ops)
+
+    @st.composite
+    def graph(draw: Any) -> Graph:
+        return drawn(_Draws(draw), max_ops, inputs, table, domain=domain)
+
+    return graph()

@@ -398,7 +398,7 @@ def install(row):
     """Make a row of one or two arguments a method of Value."""
     if row.lists or row.arity > 2:
         return
-    if row.name in RESERVED:
+    if row.name in RESERVED or (hasattr(Value, row.name) and row.name not in ops.TABLE):
         raise ValueError(f"op takes a name that Value does not use already, got {row.name!r}")
     _named(_with_defaults(row) if row.defaults else (_unary, _binary)[row.arity - 1](row), row.name, row)
 

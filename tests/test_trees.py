@@ -307,6 +307,7 @@ def test_vmap_gives_trees_of_lists_and_lists_with_axes():
     assert vmap(lambda x: [x, x * 10.0])([1.0, 2.0]) == [[1.0, 10.0], [2.0, 20.0]]
     assert vmap(lambda x: [x, x * 10.0], out_axes=1)([1.0, 2.0]) == [[1.0, 2.0], [10.0, 20.0]]
     assert vmap(lambda x: [x, x * 10.0], out_axes=-1)([1.0, 2.0]) == [[1.0, 2.0], [10.0, 20.0]]
+    assert vmap(lambda x: [[x, x * 10.0]], out_axes=2)([1.0, 2.0]) == [[[1.0, 2.0], [10.0, 20.0]]]
     assert vmap(lambda x: ([x, x], x), out_axes=(1, 0))([1.0, 2.0]) == ([[1.0, 2.0], [1.0, 2.0]], [1.0, 2.0])
     assert vmap(lambda x: (x, 5.0), out_axes=(0, None))([1.0, 2.0]) == ([1.0, 2.0], 5.0)
 

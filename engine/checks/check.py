@@ -9,7 +9,7 @@ from ..backprop import gradients, topological_order
 from ..value import Value
 from .balls import Ball, arb, ctx
 from .engines import CHAINRULE, Engine
-from .probes import engine_faults, second_faults
+from .probes import adds_right, engine_faults, second_faults
 from .replay import Replay, Tape
 from .report import Finding, GradientError, Report
 from .rules import OVERFLOWS, Fault, close, faults, holds
@@ -320,7 +320,7 @@ class _Check:
 
     def _blame(self, grads: Sequence[float]) -> None:
         bad = [f for f in self.report.findings if f.verdict in ("wrong", "inaccurate")]
-        if not self.ours:
+        if not self.ours and adds_right(self.engine):
             self.report.faults += engine_faults(self.engine, self.tape, bad[0].mode)
             if self.report.faults:
                 return

@@ -68,7 +68,9 @@ def points(size: int, low: float = -MODERATE, high: float = MODERATE) -> st.Sear
     if size < 1:
         raise ValueError(f"points takes a size from 1 on, got {size!r}")
     number = values(low, high)
-    tied = st.tuples(st.lists(number, min_size=1, max_size=size), st.lists(st.integers(0, size), min_size=size, max_size=size))
+    tied = st.tuples(
+        st.lists(number, min_size=1, max_size=size), st.lists(st.integers(0, size), min_size=size, max_size=size)
+    )
     loose = st.lists(number, min_size=size, max_size=size).map(tuple)
     return st.one_of(loose, loose, tied.map(lambda p: tuple(p[0][k % len(p[0])] for k in p[1])))
 

@@ -21,24 +21,17 @@ def diagnosis(replay: Replay, got: Sequence[tuple[int, float]]) -> str:
         got: (position on the tape, the engine's gradient) of some nodes.
     """
     partials = [[(e.source, float(e.partial.mid())) for e in edges if e.connected] for edges in replay.edges]
+    if all(g == 0.0 for _, g in got):
+        return "every gradient is 0: backward reaches nothing"
     for why, sweep in IMITATIONS:
         found = sweep(partials)
         if all(isclose(found[i], g, rel_tol=1e-9, abs_tol=1e-12) for i, g in got):
             return why
-    right = _right(partials)
+    right = _in_order(partials, range(len(partials) - 1, -1, -1))
     ratios = {round(g / right[i], 9) for i, g in got if right[i]}
     if len(ratios) == 1:
-        (ratio,) = ratios
-        return (
-            "every gradient is 0: backward reaches nothing"
-            if not ratio
-            else f"every gradient is {ratio:g} times what it should be: the seed, or a state kept between calls"
-        )
+        return f"every gradient is {ratios.pop():g} times what it should be: the seed, or a state kept between calls"
     return ""
-
-
-def _right(partials: Partials) -> list[float]:
-    return _in_order(partials, range(len(partials) - 1, -1, -1))
 
 
 def _in_order(partials: Partials, order: Sequence[int], once: bool = False, add: bool = True) -> list[float]:

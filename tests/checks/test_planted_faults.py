@@ -162,6 +162,7 @@ TRAVERSALS = {
 }
 
 SHARED = {  # a graph in which the mistake shows
+    "skips_shared": lambda x, y: (lambda h: h.exp() + h)(x.sin()) + y.exp(),
     "edges_in_a_set": lambda x, y: (x * x).sin() + y * x,
     "breadth_first": lambda x, y: (lambda h: h.exp().sin().exp() + h * y)((x * y).sin()),
     "preorder": lambda x, y: (lambda h: h.exp().sin().exp() + h * y)((x * y).sin()),

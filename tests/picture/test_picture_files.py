@@ -1,5 +1,6 @@
 """Looks, sizes and files: contrast in both themes, size budgets, every format, the notebook's forms, the films."""
 
+import math
 import re
 import unicodedata
 
@@ -97,6 +98,9 @@ def test_hue_is_the_sign():
         sign = {"pos"} if e["contribution"] > 0 else {"neg"}
         assert drawn.edges[e["id"]].classes & {"pos", "neg", "off"} == sign
     widths = {e["id"]: abs(e["contribution"]) for e in data["edges"]}
+    largest = max(widths.values())
+    for i, flow in widths.items():
+        assert drawn.edges[i].width == pytest.approx(1.2 + 2.6 * math.sqrt(flow / largest), abs=0.006)
     order = sorted(widths, key=widths.get)
     drawn_widths = [drawn.edges[i].width for i in order]
     assert drawn_widths == sorted(drawn_widths)

@@ -250,6 +250,27 @@ def test_a_wide_network_is_shown_by_layer_and_says_so():
     assert "256 edges" in picture.svg
 
 
+def test_a_network_by_neuron_keeps_the_chain_rule_on_every_edge():
+    sizes = [2, 3, 2, 1]
+    picture = draw(loss_of(sizes), level="neuron")
+    groups = [b for b in picture.model.boxes if b.kind == "group"]
+    assert len(groups) == 6
+    for b in groups:
+        (y,) = b.outputs
+        assert len(b.ins) == len(b.parameters)
+        want = sorted(w.data * (1.0 - y.data**2) for w in b.parameters)  # ∂tanh(w·x)/∂x_i = w_i·(1 − y²)
+        assert sorted(e.local for e in b.ins) == pytest.approx(want, rel=1e-9)
+
+
+def test_negative_factors_after_the_first_stand_in_parentheses():
+    a, b, c = (Value(x, label=n) for x, n in ((2.0, "a"), (-3.0, "b"), (-1.0, "c")))
+    root = (a * b) * c + a * c
+    root.backward()
+    picture = drawn(root, names={})
+    assert picture.rows(by_name(picture)["a"][0]) == ["= 1.0·(−1.0)", "+ (−1.0)·(−3.0)"]
+    assert "= 1.0·(−1.0) + (−1.0)·(−3.0) = 2.0" in by_name(picture)["a"][1].title
+
+
 def test_expand_opens_one_module():
     picture = draw(loss_of([2, 16, 16, 1]), level="layer", expand="layers.2")
     titles = {b.name for b in picture.model.boxes if b.kind == "group"}

@@ -2,6 +2,7 @@
 
 from . import activations, init, losses, optim
 from .activations import ACTIVATIONS
+from .files import load, save
 from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse
@@ -23,7 +24,9 @@ __all__ = [
     "cross_entropy",
     "hinge",
     "init",
+    "load",
     "losses",
     "mse",
     "optim",
+    "save",
 ]

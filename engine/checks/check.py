@@ -56,7 +56,7 @@ def check_gradients(
     >>> from engine.checks import check_gradients
     >>> report = check_gradients(lambda x, y: x * y.exp(), (0.5, 2.0), order=2, modes=("reverse", "forward"))
     >>> report.verdicts["ok"], report.ok
-    (9, True)
+    (13, True)
     """
     modes = _modes(modes, order, engine)
     before = ctx.prec

@@ -5,8 +5,10 @@ so that nothing is filtered away, and what is deleted while shrinking leaves a v
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
+from ..ops import TABLE
 from .graph import NICE, Graph, drawn, rows
 
 try:
@@ -98,7 +100,7 @@ def graphs(
     >>> from hypothesis import find
     >>> from engine.checks import graphs
     >>> find(graphs(ops=["add", "exp"]), lambda graph: graph(*graph.inputs) > 1.0)  # the smallest there is
-    Graph.parse("0.0 | exp 1 | add 1 1")
+    Graph.parse("1.0 | add 1 1")
     """
     if max_ops < 1:
         raise ValueError(f"graphs takes max_ops from 1 on, got {max_ops!r}")
@@ -109,3 +111,64 @@ def graphs(
         return drawn(_Draws(draw), max_ops, inputs, table, domain=domain)
 
     return graph()
+
+
+class Network:
+    """A small perceptron with its parameters, as a function of plain lists.
+
+    Attributes:
+        point: (parameters, inputs): for each layer a list of neurons, each [weights, bias].
+        activation: the op between the layers.
+    """
+
+    def __init__(self, point: tuple[Any, list[float]], activation: str) -> None:
+        self.point, self.activation = point, activation
+        self.__name__ = f"{activation} network"
+
+    def __call__(self, layers: Any, inputs: Any) -> Any:
+        """The sum of the squares of the outputs."""
+        act, xs = TABLE[self.activation], inputs
+        for k, layer in enumerate(layers):
+            sums = [TABLE["dot"](weights, xs, bias) for weights, bias in layer]
+            xs = sums if k == len(layers) - 1 else [act(s) for s in sums]
+        return TABLE["total"]([x * x for x in xs])
+
+    def __repr__(self) -> str:
+        layers, inputs = self.point
+        widths = [len(inputs), *[len(layer) for layer in layers]]
+        return f"<{self.activation} network {'-'.join(map(str, widths))}>"
+
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "leaky_relu", "elu", "selu", "logsigmoid")
+
+
+def mlps(
+    max_layers: int = 3, max_width: int = 4, activations: Iterable[str] = ACTIVATIONS
+) -> st.SearchStrategy[Network]:
+    """Small networks: check them with `check_gradients(network, network.point)`.
+
+    Args:
+        max_layers, max_width: the largest number of layers, and of neurons in one.
+        activations: names of ops of one argument to draw from.
+
+    >>> from hypothesis import find
+    >>> from engine.checks import check_gradients, mlps
+    >>> network = find(mlps(), lambda n: True)
+    >>> check_gradients(network, network.point).ok
+    True
+    """
+    names = list(activations)
+    rows(names)
+
+    @st.composite
+    def network(draw: Any) -> Network:
+        widths = draw(st.lists(st.integers(1, max_width), min_size=2, max_size=max_layers + 1))
+        number = values(-2.0, 2.0)
+        layers = [
+            [[[draw(number) for _ in range(before)], draw(number)] for _ in range(after)]
+            for before, after in pairwise(widths)
+        ]
+        inputs = [draw(number) for _ in range(widths[0])]
+        return Network((layers, inputs), draw(st.sampled_from(names)))
+
+    return network()

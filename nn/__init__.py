@@ -1,32 +1,47 @@
 """Networks made of Values: Modules, layers, initialisers, losses, optimisers."""
 
-from . import activations, init, losses, optim
+from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
 from .files import load, save
 from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
-from .losses import binary_cross_entropy, cross_entropy, hinge, mse
+from .losses import LOSSES, binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, mse
 from .module import Module
-from .optim import SGD, Adam, Optimiser
+from .optim import OPTIMISERS, SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
+from .penalties import l1, l2
+from .schedules import SCHEDULES
 
 __all__ = [
     "ACTIVATIONS",
-    "INITIALISERS",
-    "MLP",
-    "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "INITIALISERS",
+    "LOSSES",
     "Layer",
+    "MLP",
     "Module",
     "Neuron",
+    "OPTIMISERS",
     "Optimiser",
+    "RMSprop",
+    "SCHEDULES",
+    "SGD",
     "activations",
     "binary_cross_entropy",
     "cross_entropy",
     "hinge",
+    "huber",
     "init",
+    "kl_divergence",
+    "l1",
+    "l2",
     "load",
     "losses",
+    "mae",
     "mse",
     "optim",
+    "penalties",
     "save",
+    "schedules",
 ]

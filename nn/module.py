@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from engine import Scope, Value
 
@@ -61,6 +61,10 @@ class _Declares(type):
 class Module(metaclass=_Declares):
     """A function with parameters. Subclasses make parameters and Modules in `__init__`, and define `forward`.
 
+    Attributes:
+        training: whether it is being trained, as `train` and `eval` set it; Dropout reads it.
+        trainable: set it to False to freeze the parameters of this Module and of all inside it.
+
     >>> from engine import Value
     >>> from nn import MLP, Module
     >>> class Scaled(Module):
@@ -76,6 +80,9 @@ class Module(metaclass=_Declares):
     >>> model([1.0, 2.0]).scope, model.net([1.0, 2.0]).scope.path
     (<scope ''>, 'layers.1.neurons.0')
     """
+
+    training = True  # whether Dropout drops
+    trainable = True  # whether an optimiser made for the Module moves its parameters
 
     _parameter_attributes: frozenset[str] = frozenset()
     _holds_numbers = False  # True in what `_flatten` built from floats: there they stand for parameters
@@ -148,6 +155,31 @@ class Module(metaclass=_Declares):
         """
         for p in self.parameters():
             p.zero_grad()
+
+    # How it is used --------------------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Set this Module and all inside it to training: Dropout drops. Returns the Module.
+
+        Args:
+            mode: False for evaluation, as `eval` does.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1], seed=0).eval().train().training
+        True
+        """
+        for _, module in self.named_modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Set this Module and all inside it to evaluation: Dropout hands on its inputs. Returns the Module.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1], seed=0).eval().layers[0].training
+        False
+        """
+        return self.train(False)
 
     # State -----------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,7 @@
 """Optimisers: how parameters move against their gradients.
 
-An update is a pure function of scalars, `(parameter, gradient, state, …hyperparameters) -> (parameter, state)`, made of
-the engine's operations: the same text runs on floats here, and on recorded Values where a loop is compiled. The classes
-hold the parameters and one state for each. Both agree with PyTorch's.
+The classes hold the parameters and one state for each; what they do to one parameter is a pure function in `updates`.
+All agree with PyTorch's.
 """
 
 from __future__ import annotations
@@ -11,71 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any, ClassVar
 
-from engine import Value, power, sqrt
+from engine import Value
 
 from .module import Module
-
-Number = Any  # a float, or a Value while an update is recorded
-State = tuple[Number, ...]
-Update = Callable[..., tuple[Number, State]]
-
-
-def sgd_update(
-    parameter: Number,
-    gradient: Number,
-    state: State,
-    *,
-    step: Number,
-    lr: Number,
-    momentum: Number,
-    nesterov: bool,
-    weight_decay: Number,
-) -> tuple[Number, State]:
-    """One step of stochastic gradient descent with momentum; the state is (velocity,), at first 0.
-
-    Sutskever et al., On the importance of initialization and momentum in deep learning (2013), in PyTorch's form.
-
-    >>> from nn.optim import sgd_update
-    >>> sgd_update(1.0, 0.5, (0.0,), step=1, lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)
-    (0.95, (0.5,))
-    """
-    (velocity,) = state
-    gradient = gradient + weight_decay * parameter
-    velocity = momentum * velocity + gradient
-    direction = gradient + momentum * velocity if nesterov else velocity
-    return parameter - lr * direction, (velocity,)
-
-
-def adam_update(
-    parameter: Number,
-    gradient: Number,
-    state: State,
-    *,
-    step: Number,
-    lr: Number,
-    beta1: Number,
-    beta2: Number,
-    epsilon: Number,
-    weight_decay: Number,
-) -> tuple[Number, State]:
-    """One step of Adam; the state is (mean, square), running means of the gradient and of its square, at first 0.
-
-    Kingma & Ba, Adam: a method for stochastic optimization (2015), algorithm 1; `step` counts from 1.
-
-    >>> from nn.optim import adam_update
-    >>> new, state = adam_update(
-    ...     1.0, 0.5, (0.0, 0.0), step=1, lr=0.1, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0
-    ... )
-    >>> round(new, 6)
-    0.9
-    """
-    mean, square = state
-    gradient = gradient + weight_decay * parameter
-    mean = beta1 * mean + (1.0 - beta1) * gradient
-    square = beta2 * square + (1.0 - beta2) * gradient * gradient
-    corrected_mean = mean / (1.0 - power(beta1, step))
-    corrected_square = square / (1.0 - power(beta2, step))
-    return parameter - lr * corrected_mean / (sqrt(corrected_square) + epsilon), (mean, square)
+from .updates import State, Update, adagrad_update, adam_update, adamw_update, rmsprop_update, sgd_update
 
 
 class Optimiser:
@@ -97,6 +35,7 @@ class Optimiser:
     lr: float
 
     def __init__(self, parameters: Module | Iterable[Value]) -> None:
+        self._modules = [m for _, m in parameters.named_modules()] if isinstance(parameters, Module) else []
         self.parameters = _parameters(type(self).__name__, parameters)
         self.states: list[State] = [self.initial] * len(self.parameters)
         self.steps = 0
@@ -115,6 +54,8 @@ class Optimiser:
     def step(self) -> None:
         """Move each parameter by its `.grad`, which is 0 where no backward has been.
 
+        Of an optimiser made for a Module, parameters in Modules with `trainable = False` keep number and state.
+
         >>> from engine import Value
         >>> from nn import SGD
         >>> p = Value(1.0)
@@ -125,11 +66,27 @@ class Optimiser:
         """
         update, fixed = type(self).update, self.hyperparameters
         fixed["step"] = self.steps + 1
-        moved = [update(p.data, p.grad, s, **fixed) for p, s in zip(self.parameters, self.states)]
+        frozen = self.frozen()
+        moved = [
+            (p.data, s) if p in frozen else update(p.data, p.grad, s, **fixed)
+            for p, s in zip(self.parameters, self.states)
+        ]
         for p, (x, _) in zip(self.parameters, moved):
             p.data = x
         self.states = [s for _, s in moved]
         self.steps += 1
+
+    def frozen(self) -> set[Value]:
+        """The parameters that no step moves, since a Module around them is not trainable.
+
+        >>> from nn import MLP, SGD
+        >>> net = MLP(2, [3, 1], seed=0)
+        >>> optimiser = SGD(net)
+        >>> net.layers[0].trainable = False
+        >>> len(optimiser.frozen())
+        9
+        """
+        return {p for m in self._modules if not m.trainable for p in m.parameters()}
 
     def zero_grad(self) -> None:
         """Take the gradients off all parameters."""
@@ -257,6 +214,125 @@ class Adam(Optimiser):
         self._set(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
 
 
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: every parameter shrinks at the same rate.
+
+    Args:
+        parameters: a Module, or a list of Values.
+        lr, beta1, beta2, epsilon: as for `Adam`.
+        weight_decay: each step takes lr · weight_decay of a parameter off it. (An l2 penalty goes through the
+            gradient instead, which Adam divides by its size.)
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import MLP, AdamW
+    >>> AdamW(MLP(2, [16, 16, 1], seed=0)).weight_decay
+    0.01
+    """
+
+    update = staticmethod(adamw_update)
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, beta1, beta2, epsilon, weight_decay)
+
+
+class RMSprop(Optimiser):
+    """Gradients divided by the root of a running mean of their squares.
+
+    Args:
+        parameters: a Module, or a list of Values.
+        lr: the learning rate, positive.
+        rho: how much of the running mean stays, from 0 to below 1 (PyTorch calls it alpha).
+        epsilon: added to the root, from 0.
+        momentum: how much of the last velocity stays, from 0 to below 1.
+        weight_decay: adds weight_decay · parameter to each gradient.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import MLP, RMSprop
+    >>> RMSprop(MLP(2, [16, 16, 1], seed=0))
+    RMSprop(337 parameters, lr=0.01, rho=0.99, epsilon=1e-08, momentum=0.0, weight_decay=0.0)
+    """
+
+    update = staticmethod(rmsprop_update)
+    initial = (0.0, 0.0)
+    names = ("lr", "rho", "epsilon", "momentum", "weight_decay")
+
+    rho: float
+    epsilon: float
+    momentum: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float = 0.01,
+        rho: float = 0.99,
+        epsilon: float = 1e-8,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters)
+        self._set(lr=lr, rho=rho, epsilon=epsilon, momentum=momentum, weight_decay=weight_decay)
+
+
+class Adagrad(Optimiser):
+    """Gradients divided by the root of the sum of all their squares: steps become smaller and smaller.
+
+    Args:
+        parameters: a Module, or a list of Values.
+        lr: the learning rate, positive.
+        epsilon: added to the root, from 0.
+        weight_decay: adds weight_decay · parameter to each gradient.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import MLP, Adagrad
+    >>> Adagrad(MLP(2, [16, 16, 1], seed=0))
+    Adagrad(337 parameters, lr=0.01, epsilon=1e-10, weight_decay=0.0)
+    """
+
+    update = staticmethod(adagrad_update)
+    initial = (0.0,)
+    names = ("lr", "epsilon", "weight_decay")
+
+    epsilon: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float = 0.01,
+        epsilon: float = 1e-10,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters)
+        self._set(lr=lr, epsilon=epsilon, weight_decay=weight_decay)
+
+
+# By name, as `nn.fit` takes them.
+OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
+    "sgd": SGD,
+    "momentum": lambda parameters: SGD(parameters, momentum=0.9),
+    "nesterov": lambda parameters: SGD(parameters, momentum=0.9, nesterov=True),
+    "adagrad": Adagrad,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+}
+
+
 # What a hyperparameter may be, and how that is said.
 _FRACTION = (lambda x: 0.0 <= x < 1.0), "a number from 0 to below 1"
 _NOT_NEGATIVE = (lambda x: x >= 0.0), "a number from 0"
@@ -265,6 +341,7 @@ LEGAL: dict[str, tuple[Callable[[Any], bool], str]] = {
     "momentum": _FRACTION,
     "nesterov": ((lambda x: x in (0, 1)), "True or False"),
     "weight_decay": _NOT_NEGATIVE,
+    "rho": _FRACTION,
     "beta1": _FRACTION,
     "beta2": _FRACTION,
     "epsilon": _NOT_NEGATIVE,

@@ -41,6 +41,8 @@ class Op:
         selects: an edge whose partial is exactly 0 is not connected: nothing behind it contributes.
         lists: how many of the first arguments are lists of operands.
         defaults: values of the last arguments when they are left out.
+        rounding: how far floats may miss the reference, in units of 2^-53: (units of the result, units by which the
+            arguments may be moved for it, for a formula whose terms cancel); None is the default of `engine.checks`.
 
     Called on numbers it returns a float; with a Value among its arguments, a Value.
 
@@ -142,7 +144,7 @@ def operands(xs, who):
 
 
 def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL, kink=None, reference=None,
-       selects=False, lists=0, defaults=(), doc=None):  # fmt: skip
+       selects=False, lists=0, defaults=(), rounding=None, doc=None):  # fmt: skip
     """Add a row to the table and return its op: eager, a method of Value, differentiable to any order, printed.
 
     Args:
@@ -150,7 +152,7 @@ def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL,
         forward: a function of floats that returns a float and never raises because of a value.
         *partials: for each argument the derivative of the output with respect to it: a function of (arguments…,
             output) that uses + - * /, literal integer powers and ops, or a number.
-        text, tex, binding, domain, kink, reference, selects, lists, defaults: see `Op`.
+        text, tex, binding, domain, kink, reference, selects, lists, defaults, rounding: see `Op`.
         doc: one line for help().
 
     Raises:
@@ -180,7 +182,7 @@ def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL,
         name, forward, partials,
         text=text or f"{name}({slots})", tex=tex or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}\left({slots}\right)",
         binding=binding, domain=domain if isinstance(domain[0], tuple) else (domain,) * len(partials), kink=kink,
-        reference=reference, selects=selects, lists=lists, defaults=tuple(map(float, defaults)),
+        reference=reference, selects=selects, lists=lists, defaults=tuple(map(float, defaults)), rounding=rounding,
     )  # fmt: skip
     row.__doc__ = doc or f"The op {name}."
     for hook in new_row_hooks:

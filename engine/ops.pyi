@@ -103,6 +103,7 @@ class Op:
     selects: bool
     lists: int
     defaults: tuple[float, ...]
+    rounding: tuple[float, float] | None
     def __init__(
         self, name: str, forward: Callable[..., float], partials: tuple[Any, ...], **facts: object
     ) -> None: ...
@@ -141,6 +142,7 @@ def op(
     selects: Any = ...,
     lists: Any = ...,
     defaults: Any = ...,
+    rounding: Any = ...,
     doc: Any = ...,
 ) -> Op: ...
 def edge(condition: Any, at_edge: Any, formula: Any) -> Any: ...

@@ -43,6 +43,7 @@ class Op:
     selects: bool
     lists: int
     defaults: tuple[float, ...]
+    rounding: tuple[float, float] | None
     def __init__(
         self, name: str, forward: Callable[..., float], partials: tuple[Any, ...], **facts: object
     ) -> None: ...

@@ -2,7 +2,7 @@
 
 In units of 2^-53: relatively, and where the formula of a row adds terms that may cancel, at arguments that are themselves
 moved by some units. The figures were found by measuring a million points a row, then doubled
-(tests/checks/test_rounding.py). A row that users add may say its own, as `rounding = (units, moved)`.
+(tests/checks/test_rounding.py). A row that users add may say its own, as `rounding=(units, moved)`.
 """
 
 from collections.abc import Sequence
@@ -40,9 +40,8 @@ def around_one(units: float) -> Ball:
 
 def rounding(row: Op) -> tuple[float, float]:
     """(units of the result, units of the arguments) by which floats may miss the reference of a row."""
-    declared = getattr(row, "rounding", None)
-    if declared is not None:
-        return declared  # type: ignore[no-any-return]
+    if row.rounding is not None:
+        return row.rounding
     return ROUNDING.get(row.name, BUILT_IN_ROUNDING if row.name in BUILT_IN else OTHER_ROUNDING)
 
 

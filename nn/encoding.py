@@ -34,7 +34,7 @@ def encoded(x: Any, tensors: Tensors, where: str) -> Any:
     if isinstance(x, float):
         x = float(x)
         return x if math.isfinite(x) else {"$float": repr(x)}
-    if hasattr(x, "__index__"):
+    if hasattr(x, "__index__") and getattr(x, "shape", ()) == ():
         return x.__index__()
     if isinstance(x, Mapping):
         for k in x:

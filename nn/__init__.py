@@ -2,6 +2,7 @@
 
 from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
+from .blocks import Dropout, Embedding, LayerNorm, Sequential
 from .files import load, save
 from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
@@ -16,9 +17,12 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Dropout",
+    "Embedding",
     "INITIALISERS",
     "LOSSES",
     "Layer",
+    "LayerNorm",
     "MLP",
     "Module",
     "Neuron",
@@ -27,6 +31,7 @@ __all__ = [
     "RMSprop",
     "SCHEDULES",
     "SGD",
+    "Sequential",
     "activations",
     "binary_cross_entropy",
     "cross_entropy",

@@ -191,7 +191,7 @@ def edge_label(model: Model, e: Edge) -> Label:
     if text.number is not None:
         lines.append([Cell("= ", "l"), Cell(text.number, "v", "", "l")])
     width = max(sum(c.width for c in line) for line in lines)
-    return Label(text, lines, math.ceil(width + 2), 13.0 * len(lines) + 2)
+    return Label(text, lines, math.ceil(width + 2), 13.0 * len(lines) + 5)
 
 
 def edge_width(e: Edge, largest: float) -> float:

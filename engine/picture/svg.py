@@ -206,7 +206,7 @@ class Drawing:
 
     def _label(self, e: Edge, label: Label, centre: Point) -> str:
         x = centre[0] + self._dx + (LABEL_GAP - 2 - label.width) / 2
-        y = centre[1] + self._dy - label.height / 2 + 11
+        y = centre[1] + self._dy - label.height / 2 + 11  # room is left below, where an arrow may run
         out = []
         for i, line in enumerate(label.lines):
             name = f' id="a_{self.uid}_{e.id}_l{i}"'  # of what may change from frame to frame

@@ -465,3 +465,16 @@ def test_what_is_no_value_is_refused(root):
 
 def test_layout_errors_are_runtime_errors():
     assert issubclass(LayoutError, RuntimeError)
+
+
+def test_a_player_shows_the_gradients_of_its_own_graph_whatever_backward_has_left():
+    a = Value(2.0, label="a")
+    y = a * a
+    fresh = page_data(draw(y).player().html)
+    y.backward()
+    y.backward()
+    again = page_data(draw(y).player().html)
+    for data in (fresh, again):
+        assert {n["label"]: n["grad"] for n in data["nodes"]} == {"a": 4.0, "y": 1.0}
+    y.zero_grad()
+    assert "backward has not run" in draw(y).player().html

@@ -19,10 +19,11 @@ PACKAGES = {  # may import these, and themselves
     "compiler": {*CORE, *TRANSFORMS},
 }
 UPWARDS = {("value", "picture")}  # inside Value._repr_mimebundle_, when a notebook asks
-ABOUT = {
+ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},
     "engine/checks/machine.py": {"hypothesis"},
-}  # files that are about one third-party package
+    "engine/checks/strategies.py": {"hypothesis"},
+}
 
 
 def rooms():

@@ -139,7 +139,14 @@ class Report:
             return f"{what}; every rule is right on its own and the sweep matches no known mistake."
         if blame.node is None or blame.node.op is None:
             return f"{what}; every rule is right on its own, the traversal is at fault: {blame.why}."
-        return f"{what}: {blame.part} of {blame.op} {blame.why}."
+        op, operand = blame.op, f"operand {(blame.argument or 0) + 1}"
+        told = {
+            "value": f"the forward function of {op} is wrong",
+            "partial": f"the rule of {op} for {operand} is wrong",
+            "saved operand": f"{operand} that {op} saved is not the value of the node it stands for",
+            "second derivative": f"the rule of {op} for {operand} is right as a number and wrong as a graph",
+        }
+        return f"{what}: {told[blame.part]}."
 
     def _rule(self) -> list[str]:
         blame = self.blame

@@ -27,13 +27,14 @@ class Subject:
         name: what to call the function.
         point: its numbers, all arguments laid flat.
         names: a name for each number.
+        graph: the `Graph`, where it is one, else None.
         notes: what a reader should know.
     """
 
     def __init__(self, f: Any, at: Any = None) -> None:
         self.notes: list[str] = []
         self._runs_anywhere = True
-        self._graph = f if isinstance(f, Graph) else None
+        self.graph = f if isinstance(f, Graph) else None
         if isinstance(f, Value):
             self._from_value(f)
         elif isinstance(f, Graph):
@@ -155,8 +156,8 @@ class Subject:
 
     def reproduce(self, extra: str) -> str:
         """A line of Python that runs this check again, without Hypothesis."""
-        if self._graph is not None:
-            inputs = Graph(self.point, self._graph.steps)
+        if self.graph is not None:
+            inputs = Graph(self.point, self.graph.steps)
             return f"check_gradients({inputs!r}{extra})"
         comma = "," if len(self.point) == 1 else ""
         return f"check_gradients({self.name}, ({self.point_text()}{comma}){extra})"

@@ -9,8 +9,10 @@ from .layers import MLP, Layer, Neuron
 from .losses import LOSSES, binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, mse
 from .module import Module
 from .optim import OPTIMISERS, SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
+from .options import EarlyStopping
 from .penalties import l1, l2
 from .schedules import SCHEDULES
+from .training import Trainer, fit
 
 __all__ = [
     "ACTIVATIONS",
@@ -18,6 +20,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Dropout",
+    "EarlyStopping",
     "Embedding",
     "INITIALISERS",
     "LOSSES",
@@ -32,9 +35,11 @@ __all__ = [
     "SCHEDULES",
     "SGD",
     "Sequential",
+    "Trainer",
     "activations",
     "binary_cross_entropy",
     "cross_entropy",
+    "fit",
     "hinge",
     "huber",
     "init",

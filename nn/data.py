@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from .init import Generator
+
 Row = list[Any]  # numbers, or lists of them to any depth
 
 
@@ -73,6 +75,23 @@ def targets(who: str, y: Any, count: int, name: str = "y") -> list[Any]:
     if len(listed) != count:
         raise ValueError(f"{who} takes one target in {name} for each of {count} examples, got {len(listed)}")
     return [plain(t) for t in listed]
+
+
+def permutation(count: int, rng: Generator) -> list[int]:
+    """The numbers from 0 in random order, from `rng.random()` alone, whose sequence is the same on every Python.
+
+    Fisher and Yates, as Durstenfeld put it (Algorithm 235, 1964).
+
+    >>> import random
+    >>> from nn.data import permutation
+    >>> permutation(5, random.Random(0))
+    [2, 0, 1, 3, 4]
+    """
+    order = list(range(count))
+    for i in range(count - 1, 0, -1):
+        j = int(rng.random() * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    return order
 
 
 def plain(x: Any) -> Any:

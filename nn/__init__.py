@@ -8,6 +8,7 @@ from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
 from .losses import LOSSES, binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, mse
 from .module import Module
+from .network import NeuralNetwork
 from .optim import OPTIMISERS, SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
 from .options import EarlyStopping
 from .penalties import l1, l2
@@ -28,6 +29,7 @@ __all__ = [
     "LayerNorm",
     "MLP",
     "Module",
+    "NeuralNetwork",
     "Neuron",
     "OPTIMISERS",
     "Optimiser",

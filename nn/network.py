@@ -44,6 +44,7 @@ class NeuralNetwork:
         W, b: for each layer the weights, one row a neuron, and the biases: arrays that share their numbers with the
             Values of the model.
         dW, db: for each layer ∂L/∂W and ∂L/∂b of the latest update, arrays of the same shapes.
+        objective: the loss, with the targets it takes (see `nn.objective`).
         optimizer: plain gradient descent.
         history: what the latest `train` returned.
 
@@ -90,7 +91,7 @@ class NeuralNetwork:
                 "such as [2, 4, 1]"
             )
         self.activation = activation
-        self.output, self.loss, self._objective, self._shown = _goal(self.layers[-1], output, loss)
+        self.output, self.loss, self.objective, self._shown = _goal(self.layers[-1], output, loss)
         rng, self.seed = generator(seed=seed)
         self._random: Any = rng
         self.model = MLP(
@@ -178,10 +179,10 @@ class NeuralNetwork:
         outputs = [self.model(x) for x in examples]
         if output is not None:
             self._compare(output, outputs, alone)
-        read = self._objective.target
+        read = self.objective.target
         goals = [read("backward", t, self.layers[-1], f"row {i} of y") for i, t in enumerate(right)]
         self.model.zero_grad()
-        mean([self._objective.loss(z, t) for z, t in zip(outputs, goals)]).backward()
+        mean([self.objective.loss(z, t) for z, t in zip(outputs, goals)]).backward()
         self._keep_gradients()
         self.optimizer.step()
 
@@ -214,7 +215,7 @@ class NeuralNetwork:
             self.model,
             examples,
             y,
-            loss=self._objective,
+            loss=self.objective,
             optimizer=self.optimizer,
             epochs=epochs,
             batch_size=self.batch_size,

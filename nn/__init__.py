@@ -1,5 +1,8 @@
 """Networks made of Values: Modules, layers, initialisers, losses, optimisers."""
 
+from importlib import import_module
+from typing import Any
+
 from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
 from .blocks import Dropout, Embedding, LayerNorm, Sequential
@@ -41,6 +44,7 @@ __all__ = [
     "activations",
     "binary_cross_entropy",
     "cross_entropy",
+    "diagnose",
     "fit",
     "hinge",
     "huber",
@@ -57,3 +61,12 @@ __all__ = [
     "save",
     "schedules",
 ]
+
+# Public names that are resolved on first use.
+_ROOMS = {"diagnose": "diagnosis"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(import_module("." + _ROOMS[name], __name__), name)
+    raise AttributeError(f"nn has no {name!r}")

@@ -215,7 +215,7 @@ class _Check:
         """Whether some number on the way is beyond the floats, so that a correct engine may give nan or inf."""
         adjoints = self.replay.adjoints()
         reached = [i for i, a in enumerate(adjoints) if a is not None]
-        balls = [b for i in reached for b in (adjoints[i], self.replay.values[i])]
+        balls = [a for a in adjoints if a is not None] + [self.replay.values[i] for i in reached]
         balls += [e.partial for i in reached for e in self.replay.edges[i] if e.connected]
         return any(not b.is_finite() or abs(b).upper() > OVERFLOWS for b in balls)
 

@@ -3,6 +3,7 @@
 `python -m tests.benchmarks.checkers [graphs]` prints the table: for each fault the share of graphs in which each checker
 raises, each with its own defaults, in double precision; and for right rules the share of false alarms. One fault at a
 time is planted in one rule of each framework; the graphs are random, contain that op, and come from one seed.
+`python -m tests.benchmarks.checkers sensitivity [graphs]` scales each rule of the table by 1 + 1e-8 and by 1 + 1e-12.
 """
 
 import importlib.metadata
@@ -20,6 +21,7 @@ import jax.numpy as jnp
 import jax.test_util
 import torch
 
+from engine import Value, partials, topological_order
 from engine.checks import GradientError, check_gradients
 from engine.checks.engines import OPERATORS
 from engine.checks.graph import Graph, RandomSource, Step, drawn, rows
@@ -267,5 +269,53 @@ def main(count=100):
     print(f"{'milliseconds a check':<26}" + "".join(f"{1e3 * s / checks:>18.2f}" for s in spent))
 
 
+# How small an error is seen ----------------------------------------------------------------------------------------------
+
+
+def scaled(p, factor):
+    """A rule that is off by a factor."""
+    if isinstance(p, float):
+        return p * factor
+    return lambda *args: [q * factor for q in found] if isinstance(found := p(*args), list) else found * factor
+
+
+def matters(graph, row):
+    """Whether the output is made by an op with a partial that is not 0 there."""
+    output = graph(*map(Value, graph.inputs))
+    nodes = topological_order(output) if isinstance(output, Value) else []
+    return any(v.op is row and any(partials(v)) for v in nodes)
+
+
+def sensitivity(count=300, max_ops=12):
+    """Print, for rules scaled by a hair, the share of graphs in which they are seen: the mean over ops, and the worst."""
+    for factor in (1.0 + 1e-8, 1.0 + 1e-12):
+        shares = {}
+        for row in rows():
+            if not any(row.partials):
+                continue
+            source, table, right, caught, asked = RandomSource(random.Random(SEED)), rows(), row.partials, 0, 0
+            while asked < count:
+                graph = drawn(source, max_ops, table=[*table, *[row] * 30])
+                if not matters(graph, row):
+                    continue
+                asked += 1
+                row.partials = tuple(scaled(p, factor) for p in right)
+                try:
+                    check_gradients(graph, save=False)
+                except GradientError:
+                    caught += 1
+                finally:
+                    row.partials = right
+            shares[row.name] = caught / asked
+        worst = min(shares, key=shares.get)
+        mean = sum(shares.values()) / len(shares)
+        print(
+            f"times 1 + {factor - 1:.0e}: {mean:.2%} caught over {len(shares)} ops, {count} graphs each; {worst} {shares[worst]:.2%}"
+        )
+
+
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    if sys.argv[1:2] == ["sensitivity"]:
+        sensitivity(*map(int, sys.argv[2:]))
+    else:
+        main(*map(int, sys.argv[1:]))

@@ -217,6 +217,34 @@ def test_importing_the_engine_does_not_import_the_picture():
     assert done.stdout.strip() == "[]"
 
 
+def test_a_drawn_graph_is_freed_without_the_collector():
+    import gc
+
+    def use():
+        root = neuron()
+        picture = draw(root)
+        assert picture.svg
+        assert picture.player().html
+        assert picture.latex()
+        assert str(picture)
+        assert steps(root)
+        assert film([root]).html
+
+    use()
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        use()
+        gc.collect()
+        kept = {type(x).__name__ for x in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.enable()
+        gc.garbage.clear()
+    assert not kept & {"Value", "Box", "Edge", "Model", "Flow", "Picture", "Drawing"}
+
+
 # The terminal ---------------------------------------------------------------------------------------------------------
 
 

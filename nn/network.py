@@ -51,7 +51,7 @@ class NeuralNetwork:
     The defaults (tanh, sigmoid, cross-entropy) learn XOR from most starts. The tutorials' own choice of sigmoid in the
     hidden layer with the squared error does not at this alpha: its gradients are products of numbers below 1/4, and in
     1,000 epochs it learned XOR from 0 of 20 starts at alpha 0.1. Ask for it by activation="sigmoid", output="sigmoid",
-    loss="mse", with an alpha of 5 or more.
+    loss="mse", with an alpha of 5 (20 of 20).
 
     It is no Module, since `train` means two things; `nn.summary`, `nn.save` and `nn.diagnose` take it all the same.
 

@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import engine
 from engine import Value, explain, topological_order
@@ -25,7 +25,6 @@ def seen(output):
     ]
 
 
-@settings(max_examples=40)
 @given(graphs())
 def test_explaining_and_drawing_change_nothing(graph):
     output, _ = built(graph)
@@ -37,7 +36,6 @@ def test_explaining_and_drawing_change_nothing(graph):
     assert seen(output) == before
 
 
-@settings(max_examples=40)
 @given(graphs(max_ops=20))
 def test_a_pickle_of_a_graph_is_the_graph_to_the_bit(graph):
     output, _ = built(graph)
@@ -45,7 +43,6 @@ def test_a_pickle_of_a_graph_is_the_graph_to_the_bit(graph):
     assert seen(pickle.loads(pickle.dumps(output))) == seen(output)
 
 
-@settings(max_examples=40)
 @given(graphs(max_ops=20))
 def test_backward_asks_each_node_for_its_partials_once(graph):
     output, _ = built(graph)

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
@@ -32,7 +32,6 @@ def test_every_loss_has_a_target_here():
     assert set(TARGETS) == set(nn.LOSSES)
 
 
-@settings(max_examples=40)
 @given(networks(), st.sampled_from(sorted(TARGETS)), st.tuples(values(), values()))
 def test_networks_have_certified_gradients(network, loss, inputs):
     def f(net, xs):

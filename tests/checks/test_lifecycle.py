@@ -9,7 +9,7 @@ from engine import Value, backprop
 from engine.checks import CHAINRULE, LifecycleError, check_lifecycle, lifecycle_machine
 
 TestLifecycle = lifecycle_machine().TestCase
-TestLifecycle.settings = settings(max_examples=60, stateful_step_count=25)
+TestLifecycle.settings = settings(stateful_step_count=25)
 
 
 def remembering(mistake=""):

@@ -8,7 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
-DEMOS = ("digits",)  # the first is the main one
+DEMOS = ("digits", "chainrule")  # the first is the main one
 NEEDS = {"matplotlib": "matplotlib", "sklearn": "scikit-learn", "tqdm": "tqdm", "numpy": "numpy"}
 MOST = 2**32 - 1
 
@@ -21,7 +21,7 @@ def title(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """The exit status of a command line."""
-    listed = "\n".join(f"  {name:10}{title(name)}" for name in DEMOS)
+    listed = "\n".join(f"  {name:11}{title(name)}" for name in DEMOS)
     parser = argparse.ArgumentParser("python -m demos", description=f"demos:\n{listed}", formatter_class=Raw)
     parser.add_argument("name", nargs="?", default=DEMOS[0], help=f"which demo; {DEMOS[0]} if left out")
     parser.add_argument("--epochs", type=count, help="how often the training data is gone through")

@@ -16,7 +16,7 @@ from demos.folder import Folder
 from nn import MLP
 
 ROOT = Path(__file__).parents[1]
-WRITTEN = {"digits-curves.png", "digits-wrong.png", "digits-confusion.png", "digits-network.json"}
+WRITTEN = {"digits-curves.png", "digits-wrong.png", "digits-confusion.png", "digits-network.json", "digits-neuron.svg"}
 COMMAND = [sys.executable, "-W", "error", "-u", "-m", "demos"]
 
 
@@ -81,7 +81,7 @@ def test_without_a_name_demos_are_listed_and_the_main_one_runs(tmp_path):
     done = run("--epochs", 0, "--out", tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     for name in DEMOS:
-        assert f"  {name:10}{title(name)}\n" in done.stdout
+        assert f"  {name:11}{title(name)}\n" in done.stdout
     assert {p.name for p in tmp_path.iterdir()} == WRITTEN
 
 
@@ -154,3 +154,15 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
         raise RuntimeError
     assert [p.name for p in tmp_path.iterdir()] == ["page"]
     assert (tmp_path / "page").read_text() == "old"
+
+
+def test_chainrule_draws_what_the_readme_shows(tmp_path):
+    done = run("chainrule", "--out", tmp_path)
+    assert done.returncode == 0
+    assert "∂L/∂w1 = ∂L/∂p1·∂p1/∂w1 = −1.543·2.0 = −3.085" in done.stdout
+    kept = Path(__file__).parent.parent / "demos" / "pictures"
+    names = sorted(path.name for path in kept.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    for name in names:
+        words = [re.findall(r">([^<>]+)<", (folder / name).read_text("utf-8")) for folder in (tmp_path, kept)]
+        assert words[0] == words[1], f"{name}: run `python -m demos chainrule --out demos/pictures`"

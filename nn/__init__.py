@@ -14,6 +14,7 @@ from .module import Module
 from .network import NeuralNetwork
 from .optim import OPTIMISERS, SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
 from .options import EarlyStopping
+from .overview import summary
 from .penalties import l1, l2
 from .schedules import SCHEDULES
 from .training import Trainer, fit
@@ -58,12 +59,25 @@ __all__ = [
     "mse",
     "optim",
     "penalties",
+    "plot_activation",
+    "plot_activations",
+    "plot_gradient_flow",
+    "plot_saliency",
+    "plot_weights",
     "save",
     "schedules",
+    "summary",
 ]
 
 # Public names that are resolved on first use.
-_ROOMS = {"diagnose": "diagnosis"}
+_ROOMS = {
+    "diagnose": "diagnosis",
+    "plot_activation": "plots",
+    "plot_activations": "plots",
+    "plot_gradient_flow": "plots",
+    "plot_saliency": "plots",
+    "plot_weights": "plots",
+}
 
 
 def __getattr__(name: str) -> Any:

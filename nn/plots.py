@@ -137,7 +137,8 @@ def plot_gradient_flow(net: Any, X: Any, y: Any, *, loss: Any = None, ax: Any = 
         shown = [(x, g) for x, g in zip(spread, gs) if g > 0.0]
         ax.scatter([x for x, _ in shown], [g for _, g in shown], s=9, color=POSITIVES[0], alpha=0.7, linewidths=0)
     ax.plot(range(len(layers)), [g or nan for g in means], color=POSITIVE, linewidth=2.4, marker="o", markersize=7)
-    ax.set_ylim(lowest / 3.0, 2.0 * max(positive, default=0.1))
+    highest = max(positive, default=0.1)
+    ax.set_ylim(min(lowest / 3.0, highest / 100.0), 2.0 * highest)
     silent = [k for k, g in enumerate(means) if g == 0.0]
     floor = ax.get_xaxis_transform()
     ax.plot(silent, [0.0] * len(silent), "X", color=NEGATIVE, markersize=11, clip_on=False, transform=floor, zorder=3)

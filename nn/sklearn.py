@@ -22,7 +22,7 @@ from engine import no_grad, sigmoid, softmax
 from .layers import MLP
 from .losses import binary_cross_entropy, cross_entropy, mse
 from .optim import OPTIMISERS, Optimiser
-from .options import EarlyStopping
+from .options import EarlyStopping, whole
 from .penalties import l2
 from .training import Trainer
 
@@ -41,7 +41,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         alpha: float = 0.0001,
         batch_size: int = 32,
         learning_rate_init: float = 0.01,
-        max_iter: int = 50,
+        max_iter: int = 100,
         random_state: Any = None,
         tol: float = 0.0001,
         n_iter_no_change: int = 10,
@@ -92,6 +92,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
             self._optimiser = self._new_optimiser()
         if isinstance(self.alpha, str) or not 0.0 <= self.alpha < inf:
             raise ValueError(f"{self._who} takes a number from 0 as alpha, got {self.alpha!r:.60}")
+        size = whole(self._who, "batch_size", self.batch_size, least=1)
         stopping = None
         if epochs is None and self.n_iter_no_change is not None and self.n_iter_no_change < inf:
             monitor = "val_loss" if self.early_stopping else "loss"
@@ -102,12 +103,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
             y,
             loss=loss,
             optimizer=self._optimiser,
-            epochs=self.max_iter if epochs is None else epochs,
-            batch_size=self.batch_size,
+            epochs=whole(self._who, "max_iter", self.max_iter, least=1) if epochs is None else epochs,
+            batch_size=size,
             seed=int(self._random.randint(2**31 - 1)),
             validation=self.validation_fraction if self.early_stopping and epochs is None else None,
             early_stopping=stopping,
-            penalty=l2(0.5 * self.alpha / min(self.batch_size, len(X))) if self.alpha else None,
+            penalty=l2(0.5 * self.alpha / min(size, len(X))) if self.alpha else None,
             progress=bool(self.verbose),
             who=self._who,
         )

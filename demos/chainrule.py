@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Iterator
+from typing import Any
 
 from demos.folder import Folder
 from engine import Value, draw, explain, film, names, tanh
-from engine.picture import Film, Picture, Player
 from nn import MLP
 
 
@@ -55,7 +55,7 @@ def frames(steps: int) -> Iterator[Value]:
             p.data -= 0.05 * p.grad
 
 
-def save(folder: Folder, name: str, picture: Picture | Player | Film) -> None:
+def save(folder: Folder, name: str, picture: Any) -> None:
     """Write a picture, a player or a film to the folder."""
     with folder.new(name) as path:
         picture.save(path)

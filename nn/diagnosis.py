@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from math import floor, fsum, isfinite, log10
+from math import floor, fsum, inf, isfinite, log10
 from typing import Any
 
 from engine import AnomalyError, Value, detect_anomaly, log, no_grad
@@ -24,7 +24,7 @@ from .origin import finding_of_origin
 from .symptoms import dead_units, exploding_loss, gradient_flow, saturation, symmetric_weights
 
 FLAT = 0.05  # a sigmoid or tanh is saturated where its slope is below so much of its steepest
-LEARNT = 0.5  # a loss below so much of a constant's: outputs may well be saturated
+LEARNT = 0.5  # a loss below so much of a constant's: gradients may be small, units saturated by what they learnt
 STEPS = 5  # of an optimiser on trial
 RISE = 1.5  # times the loss before
 HALVINGS = 20
@@ -99,9 +99,10 @@ def diagnose(
     dead = [] if symmetric else dead_units(seen.layers)
     findings += symmetric + dead
     if not constant or seen.loss > LEARNT * min(constant):
-        findings += saturation(seen.layers, saturated, xs)
-    if not symmetric and not any(f.figure == 1.0 for f in dead):
-        findings += gradient_flow(seen.layers)
+        blocked = saturation(seen.layers, saturated, xs)
+        findings += blocked
+        if not (symmetric or blocked or any(f.figure == 1.0 for f in dead)):
+            findings += gradient_flow(seen.layers)
     findings += exploding_loss(seen.loss, max(constant, default=0.0), losses)
     if optimiser is not None:
         findings += _learning_rate(twin, optimiser, goal, xs, ts, seen.loss, max(constant, default=seen.loss))
@@ -254,22 +255,23 @@ def _learning_rate(
     model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], before: float, constant: float
 ) -> list[Finding]:
     """Whether a few steps of the optimiser make the loss larger, where smaller steps of it do not."""
-    after = _after(model, optimiser, goal, xs, ts, optimiser.lr)
-    if after <= max(RISE * before, before + 0.1 * constant):
+    limit = max(RISE * before, before + 0.1 * constant)
+    worst, _ = _trial(model, optimiser, goal, xs, ts, optimiser.lr)
+    if worst <= limit:
         return []
     best = before, 0.0
     for k in range(1, HALVINGS):
         rate = _one_digit(optimiser.lr / 2.0**k)
-        reached = _after(model, optimiser, goal, xs, ts, rate)
-        if reached < best[0]:
+        highest, reached = _trial(model, optimiser, goal, xs, ts, rate)
+        if highest <= limit and reached < best[0]:
             best = reached, rate
         elif best[1]:
             break
     if not best[1]:
         return []
     message = (
-        f"{STEPS} steps with learning rate {optimiser.lr:.4g} take the loss from {before:.4g} to {after:.4g}; "
-        f"with {best[1]:g} to {best[0]:.4g}"
+        f"in {STEPS} steps with learning rate {optimiser.lr:.4g} the loss rises from {before:.4g} to {worst:.4g}; "
+        f"with {best[1]:g} it falls to {best[0]:.4g}"
     )
     remedy = f"start with a learning rate of {best[1]:g}"
     return [Finding("learning rate too large", "", optimiser.lr, message, remedy)]
@@ -281,17 +283,21 @@ def _one_digit(x: float) -> float:
     return float(f"{floor(x / unit) * unit:.1g}")
 
 
-def _after(model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], rate: float) -> float:
-    """The mean loss after so many steps, on copies of both; inf where it is not finite on the way."""
+def _trial(
+    model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], rate: float
+) -> tuple[float, float]:
+    """(the highest, the last) mean loss after each of a few steps, on copies; inf where one is not finite."""
     twin, mover = copy.deepcopy((model, optimiser))
     mover.lr = rate
+    reached: list[float] = []
     for step in range(STEPS + 1):
         twin.zero_grad()
         losses = [goal.loss(twin(x), t) for x, t in zip(xs, ts)]
-        total = fsum([e.data for e in losses]) if all(isfinite(e.data) for e in losses) else float("inf")
-        if step == STEPS or not isfinite(total):
-            return total / len(losses)
-        for e in losses:
-            e.backward(1.0 / len(losses))
-        mover.step()
-    return float("inf")
+        if not all(isfinite(e.data) for e in losses):
+            return inf, inf
+        reached.append(fsum([e.data for e in losses]) / len(losses))
+        if step < STEPS:
+            for e in losses:
+                e.backward(1.0 / len(losses))
+            mover.step()
+    return max(reached), reached[-1]

@@ -195,6 +195,22 @@ def _function(tex):
     return tex + r"\left({0:0}\right)"
 
 
+def _slope(x, n, y):
+    """n*x**(n - 1), and 0 at n = 0, also for x = 0, where it can still be differentiated in n.
+
+    Where the float n - 1 is rounded it is n*y/x: for x**0.3 at 1e300 the rounding would cost 350 ulps. Like `edge`, it
+    folds its conditions where n is a number.
+    """
+    if n.__class__ is float:
+        if n == 0.0:
+            return 0.0
+        if n - 1.0 + 1.0 == n:
+            return n * power(x, n - 1.0)
+    rounded = not_equal(n - 1.0 + 1.0, n) * inside(y, 1e-308, 1e308)
+    slope = edge(rounded, n * y / x, n * power(x, n - 1.0))
+    return edge(equal(n, 0.0), n * where(greater(abs(x), 1e-308), 1.0 / x, 0.0), slope)
+
+
 BUILT_IN = frozenset()  # filled below: the rows that users may not redefine
 
 # fmt: off
@@ -204,7 +220,7 @@ sub = op("sub", operator.sub, 1.0, -1.0, text="{0:1} - {1:2}", tex="{0:1} - {1:2
 mul = op("mul", operator.mul, lambda a, b, y: b, lambda a, b, y: a, text="{0:2}*{1:4}", tex=r"{0:2} \cdot {1:4}", binding=PRODUCT, reference=lambda m, a, b: a * b)
 div = op("div", ieee.div, lambda a, b, y: 1.0 / b, lambda a, b, y: -y / b, text="{0:2}/{1:4}", tex=r"\frac{{0:0}}{{1:0}}", binding=PRODUCT, domain=(REAL, POSITIVE), reference=lambda m, a, b: a / b)
 power = op("power", ieee.power,
-           lambda x, n, y: _slope(x, n, y),
+           _slope,
            lambda x, n, y: edge(equal(x, 0.0) * greater_equal(n, 0.0), 0.0, y * log(x)),
            text="{0:5}**{1:5}", tex="{0:5}^{{1:0}}", binding=POWER, domain=(POSITIVE, REAL), reference=lambda m, x, n: x**n)
 neg = op("neg", operator.neg, -1.0, text="-{0:2}", tex="-{0:2}", binding=SIGN, reference=lambda m, x: -x)
@@ -300,22 +316,6 @@ total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), tex="{+ {0:1} +}"
 mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
 logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: [exp(x - y) for x in xs], tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
 # fmt: on
-
-
-def _slope(x, n, y):
-    """n*x**(n - 1), and 0 at n = 0, also for x = 0, where it can still be differentiated in n.
-
-    Where the float n - 1 is rounded it is n*y/x: for x**0.3 at 1e300 the rounding would cost 350 ulps. Like `edge`, it
-    folds its conditions where n is a number.
-    """
-    if n.__class__ is float:
-        if n == 0.0:
-            return 0.0
-        if n - 1.0 + 1.0 == n:
-            return n * power(x, n - 1.0)
-    rounded = not_equal(n - 1.0 + 1.0, n) * inside(y, 1e-308, 1e308)
-    slope = edge(rounded, n * y / x, n * power(x, n - 1.0))
-    return edge(equal(n, 0.0), n * where(greater(abs(x), 1e-308), 1.0 / x, 0.0), slope)
 
 
 BUILT_IN = frozenset(TABLE)

@@ -192,9 +192,28 @@ def test_two_units_made_alike_are_found_and_stay_alike_in_training():
     assert [p.data for p in first.parameters()] == [p.data for p in second.parameters()]
 
 
-def test_logistic_regression_may_start_from_zeros():
+def test_twins_that_are_told_apart_by_the_next_layer_are_no_illness():
+    net = nn.MLP(2, [2, 1], activation="tanh", seed=0)
+    first, second = net.layers[0].neurons
+    for a, b in zip(first.parameters(), second.parameters()):
+        b.data = a.data
+    assert not diagnose(net, X2, CLASSES)
+    train(net, X2, CLASSES, "binary_cross_entropy", SGD(net, lr=0.1), 1)
+    assert first.w[0].data != second.w[0].data
+
+
+def test_output_units_may_start_from_zeros():
     X, y = made_up(1, 40, 4, 3, "cross_entropy")
     assert not diagnose(nn.MLP(4, [3], init="zeros", seed=0), X, y)
+    assert not diagnose(nn.MLP(2, [2], init="zeros", seed=0), X2, [[t, t] for t in NUMBERS])
+
+
+def test_a_last_layer_may_start_from_zeros():
+    net = nn.MLP(2, [8, 8, 1], seed=3)
+    for p in net.layers[2].parameters():
+        p.data = 0.0
+    diagnosis = diagnose(net, X2, CLASSES)
+    assert not diagnosis and diagnosis.layers[0].gradient == 0.0
 
 
 def test_vanishing_gradients_are_found_with_their_factor_a_layer():
@@ -433,6 +452,9 @@ def test_dropped_units_are_not_called_dead():
     net = Sequential(Layer(2, 8, activation="tanh", seed=0), nn.Dropout(0.9, seed=3), Layer(8, 1, nonlin=False, seed=1))
     diagnosis = diagnose(net, X2, CLASSES)
     assert not diagnosis and [layer.path for layer in diagnosis.layers] == ["layers.0", "layers.2"]
+    net.eval()
+    expected = sum(nn.binary_cross_entropy(net(x), t).data for x, t in zip(X2, CLASSES)) / len(X2)
+    assert diagnosis.loss == pytest.approx(expected, rel=1e-12)
 
 
 def test_activations_that_stand_after_a_layer_count_as_its_own():

@@ -36,6 +36,7 @@ def test_it_is_eager_a_method_and_a_function_of_engine(cube):
     assert [cube(x).data, x.cube().data, engine.cube(x).data] == [8.0, 8.0, 8.0]
     assert x.cube().op is cube is TABLE["cube"]
     assert cube.__doc__ == Value.cube.__doc__ == "x cubed."
+    assert "cube" in dir(engine)
 
 
 def test_it_is_differentiable_to_any_order(cube):
@@ -91,6 +92,7 @@ def test_rows_of_two_and_three_arguments_and_of_lists(added):
     assert (a.grad, b.grad) == (2.0 + 0.75 + 1.0, 1.5 + 0.25 + 1.0)
     assert [g.data for g in gradients(y, [a, b])] == [a.grad, b.grad]
     assert a.area(b).data == 6.0
+    assert a.mix(b, 0.25).data == 3.25
 
 
 def test_defaults_fill_the_last_arguments(added):

@@ -17,6 +17,10 @@ def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
     """
     there = os.fspath(path)
     folder, name = os.path.split(os.path.abspath(there))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"save takes a file in a folder that exists, got {there!r}; make {folder!r} first")
+    if os.path.isdir(there):
+        raise IsADirectoryError(f"save takes the path of a file, got the folder {there!r}")
     aside = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(4)}")
     try:
         with open(aside, "xb") as f:

@@ -199,9 +199,13 @@ def test_other_endings_and_places_are_refused(tmp_path):
         picture.save("x.gif")
     with pytest.raises(ValueError, match=r"ends in \.html"):
         picture.player().save(tmp_path / "x.svg")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"save takes a file in a folder that exists, got '.*x\.svg'; make "):
         picture.save(tmp_path / "no" / "x.svg")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"save takes the path of a file, got the folder '.*folder\.svg'"):
+        picture.save(tmp_path / "folder.svg")
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.svg"]
 
 
 def test_a_picture_with_a_given_uid_is_the_same_bytes_each_time():

@@ -1,5 +1,6 @@
 """A row added at run time is eager, a method, differentiable to any order, printed, pickled, under every law."""
 
+import inspect
 import pickle
 
 import numpy as np
@@ -148,3 +149,15 @@ def test_a_refused_row_leaves_no_method(added):
 def test_every_row_shows_its_name():
     assert repr(TABLE["exp"]) == "<op exp>"
     assert all(row.__doc__ and row.__name__ == name for name, row in TABLE.items())
+    assert not [name for name, row in TABLE.items() if row.__doc__ == f"The op {name}."]
+
+
+@pytest.mark.parametrize(
+    ("name", "signature"),
+    [
+        ("exp", "(x, /)"), ("add", "(x1, x2, /)"), ("power", "(x, n, /)"), ("clip", "(x, low, high, /)"),
+        ("leaky_relu", "(x, slope=0.01, /)"), ("where", "(c, a, b, /)"), ("mean", "(xs, /)"), ("floor", "(x, /)"),
+    ],
+)  # fmt: skip
+def test_the_signature_of_a_row_names_its_arguments(name, signature):
+    assert str(inspect.signature(TABLE[name])) == signature

@@ -224,6 +224,7 @@ class Trainer:
         self.history: History = {name: [] for name in self._names()}
         self.best: dict[str, Any] | None = None
         self.stop = self.interrupted = False
+        self._ending = False  # whether a state was loaded in which the training had ended early
         self._order: list[int] = []
         self._sum = 0.0  # of the losses of this epoch's examples
         self._predicted: list[Any] = []
@@ -232,8 +233,8 @@ class Trainer:
 
     def run(self) -> History:
         """Train on, up to `epochs`, and return the history."""
-        self.stop = self.interrupted = False
-        if self.early_stopping and self._waited() >= self.early_stopping.patience:
+        self.stop, self._ending, self.interrupted = self._ending, False, False
+        if self.early_stopping and not self.stop and self._waited() >= self.early_stopping.patience:
             self.best = None  # asked to go on after an early stop
         lent = [(m, m.rng) for _, m in self.net.named_modules() if isinstance(m, Dropout)]
         self._draws = bool(lent)
@@ -472,6 +473,9 @@ class Trainer:
         self.history = {name: list(xs) for name, xs in state["history"].items()}
         best = state["best"]
         self.best = None if best is None else {**best, "parameters": list(best["parameters"])}
+        stopping, losses = self.early_stopping, self.history["loss"]
+        patient = stopping is None or self._waited() < stopping.patience
+        self._ending = not (patient and all(isfinite(x) for x in losses[-1:]))
 
     def __repr__(self) -> str:
         return f"Trainer(epoch {self.epoch} of {self.epochs}, loss={self.objective.name}, {self.optimizer!r})"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from engine import Value, exp, log, relu, sigmoid, sqrt, topological_order
+from engine import Value, exp, log, partials, relu, sigmoid, sqrt, topological_order
 from nn import SGD, Adam, Layer, Module, Sequential, diagnose, findings, symptoms
 from nn.objective import objective
 from nn.observation import Unit, observation
@@ -359,6 +359,22 @@ def test_a_value_that_overflows_in_a_layer_is_named_by_its_path():
     assert "test_diagnosis.py" not in found.message  # the line is not in the user's code
 
 
+def test_a_gradient_that_overflows_between_finite_partials_is_named():
+    net = nn.MLP(1, [1], init=lambda *_: 1e-300, seed=0)
+    found = only(diagnose(net, [[1.0]], [0.0], loss=lambda z, t: (z * 1e200) * 1e200), "not finite")
+    assert found.message.startswith("mul in the loss passes back the gradient inf: a partial times 1e+200 overflows")
+
+
+def test_the_picture_of_a_wide_neuron_shows_the_broken_weight_and_few_others():
+    net = nn.MLP(64, [4, 1], seed=0)
+    net.layers[0].neurons[2].w[40].data = math.nan
+    found = only(diagnose(net, [[0.1 * k for k in range(64)]], [1]), "not finite")
+    leaves = [v for v in topological_order(found.node) if v.op is None]
+    assert len(leaves) == 5 and leaves[-1].label == "others"
+    assert [v.label for v in leaves if math.isnan(v.data)] == ["l0.n2.w[40]"]
+    assert math.isfinite(leaves[-1].data)
+
+
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_a_broken_weight_is_named_by_its_path_and_drawn(number):
     net = nn.MLP(2, [4, 1], seed=0)
@@ -424,14 +440,29 @@ def test_an_origin_at_the_end_of_a_long_chain_is_found_and_cut_out():
     assert len(topological_order(cut_out(bad, {}))) == 5
 
 
-def test_a_cut_out_has_the_same_numbers_and_few_boxes():
-    net = nn.MLP(30, [20, 1], seed=0)
-    x = [math.sin(k) for k in range(30)]
-    y = exp(net(x))
+def numbers_of(v):
+    return [a.data if isinstance(a, Value) else a for a in v.args]
+
+
+def test_a_cut_out_has_the_same_operands_and_partials():
+    y = exp(nn.MLP(3, [4, 1], seed=0)([0.1, -0.2, 0.7]))
     part = cut_out(y, {})
-    assert part is not y and part.data == y.data and part.op is y.op
-    assert len(topological_order(part)) < 50
-    assert part.args[0].data == y.args[0].data
+    old, new = y, part
+    for _ in range(2):
+        assert new is not old and new.op is old.op and new.data == old.data
+        assert numbers_of(new) == numbers_of(old) and partials(new) == partials(old)
+        old, new = old.args[0], new.args[0]
+
+
+def test_a_wide_sum_is_cut_down_to_its_largest_products_and_keeps_its_value():
+    net = nn.Neuron(50, nonlin=False, seed=0)
+    y = net([math.sin(k) for k in range(50)])
+    part = cut_out(y, {})
+    assert part.data == pytest.approx(y.data, rel=1e-12)
+    kept, others = part.args[:4], part.args[-1]
+    products = sorted([abs(w.data * math.sin(k)) for k, w in enumerate(net.w)], reverse=True)
+    assert sorted([abs(w.data * x) for w, x in zip(kept, numbers_of(part)[4:8])], reverse=True) == products[:4]
+    assert others.label == "others" and len(topological_order(part)) == 6
 
 
 # What it leaves alone, and what it takes -----------------------------------------------------------------------------
@@ -531,6 +562,20 @@ def test_examples_are_taken_evenly_from_all():
     diagnosis = diagnose(nn.MLP(1, [1], init=lambda *_: 1.0, seed=0), X, [0.0] * 999 + [1.0], loss="mse", examples=10)
     assert diagnosis.layers[0].units[0].outputs == [100.0 * k for k in range(10)]
     assert "10 of 1,000 examples" in diagnosis.about
+
+
+def test_arrays_and_lists_give_the_same_diagnosis():
+    import numpy as np
+
+    net = nn.MLP(2, [4, 1], seed=0)
+    X = np.array(X2, dtype=np.float32)
+    expected = str(diagnose(net, X.tolist(), CLASSES))
+    y = np.array(CLASSES)
+    for xs, ts in ((X, y), (np.asfortranarray(X), y), (list(X), list(y)), (tuple(map(tuple, X)), y.tolist())):
+        assert str(diagnose(net, xs, ts)) == expected
+    X[5, 1] = np.nan
+    assert diagnose(net, X, y)[0].message == "1 of 60 rows of X are not finite: row 5 has nan"
+    assert diagnose(net, list(X), y)[0].message == "1 of 60 rows of X are not finite: row 5 has nan"
 
 
 def test_the_report_shows_findings_remedies_and_a_table():

@@ -34,6 +34,10 @@ class Value:
     Raises:
         TypeError: data is no real number.
 
+    NumPy's ufuncs apply the row of their name, to a Value and to arrays of Values. Two limits: inside an object array
+    NumPy itself answers `np.maximum`, `np.minimum` and `np.sign` by comparing, so what comes back is an element or a
+    plain number (at a tie the first, not half of each); `engine.maximum` on the elements has the rule of the table.
+
     >>> from engine import Value
     >>> a = Value(2.0, label="a")
     >>> b = a * a + 1

@@ -601,7 +601,6 @@ def test_moons_are_learned():
     # tests/benchmarks/training.py has the mean of 5 seeds on 1,000 held-out points.
     X, y = make_moons(600, noise=0.1, random_state=0)
     net = nn.MLP(2, [8, 8, 1], activation="tanh", seed=0)
-    history = nn.fit(net, X[:200], y[:200], loss="binary_cross_entropy", optimizer=lambda m: nn.Adam(m, lr=0.03), epochs=40,
-                     batch_size=16, schedule="cosine", metrics="accuracy", validation=(X[200:], y[200:]), seed=0,
-                     progress=False)  # fmt: skip
-    assert history["val_accuracy"][-1] >= 0.99
+    nn.fit(net, X[:200], y[:200], loss="binary_cross_entropy", optimizer=lambda m: nn.Adam(m, lr=0.03), epochs=30,
+           batch_size=16, schedule="cosine", seed=0, progress=False)  # fmt: skip
+    assert accuracy_score(y[200:], [net(x).data > 0 for x in X[200:]]) >= 0.99

@@ -106,7 +106,7 @@ class Explanation:
     def _block(self, v: Value, written: dict[Value, tuple[str, list[str | None]]], style: str) -> _Block:
         left = [self._derivative(self.root, v, style)]
         if v is self.root:
-            return _Block(_Equation([left, [constant(1.0, style).text]]), [])
+            return _Block(_Equation([left, [digits_part("1.0", style).text]]), [])
         if v not in self.chains:
             zero = digits_part("0.0", style).text
             return _Block(_Equation([left, [zero]], note=f"{clean(self._name(self.root))} does not depend on it"), [])

@@ -92,7 +92,7 @@ def test_the_lines_of_the_lecture():
         "∂L/∂a = ∂L/∂e·∂e/∂a = −2.0·(−3.0) = 6.0\n    e = a · b, so ∂e/∂a = b = −3.0"  #
     )
     assert str(explain(root)).split("\n") == [
-        "∂L/∂L = 1",
+        "∂L/∂L = 1.0",
         "∂L/∂f = ∂L/∂L·∂L/∂f = 1.0·4.0 = 4.0",
         "    L = d · f, so ∂L/∂f = d = 4.0",
         "∂L/∂d = ∂L/∂L·∂L/∂d = 1.0·(−2.0) = −2.0",

@@ -23,7 +23,7 @@ import nn
 from engine import Value, softmax
 from nn.encoding import decoded, encoded
 from nn.files import LARGEST, STALE, _digest, _parsed
-from nn.recipes import ROWS
+from nn.recipes import ROWS, network
 
 # The same bits -------------------------------------------------------------------------------------------------------
 
@@ -130,6 +130,14 @@ def test_a_neural_network_is_built_again_as_it_was(tmp_path, make):
     assert (twin.predict([[0.5, -1.0]]) == network.predict([[0.5, -1.0]])).all()
     other = nn.NeuralNetwork(network.layers)
     assert nn.load(tmp_path / "net", other) is other and network_bits(other.model) == network_bits(network.model)
+
+
+@pytest.mark.parametrize("foreign", [{"callbacks": ["os.system"]}, {"rng": None}, {"init": "zeros"}, {"exec": "1"}])
+def test_a_recipe_takes_the_arguments_that_save_writes_and_no_others(foreign):
+    arguments = {"layers": [1, 1]}
+    assert repr(network({"class": "NeuralNetwork", "arguments": arguments}, 2)).startswith("NeuralNetwork([1, 1]")
+    with pytest.raises(ValueError, match="takes no 'callbacks'|takes the arguments of its class"):
+        network({"class": "NeuralNetwork", "arguments": {**arguments, **foreign}}, 2)
 
 
 def test_every_module_class_of_nn_has_a_recipe():

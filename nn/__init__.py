@@ -80,6 +80,11 @@ _ROOMS = {
 }
 
 
+def __dir__() -> list[str]:
+    """The public names, those not loaded yet among them: for completion."""
+    return sorted({*__all__} | {name for name in globals() if name.startswith("__")})
+
+
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return getattr(import_module("." + _ROOMS[name], __name__), name)

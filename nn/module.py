@@ -57,6 +57,16 @@ class _Declares(type):
         )
         return module
 
+    @property
+    def __signature__(cls) -> Any:  # for help and completion, which would show the arguments of the call above
+        from inspect import Signature, signature
+
+        declared: Any = cls
+        if declared.__init__ is object.__init__:
+            return Signature()
+        of_init = signature(declared.__init__)
+        return of_init.replace(parameters=list(of_init.parameters.values())[1:], return_annotation=Signature.empty)
+
 
 class Module(metaclass=_Declares):
     """A function with parameters. Subclasses make parameters and Modules in `__init__`, and define `forward`.

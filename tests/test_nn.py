@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import inspect
 import json
 import os
 import pickle
@@ -23,6 +24,16 @@ from nn import ACTIVATIONS, MLP, Adam, Layer, Module, Neuron, cross_entropy, mse
 from nn.activations import activation_function
 
 POINT = [0.5, -1.0]
+
+
+def test_the_signature_of_a_module_class_is_that_of_its_init():
+    class Scaled(Module):
+        def __init__(self, scale, *, shift=0.0):
+            self.scale = Value(scale)
+
+    assert str(inspect.signature(Scaled)) == "(scale, *, shift=0.0)"
+    assert list(inspect.signature(MLP).parameters)[:3] == ["nin", "nouts", "activation"]
+    assert str(inspect.signature(Module)) == "()"
 
 
 def numbers(module):

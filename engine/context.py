@@ -79,6 +79,7 @@ class _State(threading.local):
     scope: Scope | None = None
     recording = True
     anomaly = False
+    tracing: Any = None  # while the compiler runs a function: what records its nodes
 
 
 state = _State()
@@ -88,6 +89,22 @@ def _count(change: int) -> None:
     global active
     with _lock:
         active += change
+
+
+class tracing:  # noqa: N801  reads as a function: with tracing(recorder)
+    """A context manager under which every new node of this thread is recorded."""
+
+    def __init__(self, recorder: Any) -> None:
+        self._recorder = recorder
+
+    def __enter__(self) -> None:
+        self._outer = state.tracing
+        _count(1)
+        state.tracing = self._recorder
+
+    def __exit__(self, *_: object) -> None:
+        state.tracing = self._outer
+        _count(-1)
 
 
 class _Setting(contextlib.ContextDecorator):
@@ -178,7 +195,15 @@ def record(v: Value) -> Value:
             raise AnomalyError(anomaly_message(v, f"gave {v._data}"))
     else:
         v._about = state.scope
+    if state.tracing is not None:
+        state.tracing.record(v)
     return v if state.recording else v.detach()
+
+
+def refuse(v: Any, how: str) -> None:
+    """Raise if a trace is running that `v` belongs to: its number is not known when the compiled function runs."""
+    if state.tracing is not None:
+        state.tracing.refuse(v, how)
 
 
 def user_line() -> str:

@@ -11,7 +11,7 @@ from .ops import TABLE, Op, log_softmax, op, softmax
 from .value import Value, dot
 
 # Public names of the heavier rooms, each resolved on first use.
-_ROOMS: dict[str, str] = {"names": "formula"}
+_ROOMS: dict[str, str] = {"names": "formula", "jit": "compiler"}
 
 __all__ = [
     "TABLE",

@@ -1,0 +1,381 @@
+"""Emit: a placed program as LLVM IR.
+
+One lane an example: every instruction works on a vector of lanes, parameters are the same number in every lane. Several
+blocks of lanes go together, and a loop whose rounds are independent and that holds an inner loop is unrolled and jammed:
+blocks times rounds accumulators stay in registers and share every load (Lam, Rothberg & Wolf, The cache performance and
+optimizations of blocked algorithms, 1991). With one lane and one block the same code emits a plain scalar program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from ..ops import Op
+from .kit import I64, Kit, Number, declared
+from .lowering import lower
+from .placement import Handle, Placement
+from .program import For, Polynomial, Step
+from .tape import CONSTANT, EFFECTS, GRADIENT, INPUT, OUTPUT, Tape
+
+MEMORY, SUMS = "memory", "sums"  # spaces of the compiled program alone: spilled values, sums a lane
+INLINE_BELOW = 500  # rolled instructions up to which elementary functions go in line
+
+
+class Frame:
+    """What a native function is given.
+
+    Attributes:
+        pointers: the address of each space; for inputs and outputs it may be a list, one address a column.
+        sizes: how many numbers each space holds, for bounds checks.
+        stride: examples from one column to the next.
+        blocks: for each block of lanes, the number of its first example.
+        mask: which lanes count when gradients are summed; None: all.
+    """
+
+    def __init__(
+        self, pointers: dict[Any, Any], sizes: dict[Any, Any], stride: Any, blocks: list[Any], mask: Any = None
+    ):
+        self.pointers, self.sizes, self.stride, self.blocks, self.mask = pointers, sizes, stride, blocks, mask
+
+    def values(self) -> list[Any]:
+        """The LLVM values in it, in a fixed order."""
+        masks = [] if self.mask is None else [self.mask]
+        return [*self.pointers.values(), *[s for s in self.sizes.values()], self.stride, *self.blocks, *masks]
+
+    def over(self, values: Sequence[Any]) -> Frame:
+        """The same frame of other values, the arguments of a function."""
+        rest = iter(values)
+        pointers = {space: next(rest) for space in self.pointers}
+        sizes = {space: next(rest) for space in self.sizes}
+        stride = next(rest)
+        blocks = [next(rest) for _ in self.blocks]
+        return Frame(pointers, sizes, stride, blocks, None if self.mask is None else next(rest))
+
+
+class Copy:
+    """One copy of a body under way: loop variable -> (base, offset), values by handle, and which block of lanes."""
+
+    __slots__ = ("index", "values", "block", "jammed")
+
+    def __init__(self, index: dict[int, Any], values: dict[Handle, Any], block: int, jammed: bool = False) -> None:
+        self.index, self.values, self.block, self.jammed = index, values, block, jammed
+
+
+class Emitter:
+    """Writes a placed program into native functions.
+
+    Args:
+        placement, tape: the program.
+        real: the LLVM type of a number.
+        lanes: examples a vector.
+        jam: how many rounds of a jammed loop go together.
+        contract: may a product and a sum become one fused multiply-add?
+        direct: sum gradients across lanes at once, for nets whose lane-wide sums would not fit the cache.
+        ordered: sum strictly in the order of the lanes.
+        checked: check the bounds of every load and store; a fault is counted in the global `faults`.
+    """
+
+    def __init__(self, placement: Placement, tape: Tape, real: Any, lanes: int, jam: int = 1, contract: bool = True,
+                 direct: bool = False, ordered: bool = False, checked: bool = False, name: str = "program") -> None:  # fmt: skip
+        self.placement, self.tape, self.real, self.lanes = placement, tape, real, lanes
+        self.jam, self.contract, self.direct, self.ordered, self.checked = jam, contract, direct, ordered, checked
+        self.name = name
+        self.inline = len(placement.steps) < INLINE_BELOW
+        self.bytes = 8 if isinstance(real, ir.DoubleType) else 4
+        self.written = {EFFECTS[s.op] for s in placement.steps if s.op in EFFECTS} - {GRADIENT}
+
+    def emit(self, builder: Any, frame: Frame) -> None:
+        """Write the program where a builder stands; a long one as functions of at most 1,000 instructions."""
+        segments = self.placement.segments
+        if len(set(segments)) <= 1:
+            self._run(builder, frame, self.placement.body)
+            return
+        given = frame.values()
+        kind = ir.FunctionType(ir.VoidType(), [v.type for v in given])
+        for part in range(segments[-1] + 1):
+            body = [n for n, s in zip(self.placement.body, segments) if s == part]
+            function = ir.Function(builder.module, kind, builder.module.get_unique_name(f"{self.name}.part"))
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            for a in function.args:
+                if isinstance(a.type, ir.PointerType):
+                    a.add_attribute("noalias")
+            inner = ir.IRBuilder(function.append_basic_block("entry"))
+            self._run(inner, frame.over(function.args), body)
+            inner.ret_void()
+            builder.call(function, given)
+
+    def _run(self, builder: Any, frame: Frame, body: Sequence[Step | For]) -> None:
+        self.b, self.frame = builder, frame
+        self.kit = Kit(builder, self.real, self.lanes, self.contract, self.inline, lower)
+        self.align = self.lanes * self.bytes
+        self._body(body, [Copy({}, {}, n) for n in range(len(frame.blocks))], {})
+
+    # Addresses ---------------------------------------------------------------------------------------------------------
+
+    def _index(self, p: Polynomial, copy: Copy) -> tuple[Any, Any]:
+        """(something hashable, LLVM integer) for an index in one copy of a body."""
+        b, constant = self.b, 0
+        terms: dict[Any, int] = {}
+        for mono, c in p.items():
+            if not mono:
+                constant += c
+            elif len(mono) == 1 and mono[0][1] == 1:
+                base, offset = copy.index[mono[0][0]]
+                constant += c * offset
+                terms[base] = terms.get(base, 0) + c
+            else:
+                product = None
+                for v, degree in mono:
+                    base, offset = copy.index[v]
+                    t = b.add(base, I64(offset)) if offset else base
+                    if degree == 2:
+                        t = b.lshr(b.mul(t, b.sub(t, I64(1))), I64(1))
+                    product = t if product is None else b.mul(product, t)
+                terms[product] = terms.get(product, 0) + c
+        value = None
+        for t, c in terms.items():
+            t = b.mul(t, I64(c)) if c != 1 else t
+            value = t if value is None else b.add(value, t)
+        key = (constant, frozenset(terms.items()))
+        if value is None:
+            return key, I64(constant)
+        return key, b.add(value, I64(constant)) if constant else value
+
+    def _pointer(self, space: Any, index: Any, copy: Copy, wide: bool) -> Any:
+        b, frame = self.b, self.frame
+        base = frame.pointers[space]
+        if space in (INPUT, OUTPUT):
+            if isinstance(base, list):
+                base, index = base[index.constant], frame.blocks[copy.block]
+            else:
+                index = b.add(b.mul(index, frame.stride), frame.blocks[copy.block])
+        elif space == MEMORY:
+            index = b.mul(index, I64(len(frame.blocks) * self.lanes))
+            index = b.add(index, I64(copy.block * self.lanes))
+        elif space == SUMS:
+            index = b.mul(index, I64(self.lanes))
+        if self.checked and space in frame.sizes:
+            index = self._checked(index, frame.sizes[space], self.lanes if wide else 1)
+        return b.gep(base, [index], source_etype=self.real)
+
+    def _checked(self, index: Any, size: Any, width: int) -> Any:
+        """The index, or 0 and a fault counted."""
+        b = self.b
+        last = b.sub(size, I64(width))
+        bad = b.or_(b.icmp_signed("<", index, I64(0)), b.icmp_signed(">", index, last))
+        faults = b.module.globals["faults"]
+        b.store(b.add(b.load(faults, typ=I64), b.zext(bad, I64)), faults)
+        return b.select(bad, I64(0), index)
+
+    def _load(self, space: Any, p: Polynomial, copy: Copy, memo: dict[Any, Any]) -> Any:
+        if space == CONSTANT:
+            number = p.number()
+            if number is not None:
+                return self.kit.constant(self.tape.constants[number])
+            self.frame.pointers.setdefault(CONSTANT, self._table())
+        index_key, index = self._index(p, copy)
+        wide = space in (INPUT, MEMORY)
+        key = (space, index_key, copy.block if wide else 0)
+        if key in memo:
+            return memo[key]
+        pointer = self._pointer(space, index, copy, wide)
+        if self.lanes == 1 or wide:
+            value = self.b.load(pointer, typ=self.kit.type)
+            value.align = self.align if wide else self.bytes
+        else:
+            value = self.kit.splat(self.b.load(pointer, typ=self.real)).value
+        if space not in self.written:
+            memo[key] = value
+        return value
+
+    def _table(self) -> Any:
+        """The constants as an array of the module."""
+        module, name = self.b.module, f"{self.name}.constants"
+        table = module.globals.get(name)
+        if table is None:
+            numbers = [Kit(self.b, self.real, 1, False, False, lower).constant(x) for x in self.tape.constants]
+            kind = ir.ArrayType(self.real, len(numbers))
+            table = ir.GlobalVariable(module, kind, name)
+            table.initializer, table.global_constant, table.linkage = ir.Constant(kind, numbers), True, "internal"
+        return table
+
+    def _store(self, space: Any, index: Any, value: Any, copy: Copy) -> None:
+        self.b.store(value, self._pointer(space, index, copy, True)).align = self.align
+
+    def _spill(self, index: Polynomial, value: Any, copy: Copy) -> None:
+        _, at = self._index(self.placement.slots[index.key()], copy)
+        self._store(MEMORY, at, value, copy)
+
+    def _operand(self, source: Any, copy: Copy, memo: dict[Any, Any]) -> Any:
+        kind, what = source
+        if kind == "value":
+            return copy.values[what]
+        if kind == "memory":
+            return self._load(MEMORY, self.placement.slots[what.key()], copy, memo)
+        return self._load(kind, what, copy, memo)
+
+    # Instructions ------------------------------------------------------------------------------------------------------
+
+    def _step(self, step: Step, copies: list[Copy], memo: dict[Any, Any]) -> None:
+        sums: dict[Any, tuple[Any, Copy, list[Any]]] = {}
+        for copy in copies:
+            args = [self._operand(s, copy, memo) for s in self.placement.sources[step]]
+            if step.op == "accumulate":
+                key, index = self._index(step.target, copy)
+                if self.frame.mask is not None:
+                    args[0] = self.b.select(self.frame.mask, args[0], self.kit.constant(-0.0))
+                sums.setdefault(key, (index, copy, []))[2].append(args[0])
+            elif step.op in EFFECTS:
+                _, index = self._index(step.target, copy)
+                self._store(EFFECTS[step.op], index, args[0], copy)
+            else:
+                copy.values["register", step] = out = self._value(step.op, args)
+                stored = self.placement.store[step]
+                if stored is not None:
+                    self._spill(stored, out, copy)
+        for index, copy, values in sums.values():
+            self._accumulate(index, copy, values)
+
+    def _value(self, name: str, args: list[Any]) -> Any:
+        if name == "move":
+            return args[0]
+        row: Op = self.tape.rows[name]
+        return lower(self.kit, row, [Number(self.kit, a) for a in args]).value
+
+    def _accumulate(self, index: Any, copy: Copy, values: list[Any]) -> None:
+        """Add to a gradient: lane by lane, or across the lanes at once."""
+        b = self.b
+        if not self.direct:
+            pointer = self._pointer(SUMS, index, copy, True)
+            total = b.load(pointer, typ=self.kit.type)
+            total.align = self.align
+            for v in values:
+                total = b.fadd(total, v, flags=self.kit.flags)
+            b.store(total, pointer).align = self.align
+            return
+        pointer = self._pointer(GRADIENT, index, copy, False)
+        total = b.load(pointer, typ=self.real)
+        if self.ordered:
+            for v in values:
+                total = lanes_summed(self.kit, v, total)
+        else:
+            wide = values[0]
+            for v in values[1:]:
+                wide = b.fadd(wide, v, flags=self.kit.flags)
+            total = b.fadd(total, lanes_summed(self.kit, wide))
+        b.store(total, pointer)
+
+    # Loops -------------------------------------------------------------------------------------------------------------
+
+    def _body(self, body: Sequence[Step | For], copies: list[Copy], memo: dict[Any, Any]) -> None:
+        for n in body:
+            if isinstance(n, Step):
+                self._step(n, copies, memo)
+                continue
+            count = n.count.number()
+            if count is None or not self._jams(n, copies):
+                _, end = self._index(n.count, copies[0])
+                self._loop(n, copies, memo, I64(0), end, 1)
+                continue
+            whole = count - count % self.jam
+            if whole:
+                self._loop(n, copies, memo, I64(0), I64(whole), self.jam)
+            if whole < count:
+                self._loop(n, copies, memo, I64(whole), I64(count), count - whole)
+
+    def _jams(self, loop: For, copies: list[Copy]) -> bool:
+        """Is it a loop of independent rounds around innermost loops, and none around it jammed?"""
+        inner = [c for c in loop.body if isinstance(c, For)]
+        return (
+            self.jam > 1
+            and self.placement.facts[loop].parallel
+            and not copies[0].jammed
+            and bool(inner)
+            and not any(isinstance(c, For) for n in inner for c in n.body)
+        )
+
+    def _loop(self, n: For, copies: list[Copy], memo: dict[Any, Any], start: Any, end: Any, width: int) -> None:
+        b, facts = self.b, self.placement.facts[n]
+        firsts = [
+            {
+                h: ir.Constant(self.kit.type, ir.Undefined) if source is None else self._operand(source, copy, memo)
+                for h, source in facts.carried.items()
+            }
+            for copy in copies
+        ]
+        with Rounds(b, end, start, width, f"i{n.variable}") as loop:
+            carried = [{h: loop.carried(self.kit.type) for h in facts.carried} for _ in copies]
+            rounds = []
+            for copy, phis in zip(copies, carried):
+                for u in range(width):
+                    index = {**copy.index, n.variable: (loop.i, u)}
+                    inner = Copy(index, dict(copy.values), copy.block, copy.jammed or width > 1)
+                    inner.values.update({("phi", h, n): p for h, p in phis.items()})
+                    rounds.append(inner)
+            self._body(n.body, rounds, dict(memo))
+            for k, (phis, first) in enumerate(zip(carried, firsts)):
+                for h, p in phis.items():
+                    p.add_incoming(first[h], loop.before)
+                    p.add_incoming(rounds[k * width].values[h], b.block)
+        for copy, phis in zip(copies, carried):
+            for h, p in phis.items():
+                copy.values["exit", h, n] = p
+            for h, index in facts.after:
+                self._spill(index, copy.values[h], copy)
+
+
+class Rounds:
+    """A native loop: `with Rounds(builder, end) as rounds: … rounds.i …`.
+
+    Attributes:
+        i: the loop variable, an LLVM integer.
+        before: the block from which the loop is entered.
+    """
+
+    def __init__(self, builder: Any, end: Any, start: Any = 0, step: int = 1, name: str = "i") -> None:
+        self._b, self._step = builder, step
+        self._start, end = (I64(x) if isinstance(x, int) else x for x in (start, end))
+        self._head, self._body, self._done = (
+            builder.function.append_basic_block(f"{name}.{part}") for part in ("head", "body", "done")
+        )
+        self.before = builder.block
+        builder.branch(self._head)
+        builder.position_at_end(self._head)
+        self.i = builder.phi(I64)
+        self.i.add_incoming(self._start, self.before)
+        self._test = builder.icmp_signed("<", self.i, end)
+        builder.cbranch(self._test, self._body, self._done)
+
+    def carried(self, kind: Any) -> Any:
+        """A phi of the loop."""
+        with self._b.goto_block(self._head):
+            self._b.position_before(self._test)
+            return self._b.phi(kind)
+
+    def __enter__(self) -> Rounds:
+        self._b.position_at_end(self._body)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        b = self._b
+        following = b.add(self.i, I64(self._step))
+        self.i.add_incoming(following, b.block)
+        b.branch(self._head)
+        b.position_at_end(self._done)
+
+
+def lanes_summed(kit: Kit, v: Any, start: Any = None) -> Any:
+    """The sum of the lanes: as one fixed tree, or, from a start, strictly in order."""
+    if kit.lanes == 1:
+        return v if start is None else kit.builder.fadd(start, v)
+    bits = "f64" if kit.double else "f32"
+    reduce = declared(kit.module, f"llvm.vector.reduce.fadd.v{kit.lanes}{bits}", kit.real, [kit.real, kit.type])
+    flags = ("reassoc",) if start is None else ()
+    return kit.builder.call(reduce, [ir.Constant(kit.real, -0.0) if start is None else start, v], fastmath=flags)
+
+
+__all__ = ["MEMORY", "SUMS", "Emitter", "Frame", "Rounds", "lanes_summed"]

@@ -1,0 +1,147 @@
+"""A program over many examples: lanes, blocks of lanes, and what is left of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from .emission import MEMORY, SUMS, Emitter, Frame, Rounds, lanes_summed
+from .kit import I32, I64, POINTER, Kit
+from .lowering import lower
+from .placement import Placement
+from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
+
+WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
+
+
+class Shape:
+    """How a batch is cut for a processor.
+
+    Attributes:
+        lanes: examples a vector.
+        blocks: vectors that go together.
+        jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
+    """
+
+    def __init__(self, vector_bytes: int, number_bytes: int, examples: int | None, contract: bool) -> None:
+        self.lanes = max(1, vector_bytes // number_bytes)
+        self.blocks, self.jam = (4, 4) if vector_bytes >= 64 else (4, 2)
+        if examples is not None:
+            self.blocks = max(1, min(self.blocks, examples // self.lanes))
+        if not contract:
+            self.blocks = 1  # so that sums run over the examples in order
+
+
+class Batch:
+    """Writes a program of one example for every example of a batch.
+
+    Args:
+        placement, tape: the program of one example; parameters, inputs and outputs as spaces.
+        shape: lanes, blocks, jam.
+        gradients: how many sums over the examples it makes.
+        direct: sum across lanes at once.
+    """
+
+    def __init__(self, placement: Placement, tape: Tape, shape: Shape, real: Any, gradients: int, *,
+                 contract: bool, direct: bool, checked: bool, name: str) -> None:  # fmt: skip
+        self.placement, self.shape, self.real, self.gradients, self.direct = placement, shape, real, gradients, direct
+        self.emitter = Emitter(
+            placement, tape, real, shape.lanes, shape.jam, contract, direct, not contract, checked, name
+        )
+
+    @property
+    def memory(self) -> int:
+        """Numbers of memory the program needs."""
+        return self.placement.size * self.shape.lanes * self.shape.blocks
+
+    @property
+    def sums(self) -> int:
+        """Numbers of memory that lane-wide sums need."""
+        return 0 if self.direct else self.gradients * self.shape.lanes
+
+    def emit(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
+        """Write it: zero the sums, run whole blocks, then what is left, then add the lanes up."""
+        lanes, blocks = self.shape.lanes, self.shape.blocks
+        kit = Kit(b, self.real, lanes, False, False, lower)
+        if self.gradients:
+            self._zero(b, kit, pointers)
+        done = b.sdiv(count, I64(lanes * blocks))
+        if blocks > 1:
+            with Rounds(b, done, name="blocks") as rounds:
+                first = b.mul(rounds.i, I64(lanes * blocks))
+                self.emitter.emit(
+                    b, Frame(pointers, sizes, stride, [b.add(first, I64(lanes * k)) for k in range(blocks)])
+                )
+        begun = b.mul(done, I64(blocks)) if blocks > 1 else I64(0)
+        groups = b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes))
+        with Rounds(b, groups, begun, name="rest") as rounds:
+            first = b.mul(rounds.i, I64(lanes))
+            mask = self._mask(b, b.sub(count, first)) if self.gradients and lanes > 1 else None
+            self.emitter.emit(b, Frame(pointers, sizes, stride, [first], mask))
+        if self.gradients and not self.direct:
+            self._reduce(b, kit, pointers)
+
+    def _zero(self, b: Any, kit: Kit, pointers: dict[Any, Any]) -> None:
+        lanes = self.shape.lanes
+        with Rounds(b, self.gradients, name="zero") as rounds:
+            if self.direct:
+                b.store(ir.Constant(self.real, -0.0), b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real))
+            else:
+                at = b.gep(pointers[SUMS], [b.mul(rounds.i, I64(lanes))], source_etype=self.real)
+                b.store(kit.constant(-0.0), at).align = lanes * self.emitter.bytes
+
+    def _reduce(self, b: Any, kit: Kit, pointers: dict[Any, Any]) -> None:
+        lanes = self.shape.lanes
+        with Rounds(b, self.gradients, name="reduce") as rounds:
+            v = b.load(b.gep(pointers[SUMS], [b.mul(rounds.i, I64(lanes))], source_etype=self.real), typ=kit.type)
+            v.align = lanes * self.emitter.bytes
+            total = lanes_summed(kit, v)
+            b.store(total, b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real))
+
+    def _mask(self, b: Any, left: Any) -> Any:
+        """The first `left` lanes."""
+        lanes = self.shape.lanes
+        kind = ir.VectorType(I32, lanes)
+        numbers = ir.Constant(kind, list(range(lanes)))
+        v = b.insert_element(ir.Constant(kind, ir.Undefined), b.trunc(left, I32), I32(0))
+        v = b.shuffle_vector(v, ir.Constant(kind, ir.Undefined), ir.Constant(kind, [0] * lanes))
+        return b.icmp_signed("<", numbers, v)
+
+
+def is_direct(gradients: int, shape: Shape, number_bytes: int, examples: int | None, contract: bool) -> bool:
+    """Should gradients be summed across lanes at once? Lane-wide sums pay for several groups, while they fit the cache."""
+    few = examples is not None and examples <= shape.lanes * shape.blocks
+    return not contract or few or gradients * shape.lanes * number_bytes > WIDE
+
+
+def native(module: Any, name: str, pointers: Sequence[str], integers: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    """(builder, arguments by name) of a new function whose pointers do not overlap."""
+    kind = ir.FunctionType(ir.VoidType(), [POINTER] * len(pointers) + [I64] * len(integers))
+    function = ir.Function(module, kind, name)
+    for a, label in zip(function.args, [*pointers, *integers]):
+        a.name = label
+        if label in pointers:
+            a.add_attribute("noalias")
+    return ir.IRBuilder(function.append_basic_block("entry")), dict(zip([*pointers, *integers], function.args))
+
+
+def gathered(b: Any, real: Any, rows: Any, order: Any, x: Any, first: Any, count: Any, lanes: int, columns: int,
+             stride: Any, backwards: bool = False) -> None:  # fmt: skip
+    """Lay examples out as lanes want them: x[column*stride + i] = rows[order[first + i]*columns + column].
+
+    The last group is filled up with the last example. Backwards, the last example comes first.
+    """
+    padded = b.mul(b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes)), I64(lanes))
+    with Rounds(b, padded, name="gather") as outer:
+        last = b.sub(count, I64(1))
+        i = b.select(b.icmp_signed("<", outer.i, last), outer.i, last)
+        i = b.sub(last, i) if backwards else i
+        row = b.mul(b.load(b.gep(order, [b.add(first, i)], source_etype=I64), typ=I64), I64(columns))
+        with Rounds(b, columns, name="column") as inner:
+            number = b.load(b.gep(rows, [b.add(row, inner.i)], source_etype=real), typ=real)
+            b.store(number, b.gep(x, [b.add(b.mul(inner.i, stride), outer.i)], source_etype=real))
+
+
+__all__ = ["INPUT", "MEMORY", "OUTPUT", "PARAMETER", "SUMS", "Batch", "Shape", "gathered", "is_direct", "native"]

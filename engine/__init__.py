@@ -11,7 +11,16 @@ from .ops import TABLE, Op, log_softmax, op, softmax
 from .value import Value, dot
 
 # Public names of the heavier rooms, each resolved on first use.
-_ROOMS: dict[str, str] = {"names": "formula", "jit": "compiler"}
+_ROOMS: dict[str, str] = {
+    "explain": "explanation",
+    "names": "formula",
+    "draw": "picture",
+    "draw_dot": "picture",
+    "film": "picture",
+    "jit": "compiler",
+    "steps": "picture",
+    "trace": "picture",
+}
 
 __all__ = [
     "TABLE",
@@ -32,6 +41,7 @@ __all__ = [
     "topological_order",
 ]
 __all__ += ops.__all__
+__all__ += _ROOMS
 
 
 def __getattr__(name: str) -> Any:

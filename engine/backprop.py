@@ -8,7 +8,7 @@ partial is exactly 0 is not connected, so that a branch not taken never contribu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
 from math import copysign, isfinite
 from typing import Any
@@ -17,17 +17,18 @@ from . import context
 from .ops import Op, mul, number, where
 from .value import UNREACHED, Value
 
-Guard = tuple[Value, bool] | None  # see _contribution
+Guard = tuple[Value, bool] | None  # see guarded_contribution
 Inner = Any  # a Value that is known to have an op
 
 
-def topological_order(root: Value | Iterable[Value]) -> list[Value]:
+def topological_order(root: Value | Iterable[Value], stop: Collection[Value] = ()) -> list[Value]:
     """The nodes below one root, or a list of roots, arguments before users, each once.
 
     The order is that of a depth-first walk, first argument first; it depends on nothing but the graph.
 
     Args:
         root: a Value, or a list of Values.
+        stop: a set of nodes to list as if they were leaves.
 
     Returns:
         A list of Values, leaves included, that ends with the (last) root.
@@ -45,7 +46,7 @@ def topological_order(root: Value | Iterable[Value]) -> list[Value]:
         v = stack.pop()
         if v in done:
             continue
-        if v in opened or v.op is None:
+        if v in opened or v.op is None or v in stop:
             done.add(v)
             order.append(v)
         else:
@@ -331,20 +332,24 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any
     (27.0, 18.0)
     """
     roots, seeds = ([root], [gradient]) if isinstance(root, Value) else (list(root), list(gradient))
-    wrt = list(wrt)
-    order = topological_order(roots)
-    needed = set(wrt)
+    return graph_sweep(topological_order(roots), roots, seeds, list(wrt))
+
+
+def graph_sweep(order: list[Value], roots: list[Value], seeds: list[Any], wrt: list[Value]) -> list[Value]:
+    """`gradients` over a topological order that is known."""
+    needed, inner = set(wrt), set[Value]()
     for v in order:
         if v.op is not None and any(a.__class__ is Value and a in needed for a in v.args):
             needed.add(v)
+            inner.add(v)
     pull = _Pull()
     for r, seed in zip(roots, seeds):
         pull.seeds[r] = pull.seeds[r] + seed if r in pull.seeds else seed
     for v in reversed(order):
-        if v.op is not None and v in needed and pull(v) is not None:
+        if v in inner and pull(v) is not None:
             for a, i, k in _needed_edges(v, needed):
                 pull.uses.setdefault(a, []).append((v, i, k))
-    found = [pull(w) if w.op is None else pull.adjoints.get(w) for w in wrt]
+    found = [pull(w) for w in wrt]
     return [g if g.__class__ is Value else Value(0.0 if g is None else g) for g in found]
 
 
@@ -369,9 +374,9 @@ class _Pull:
         guard: Guard = None
         for user, i, k in self.uses.pop(v, ()):
             p = self._edge_partial(user, i, k)
-            edge_guard, term = _contribution(user.op, self.adjoints[user], p, self.guards[user])
+            edge_guard, term = guarded_contribution(user.op, self.adjoints[user], p, self.guards[user])
             if term is not None:
-                guard = edge_guard if total is None else _either(guard, edge_guard)
+                guard = edge_guard if total is None else either_guard(guard, edge_guard)
                 total = term if total is None else total + term
         self.adjoints[v], self.guards[v] = total, guard
         return total
@@ -396,19 +401,39 @@ def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | 
         elif a.__class__ is Value and a in needed:
             edges.append((a, i, None))
     if edges:
-        for a, x in v._edges():
-            if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
-                raise RuntimeError(
-                    f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
-                )
+        _check_unchanged(v)
     return edges
+
+
+def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
+    """(argument, partial as a Value or number) for the edges that lead to what is asked for."""
+    args, _ = v._operands()
+    edges: list[tuple[Value, Any]] = []
+    for a, p in zip(args, v.op.partials):
+        if a.__class__ is tuple:
+            if any(e in needed for e in a):
+                ps = p(*args, v) if p.__class__ is not float else [p] * len(a)
+                edges.extend([(e, q) for e, q in zip(a, ps) if e in needed])
+        elif a.__class__ is Value and a in needed:
+            edges.append((a, p if p.__class__ is float else p(*args, v)))
+    if edges:
+        _check_unchanged(v)
+    return edges
+
+
+def _check_unchanged(v: Inner) -> None:
+    for a, x in v._edges():
+        if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
+            raise RuntimeError(
+                f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
+            )
 
 
 def _same(x: float, y: float) -> bool:
     return (x == y and copysign(1.0, x) == copysign(1.0, y)) or (x != x and y != y)
 
 
-def _contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
+def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
     """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
     connected, and whether the path leads through a `where`, behind which every product is guarded."""
     if op.selects:
@@ -425,7 +450,8 @@ def _contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
     return guard, product
 
 
-def _either(guard: Guard, other: Guard) -> Guard:
+def either_guard(guard: Guard, other: Guard) -> Guard:
+    """The guard of a node that two edges reach."""
     if guard is None or other is None:
         return None
     return where(guard[0], 1.0, other[0]), guard[1] or other[1]

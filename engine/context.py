@@ -140,6 +140,18 @@ def no_grad() -> _Setting:
     return _Setting("recording", False)
 
 
+def enable_grad() -> _Setting:
+    """A context manager under which operations make graphs, within no_grad too."""
+    return _Setting("recording", True)
+
+
+def new_call() -> int:
+    """Begin a call of a transform: its number, larger than the stamp of any leaf there is."""
+    global calls
+    calls = next(_serials)
+    return calls
+
+
 def detect_anomaly() -> _Setting:
     """A context manager under which the first value or partial that turns nan or infinite raises.
 

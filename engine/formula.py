@@ -255,8 +255,8 @@ class _Writer:
 # Whole graphs --------------------------------------------------------------------------------------------------------
 
 
-def to_text(root: Value) -> str:
-    """A Value as Python text that evaluates to the same number.
+def to_text(root: Value, style: str = "text") -> str:
+    """A Value as Python text that evaluates to the same number, or in style "unicode" as people write it.
 
     A leaf is its label, or its number. An inner node that is used more than once, or nested deeper than 50, has a line
     of its own; the last line is the root.
@@ -269,7 +269,7 @@ def to_text(root: Value) -> str:
     v2 = a + b
     v2*v2
     """
-    return "\n".join([f"{name} = {text}" if name else text for name, text in _lines(root, "text")])
+    return "\n".join([f"{name} = {text}" if name else text for name, text in _lines(root, style)])
 
 
 def to_latex(root: Value) -> str:
@@ -408,7 +408,9 @@ def chain_rule(root: Value, gradient: float = 1.0) -> dict[Value, Chain]:
         if v.op is None:
             continue
         connected = bool(reached) or v is root
-        for i, (a, p) in enumerate(zip(v.args, partials(v))):
+        with _quietly():
+            local = partials(v)
+        for i, (a, p) in enumerate(zip(v.args, local)):
             if isinstance(a, Value) and p is not None:
                 taken = connected and (p != 0.0 or not v.op.selects)
                 paths[a].append(Path(v, i, adjoint, p, taken))

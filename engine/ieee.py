@@ -197,9 +197,11 @@ def logaddexp(a: float, b: float) -> float:
 
 def logsumexp(xs: Sequence[float]) -> float:
     top = reduce(maximum, xs, -inf)
-    if top in (inf, -inf):
+    if not math.isfinite(top):
         return top
-    return top + log(reduce(add, [exp(x - top) for x in xs], 0.0))
+    others = list(xs)
+    others.remove(top)
+    return top + math.log1p(reduce(add, [math.exp(x - top) for x in others], 0.0))
 
 
 def unit(a: float, b: float) -> float:
@@ -213,7 +215,10 @@ def unit(a: float, b: float) -> float:
 
 
 def over(a: float, b: float) -> float:
-    """a / (a² + b²), by two divisions, so that no square overflows."""
+    """a / (a² + b²); by two divisions where a square would overflow or underflow."""
+    squares = a * a + b * b
+    if 1e-280 < squares < 1e280:
+        return a / squares
     h = math.hypot(a, b)
     return div(div(a, h), h)
 

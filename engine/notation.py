@@ -152,8 +152,8 @@ _SERIES_HOLE = 9  # the argument that stands for a series
 
 # What no exchange of signs gives. None of these is a derivative: they are other ways to write a row.
 _UNICODE = {
-    "abs": ("|{0:0}|", ATOM), "floor": ("⌊{0:0}⌋", ATOM), "ceil": ("⌈{0:0}⌉", ATOM), "sqrt": ("√{0:5}", POWER),
-    "cbrt": ("∛{0:5}", POWER), "sech2": ("sech²({0:0})", ATOM), "sigmoid": ("σ({0:0})", ATOM),
+    "abs": ("|{0:0}|", ATOM), "floor": ("⌊{0:0}⌋", ATOM), "ceil": ("⌈{0:0}⌉", ATOM), "sqrt": ("√({0:0})", ATOM),
+    "cbrt": ("∛({0:0})", ATOM), "sech2": ("sech²({0:0})", ATOM), "sigmoid": ("σ({0:0})", ATOM),
     "logsigmoid": ("ln σ({0:0})", ATOM), "log": ("ln({0:0})", ATOM),
     "dot": ("{+ {0:2} · {1:4} +} + {2:1}", SUM), "total": ("{+ {0:1} +}", SUM),
 }  # fmt: skip

@@ -1,0 +1,57 @@
+"""Files: written aside and moved into place, and the formats that another program makes."""
+
+import os
+import secrets
+from typing import Any
+
+from .layout import INSTALL, LayoutError, program_output
+
+
+def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: the folder is not there, or not writable.
+    """
+    there = os.fspath(path)
+    folder, name = os.path.split(os.path.abspath(there))
+    aside = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(4)}")
+    try:
+        with open(aside, "xb") as f:
+            f.write(content)
+        os.replace(aside, there)
+    except BaseException:
+        if os.path.exists(aside):
+            os.unlink(aside)
+        raise
+    return there
+
+
+def converted(svg: str, dot: str, kind: str, timeout: float) -> bytes:
+    """PNG or PDF: by cairosvg from our own drawing where it is installed, else by the layout program from the DOT text.
+
+    Raises:
+        LayoutError: neither can.
+    """
+    try:
+        import cairosvg  # type: ignore[import-untyped]  # the package has no types
+    except (ImportError, OSError):  # OSError: the package without the cairo library
+        pass
+    else:
+        source = svg.encode()
+        made: Any = (
+            cairosvg.svg2png(bytestring=source, scale=2.0) if kind == "png" else cairosvg.svg2pdf(bytestring=source)
+        )
+        return bytes(made)
+    start = b"\x89PNG" if kind == "png" else b"%PDF"
+    try:
+        made = program_output(dot, kind, timeout)
+    except LayoutError as e:
+        made, why = b"", str(e)
+    else:
+        why = f"the layout program wrote something else; {INSTALL}"
+    if not made.startswith(start):
+        raise LayoutError(
+            f"save takes .{kind} with cairosvg (`pip install chainrule[pdf]`) or a Graphviz that writes {kind}: {why}"
+        )
+    return bytes(made)

@@ -1,0 +1,218 @@
+"""A film of training: one graph, step by step, on one page; boxes stay where they are, numbers and colours change."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from ..notation import number_text
+from ..value import Value
+from .contents import Content, Label, box_content, edge_label, edge_tone, edge_width, largest_product
+from .dot import Text
+from .files import saved
+from .flow import Flow
+from .grouping import Level
+from .layout import laid_out
+from .level import model_of
+from .model import Model
+from .naming import callers_variables, roots_of, variable_names
+from .player import framed, part
+from .safety import fresh_uid, json_number, json_text, xml
+from .svg import Drawing
+from .theme import HALO, STYLE, THEMES, colour_rules
+
+_Sized = TypeVar("_Sized", Content, Label)
+
+
+@dataclass(slots=True)
+class Frame:
+    """What changes from step to step: the texts, colours and widths of one graph, read when it was given."""
+
+    shape: tuple[Any, ...]
+    contents: dict[str, Content]
+    labels: dict[str, Label]
+    edges: dict[str, tuple[str, float]]
+    numbers: dict[str, list[float | str | None]]
+    root: float
+
+
+def film(
+    frames: Iterable[Value],
+    *,
+    level: Level = "auto",
+    theme: str = "auto",
+    timeout: float = 20.0,
+    uid: str | None = None,
+    names: Mapping[str, Any] | None = None,
+) -> "Film":
+    """One page that shows a graph over training steps: same layout, numbers and colours change.
+
+    Data are those that each graph was computed with, gradients those that its backward gives, so a list of kept losses
+    and a generator that yields each one give the same film.
+
+    Args:
+        frames: the loss of each step: Values whose graphs have one shape.
+        level, theme, timeout, uid, names: as in `draw`.
+
+    Returns:
+        A Film: it shows itself in a notebook; `.save("film.html")` writes the page.
+
+    Raises:
+        ValueError: no frames, or one of another shape.
+
+    >>> from engine import Value, film
+    >>> w, losses = Value(1.0), []
+    >>> for _ in range(3):
+    ...     loss = (w * 2.0 - 6.0) ** 2
+    ...     w.zero_grad()
+    ...     loss.backward()
+    ...     losses.append(loss)
+    ...     w.data -= 0.1 * w.grad
+    >>> film(losses)
+    <film of loss: 3 frames>
+    """
+    if theme not in THEMES:
+        raise ValueError(f"film takes theme {', '.join(map(repr, THEMES))}, got {theme!r:.40}")
+    if isinstance(frames, Value):
+        raise TypeError("film takes the losses of many steps, got one Value; try draw")
+    given = variable_names(callers_variables(1) if names is None else names)
+    if isinstance(frames, (list, tuple)) and frames:
+        given = {v: name for v, name in given.items() if v.op is None or "[" not in name} | {
+            frames[0]: given.get(frames[-1], "L")  # a loop leaves its variable at the last
+        }
+    shots: list[Frame] = []
+    first: Model | None = None
+    for i, root in enumerate(frames):
+        roots = roots_of(root, "film")
+        given = given if first is not None else {roots[0]: "L"} | given
+        model = model_of(roots, level, given=given, complete=True, replayed=True, like=first)
+        shots.append(_frame(model))
+        if first is None:
+            first = model
+        elif shots[-1].shape != shots[0].shape:
+            raise ValueError(
+                f"film takes graphs of one shape, got {len(model.flow.order):,} nodes in frame {i} and "
+                f"{len(first.flow.order):,} in frame 0, or other ops; film each shape by itself"
+            )
+    if first is None:
+        raise ValueError("film takes at least one frame, got none")
+    return Film(first, shots, theme, timeout, fresh_uid(uid))
+
+
+def _shape(flow: Flow) -> tuple[Any, ...]:
+    place = flow.index
+    return tuple([(v.op.name if v.op else "", *[place[a] for a in v.args if isinstance(a, Value)]) for v in flow.order])
+
+
+def _frame(model: Model) -> Frame:
+    contents = {b.id: box_content(model, b) for b in model.boxes}
+    labels = {e.id: edge_label(model, e) for e in model.edges} if model.labels else {}
+    largest = largest_product(model)
+    edges = {e.id: (edge_tone(model, e), edge_width(e, largest)) for e in model.edges}
+    numbers = {
+        b.id: [json_number(model.data(b.value)), json_number(model.flow.sum(b.value))]
+        for b in model.boxes
+        if b.value is not None and b.kind != "tag"
+    }
+    return Frame(_shape(model.flow), contents, labels, edges, numbers, model.flow.roots[-1].data)
+
+
+def _words(frame: Frame) -> dict[str, list[str]]:
+    """The texts that may change, with their classes, by the id that the page knows them by."""
+    words: dict[str, list[str]] = {}
+    for box, content in frame.contents.items():
+        for row in content.rows:
+            if row.kind == "h" and len(row.left) > 1:
+                words[f"{box}_x"] = [row.left[1].text, ""]
+            if row.right is not None:
+                words[f"{box}_{row.right.key}"] = [row.right.text, row.right.tone]
+    for edge, label in frame.labels.items():
+        for i, line in enumerate(label.lines):
+            words[f"{edge}_l{i}"] = [line[-1].text, ""]
+    return words
+
+
+def _strips(frame: Frame) -> dict[str, list[str]]:
+    strips: dict[str, list[str]] = {}
+    for box, content in frame.contents.items():
+        for row in content.rows:
+            if row.strip is not None:
+                strips.setdefault(f"{box}_{row.kind}", []).extend(row.strip)
+    return strips
+
+
+class Film:
+    """A film of a graph: `.html` is one self-contained page."""
+
+    def __init__(self, model: Model, frames: list[Frame], theme: str, timeout: float, uid: str) -> None:
+        self.frames, self.uid = frames, uid
+        contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in model.boxes}
+        labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in model.edges} if model.labels else {}
+        there = laid_out(Text(model, uid, contents, labels, "TB").skeleton(), timeout)
+        self._drawing = Drawing(model, uid, contents, labels, there)
+        self._theme = theme
+        self._name = model.root_name
+
+    @property
+    def html(self) -> str:
+        """One page with all frames."""
+        drawing = self._drawing
+        words = [_words(f) for f in self.frames]
+        always = {key: ["", ""] for found in words for key in found}
+        data = {
+            "version": 1,
+            "uid": self.uid,
+            "root": self._name,
+            "frames": [
+                {
+                    "words": always | w,
+                    "strips": _strips(f),
+                    "edges": f.edges,
+                    "numbers": f.numbers,
+                    "loss": number_text(f.root),
+                }
+                for f, w in zip(self.frames, words)
+            ],
+        }
+        holes = {
+            "SCHEME": "light dark" if self._theme == "auto" else self._theme,
+            "TITLE": xml(f"{drawing.title}, {len(self.frames)} steps"),
+            "UID": self.uid,
+            "WIDTH": str(drawing.width),
+            "HEIGHT": str(drawing.height),
+            "THEME": colour_rules(":root", self._theme) + STYLE.replace("HALO", HALO),
+            "CSS": part("player.css"),
+            "JS": part("film.js"),
+            "SVG": drawing.body(),
+            "DATA": json_text(data),
+        }
+        pieces = part("film.html").split("%")
+        return "".join(holes[p] if i % 2 else p for i, p in enumerate(pieces))
+
+    def save(self, path: Any) -> str:
+        """Write the page.
+
+        Args:
+            path: where to, ending in .html; a file that is there is replaced once the new one is whole.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: another ending.
+        """
+        if not str(path).lower().endswith((".html", ".htm")):
+            raise ValueError(f"save takes a path that ends in .html, got {str(path)!r}")
+        return saved(path, self.html.encode())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        html = framed(self.html, self._drawing, self._drawing.svg(self._theme))
+        return {"text/html": html, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<film of {self._name}: {len(self.frames)} frames>"
+
+
+def _roomiest(things: list[_Sized]) -> _Sized:
+    """The one with the most lines, as wide and as high as any."""
+    most = max(things, key=lambda t: t.height)
+    return replace(most, width=max(t.width for t in things))

@@ -1,0 +1,147 @@
+"""What nodes are called: label, else the user's variable, else the path in its Module, else v7; no name twice.
+
+Names are computed into a dictionary; the graph is not written to.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..context import Scope
+from ..value import Value
+from .flow import Flow
+from .grouping import ScopeTree
+from .metrics import clipped
+from .safety import plain
+
+LONGEST = 150.0  # pixels of a name at 14 px, bold
+_INDEX = re.compile(r"\.(\d+)(?=\.|$)")
+
+
+def variable_names(namespace: Mapping[str, Any] | None) -> dict[Value, str]:
+    """The variables that hold a Value, and places in lists of Values, by Value; the first name wins."""
+    found: dict[Value, str] = {}
+    lists = []
+    for name, x in list((namespace or {}).items()):
+        if name.startswith("_") or name in ("In", "Out"):
+            continue
+        if x.__class__ is Value:
+            found.setdefault(x, name)
+        elif x.__class__ in (list, tuple) and 0 < len(x) <= 1000:
+            lists.append((name, x))
+    for name, xs in lists:
+        for i, x in enumerate(xs):
+            if x.__class__ is Value:
+                found.setdefault(x, f"{name}[{i}]")
+    return found
+
+
+def notebook_variables() -> dict[str, Any]:
+    """The variables of the running notebook or IPython shell, if there is one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return dict(getattr(shell, "user_ns", None) or {})
+
+
+def bracketed(path: str) -> str:
+    """A dotted path as Python writes it: layers.0.w.1 as layers[0].w[1].
+
+    >>> bracketed("layers.0.w.1")
+    'layers[0].w[1]'
+    """
+    return _INDEX.sub(r"[\1]", path)
+
+
+def suffixes(path: str) -> list[str]:
+    """Ever longer names for a path: its last part, then with the indices around it, then all of it.
+
+    >>> suffixes("layers.0.neurons.3.w.1")
+    ['w[1]', '3.w[1]', '0.3.w[1]', 'layers[0].neurons[3].w[1]']
+    """
+    whole = bracketed(path)
+    *around, last = whole.split(".")
+    indices = [m for part in around for m in re.findall(r"\[(\d+)\]", part)]
+    out = [last, *(".".join([*indices[-i:], last]) for i in range(1, len(indices) + 1))]
+    return [*out, whole] if whole not in out else out
+
+
+class Names:
+    """Unique names for the things of one picture.
+
+    Attributes:
+        full: for each named thing the long form, for tooltips.
+    """
+
+    def __init__(self) -> None:
+        self._name: dict[Value | Scope, str] = {}
+        self._used: set[str] = set()
+        self.full: dict[Value | Scope, str] = {}
+
+    def __getitem__(self, thing: Value | Scope) -> str:
+        return self._name[thing]
+
+    def __contains__(self, thing: Value | Scope) -> bool:
+        return thing in self._name
+
+    def alias(self, thing: Value | Scope, name: str) -> None:
+        """Let a thing be called by a name that is taken: a group's one output by the group's."""
+        self._name[thing] = name
+        self.full[thing] = name
+
+    def add_together(self, choices: Mapping[Value | Scope, list[str]]) -> None:
+        """Name many things alike: where two would share a name, all of their kind take a longer one."""
+        length = dict.fromkeys(choices, 0)
+        kind = {thing: re.sub(r"\d+", "", names[0]) for thing, names in choices.items()}
+        while True:
+            sharing: dict[str, list[Value | Scope]] = {}
+            for thing, names in choices.items():
+                sharing.setdefault(names[length[thing]], []).append(thing)
+            clashing = {kind[t] for ts in sharing.values() if len(ts) > 1 for t in ts}
+            longer = [t for t, names in choices.items() if kind[t] in clashing and length[t] + 1 < len(names)]
+            if not longer:
+                break
+            for thing in longer:
+                length[thing] += 1
+        for thing, names in choices.items():
+            self.add(thing, names[length[thing] :], names[-1])
+
+    def add(self, thing: Value | Scope, choices: Iterable[str], full: str = "") -> str:
+        """Give a thing the first of some names that is free, else the first with a number after it."""
+        tried = [clipped(plain(c).strip(), LONGEST, 14) or "�" for c in choices]
+        name = next((c for c in tried if c not in self._used), None)
+        if name is None:
+            n = 2
+            while f"{tried[0]}_{n}" in self._used:
+                n += 1
+            name = f"{tried[0]}_{n}"
+        self._used.add(name)
+        self._name[thing] = name
+        self.full[thing] = plain(full or name)
+        return name
+
+
+def parameter_paths(tree: ScopeTree, flow: Flow) -> dict[Value, str]:
+    """The leaves that belong to a Module whose scope made a node, each with its path."""
+    there: dict[Value, str] = {}
+    for scope in tree.chains:  # those around a scope come before it, and name its parameters whole
+        module = getattr(scope, "module", None)
+        for name, parameter in module.named_parameters() if module is not None else ():
+            if parameter in flow.index:
+                there.setdefault(parameter, f"{scope.path}.{name}" if scope.path else name)
+    return there
+
+
+def roots_of(root: object, who: str) -> list[Value]:
+    """The roots that a function was given: a Value, or a list of them."""
+    if isinstance(root, Value):
+        return [root]
+    roots = list(root) if isinstance(root, (list, tuple)) else []
+    if not roots or not all(isinstance(r, Value) for r in roots):
+        raise TypeError(f"{who} takes a Value or a list of Values, got {root!r:.60}")
+    return roots
+
+
+def callers_variables(depth: int) -> dict[str, Any]:
+    """The variables of a function `depth` calls up, local ones first."""
+    frame = sys._getframe(depth + 1)
+    return {**frame.f_locals, **{k: x for k, x in frame.f_globals.items() if k not in frame.f_locals}}

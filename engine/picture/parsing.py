@@ -1,0 +1,176 @@
+"""An expression given as text, as a graph: arithmetic and the functions of the table; nothing is evaluated as Python."""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from ..ops import TABLE
+from ..value import Value, dot
+
+LONGEST = 10_000  # characters
+
+_BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "power"}
+_COMPARED = {
+    ast.Lt: "less", ast.LtE: "less_equal", ast.Gt: "greater", ast.GtE: "greater_equal", ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+}  # fmt: skip
+
+Operand = float | Value | list[float | Value]
+
+
+def graph_of(text: str, at: Mapping[str, float]) -> Value:
+    """The graph of an expression, its variables labelled leaves.
+
+    Args:
+        text: such as "tanh(w*x + b)"; several lines or parts after `;` may name steps first: "z = w*x + b; tanh(z)".
+        at: the value of each variable.
+
+    Returns:
+        The Value of the last part.
+
+    Raises:
+        ValueError: something other than + - * / **, comparisons, numbers, names, lists and the table's functions, or a
+            variable without a value or a value without a variable.
+
+    >>> graph_of("w*x + b", {"w": 2.0, "x": 3.0, "b": 1.0}).data
+    7.0
+    """
+    if len(text) > LONGEST:
+        raise ValueError(f"an expression takes up to {LONGEST:,} characters, got {len(text):,}")
+    try:
+        body = ast.parse(text.strip()).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
+        what = e.msg if isinstance(e, SyntaxError) else "it nests too deeply"
+        raise ValueError(f"an expression takes Python's notation, got {text!r:.60}: {what}") from None
+    reader = _Reader(at)
+    result: Operand | None = None
+    for statement in body:
+        result = reader.statement(statement)
+    unused = [name for name in at if name not in reader.used]
+    if result is None or isinstance(result, list):
+        raise ValueError(f"an expression takes one result, got {text!r:.60}; end with an expression")
+    if unused:
+        raise ValueError(
+            f"--at takes the variables of the expression ({', '.join(reader.used) or 'none'}), got {', '.join(unused)}"
+        )
+    root = result if isinstance(result, Value) else Value(result)
+    if not root.label and root.op is not None:
+        root.label = next((name for name in ("L", "out") if name not in reader.named), "")
+    return root
+
+
+class _Reader:
+    def __init__(self, at: Mapping[str, float]) -> None:
+        self._at = at
+        self.named: dict[str, Operand] = {}
+        self.used: list[str] = []
+
+    def statement(self, node: ast.stmt) -> Operand:
+        if isinstance(node, ast.Expr):
+            return self._result(node.value)
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name, result = node.targets[0].id, self._result(node.value)
+            if name in self._at:
+                raise ValueError(f"an expression takes a new name for each step, got {name!r}, which --at gives")
+            if isinstance(result, Value) and not result.label:
+                result.label = name
+            self.named[name] = result
+            return result
+        raise _illegal(node)
+
+    def _result(self, expression: ast.expr) -> Operand:
+        """Operands first, with a stack: a sum of a thousand terms is a thousand levels deep."""
+        values: dict[int, Operand] = {}
+        stack: list[tuple[ast.expr, bool]] = [(expression, False)]
+        while stack:
+            node, opened = stack.pop()
+            parts = _parts(node)
+            if opened or not parts:
+                values[id(node)] = self._value(node, [values[id(p)] for p in parts])
+            else:
+                stack.append((node, True))
+                stack += [(p, False) for p in reversed(parts)]
+        return values[id(expression)]
+
+    def _value(self, node: ast.expr, parts: list[Operand]) -> Operand:
+        if isinstance(node, ast.Constant):
+            return _number(node)
+        if isinstance(node, ast.Name):
+            return self._name(node.id)
+        if isinstance(node, ast.List):
+            if any(isinstance(p, list) for p in parts):
+                raise _illegal(node)
+            return parts  # type: ignore[return-value]  # its elements are no lists
+        try:
+            if isinstance(node, ast.BinOp):
+                return TABLE[_BINARY[type(node.op)]](*parts)  # type: ignore[no-any-return]  # a row gives a number or Value
+            if isinstance(node, ast.UnaryOp):
+                return parts[0] if isinstance(node.op, ast.UAdd) else self._negative(parts[0])
+            if isinstance(node, ast.Compare):
+                return TABLE[_COMPARED[type(node.ops[0])]](*parts)  # type: ignore[no-any-return]  # as above
+            name = node.func.id  # type: ignore[attr-defined]  # _parts lets no other kind of node pass
+            function: Any = dot if name == "dot" else TABLE[name]
+            result: Operand = function(*parts)
+            return result
+        except (TypeError, ValueError) as e:
+            raise ValueError(f"{_shown(node):.60}: {e}") from None
+
+    @staticmethod
+    def _negative(x: Operand) -> Operand:
+        return -x if not isinstance(x, list) else TABLE["neg"](x)  # raises for a list
+
+    def _name(self, name: str) -> Operand:
+        if name not in self.named:
+            if name not in self._at:
+                raise ValueError(
+                    f"the expression takes a value for each variable, got none for {name!r}; try --at {name}=1"
+                )
+            self.named[name] = Value(self._at[name], label=name)
+            self.used.append(name)
+        return self.named[name]
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    """The operands of what is allowed; a ValueError for all else."""
+    if isinstance(node, ast.Constant):
+        return []
+    if isinstance(node, ast.Name):
+        return []
+    if isinstance(node, ast.List):
+        return list(node.elts)
+    if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+        return [node.left, node.right]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.UAdd, ast.USub)):
+        return [node.operand]
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARED:
+        return [node.left, node.comparators[0]]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        if node.func.id not in TABLE:
+            raise ValueError(
+                f"an expression takes functions of the table ({', '.join(sorted(TABLE))}), got {node.func.id!r}"
+            )
+        if not any(isinstance(a, ast.Starred) for a in node.args):
+            return list(node.args)
+    raise _illegal(node)
+
+
+def _number(node: ast.Constant) -> float:
+    if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        try:
+            return float(node.value)
+        except OverflowError:
+            raise ValueError("an expression takes numbers that fit a float (up to 1.8e308), got a larger one") from None
+    raise _illegal(node)
+
+
+def _illegal(node: ast.AST) -> ValueError:
+    return ValueError(
+        f"an expression takes + - * / **, comparisons, numbers, names, lists and the table's functions, got {_shown(node)!r:.60}"
+    )
+
+
+def _shown(node: ast.AST) -> str:
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "a deeply nested part"

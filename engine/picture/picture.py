@@ -1,0 +1,224 @@
+"""`draw`: a graph at a level of detail, as an object that shows and saves itself."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from ..backprop import topological_order
+from ..value import Value
+from .boxes import Box, Edge
+from .contents import Content, Label, box_content, edge_label
+from .dot import RANKDIRS, Text
+from .files import converted, saved
+from .grouping import Level
+from .latex import aligned
+from .layout import LayoutError, laid_out
+from .level import model_of
+from .naming import callers_variables, notebook_variables, roots_of, variable_names
+from .player import Player, image, player_page
+from .safety import fresh_uid, xml
+from .svg import Drawing
+from .terminal import tree
+from .theme import THEMES
+
+FORMATS = ("svg", "png", "pdf", "html", "dot", "tex", "txt")
+
+
+def draw(
+    root: Value | Sequence[Value],
+    *,
+    level: Level = "auto",
+    expand: str | Sequence[str] = (),
+    theme: str = "auto",
+    rankdir: str = "TB",
+    force: bool = False,
+    timeout: float = 20.0,
+    uid: str | None = None,
+    names: Mapping[str, Any] | None = None,
+) -> "Picture":
+    """The picture of a graph: values, local derivatives, the chain rule on every edge.
+
+    Nothing in the graph is changed. Unlabelled nodes are called by the caller's variables.
+
+    Args:
+        root: a Value, or a list of them.
+        level: "auto" is the finest that stays readable; "full", "neuron", "layer", or a depth from 0.
+        expand: paths of Modules to open ("layers.0"), and names of `dot`, `total` and `mean` nodes to unfold.
+        theme: "auto" follows the reader's system; "light", "dark".
+        rankdir: the direction of the arrows, TB, LR, BT or RL.
+        force: draw more than 2,000 boxes.
+        timeout: seconds that the layout may take.
+        uid: the prefix of ids in the SVG, a word; new for each picture unless given.
+        names: variables to name nodes by, instead of the caller's.
+
+    Returns:
+        A Picture: it shows itself in a notebook and in `print`, and has `.svg .dot .latex() .player() .save(file)`.
+
+    Raises:
+        TypeError, ValueError: an argument is not one of the above, or the graph is too large without `force`.
+
+    >>> from engine import Value, draw
+    >>> a, b = Value(2.0), Value(-3.0)
+    >>> L = a * b
+    >>> L.backward()
+    >>> print(draw(L))
+    L = a · b                                       data       −6.0  grad        1.0
+      ∂L/∂L = 1.0 (seed)
+      a (input)                                     data        2.0  grad       −3.0
+        ∂L/∂a = ∂L/∂L·∂L/∂a = 1.0·(−3.0) = −3.0
+      b (input)                                     data       −3.0  grad        2.0
+        ∂L/∂b = ∂L/∂L·∂L/∂b = 1.0·2.0 = 2.0
+    """
+    given = variable_names(callers_variables(1) if names is None else names)
+    return Picture(roots_of(root, "draw"), level, expand, theme, rankdir, force, timeout, uid, given)
+
+
+class Picture:
+    """A drawn graph, as `draw` gives it.
+
+    Attributes:
+        model: its boxes and edges.
+        uid: the prefix of its ids.
+    """
+
+    def __init__(
+        self, roots: Sequence[Value], level: Level, expand: str | Sequence[str], theme: str, rankdir: str, force: bool,
+        timeout: float, uid: str | None, given: Mapping[Value, str],
+    ) -> None:  # fmt: skip
+        for word, value, legal in (("theme", theme, THEMES), ("rankdir", rankdir, RANKDIRS)):
+            if value not in legal:
+                raise ValueError(f"draw takes {word} {', '.join(map(repr, legal))}, got {value!r:.40}")
+        self.uid = fresh_uid(uid)
+        self._theme, self._rankdir, self._timeout = theme, rankdir, timeout
+        self._made_with = roots, level, expand, force, given
+        self.model = model_of(roots, level, expand, force, given)
+
+    @cached_property
+    def _contents(self) -> dict[Box, Content]:
+        return {b: box_content(self.model, b) for b in self.model.boxes}
+
+    @cached_property
+    def _labels(self) -> dict[Edge, Label]:
+        return {e: edge_label(self.model, e) for e in self.model.edges} if self.model.labels else {}
+
+    @cached_property
+    def _text(self) -> Text:
+        return Text(self.model, self.uid, self._contents, self._labels, self._rankdir)
+
+    @property
+    def dot(self) -> str:
+        """DOT text, complete before any layout program starts."""
+        return self._text.whole()
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """The laid-out drawing.
+
+        Raises:
+            LayoutError: no layout program was found, or it failed or took too long.
+        """
+        there = laid_out(self._text.skeleton(), self._timeout)
+        return Drawing(self.model, self.uid, self._contents, self._labels, there)
+
+    @property
+    def svg(self) -> str:
+        """The drawing, as one SVG file."""
+        return self.drawing.svg(self._theme)
+
+    def latex(self) -> str:
+        """The forward and the backward pass as an `align*` block of LaTeX (amsmath)."""
+        return aligned(self.model)
+
+    def player(self) -> Player:
+        """The step player of this graph: forward and backward, node by node, in one page.
+
+        A backward need not have run: the player shows the gradients that it gives.
+        """
+        roots, level, expand, force, given = self._made_with
+        model = model_of(roots, level, expand, force, given, complete=True)
+        contents = {b: box_content(model, b) for b in model.boxes}
+        labels = {e: edge_label(model, e) for e in model.edges} if model.labels else {}
+        text = Text(model, self.uid, contents, labels, self._rankdir)
+        drawing = Drawing(model, self.uid, contents, labels, laid_out(text.skeleton(), self._timeout))
+        swept = self.model.flow.swept
+        note = "" if swept else "backward has not run: these are the gradients it gives"
+        return Player(player_page(drawing, self._theme, note), drawing, drawing.svg(self._theme))
+
+    def save(self, path: Any) -> str:
+        """Write a file; its ending says what: svg, png, pdf, html (the player), dot, tex, txt.
+
+        Args:
+            path: where to; a file that is there is replaced once the new one is whole.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: another ending.
+            LayoutError: see `drawing`.
+        """
+        kind = str(path).rpartition(".")[2].lower()
+        if kind not in FORMATS:
+            raise ValueError(f"save takes a path that ends in {', '.join('.' + f for f in FORMATS)}, got {str(path)!r}")
+        if kind in ("png", "pdf"):
+            light = "dark" if self._theme == "dark" else "light"
+            return saved(path, converted(self.drawing.svg(light, literal=True), self.dot, kind, self._timeout))
+        if kind == "html":
+            return self.player().save(path)
+        text = (
+            self.svg if kind == "svg" else self.dot if kind == "dot" else self.latex() if kind == "tex" else f"{self}\n"
+        )
+        return saved(path, text.encode())
+
+    def __str__(self) -> str:
+        return tree(self.model)
+
+    def __repr__(self) -> str:
+        return f"<picture of {self.model.root_name}: {len(self.model.boxes)} boxes, {len(self.model.edges)} edges>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": repr(self)}
+
+    @property
+    def html(self) -> str:
+        """The static picture as one `<img>`, with every chain-rule line as its alternative text."""
+        try:
+            return image(self.drawing, self.svg)
+        except LayoutError as e:
+            return f"<p>{xml(str(e))}</p><pre>{chr(10).join(map(xml, str(self).splitlines()))}</pre>"
+
+
+def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Picture:
+    """micrograd's call, our picture.
+
+    Args:
+        root: a Value.
+        format: svg or png, as there; the picture shows itself either way, and `.save("x.png")` writes any.
+        rankdir: LR or TB.
+
+    >>> from engine import Value, draw_dot
+    >>> draw_dot(Value(2.0, label="a") * 3.0)
+    <picture of v1: 2 boxes, 1 edges>
+    """
+    if format not in FORMATS:
+        raise ValueError(f"draw_dot takes format {', '.join(map(repr, FORMATS))}, got {format!r:.40}")
+    given = variable_names(callers_variables(1))
+    return Picture(roots_of(root, "draw_dot"), "auto", (), "auto", rankdir, False, 20.0, None, given)
+
+
+def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
+    """micrograd's call: the nodes and the edges (argument, result) below a root, as sets.
+
+    >>> from engine import Value, trace
+    >>> nodes, edges = trace(Value(2.0) * Value(3.0))
+    >>> len(nodes), len(edges)
+    (3, 2)
+    """
+    nodes = topological_order(root)
+    return set(nodes), {(a, v) for v in nodes for a in v.args if isinstance(a, Value)}
+
+
+def notebook_bundle(root: Value) -> dict[str, str]:
+    """A Value's rich display: its picture, nodes named by the notebook's variables."""
+    picture = Picture([root], "auto", (), "auto", "TB", False, 20.0, None, variable_names(notebook_variables()))
+    return {"text/html": picture.html, "text/plain": repr(root)}

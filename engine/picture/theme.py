@@ -1,0 +1,80 @@
+"""Colours, light and dark, and the style sheet of every picture.
+
+Hue means the sign of a gradient and nothing else. All text has a contrast of 4.5 or better on everything it stands on;
+tests/picture computes it from the drawn SVG.
+"""
+
+LIGHT = {
+    "paper": "#ffffff", "node": "#fdfdfe", "leaf": "#f1f4f8", "group": "#f8f9fb", "faint": "#d5dae1", "ink": "#1c2128",
+    "muted": "#57606b", "positive": "#0a5ea8", "negative": "#a84300", "line": "#7f8893", "highlight": "#fff3c4",
+    "border": "#7a5b00", "p1": "#dbe9f6", "p2": "#a9cbe8", "p3": "#5f9fd3", "p4": "#2a73b8", "n1": "#fbe3d3",
+    "n2": "#f3bd97", "n3": "#dd8445", "n4": "#b5530f", "zero": "#eceff3",
+}  # fmt: skip
+DARK = {
+    "paper": "#14181d", "node": "#1c2229", "leaf": "#262d36", "group": "#191e24", "faint": "#3a424c", "ink": "#e6eaef",
+    "muted": "#a3adb8", "positive": "#6cb6ff", "negative": "#ffa657", "line": "#717b87", "highlight": "#4a3d0c",
+    "border": "#f2cc60", "p1": "#16304b", "p2": "#1f4f80", "p3": "#3b82c4", "p4": "#7cc0ff", "n1": "#43270f",
+    "n2": "#7a4415", "n3": "#c2742b", "n4": "#ffb777", "zero": "#2b323a",
+}  # fmt: skip
+THEMES = ("auto", "light", "dark")
+
+SANS_STACK = "'Helvetica Neue',Helvetica,Arial,'Liberation Sans',sans-serif"
+MONO_STACK = "ui-monospace,SFMono-Regular,Menlo,'DejaVu Sans Mono','Liberation Mono',monospace"
+
+_HEAT = "".join(f".{k}{{fill:var(--{k})}}" for k in ("p1", "p2", "p3", "p4", "n1", "n2", "n3", "n4", "zero"))
+
+# Classes: the text of a box h name, x expression, m muted word, d data, g grad, c chain-rule row; l edge label;
+# pos, neg: the sign of a gradient; off: an edge that carries nothing.
+STYLE = (
+    "text{font-family:SANS;fill:var(--muted);white-space:pre}"
+    ".h{font-size:14px;font-weight:700;fill:var(--ink)}.x{font-size:12px;font-weight:400;fill:var(--muted)}"
+    ".k{font-size:10px;font-weight:400;fill:var(--muted)}.m{font-size:10px}.l,.t{font-size:11px}.l b,.l .v{font-weight:700;fill:var(--ink)}"
+    ".d,.g,.c{font-family:MONO;text-anchor:end}.d{font-size:12px;fill:var(--ink)}.g{font-size:12px;font-weight:700}.c{font-size:10px}"
+    "text.pos,tspan.pos{fill:var(--positive)}text.neg,tspan.neg{fill:var(--negative)}"
+    ".box{fill:var(--node);stroke:var(--line);stroke-width:1}.leaf .box{fill:var(--leaf)}.dashed .box{stroke-dasharray:5 3}"
+    ".root .box{stroke:var(--ink);stroke-width:2}.ghost{fill:none;stroke:var(--line);stroke-width:1}"
+    ".cluster rect{fill:var(--group);stroke:var(--faint)}"
+    ".edge path{fill:none;stroke:var(--line);stroke-width:1.2}.edge polygon{fill:var(--line)}"
+    ".edge.pos path{stroke:var(--positive)}.edge.pos polygon{fill:var(--positive)}"
+    ".edge.neg path{stroke:var(--negative)}.edge.neg polygon{fill:var(--negative)}"
+    ".edge.off path{stroke:var(--faint)}.edge.off polygon{fill:var(--faint)}.edge.dashed path{stroke-dasharray:4 3}"
+    ".edge text,.cluster text{HALO}"
+    ".paper{fill:var(--paper)}" + _HEAT
+).replace("SANS", SANS_STACK).replace("MONO", MONO_STACK)  # fmt: skip
+HALO = "paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round"
+
+
+def variables(colours: dict[str, str]) -> str:
+    """Colours as CSS variables."""
+    return ";".join(f"--{k}:{v}" for k, v in colours.items())
+
+
+def scoped(rules: str, scope: str) -> str:
+    """`rules` with `scope` before each selector, so that they touch one picture of a page only."""
+    out = []
+    for rule in rules.split("}"):
+        if rule:
+            selectors, body = rule.split("{")
+            out.append(",".join(f"{scope} {s}" for s in selectors.split(",")) + "{" + body + "}")
+    return "".join(out)
+
+
+def colour_rules(scope: str, theme: str) -> str:
+    """The variables of a theme, for one element."""
+    if theme == "dark":
+        return f"{scope}{{{variables(DARK)}}}"
+    light = f"{scope}{{{variables(LIGHT)}}}"
+    return light if theme == "light" else f"{light}@media (prefers-color-scheme:dark){{{scope}{{{variables(DARK)}}}}}"
+
+
+def style_sheet(scope: str, theme: str) -> str:
+    """The style of one picture: its colours as variables, then its rules."""
+    return colour_rules(scope, theme) + scoped(STYLE.replace("HALO", HALO), scope)
+
+
+def literal_style_sheet(scope: str, theme: str) -> str:
+    """The same without variables, for converters that read none."""
+    rules = scoped(STYLE.replace("HALO", ""), scope)
+    for k, v in (DARK if theme == "dark" else LIGHT).items():
+        rules = rules.replace(f"var(--{k})", v)
+    return rules

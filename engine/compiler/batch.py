@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
-
 from .emission import MEMORY, SUMS, Emitter, Frame, Rounds, lanes_summed
-from .kit import I32, I64, POINTER, Kit
+from .kit import I32, I64, POINTER, Kit, ir
 from .lowering import lower
 from .placement import Placement
 from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import interpolation
 from .interpolation import ERFC_CENTRE, PI
-from .kit import Kit, Number
+from .kit import Kit, Number, ir
 
 LN2 = 0.693147180559945309417232121458176568
 
@@ -159,8 +159,6 @@ def _where_any(k: Kit, mask: Any, usual: Number, x: Number, name: str) -> Number
     b = k.builder
     some = mask
     if k.lanes > 1:
-        from llvmlite import ir
-
         some = b.icmp_unsigned("!=", b.bitcast(mask, ir.IntType(k.lanes)), ir.Constant(ir.IntType(k.lanes), 0))
     before = b.block
     with b.if_then(some, likely=False):

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
-
 from ..ops import Op
-from .kit import I64, Kit, Number, declared
+from .kit import I64, Kit, Number, declared, ir
 from .lowering import lower
 from .placement import Handle, Placement
 from .program import For, Polynomial, Step
@@ -43,7 +41,7 @@ class Frame:
     def values(self) -> list[Any]:
         """The LLVM values in it, in a fixed order."""
         masks = [] if self.mask is None else [self.mask]
-        return [*self.pointers.values(), *[s for s in self.sizes.values()], self.stride, *self.blocks, *masks]
+        return [*self.pointers.values(), *self.sizes.values(), self.stride, *self.blocks, *masks]
 
     def over(self, values: Sequence[Any]) -> Frame:
         """The same frame of other values, the arguments of a function."""
@@ -312,8 +310,8 @@ class Emitter:
             rounds = []
             for copy, phis in zip(copies, carried):
                 for u in range(width):
-                    index = {**copy.index, n.variable: (loop.i, u)}
-                    inner = Copy(index, dict(copy.values), copy.block, copy.jammed or width > 1)
+                    at = {**copy.index, n.variable: (loop.i, u)}
+                    inner = Copy(at, dict(copy.values), copy.block, copy.jammed or width > 1)
                     inner.values.update({("phi", h, n): p for h, p in phis.items()})
                     rounds.append(inner)
             self._body(n.body, rounds, dict(memo))

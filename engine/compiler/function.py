@@ -89,7 +89,7 @@ class Function:
         signature = self._signature
 
         def call(tree: Any) -> Any:
-            every = inspect.BoundArguments(signature, {n: {**fixed, **tree}[n] for n in signature.parameters})  # type: ignore[arg-type]
+            every = inspect.BoundArguments(signature, {n: {**fixed, **tree}[n] for n in signature.parameters})
             return self._f(*every.args, **every.kwargs)
 
         return found, call
@@ -157,10 +157,8 @@ class _Program:
         return [*effects[1:], *effects[:1]], pieces
 
     def _compile(self, tape: Any, outputs: int, contract: bool, checked: bool) -> None:
-        from llvmlite import ir
-
         from .emission import MEMORY, Emitter, Frame
-        from .kit import DOUBLE, FLOAT, I64, POINTER
+        from .kit import DOUBLE, FLOAT, I64, POINTER, ir
         from .tape import OUTPUT, PARAMETER
 
         stages = self.stages
@@ -222,9 +220,7 @@ class _Program:
 
 def add_fault_counter(module: Any) -> None:
     """The global that counts accesses out of bounds, in a checked build."""
-    from llvmlite import ir
-
-    from .kit import I64
+    from .kit import I64, ir
 
     faults = ir.GlobalVariable(module, I64, "faults")
     faults.initializer = I64(0)

@@ -248,3 +248,6 @@ class Number:
 
     def __ge__(self, other: Any) -> Number:
         return self.kit.apply("greater_equal", self, other)
+
+
+__all__ = ["DOUBLE", "FLOAT", "I1", "I32", "I64", "POINTER", "Kit", "Number", "declared", "ir"]

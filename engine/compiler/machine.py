@@ -64,7 +64,7 @@ class Compiled:
 
     def function(self, name: str, *kinds: Any) -> Any:
         """A native function of these ctypes kinds. It holds no lock on the interpreter while it runs."""
-        call = ctypes.CFUNCTYPE(None, *kinds)(self._engine.get_function_address(name))
+        call: Any = ctypes.CFUNCTYPE(None, *kinds)(self._engine.get_function_address(name))
         call.code = self  # keeps the code in memory
         return call
 

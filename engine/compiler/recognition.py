@@ -184,8 +184,7 @@ class Recogniser:
             if k > self.window:
                 break
             loop = stack[q]
-            assert isinstance(loop, Loop)
-            if not k or len(loop.body) != k or stack[-1].shape != loop.body[-1]:
+            if not k or not isinstance(loop, Loop) or len(loop.body) != k or stack[-1].shape != loop.body[-1]:
                 continue
             if any(stack[q + 1 + j].shape != loop.body[j] for j in range(k)):
                 continue

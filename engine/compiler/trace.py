@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .. import context
-from ..ops import Op
+from ..ops import TABLE, Op
 from ..value import Value
-from .tape import CONSTANT, INPUT, LIST_OPS, PARAMETER, STATE, GRADIENT, Tape
+from .tape import CONSTANT, GRADIENT, INPUT, LIST_OPS, PARAMETER, STATE, Tape
+
+IDENTITY = TABLE["identity"]
 
 # detach() while tracing: the same number, behind an edge that is not connected.
-_FACTS: dict[str, Any] = dict(text="{0:5}", tex="{0:5}", binding=5, domain=((-1.0, 1.0),), kink=None, reference=None)
-DETACHED = Op("detached", operator.pos, (0.0,), selects=True, lists=0, defaults=(), **_FACTS)
+DETACHED = Op(
+    "detached", operator.pos, (0.0,), text="{0:5}", tex="{0:5}", binding=5, domain=((-1.0, 1.0),), kink=None,
+    reference=None, selects=True, lists=0, defaults=(),
+)  # fmt: skip
 
 REMEDY = {
     "bool()": "a Python branch would be compiled one way only; use engine.where, maximum, minimum or clip",
@@ -45,28 +49,37 @@ class Recorder:
 
     def detached(self, v: Value) -> Value:
         """What detach() gives while tracing."""
-        if v.op is None and v not in self.operands and not self._captured(v):
-            return Value(v._data, v.label)
-        return DETACHED(v)  # type: ignore[no-any-return]
-
-    def _captured(self, v: Value) -> bool:
-        """Is this leaf older than the trace?"""
-        return v._a < self._call  # type: ignore[attr-defined, no-any-return]
+        return DETACHED(v) if self._depends(v, True) else Value(v._data, v.label)
 
     def refuse(self, v: Value, how: str) -> None:
         """Raise where Python asks a traced value for its number."""
-        if v.op is None and v not in self.operands and not self._captured(v):
-            return
-        hint = REMEDY.get(
-            how, "its number is known only when the compiled function runs; compute with engine's functions"
-        )
-        raise TraceError(
-            f"jit takes functions that compute with traced values only, got {how} at {context.user_line()}; {hint}"
-        )
+        if self._depends(v, how not in ("backward()", "partials()")):
+            hint = REMEDY.get(how, "its number is known only when the compiled function runs; use engine's functions")
+            raise TraceError(
+                f"jit takes functions that compute with traced values only, got {how} at {context.user_line()}; {hint}"
+            )
+
+    def _captured(self, v: Any) -> bool:
+        """Is this leaf older than the trace?"""
+        return bool(v._a < self._call)
+
+    def _depends(self, v: Value, in_flight: bool) -> bool:
+        """Does it depend on more than constants of the function? A transform's leaves stand for what it is given."""
+        seen, stack = {v}, [v]
+        while stack:
+            leaf: Any = stack.pop()
+            if leaf in self.operands:
+                return True
+            if leaf.op is None and (self._captured(leaf) or (in_flight and leaf._a > self._call)):
+                return True
+            below = [a for a in leaf.args if a.__class__ is Value and a not in seen]
+            seen.update(below)
+            stack.extend(below)
+        return False
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function under this recorder, the garbage collector off: a trace is millions of objects, none garbage."""
-        self._call = context.calls = next(context._serials)
+        self._call = context.new_call()
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -88,12 +101,12 @@ class Recorder:
         live = self._live([x for _, x, _ in effects])
         operands = self.operands
         for v in self.nodes:
-            if v not in live:
+            if v not in live or v.op is None:
                 continue
-            assert v.op is not None
             args, _ = v._operands()
             if v.op.name in LIST_OPS:
-                operands[v] = LIST_OPS[v.op.name](
+                expand: Any = LIST_OPS[v.op.name]
+                operands[v] = expand(
                     tape,
                     *[
                         [self._operand(tape, e) for e in a] if isinstance(a, (list, tuple)) else self._operand(tape, a)
@@ -112,6 +125,9 @@ class Recorder:
         if a.__class__ is not Value:
             return tape.constant(float(a))
         known = self.operands.get(a)
+        while known is None and a.op is IDENTITY:  # a transform's leaf, linked to what it stood for
+            a = a._a
+            known = self.operands.get(a) if a.__class__ is Value else tape.constant(float(a))
         if known is not None:
             return known
         if a.op is None and not self._captured(a):

@@ -90,10 +90,8 @@ class TrainingLoop:
     def _compile(
         self, loss: Any, update: Any, parameters: Any, contract: bool, checked: bool, cpu: str, window: Any
     ) -> None:
-        from llvmlite import ir
-
         from .batch import Batch, Shape, is_direct
-        from .kit import DOUBLE, FLOAT
+        from .kit import DOUBLE, FLOAT, ir
 
         wide = self._dtype.itemsize
         shape = Shape(vector_bytes(cpu), wide, self._batch, contract)

@@ -5,9 +5,11 @@ from typing import Any
 
 from . import copying, ops  # noqa: F401  copying makes Values copy and pickle
 from .backprop import backward, gradients, partials, topological_order
+from .batching import vmap
 from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
 from .ops import TABLE, Op, log_softmax, op, softmax
+from .transforms import derivative, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, replay, value_and_grad, vjp
 from .value import Value, dot
 
 # Public names of the heavier rooms, each resolved on first use.
@@ -39,6 +41,18 @@ __all__ = [
     "scope",
     "softmax",
     "topological_order",
+    "derivative",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "replay",
+    "value_and_grad",
+    "vjp",
+    "vmap",
 ]
 __all__ += ops.__all__
 __all__ += _ROOMS

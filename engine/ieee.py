@@ -141,11 +141,11 @@ def clip(x: float, low: float, high: float) -> float:
 
 
 def floor(x: float) -> float:
-    return float(math.floor(x)) if math.isfinite(x) else x
+    return copysign(math.floor(x), x) if math.isfinite(x) else x
 
 
 def ceil(x: float) -> float:
-    return float(math.ceil(x)) if math.isfinite(x) else x
+    return copysign(math.ceil(x), x) if math.isfinite(x) else x
 
 
 def sigmoid(x: float) -> float:
@@ -186,6 +186,8 @@ def selu(x: float) -> float:
 
 
 def silu(x: float) -> float:
+    if x < -700.0:  # where exp(x) loses digits before x multiplies it
+        return math.exp(0.5 * x) * x * math.exp(0.5 * x) if x > -1500.0 else -0.0
     return x * sigmoid(x)
 
 
@@ -254,7 +256,13 @@ def normal_cdf(x: float) -> float:
 
 
 def gelu(x: float) -> float:
-    return x * normal_cdf(x) if x != -inf else -0.0
+    if x < -37.0:  # where normal_cdf loses digits before x multiplies it: its asymptotic series, times x
+        s = 1.0 / (x * x)
+        series = 1.0
+        for k in (13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0):
+            series = 1.0 - k * s * series
+        return -normal_pdf(x) * series
+    return x * normal_cdf(x)
 
 
 def dot(ws: Sequence[float], xs: Sequence[float], b: float) -> float:

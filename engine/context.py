@@ -212,6 +212,11 @@ def record(v: Value) -> Value:
     return v if state.recording else v.detach()
 
 
+def links() -> bool:
+    """Do answers of a transform stay connected to the graph around it? Not under no_grad, but always in a trace."""
+    return state.recording or state.tracing is not None
+
+
 def refuse(v: Any, how: str) -> None:
     """Raise if a trace is running that `v` belongs to: its number is not known when the compiled function runs."""
     if state.tracing is not None:

@@ -144,8 +144,23 @@ def _normal_cdf(k: Kit, x: Number) -> Number:
     return k.choose(k.is_nan(x), x, k.choose(k.compare("<", abs(t), 30.0), y, far))
 
 
+def _silu(k: Kit, x: Number) -> Number:
+    if not k.double:
+        return k.in_double(_silu, x)
+    half = k.apply("exp", 0.5 * x)  # below -700 exp(x) loses digits before x multiplies it
+    tail = k.choose(k.compare(">", x, -1500.0), half * x * half, -0.0)
+    return k.choose(k.compare("<", x, -700.0), tail, x * _sigmoid(k, x))
+
+
 def _gelu(k: Kit, x: Number) -> Number:
-    return k.choose(k.compare("==", x, -math.inf), -0.0, x * k.apply("normal_cdf", x))
+    if not k.double:
+        return k.in_double(_gelu, x)
+    s = 1.0 / (x * x)
+    series = k.number(1.0)
+    for n in (13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0):
+        series = 1.0 - n * s * series
+    tail = -k.apply("normal_pdf", x) * series
+    return k.choose(k.compare("<", x, -37.0), tail, x * k.apply("normal_cdf", x))
 
 
 def _logaddexp(k: Kit, a: Number, b: Number) -> Number:
@@ -200,8 +215,8 @@ FORMULAS: dict[str, Lowering] = {
     "above": _above,
     "inside": _inside,
     "sign": _sign,
-    "floor": lambda k, x: k.intrinsic("floor", x) + 0.0,  # eager gives 0.0 for -0.0, as int does
-    "ceil": lambda k, x: k.intrinsic("ceil", x) + 0.0,
+    "floor": lambda k, x: k.intrinsic("floor", x),
+    "ceil": lambda k, x: k.intrinsic("ceil", x),
     "where": _where,
     "edge": _where,
     "maximum": _maximum,
@@ -217,7 +232,7 @@ FORMULAS: dict[str, Lowering] = {
     "sigmoid": _sigmoid,
     "logsigmoid": lambda k, x: -_softplus(k, -x),
     "softplus": _softplus,
-    "silu": lambda k, x: x * _sigmoid(k, x),
+    "silu": _silu,
     "sech2": _sech2,
     "gauss": _bell(1.0, 1.0),
     "normal_pdf": _bell(0.5, ieee.SQRT_2_PI),

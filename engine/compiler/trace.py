@@ -49,7 +49,13 @@ class Recorder:
 
     def detached(self, v: Value) -> Value:
         """What detach() gives while tracing."""
-        return DETACHED(v) if self._depends(v, True) else Value(v._data, v.label)
+        if not self._depends(v, True):
+            return Value(v._data, v.label)
+        recording, context.state.recording = context.state.recording, True
+        try:
+            return DETACHED(v)  # type: ignore[no-any-return]
+        finally:
+            context.state.recording = recording
 
     def refuse(self, v: Value, how: str) -> None:
         """Raise where Python asks a traced value for its number."""

@@ -103,15 +103,5 @@ def _flatten_array(array: Any, leaves: list[Any], who: str) -> tuple[Hashable, C
     if array.ndim == 0:
         leaves.append(array.item())
         return "n", next
-    if array.dtype.kind == "O":
-        shape, count = array.shape, array.size
-        leaves.extend(array.ravel().tolist())
-
-        def boxes(xs: Any) -> Any:
-            out = np.empty(count, object)
-            out[:] = [next(xs) for _ in range(count)]
-            return out.reshape(shape)
-
-        return ("objects", shape), boxes
     leaves.append(array)
     return ("array", array.shape), next

@@ -386,10 +386,24 @@ class _Pull:
         if p.__class__ is float:
             return p
         if k is None:
-            return p(*user._operands()[0], user)
+            return _graph_partial(p, user)
         if (user, i) not in self._lists:
-            self._lists[user, i] = p(*user._operands()[0], user)
+            self._lists[user, i] = _graph_partial(p, user)
         return self._lists[user, i][k]
+
+
+def _graph_partial(p: Any, v: Inner) -> Any:
+    """A partial run on the graph's own Values; where constant operands make Python raise, on Values in their place."""
+    args, _ = v._operands()
+    try:
+        return p(*args, v)
+    except (ArithmeticError, ValueError):
+        boxed = [[_boxed(e) for e in a] if a.__class__ in (list, tuple) else _boxed(a) for a in args]
+        return p(*boxed, v)
+
+
+def _boxed(x: Any) -> Value:
+    return x if x.__class__ is Value else Value(x)
 
 
 def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | None]]:
@@ -412,10 +426,10 @@ def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
     for a, p in zip(args, v.op.partials):
         if a.__class__ is tuple:
             if any(e in needed for e in a):
-                ps = p(*args, v) if p.__class__ is not float else [p] * len(a)
+                ps = _graph_partial(p, v) if p.__class__ is not float else [p] * len(a)
                 edges.extend([(e, q) for e, q in zip(a, ps) if e in needed])
         elif a.__class__ is Value and a in needed:
-            edges.append((a, p if p.__class__ is float else p(*args, v)))
+            edges.append((a, p if p.__class__ is float else _graph_partial(p, v)))
     if edges:
         _check_unchanged(v)
     return edges

@@ -106,7 +106,7 @@ def near_a_kink(nodes):
         _, numbers = v._operands()
         if v.op.kink is not None and abs(v.op.kink(*numbers)) < 1e-6:
             return True
-        if v.op.name == "div" and abs(numbers[1]) < 1e-3 or v.op.name == "sqrt" and numbers[0] < 1e-3:
+        if (v.op.name == "div" and abs(numbers[1]) < 1e-3) or (v.op.name == "sqrt" and numbers[0] < 1e-3):
             return True
         if v.op.name == "log1p" and numbers[0] < -0.999:
             return True

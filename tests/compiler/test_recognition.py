@@ -1,5 +1,7 @@
 """Unrolling is the inverse of rolling, always; and what is regular does roll."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,13 +70,13 @@ def test_nested_and_triangular_loops_survive(code):
 def mlp(widths, sum_of_products=dot):
     """The canonical trace of an MLP's gradient, one example."""
     recorder = Recorder()
-    count = sum((a + 1) * b for a, b in zip(widths, widths[1:]))
+    count = sum((a + 1) * b for a, b in itertools.pairwise(widths))
     ps = [recorder.parameter(0.1 + 0.01 * i, i) for i in range(count)]
     xs = [recorder.parameter(0.3, i, INPUT) for i in range(widths[0])]
 
     def run():
         row, at = xs, 0
-        for a, b in zip(widths, widths[1:]):
+        for a, b in itertools.pairwise(widths):
             outputs = []
             for _ in range(b):
                 outputs.append(tanh(sum_of_products(ps[at : at + a], row, ps[at + a])))

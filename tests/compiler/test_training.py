@@ -1,5 +1,6 @@
 """Native training against eager training: any widths, lanes, tails, number types; the same bits on every run."""
 
+import itertools
 import math
 import os
 import signal
@@ -18,7 +19,7 @@ MANY = int(os.environ.get("MANY", "1"))
 
 
 def count(widths):
-    return sum((a + 1) * b for a, b in zip(widths, widths[1:]))
+    return sum((a + 1) * b for a, b in itertools.pairwise(widths))
 
 
 def network(widths, act):
@@ -26,7 +27,7 @@ def network(widths, act):
 
     def forward(ps, xs):
         row, at = list(xs), 0
-        for layer, (a, b) in enumerate(zip(widths, widths[1:])):
+        for layer, (a, b) in enumerate(itertools.pairwise(widths)):
             sums = []
             for _ in range(b):
                 sums.append(dot(ps[at : at + a], row, ps[at + a]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .emission import MEMORY, SUMS, Emitter, Frame, Rounds, lanes_summed
+from .emission import MEMORY, SUMS, Emitter, Frame, Rounds, lanes_summed, lanes_summed_together
 from .kit import I32, I64, POINTER, Kit, ir
 from .lowering import lower
 from .placement import Placement
@@ -60,18 +60,16 @@ class Batch:
         return 0 if self.direct else self.gradients * self.shape.lanes
 
     def emit(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
-        """Write it: zero the sums, run whole blocks, then what is left, then add the lanes up."""
+        """Write it: run whole blocks, then what is left, then add the lanes up. `zero` comes once before."""
         lanes, blocks = self.shape.lanes, self.shape.blocks
-        kit = Kit(b, self.real, lanes, False, False, lower)
-        if self.gradients:
-            self._zero(b, kit, pointers)
+        if self.gradients and self.direct:
+            self.zero(b, pointers)
         done = b.sdiv(count, I64(lanes * blocks))
         if blocks > 1:
             with Rounds(b, done, name="blocks") as rounds:
                 first = b.mul(rounds.i, I64(lanes * blocks))
-                self.emitter.emit(
-                    b, Frame(pointers, sizes, stride, [b.add(first, I64(lanes * k)) for k in range(blocks)])
-                )
+                starts = [b.add(first, I64(lanes * k)) for k in range(blocks)]
+                self.emitter.emit(b, Frame(pointers, sizes, stride, starts))
         begun = b.mul(done, I64(blocks)) if blocks > 1 else I64(0)
         groups = b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes))
         with Rounds(b, groups, begun, name="rest") as rounds:
@@ -79,24 +77,33 @@ class Batch:
             mask = self._mask(b, b.sub(count, first)) if self.gradients and lanes > 1 else None
             self.emitter.emit(b, Frame(pointers, sizes, stride, [first], mask))
         if self.gradients and not self.direct:
-            self._reduce(b, kit, pointers)
+            self._reduce(b, pointers)
 
-    def _zero(self, b: Any, kit: Kit, pointers: dict[Any, Any]) -> None:
-        lanes = self.shape.lanes
-        with Rounds(b, self.gradients, name="zero") as rounds:
-            if self.direct:
-                b.store(ir.Constant(self.real, -0.0), b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real))
-            else:
-                at = b.gep(pointers[SUMS], [b.mul(rounds.i, I64(lanes))], source_etype=self.real)
-                b.store(kit.constant(-0.0), at).align = lanes * self.emitter.bytes
+    def zero(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Write: set the sums to -0.0, which adds nothing."""
+        space, size = (GRADIENT, self.gradients) if self.direct else (SUMS, self.sums)
+        with Rounds(b, size, name="zero") as rounds:
+            b.store(ir.Constant(self.real, -0.0), b.gep(pointers[space], [rounds.i], source_etype=self.real))
 
-    def _reduce(self, b: Any, kit: Kit, pointers: dict[Any, Any]) -> None:
+    def _reduce(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Add up the lanes of every sum, as many sums at a time as there are lanes, and set them back to -0.0."""
         lanes = self.shape.lanes
-        with Rounds(b, self.gradients, name="reduce") as rounds:
-            v = b.load(b.gep(pointers[SUMS], [b.mul(rounds.i, I64(lanes))], source_etype=self.real), typ=kit.type)
-            v.align = lanes * self.emitter.bytes
-            total = lanes_summed(kit, v)
+        kit = Kit(b, self.real, lanes, False, False, lower)
+        whole = self.gradients - self.gradients % lanes
+        with Rounds(b, whole, 0, lanes, name="reduce") as rounds:
+            vectors = [self._taken(b, kit, pointers, b.add(rounds.i, I64(k))) for k in range(lanes)]
+            total = lanes_summed_together(kit, vectors)
+            b.store(total, b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real)).align = self.emitter.bytes
+        with Rounds(b, self.gradients, whole, name="reduce.rest") as rounds:
+            total = lanes_summed(kit, self._taken(b, kit, pointers, rounds.i))
             b.store(total, b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real))
+
+    def _taken(self, b: Any, kit: Kit, pointers: dict[Any, Any], index: Any) -> Any:
+        at = b.gep(pointers[SUMS], [b.mul(index, I64(self.shape.lanes))], source_etype=self.real)
+        v = b.load(at, typ=kit.type)
+        v.align = self.shape.lanes * self.emitter.bytes
+        b.store(kit.constant(-0.0), at).align = self.shape.lanes * self.emitter.bytes
+        return v
 
     def _mask(self, b: Any, left: Any) -> Any:
         """The first `left` lanes."""

@@ -218,23 +218,29 @@ class Emitter:
 
     # Instructions ------------------------------------------------------------------------------------------------------
 
-    def _step(self, step: Step, copies: list[Copy], memo: dict[Any, Any]) -> None:
-        sums: dict[Any, tuple[Any, Copy, list[Any]]] = {}
+    def _steps(self, steps: list[Step], copies: list[Copy], memo: dict[Any, Any]) -> None:
+        """A stretch of instructions, copy by copy, so that few values wait in registers at a time."""
         for copy in copies:
-            args = [self._operand(s, copy, memo) for s in self.placement.sources[step]]
-            if step.op == "accumulate":
-                key, index = self._index(step.target, copy)
-                if self.frame.mask is not None:
-                    args[0] = self.b.select(self.frame.mask, args[0], self.kit.constant(-0.0))
-                sums.setdefault(key, (index, copy, []))[2].append(args[0])
-            elif step.op in EFFECTS:
-                _, index = self._index(step.target, copy)
-                self._store(EFFECTS[step.op], index, args[0], copy)
-            else:
+            for step in steps:
+                args = [self._operand(s, copy, memo) for s in self.placement.sources[step]]
+                if step.op in EFFECTS:
+                    _, index = self._index(step.target, copy)
+                    self._store(EFFECTS[step.op], index, args[0], copy)
+                    continue
                 copy.values["register", step] = out = self._value(step.op, args)
                 stored = self.placement.store[step]
                 if stored is not None:
                     self._spill(stored, out, copy)
+
+    def _sum(self, step: Step, copies: list[Copy], memo: dict[Any, Any]) -> None:
+        """Add to gradients; copies that add to the same one do so together."""
+        sums: dict[Any, tuple[Any, Copy, list[Any]]] = {}
+        for copy in copies:
+            (value,) = [self._operand(s, copy, memo) for s in self.placement.sources[step]]
+            key, index = self._index(step.target, copy)
+            if self.frame.mask is not None:
+                value = self.b.select(self.frame.mask, value, self.kit.constant(-0.0))
+            sums.setdefault(key, (index, copy, []))[2].append(value)
         for index, copy, values in sums.values():
             self._accumulate(index, copy, values)
 
@@ -270,9 +276,15 @@ class Emitter:
     # Loops -------------------------------------------------------------------------------------------------------------
 
     def _body(self, body: Sequence[Step | For], copies: list[Copy], memo: dict[Any, Any]) -> None:
+        steps: list[Step] = []
         for n in body:
+            if isinstance(n, Step) and n.op != "accumulate":
+                steps.append(n)
+                continue
+            self._steps(steps, copies, memo)
+            steps = []
             if isinstance(n, Step):
-                self._step(n, copies, memo)
+                self._sum(n, copies, memo)
                 continue
             count = n.count.number()
             if count is None or not self._jams(n, copies):
@@ -284,6 +296,7 @@ class Emitter:
                 self._loop(n, copies, memo, I64(0), I64(whole), self.jam)
             if whole < count:
                 self._loop(n, copies, memo, I64(whole), I64(count), count - whole)
+        self._steps(steps, copies, memo)
 
     def _jams(self, loop: For, copies: list[Copy]) -> bool:
         """Is it a loop of independent rounds around innermost loops, and none around it jammed?"""
@@ -376,4 +389,27 @@ def lanes_summed(kit: Kit, v: Any, start: Any = None) -> Any:
     return kit.builder.call(reduce, [ir.Constant(kit.real, -0.0) if start is None else start, v], fastmath=flags)
 
 
-__all__ = ["MEMORY", "SUMS", "Emitter", "Frame", "Rounds", "lanes_summed"]
+def lanes_summed_together(kit: Kit, vectors: list[Any]) -> Any:
+    """One vector of the sums of as many vectors as there are lanes: halves are folded onto each other, two vectors in
+    one, so that every addition works on full vectors."""
+    b, lanes = kit.builder, kit.lanes
+    indices = ir.VectorType(ir.IntType(32), lanes)
+    width = lanes
+    while width > 1:
+        half = width // 2
+        folded = []
+        for v, w in zip(vectors[::2], vectors[1::2]):
+            low, high = [], []
+            for group in range(0, lanes, width):
+                low += [*range(group, group + half), *range(lanes + group, lanes + group + half)]
+                high += [*range(group + half, group + width), *range(lanes + group + half, lanes + group + width)]
+            parts = [b.shuffle_vector(v, w, ir.Constant(indices, order)) for order in (low, high)]
+            folded.append(b.fadd(*parts))
+        vectors, width = folded, half
+    # Lane k now holds the sum of the vector whose number is k with its bits reversed.
+    bits = lanes.bit_length() - 1
+    order = [int(f"{k:0{bits}b}"[::-1], 2) if bits else 0 for k in range(lanes)]
+    return b.shuffle_vector(vectors[0], vectors[0], ir.Constant(indices, order)) if lanes > 1 else vectors[0]
+
+
+__all__ = ["MEMORY", "SUMS", "Emitter", "Frame", "Rounds", "lanes_summed", "lanes_summed_together"]

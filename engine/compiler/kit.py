@@ -31,6 +31,7 @@ class Kit:
         self.builder, self.real, self.lanes, self.inline, self.lower = builder, real, lanes, inline, lower
         self.contract = contract
         self.flags = ("contract",) if contract else ()
+        self._masks: dict[int, tuple[Any, Any]] = {}
         self.double = isinstance(real, ir.DoubleType)
         self.integer = I64 if self.double else I32
         self.mantissa, self.bias = (52, 1023) if self.double else (23, 127)
@@ -98,7 +99,25 @@ class Kit:
 
     def flag(self, mask: Any) -> Number:
         """1.0 where the mask holds, else 0.0."""
-        return self.choose(mask, 1.0, 0.0)
+        return self.remember(mask, self.choose(mask, 1.0, 0.0))
+
+    def remember(self, mask: Any, x: Number) -> Number:
+        """Note where a number is not 0, so that a choice by it need not compare it again."""
+        self._masks[id(x.value)] = (x.value, mask)
+        return x
+
+    def known_truth(self, x: Number) -> Any:
+        """The mask noted for a number, or None."""
+        return self._masks.get(id(x.value), (None, None))[1]
+
+    def truth(self, x: Number) -> Any:
+        """The mask of what is not 0; a nan is true, as in Python."""
+        known = self.known_truth(x)
+        return self.compare("!=", x, 0.0) if known is None else known
+
+    def is_constant(self, x: Number, number: float) -> bool:
+        """Is it this very constant?"""
+        return isinstance(x.value, ir.Constant) and str(x.value) == str(self.constant(number))
 
     # Instructions and functions ------------------------------------------------------------------------------------------
 

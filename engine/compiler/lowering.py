@@ -52,7 +52,8 @@ def _compared(sign: str) -> Lowering:
 
 
 def _step(k: Kit, x: Number) -> Number:
-    return k.choose(k.compare(">", x, 0.0), 1.0, k.choose(k.compare("<=", x, 0.0), 0.0, x))
+    positive = k.builder.fcmp_unordered(">", x.value, k.constant(0.0))  # or nan
+    return k.remember(positive, k.choose(k.compare("<=", x, 0.0), 0.0, k.choose(k.compare(">", x, 0.0), 1.0, x)))
 
 
 def _above(k: Kit, a: Number, b: Number) -> Number:
@@ -71,7 +72,13 @@ def _sign(k: Kit, x: Number) -> Number:
 
 
 def _where(k: Kit, c: Number, a: Number, b: Number) -> Number:
-    return k.choose(k.compare("!=", c, 0.0), a, b)
+    mask = k.truth(c)
+    y = k.choose(mask, a, b)
+    if k.is_constant(b, 0.0) and k.known_truth(a) is not None:
+        k.remember(k.both(mask, k.known_truth(a)), y)
+    elif k.is_constant(a, 1.0) and k.known_truth(b) is not None:
+        k.remember(k.either(mask, k.known_truth(b)), y)
+    return y
 
 
 def _maximum(k: Kit, a: Number, b: Number) -> Number:

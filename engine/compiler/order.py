@@ -1,7 +1,8 @@
 """The order that rolls: the same program, whatever way its sums were written.
 
 1. Roots keep creation order: effects, values used more than once, and every sum (how often a sum is used may differ at
-   the edges of a loop). A sum that only an effect reads, and any other value, sits just before its only use.
+   the edges of a loop). Any other value, and a sum whose only use is an effect or a function of one argument, sits just
+   before that use.
 2. A sum is `move first; (term; add)*`, running sum on the left. If the first term is itself computed the sum starts from
    -0.0, which is exact: -0.0 + x is x for every x. Every reduction is then a whole loop, nothing peeled.
 """
@@ -16,14 +17,13 @@ def canonical(tape: Tape) -> list[Instruction]:
     code = list(tape.code)
     uses, live = _uses(code)
     spine = _sums(tape, code, uses, live)
-    read_by_effect = [False] * len(code)
+    alone = [False] * len(code)  # read by something that reads nothing else
     for i in range(len(tape.code)):
-        if live[i] and code[i][0] in EFFECTS:
-            for a in code[i][1]:
-                if a & 7 == VALUE:
-                    read_by_effect[a >> 3] = True
+        args = code[i][1]
+        if live[i] and len(args) == 1 and args[0] & 7 == VALUE:
+            alone[args[0] >> 3] = True
     inside = [
-        uses[i] == 1 and op not in EFFECTS and (op != "add" or i in spine or read_by_effect[i])
+        uses[i] == 1 and op not in EFFECTS and (op != "add" or i in spine or alone[i])
         for i, (op, _, _) in enumerate(code)
     ]
     return _placed(code, inside, [i for i in range(len(tape.code)) if live[i] and not inside[i]])

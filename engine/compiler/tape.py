@@ -54,6 +54,10 @@ class Tape:
         """What a constant operand stands for; None for the others."""
         return self.constants[operand >> 3] if operand & 7 == CONSTANT else None
 
+    def seen(self, name: str, args: tuple[int, ...]) -> int | None:
+        """The operand for an op of operands if it is on the tape."""
+        return self._seen.get((name, *args))
+
     def effect(self, op: str, operand: int, target: int) -> None:
         """Append an instruction that writes."""
         self.code.append((op, (operand,), target))
@@ -173,6 +177,12 @@ def _power(tape: Tape, args: tuple[int, ...]) -> int | None:
     return None
 
 
+def _step(tape: Tape, args: tuple[int, ...]) -> int | None:
+    """step(x) is step(relu(x)) for every x, and relu(x) is kept anyway, so that x need not be."""
+    relu = tape.seen("relu", args)
+    return None if relu is None else tape.emit(TABLE["step"], (relu,))
+
+
 def _where(tape: Tape, args: tuple[int, ...]) -> int | None:
     c, a, b = args
     if a == b:
@@ -193,6 +203,7 @@ IDENTITIES: dict[str, Any] = {
     "div": _div,
     "neg": _neg,
     "power": _power,
+    "step": _step,
     "where": _where,
     "edge": _where,
     "identity": lambda tape, args: args[0],

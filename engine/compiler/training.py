@@ -187,6 +187,7 @@ class TrainingLoop:
         example_losses = b.gep(a["x"], [I64(self._stride(lanes) * columns)], source_etype=real)
         pointers[OUTPUT] = example_losses
         slots = [b.gep(a["slots"], [b.mul(padded, I64(k))], source_etype=real) for k in range(self._slots)]
+        body.zero(b, pointers)
         with Rounds(b, a["last"], a["first"], name="step") as rounds:
             epoch, within = b.sdiv(rounds.i, a["epoch_steps"]), b.srem(rounds.i, a["epoch_steps"])
             begin = b.mul(within, I64(self._batch))

@@ -9,8 +9,10 @@ from .emission import MEMORY, SUMS, Emitter, Frame, Rounds, lanes_summed, lanes_
 from .kit import I32, I64, POINTER, Kit, ir
 from .lowering import lower
 from .placement import Placement
+from .reduction import Reduction
 from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
 
+CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
 WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
 
 
@@ -20,6 +22,7 @@ class Shape:
     Attributes:
         lanes: examples a vector.
         blocks: vectors that go together.
+        chunk: examples that are laid out as columns at a time.
         jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
     """
 
@@ -28,6 +31,11 @@ class Shape:
         self.blocks, self.jam = (4, 4) if vector_bytes >= 64 else (4, 2)
         if examples is not None:
             self.blocks = max(1, min(self.blocks, examples // self.lanes))
+        self.chunk = CHUNK * self.lanes
+        if examples is not None:
+            # A batch in chunks of one size, and an odd number of vectors a column, which spreads them over the cache.
+            chunks = -(-examples // self.chunk)
+            self.chunk = -(-examples // (chunks * self.lanes)) * self.lanes
         if not contract:
             self.blocks = 1  # so that sums run over the examples in order
 
@@ -45,45 +53,67 @@ class Batch:
     def __init__(self, placement: Placement, tape: Tape, shape: Shape, real: Any, gradients: int, *,
                  contract: bool, direct: bool, checked: bool, name: str) -> None:  # fmt: skip
         self.placement, self.shape, self.real, self.gradients, self.direct = placement, shape, real, gradients, direct
+        self.stride = 0  # examples from one column of inputs or memory to the next
         self.emitter = Emitter(
             placement, tape, real, shape.lanes, shape.jam, contract, direct, not contract, checked, name
         )
 
     @property
+    def apart(self) -> bool:
+        """Do the sums come after all examples of a chunk?"""
+        return self.placement.apart is not None
+
+    @property
     def memory(self) -> int:
         """Numbers of memory the program needs."""
+        if self.apart:
+            return self.placement.size * self.stride
         return self.placement.size * self.shape.lanes * self.shape.blocks
 
     @property
     def sums(self) -> int:
         """Numbers of memory that lane-wide sums need."""
-        return 0 if self.direct else self.gradients * self.shape.lanes
+        return 0 if self.direct or self.apart else self.gradients * self.shape.lanes
 
     def emit(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
-        """Write it: run whole blocks, then what is left, then add the lanes up. `zero` comes once before."""
+        """Write it for one chunk of examples: whole blocks, then what is left. The sums go on from what they were."""
         lanes, blocks = self.shape.lanes, self.shape.blocks
-        if self.gradients and self.direct:
-            self.zero(b, pointers)
         done = b.sdiv(count, I64(lanes * blocks))
         if blocks > 1:
             with Rounds(b, done, name="blocks") as rounds:
                 first = b.mul(rounds.i, I64(lanes * blocks))
                 starts = [b.add(first, I64(lanes * k)) for k in range(blocks)]
-                self.emitter.emit(b, Frame(pointers, sizes, stride, starts))
+                self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=self.apart))
         begun = b.mul(done, I64(blocks)) if blocks > 1 else I64(0)
         groups = b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes))
         with Rounds(b, groups, begun, name="rest") as rounds:
             first = b.mul(rounds.i, I64(lanes))
-            mask = self._mask(b, b.sub(count, first)) if self.gradients and lanes > 1 else None
-            self.emitter.emit(b, Frame(pointers, sizes, stride, [first], mask))
-        if self.gradients and not self.direct:
+            masked = self.gradients and lanes > 1 and not self.apart
+            mask = self._mask(b, b.sub(count, first)) if masked else None
+            self.emitter.emit(b, Frame(pointers, sizes, stride, [first], mask, self.apart))
+        if self.apart:
+            frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
+            tile = 16 if self.shape.jam >= 4 else 8
+            Reduction(self.emitter, b, frame, count, lambda left: self._mask(b, left), tile).emit()
+
+    def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Write what comes before the first chunk of a step."""
+        if self.gradients and (self.direct or self.apart):
+            self._zero(b, pointers[GRADIENT], self.gradients)
+
+    def finish(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Write what comes after the last chunk of a step."""
+        if self.sums:
             self._reduce(b, pointers)
 
-    def zero(self, b: Any, pointers: dict[Any, Any]) -> None:
-        """Write: set the sums to -0.0, which adds nothing."""
-        space, size = (GRADIENT, self.gradients) if self.direct else (SUMS, self.sums)
+    def prepare(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Write what comes before the first step."""
+        self._zero(b, pointers[SUMS], self.sums)
+
+    def _zero(self, b: Any, at: Any, size: int) -> None:
+        """Write: set numbers to -0.0, which adds nothing."""
         with Rounds(b, size, name="zero") as rounds:
-            b.store(ir.Constant(self.real, -0.0), b.gep(pointers[space], [rounds.i], source_etype=self.real))
+            b.store(ir.Constant(self.real, -0.0), b.gep(at, [rounds.i], source_etype=self.real))
 
     def _reduce(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Add up the lanes of every sum, as many sums at a time as there are lanes, and set them back to -0.0."""
@@ -130,6 +160,17 @@ def native(module: Any, name: str, pointers: Sequence[str], integers: Sequence[s
         if label in pointers:
             a.add_attribute("noalias")
     return ir.IRBuilder(function.append_basic_block("entry")), dict(zip([*pointers, *integers], function.args))
+
+
+def call_of(module: Any, function: Any) -> None:
+    """Write `run`: it calls a function with arguments it reads, eight bytes each, from the one array it is given."""
+    b, a = native(module, "run", ["context"], [])
+    values = []
+    for i, argument in enumerate(function.args):
+        at = b.gep(a["context"], [I64(i)], source_etype=I64)
+        values.append(b.load(at, typ=argument.type))
+    b.call(function, values)
+    b.ret_void()
 
 
 def gathered(b: Any, real: Any, rows: Any, order: Any, x: Any, first: Any, count: Any, lanes: int, columns: int,

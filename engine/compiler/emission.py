@@ -31,12 +31,13 @@ class Frame:
         stride: examples from one column to the next.
         blocks: for each block of lanes, the number of its first example.
         mask: which lanes count when gradients are summed; None: all.
+        spread: memory holds every example's values, column by column as inputs do, not those of one block.
     """
 
-    def __init__(
-        self, pointers: dict[Any, Any], sizes: dict[Any, Any], stride: Any, blocks: list[Any], mask: Any = None
-    ):
+    def __init__(self, pointers: dict[Any, Any], sizes: dict[Any, Any], stride: Any, blocks: list[Any],
+                 mask: Any = None, spread: bool = False) -> None:  # fmt: skip
         self.pointers, self.sizes, self.stride, self.blocks, self.mask = pointers, sizes, stride, blocks, mask
+        self.spread = spread
 
     def values(self) -> list[Any]:
         """The LLVM values in it, in a fixed order."""
@@ -50,7 +51,7 @@ class Frame:
         sizes = {space: next(rest) for space in self.sizes}
         stride = next(rest)
         blocks = [next(rest) for _ in self.blocks]
-        return Frame(pointers, sizes, stride, blocks, None if self.mask is None else next(rest))
+        return Frame(pointers, sizes, stride, blocks, None if self.mask is None else next(rest), self.spread)
 
 
 class Copy:
@@ -86,15 +87,18 @@ class Emitter:
         self.written = {EFFECTS[s.op] for s in placement.steps if s.op in EFFECTS} - {GRADIENT}
 
     def emit(self, builder: Any, frame: Frame) -> None:
-        """Write the program where a builder stands; a long one as functions of at most 1,000 instructions."""
-        segments = self.placement.segments
+        """Write the program where a builder stands, but for sums apart; a long one as functions of at most 1,000
+        instructions."""
+        end = self.placement.apart if self.placement.apart is not None else len(self.placement.body)
+        every, segments = self.placement.body[:end], self.placement.segments[:end]
         if len(set(segments)) <= 1:
-            self._run(builder, frame, self.placement.body)
+            self.begin(builder, frame)
+            self._whole(every)
             return
         given = frame.values()
         kind = ir.FunctionType(ir.VoidType(), [v.type for v in given])
         for part in range(segments[-1] + 1):
-            body = [n for n, s in zip(self.placement.body, segments) if s == part]
+            body = [n for n, s in zip(every, segments) if s == part]
             function = ir.Function(builder.module, kind, builder.module.get_unique_name(f"{self.name}.part"))
             function.linkage = "internal"
             function.attributes.add("noinline")
@@ -102,19 +106,23 @@ class Emitter:
                 if isinstance(a.type, ir.PointerType):
                     a.add_attribute("noalias")
             inner = ir.IRBuilder(function.append_basic_block("entry"))
-            self._run(inner, frame.over(function.args), body)
+            self.begin(inner, frame.over(function.args))
+            self._whole(body)
             inner.ret_void()
             builder.call(function, given)
 
-    def _run(self, builder: Any, frame: Frame, body: Sequence[Step | For]) -> None:
+    def begin(self, builder: Any, frame: Frame) -> None:
+        """Take up writing somewhere else."""
         self.b, self.frame = builder, frame
         self.kit = Kit(builder, self.real, self.lanes, self.contract, self.inline, lower)
         self.align = self.lanes * self.bytes
-        self._body(body, [Copy({}, {}, n) for n in range(len(frame.blocks))], {})
+
+    def _whole(self, body: Sequence[Step | For]) -> None:
+        self._body(body, [Copy({}, {}, n) for n in range(len(self.frame.blocks))], {})
 
     # Addresses ---------------------------------------------------------------------------------------------------------
 
-    def _index(self, p: Polynomial, copy: Copy) -> tuple[Any, Any]:
+    def index(self, p: Polynomial, copy: Copy) -> tuple[Any, Any]:
         """(something hashable, LLVM integer) for an index in one copy of a body."""
         b, constant = self.b, 0
         terms: dict[Any, int] = {}
@@ -143,10 +151,10 @@ class Emitter:
             return key, I64(constant)
         return key, b.add(value, I64(constant)) if constant else value
 
-    def _pointer(self, space: Any, index: Any, copy: Copy, wide: bool) -> Any:
+    def pointer(self, space: Any, index: Any, copy: Copy, wide: bool) -> Any:
         b, frame = self.b, self.frame
         base = frame.pointers[space]
-        if space in (INPUT, OUTPUT):
+        if space in (INPUT, OUTPUT) or (space == MEMORY and frame.spread):
             if isinstance(base, list):
                 base, index = base[index.constant], frame.blocks[copy.block]
             else:
@@ -175,12 +183,12 @@ class Emitter:
             if number is not None:
                 return self.kit.constant(self.tape.constants[number])
             self.frame.pointers.setdefault(CONSTANT, self._table())
-        index_key, index = self._index(p, copy)
+        index_key, index = self.index(p, copy)
         wide = space in (INPUT, MEMORY)
         key = (space, index_key, copy.block if wide else 0)
         if key in memo:
             return memo[key]
-        pointer = self._pointer(space, index, copy, wide)
+        pointer = self.pointer(space, index, copy, wide)
         if self.lanes == 1 or wide:
             value = self.b.load(pointer, typ=self.kit.type)
             value.align = self.align if wide else self.bytes
@@ -202,13 +210,13 @@ class Emitter:
         return table
 
     def _store(self, space: Any, index: Any, value: Any, copy: Copy) -> None:
-        self.b.store(value, self._pointer(space, index, copy, True)).align = self.align
+        self.b.store(value, self.pointer(space, index, copy, True)).align = self.align
 
-    def _spill(self, index: Polynomial, value: Any, copy: Copy) -> None:
-        _, at = self._index(self.placement.slots[index.key()], copy)
+    def spill(self, index: Polynomial, value: Any, copy: Copy) -> None:
+        _, at = self.index(self.placement.slots[index.key()], copy)
         self._store(MEMORY, at, value, copy)
 
-    def _operand(self, source: Any, copy: Copy, memo: dict[Any, Any]) -> Any:
+    def operand(self, source: Any, copy: Copy, memo: dict[Any, Any]) -> Any:
         kind, what = source
         if kind == "value":
             return copy.values[what]
@@ -222,29 +230,29 @@ class Emitter:
         """A stretch of instructions, copy by copy, so that few values wait in registers at a time."""
         for copy in copies:
             for step in steps:
-                args = [self._operand(s, copy, memo) for s in self.placement.sources[step]]
+                args = [self.operand(s, copy, memo) for s in self.placement.sources[step]]
                 if step.op in EFFECTS:
-                    _, index = self._index(step.target, copy)
+                    _, index = self.index(step.target, copy)
                     self._store(EFFECTS[step.op], index, args[0], copy)
                     continue
-                copy.values["register", step] = out = self._value(step.op, args)
+                copy.values["register", step] = out = self.value(step.op, args)
                 stored = self.placement.store[step]
                 if stored is not None:
-                    self._spill(stored, out, copy)
+                    self.spill(stored, out, copy)
 
     def _sum(self, step: Step, copies: list[Copy], memo: dict[Any, Any]) -> None:
         """Add to gradients; copies that add to the same one do so together."""
         sums: dict[Any, tuple[Any, Copy, list[Any]]] = {}
         for copy in copies:
-            (value,) = [self._operand(s, copy, memo) for s in self.placement.sources[step]]
-            key, index = self._index(step.target, copy)
+            (value,) = [self.operand(s, copy, memo) for s in self.placement.sources[step]]
+            key, index = self.index(step.target, copy)
             if self.frame.mask is not None:
                 value = self.b.select(self.frame.mask, value, self.kit.constant(-0.0))
             sums.setdefault(key, (index, copy, []))[2].append(value)
         for index, copy, values in sums.values():
             self._accumulate(index, copy, values)
 
-    def _value(self, name: str, args: list[Any]) -> Any:
+    def value(self, name: str, args: list[Any]) -> Any:
         if name == "move":
             return args[0]
         row: Op = self.tape.rows[name]
@@ -254,14 +262,14 @@ class Emitter:
         """Add to a gradient: lane by lane, or across the lanes at once."""
         b = self.b
         if not self.direct:
-            pointer = self._pointer(SUMS, index, copy, True)
+            pointer = self.pointer(SUMS, index, copy, True)
             total = b.load(pointer, typ=self.kit.type)
             total.align = self.align
             for v in values:
                 total = b.fadd(total, v, flags=self.kit.flags)
             b.store(total, pointer).align = self.align
             return
-        pointer = self._pointer(GRADIENT, index, copy, False)
+        pointer = self.pointer(GRADIENT, index, copy, False)
         total = b.load(pointer, typ=self.real)
         if self.ordered:
             for v in values:
@@ -288,7 +296,7 @@ class Emitter:
                 continue
             count = n.count.number()
             if count is None or not self._jams(n, copies):
-                _, end = self._index(n.count, copies[0])
+                _, end = self.index(n.count, copies[0])
                 self._loop(n, copies, memo, I64(0), end, 1)
                 continue
             whole = count - count % self.jam
@@ -313,7 +321,7 @@ class Emitter:
         b, facts = self.b, self.placement.facts[n]
         firsts = [
             {
-                h: ir.Constant(self.kit.type, ir.Undefined) if source is None else self._operand(source, copy, memo)
+                h: ir.Constant(self.kit.type, ir.Undefined) if source is None else self.operand(source, copy, memo)
                 for h, source in facts.carried.items()
             }
             for copy in copies
@@ -336,7 +344,7 @@ class Emitter:
             for h, p in phis.items():
                 copy.values["exit", h, n] = p
             for h, index in facts.after:
-                self._spill(index, copy.values[h], copy)
+                self.spill(index, copy.values[h], copy)
 
 
 class Rounds:
@@ -390,26 +398,32 @@ def lanes_summed(kit: Kit, v: Any, start: Any = None) -> Any:
 
 
 def lanes_summed_together(kit: Kit, vectors: list[Any]) -> Any:
-    """One vector of the sums of as many vectors as there are lanes: halves are folded onto each other, two vectors in
-    one, so that every addition works on full vectors."""
+    """One vector whose first lanes are the sums of as many vectors, at most as many as there are lanes.
+
+    Halves are folded onto each other, two vectors in one, so that additions work on full vectors.
+    """
     b, lanes = kit.builder, kit.lanes
     indices = ir.VectorType(ir.IntType(32), lanes)
+    count = 1 << (len(vectors) - 1).bit_length()
+    folded = [*vectors, *[kit.constant(0.0)] * (count - len(vectors))]
     width = lanes
     while width > 1:
         half = width // 2
-        folded = []
-        for v, w in zip(vectors[::2], vectors[1::2]):
-            low, high = [], []
-            for group in range(0, lanes, width):
-                low += [*range(group, group + half), *range(lanes + group, lanes + group + half)]
-                high += [*range(group + half, group + width), *range(lanes + group + half, lanes + group + width)]
-            parts = [b.shuffle_vector(v, w, ir.Constant(indices, order)) for order in (low, high)]
-            folded.append(b.fadd(*parts))
-        vectors, width = folded, half
-    # Lane k now holds the sum of the vector whose number is k with its bits reversed.
+        pairs = list(zip(folded[::2], folded[1::2])) if len(folded) > 1 else [(folded[0], folded[0])]
+        low, high = [], []
+        for group in range(0, lanes, width):
+            low += [*range(group, group + half), *range(lanes + group, lanes + group + half)]
+            high += [*range(group + half, group + width), *range(lanes + group + half, lanes + group + width)]
+        folded = [
+            b.fadd(*[b.shuffle_vector(v, w, ir.Constant(indices, order)) for order in (low, high)]) for v, w in pairs
+        ]
+        width = half
+    if lanes == 1:
+        return folded[0]
+    # The sum of vector k stands in the lane whose number is that of k with its bits reversed.
     bits = lanes.bit_length() - 1
-    order = [int(f"{k:0{bits}b}"[::-1], 2) if bits else 0 for k in range(lanes)]
-    return b.shuffle_vector(vectors[0], vectors[0], ir.Constant(indices, order)) if lanes > 1 else vectors[0]
+    order = [int(f"{k:0{bits}b}"[::-1], 2) for k in range(lanes)]
+    return b.shuffle_vector(folded[0], folded[0], ir.Constant(indices, order))
 
 
 __all__ = ["MEMORY", "SUMS", "Emitter", "Frame", "Rounds", "lanes_summed", "lanes_summed_together"]

@@ -7,7 +7,7 @@ memory, and only what is read from memory is stored, in slots numbered densely.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .program import For, Polynomial, Step
@@ -17,6 +17,30 @@ from .tape import EFFECTS, VALUE
 Handle = tuple[Any, ...]
 
 LONGEST = 1000  # instructions in one native function: LLVM's time grows faster than linearly beyond
+
+
+def steps_of(n: Step | For) -> Iterator[Step]:
+    """The instructions of an item, in order."""
+    if isinstance(n, Step):
+        yield n
+    else:
+        for child in n.body:
+            yield from steps_of(child)
+
+
+def runs(body: Sequence[Step | For]) -> Iterator[list[Step]]:
+    """Stretches of instructions with no loop between them, at every depth."""
+    run: list[Step] = []
+    for n in body:
+        if isinstance(n, Step):
+            run.append(n)
+            continue
+        if run:
+            yield run
+        run = []
+        yield from runs(n.body)
+    if run:
+        yield run
 
 
 class Facts:
@@ -39,9 +63,12 @@ class Placement:
         slots: the slot in memory, as a polynomial, for each index that is stored or read.
         size: how many slots.
         segments: for each item of the outermost body, the number of the function it goes to.
+        apart: how many items of the outermost body come before those that only add to gradients; these may then run
+            after all examples are done with the others, since values reach them through memory alone. None: they
+            may not.
     """
 
-    def __init__(self, body: Sequence[Step | For], length: int) -> None:
+    def __init__(self, body: Sequence[Step | For], length: int, sums_apart: bool = False) -> None:
         import numpy as np
 
         self.body = list(body)
@@ -54,12 +81,17 @@ class Placement:
         self.around: dict[Step | For, list[For]] = {}
         self.reads: list[tuple[Step | For, Polynomial]] = []
         self._walk(self.body, {}, [])
+        self.apart = self._first_sum() if sums_apart else None
         self.segments = self._cut()
+        self._parts = self._visible_parts()
         self.owner = np.full(length, -1)
         for n, step in enumerate(self.steps):
             self.owner[self._positions(step.out, step)] = n
         self._top = self._available(self.body)
         self._resolve(self.body, [])
+        if self.apart is not None and not all(self._stands_alone(run) for run in runs(self.body[self.apart :])):
+            self.__init__(body, length)  # type: ignore[misc]  # as if it had not been asked for
+            return
         self._place_stores(length)
         self._find_parallel()
 
@@ -89,6 +121,31 @@ class Placement:
             filled += length
             segments.append(now)
         return segments
+
+    def _first_sum(self) -> int | None:
+        """Where the items that only add to gradients begin."""
+        effects = [{step.op for step in steps_of(n) if step.op in EFFECTS} for n in self.body]
+        first = next((i for i, ops in enumerate(effects) if ops), None)
+        if first is None or any(ops - {"accumulate"} for ops in effects):
+            return None
+        return first
+
+    def _visible_parts(self) -> list[int]:
+        """Items of the outermost body with one number may hand each other registers."""
+        parts = list(self.segments)
+        if self.apart is not None:
+            part = parts[-1] + 1
+            for i in range(self.apart, len(self.body)):
+                if isinstance(self.body[i], For) or (i > 0 and isinstance(self.body[i - 1], For)):
+                    part += 1
+                parts[i] = part
+        return parts
+
+    def _stands_alone(self, run: list[Step]) -> bool:
+        """Does a stretch of instructions read no register but its own?"""
+        mine = set(run)
+        sources = [source for step in run for source in self.sources[step]]
+        return all(kind != "value" or (what[0] == "register" and what[1] in mine) for kind, what in sources)
 
     def _positions(self, p: Polynomial, at: Step | For) -> Any:
         """All values of an index over the rounds of the loops around a node."""
@@ -138,7 +195,7 @@ class Placement:
 
     def _source(self, index: Polynomial, outer: list[Any], available: Any, rank: int, reader: Step | For) -> Any:
         hit = available.get(index.key())
-        if hit and hit[0] < rank and (outer or self.segments[hit[0]] == self.segments[rank]):
+        if hit and hit[0] < rank and (outer or self._parts[hit[0]] == self._parts[rank]):
             self._need(hit[1])
             return ("value", hit[1])
         if outer:

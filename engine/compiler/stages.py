@@ -36,7 +36,7 @@ class Stages:
         yield
         self.times[stage] = self.times.get(stage, 0.0) + time.perf_counter() - start
 
-    def place(self, tape: Tape, window: int = WINDOW) -> Placement:
+    def place(self, tape: Tape, window: int = WINDOW, sums_apart: bool = False) -> Placement:
         """Order, roll and place the instructions of a tape."""
         self._tape = tape
         with self.timed("order"):
@@ -45,7 +45,7 @@ class Stages:
             self._body = rolled_program.program(*rolled(self._code, window))
         self.instructions, self.written = len(self._code), rolled_program.size(self._body)
         with self.timed("place"):
-            return Placement(self._body, len(self._code))
+            return Placement(self._body, len(self._code), sums_apart)
 
     @property
     def trace(self) -> str:

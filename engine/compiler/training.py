@@ -11,10 +11,13 @@ from ..backprop import gradients
 from ..value import Value
 from .function import DTYPES, add_fault_counter
 from .machine import Compiled, aligned, llvm, vector_bytes
+from .recognition import WINDOW
 from .stages import Stages
 from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
 from .trace import Recorder
 
+POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "losses"]
+INTEGERS = ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"]
 SLICE = 0.05  # seconds of native code between two looks at what Python wants
 
 
@@ -101,7 +104,7 @@ class TrainingLoop:
         update_tape = self._update_tape(update)
         real = DOUBLE if wide == 8 else FLOAT
         direct = is_direct(self._count + 1, shape, wide, self._batch, contract)
-        placement = self.stages.place(tape) if window is None else self.stages.place(tape, window)
+        placement = self.stages.place(tape, WINDOW if window is None else window, sums_apart=contract)
         body = Batch(
             placement,
             tape,
@@ -123,7 +126,7 @@ class TrainingLoop:
             self.stages.ir = self.update_stages.ir = str(module)
         with self.stages.timed("llvm"):
             code = self.stages._compiled = self.update_stages._compiled = Compiled(self.stages.ir, 3, False, cpu)
-        self._train = code.function("train", *[ctypes.c_void_p] * 10, *[ctypes.c_int64] * 6)
+        self._train = code.function("run", ctypes.c_void_p)
         self._faults = code.variable("faults")
         self._allocate(shape.lanes, body, step)
 
@@ -168,38 +171,46 @@ class TrainingLoop:
             )
 
     def _emit(self, module: Any, body: Any, step: Any, real: Any, contract: bool) -> None:
-        from .batch import gathered, native
+        from .batch import call_of, gathered, native
         from .emission import MEMORY, SUMS, Rounds
         from .kit import I64
 
-        b, a = native(
-            module,
-            "train",
-            ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "losses"],
-            ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"],
-        )
-        lanes, stride = body.shape.lanes, I64(self._stride(body.shape.lanes))
+        b, a = native(module, "train", POINTERS, INTEGERS)
+        call_of(module, b.function)
+        lanes, chunk = body.shape.lanes, self._chunk(body)
+        body.stride = (-(-chunk // lanes) | 1) * lanes
+        stride = I64(body.stride)
         columns, padded = self._rows.shape[1], I64(self._padded)
         memory = I64(max(body.memory, step.memory, 1))
         sizes = {PARAMETER: I64(self._padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: memory,
                  GRADIENT: I64(self._padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: stride}  # fmt: skip
         pointers = {PARAMETER: a["p"], INPUT: a["x"], MEMORY: a["memory"], GRADIENT: a["g"], SUMS: a["sums"]}
-        example_losses = b.gep(a["x"], [I64(self._stride(lanes) * columns)], source_etype=real)
+        example_losses = b.gep(a["x"], [I64(body.stride * columns)], source_etype=real)
         pointers[OUTPUT] = example_losses
         slots = [b.gep(a["slots"], [b.mul(padded, I64(k))], source_etype=real) for k in range(self._slots)]
-        body.zero(b, pointers)
+        body.prepare(b, pointers)
+        # A batch that is laid out already, the only one of every epoch, is not laid out again.
+        small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))
+        unchanged = b.and_(small, b.icmp_signed("==", b.or_(a["epoch_stride"], b.sub(a["epoch_steps"], I64(1))), I64(0)))
         with Rounds(b, a["last"], a["first"], name="step") as rounds:
             epoch, within = b.sdiv(rounds.i, a["epoch_steps"]), b.srem(rounds.i, a["epoch_steps"])
             begin = b.mul(within, I64(self._batch))
             left = b.sub(a["epoch_examples"], begin)
             count = b.select(b.icmp_signed("<", left, I64(self._batch)), left, I64(self._batch))
             start = b.add(b.mul(epoch, a["epoch_stride"]), begin)
-            gathered(
-                b, real, a["rows"], a["order"], a["x"], start, count, lanes, columns, stride, backwards=not contract
-            )
             share = b.fdiv(real(1.0), b.sitofp(count, real))
             b.store(share, b.gep(a["p"], [padded], source_etype=real))
-            body.emit(b, pointers, sizes, count, stride)
+            body.begin(b, pointers)
+            chunks = b.sdiv(b.add(count, I64(chunk - 1)), I64(chunk))
+            with Rounds(b, chunks, name="chunk") as part:
+                offset = b.mul(part.i, I64(chunk))
+                left = b.sub(count, offset)
+                here = b.select(b.icmp_signed("<", left, I64(chunk)), left, I64(chunk))
+                with b.if_then(b.or_(b.icmp_signed("==", rounds.i, a["first"]), b.not_(unchanged))):
+                    gathered(b, real, a["rows"], a["order"], a["x"], b.add(start, offset), here, lanes, columns, stride,
+                             backwards=not contract)  # fmt: skip
+                body.emit(b, pointers, sizes, here, stride)
+            body.finish(b, pointers)
             total = b.gep(a["g"], [I64(self._count)], source_etype=real)
             if not contract:
                 self._sum_losses(b, real, example_losses, total, count)
@@ -226,14 +237,15 @@ class TrainingLoop:
             at = b.sub(b.sub(count, I64(1)), rounds.i)
             b.store(b.fadd(b.load(total, typ=real), b.load(b.gep(losses, [at], source_etype=real), typ=real)), total)
 
-    def _stride(self, lanes: int) -> int:
-        return -(-self._batch // lanes) * lanes
+    def _chunk(self, body: Any) -> int:
+        """Examples laid out at a time; without reassociation all of a batch, since their order is turned round."""
+        return int(body.shape.chunk) if body.apart else self._batch
 
     def _allocate(self, lanes: int, body: Any, step: Any) -> None:
         dtype, columns = self._dtype, self._rows.shape[1]
         self._p, self._g = aligned(self._padded + lanes, dtype), aligned(self._padded + lanes, dtype)
         self._s = aligned(max(self._slots, 1) * self._padded, dtype)
-        self._x = aligned((columns + 1) * self._stride(lanes), dtype)
+        self._x = aligned((columns + 1) * body.stride, dtype)
         self._sums = aligned(max(body.sums, 1), dtype)
         self._memory = aligned(max(body.memory, step.memory, 1), dtype)
         self.parameters = self._p[: self._count]
@@ -257,36 +269,73 @@ class TrainingLoop:
         Raises:
             IndexError: order names a row that is not there.
         """
-        np = self._np
-        order = np.arange(len(self._rows)) if order is None else np.ascontiguousarray(order, np.int64)
-        epochs = len(order) if order.ndim == 2 else epochs
-        per_epoch = order.shape[-1]
-        if order.size and (order.min() < 0 or order.max() >= len(self._rows)):
-            raise IndexError(f"TrainingLoop takes row numbers from 0 to {len(self._rows) - 1}, got {order.max()}")
-        steps = -(-per_epoch // self._batch)
-        total = epochs * steps
-        table = np.ascontiguousarray(settings, self._dtype)
-        wanted = ((self._settings,), (total, self._settings))
-        if table.shape not in wanted:
-            raise ValueError(f"TrainingLoop takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
-        losses = np.zeros(total, self._dtype)
-        strides = (steps, per_epoch, per_epoch if order.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
-        self._slices(order, table, losses, strides)
-        return losses.reshape(epochs, steps)
-
-    def _slices(self, order: Any, table: Any, losses: Any, strides: tuple[int, ...]) -> None:
-        """Call native code for so many steps that an interrupt need not wait."""
-        arrays = [self._p, self._g, self._s, self._rows, order, table, self._x, self._sums, self._memory]
-        addresses = [x.ctypes.data for x in arrays]
-        first, width = 0, 1
-        while first < len(losses):
-            last = min(first + width, len(losses))
+        call, losses = self._call(order, epochs, settings)
+        first, width, total = 0, 1, losses.size
+        while first < total:  # so many steps at a time that an interrupt need not wait
+            last = min(first + width, total)
             start = time.perf_counter()
-            self._train(*addresses, losses[first:].ctypes.data, first, last, *strides)
+            call(first, last)
             took = time.perf_counter() - start
             width = max(1, min(4 * width, int(width * SLICE / max(took, 1e-9))))
             first = last
+        self._check_faults()
+        return losses
+
+    def prepared(self, order: Any = None, *, settings: Any = ()) -> Callable[[], None]:
+        """One pass over `order` as a function of no arguments, for calling it often: all checks are done here.
+
+        Args:
+            order, settings: as for `run`.
+        """
+        call, losses = self._call(order, 1, settings)
+        call(0, 0)
+        context, train = self._np.array(call.context), self._train
+        context[POINTERS.index("losses")] = losses.ctypes.data
+        context[len(POINTERS) + INTEGERS.index("last")] = losses.size
+        at = context.ctypes.data
+
+        def step() -> None:
+            train(at)
+
+        step.keep = self, call, losses, context  # type: ignore[attr-defined]
+        return step
+
+    def _call(self, order: Any, epochs: int, settings: Any) -> tuple[_Call, Any]:
+        """(a call of native code, the losses it will write)."""
+        np = self._np
+        order = np.arange(len(self._rows)) if order is None else np.ascontiguousarray(order, np.int64)
+        epochs = len(order) if order.ndim == 2 else epochs
+        if order.size and (order.min() < 0 or order.max() >= len(self._rows)):
+            raise IndexError(f"TrainingLoop takes row numbers from 0 to {len(self._rows) - 1}, got {order.max()}")
+        per_epoch = order.shape[-1]
+        steps = -(-per_epoch // self._batch)
+        table = np.ascontiguousarray(settings, self._dtype)
+        wanted = ((self._settings,), (epochs * steps, self._settings))
+        if table.shape not in wanted:
+            raise ValueError(f"TrainingLoop takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
+        losses = np.zeros((epochs, steps), self._dtype)
+        arrays = [self._p, self._g, self._s, self._rows, order, table, self._x, self._sums, self._memory, losses]
+        strides = (steps, per_epoch, per_epoch if order.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
+        return _Call(self._train, arrays, strides), losses
+
+    def _check_faults(self) -> None:
         if self._faults.value:
-            raise AssertionError(
-                f"training wrote or read {self._faults.value} times outside its buffers; please report this"
-            )
+            raise AssertionError(f"training wrote or read {self._faults.value} times outside its buffers; please report this")
+
+
+class _Call:
+    """A call of native code: the arguments in one array, which native code reads."""
+
+    def __init__(self, train: Any, arrays: list[Any], strides: tuple[int, ...]) -> None:
+        import numpy as np
+
+        self._train, self._arrays = train, arrays
+        self.context = np.array([*[x.ctypes.data for x in arrays], 0, 0, *strides], np.int64)
+        self._at = self.context.ctypes.data
+
+    def __call__(self, first: int, last: int) -> None:
+        """Run some steps."""
+        losses = self._arrays[-1]
+        self.context[len(POINTERS) - 1] = losses.ctypes.data + first * losses.itemsize
+        self.context[len(POINTERS) : len(POINTERS) + 2] = first, last
+        self._train(self._at)

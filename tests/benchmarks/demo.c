@@ -41,8 +41,9 @@ static void step_one(real *restrict p, const real *restrict X, const real *restr
 /* Lanes over examples: 64 bytes a vector, two vectors at a time, four neurons at a time. */
 enum { W = 64 / sizeof(real), G = 2, M = G * W, BLOCKS = (N + M - 1) / M };
 typedef real vec __attribute__((vector_size(64)));
-static vec zero;
-static inline vec positive(vec m, vec a) { return m > zero ? a : zero; }
+typedef __typeof__((vec){0} > (vec){0}) mask;
+static const vec zero;
+static inline vec positive(vec m, vec a) { return (vec)((mask)a & (m > zero)); } /* a where m is positive, else 0 */
 
 static void step_lanes(real *restrict p, const vec (*restrict x)[2][G], const vec (*restrict y)[G], vec *restrict s)
 {

@@ -10,12 +10,12 @@ from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
 from .ops import TABLE, Op, log_softmax, op, softmax
 from .transforms import derivative, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, replay, value_and_grad, vjp
-from .value import Value, dot
+from .value import Operands, Value, dot
 
 # Public names of the heavier rooms, each resolved on first use.
 _ROOMS: dict[str, str] = {
     "explain": "explanation",
-    "names": "formula",
+    "names": "naming",
     "draw": "picture",
     "draw_dot": "picture",
     "film": "picture",
@@ -28,6 +28,7 @@ __all__ = [
     "TABLE",
     "AnomalyError",
     "Op",
+    "Operands",
     "Scope",
     "Value",
     "backward",
@@ -56,6 +57,15 @@ __all__ = [
 ]
 __all__ += ops.__all__
 __all__ += _ROOMS
+
+
+def _refuse_public_name(row: Op) -> None:
+    """A new op is found as engine.<name>, so it takes no name that means something here."""
+    if row.name in globals() or row.name in _ROOMS:
+        raise ValueError(f"op takes a name that engine does not use already, got {row.name!r}; choose another")
+
+
+ops.new_row_hooks.insert(0, _refuse_public_name)
 
 
 def __getattr__(name: str) -> Any:

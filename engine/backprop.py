@@ -41,7 +41,7 @@ def topological_order(root: Value | Iterable[Value], stop: Collection[Value] = (
     order: list[Value] = []
     done: set[Value] = set()
     opened: set[Value] = set()
-    stack = [root] if isinstance(root, Value) else list(root)[::-1]
+    stack = _values(root, "topological_order")[::-1]
     while stack:
         v = stack.pop()
         if v in done:
@@ -54,6 +54,17 @@ def topological_order(root: Value | Iterable[Value], stop: Collection[Value] = (
             stack.append(v)
             stack.extend([a for a in reversed(v.args) if isinstance(a, Value) and a not in done])
     return order
+
+
+def _values(vs: Any, who: str) -> list[Value]:
+    """A list of Values from one or an iterable of them, or a TypeError in the user's terms."""
+    if isinstance(vs, Value):
+        return [vs]
+    listed: list[Any] = list(vs) if hasattr(vs, "__iter__") and not isinstance(vs, str) else [vs]
+    for v in listed:
+        if not isinstance(v, Value):
+            raise TypeError(f"{who} takes a Value or a list of Values, got {v!r:.60}")
+    return listed
 
 
 # Backward on floats --------------------------------------------------------------------------------------------------
@@ -74,7 +85,9 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     >>> a.grad
     27.0
     """
-    gradient = number(gradient, "backward")
+    if root.__class__ is not Value:
+        raise TypeError(f"backward takes a Value, got {root!r:.60}; of several losses call it on each, or on their sum")
+    gradient = number(gradient, "backward", "a real number as gradient")
     if context.active:
         context.refuse(root, "backward()")
     if root.op is None:
@@ -85,7 +98,7 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     try:
         zero = _marked_order(stack, order, leaves, before)
         root.grad = gradient
-        if context.active and context.state.anomaly:
+        if context.active and context.local.state.anomaly:
             _watched_sweep(order, zero)
         else:
             _sweep(order, zero)
@@ -220,7 +233,7 @@ def _sweep(order: list[Inner], zero: float) -> None:
                         p = p(v._x, v._data)
                     if p or not op.selects:
                         v._a.grad += g * p
-                elif op.lists:
+                elif op.lists and not op.selects:
                     vals, y = v._x, v._data
                     ps = [
                         p
@@ -256,6 +269,8 @@ def partials(v: Value) -> tuple[float | None, ...]:
     >>> partials(Value(3.0) * Value(4.0))
     (4.0, 3.0)
     """
+    if not isinstance(v, Value):
+        raise TypeError(f"partials takes a Value, got {v!r:.60}")
     if context.active:
         context.refuse(v, "partials()")
     args, vals = v._operands()
@@ -277,7 +292,8 @@ def _partial(p: Any, vals: Sequence[Any], y: float) -> Any:
     try:
         q = p(*vals, y)
     except (ArithmeticError, ValueError):
-        q = p(*[[Value(e) for e in x] if x.__class__ is list else Value(x) for x in vals], Value(y))
+        with context.quiet():  # detect_anomaly is to name this node, not an op of its partial
+            q = p(*[[Value(e) for e in x] if x.__class__ is list else Value(x) for x in vals], Value(y))
     return [float(e) for e in q] if q.__class__ in (list, tuple) else float(q)
 
 
@@ -316,13 +332,15 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any
     Args:
         root: a Value, or a list of Values.
         wrt: a list of Values, leaves or inner nodes.
-        gradient: the adjoint of the root, a number or a Value; a list of them for a list of roots.
+        gradient: the adjoint of the root, a number or a Value; for a list of roots one for all, or a list of them.
 
     Returns:
         A list of Values, one for each of `wrt`; 0.0 where the root does not depend on it.
 
     Raises:
         RuntimeError: the data of a leaf was changed after the forward pass.
+        TypeError: root or an element of wrt is no Value.
+        ValueError: not as many gradients as roots.
 
     >>> from engine import Value, gradients
     >>> x = Value(3.0)
@@ -331,8 +349,21 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any
     >>> first.data, second.data
     (27.0, 18.0)
     """
-    roots, seeds = ([root], [gradient]) if isinstance(root, Value) else (list(root), list(gradient))
-    return graph_sweep(topological_order(roots), roots, seeds, list(wrt))
+    if isinstance(wrt, Value):
+        raise TypeError(f"gradients takes a list of Values to differentiate by, got {wrt!r:.60}; put it in a list")
+    roots, wrt = _values(root, "gradients"), _values(wrt, "gradients")
+    return graph_sweep(topological_order(roots), roots, _seeds(gradient, root, len(roots)), wrt)
+
+
+def _seeds(gradient: Any, root: Any, count: int) -> list[Any]:
+    if isinstance(gradient, Value) or not hasattr(gradient, "__iter__") or isinstance(gradient, str):
+        gradient = [gradient] * count
+    elif isinstance(root, Value):
+        raise TypeError(f"gradients takes one gradient for one root, got {gradient!r:.60}")
+    seeds = [g if isinstance(g, Value) else number(g, "gradients") for g in gradient]
+    if len(seeds) != count:
+        raise ValueError(f"gradients takes as many gradients as roots, got {len(seeds)} and {count}")
+    return seeds
 
 
 def graph_sweep(order: list[Value], roots: list[Value], seeds: list[Any], wrt: list[Value]) -> list[Value]:
@@ -386,24 +417,10 @@ class _Pull:
         if p.__class__ is float:
             return p
         if k is None:
-            return _graph_partial(p, user)
+            return graph_partial(p, user._operands()[0], user)
         if (user, i) not in self._lists:
-            self._lists[user, i] = _graph_partial(p, user)
+            self._lists[user, i] = graph_partial(p, user._operands()[0], user)
         return self._lists[user, i][k]
-
-
-def _graph_partial(p: Any, v: Inner) -> Any:
-    """A partial run on the graph's own Values; where constant operands make Python raise, on Values in their place."""
-    args, _ = v._operands()
-    try:
-        return p(*args, v)
-    except (ArithmeticError, ValueError):
-        boxed = [[_boxed(e) for e in a] if a.__class__ in (list, tuple) else _boxed(a) for a in args]
-        return p(*boxed, v)
-
-
-def _boxed(x: Any) -> Value:
-    return x if x.__class__ is Value else Value(x)
 
 
 def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | None]]:
@@ -426,10 +443,10 @@ def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
     for a, p in zip(args, v.op.partials):
         if a.__class__ is tuple:
             if any(e in needed for e in a):
-                ps = _graph_partial(p, v) if p.__class__ is not float else [p] * len(a)
+                ps = graph_partial(p, args, v) if p.__class__ is not float else [p] * len(a)
                 edges.extend([(e, q) for e, q in zip(a, ps) if e in needed])
         elif a.__class__ is Value and a in needed:
-            edges.append((a, p if p.__class__ is float else _graph_partial(p, v)))
+            edges.append((a, p if p.__class__ is float else graph_partial(p, args, v)))
     if edges:
         _check_unchanged(v)
     return edges
@@ -441,6 +458,17 @@ def _check_unchanged(v: Inner) -> None:
             raise RuntimeError(
                 f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
             )
+
+
+def graph_partial(p: Any, args: tuple[Any, ...], v: Value) -> Any:
+    """A partial on the graph's own Values; where Python is not IEEE on the numbers among them, on Values alone."""
+    try:
+        return p(*args, v)
+    except (ArithmeticError, ValueError):
+        return p(
+            *[[Value(e) for e in a] if a.__class__ is list else Value(a) if a.__class__ is float else a for a in args],
+            v,
+        )
 
 
 def _same(x: float, y: float) -> bool:

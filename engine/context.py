@@ -11,8 +11,9 @@ import itertools
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from .value import Value
@@ -65,6 +66,33 @@ class Scope:
             scope = scope.parent
         return ".".join(reversed(parts))
 
+    def __enter__(self) -> Self:
+        state = local.state
+        outer = self.parent = state.scope
+        if outer is None:
+            _count(1)
+        state.scope = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        outer = local.state.scope = self.parent
+        if outer is None:
+            _count(-1)
+
+    def call(self, function: Callable[[Any], Any], x: Any) -> Any:
+        """`function(x)` inside this scope: the same as a `with`, in less time."""
+        state = local.state
+        outer = self.parent = state.scope
+        if outer is None:
+            _count(1)
+        state.scope = self
+        try:
+            return function(x)
+        finally:
+            state.scope = outer
+            if outer is None:
+                _count(-1)
+
     def __str__(self) -> str:
         return self.path
 
@@ -75,14 +103,24 @@ class Scope:
         return Scope, (self.name, self.parent)
 
 
-class _State(threading.local):
-    scope: Scope | None = None
-    recording = True
-    anomaly = False
-    tracing: Any = None  # while the compiler runs a function: what records its nodes
+class _State:
+    """What is in force in one thread."""
+
+    __slots__ = ("anomaly", "recording", "scope", "tracing")
+
+    def __init__(self) -> None:
+        self.scope: Scope | None = None
+        self.recording = True
+        self.anomaly = False
+        self.tracing: Any = None  # while the compiler runs a function: what records its nodes
 
 
-state = _State()
+class _Local(threading.local):
+    def __init__(self) -> None:
+        self.state = _State()
+
+
+local = _Local()  # reading it costs ten times what reading a slot does: once in a function
 
 
 def _count(change: int) -> None:
@@ -91,39 +129,23 @@ def _count(change: int) -> None:
         active += change
 
 
-class tracing:  # noqa: N801  reads as a function: with tracing(recorder)
-    """A context manager under which every new node of this thread is recorded."""
-
-    def __init__(self, recorder: Any) -> None:
-        self._recorder = recorder
-
-    def __enter__(self) -> None:
-        self._outer = state.tracing
-        _count(1)
-        state.tracing = self._recorder
-
-    def __exit__(self, *_: object) -> None:
-        state.tracing = self._outer
-        _count(-1)
-
-
 class _Setting(contextlib.ContextDecorator):
     """A context manager, or a decorator, that sets one field of the thread's state."""
 
-    def __init__(self, field: str, value: bool) -> None:
+    def __init__(self, field: str, value: Any) -> None:
         self._field, self._value = field, value
-        self._outer: list[bool] = []
+        self._outer: list[Any] = []
 
     def _recreate_cm(self) -> _Setting:  # a decorated function may run in several threads at once
         return _Setting(self._field, self._value)
 
     def __enter__(self) -> None:
-        self._outer.append(getattr(state, self._field))
+        self._outer.append(getattr(local.state, self._field))
         _count(1)
-        setattr(state, self._field, self._value)
+        setattr(local.state, self._field, self._value)
 
     def __exit__(self, *_: object) -> None:
-        setattr(state, self._field, self._outer.pop())
+        setattr(local.state, self._field, self._outer.pop())
         _count(-1)
 
 
@@ -143,6 +165,11 @@ def no_grad() -> _Setting:
 def enable_grad() -> _Setting:
     """A context manager under which operations make graphs, within no_grad too."""
     return _Setting("recording", True)
+
+
+def tracing(recorder: Any) -> _Setting:
+    """A context manager under which every new node of this thread is recorded."""
+    return _Setting("tracing", recorder)
 
 
 def new_call() -> int:
@@ -167,7 +194,19 @@ def detect_anomaly() -> _Setting:
     return _Setting("anomaly", True)
 
 
-class scope:  # noqa: N801  reads as a function: with scope("loss")
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Nodes made inside belong to no scope, and neither no_grad nor detect_anomaly applies: for printing."""
+    state = local.state
+    outer = state.scope, state.recording, state.anomaly
+    state.scope, state.recording, state.anomaly = None, True, False
+    try:
+        yield
+    finally:
+        state.scope, state.recording, state.anomaly = outer
+
+
+def scope(place: str | Scope) -> Scope:
     """A context manager that puts the nodes made inside it under a name; Modules use it for their paths.
 
     Args:
@@ -179,28 +218,12 @@ class scope:  # noqa: N801  reads as a function: with scope("loss")
     >>> y.scope.path
     'loss'
     """
-
-    __slots__ = ("_outer", "_place")
-
-    def __init__(self, place: str | Scope) -> None:
-        self._place = place if isinstance(place, Scope) else Scope(str(place))
-
-    def __enter__(self) -> Scope:
-        outer = self._outer = state.scope
-        if outer is None:
-            _count(1)
-        self._place.parent = outer
-        state.scope = self._place
-        return self._place
-
-    def __exit__(self, *_: object) -> None:
-        outer = state.scope = self._outer
-        if outer is None:
-            _count(-1)
+    return place if isinstance(place, Scope) else Scope(str(place))
 
 
 def record(v: Value) -> Value:
     """Give a new node what is in force here; every op that makes nodes ends in this while a context is open."""
+    state = local.state
     if state.anomaly:
         v._about = About("", state.scope, user_line())
         if not isfinite(v._data):
@@ -214,13 +237,15 @@ def record(v: Value) -> Value:
 
 def links() -> bool:
     """Do answers of a transform stay connected to the graph around it? Not under no_grad, but always in a trace."""
+    state = local.state
     return state.recording or state.tracing is not None
 
 
 def refuse(v: Any, how: str) -> None:
     """Raise if a trace is running that `v` belongs to: its number is not known when the compiled function runs."""
-    if state.tracing is not None:
-        state.tracing.refuse(v, how)
+    recorder = local.state.tracing
+    if recorder is not None:
+        recorder.refuse(v, how)
 
 
 def user_line() -> str:

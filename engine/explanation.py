@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .backprop import topological_order
-from .formula import Path, chain_rule, expression, node_names, partial_formulas
-from .notation import Part, clean, constant, digits_part, escaped, in_parentheses, name_text, number_text
+from .chain import Path, chain_rule
+from .formula import expression, partial_formulas
+from .mathml import clean, escaped
+from .naming import node_names
+from .notation import Part, constant, digits_part, in_parentheses, name_text, number_text
 from .value import Value
 
 TERMS = 12
@@ -39,7 +42,7 @@ class Explanation:
 
     Attributes:
         root: the Value that is differentiated.
-        chains: for each node of the graph its paths and their sum, as numbers (see `engine.formula.chain_rule`).
+        chains: for each node of the graph its paths and their sum, as numbers (see `engine.chain.chain_rule`).
     """
 
     def __init__(self, root: Value, nodes: Sequence[Value], hidden: int, terms: int | None) -> None:

@@ -5,119 +5,21 @@ so no derivative is typed by hand: the formula a reader sees is the rule that ra
 first (`1*x`, `0 + x`, signs, `u*u`), since a partial written for all arguments meets many ones and zeros.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import reduce
-from itertools import product
-from operator import add
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable
+from typing import Any, cast
 
 from . import context, ops
 from .backprop import partials, topological_order
 from .folding import Folder
-from .notation import STYLES, Operand, Part, constant, digits_part, name_text, number_text, written
+from .naming import node_names
+from .notation import STYLES, Operand, Part, constant, name_text, written
+from .notation import number_text as number_text  # formulas and their numbers are asked for together
 from .value import Value
-
-__all__ = [
-    "Chain", "Path", "chain_rule", "digits_part", "expression", "name_text", "names", "node_names", "number_text",
-    "partial_formulas", "to_latex", "to_mathml", "to_text",
-]  # fmt: skip
 
 DEEPEST = 50  # an inner node nested deeper gets a name and a line of its own
 LONGEST = 20_000  # characters of a local derivative; one that shares inner nodes could double at each of them
 
 Name = Callable[[Value], str]
-
-
-# Names ---------------------------------------------------------------------------------------------------------------
-
-
-def names(namespace: Mapping[str, object]) -> dict[str, Value]:
-    """Label the Values of a namespace by their variables' names: `names(locals())`.
-
-    Values inside lists, tuples, dicts and NumPy arrays, up to two levels deep, become `w[0]` and `layer['b']`. A label
-    that is there stays; a variable that starts with `_` is skipped; a Value with several names takes the first, and a
-    variable of its own before a place in a list.
-
-    Args:
-        namespace: a mapping of names to anything.
-
-    Returns:
-        The labels it gave, each with its Value.
-
-    Raises:
-        TypeError: namespace is no mapping.
-
-    >>> from engine import Value, names
-    >>> a, w = Value(2.0), [Value(3.0), Value(4.0)]
-    >>> list(names(dict(a=a, w=w)))
-    ['a', 'w[0]', 'w[1]']
-    >>> w[1].label
-    'w[1]'
-    """
-    if not isinstance(namespace, Mapping):
-        raise TypeError(f"names takes a mapping of names to Values, got {namespace!r:.60}; try names(locals())")
-    # In and Out are the history of a notebook: what is there has a better name or none.
-    level = [(k, v) for k, v in namespace.items() if isinstance(k, str) and k[:1] != "_" and k not in ("In", "Out")]
-    given: dict[str, Value] = {}
-    for _ in range(3):
-        deeper: list[tuple[str, object]] = []
-        for name, found in level:
-            if isinstance(found, Value):
-                if not found.label:
-                    found.label = name
-                    given[name] = found
-            else:
-                deeper.extend(_elements(name, found))
-        level = deeper
-    return given
-
-
-def _elements(name: str, box: object) -> Iterable[tuple[str, object]]:
-    if isinstance(box, (list, tuple)):
-        return [(f"{name}[{i}]", element) for i, element in enumerate(box)]
-    if isinstance(box, Mapping):
-        return [(f"{name}[{key!r}]", element) for key, element in box.items() if isinstance(key, (str, int))]
-    if type(box).__module__ == "numpy" and getattr(getattr(box, "dtype", None), "kind", "") == "O":
-        shape: tuple[int, ...] = box.shape  # type: ignore[attr-defined]  # an ndarray, without importing NumPy
-        places = product(*map(range, shape))
-        return [(f"{name}[{', '.join(map(str, i))}]", box[i]) for i in places]  # type: ignore[index]  # as above
-    return ()
-
-
-def node_names(order: Iterable[Value]) -> dict[Value, str]:
-    """A name for each node, no two alike: its label, the second of equal labels `x_2`, or `v7` by its place.
-
-    >>> from engine import Value, topological_order
-    >>> from engine.formula import node_names
-    >>> x, y = Value(2.0, label="x"), Value(3.0, label="x")
-    >>> list(node_names(topological_order(x * y)).values())
-    ['x', 'x_2', 'v2']
-    """
-    order = list(order)
-    taken = {v.label for v in order}
-    named: dict[Value, str] = {}
-    used: set[str] = set()
-    last: dict[str, int] = {}
-    for i, v in enumerate(order):
-        name = label = v.label
-        if not label:
-            name = f"v{i}"
-            while name in taken:
-                name += "_"
-        elif label in used:
-            n = last.get(label, 1) + 1
-            while f"{label}_{n}" in taken:
-                n += 1
-            last[label] = n
-            name = f"{label}_{n}"
-            taken.add(name)
-        used.add(name)
-        named[v] = name
-    return named
-
-
-# One node ------------------------------------------------------------------------------------------------------------
 
 
 def expression(v: Value, name: Name, style: str = "text") -> str:
@@ -172,7 +74,7 @@ def partial_formulas(v: Value, name: Name, style: str = "text") -> list[str | No
     _check(style)
     if v.op is None:
         return []
-    with _quietly():
+    with context.quiet():
         args, vals = v._operands()
         stands: dict[Value, Value] = {}  # one stand-in for each argument, so that a*a meets the same Value twice
 
@@ -218,18 +120,6 @@ def _digits(v: Value, i: int, k: int, style: str) -> str:
     """The number of a local derivative, where its rule leaves the table."""
     before = sum([len(x) if isinstance(x, list) else 1 for x in v._operands()[1][:i]])
     return constant(cast("float", partials(v)[before + k]), style).text
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Nodes made inside belong to no scope, and neither no_grad nor detect_anomaly applies to them."""
-    state = context.state
-    outer = state.scope, state.recording, state.anomaly
-    state.scope, state.recording, state.anomaly = None, True, False
-    try:
-        yield
-    finally:
-        state.scope, state.recording, state.anomaly = outer
 
 
 class _Writer:
@@ -343,75 +233,3 @@ def _given(a: Any, x: Any, parts: dict[Value, Part], style: str) -> Operand:
     if isinstance(a, tuple):
         return [parts.get(e) or constant(d, style, whole=False) for e, d in zip(a, x)]
     return _operand(a, x, parts.__getitem__, style)
-
-
-# The chain rule as data ----------------------------------------------------------------------------------------------
-
-
-class Path:
-    """One way from a root to a node: the last edge of it, and what backward multiplies there.
-
-    Attributes:
-        user: the node that uses this one as an argument.
-        edge: which of `user.args` it is.
-        adjoint: the derivative of the root with respect to the user.
-        local: the derivative of the user with respect to this argument.
-        product: adjoint times local, what this path adds to the gradient; 0.0 where it is not connected.
-        connected: False where the user selects another argument, or is itself behind one that was not taken.
-    """
-
-    __slots__ = ("adjoint", "connected", "edge", "local", "product", "user")
-
-    def __init__(self, user: Value, edge: int, adjoint: float, local: float, connected: bool) -> None:
-        self.user, self.edge, self.adjoint, self.local, self.connected = user, edge, adjoint, local, connected
-        self.product = adjoint * local if connected else 0.0
-
-    def formula(self, name: Name, style: str = "unicode") -> str:
-        """The local derivative as a formula. For all edges of one user, `partial_formulas` is the cheaper way."""
-        return partial_formulas(self.user, name, style)[self.edge] or ""
-
-    def __repr__(self) -> str:
-        return f"Path(edge={self.edge}, adjoint={self.adjoint}, local={self.local}, product={self.product})"
-
-
-class Chain(NamedTuple):
-    """The chain rule at one node: a path for each use, in the order in which backward adds them, and their sum."""
-
-    paths: list[Path]
-    sum: float
-
-
-def chain_rule(root: Value, gradient: float = 1.0) -> dict[Value, Chain]:
-    """The chain rule at every node below a root, users before arguments; the graph and its `.grad` stay as they are.
-
-    Args:
-        root: the Value that is differentiated.
-        gradient: its adjoint.
-
-    Returns:
-        A Chain for each node; its sum is the derivative of the root with respect to that node, the same bits that
-        `backward` would compute. The root has no paths, and `gradient` as its sum.
-
-    >>> from engine import Value
-    >>> from engine.formula import chain_rule
-    >>> a = Value(3.0)
-    >>> chain_rule(a * a)[a]
-    Chain(paths=[Path(edge=0, adjoint=1.0, local=3.0, product=3.0), Path(edge=1, adjoint=1.0, local=3.0, product=3.0)], sum=6.0)
-    """
-    gradient = ops.number(gradient, "chain_rule")
-    paths: dict[Value, list[Path]] = {v: [] for v in reversed(topological_order(root))}
-    chains: dict[Value, Chain] = {}
-    for v, into in paths.items():
-        reached = [p.product for p in into if p.connected]
-        adjoint = reduce(add, reached) if reached else gradient if v is root else 0.0
-        chains[v] = Chain(into, adjoint)
-        if v.op is None:
-            continue
-        connected = bool(reached) or v is root
-        with _quietly():
-            local = partials(v)
-        for i, (a, p) in enumerate(zip(v.args, local)):
-            if isinstance(a, Value) and p is not None:
-                taken = connected and (p != 0.0 or not v.op.selects)
-                paths[a].append(Path(v, i, adjoint, p, taken))
-    return chains

@@ -7,11 +7,11 @@ looser than level 2; `{+ … +}` is written once for each element of the lists i
 
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple, cast
 
+from .mathml import HOLE, clean, escaped, mathml_from_tex
 from .ops import ATOM, POWER, PRODUCT, SIGN, SUM, Op
 
 STYLES = ("text", "unicode", "latex", "mathml")
@@ -109,21 +109,6 @@ _LATEX = {
     "^": r"{\wedge}", "~": r"{\sim}", "<": r"{<}", ">": r"{>}", " ": r"\ ", "-": r"\text{-}", "'": r"\text{'}",
     "`": r"\text{`}", '"': r"\text{''}",
 }  # fmt: skip
-_JOINERS = "\u200c\u200d"  # spelling, in Persian and in emoji
-
-
-def clean(label: str) -> str:
-    """A label with control characters, line ends, direction marks and lone surrogates replaced by U+FFFD."""
-    if label.isascii() and label.isprintable():
-        return label
-    kinds = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
-    return "".join(["\ufffd" if unicodedata.category(c) in kinds and c not in _JOINERS else c for c in label])
-
-
-def escaped(text: str) -> str:
-    """Text for HTML and MathML."""
-    text = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text.replace('"', "&quot;").replace("'", "&#x27;")
 
 
 def name_text(label: str, style: str) -> str:
@@ -145,7 +130,6 @@ def name_text(label: str, style: str) -> str:
 
 # Templates -----------------------------------------------------------------------------------------------------------
 
-_HOLE = re.compile(r"\{(\d+):(\d)\}")
 _SERIES = re.compile(r"\{\+ (.*?) \+\}")
 _CALL = re.compile(r"\w+\(\{\d:0\}(?:, \{\d:0\})*\)")
 _SERIES_HOLE = 9  # the argument that stands for a series
@@ -205,7 +189,7 @@ def _layout(op: Op, style: str, absent: tuple[int, ...]) -> _Layout:
 def _cut(template: str, binding: int, style: str, series: _Layout | None) -> _Layout:
     if style == "mathml":
         template = mathml_from_tex(template)
-    before, *rest = _HOLE.split(template)
+    before, *rest = HOLE.split(template)
     literals = [before, *rest[2::3]]
     if style == "unicode":
         literals = [_exchanged(text) for text in literals]
@@ -306,83 +290,3 @@ def in_parentheses(text: str, style: str) -> str:
     if style == "mathml":
         return f"<mrow><mo>(</mo>{text}<mo>)</mo></mrow>"
     return rf"\left({text}\right)" if style == "latex" else f"({text})"
-
-
-# LaTeX read as MathML ------------------------------------------------------------------------------------------------
-
-_TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\{\d+:\d\}|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
-_OPERATORS = {
-    r"\cdot": "·", r"\times": "×", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\lfloor": "⌊", r"\rfloor": "⌋",
-    r"\lceil": "⌈", r"\rceil": "⌉", r"\dots": "…", r"\pm": "±", r"\{": "{", r"\}": "}", r"\|": "‖", "-": "−",
-    r"\langle": "⟨", r"\rangle": "⟩",
-}  # fmt: skip
-_LETTERS = {
-    r"\sigma": "σ", r"\varphi": "φ", r"\phi": "ϕ", r"\Phi": "Φ", r"\pi": "π", r"\Gamma": "Γ", r"\alpha": "α",
-    r"\beta": "β", r"\gamma": "γ", r"\delta": "δ", r"\lambda": "λ", r"\mu": "μ", r"\theta": "θ", r"\infty": "∞",
-    r"\psi": "ψ", r"\zeta": "ζ", r"\partial": "∂",
-}  # fmt: skip
-_SPACES = (r"\,", r"\;", r"\:", r"\!", r"\ ", r"\left", r"\right", r"\quad")
-
-
-def mathml_from_tex(tex: str) -> str:
-    """A template of LaTeX as MathML, holes kept: the few commands that formulas of one row need."""
-    return _Reader(tex).row("")
-
-
-class _Reader:
-    def __init__(self, tex: str) -> None:
-        self._pieces = _TOKEN.findall(tex)[::-1]
-
-    def row(self, end: str) -> str:
-        """One element: all up to `end`, in an mrow unless it is one element already."""
-        items: list[str] = []
-        while self._pieces:
-            piece = self._pieces.pop()
-            if piece == end:
-                break
-            if piece in ("^", "_"):
-                base = items.pop() if items else "<mrow></mrow>"
-                items.append(self._script("msup" if piece == "^" else "msub", base))
-            elif not piece.isspace() and piece not in _SPACES:
-                items.append(self._item(piece))
-        return items[0] if len(items) == 1 else f"<mrow>{''.join(items)}</mrow>"
-
-    def _script(self, kind: str, base: str) -> str:
-        return f"<{kind}>{base}{self._argument()}</{kind}>"
-
-    def _argument(self) -> str:
-        while self._pieces and self._pieces[-1].isspace():
-            self._pieces.pop()
-        return self._item(self._pieces.pop()) if self._pieces else "<mrow></mrow>"
-
-    def _word(self) -> str:
-        letters: list[str] = []
-        if self._pieces and self._pieces.pop() == "{":
-            while self._pieces and (piece := self._pieces.pop()) != "}":
-                letters.append(piece.replace("\\", ""))
-        return escaped("".join(letters))
-
-    def _item(self, piece: str) -> str:
-        if _HOLE.fullmatch(piece):
-            return piece
-        if piece == "{":
-            return self.row("}")
-        if piece == r"\frac":
-            return f"<mfrac>{self._argument()}{self._argument()}</mfrac>"
-        if piece == r"\sqrt":
-            if self._pieces and self._pieces[-1] == "[":
-                self._pieces.pop()
-                degree = self.row("]")
-                return f"<mroot>{self._argument()}{degree}</mroot>"
-            return f"<msqrt>{self._argument()}</msqrt>"
-        if piece in (r"\operatorname", r"\mathrm", r"\mathit", r"\text"):
-            return f"<mi>{self._word()}</mi>"
-        if piece in _LETTERS:
-            return f"<mi>{_LETTERS[piece]}</mi>"
-        if piece[0].isdigit():
-            return f"<mn>{piece}</mn>"
-        if piece[0] == "\\" and piece not in _OPERATORS:
-            return f"<mi>{escaped(piece[1:])}</mi>"
-        if piece.isalpha():
-            return f"<mi>{piece}</mi>"
-        return f"<mo>{escaped(_OPERATORS.get(piece, piece))}</mo>"

@@ -9,6 +9,7 @@ never branches: a condition is a row too.
 
 import math
 import operator
+from keyword import iskeyword
 from math import inf
 
 from . import ieee
@@ -40,6 +41,8 @@ class Op:
         selects: an edge whose partial is exactly 0 is not connected: nothing behind it contributes.
         lists: how many of the first arguments are lists of operands.
         defaults: values of the last arguments when they are left out.
+        rounding: how far floats may miss the reference, in units of 2^-53: (units of the result, units by which the
+            arguments may be moved for it, for a formula whose terms cancel); None is the default of `engine.checks`.
 
     Called on numbers it returns a float; with a Value among its arguments, a Value.
 
@@ -59,6 +62,8 @@ class Op:
     def __call__(self, *args):
         if len(args) != self.arity:
             args = self._complete(args)
+        if self.lists:
+            return self._apply(args)
         for a in args:
             if a.__class__ is not float:
                 return self._apply(args)
@@ -69,18 +74,24 @@ class Op:
         if 0 < missing <= len(self.defaults):
             return (*args, *self.defaults[-missing:])
         least = self.arity - len(self.defaults)
-        takes = str(self.arity) if least == self.arity else f"{least} to {self.arity}"
+        takes = str(self.arity) if least == self.arity else f"{least} or {self.arity}"
         raise TypeError(f"{self.name} takes {takes} argument{'s' * (takes != '1')}, got {len(args)}")
 
     def _apply(self, args):
-        # A generator can be read once, and NumPy arrays stand for lists here.
-        if self.lists:
-            args = [a if hasattr(a, "_node") or not hasattr(a, "__iter__") else list(a) for a in args]
-        for a in args:
-            for e in a if a.__class__ is list else (a,):
+        n = self.lists
+        if n:
+            args = [*[operands(a, self.name) for a in args[:n]], *args[n:]]
+            if n > 1 and len({len(a) for a in args[:n]}) > 1:
+                lengths = " and ".join(str(len(a)) for a in args[:n])
+                raise ValueError(f"{self.name} takes lists of one length, got {lengths}")
+        for a in args[n:]:
+            if isinstance(a, (list, tuple)):
+                number(a, self.name)  # raises, in the user's terms
+        for k, a in enumerate(args):
+            for e in a if k < n else (a,):
                 if hasattr(e, "_node"):
                     return e._node(self, args)
-        numbers = [[number(e, self.name) for e in a] if a.__class__ is list else number(a, self.name) for a in args]
+        numbers = [[number(e, self.name) for e in a] if k < n else number(a, self.name) for k, a in enumerate(args)]
         return self.forward(*numbers)
 
     def __repr__(self):
@@ -97,27 +108,43 @@ def row(name):
     return TABLE[name]
 
 
-def number(x, who):
+def number(x, who, takes="real numbers and Values"):
     """`x` as a float, or a TypeError in the user's terms."""
     if x.__class__ is float:
         return x
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
+    refused = (str, bytes, complex, type)
+    if not isinstance(x, refused) and hasattr(x, "__float__") and getattr(x, "shape", ()) == () and not _is_complex(x):
+        try:
+            return float(x)
+        except OverflowError:
+            size = f"an int of {x.bit_length()} bits" if isinstance(x, int) else f"{x!r:.60}"
+            raise OverflowError(f"{who} takes numbers that fit a float (up to 1.8e308), got {size}") from None
+        except (TypeError, ValueError):
+            pass
+    if isinstance(x, str):
+        hint = "; convert text with float() first"
+    elif getattr(x, "shape", ()) != () or isinstance(x, (list, tuple)):
+        hint = "; for many at once use a comprehension or a NumPy array of Values"
+    else:
         hint = ""
-        if hasattr(x, "shape") or isinstance(x, (list, tuple)):
-            hint = f"; for many at once use numpy.{who}(array of Values) or a comprehension"
-        elif isinstance(x, str):
-            hint = "; convert text with float() first"
-        raise TypeError(f"{who} takes real numbers and Values, got {x!r:.60}{hint}")
-    try:
-        return float(x)
-    except OverflowError:
-        raise OverflowError(
-            f"{who} takes numbers that fit a float (up to 1.8e308), got an int of {x.bit_length()} bits"
-        ) from None
+    raise TypeError(f"{who} takes {takes}, got {x!r:.60}{hint}")
+
+
+def _is_complex(x):
+    return getattr(getattr(x, "dtype", None), "kind", "") == "c"  # NumPy would drop the imaginary part with a warning
+
+
+def operands(xs, who):
+    """`xs` as a list, from a list, tuple, array or generator; a TypeError in the user's terms from anything else."""
+    no_order = (set, frozenset, dict)
+    if isinstance(xs, (str, bytes, *no_order)) or hasattr(xs, "_node") or not hasattr(xs, "__iter__"):
+        hint = "; make a list of it, in the order to sum" if isinstance(xs, no_order) else ""
+        raise TypeError(f"{who} takes a list of numbers and Values, got {xs!r:.60}{hint}")
+    return list(xs)
 
 
 def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL, kink=None, reference=None,
-       selects=False, lists=0, defaults=(), doc=None):  # fmt: skip
+       selects=False, lists=0, defaults=(), rounding=None, doc=None):  # fmt: skip
     """Add a row to the table and return its op: eager, a method of Value, differentiable to any order, printed.
 
     Args:
@@ -125,7 +152,7 @@ def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL,
         forward: a function of floats that returns a float and never raises because of a value.
         *partials: for each argument the derivative of the output with respect to it: a function of (arguments…,
             output) that uses + - * /, literal integer powers and ops, or a number.
-        text, tex, binding, domain, kink, reference, selects, lists, defaults: see `Op`.
+        text, tex, binding, domain, kink, reference, selects, lists, defaults, rounding: see `Op`.
         doc: one line for help().
 
     Raises:
@@ -139,7 +166,7 @@ def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL,
     >>> x.grad
     12.0
     """
-    if not isinstance(name, str) or not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
         raise ValueError(f"op takes a Python identifier as name, got {name!r}")
     if name in BUILT_IN:
         raise ValueError(f"op takes a new name, got {name!r}, which is in the table already; choose another")
@@ -155,7 +182,7 @@ def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL,
         name, forward, partials,
         text=text or f"{name}({slots})", tex=tex or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}\left({slots}\right)",
         binding=binding, domain=domain if isinstance(domain[0], tuple) else (domain,) * len(partials), kink=kink,
-        reference=reference, selects=selects, lists=lists, defaults=tuple(map(float, defaults)),
+        reference=reference, selects=selects, lists=lists, defaults=tuple(map(float, defaults)), rounding=rounding,
     )  # fmt: skip
     row.__doc__ = doc or f"The op {name}."
     for hook in new_row_hooks:
@@ -189,14 +216,14 @@ rad2deg = op("rad2deg", lambda x: x * (180.0 / math.pi), 180.0 / math.pi, refere
 
 # Conditions: 1 or 0, with derivative 0, so that nothing flows through them ----------------------------------------------
 less = op("less", lambda a, b: float(a < b), 0.0, 0.0, text="[{0:1} < {1:1}]", tex="[{0:1} < {1:1}]", kink=lambda a, b: a - b, selects=True)
-less_equal = op("less_equal", lambda a, b: float(a <= b), 0.0, 0.0, text="[{0:1} <= {1:1}]", tex=r"[{0:1} \le {1:1}]", kink=lambda a, b: a - b, selects=True)
+less_equal = op("less_equal", lambda a, b: float(a <= b), 0.0, 0.0, text="[{0:1} <= {1:1}]", tex=r"[{0:1} \leq {1:1}]", kink=lambda a, b: a - b, selects=True)
 greater = op("greater", lambda a, b: float(a > b), 0.0, 0.0, text="[{0:1} > {1:1}]", tex="[{0:1} > {1:1}]", kink=lambda a, b: a - b, selects=True)
-greater_equal = op("greater_equal", lambda a, b: float(a >= b), 0.0, 0.0, text="[{0:1} >= {1:1}]", tex=r"[{0:1} \ge {1:1}]", kink=lambda a, b: a - b, selects=True)
+greater_equal = op("greater_equal", lambda a, b: float(a >= b), 0.0, 0.0, text="[{0:1} >= {1:1}]", tex=r"[{0:1} \geq {1:1}]", kink=lambda a, b: a - b, selects=True)
 equal = op("equal", lambda a, b: float(a == b), 0.0, 0.0, text="[{0:1} == {1:1}]", tex="[{0:1} = {1:1}]", kink=lambda a, b: a - b, selects=True)
-not_equal = op("not_equal", lambda a, b: float(a != b), 0.0, 0.0, text="[{0:1} != {1:1}]", tex=r"[{0:1} \ne {1:1}]", kink=lambda a, b: a - b, selects=True)
+not_equal = op("not_equal", lambda a, b: float(a != b), 0.0, 0.0, text="[{0:1} != {1:1}]", tex=r"[{0:1} \neq {1:1}]", kink=lambda a, b: a - b, selects=True)
 step = op("step", ieee.step, 0.0, text="[{0:1} > 0]", tex="[{0:1} > 0]", kink=lambda x: x, selects=True, doc="1 above 0, 0 up to 0: the derivative of relu.")
 above = op("above", ieee.above, 0.0, 0.0, kink=lambda a, b: a - b, selects=True, doc="1 where a > b, 0 where a < b, 1/2 at a tie: the derivative of maximum.")
-inside = op("inside", ieee.inside, 0.0, 0.0, 0.0, text="[{1:1} <= {0:1} <= {2:1}]", tex=r"[{1:1} \le {0:1} \le {2:1}]", kink=lambda x, low, high: (x - low) * (x - high), selects=True, doc="1 where low <= x <= high: the derivative of clip.")
+inside = op("inside", ieee.inside, 0.0, 0.0, 0.0, text="[{1:1} <= {0:1} <= {2:1}]", tex=r"[{1:1} \leq {0:1} \leq {2:1}]", kink=lambda x, low, high: (x - low) * (x - high), selects=True, doc="1 where low <= x <= high: the derivative of clip.")
 sign = op("sign", ieee.sign, 0.0, kink=lambda x: x, selects=True)
 floor = op("floor", ieee.floor, 0.0, tex=r"\left\lfloor {0:0} \right\rfloor", kink=lambda x: x - round(x), selects=True)
 ceil = op("ceil", ieee.ceil, 0.0, tex=r"\left\lceil {0:0} \right\rceil", kink=lambda x: x - round(x), selects=True)
@@ -308,7 +335,7 @@ def softmax(xs):
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    xs = list(xs)
+    xs = operands(xs, "softmax")
     y = logsumexp(xs)
     return [exp(x - y) for x in xs]
 
@@ -320,6 +347,6 @@ def log_softmax(xs):
     >>> log_softmax([1000.0, 0.0])
     [0.0, -1000.0]
     """
-    xs = list(xs)
+    xs = operands(xs, "log_softmax")
     y = logsumexp(xs)
     return [x - y for x in xs]

@@ -101,8 +101,9 @@ class Op:
     kink: Callable[..., Any] | None
     reference: str | Callable[..., Any] | None
     selects: bool
-    lists: bool
+    lists: int
     defaults: tuple[float, ...]
+    rounding: tuple[float, float] | None
     def __init__(
         self, name: str, forward: Callable[..., float], partials: tuple[Any, ...], **facts: object
     ) -> None: ...
@@ -126,7 +127,8 @@ class _List(Op):
     def __call__(self, xs: Iterable[float | Value], /) -> Any: ...
 
 def row(name: str) -> Op: ...
-def number(x: object, who: str) -> float: ...
+def number(x: object, who: str, takes: str = ...) -> float: ...
+def operands(xs: object, who: str) -> list[Any]: ...
 def op(
     name: str,
     forward: Callable[..., float],
@@ -140,6 +142,7 @@ def op(
     selects: Any = ...,
     lists: Any = ...,
     defaults: Any = ...,
+    rounding: Any = ...,
     doc: Any = ...,
 ) -> Op: ...
 def edge(condition: Any, at_edge: Any, formula: Any) -> Any: ...

@@ -23,7 +23,7 @@ from typing import Any
 from .backprop import topological_order
 from .linearization import Linearization
 from .ops import number
-from .trees import described, flatten
+from .trees import container, described, flatten, is_array
 from .value import Value
 
 Function = Callable[..., Any]
@@ -172,12 +172,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
     """
     _check("jvp", f)
     _check_pairs("jvp", primals, tangents)
-    run = Linearization("jvp", f, tuple(primals), {}, range(len(primals)), has_aux)
     seeds = [
         x
         for i, (t, p) in enumerate(zip(tangents, primals))
         for x in flatten(t, "jvp", f"tangent {i}", like=p, like_what=f"argument {i}").leaves
     ]
+    run = Linearization("jvp", f, tuple(primals), {}, range(len(primals)), has_aux)
     tangent = run.out.rebuild(run.answers(run.pushed_forward(seeds)))
     return (run.output(), tangent, run.aux()) if has_aux else (run.output(), tangent)
 
@@ -262,9 +262,9 @@ def derivative(f: Function, n: int = 1) -> Function:
 
     @wraps(f, updated=())
     def nth(x: Any) -> Any:
-        run = Linearization("derivative", f, (x,), {}, (0,), has_aux=False, scalar=True)
-        if run.inputs[0].is_container:
+        if is_array(x) or container(x) is not None:
             raise TypeError(f"derivative takes a function of one number, got {described(x)}; use grad or jacobian")
+        run = Linearization("derivative", f, (x,), {}, (0,), has_aux=False, scalar=True)
         return run.derivative(order)
 
     return nth

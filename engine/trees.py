@@ -47,11 +47,6 @@ class Tree:
         self.blocks = blocks
         self._program = program
 
-    @property
-    def is_container(self) -> bool:
-        """Whether the tree is anything but one number."""
-        return self.blocks != [None] or len(self._program) != 1
-
     def rebuild(self, leaves: Iterable[Any]) -> Any:
         """A tree of the same shape with other leaves."""
         rest = iter(leaves)

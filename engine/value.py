@@ -10,7 +10,7 @@ from functools import reduce
 
 from . import context, ops
 from .context import About
-from .ops import number
+from .ops import number, operands
 
 UNREACHED = float("0")  # a 0.0 with an identity of its own: no backward has been here
 new = object.__new__
@@ -50,7 +50,7 @@ class Value:
         if data.__class__ is not float:
             if data.__class__ is Value:
                 raise TypeError(f"Value takes a real number, got {data!r}; use it as it is, or its detach()")
-            data = number(data, "Value")
+            data = number(data, "Value", "a real number")
         self._data = data
         self.grad = UNREACHED
         self.op = None
@@ -77,7 +77,7 @@ class Value:
                 f"data takes a new number on leaves only, got a node made by {self.op.name}; "
                 "change its leaves and build the graph again, or use replay"
             )
-        self._data = number(x, "data")
+        self._data = number(x, "data", "a real number")
 
     @property
     def label(self):
@@ -168,8 +168,8 @@ class Value:
 
     def detach(self):
         """A new leaf with the same data and label: no gradient flows through it."""
-        if context.active and context.state.tracing is not None:
-            return context.state.tracing.detached(self)
+        if context.active and context.local.state.tracing is not None:
+            return context.local.state.tracing.detached(self)
         return Value(self._data, self.label)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -197,7 +197,8 @@ class Value:
             if box is not a:
                 box[()] = a
             boxes.append(box.astype(object))
-        return np.frompyfunc(row, len(inputs), 1)(*boxes, **kwargs)
+        with np.errstate(all="ignore"):  # IEEE here, without NumPy's warnings
+            return np.frompyfunc(row, len(inputs), 1)(*boxes, **kwargs)
 
     # How nodes are made ----------------------------------------------------------------------------------------------
 
@@ -233,8 +234,41 @@ class Value:
         return context.record(v) if context.active else v
 
 
+class Operands:
+    """Numbers and Values that several n-ary nodes share, read once: what a layer hands to each of its neurons.
+
+    Args:
+        xs: numbers and Values.
+
+    Later edits of leaves among them do not reach the nodes made from it.
+
+    >>> from engine import Operands, Value, dot
+    >>> xs = Operands([Value(3.0), Value(4.0)])
+    >>> [dot(ws, xs).data for ws in ([1.0, 0.0], [0.0, 1.0])]
+    [3.0, 4.0]
+    """
+
+    __slots__ = ("_args", "_vals")
+
+    def __init__(self, xs):
+        self._args, self._vals = _listed(xs, "Operands")
+
+    def __len__(self):
+        return len(self._args)
+
+    def __iter__(self):
+        return iter(self._args)
+
+    def __getitem__(self, i):
+        return self._args[i]
+
+
 def _listed(xs, who):
     """(operands, their data): a tuple of Values, or where none is a Value the list of floats itself."""
+    if xs.__class__ is Operands:
+        return xs._args, xs._vals
+    if xs.__class__ is not list and xs.__class__ is not tuple:
+        xs = operands(xs, who)
     xs = tuple(xs)
     try:
         return xs, [x._data for x in xs]
@@ -288,7 +322,7 @@ DOT = ops.TABLE["dot"]
 
 def _operand(x, who):
     """The other operand as a float; None where its own class should answer (an array, say)."""
-    if getattr(x, "shape", ()) != ():
+    if getattr(x, "shape", ()) != () or isinstance(x, type):
         return None
     known = isinstance(x, (str, bytes, complex, list, tuple, dict, set, type(None)))
     return number(x, who) if known or hasattr(x, "__float__") else None
@@ -364,7 +398,7 @@ def _comparison(op):
     method = _binary(op)
 
     def compare(self, other):
-        if other is None or isinstance(other, (str, bytes, list, tuple, dict, set)):
+        if other is None or isinstance(other, (str, bytes, list, tuple, dict, set, complex)):
             return NotImplemented  # so that v == None is False
         return method(self, other)
 
@@ -380,7 +414,7 @@ def install(row):
     """Make a row of one or two arguments a method of Value."""
     if row.lists or row.arity > 2:
         return
-    if row.name in RESERVED:
+    if row.name in RESERVED or (hasattr(Value, row.name) and row.name not in ops.TABLE):
         raise ValueError(f"op takes a name that Value does not use already, got {row.name!r}")
     _named(_with_defaults(row) if row.defaults else (_unary, _binary)[row.arity - 1](row), row.name, row)
 

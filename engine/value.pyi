@@ -1,6 +1,6 @@
 """Generated from the table of rules by `python -m tests.stubs`; do not edit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, SupportsFloat
 
 from .ops import Op
@@ -8,8 +8,16 @@ from .ops import Op
 UNREACHED: float
 DOT: Op
 
-def dot(ws: Sequence[float | Value], xs: Sequence[float | Value], b: float | Value = 0.0) -> Any: ...
+def dot(
+    ws: Sequence[float | Value] | Operands, xs: Sequence[float | Value] | Operands, b: float | Value = 0.0
+) -> Any: ...
 def new(cls: type[Value], /) -> Value: ...
+
+class Operands:
+    def __init__(self, xs: Iterable[float | Value]) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[float | Value]: ...
+    def __getitem__(self, i: int) -> float | Value: ...
 
 class Value:
     grad: float

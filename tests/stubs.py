@@ -41,8 +41,9 @@ class Op:
     kink: Callable[..., Any] | None
     reference: str | Callable[..., Any] | None
     selects: bool
-    lists: bool
+    lists: int
     defaults: tuple[float, ...]
+    rounding: tuple[float, float] | None
     def __init__(
         self, name: str, forward: Callable[..., float], partials: tuple[Any, ...], **facts: object
     ) -> None: ...
@@ -66,7 +67,8 @@ class _List(Op):
     def __call__(self, xs: Iterable[float | Value], /) -> Any: ...
 
 def row(name: str) -> Op: ...
-def number(x: object, who: str) -> float: ...
+def number(x: object, who: str, takes: str = ...) -> float: ...
+def operands(xs: object, who: str) -> list[Any]: ...
 def op(
     name: str,
     forward: Callable[..., float],
@@ -81,7 +83,7 @@ def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 """
 
 VALUE = """
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, SupportsFloat
 
 from .ops import Op
@@ -89,8 +91,16 @@ from .ops import Op
 UNREACHED: float
 DOT: Op
 
-def dot(ws: Sequence[float | Value], xs: Sequence[float | Value], b: float | Value = 0.0) -> Any: ...
+def dot(
+    ws: Sequence[float | Value] | Operands, xs: Sequence[float | Value] | Operands, b: float | Value = 0.0
+) -> Any: ...
 def new(cls: type[Value], /) -> Value: ...
+
+class Operands:
+    def __init__(self, xs: Iterable[float | Value]) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[float | Value]: ...
+    def __getitem__(self, i: int) -> float | Value: ...
 
 class Value:
     grad: float

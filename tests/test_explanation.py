@@ -9,11 +9,13 @@ from math import isfinite
 
 import pytest
 from hypothesis import given, note
+from hypothesis import strategies as st
 from test_formula import HOSTILE, assert_balanced, graphs, row, snapshot  # noqa: F401  a fixture
 
 import engine
 from engine import TABLE, Value, detect_anomaly, dot, explain, gradients, no_grad, relu, topological_order, total
-from engine.formula import chain_rule, number_text
+from engine.chain import chain_rule
+from engine.notation import number_text
 
 ROWS = tuple(sorted(TABLE))
 
@@ -43,6 +45,17 @@ def test_sums_are_the_bits_that_backward_computes_at_every_node(root):
     for v, chain in chains.items():
         note(f"{v!r} {chain}")
         assert bits(chain.sum) == bits(v.grad)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=3))
+def test_many_paths_are_added_in_the_order_of_backward(factors):
+    x = Value(0.1, label="x")
+    root = x * x
+    for c in factors:
+        root = root + x * c
+    found = chain_rule(root)[x].sum
+    root.backward()
+    assert bits(found) == bits(x.grad)
 
 
 @given(graphs(rows=ROWS))
@@ -299,10 +312,10 @@ def test_hostile_labels_break_no_explanation(text):
 
 def test_work_grows_with_the_graph_and_not_faster(monkeypatch):
     """Counted, not timed: partials asked for, formulas made."""
-    from engine import explanation, formula
+    from engine import chain, explanation
 
     calls = {"partials": 0, "formulas": 0}
-    real_partials, real_formulas = formula.partials, explanation.partial_formulas
+    real_partials, real_formulas = chain.partials, explanation.partial_formulas
 
     def counted_partials(v):
         calls["partials"] += 1
@@ -312,7 +325,7 @@ def test_work_grows_with_the_graph_and_not_faster(monkeypatch):
         calls["formulas"] += 1
         return real_formulas(*args)
 
-    monkeypatch.setattr(formula, "partials", counted_partials)
+    monkeypatch.setattr(chain, "partials", counted_partials)
     monkeypatch.setattr(explanation, "partial_formulas", counted_formulas)
     v = x = Value(0.5, label="x")
     for _ in range(20_000):

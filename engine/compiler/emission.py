@@ -152,6 +152,7 @@ class Emitter:
         return key, b.add(value, I64(constant)) if constant else value
 
     def pointer(self, space: Any, index: Any, copy: Copy, wide: bool) -> Any:
+        """The address of a number, or (wide) of a vector of them."""
         b, frame = self.b, self.frame
         base = frame.pointers[space]
         if space in (INPUT, OUTPUT) or (space == MEMORY and frame.spread):
@@ -213,10 +214,12 @@ class Emitter:
         self.b.store(value, self.pointer(space, index, copy, True)).align = self.align
 
     def spill(self, index: Polynomial, value: Any, copy: Copy) -> None:
+        """Store a value in its slot of memory."""
         _, at = self.index(self.placement.slots[index.key()], copy)
         self._store(MEMORY, at, value, copy)
 
     def operand(self, source: Any, copy: Copy, memo: dict[Any, Any]) -> Any:
+        """The LLVM value of an operand in one copy of a body; loads are remembered in `memo`."""
         kind, what = source
         if kind == "value":
             return copy.values[what]
@@ -253,6 +256,7 @@ class Emitter:
             self._accumulate(index, copy, values)
 
     def value(self, name: str, args: list[Any]) -> Any:
+        """The LLVM value of an op of LLVM values."""
         if name == "move":
             return args[0]
         row: Op = self.tape.rows[name]

@@ -49,7 +49,7 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run natively; compile first if the structure of the arguments is new."""
         given, call = self._flat(args, kwargs)
-        if context.state.tracing is not None or any(x.__class__ is Value for x in self._loose(args, kwargs)):
+        if context.local.state.tracing is not None or any(x.__class__ is Value for x in self._loose(args, kwargs)):
             return self._f(*args, **kwargs)
         return self._program(given, call).run(given.leaves)
 

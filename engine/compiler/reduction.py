@@ -29,7 +29,9 @@ class Reduction:
         mask: number of examples left -> the lanes that count.
     """
 
-    def __init__(self, emitter: Emitter, b: Any, frame: Frame, count: Any, mask: Callable[[Any], Any], tile: int = TILE):
+    def __init__(
+        self, emitter: Emitter, b: Any, frame: Frame, count: Any, mask: Callable[[Any], Any], tile: int = TILE
+    ):
         self._e, self._b, self._frame, self._count, self._mask, self._tile = emitter, b, frame, count, mask, tile
         lanes = I64(emitter.lanes)
         self._whole = b.sdiv(count, lanes)
@@ -102,7 +104,8 @@ class Reduction:
         self._store(targets, totals)
 
     def _added(self, run: list[Step], copies: list[Copy], sums: list[Any], mask: Any) -> list[Any]:
-        e, memo, added = self._e, dict[Any, Any](), []
+        e, memo = self._e, dict[Any, Any]()
+        added: list[Any] = []
         for copy in copies:
             copy = Copy(copy.index, {}, 0)
             for step in run:

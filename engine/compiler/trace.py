@@ -51,11 +51,11 @@ class Recorder:
         """What detach() gives while tracing."""
         if not self._depends(v, True):
             return Value(v._data, v.label)
-        recording, context.state.recording = context.state.recording, True
+        recording, context.local.state.recording = context.local.state.recording, True
         try:
             return DETACHED(v)  # type: ignore[no-any-return]
         finally:
-            context.state.recording = recording
+            context.local.state.recording = recording
 
     def refuse(self, v: Value, how: str) -> None:
         """Raise where Python asks a traced value for its number."""

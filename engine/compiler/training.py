@@ -191,7 +191,9 @@ class TrainingLoop:
         body.prepare(b, pointers)
         # A batch that is laid out already, the only one of every epoch, is not laid out again.
         small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))
-        unchanged = b.and_(small, b.icmp_signed("==", b.or_(a["epoch_stride"], b.sub(a["epoch_steps"], I64(1))), I64(0)))
+        unchanged = b.and_(
+            small, b.icmp_signed("==", b.or_(a["epoch_stride"], b.sub(a["epoch_steps"], I64(1))), I64(0))
+        )
         with Rounds(b, a["last"], a["first"], name="step") as rounds:
             epoch, within = b.sdiv(rounds.i, a["epoch_steps"]), b.srem(rounds.i, a["epoch_steps"])
             begin = b.mul(within, I64(self._batch))
@@ -320,7 +322,9 @@ class TrainingLoop:
 
     def _check_faults(self) -> None:
         if self._faults.value:
-            raise AssertionError(f"training wrote or read {self._faults.value} times outside its buffers; please report this")
+            raise AssertionError(
+                f"training wrote or read {self._faults.value} times outside its buffers; please report this"
+            )
 
 
 class _Call:

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from ..context import Scope
 from .boxes import Box, Edge
+from .metrics import clipped
 from .naming import bracketed
 from .safety import plain
 
+WIDEST_TITLE = 300.0  # pixels
 TAGGED = 3  # clusters, or ranks of groups, from which a leaf that all use is tagged
 
 
@@ -48,14 +50,14 @@ def clusters(boxes: Iterable[Box]) -> dict[Scope, tuple[str, str]]:
     used: set[str] = set()
     for s, count in inside.items():
         if count > 1:
-            word = stem = re.sub(r"\W+", "_", s.path, flags=re.ASCII).strip("_") or "scope"
+            word = stem = re.sub(r"\W+", "_", s.path[:60], flags=re.ASCII).strip("_") or "scope"
             n = 2
             while word in used:
                 word, n = f"{stem}_{n}", n + 1
             used.add(word)
             module = getattr(s, "module", None)
-            title = [bracketed(s.path), "" if module is None else type(module).__name__]
-            found[s] = word, plain("  ".join(filter(None, title))) or "scope"
+            title = plain("  ".join(filter(None, [bracketed(s.path), "" if module is None else type(module).__name__])))
+            found[s] = word, clipped(title, WIDEST_TITLE, 11) or "scope"
     return found
 
 
@@ -63,4 +65,5 @@ def module_word(scope: Scope) -> str:
     """What a scope's Module is called: "neuron" for a Neuron, or for the path neurons.3."""
     module = getattr(scope, "module", None)
     word = type(module).__name__ if module is not None else scope.name.rstrip("0123456789.").rpartition(".")[2]
-    return plain(word.lower().removesuffix("s")) or "module"
+    word = word if word.isupper() else word.lower().removesuffix("s")
+    return plain(word) or "module"

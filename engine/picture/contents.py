@@ -131,8 +131,8 @@ def _many_values(model: Model, b: Box) -> list[Row]:
 
 
 def _module_name(b: Box) -> str:
-    module = getattr(b.scope, "module", None)
-    return f"\u00a0\u00a0{type(module).__name__}" if module is not None else ""
+    module = type(getattr(b.scope, "module", None)).__name__
+    return f"\u00a0\u00a0{module}" if module not in ("NoneType", b.name.partition("_")[0]) else ""
 
 
 def _length(model: Model, b: Box) -> list[Row]:
@@ -177,6 +177,12 @@ class Label:
     height: float
 
 
+def edge_labels(model: Model) -> dict[Edge, Label]:
+    """The labels of the edges that show one: none in a large picture, and none that would say `1 edge`."""
+    shown = [e for e in model.edges if e.local is not None or len(e.uses) > 1]
+    return {e: edge_label(model, e) for e in shown} if model.labels else {}
+
+
 def edge_label(model: Model, e: Edge) -> Label:
     """The label of an edge: `∂p1/∂w1 = x1` above `= 2.0`; one line where the derivative is 1 or −1."""
     text = edge_text(model, e)
@@ -185,7 +191,7 @@ def edge_label(model: Model, e: Edge) -> Label:
     if text.number is not None:
         lines.append([Cell("= ", "l"), Cell(text.number, "v", "", "l")])
     width = max(sum(c.width for c in line) for line in lines)
-    return Label(text, lines, math.ceil(width + 2), 13.0 * len(lines) + 2)
+    return Label(text, lines, math.ceil(width + 2), 13.0 * len(lines) + 5)
 
 
 def edge_width(e: Edge, largest: float) -> float:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from ..backprop import topological_order
 from ..notation import number_text
 from ..value import Value
-from .contents import Content, Label, box_content, edge_label, edge_tone, edge_width, largest_product
+from .contents import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
 from .dot import Text
 from .files import saved
-from .flow import Flow
 from .grouping import Level
 from .layout import laid_out
 from .level import model_of
@@ -27,7 +27,6 @@ _Sized = TypeVar("_Sized", Content, Label)
 class Frame:
     """What changes from step to step: the texts, colours and widths of one graph, read when it was given."""
 
-    shape: tuple[Any, ...]
     contents: dict[str, Content]
     labels: dict[str, Label]
     edges: dict[str, tuple[str, float]]
@@ -81,31 +80,35 @@ def film(
         }
     shots: list[Frame] = []
     first: Model | None = None
+    shape: list[tuple[object, ...]] = []
     for i, root in enumerate(frames):
         roots = roots_of(root, "film")
         given = given if first is not None else {roots[0]: "L"} | given
-        model = model_of(roots, level, given=given, complete=True, replayed=True, like=first)
-        shots.append(_frame(model))
+        order = topological_order(roots)
+        here = _shape(order)
         if first is None:
-            first = model
-        elif shots[-1].shape != shots[0].shape:
+            shape = here
+        elif here != shape:
             raise ValueError(
-                f"film takes graphs of one shape, got {len(model.flow.order):,} nodes in frame {i} and "
+                f"film takes graphs of one shape, got {len(order):,} nodes in frame {i} and "
                 f"{len(first.flow.order):,} in frame 0, or other ops; film each shape by itself"
             )
+        model = model_of(roots, level, given=given, complete=True, replayed=True, like=first)
+        shots.append(_frame(model))
+        first = first or model
     if first is None:
         raise ValueError("film takes at least one frame, got none")
     return Film(first, shots, theme, timeout, fresh_uid(uid))
 
 
-def _shape(flow: Flow) -> tuple[Any, ...]:
-    place = flow.index
-    return tuple([(v.op.name if v.op else "", *[place[a] for a in v.args if isinstance(a, Value)]) for v in flow.order])
+def _shape(order: list[Value]) -> list[tuple[object, ...]]:
+    place = {v: i for i, v in enumerate(order)}
+    return [(v.op.name if v.op else "", *[place[a] for a in v.args if isinstance(a, Value)]) for v in order]
 
 
 def _frame(model: Model) -> Frame:
     contents = {b.id: box_content(model, b) for b in model.boxes}
-    labels = {e.id: edge_label(model, e) for e in model.edges} if model.labels else {}
+    labels = {e.id: label for e, label in edge_labels(model).items()}
     largest = largest_product(model)
     edges = {e.id: (edge_tone(model, e), edge_width(e, largest)) for e in model.edges}
     numbers = {
@@ -113,7 +116,7 @@ def _frame(model: Model) -> Frame:
         for b in model.boxes
         if b.value is not None and b.kind != "tag"
     }
-    return Frame(_shape(model.flow), contents, labels, edges, numbers, model.flow.roots[-1].data)
+    return Frame(contents, labels, edges, numbers, model.flow.roots[-1].data)
 
 
 def _words(frame: Frame) -> dict[str, list[str]]:
@@ -146,7 +149,7 @@ class Film:
     def __init__(self, model: Model, frames: list[Frame], theme: str, timeout: float, uid: str) -> None:
         self.frames, self.uid = frames, uid
         contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in model.boxes}
-        labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in model.edges} if model.labels else {}
+        labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in edge_labels(model)}
         there = laid_out(Text(model, uid, contents, labels, "TB").skeleton(), timeout)
         self._drawing = Drawing(model, uid, contents, labels, there)
         self._theme = theme

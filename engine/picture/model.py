@@ -204,7 +204,7 @@ class Model:
                 if not plain and source.value is not None and target.value is not None:
                     if target not in inner:
                         inner[target] = self._inner_chain(target)
-                    local = inner[target].get(source.value)
+                    local = inner[target].get(source.value, 0.0)  # 0 where no path inside is taken
                 products = [p for p in map(flow.product, uses) if p is not None]
                 product = math.fsum(products) if products and all(map(math.isfinite, products)) else sum(products)
                 if local is not None and not plain:

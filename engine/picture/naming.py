@@ -53,16 +53,15 @@ def bracketed(path: str) -> str:
 
 
 def suffixes(path: str) -> list[str]:
-    """Ever longer names for a path: its last part, then with the indices around it, then all of it.
+    """Ever longer names for a path: its last part, then with the initials around it, then all of it.
 
     >>> suffixes("layers.0.neurons.3.w.1")
-    ['w[1]', '3.w[1]', '0.3.w[1]', 'layers[0].neurons[3].w[1]']
+    ['w[1]', 'n3.w[1]', 'l0.n3.w[1]', 'layers[0].neurons[3].w[1]']
     """
     whole = bracketed(path)
     *around, last = whole.split(".")
-    indices = [m for part in around for m in re.findall(r"\[(\d+)\]", part)]
-    out = [last, *(".".join([*indices[-i:], last]) for i in range(1, len(indices) + 1))]
-    return [*out, whole] if whole not in out else out
+    short = [re.sub(r"[\[\]]", "", re.sub(r"^(\w)\w*", r"\1", part)) for part in around]
+    return list(dict.fromkeys([".".join([*short[i:], last]) for i in range(len(short), -1, -1)] + [whole]))
 
 
 class Names:
@@ -123,9 +122,13 @@ class Names:
 def parameter_paths(tree: ScopeTree, flow: Flow) -> dict[Value, str]:
     """The leaves that belong to a Module whose scope made a node, each with its path."""
     there: dict[Value, str] = {}
-    for scope in tree.chains:  # those around a scope come before it, and name its parameters whole
+    named: set[int] = set()
+    for scope in tree.chains:  # those around a scope come before it, and name all that is inside their Modules
         module = getattr(scope, "module", None)
-        for name, parameter in module.named_parameters() if module is not None else ():
+        if module is None or id(module) in named:
+            continue
+        named.update(id(m) for _, m in module.named_modules())
+        for name, parameter in module.named_parameters():
             if parameter in flow.index:
                 there.setdefault(parameter, f"{scope.path}.{name}" if scope.path else name)
     return there

@@ -87,15 +87,17 @@ class Panels:
         seed = [_number(model.flow.seeds[v])] if v in model.flow.seeds else []
         symbols = [self._symbols(e) for e in shown]
         lines = [self._derivative(b) + EQUALS + PLUS.join(seed + symbols + more)]
-        lines.append(
-            EQUALS + PLUS.join(seed + [self._numbers(e, not i and not seed) for i, e in enumerate(shown)] + more)
-        )
+        if any(e.local is not None for e in shown):
+            numbers = [self._numbers(e, not i and not seed) for i, e in enumerate(shown)]
+            lines.append(EQUALS + PLUS.join(seed + numbers + more))
         if len(terms) + len(seed) > 1:
             products = [_coloured(e.product or 0.0, not i and not seed) for i, e in enumerate(shown)]
             lines.append(EQUALS + PLUS.join(seed + products + more))
         lines.append(f"{EQUALS}<mrow class='b'>{_coloured(total, True)}</mrow>")
         note = ""
-        if len(terms) > 1:
+        if any(e.local is None for e in terms):
+            note = '<p class="note">A group of many outputs is passed by many paths: their sum is one term.</p>'
+        elif len(terms) > 1:
             note = f'<p class="note">{xml(b.name)} is used {len(terms):,} times: one product for each path, then the sum.</p>'
         return head + "".join(map(_math, lines)) + note + self._other(b)
 
@@ -110,7 +112,7 @@ class Panels:
 
     def _symbols(self, e: Edge) -> str:
         if e.local is None or e.target.value is None:
-            return f"<mtext>all paths through {xml(e.target.name)}</mtext>"
+            return f"<mtext>via {xml(e.target.name)}</mtext>"
         return self._derivative(e.target) + DOT + self._ratio(e)
 
     def _numbers(self, e: Edge, first: bool) -> str:

@@ -113,7 +113,9 @@ class _Reader:
             result: Operand = function(*parts)
             return result
         except (TypeError, ValueError) as e:
-            raise ValueError(f"{_shown(node):.60}: {e}") from None
+            raise ValueError(
+                f"the expression takes calls that the table can answer, got {_shown(node):.60}: {e}"
+            ) from None
 
     @staticmethod
     def _negative(x: Operand) -> Operand:

@@ -7,7 +7,7 @@ from typing import Any
 from ..backprop import topological_order
 from ..value import Value
 from .boxes import Box, Edge
-from .contents import Content, Label, box_content, edge_label
+from .contents import Content, Label, box_content, edge_labels
 from .dot import RANKDIRS, Text
 from .files import converted, saved
 from .grouping import Level
@@ -99,7 +99,7 @@ class Picture:
 
     @cached_property
     def _labels(self) -> dict[Edge, Label]:
-        return {e: edge_label(self.model, e) for e in self.model.edges} if self.model.labels else {}
+        return edge_labels(self.model)
 
     @cached_property
     def _text(self) -> Text:
@@ -137,7 +137,7 @@ class Picture:
         roots, level, expand, force, given = self._made_with
         model = model_of(roots, level, expand, force, given, complete=True)
         contents = {b: box_content(model, b) for b in model.boxes}
-        labels = {e: edge_label(model, e) for e in model.edges} if model.labels else {}
+        labels = edge_labels(model)
         text = Text(model, self.uid, contents, labels, self._rankdir)
         drawing = Drawing(model, self.uid, contents, labels, laid_out(text.skeleton(), self._timeout))
         swept = self.model.flow.swept

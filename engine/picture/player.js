@@ -31,7 +31,7 @@ function start() {
   return `<h2>Start</h2><p>${data.start}</p><p class="note">${forward} step${forward === 1 ? "" : "s"} forward compute the values, then ${backward} step${backward === 1 ? "" : "s"} backward gather the gradients. Press → or Play; point at a box or an arrow for its formula.</p>`;
 }
 
-function panel(n) { return n.back <= now || (n.forth < 0 && n.back <= last && n.back <= now) ? n.panels.backward : n.panels.forward; }
+function panel(n) { return n.back <= now ? n.panels.backward : n.panels.forward; }
 
 function show(html) { say.innerHTML = html; }
 
@@ -103,7 +103,7 @@ function reach(item, html, open) {
   });
 }
 for (const n of nodes) {
-  reach(n, () => panel(n), () => { stop(); go(n.back <= now || n.forth < 0 ? (n.back <= last ? n.back : now) : n.forth); });
+  reach(n, () => panel(n), () => { stop(); go(now > forward || n.forth < 0 ? (n.back <= last ? n.back : now) : n.forth); });
   for (const e of n.ins) {
     const path = e.element.querySelector("path"), hit = path.cloneNode();
     hit.setAttribute("class", "hit"); hit.removeAttribute("style");

@@ -7,6 +7,7 @@ picture's own; every box and edge has its sentence as a `<title>`, which is its 
 from collections.abc import Iterable
 from math import hypot
 
+from ..context import Scope
 from .boxes import Box, Edge
 from .contents import (
     CELL,
@@ -22,7 +23,7 @@ from .contents import (
     edge_width,
     largest_product,
 )
-from .layout import Curve, Layout, Point
+from .layout import INSTALL, Curve, Layout, LayoutError, Point
 from .lines import box_line, edge_text
 from .metrics import text_width
 from .model import Model
@@ -48,6 +49,12 @@ class Drawing:
         self, model: Model, uid: str, contents: dict[Box, Content], labels: dict[Edge, Label], layout: Layout
     ) -> None:
         self.model, self.uid, self.contents, self.labels, self.layout = model, uid, contents, labels, layout
+        lost = [b.id for b in model.boxes if f"{uid}_{b.id}" not in layout.nodes]
+        lost += [e.id for e in model.edges if f"{uid}_{e.id}" not in layout.edges]
+        if lost:
+            raise LayoutError(
+                f"draw takes a layout program that places everything, but {lost[0]} has no place; {INSTALL}"
+            )
         caption = text_width(model.caption, 11) if model.caption else 0.0
         self.width = round(max(layout.width, caption) + 2 * MARGIN)
         self.height = round(layout.height + 2 * MARGIN + (20 if model.caption else 0))
@@ -104,16 +111,29 @@ class Drawing:
     # Parts -----------------------------------------------------------------------------------------------------------
 
     def _clusters(self) -> Iterable[str]:
-        places = self.layout.clusters
-        found = [
-            (places[f"cluster_{w}"], w, title) for w, title in self.model.clusters.values() if f"cluster_{w}" in places
-        ]
+        places, right = self.layout.clusters, self._label_ends()
+        found = []
+        for scope, (word, title) in self.model.clusters.items():
+            if f"cluster_{word}" in places:
+                x, y, w, h = places[f"cluster_{word}"]
+                w = min(max(w, right.get(scope, 0.0) - x), w + MARGIN)  # the layout lets labels cross the frame
+                found.append(((x, y, w, h), word, title))
         for (x, y, w, h), word, title in sorted(found, key=lambda f: -f[0][2] * f[0][3]):  # larger ones behind
             x, y = x + self._dx, y + self._dy
             yield (
                 f'<g class="cluster" id="{self.uid}_g_{word}"><rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" '
                 f'height="{_n(h)}" rx="10"/><text class="t" x="{_n(x + 8)}" y="{_n(y + 15)}">{xml(title)}</text></g>'
             )
+
+    def _label_ends(self) -> dict[Scope, float]:
+        """For each open scope how far right the labels of the edges inside it reach."""
+        ends: dict[Scope, float] = {}
+        for e, label in self.labels.items():
+            centre = self.layout.edges[f"{self.uid}_{e.id}"].label
+            for s, t in zip(e.source.scopes, e.target.scopes):
+                if s is t and centre is not None:
+                    ends[s] = max(ends.get(s, 0.0), centre[0] + (LABEL_GAP + label.width) / 2 + 5)
+        return ends
 
     def _box(self, b: Box) -> str:
         content = self.contents[b]
@@ -186,7 +206,7 @@ class Drawing:
 
     def _label(self, e: Edge, label: Label, centre: Point) -> str:
         x = centre[0] + self._dx + (LABEL_GAP - 2 - label.width) / 2
-        y = centre[1] + self._dy - label.height / 2 + 11
+        y = centre[1] + self._dy - label.height / 2 + 11  # room is left below, where an arrow may run
         out = []
         for i, line in enumerate(label.lines):
             name = f' id="a_{self.uid}_{e.id}_l{i}"'  # of what may change from frame to frame

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -38,6 +39,11 @@ def seconds(step, steps=1, repeats=15):
         step()
         best = min(best, time.perf_counter() - start)
     return best / steps
+
+
+def repeated(step, times):
+    for _ in range(times):
+        step()
 
 
 def size(widths):
@@ -332,7 +338,9 @@ def timed_micrograd():
 def demo(table, micrograd):
     from engine.compiler.machine import features
 
-    print("features:", ", ".join(f[1:] for f in features().split(",") if f.startswith(("+avx", "+fma", "+sse4", "+neon"))))
+    print(
+        "features:", ", ".join(f[1:] for f in features().split(",") if f.startswith(("+avx", "+fma", "+sse4", "+neon")))
+    )
     x, y, p = problem(DEMO, EXAMPLES)
     for _ in range(1000):
         p = numpy_step(DEMO, x, y, p)
@@ -340,11 +348,14 @@ def demo(table, micrograd):
         loop, compiled = ours(DEMO, EXAMPLES, dtype=dtype)
         loop.run(epochs=1000)
         assert np.abs(loop.parameters - p).max() < (1e-11 if dtype == "float64" else 2e-3)
-        table.ours(f"ours: demo step, {dtype}, whole training in native code", seconds(lambda: loop.run(epochs=2000), 2000, 25))
+        table.ours(
+            f"ours: demo step, {dtype}, whole training in native code",
+            seconds(partial(loop.run, epochs=2000), 2000, 25),
+        )
         if dtype == "float64":
             table.bound("to compile it", compiled, 1.0)
             print(f"  {loop.stages}")
-            table.peer("ours, one call from Python a step", seconds(lambda s=loop.prepared(): [s() for _ in range(1000)], 1000))
+            table.peer("ours, one call from Python a step", seconds(partial(repeated, loop.prepared(), 1000), 1000))
             if micrograd:
                 table.peer("micrograd, collector as shipped", micrograd[0], 200_000)
                 table.peer("micrograd, collector off", micrograd[1], 40_000)
@@ -370,7 +381,9 @@ def demo(table, micrograd):
                 if dtype == "float64":
                     step.keep[0][:] = problem(DEMO, EXAMPLES)[2]
                     assert np.abs(step(1000) - p).max() < 1e-10
-                table.peer(f"C by hand, {text}", seconds(lambda: step(2000), 2000), least if dtype == "float64" else None)
+                table.peer(
+                    f"C by hand, {text}", seconds(partial(step, 2000), 2000), least if dtype == "float64" else None
+                )
 
 
 def nets(table):
@@ -431,7 +444,9 @@ def all_threads():
         "print(seconds(lambda: numpy_step(w, x, y, p), repeats=100))"
     )
     free = {n: str(os.cpu_count()) for n in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    out = subprocess.run([sys.executable, "-c", code], env={**os.environ, **free}, capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **free}, capture_output=True, text=True, check=True
+    )
     return float(out.stdout)
 
 

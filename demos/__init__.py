@@ -1,0 +1,1 @@
+"""Tasks from start to end: `python -m demos` lists them and runs the main one."""

@@ -1,0 +1,44 @@
+"""The folder that a demo writes to: checked before the work, and never holding half a file."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Folder:
+    """A folder that can be written to, made where there is none.
+
+    Args:
+        path: where.
+
+    Raises:
+        OSError: it cannot be made, or not be written to.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.path):
+            pass
+
+    @contextmanager
+    def new(self, name: str) -> Iterator[Path]:
+        """A path to write a file to; it takes its name when all of it is written, and the name is printed."""
+        aside, final = self.path / f".{os.getpid()}-{name}", self.path / name
+        try:
+            yield aside
+            os.replace(aside, final)
+        finally:
+            aside.unlink(missing_ok=True)
+        print(f"  {final}")
+
+    def draw(self, name: str, size: tuple[float, float], picture: Callable[..., None]) -> None:
+        """A page that `picture(figure)` draws with matplotlib, which needs no screen here."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=size, layout="constrained")
+        picture(figure)
+        with self.new(name) as path:
+            figure.savefig(path, dpi=150, format="png")

@@ -1,0 +1,138 @@
+"""Ball arithmetic for the references of the table: the value and the partials of a row, enclosed with certainty.
+
+A ball is a midpoint with a radius (`arb` of python-flint); an operation on balls gives a ball that holds every result.
+Johansson, Arb: efficient arbitrary-precision midpoint-radius interval arithmetic (2017). A partial is the first
+coefficient of the reference on the power series x + t, so it comes from the elementary functions alone and never from
+the row that is being checked.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..ops import Op
+
+try:
+    from flint import arb as arb
+    from flint import arb_series as arb_series
+    from flint import ctx as ctx
+except ImportError as error:
+    raise ImportError(
+        "engine.checks needs python-flint, which proves the exact derivatives; pip install 'chainrule[check]'"
+    ) from error
+
+Ball = Any  # an arb
+Operand = Any  # an arb, an arb_series, or a list of them
+
+UNIT = 2.0**-53  # the rounding of one correctly rounded operation
+TINY = arb(0, 2.0**-1050)  # below the normal floats, where an error in y is larger in a partial such as y*log(x)
+NOTHING = arb("nan")
+LARGEST = arb(sys.float_info.max)
+
+
+def constant(x: Any) -> Ball:
+    """The constant term of a series, or a ball itself."""
+    return x[0] if x.__class__ is arb_series else x
+
+
+def _through(value: Callable[[Ball], Ball], slope: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function of balls and of series, where flint has it for balls only: its value, and the integral of its slope."""
+
+    def function(x: Any) -> Any:
+        if x.__class__ is not arb_series:
+            return value(arb(x))
+        return value(x[0]) + (x.derivative() * slope(x)).integral()
+
+    return function
+
+
+def _cosh(x: Any) -> Any:
+    return (x.exp() + (-x).exp()) / 2 if x.__class__ is arb_series else arb(x).cosh()
+
+
+def _plain(name: str) -> Callable[[Any], Any]:
+    def function(x: Any) -> Any:
+        return getattr(x if x.__class__ is arb_series else arb(x), name)()
+
+    return function
+
+
+class Arithmetic:
+    """What a row's `reference` computes with: the names of mpmath's context, on balls and on series of balls."""
+
+    mpf = staticmethod(arb)
+    exp, log, sin, cos, tan = map(staticmethod, map(_plain, ("exp", "log", "sin", "cos", "tan")))
+    asin, acos, atan = map(staticmethod, map(_plain, ("asin", "acos", "atan")))
+    sqrt, erf, erfc = map(staticmethod, map(_plain, ("sqrt", "erf", "erfc")))
+    expm1 = staticmethod(_through(arb.expm1, lambda x: x.exp()))
+    log1p = staticmethod(_through(arb.log1p, lambda x: 1 / (1 + x)))
+    cosh = staticmethod(_cosh)
+    sinh = staticmethod(_through(arb.sinh, _cosh))
+    tanh = staticmethod(_through(arb.tanh, lambda x: 1 / _cosh(x) ** 2))
+    asinh = staticmethod(_through(arb.asinh, lambda x: (1 + x * x).rsqrt()))
+    acosh = staticmethod(_through(arb.acosh, lambda x: (x - 1).rsqrt() * (x + 1).rsqrt()))
+    atanh = staticmethod(_through(arb.atanh, lambda x: 1 / ((1 - x) * (1 + x))))
+
+    @property
+    def pi(self) -> Ball:
+        """The circle's number, at the precision in force."""
+        return arb.pi()
+
+    @staticmethod
+    def cbrt(x: Any) -> Any:
+        """The real cube root, also below 0."""
+        return -((-x) ** (arb(1) / 3)) if constant(x) < 0 else x ** (arb(1) / 3)
+
+    @staticmethod
+    def atan2(a: Any, b: Any) -> Any:
+        """The angle of (b, a), by the quotient that is not large."""
+        x, y = constant(b), constant(a)
+        if x > 0:
+            return Arithmetic.atan(a / b)
+        if y > 0 or y < 0:
+            quarter = arb.pi() / 2 if y > 0 else -arb.pi() / 2
+            return quarter - Arithmetic.atan(b / a)
+        if x < 0 and y.is_zero() and a.__class__ is b.__class__ is arb:
+            return arb.pi()
+        return Arithmetic.atan(a / b) * NOTHING
+
+    @staticmethod
+    def fsum(xs: Iterable[Any]) -> Any:
+        """The sum of some."""
+        return sum(xs, arb(0))
+
+    @staticmethod
+    def fdot(ws: Iterable[Any], xs: Iterable[Any]) -> Any:
+        """The sum of products."""
+        return sum((w * x for w, x in zip(ws, xs)), arb(0))
+
+
+ARITHMETIC = Arithmetic()
+
+# Where the text of a reference holds on part of the row's domain only.
+WHOLE: dict[str, Callable[..., Any]] = {"cbrt": lambda m, x: m.cbrt(x), "arctan2": lambda m, a, b: m.atan2(a, b)}
+
+
+def reference(row: Op) -> Callable[..., Any]:
+    """The reference of a row, as a function of (arithmetic, arguments…)."""
+    given = WHOLE.get(row.name, row.reference)
+    if given is None:
+        raise ValueError(
+            f"check_gradients takes ops with a reference, got {row.name!r} without; give engine.op "
+            f"reference=, the same function by the names of mpmath, as in reference=lambda m, x: m.exp(x)"
+        )
+
+    def function(m: Any, *args: Any) -> Any:
+        try:
+            return getattr(m, given)(*args) if isinstance(given, str) else given(m, *args)
+        except (ValueError, ZeroDivisionError):  # a series divided by a ball around 0
+            return NOTHING
+
+    return function
+
+
+def text(x: Ball, digits: int = 17) -> str:
+    """A ball in decimal: all digits that are certain, and the radius."""
+    if not x.is_finite():
+        return "not finite"
+    return str(x.str(digits, radius=False)) + (f" ± {float(x.rad()):.1g}" if not x.is_exact() else "")

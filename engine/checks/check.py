@@ -1,0 +1,367 @@
+"""check_gradients: every derivative of a function, proved right or named wrong."""
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..backprop import gradients, topological_order
+from ..value import Value
+from .balls import Ball, arb, ctx
+from .engines import CHAINRULE, Engine
+from .probes import adds_right, engine_faults, second_faults
+from .replay import Replay, Tape
+from .report import Finding, GradientError, Report
+from .rules import OVERFLOWS, Fault, close, faults, holds
+from .subject import Subject
+from .traversal import diagnosis
+from .witness import KinkError, Witness
+
+PRECISION = 128
+UNIT_DIRECTIONS = 4  # up to so many arguments each gets a derivative of its own in orders 2 and 3
+RESOLVED = 1e-12  # a ball of this radius is narrow whatever it encloses
+
+
+def check_gradients(
+    f: Any,
+    at: Any = None,
+    *,
+    order: int = 1,
+    modes: Iterable[str] = ("reverse",),
+    engine: Engine = CHAINRULE,
+    save: Any = None,
+) -> Report:
+    """Prove the derivatives of a function at a point, or name the rule that is wrong.
+
+    There is no tolerance to choose: the graph is replayed in ball arithmetic, which encloses every number that a
+    correct engine can compute, and a Taylor series is the second witness.
+
+    Args:
+        f: a function of numbers, lists, dicts, arrays and Modules that returns one Value; a Value; or a `Graph`.
+        at: its arguments, a tuple (one argument may stand alone); not needed for a Value or a Graph.
+        order: the highest derivative, 1 to 3.
+        modes: "reverse", "forward", or both.
+        engine: an `Engine`; by default this one. Others are checked to order 1.
+        save: the file for the picture of a failure, .svg or .dot; by default in the temporary directory; False for
+            none.
+
+    Returns:
+        A Report with a verdict for each argument, order and mode. Where the function has a kink or a pole at the point
+        the verdict says so.
+
+    Raises:
+        GradientError: a derivative is wrong; its `report` has all findings.
+        TypeError, ValueError, RuntimeError: the function or the point is not one that can be checked.
+
+    >>> from engine.checks import check_gradients
+    >>> report = check_gradients(lambda x, y: x * y.exp(), (0.5, 2.0), order=2, modes=("reverse", "forward"))
+    >>> report.verdicts["ok"], report.ok
+    (13, True)
+    """
+    modes = _modes(modes, order, engine)
+    before = ctx.prec
+    ctx.prec = PRECISION
+    try:
+        report = _Check(Subject(f, at), order, modes, engine, save).run()
+    finally:
+        ctx.prec = before
+    _tell_hypothesis(report)
+    if not report.ok:
+        raise GradientError(report)
+    return report
+
+
+def _modes(modes: Iterable[str], order: int, engine: Engine) -> tuple[str, ...]:
+    found = (modes,) if isinstance(modes, str) else tuple(modes)
+    unknown = [m for m in found if m not in ("reverse", "forward")]
+    if unknown or not found:
+        raise ValueError(f"check_gradients takes modes 'reverse' and 'forward', got {unknown or 'none'}")
+    if order not in (1, 2, 3):
+        raise ValueError(f"check_gradients takes an order from 1 to 3, got {order!r}")
+    if not isinstance(engine, Engine):
+        raise TypeError(f"check_gradients takes an engine.checks.Engine, got {engine!r:.60}; see help(Engine)")
+    if engine is not CHAINRULE and order > 1:
+        raise ValueError(f"check_gradients takes order 1 for other engines, got {order} for {engine.name}")
+    if "forward" in found and engine.jvp is None:
+        raise ValueError(f"check_gradients takes mode 'forward' for engines with jvp=, got {engine.name} without")
+    return found
+
+
+class _Check:
+    """One run: the subject on the engine, the balls, the witness, and the blame."""
+
+    def __init__(self, subject: Subject, order: int, modes: Sequence[str], engine: Engine, save: Any) -> None:
+        self.subject, self.order, self.modes, self.engine = subject, order, modes, engine
+        self.ours = engine is CHAINRULE
+        self.root, self.leaves = subject.record()
+        self.tape = Tape(self.root, self.leaves)
+        self.replay = Replay(self.tape)
+        self.kinks = bool(self.replay.kinks_met())
+        self.witness = Witness(self.tape)
+        settings = "" if order == 1 else f", order={order}"
+        settings += "" if tuple(modes) == ("reverse",) else f", modes={tuple(modes)!r}"
+        settings += "" if self.ours else ", engine=engine"
+        self.report = Report(subject, engine.name, self.root, notes=list(subject.notes), settings=settings, save=save)
+
+    def run(self) -> Report:
+        """All parts, in order."""
+        self._unused()
+        rule_faults = list(faults(self.tape.nodes)) if self.ours else []
+        self.report.faults += rule_faults
+        adjoints = self.replay.adjoints()
+        balls = [self._ball(adjoints, i) for i in self.tape.leaves]
+        value, grads, again = self._engine_run()
+        self._find("", 0, "reverse", value, self.replay.values[-1], {}, None)
+        if "reverse" in self.modes:
+            sizes = self._sizes(balls)
+            for k, (name, g, ball) in enumerate(zip(self.subject.names, grads, balls)):
+                self._find(name, 1, "reverse", g, ball, {}, k, sizes[k])
+        if again != grads and not any(g != g for g in grads):
+            self._blame_state(grads, again)
+        if "forward" in self.modes:
+            self._forward()
+        if self.ours and self.order > 1:
+            self._higher()
+        self._convict(rule_faults)
+        if not self.report.ok and not self.report.faults:
+            self._blame(grads)
+        return self.report
+
+    # The engine's numbers --------------------------------------------------------------------------------------------
+
+    def _engine_run(self) -> tuple[float, list[float], list[float]]:
+        """The value, the gradients, and the gradients of a second, fresh run."""
+        runs = []
+        for _ in range(2):
+            output, leaves = self.subject.run(self.engine)
+            number = self.engine.value(output)
+            runs.append((float(number), [float(g) for g in self.engine.grads(output, leaves)]))
+        self._check_deterministic(output.data if self.ours else self.subject.record()[0].data)
+        return runs[0][0], runs[0][1], runs[1][1]
+
+    def _check_deterministic(self, again: float) -> None:
+        if again != self.root.data and again == again:
+            raise ValueError(
+                f"check_gradients takes a function that gives one answer at one point, got {self.root.data!r} and then "
+                f"{again!r} from {self.subject.name}; give its random generator a seed inside the function"
+            )
+
+    def _unused(self) -> None:
+        for name, place in zip(self.subject.names, self.tape.leaves):
+            if place is None:
+                self.report.notes.append(f"{self.subject.name} does not use {name}: its derivative is 0")
+
+    # Verdicts --------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _ball(adjoints: Sequence[Ball | None], place: int | None) -> Ball:
+        found = adjoints[place] if place is not None else None
+        return arb(0) if found is None else found
+
+    def _sizes(self, balls: Sequence[Ball]) -> list[float]:
+        if all(b.is_finite() and b.rad() < RESOLVED for b in balls):
+            return [math.inf] * len(balls)
+        found = self.replay.size()
+        return [found[i] if i is not None else 0.0 for i in self.tape.leaves]
+
+    def _find(
+        self,
+        name: str,
+        order: int,
+        mode: str,
+        got: float,
+        ball: Ball,
+        direction: dict[int, float],
+        leaf: int | None,
+        size: float = math.inf,
+        kinks: bool | None = None,
+        along: str = "",
+    ) -> None:
+        kinks = self.kinks if kinks is None else kinks
+        exact = None if kinks else self._exact(order, direction, leaf, ball)
+        verdict = self._verdict(got, ball, exact, kinks, size)
+        self.report.findings.append(Finding(name, order, mode, verdict, got, ball, exact, along))
+
+    def _verdict(self, got: float, ball: Ball, exact: Ball | None, kinks: bool, size: float) -> str:
+        if not ball.is_finite():
+            if math.isfinite(got) and exact is not None and exact.is_finite():
+                return "inconclusive"
+            return "kink" if kinks else "singular"
+        if not holds(ball, got):
+            if not math.isfinite(got) and self._overflows():
+                return "singular"
+            return "inaccurate" if close(ball, got) else "wrong"
+        if exact is not None and exact.is_finite() and not exact.overlaps(ball):
+            return "wrong"
+        if kinks:
+            return "kink"
+        if exact is None or not exact.is_finite() or float(ball.rad()) > max(RESOLVED, 0.01 * size):
+            return "inconclusive"
+        return "ok"
+
+    def _exact(self, order: int, direction: dict[int, float], leaf: int | None, ball: Ball) -> Ball | None:
+        radius = float(ball.rad()) / 100.0 if ball.is_finite() else 0.0
+        try:
+            if order == 0:
+                return self.witness.directional({}, 0, radius)[-1]
+            if leaf is None:
+                return self.witness.directional(direction, order, radius)[-1]
+            place = self.tape.leaves[leaf]
+            return arb(0) if place is None else self.witness.mixed(direction, place, order, radius)
+        except KinkError:
+            return None
+
+    def _overflows(self) -> bool:
+        """Whether some number on the way is beyond the floats, so that a correct engine may give nan or inf."""
+        balls = [*self.replay.values, *[e.partial for edges in self.replay.edges for e in edges]]
+        balls += [a for a in self.replay.adjoints() if a is not None]
+        return any(not b.is_finite() or abs(b).upper() > OVERFLOWS for b in balls)
+
+    def _convict(self, rule_faults: Sequence[Fault]) -> None:
+        """A rule that is wrong makes what is computed through it wrong, however little it shows there."""
+        for fault in rule_faults:
+            below = set(topological_order(fault.node)) if fault.node is not None else set()
+            touched = {n for n, leaf in zip(self.subject.names, self.leaves) if leaf in below} | {""}
+            verdict = "inaccurate" if fault.inaccurate else "wrong"
+            for k, f in enumerate(self.report.findings):
+                matters = f.argument in touched and (f.order > 0 or fault.part == "value")
+                if matters and f.verdict in ("ok", "kink", "singular", "inconclusive", "inaccurate"):
+                    worse = "wrong" if "wrong" in (verdict, f.verdict) else verdict
+                    self.report.findings[k] = f._replace(verdict=worse)
+
+    # Forward mode and higher orders ------------------------------------------------------------------------------------
+
+    def _directions(self, limit: int) -> list[tuple[int | None, list[float]]]:
+        """(argument, direction): a unit vector for each argument, or one direction through all."""
+        n = len(self.leaves)
+        if n <= limit:
+            return [(k, [float(k == j) for j in range(n)]) for k in range(n)]
+        return [(None, [(1.0, -0.5, 0.25, -1.0, 0.5)[j % 5] for j in range(n)])]
+
+    def _placed(self, direction: Sequence[float]) -> dict[int, float]:
+        return {i: d for i, d in zip(self.tape.leaves, direction) if i is not None and d}
+
+    def _forward(self) -> None:
+        for k, direction in self._directions(32):
+            got = self.engine.jvp(self._engine_function(), self.subject.point, direction)  # type: ignore[misc]
+            along = self._placed(direction)
+            ball = self.replay.tangent({i: arb(d) for i, d in along.items()})
+            name = self.subject.names[k] if k is not None else "a direction"
+            self._find(name, 1, "forward", float(got), ball, along, k if k is not None else None)
+
+    def _engine_function(self) -> Any:
+        return lambda *xs: self.subject.ran(xs, self.engine)
+
+    def _higher(self) -> None:
+        from ..transforms import grad, jvp
+
+        if not any(i is not None for i in self.tape.leaves):
+            return
+        for k, direction in self._directions(UNIT_DIRECTIONS):
+            along = self._placed(direction)
+            if not along:
+                continue
+            name = self.subject.names[k] if k is not None else "d"
+            root, function = self.root, self.subject.function
+            every = tuple(range(len(self.leaves)))
+            forward = grad(function, every)
+            for order in range(2, self.order + 1):
+                slopes = gradients(root, self.leaves)
+                if "forward" in self.modes:
+                    forward = _pushed(jvp, forward, self.subject.point, direction)
+                    self._higher_forward(order, slopes, direction, forward(*self.subject.point), name)
+                root = slopes[k] if k is not None else _combined(slopes, direction)
+                if root.op is None:
+                    break
+                self.report.faults += faults(_new_nodes(root, self.tape.nodes))
+                if "reverse" in self.modes:
+                    self._higher_reverse(order, root, along, name)
+        self.report.faults += second_faults(self.tape.nodes)
+        if any(f.part == "second derivative" for f in self.report.faults):
+            self._convict([f for f in self.report.faults if f.part == "second derivative"])
+
+    def _higher_reverse(self, order: int, root: Value, direction: dict[int, float], along: str) -> None:
+        tape = Tape(root, self.leaves)
+        replay = Replay(tape)
+        adjoints, sizes = replay.adjoints(), replay.size()
+        kinks = self.kinks or bool(replay.kinks_met())
+        got = [g.data for g in gradients(root, self.leaves)]
+        for j, place in enumerate(tape.leaves):
+            size = sizes[place] if place is not None else 0.0
+            ball = self._ball(adjoints, place)
+            self._find(self.subject.names[j], order, "reverse", got[j], ball, direction, j, size, kinks, along)
+
+    def _higher_forward(
+        self, order: int, slopes: list[Value], direction: Sequence[float], got: Sequence[float], along: str
+    ) -> None:
+        for j, slope in enumerate(slopes):
+            tape = Tape(slope, self.leaves)
+            replay = Replay(tape)
+            placed = {i: arb(d) for i, d in zip(tape.leaves, direction) if i is not None and d}
+            ball = replay.tangent(placed)
+            if order > 2:  # forward over forward rounds in another order than what is replayed
+                ball = ball.mid() + arb(0, 8.0) * ball.rad()
+            kinks = self.kinks or bool(replay.kinks_met())
+            name = self.subject.names[j]
+            self._find(
+                name, order, "forward", float(got[j]), ball, self._placed(direction), j, kinks=kinks, along=along
+            )
+
+    # Blame -----------------------------------------------------------------------------------------------------------
+
+    def _blame_state(self, grads: Sequence[float], again: Sequence[float]) -> None:
+        k = next(i for i, (a, b) in enumerate(zip(grads, again)) if a != b)
+        why = (
+            f"a second run on a fresh graph gives {again[k]!r} in place of {grads[k]!r}: a state is kept between calls"
+        )
+        name = self.subject.names[k]
+        self.report.faults.append(Fault("traversal", None, None, again[k], arb(grads[k]), False, why))
+        self.report.findings.append(Finding(name, 1, "reverse", "wrong", again[k], arb(grads[k]), None))
+
+    def _blame(self, grads: Sequence[float]) -> None:
+        bad = [f for f in self.report.findings if f.verdict in ("wrong", "inaccurate")]
+        if not self.ours and adds_right(self.engine):
+            self.report.faults += engine_faults(self.engine, self.tape, bad[0].mode)
+            if self.report.faults:
+                return
+        first = [f for f in bad if f.order == 1 and f.mode == "reverse"]
+        worst = bad[0]
+        if first:
+            got = [(i, g) for i, g in zip(self.tape.leaves, grads) if i is not None]
+            why = diagnosis(self.replay, got) or f"∂/∂{first[0].argument} misses the exact value"
+        else:
+            why = f"the sweep of order {worst.order} in {worst.mode} mode misses the exact value"
+        self.report.faults.append(Fault("traversal", None, None, worst.got, worst.ball, False, why))
+
+
+def _pushed(jvp: Any, function: Any, point: Sequence[float], direction: Sequence[float]) -> Any:
+    return lambda *xs: jvp(function, xs, tuple(direction))[1]
+
+
+def _combined(slopes: Sequence[Value], direction: Sequence[float]) -> Value:
+    terms = [s * d for s, d in zip(slopes, direction) if s.op is not None]
+    total = terms[0] if terms else Value(0.0)
+    for t in terms[1:]:
+        total = total + t
+    return total
+
+
+def _new_nodes(root: Value, known: Sequence[Value]) -> list[Value]:
+    seen = set(known)
+    return [v for v in topological_order(root) if v not in seen]
+
+
+def _tell_hypothesis(report: Report) -> None:
+    """Under Hypothesis: the graph as a note, the verdicts as events, the error as the target of the search."""
+    if "hypothesis" not in sys.modules:
+        return
+    import hypothesis
+
+    if not hypothesis.currently_in_test_context():
+        return
+    hypothesis.note(report.subject.reproduce(report.settings))
+    for verdict in report.verdicts:
+        hypothesis.event(f"verdict: {verdict}")
+    errors = [f.error for f in report.findings if math.isfinite(f.error)]
+    if errors:
+        hypothesis.target(max(errors), label=f"error / ball {id(report)}")

@@ -1,0 +1,139 @@
+"""What a row is worth where mathematics gives no answer: at its kinks, its poles and its edges.
+
+The contract of the engine, stated apart from the rows that keep it. IEEE 754 decides the rest: an operand that is nan
+gives nan.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from math import copysign, inf, nan
+from typing import Any
+
+from ..ieee import SELU_ALPHA, SELU_SCALE
+
+Edge = tuple[float, list[float | None]]  # the value, and the partials; None is not promised
+
+
+def convention(name: str, args: Sequence[Any]) -> Edge | None:
+    """The value and the partials of an op at an exceptional point, or None where the point is none.
+
+    >>> convention("relu", [0.0])
+    (0.0, [0.0])
+    """
+    find = CONVENTIONS.get(name)
+    return find(*args) if find is not None else None
+
+
+def _at(points: dict[float, Edge]) -> Callable[[float], Edge | None]:
+    return points.get
+
+
+def _signed_zero(value: float, partial: float) -> Callable[[float], Edge | None]:
+    """An odd answer at 0.0 and at -0.0."""
+    return lambda x: (copysign(value, x), [copysign(1.0, x) * partial]) if x == 0.0 else None
+
+
+def _inverse(x: float) -> Edge | None:
+    return (copysign(inf, x), [-inf]) if x == 0.0 else None
+
+
+def _log(partial: Callable[[float], float], pole: float) -> Callable[[float], Edge | None]:
+    def edge(x: float) -> Edge | None:
+        return (-inf, [inf]) if x == pole else (nan, [partial(x)]) if x < pole else None
+
+    return edge
+
+
+def _div(a: float, b: float) -> Edge | None:
+    if b != 0.0 or a != a:
+        return None
+    y = nan if a == 0.0 else copysign(inf, a) * copysign(1.0, b)
+    return y, [copysign(inf, b), -y * copysign(1.0, b)]
+
+
+def _power(x: float, n: float) -> Edge | None:
+    if x == 0.0 and not math.isnan(n):
+        if n == 0.0:
+            return 1.0, [0.0, 0.0]
+        if n > 0.0:
+            return 0.0, [
+                1.0 if n == 1.0 else inf if n < 1.0 and copysign(1.0, x) > 0.0 else None if n < 1.0 else 0.0,
+                0.0,
+            ]
+        odd = math.fmod(n, 2.0) in (1.0, -1.0)
+        return copysign(inf, x) if odd else inf, [
+            -inf if odd or x.hex() == "0x0.0p+0" else inf,
+            None if odd and copysign(1.0, x) < 0 else -inf,
+        ]
+    if x < 0.0 and math.isfinite(x) and not float(n).is_integer():
+        return nan, [nan, nan]
+    if n == 0.0 and x < 0.0:
+        return 1.0, [0.0, nan]
+    return None
+
+
+def _maximum(a: float, b: float) -> Edge | None:
+    if a != a or b != b:
+        return nan, [nan, nan]
+    return (a, [0.5, 0.5]) if a == b else None
+
+
+def _chosen(c: float, a: float, b: float) -> Edge:
+    return (a, [0.0, 1.0, 0.0]) if c else (b, [0.0, 0.0, 1.0])
+
+
+def _clip(x: float, low: float, high: float) -> Edge | None:
+    if low == x or x == high:
+        return (x, [1.0, 0.0, 0.0]) if low <= high else None
+    return None
+
+
+def _origin(value: float, first: float | None, second: float | None) -> Callable[[float, float], Edge | None]:
+    return lambda a, b: (value, [first, second]) if a == 0.0 and b == 0.0 else None
+
+
+def _logaddexp(a: float, b: float) -> Edge | None:
+    if a == b == -inf:
+        return -inf, [nan, nan]
+    if a == inf and b < inf:
+        return inf, [1.0, 0.0]
+    return (inf, [0.0, 1.0]) if b == inf and a < inf else None
+
+
+def _leaky_relu(x: float, slope: float) -> Edge | None:
+    return (0.0, [slope, 0.0]) if x == 0.0 else None
+
+
+def _relu(x: float) -> Edge | None:
+    return (0.0, [0.0]) if x == 0.0 else (nan, [nan]) if x != x else None
+
+
+CONVENTIONS: dict[str, Callable[..., Edge | None]] = {
+    "relu": _relu,
+    "abs": _at({0.0: (0.0, [0.0])}),
+    "maximum": _maximum,
+    "minimum": _maximum,
+    "where": _chosen,
+    "edge": _chosen,
+    "clip": _clip,
+    "leaky_relu": _leaky_relu,
+    "elu": lambda x, alpha: (0.0, [alpha, 0.0]) if x == 0.0 else None,
+    "selu": _at({0.0: (0.0, [SELU_SCALE * SELU_ALPHA])}),
+    "sqrt": lambda x: (x, [copysign(inf, x)]) if x == 0.0 else (nan, [nan]) if x < 0.0 else None,
+    "cbrt": _at({0.0: (0.0, [inf])}),
+    "div": _div,
+    "reciprocal": _inverse,
+    "power": _power,
+    "log": _log(lambda x: 1.0 / x, 0.0),
+    "log2": _log(lambda x: 1.0 / math.log(2.0) / x, 0.0),
+    "log10": _log(lambda x: 1.0 / math.log(10.0) / x, 0.0),
+    "log1p": _log(lambda x: 1.0 / (1.0 + x), -1.0),
+    "arcsin": _at({1.0: (math.pi / 2, [inf]), -1.0: (-math.pi / 2, [inf])}),
+    "arccos": _at({1.0: (0.0, [-inf]), -1.0: (math.pi, [-inf])}),
+    "arccosh": _at({1.0: (0.0, [inf])}),
+    "arctanh": _at({1.0: (inf, [inf]), -1.0: (-inf, [inf])}),
+    "hypot": _origin(0.0, 0.0, 0.0),
+    "unit": _origin(0.0, None, None),
+    "arctan2": _origin(0.0, nan, nan),
+    "logaddexp": _logaddexp,
+}

@@ -1,0 +1,141 @@
+"""The value and the partials of a row on balls, by its reference alone."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..ops import Op
+from .balls import ARITHMETIC, NOTHING, Ball, Operand, arb, arb_series, constant, reference
+from .branching import branches, hull
+
+# Conditions: rows that are constant between their jumps ----------------------------------------------------------------
+
+
+def _when(above: Callable[[Ball, Ball], Any], below: Callable[[Ball, Ball], Any]) -> Callable[..., Ball]:
+    def condition(a: Ball, b: Ball) -> Ball:
+        return arb(1) if above(a, b) else arb(0) if below(a, b) else arb(0.5, 0.5)
+
+    return condition
+
+
+def _above(a: Ball, b: Ball) -> Ball:
+    if a.is_exact() and b.is_exact() and a == b:
+        return arb(0.5)
+    return arb(1) if a > b else arb(0) if a < b else arb(0.5, 0.5)
+
+
+def _inside(x: Ball, low: Ball, high: Ball) -> Ball:
+    if x < low or x > high:
+        return arb(0)
+    return arb(1) if x >= low and x <= high else arb(0.5, 0.5)
+
+
+_less = _when(lambda a, b: a < b, lambda a, b: a >= b)
+_less_equal = _when(lambda a, b: a <= b, lambda a, b: a > b)
+_equal = _when(lambda a, b: a == b, lambda a, b: a < b or a > b)
+CONDITIONS: dict[str, Callable[..., Ball]] = {
+    "less": _less,
+    "less_equal": _less_equal,
+    "greater": lambda a, b: _less(b, a),
+    "greater_equal": lambda a, b: _less_equal(b, a),
+    "equal": _equal,
+    "not_equal": lambda a, b: 1 - _equal(a, b),
+    "step": lambda x: _less(arb(0), x),
+    "above": _above,
+    "inside": _inside,
+    "sign": lambda x: arb(0) if x.is_zero() else arb(1) if x > 0 else arb(-1) if x < 0 else arb(0, 1),
+    "floor": lambda x: x.floor() if x.is_finite() else NOTHING,
+    "ceil": lambda x: x.ceil() if x.is_finite() else NOTHING,
+}
+
+
+def _jumps(row: Op, args: Sequence[Ball]) -> bool:
+    """Whether the operands of a condition touch its jump."""
+    if row.name in ("floor", "ceil"):
+        return bool(args[0].contains_integer())
+    difference = row.kink(*args) if row.kink is not None else arb(1)
+    return bool(difference.contains(0)) if difference.is_finite() else False
+
+
+# Rows ----------------------------------------------------------------------------------------------------------------
+
+
+class Enclosure(NamedTuple):
+    """The value of a row at some operands, its partials (one an argument, a list for a list), and whether a kink is
+    touched: then they enclose what is on both sides."""
+
+    value: Ball
+    partials: list[Any]
+    kink: bool
+
+
+# The lists of the table, whose partials by series would cost the square of their length.
+LISTS: dict[str, Callable[..., tuple[Ball, list[Any]]]] = {
+    "dot": lambda ws, xs, b: (b + ARITHMETIC.fdot(ws, xs), [xs, ws, arb(1)]),
+    "total": lambda xs: (ARITHMETIC.fsum(xs), [[arb(1)] * len(xs)]),
+    "mean": lambda xs: (ARITHMETIC.fsum(xs) / len(xs), [[arb(1) / len(xs)] * len(xs)]),
+}
+
+
+def enclosure(row: Op, args: Sequence[Operand], wanted: Sequence[bool]) -> Enclosure:
+    """The value and the wanted partials of a row on balls.
+
+    Args:
+        row: an op of the table.
+        args: a ball for each argument, a list of balls for a list.
+        wanted: for each argument, whether its partial is asked for.
+    """
+    condition = CONDITIONS.get(row.name)
+    if condition is not None:
+        return Enclosure(condition(*args), [arb(0) if w else None for w in wanted], _jumps(row, args))
+    if row.name in LISTS and row.lists:
+        value, partials = LISTS[row.name](*args)
+        return Enclosure(value, partials, False)
+    function = reference(row)
+    if row.kink is not None and row not in _straight:
+        return _branching_enclosure(row, function, args, wanted)
+    value, partials = None, []
+    for i, a in enumerate(args):
+        if not wanted[i]:
+            partials.append(None)
+        elif a.__class__ is list:
+            along = [function(ARITHMETIC, *_along(args, i, k)) for k in range(len(a))]
+            partials.append([_slope(y) for y in along])
+            value = constant(along[0]) if along else value
+        else:
+            y = function(ARITHMETIC, *_along(args, i))
+            partials.append(_slope(y))
+            value = constant(y)
+    if value is None:
+        value = function(ARITHMETIC, *args)
+    return Enclosure(value, partials, False)
+
+
+def _along(args: Sequence[Operand], i: int, k: int | None = None) -> list[Operand]:
+    """The arguments with one of them a variable."""
+    moved = list(args)
+    if k is None:
+        moved[i] = arb_series([args[i], 1], 2)
+    else:
+        moved[i] = [*args[i][:k], arb_series([args[i][k], 1], 2), *args[i][k + 1 :]]
+    return moved
+
+
+def _slope(y: Any) -> Ball:
+    if y.__class__ is not arb_series:
+        return arb(0) if y.is_finite() else NOTHING
+    return y[1] if y.prec > 1 else NOTHING
+
+
+_straight: set[Op] = set()  # rows with a kink whose references ask no comparison, such as hypot
+
+
+def _branching_enclosure(
+    row: Op, function: Callable[..., Any], args: Sequence[Operand], wanted: Sequence[bool]
+) -> Enclosure:
+    values, asked = branches(function, args)
+    if not asked:
+        _straight.add(row)
+    partials = [
+        hull([_slope(y) for y in branches(function, _along(args, i))[0]]) if w else None for i, w in enumerate(wanted)
+    ]
+    return Enclosure(hull(values), partials, len(values) > 1)

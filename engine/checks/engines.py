@@ -1,0 +1,92 @@
+"""The door for other engines: four functions, and every check runs on them.
+
+An adapter says how a leaf is made, what number a node holds, what the derivatives of an output are, and which function
+stands for an op of the table.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..ops import TABLE
+from ..value import Value
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "power": operator.pow,
+    "neg": operator.neg,
+    "identity": lambda x: x,
+    "square": lambda x: x * x,
+    "reciprocal": lambda x: 1.0 / x,
+    "total": lambda xs: sum(xs[1:], xs[0]),
+    "dot": lambda ws, xs, b: sum((w * x for w, x in zip(ws, xs)), b),
+    "mean": lambda xs: sum(xs[1:], xs[0]) / len(xs),
+}
+
+
+def operators_and_methods(name: str) -> Callable[..., Any]:
+    """An op by Python's operators where it is one, else as a method of its first operand."""
+    if name in OPERATORS:
+        return OPERATORS[name]
+    return lambda x, *rest: getattr(x, name)(*rest)
+
+
+class Engine(NamedTuple):
+    """An autograd engine as the checks see it.
+
+    Attributes:
+        name: its name in messages.
+        make: a float in, a leaf out.
+        value: a node in, its number out.
+        grads: (output, leaves) in, the derivatives of the output out, from one backward on a fresh graph.
+        fn: the name of an op of the table in, a function of nodes and floats out; by default Python's operators, and
+            methods of that name.
+        jvp: (function of nodes, point, tangent) in, the derivative along the tangent out; None without forward mode.
+        backward: (output,) in: one backward, which adds to what the leaves hold; with `grad` it lets
+            `check_lifecycle` look at repeated calls.
+        grad: a leaf in, the number it holds out.
+        args: a node in, its operands out, in order; None where they cannot be seen.
+
+    >>> ours = Engine("chainrule", Value, float, lambda y, xs: (y.backward(), [x.grad for x in xs])[1])
+    >>> ours.grads(ours.fn("exp")(x := ours.make(0.0)), [x])
+    [1.0]
+    """
+
+    name: str
+    make: Callable[[float], Any]
+    value: Callable[[Any], float]
+    grads: Callable[[Any, Sequence[Any]], Sequence[float]]
+    fn: Callable[[str], Callable[..., Any]] = operators_and_methods
+    jvp: Callable[[Callable[..., Any], Sequence[float], Sequence[float]], float] | None = None
+    backward: Callable[[Any], Any] | None = None
+    grad: Callable[[Any], float] | None = None
+    args: Callable[[Any], Sequence[Any]] | None = None
+
+
+def _grads(output: Value, leaves: Sequence[Value]) -> list[float]:
+    for leaf in leaves:
+        leaf.zero_grad()
+    output.backward()
+    return [leaf.grad for leaf in leaves]
+
+
+def _jvp(function: Callable[..., Any], point: Sequence[float], tangent: Sequence[float]) -> float:
+    from ..transforms import jvp
+
+    return float(jvp(function, tuple(point), tuple(tangent))[1])
+
+
+CHAINRULE = Engine(
+    name="chainrule",
+    make=Value,
+    value=float,
+    grads=_grads,
+    fn=TABLE.__getitem__,
+    jvp=_jvp,
+    backward=lambda output: output.backward(),
+    grad=lambda leaf: leaf.grad,
+    args=lambda node: node.args,
+)

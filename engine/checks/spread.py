@@ -1,0 +1,77 @@
+"""What random graphs are like: how often each op, sharing, depth and kinks occur."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..value import Value
+from .balls import ctx
+from .graph import Graph
+from .replay import Replay, Tape
+
+
+@dataclass
+class Distribution:
+    """Shares in a number of graphs.
+
+    Attributes:
+        count: how many graphs there were.
+        ops: the share of graphs with each op.
+        shared: the share with an inner node, or an input, that is used more than once.
+        kinks: the share whose output meets a kink at the point.
+        depth: how many graphs have each depth below their output.
+    """
+
+    count: int = 0
+    ops: dict[str, float] = field(default_factory=dict)
+    shared: float = 0.0
+    kinks: float = 0.0
+    depth: Counter[int] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        deep = sorted(self.depth.elements())
+        lines = [
+            f"{self.count} graphs",
+            f"shared nodes {self.shared:7.1%}",
+            f"at a kink    {self.kinks:7.1%}",
+            f"depth        {deep[len(deep) // 2]} in the median, {deep[-1]} at most",
+        ]
+        shares = sorted(self.ops.items(), key=lambda item: -item[1])
+        cells = [f"{name:<14}{share:6.1%}" for name, share in shares]
+        lines += ["   ".join(cells[i : i + 3]) for i in range(0, len(cells), 3)]
+        return "\n".join(lines)
+
+
+def distribution(graphs: Iterable[Graph]) -> Distribution:
+    """The distribution of some graphs; print it for a table.
+
+    >>> from engine.checks import distribution, random_graphs
+    >>> found = distribution(random_graphs(500, seed=0))
+    >>> found.count, found.shared > 0.3
+    (500, True)
+    """
+    found, ops, shared, kinks = Distribution(), Counter[str](), 0, 0
+    before, ctx.prec = ctx.prec, 128
+    try:
+        for graph in graphs:
+            found.count += 1
+            ops.update({step.op for step in graph.steps})
+            shared += any(n > 1 for n in graph.uses())
+            output = graph(*map(Value, graph.inputs))
+            if isinstance(output, Value):
+                tape = Tape(output, [])
+                kinks += bool(Replay(tape).kinks_met())
+                found.depth[_depth(tape)] += 1
+    finally:
+        ctx.prec = before
+    found.ops = {name: n / found.count for name, n in ops.items()}
+    found.shared, found.kinks = shared / found.count, kinks / found.count
+    return found
+
+
+def _depth(tape: Tape) -> int:
+    depths: list[int] = []
+    for row, args in zip(tape.rows, tape.args):
+        below = [e for a in args for e in (a if isinstance(a, list) else [a]) if e.__class__ is int]
+        depths.append(0 if row is None else 1 + max([depths[i] for i in below], default=0))
+    return depths[-1]

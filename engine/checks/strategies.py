@@ -1,0 +1,174 @@
+"""Hypothesis strategies for graphs, points, numbers and small networks.
+
+Graphs are drawn as flat tapes (see `graph.py`): operands first, then an op that is legal at the values that run into it,
+so that nothing is filtered away, and what is deleted while shrinking leaves a valid graph.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+from ..ops import TABLE
+from .graph import NICE, Graph, drawn, rows
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError("engine.checks strategies need Hypothesis; pip install 'chainrule[check]'") from error
+
+MODERATE = 5.0
+
+
+class _Draws:
+    """Choices of Hypothesis."""
+
+    def __init__(self, draw: Any) -> None:
+        self._draw = draw
+
+    def integer(self, low: int, high: int) -> int:
+        """An integer from low to high; it shrinks towards low."""
+        return int(self._draw(st.integers(low, high)))
+
+    def number(self) -> float:
+        """A number of `values()`."""
+        return float(self._draw(_VALUES))
+
+
+def values(low: float = -MODERATE, high: float = MODERATE) -> st.SearchStrategy[float]:
+    """Numbers: often 0, 1, 0.5 and the like, so that ties and kinks occur, else floats of moderate size.
+
+    Args:
+        low, high: the range.
+
+    >>> from hypothesis import find
+    >>> from engine.checks import values
+    >>> find(values(), lambda x: x > 2.5)
+    3.0
+    """
+    if not low < high:
+        raise ValueError(f"values takes low < high, got {low!r} and {high!r}")
+    nice = [x for x in NICE if low <= x <= high]
+    floats = st.floats(low, high, allow_nan=False, allow_subnormal=False, width=64).map(_plain)
+    return st.one_of(st.sampled_from(nice), floats, floats) if nice else floats
+
+
+def _plain(x: float) -> float:
+    """A float of a size that products of twelve survive: tiny ones become 0, so that nothing underflows."""
+    return x if abs(x) > 1e-6 else 0.0
+
+
+_VALUES = values()
+
+
+def points(size: int, low: float = -MODERATE, high: float = MODERATE) -> st.SearchStrategy[tuple[float, ...]]:
+    """Points: tuples of numbers, some of them equal.
+
+    Args:
+        size: how many numbers.
+        low, high: their range.
+    """
+    if size < 1:
+        raise ValueError(f"points takes a size from 1 on, got {size!r}")
+    number = values(low, high)
+    tied = st.tuples(
+        st.lists(number, min_size=1, max_size=size), st.lists(st.integers(0, size), min_size=size, max_size=size)
+    )
+    loose = st.lists(number, min_size=size, max_size=size).map(tuple)
+    return st.one_of(loose, loose, tied.map(lambda p: tuple(p[0][k % len(p[0])] for k in p[1])))
+
+
+def graphs(
+    max_ops: int = 12,
+    inputs: int | None = None,
+    ops: Iterable[str] | None = None,
+    domain: tuple[float, float] = (-MODERATE, MODERATE),
+) -> st.SearchStrategy[Graph]:
+    """Random graphs over the ops of the table, each with a point at which all its ops are legal.
+
+    Args:
+        max_ops: the largest number of ops.
+        inputs: the number of inputs; by default 1 to 3.
+        ops: the names of the ops to use; by default all.
+        domain: the range of the inputs.
+
+    Returns:
+        A strategy of `Graph`s; `check_gradients` takes them as they are.
+
+    Raises:
+        ValueError: an op is none of the table.
+
+    >>> from hypothesis import find
+    >>> from engine.checks import graphs
+    >>> find(graphs(ops=["add", "exp"]), lambda graph: graph(*graph.inputs) > 1.0)  # the smallest there is
+    Graph.parse("1.0 | add 1 1")
+    """
+    if max_ops < 1:
+        raise ValueError(f"graphs takes max_ops from 1 on, got {max_ops!r}")
+    table = rows(ops)
+
+    @st.composite
+    def graph(draw: Any) -> Graph:
+        return drawn(_Draws(draw), max_ops, inputs, table, domain=domain)
+
+    return graph()
+
+
+class Network:
+    """A small perceptron with its parameters, as a function of plain lists.
+
+    Attributes:
+        point: (parameters, inputs): for each layer a list of neurons, each [weights, bias].
+        activation: the op between the layers.
+    """
+
+    def __init__(self, point: tuple[Any, list[float]], activation: str) -> None:
+        self.point, self.activation = point, activation
+        self.__name__ = f"{activation} network"
+
+    def __call__(self, layers: Any, inputs: Any) -> Any:
+        """The sum of the squares of the outputs."""
+        act, xs = TABLE[self.activation], inputs
+        for k, layer in enumerate(layers):
+            sums = [TABLE["dot"](weights, xs, bias) for weights, bias in layer]
+            xs = sums if k == len(layers) - 1 else [act(s) for s in sums]
+        return TABLE["total"]([x * x for x in xs])
+
+    def __repr__(self) -> str:
+        layers, inputs = self.point
+        widths = [len(inputs), *[len(layer) for layer in layers]]
+        return f"<{self.activation} network {'-'.join(map(str, widths))}>"
+
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "leaky_relu", "elu", "selu", "logsigmoid")
+
+
+def mlps(
+    max_layers: int = 3, max_width: int = 4, activations: Iterable[str] = ACTIVATIONS
+) -> st.SearchStrategy[Network]:
+    """Small networks: check them with `check_gradients(network, network.point)`.
+
+    Args:
+        max_layers, max_width: the largest number of layers, and of neurons in one.
+        activations: names of ops of one argument to draw from.
+
+    >>> from hypothesis import find
+    >>> from engine.checks import check_gradients, mlps
+    >>> network = find(mlps(), lambda n: True)
+    >>> check_gradients(network, network.point).ok
+    True
+    """
+    names = list(activations)
+    rows(names)
+
+    @st.composite
+    def network(draw: Any) -> Network:
+        widths = draw(st.lists(st.integers(1, max_width), min_size=2, max_size=max_layers + 1))
+        number = values(-2.0, 2.0)
+        layers = [
+            [[[draw(number) for _ in range(before)], draw(number)] for _ in range(after)]
+            for before, after in pairwise(widths)
+        ]
+        inputs = [draw(number) for _ in range(widths[0])]
+        return Network((layers, inputs), draw(st.sampled_from(names)))
+
+    return network()

@@ -1,0 +1,208 @@
+"""What is checked: a function and a point, seen as a function of plain numbers with names."""
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..naming import node_names
+from ..ops import TABLE
+from ..trees import container, described, flatten, is_array
+from ..value import Value
+from .engines import Engine
+from .graph import Graph
+from .replay import Tape
+
+WHO = "check_gradients"
+
+
+class Subject:
+    """A function of numbers.
+
+    Args:
+        f: a function, a `Graph`, or a Value that was built already.
+        at: its arguments; a Graph and a Value bring their own.
+
+    Attributes:
+        name: what to call the function.
+        point: its numbers, all arguments laid flat.
+        names: a name for each number.
+        graph: the `Graph`, where it is one, else None.
+        notes: what a reader should know.
+    """
+
+    def __init__(self, f: Any, at: Any = None) -> None:
+        self.notes: list[str] = []
+        self._runs_anywhere = True
+        self.graph = f if isinstance(f, Graph) else None
+        if isinstance(f, Value):
+            self._from_value(f)
+        elif isinstance(f, Graph):
+            self._from_function(f, f.inputs if at is None else at)
+            self.name = "graph"
+        elif callable(f):
+            self._from_function(f, at)
+        else:
+            raise TypeError(f"{WHO} takes a function, a Graph or a Value, got {f!r:.60}; as in {WHO}(f, (0.5, 2.0))")
+        if not self.point:
+            raise ValueError(f"{WHO} takes a point of at least one number, got {at!r}; as in {WHO}(f, (0.5, 2.0))")
+        for name, x in zip(self.names, self.point):
+            if not math.isfinite(x):
+                raise ValueError(
+                    f"{WHO} takes a point of finite numbers, got {name} = {x}; "
+                    "there every rule gives nan, or an edge that no proof decides"
+                )
+
+    def _from_value(self, root: Value) -> None:
+        leaves = _leaves(root)
+        tape = Tape(root, leaves)
+        places = [place for place in tape.leaves if place is not None]
+        self.name = root.label or "value"
+        self.point = [leaf.data for leaf in leaves]
+        known = node_names(leaves)
+        self.names = [known[leaf] for leaf in leaves]
+        self._call: Callable[..., Any] = lambda xs, fn: tape.run(dict(zip(places, xs)), fn)
+        self._intact: Callable[[], None] = _nothing
+
+    def _from_function(self, f: Callable[..., Any], at: Any) -> None:
+        if at is None:
+            raise TypeError(f"{WHO} takes the point to check a function at, got none; as in {WHO}(f, (0.5, 2.0))")
+        args = at if isinstance(at, tuple) else (at,)
+        trees = [flatten(a, WHO, f"argument {i}") for i, a in enumerate(args)]
+        self.name = getattr(f, "__name__", type(f).__name__).replace("<lambda>", "f")
+        self.point = [float(x) for t in trees for x in t.leaves]
+        self.names = _names(f, args)
+        self.notes += _rounded_integers(args, self.names)
+        sizes = [len(t.leaves) for t in trees]
+        passed: list[Any] = []
+
+        def call(xs: Sequence[Any], fn: Callable[[str], Callable[..., Any]]) -> Any:
+            rest = iter(xs)
+            filled = [t.rebuild([next(rest) for _ in range(n)]) for t, n in zip(trees, sizes)]
+            passed[:] = [filled, list(xs), [getattr(x, "data", x) for x in xs]]
+            return f(*filled, fn=fn) if isinstance(f, Graph) else f(*filled)
+
+        def intact() -> None:
+            filled, before, data = passed
+            after = [x for i, a in enumerate(filled) for x in flatten(a, WHO, f"argument {i}").leaves]
+            if len(after) != len(before) or any(a is not b for a, b in zip(after, before) if isinstance(b, Value)):
+                raise ValueError(
+                    f"{WHO} takes a function that leaves its arguments as they are, got {self.name}, which changes them; let it work on a copy"
+                )
+            if any(x.data != d for x, d in zip(before, data) if isinstance(x, Value)):
+                raise ValueError(
+                    f"{WHO} takes a function that leaves its arguments as they are, got {self.name}, which sets .data of one; let it compute a new Value"
+                )
+
+        self._call, self._intact = call, intact
+
+    # Running it ------------------------------------------------------------------------------------------------------
+
+    def record(self) -> tuple[Value, list[Value]]:
+        """The output and the leaves of one call on our own Values.
+
+        Raises:
+            TypeError, ValueError, RuntimeError: the function cannot be checked, and why.
+        """
+        leaves = [Value(x, label=name) for x, name in zip(self.point, self.names)]
+        output = self._output(self._ran(leaves, TABLE.__getitem__))
+        self._intact()
+        return output, leaves
+
+    def _ran(self, leaves: Sequence[Any], fn: Callable[[str], Callable[..., Any]]) -> Any:
+        try:
+            return self._call(leaves, fn)
+        except Exception as error:
+            hint = "; hold an integer fixed by closing over it: lambda x: f(x, 3)" if "integer" in str(error) else ""
+            raise RuntimeError(
+                f"{WHO} takes a function that runs at the point, got {type(error).__name__} from "
+                f"{self.name}({self.point_text()}): {error}{hint}"
+            ) from error
+
+    def _output(self, output: Any) -> Value:
+        if isinstance(output, Value):
+            return output
+        if output is None or is_array(output) or container(output) is not None:
+            what = "None: it returns nothing" if output is None else described(output)
+            raise TypeError(
+                f"{WHO} takes a function that returns one number, got {what}; check one entry at a time, as in lambda x: f(x)[0]"
+            )
+        if hasattr(output, "__float__"):
+            raise TypeError(
+                f"{WHO} takes a function of Values, got the plain number {output!r} from {self.name}: float(), .data and "
+                "the functions of math lose the graph; use those of engine, as in engine.sin"
+            )
+        raise TypeError(f"{WHO} takes a function that returns a Value, got {output!r:.60} ({type(output).__name__})")
+
+    def function(self, *xs: Any) -> Any:
+        """The function of plain numbers, for transforms."""
+        return self._call(xs, TABLE.__getitem__)
+
+    def run(self, engine: Engine) -> tuple[Any, list[Any]]:
+        """The output and the leaves of one call on another engine."""
+        leaves = [engine.make(x) for x in self.point]
+        return self.ran(leaves, engine), leaves
+
+    def ran(self, leaves: Sequence[Any], engine: Engine) -> Any:
+        """The output for some leaves of an engine."""
+        return self._ran(leaves, engine.fn)
+
+    # Telling it ------------------------------------------------------------------------------------------------------
+
+    def point_text(self) -> str:
+        """The point in one line."""
+        shown = ", ".join([f"{x!r}" for x in self.point[:8]])
+        return shown + (f", … ({len(self.point)} numbers)" if len(self.point) > 8 else "")
+
+    def reproduce(self, extra: str) -> str:
+        """A line of Python that runs this check again, without Hypothesis."""
+        if self.graph is not None:
+            inputs = Graph(self.point, self.graph.steps)
+            return f"check_gradients({inputs!r}{extra})"
+        comma = "," if len(self.point) == 1 else ""
+        return f"check_gradients({self.name}, ({self.point_text()}{comma}){extra})"
+
+
+def _nothing() -> None:
+    pass
+
+
+def _leaves(root: Value) -> list[Value]:
+    from ..backprop import topological_order
+
+    return [v for v in topological_order(root) if v.op is None]
+
+
+def _names(f: Callable[..., Any], args: Sequence[Any]) -> list[str]:
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    found: list[str] = []
+    for i, a in enumerate(args):
+        name = known[i] if i < len(known) else f"x{i}"
+        found.extend(_leaf_names(name, a))
+    return found
+
+
+def _leaf_names(name: str, tree: Any) -> list[str]:
+    found, stack = [], [(name, tree)]
+    while stack:
+        name, x = stack.pop()
+        level = None if is_array(x) else container(x)
+        if is_array(x):
+            found.extend([f"{name}[{i}]" for i in range(x.size)] if x.shape else [name])
+        elif level is None:
+            found.append(getattr(x, "label", "") or name)
+        else:
+            stack.extend(reversed([(name + level.key(k), child) for k, child in zip(level.keys, level.children)]))
+    return found
+
+
+def _rounded_integers(args: Sequence[Any], names: Sequence[str]) -> list[str]:
+    return [
+        f"{n} = {x} is no float: checked at {float(x)!r}"
+        for n, x in zip(names, args)
+        if type(x) is int and float(x) != x
+    ]

@@ -1,0 +1,60 @@
+"""Activations: the functions between the layers, by name. Each is a row of the engine's table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from engine import Value
+
+Activation = str | Callable[[Any], Any]
+
+# What each is for, in a line.
+ACTIVATIONS: dict[str, str] = {
+    "identity": "none: the weighted sum as it is, for the last layer",
+    "relu": "max(x, 0): the usual one; trains fast, but a neuron below 0 for all data is dead",
+    "leaky_relu": "relu with slope 0.01 below 0, so that no neuron dies",
+    "elu": "relu that bends smoothly to -1 below 0; means stay near 0",
+    "selu": "elu scaled so that deep nets keep mean 0 and variance 1",
+    "sigmoid": "from 0 to 1: a probability, or a gate; gradients vanish on both sides",
+    "tanh": "from -1 to 1, centred at 0: small nets, recurrent nets; gradients vanish on both sides",
+    "softplus": "smooth relu: outputs that must be positive",
+    "silu": "x·sigmoid(x), also called swish: smooth, for deep nets",
+    "gelu": "x·Φ(x): smooth, for transformers",
+}
+
+_OTHER_NAMES = {"linear": "identity", "none": "identity", "swish": "silu", "logistic": "sigmoid", "lrelu": "leaky_relu"}
+
+
+def activation_function(activation: Any) -> Callable[[Any], Any] | None:
+    """The function that an activation stands for; None for the identity, which makes no node.
+
+    Args:
+        activation: a name from `ACTIVATIONS`, or any function of a Value.
+
+    Raises:
+        ValueError: there is no activation of this name.
+        TypeError: activation is neither a name nor a function.
+
+    >>> from engine import Value
+    >>> from nn.activations import activation_function
+    >>> activation_function("relu")(Value(-2.0))
+    Value(data=0.0, grad=–)
+    """
+    if isinstance(activation, str):
+        if activation in ACTIVATIONS:
+            return _FUNCTIONS[activation]
+        near = _OTHER_NAMES.get(activation.lower().replace(" ", "_"))
+        matches = [near] if near else difflib.get_close_matches(activation.lower().replace(" ", "_"), ACTIVATIONS, 1)
+        hint = f"; did you mean {matches[0]!r}?" if matches else ""
+        raise ValueError(
+            f"activation takes one of {', '.join(ACTIVATIONS)}, or a function of a Value, got {activation!r}{hint}"
+        )
+    if not callable(activation):
+        raise TypeError(f"activation takes a name or a function of a Value, got {activation!r:.60}")
+    given: Callable[[Any], Any] = activation
+    return given
+
+
+_FUNCTIONS = {name: None if name == "identity" else getattr(Value, name) for name in ACTIVATIONS}

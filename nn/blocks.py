@@ -1,0 +1,224 @@
+"""Blocks: Modules in a row, and the layers between them: Dropout, LayerNorm, Embedding.
+
+There is no BatchNorm: the statistics of a batch are no function of one example, so that what a network says about an
+example would depend on its neighbours. LayerNorm has the same use and looks at one example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from engine import Operands, Value, mean, sqrt, square
+
+from .init import Generator, generator, initialiser
+from .layers import width
+from .module import Module
+
+
+class Sequential(Module):
+    """Modules, or functions, in a row: each gets what the one before returned.
+
+    Args:
+        *layers: Modules, and functions of what flows between them, such as engine.softmax.
+
+    Attributes:
+        layers: the list of them.
+
+    >>> from nn import Dropout, Layer, Sequential
+    >>> net = Sequential(Layer(2, 8, seed=0), Dropout(0.5, seed=0), Layer(8, 1, activation="identity", seed=1))
+    >>> net.parameter_count, len(net)
+    (33, 3)
+    """
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
+            layers = tuple(layers[0])
+        if not layers:
+            raise ValueError("Sequential takes at least one Module or function, got none")
+        for layer in layers:
+            if isinstance(layer, type) or not callable(layer):
+                hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+                raise TypeError(f"Sequential takes Modules and functions, got {layer!r:.60}{hint}")
+        self.layers = list(layers)
+
+    def forward(self, x: Any) -> Any:
+        """What the last one returns."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Callable[[Any], Any]]:
+        return iter(self.layers)
+
+    def __getitem__(self, i: int) -> Callable[[Any], Any]:
+        return self.layers[i]
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        inside = "".join(f"  {getattr(layer, 'name', None) or repr(layer)},\n" for layer in self.layers)
+        return f"Sequential(\n{inside})"
+
+
+class Dropout(Module):
+    """While training, each input is 0 with probability `rate`, else divided by 1 - rate; in evaluation it is handed on.
+
+    So the mean is the same in both (inverted dropout). Srivastava et al., Dropout: a simple way to prevent neural
+    networks from overfitting (2014). `nn.fit` lends its own seeded generator, so that a training is reproducible.
+
+    Args:
+        rate: the part to drop, from 0 to below 1.
+        rng, seed: where masks come from, a random.Random or an int; without them fresh, and kept in `seed`.
+
+    Attributes:
+        rate: as given.
+        rng: the generator that masks are drawn from.
+        mask: None to draw one at each call; or factors to use instead, numbers or Values, as a compiled loop passes in.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import Dropout
+    >>> dropout = Dropout(0.5, seed=1)
+    >>> [y.data for y in dropout([Value(1.0), Value(1.0), Value(1.0)])]
+    [0.0, 2.0, 2.0]
+    >>> dropout.eval()([1.0, 1.0])
+    [1.0, 1.0]
+    """
+
+    def __init__(self, rate: float = 0.5, *, rng: Generator | None = None, seed: int | None = None) -> None:
+        if isinstance(rate, (str, bytes, complex)) or not hasattr(rate, "__float__"):
+            raise TypeError(f"Dropout takes a number from 0 to below 1 as rate, got {rate!r:.60}")
+        if not 0.0 <= rate < 1.0:
+            hint = "; at 1 nothing would be left" if rate == 1.0 else "; the part to drop" if rate > 1.0 else ""
+            raise ValueError(f"Dropout takes a number from 0 to below 1 as rate, got {rate}{hint}")
+        self.rate = float(rate)
+        self.rng, self.seed = generator(rng, seed)
+        self.mask: list[Any] | None = None
+
+    def draw(self, count: int) -> list[float]:
+        """A mask: `count` factors, each 0 or 1/(1 - rate)."""
+        kept, draw = 1.0 / (1.0 - self.rate), self.rng.random
+        return [kept if draw() >= self.rate else 0.0 for _ in range(count)]
+
+    def forward(self, x: Any) -> Any:
+        """The inputs times a mask; outside training as they are."""
+        if not self.training or not self.rate:
+            return x
+        alone = x.__class__ is Value
+        xs = [x] if alone else _list(self, x)
+        mask = self.draw(len(xs)) if self.mask is None else self.mask
+        if len(mask) != len(xs):
+            raise ValueError(f"Dropout takes a mask as long as its inputs, {len(xs)}, got {len(mask)}")
+        out = [a * m for a, m in zip(xs, mask)]
+        return out[0] if alone else out
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.rate})"
+
+
+class LayerNorm(Module):
+    """Inputs shifted and scaled to mean 0 and variance 1, then gain · x + bias, each input with its own.
+
+    Ba et al., Layer normalization (2016).
+
+    Args:
+        nin: how many inputs.
+        epsilon: added to the variance, positive.
+
+    Attributes:
+        gain, bias: the parameters, lists of Values; at first 1 and 0.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import LayerNorm
+    >>> [round(y.data, 3) for y in LayerNorm(3)([1.0, 2.0, 3.0])]
+    [-1.225, 0.0, 1.225]
+    """
+
+    def __init__(self, nin: int, epsilon: float = 1e-5) -> None:
+        count = width("LayerNorm", "nin", nin)
+        if isinstance(epsilon, (str, bytes, complex)) or not hasattr(epsilon, "__float__"):
+            raise TypeError(f"LayerNorm takes a positive number as epsilon, got {epsilon!r:.60}")
+        if not 0.0 < epsilon < 1e300:
+            raise ValueError(f"LayerNorm takes a positive number as epsilon, got {epsilon}")
+        self.epsilon = float(epsilon)
+        self.gain = [Value(1.0) for _ in range(count)]
+        self.bias = [Value(0.0) for _ in range(count)]
+
+    def forward(self, x: Any) -> Any:
+        """A list of as many Values."""
+        xs = [x] if x.__class__ is Value else _list(self, x)
+        if len(xs) != len(self.gain):
+            raise ValueError(f"LayerNorm takes {len(self.gain)} inputs, got {len(xs)}")
+        middle = mean(xs)
+        centred = [a - middle for a in xs]
+        spread = sqrt(mean([square(c) for c in centred]) + self.epsilon)
+        return [g * (c / spread) + b for g, c, b in zip(self.gain, centred, self.bias)]
+
+    def __repr__(self) -> str:
+        return f"LayerNorm({len(self.gain)})"
+
+
+class Embedding(Module):
+    """A table with a row of parameters for each of a number of things, such as the letters of an alphabet.
+
+    Args:
+        count: how many things.
+        dimension: how many parameters each has.
+        init: how they start: a name or an initialiser (see `nn.init`); by default normal with standard deviation 1.
+        rng, seed: where randomness comes from, a random.Random or an int; without them fresh, and kept in `seed`.
+
+    Attributes:
+        weight: the list of rows.
+
+    A call takes the number of a thing, from 0, and returns its row; or a list of numbers, and returns the rows one
+    after the other in one list, as the next layer wants them.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these, or a call names no row.
+
+    >>> from nn import Embedding
+    >>> letters = Embedding(27, 2, init="zeros", seed=0)
+    >>> [v.data for v in letters(3)], len(letters([3, 1, 20]))
+    ([0.0, 0.0], 6)
+    """
+
+    def __init__(
+        self, count: int, dimension: int, *, init: Any = None, rng: Generator | None = None, seed: int | None = None
+    ) -> None:
+        count = width("Embedding", "count", count)
+        dimension = width("Embedding", "dimension", dimension)
+        draw = initialiser("normal" if init is None else init)
+        rng, self.seed = generator(rng, seed)
+        self.weight = [[Value(draw(rng, count, dimension)) for _ in range(dimension)] for _ in range(count)]
+
+    def forward(self, x: Any) -> Any:
+        """The row of a number, or the rows of a list of numbers in one list."""
+        if x.__class__ is not Operands and (x.__class__ is Value or not hasattr(x, "__iter__")):
+            return list(self._row(x))
+        return [v for i in x for v in self._row(i)]
+
+    def _row(self, i: Any) -> list[Value]:
+        if isinstance(i, (str, bytes, complex)) or not hasattr(i, "__float__") or getattr(i, "shape", ()) != ():
+            raise TypeError(f"Embedding takes whole numbers, got {i!r:.60}; give each thing a number first")
+        if not 0 <= i < len(self.weight) or i != int(i):
+            raise ValueError(f"Embedding takes whole numbers from 0 to {len(self.weight) - 1}, got {float(i):g}")
+        return self.weight[int(i)]
+
+    def __repr__(self) -> str:
+        return f"Embedding({len(self.weight)}, {len(self.weight[0])})"
+
+
+def _list(module: Module, x: Any) -> list[Any]:
+    if isinstance(x, (str, bytes, dict, set)) or not hasattr(x, "__iter__"):
+        raise TypeError(f"{module!r} takes a list of numbers and Values, got {x!r:.60}")
+    if len(getattr(x, "shape", (0,))) != 1:
+        raise ValueError(f"{module!r} takes one row of numbers, got an array of shape {tuple(x.shape)}")
+    return list(x)

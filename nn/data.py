@@ -1,0 +1,161 @@
+"""Data: examples and targets as plain lists of numbers, read from lists, arrays, frames and sparse matrices.
+
+Everything is checked here, once and before training: what is no finite number is named with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from .init import Generator
+
+Row = list[Any]  # numbers, or lists of them to any depth
+
+
+def rows(who: str, X: Any, name: str = "X") -> list[Row]:
+    """The examples of X, a list of numbers each, all of one shape.
+
+    Args:
+        who: the function that was called, for messages.
+        X: lists of numbers, a NumPy array, a pandas frame, a SciPy sparse matrix, or an iterable of rows.
+        name: what the caller calls it, for messages.
+
+    Raises:
+        TypeError: X is nothing of the kind, or something in it is no number.
+        ValueError: X is empty, its rows have different lengths, or a number in it is nan or infinite.
+
+    >>> from nn.data import rows
+    >>> rows("fit", [(1, 2), (3, True)])
+    [[1.0, 2.0], [3.0, 1.0]]
+    """
+    listed = _listed(who, X, name)
+    if not listed:
+        raise ValueError(f"{who} takes at least one example in {name}, got none")
+    read: list[Row] = []
+    width: int | None = None
+    for i, row in enumerate(listed):
+        row = plain(row)
+        if not isinstance(row, list):
+            if _is_number(row):
+                hint = f"; for one example write [{name}], for examples of one number [[x] for x in {name}]"
+                raise ValueError(f"{who} takes rows of numbers in {name}, got the number {row!r:.60} as row {i}{hint}")
+            raise TypeError(f"{who} takes rows of numbers in {name}, got {row!r:.60} as row {i}")
+        if width is None:
+            width = len(row)
+            if not row:
+                raise ValueError(f"{who} takes at least one number in each row of {name}, got an empty row")
+        if len(row) != width:
+            raise ValueError(
+                f"{who} takes rows of one length in {name}, got {width} numbers in row 0, {len(row)} in row {i}"
+            )
+        read.append(numbers(who, row, f"row {i} of {name}"))
+    return read
+
+
+def targets(who: str, y: Any, count: int, name: str = "y") -> list[Any]:
+    """The targets of y, as many as there are examples: numbers as they are, rows as lists.
+
+    Args:
+        who: the function that was called, for messages.
+        y: numbers, labels or rows in a list, a NumPy array, a pandas series or frame.
+        count: how many examples there are.
+        name: what the caller calls it, for messages.
+
+    Raises:
+        TypeError: y is nothing of the kind.
+        ValueError: there are not as many targets as examples.
+
+    >>> from nn.data import targets
+    >>> targets("fit", (0, 1), 2)
+    [0, 1]
+    """
+    listed = _listed(who, y, name)
+    if len(listed) != count:
+        raise ValueError(f"{who} takes one target in {name} for each of {count} examples, got {len(listed)}")
+    return [plain(t) for t in listed]
+
+
+def permutation(count: int, rng: Generator) -> list[int]:
+    """The numbers from 0 in random order, from `rng.random()` alone, whose sequence is the same on every Python.
+
+    Fisher and Yates, as Durstenfeld put it (Algorithm 235, 1964).
+
+    >>> import random
+    >>> from nn.data import permutation
+    >>> permutation(5, random.Random(0))
+    [2, 0, 1, 3, 4]
+    """
+    order = list(range(count))
+    for i in range(count - 1, 0, -1):
+        j = int(rng.random() * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
+def plain(x: Any) -> Any:
+    """Arrays, frames, sparse matrices and tuples as lists, NumPy's numbers as Python's; all else as it is."""
+    if x.__class__ is float or x.__class__ is list:
+        return x
+    if callable(getattr(x, "toarray", None)):  # SciPy's sparse matrices
+        x = x.toarray()
+    if callable(getattr(x, "to_numpy", None)):  # pandas, polars
+        x = x.to_numpy()
+    if hasattr(x, "shape") and callable(getattr(x, "tolist", None)):
+        return x.tolist()
+    return list(x) if isinstance(x, tuple) else x
+
+
+def numbers(who: str, row: Sequence[Any], where: str) -> Row:
+    """A row as floats; rows inside it likewise, of one length."""
+    read: Row = []
+    for j, x in enumerate(row):
+        if x.__class__ is not float:
+            x = plain(x)
+            if isinstance(x, list):
+                if read and not (isinstance(read[0], list) and len(read[0]) == len(x)):
+                    raise ValueError(f"{who} takes rows of one shape, got another at {j} in {where}")
+                read.append(numbers(who, x, f"{j} in {where}"))
+                continue
+            x = number(who, x, f"column {j} of {where}")
+            if read and isinstance(read[0], list):
+                raise ValueError(f"{who} takes rows of one shape, got a number at {j} in {where}")
+        elif not isfinite(x):
+            raise ValueError(_not_finite(who, x, f"column {j} of {where}"))
+        read.append(x)
+    return read
+
+
+def number(who: str, x: Any, where: str) -> float:
+    """One number as a finite float."""
+    if not _is_number(x):
+        hint = "; turn text and categories into numbers first" if isinstance(x, (str, bytes)) else ""
+        raise TypeError(f"{who} takes real numbers, got {x!r:.60} in {where}{hint}")
+    try:
+        x = float(x)
+    except OverflowError:
+        raise ValueError(f"{who} takes numbers that fit a float (up to 1.8e308), got a larger one in {where}") from None
+    except (TypeError, ValueError):
+        raise TypeError(f"{who} takes real numbers, got {x!r:.60} in {where}") from None
+    if not isfinite(x):
+        raise ValueError(_not_finite(who, x, where))
+    return float(x)
+
+
+def _not_finite(who: str, x: float, where: str) -> str:
+    return f"{who} takes finite numbers, got {x} in {where}; fill or drop such examples first"
+
+
+def _is_number(x: Any) -> bool:
+    return hasattr(x, "__float__") and not isinstance(x, (str, bytes, complex)) and getattr(x, "shape", ()) == ()
+
+
+def _listed(who: str, x: Any, name: str) -> list[Any]:
+    x = plain(x)
+    if isinstance(x, list):
+        return x
+    no_order = isinstance(x, (str, bytes, dict, set, frozenset))
+    if x is None or no_order or not hasattr(x, "__iter__"):
+        raise TypeError(f"{who} takes a list, an array or a frame as {name}, got {x!r:.60}")
+    return list(x)

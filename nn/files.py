@@ -1,0 +1,306 @@
+"""Files of networks: parameters, and if wanted a whole training run, in one safetensors file.
+
+The format is safetensors (a JSON header, then plain numbers: nothing in it can run), readable by every framework. Each
+list of parameters is a one-dimensional F64 tensor named by its path, such as `layers.0.neurons.0.w`; lists of floats in
+a trainer's state are tensors named `trainer:0`, `trainer:1`, … The header's `__metadata__` holds text:
+
+    format    "chainrule"
+    version   "1", of this layout
+    model     how to build the network, as JSON: {"class": "MLP", "arguments": {"nin": 2, …}}; of classes that nn does
+              not know, the class name alone
+    trainer   the trainer's state as JSON, {"$tensor": name} for a list of floats (with "columns" for a list of lists), {"$float": "nan"} where JSON has no
+              such number; missing without a trainer
+    sha256    of all the rest
+
+A file is written aside, flushed to the disk, then renamed: at any moment there is the old file or the new one, whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import struct
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine import Value
+
+from .encoding import Tensors, decoded, encoded
+from .module import Module
+from .recipes import network, recipe
+
+VERSION = "1"
+LARGEST = 2**30  # bytes; as Values so many numbers would need more than 20 GB
+STALE = 3600.0  # seconds after which a file that was being written belongs to a process that died
+
+
+def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
+    """Write a network, and the state of its training, to a file, whole or not at all.
+
+    Args:
+        path: where to; an existing file is replaced in one step.
+        model: a Module or a NeuralNetwork.
+        trainer: the Trainer of this network (anything with `net`, and a `state()` of dicts, lists, numbers, text and
+            None), to resume from.
+
+    Raises:
+        TypeError: model is no network, or the trainer's state holds something else.
+        ValueError: the trainer is another network's.
+        OSError: the file cannot be written; what was there stays.
+
+    >>> import os, tempfile
+    >>> import nn
+    >>> path = os.path.join(tempfile.mkdtemp(), "net.safetensors")
+    >>> net = nn.MLP(2, [3, 1], seed=0)
+    >>> nn.save(path, net)
+    >>> nn.load(path).state() == net.state()
+    True
+    """
+    from safetensors import numpy as safetensors
+
+    name, module = os.fsdecode(path), _module("save", model)
+    if trainer is not None and trainer.net is not module:
+        raise ValueError(f"save takes a network and its own trainer, got {model!r:.60} and one of {trainer.net!r:.60}")
+    tensors = _grouped("save", module.named_parameters())
+    metadata = {
+        "format": "chainrule",
+        "version": VERSION,
+        "model": json.dumps(recipe(model) or {"class": type(model).__name__}),
+    }
+    if trainer is not None:
+        metadata["trainer"] = json.dumps(encoded(trainer.state(), tensors, "state"), allow_nan=False)
+    arrays = {key: _array(xs) for key, xs in tensors.items()}
+    metadata["sha256"] = _digest(metadata, arrays)
+    _write(name, safetensors.save(arrays, metadata))
+
+
+def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None) -> Any:
+    """Read what `save` wrote. Nothing in a file is run, whoever made it.
+
+    Args:
+        path: the file.
+        into: a Module or NeuralNetwork of the same shape to fill; without one, the network is built as saved, where it
+            is of nn's own classes and activations.
+        trainer: a Trainer to fill with the state that was saved of one; where `into` is missing, its `net` is filled.
+
+    Returns:
+        The network. If anything is wrong, neither `into` nor `trainer` has changed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, not one of `save`, of another shape, or holds no trainer's state though one is wanted.
+
+    >>> import os, tempfile
+    >>> import nn
+    >>> path = os.path.join(tempfile.mkdtemp(), "net.safetensors")
+    >>> nn.save(path, nn.MLP(2, [3, 1], activation="tanh", seed=0))
+    >>> nn.load(path)
+    MLP(2, [3, 1], activation='tanh')
+    """
+    if into is None and trainer is not None:
+        into = trainer.net
+    if into is not None:
+        _module("load", into)
+    name = os.fsdecode(path)
+    blob = _read(name)
+    try:
+        metadata, tensors = _parsed(blob)
+        said = _json(metadata, "model")
+        state = decoded(_json(metadata, "trainer"), tensors) if "trainer" in metadata else None
+        model = _built(said, tensors) if into is None else into
+        numbers = _ungrouped(_module("load", model), tensors)
+    except ValueError as why:
+        raise ValueError(f"load takes a file that save wrote, got {name!r}: {why}") from None
+    except RecursionError:
+        raise ValueError(f"load takes a file that save wrote, got {name!r}: its header is nested too deep") from None
+    if trainer is not None and not isinstance(state, dict):
+        raise ValueError(
+            f"load takes a file saved with a trainer, got {name!r} without one; write save(path, model, trainer)"
+        )
+    _fill(name, _module("load", model), numbers, trainer, state)
+    return model
+
+
+# Parameters and tensors ----------------------------------------------------------------------------------------------
+
+
+def _grouped(who: str, named: Iterable[tuple[str, Value]]) -> Tensors:
+    """The parameters' numbers; those of one list together, under the path of the list."""
+    tensors: Tensors = {}
+    seen: set[str] = set()
+    for path, p in named:
+        if path in seen or path.startswith("trainer:"):
+            raise ValueError(f"{who} takes parameters with paths of their own, got {path!r} twice; rename a key")
+        seen.add(path)
+        tensors.setdefault(_stem(path), []).append(p.data)
+    return tensors
+
+
+def _stem(path: str) -> str:
+    stem, dot, last = path.rpartition(".")
+    return stem if dot and last.isdigit() else path
+
+
+def _ungrouped(module: Module, tensors: Tensors) -> dict[str, float]:
+    """A state for the Module, of the same paths and lengths."""
+    expected, held = _grouped("load", module.named_parameters()), _of_parameters(tensors)
+    for name in [*expected, *held]:
+        want, got = len(expected.get(name, ())), len(held.get(name, ()))
+        if want != got:
+            raise ValueError(f"it has {got} numbers for {name!r:.100}, and {module!r:.200} takes {want}")
+    numbers = {name: iter(xs) for name, xs in held.items()}
+    return {path: next(numbers[_stem(path)]) for path, _ in module.named_parameters()}
+
+
+def _of_parameters(tensors: Tensors) -> Tensors:
+    return {name: xs for name, xs in tensors.items() if not name.startswith("trainer:")}
+
+
+def _built(said: Any, tensors: Tensors) -> Any:
+    """The network that a file describes."""
+    if isinstance(said, dict) and said.keys() == {"class"}:
+        raise ValueError(
+            f"it holds the numbers of a {said['class']!s:.60}, which only your code can build; "
+            "build it, then load(path, into=model)"
+        )
+    try:
+        return network(said, sum(map(len, _of_parameters(tensors).values())))
+    except ValueError as why:
+        raise ValueError(f"its network cannot be built: {why}") from None
+
+
+def _fill(path: str, module: Module, numbers: Mapping[str, float], trainer: Any, state: Any) -> None:
+    """Set everything or nothing."""
+    before = module.state(), None if trainer is None else trainer.state()
+    module.load_state(numbers)
+    if trainer is None:
+        return
+    try:
+        trainer.load_state(state)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as why:
+        module.load_state(before[0])
+        trainer.load_state(before[1])
+        raise ValueError(f"load takes a file of the same kind of trainer, got {path!r}: {why}") from why
+
+
+def _module(who: str, model: Any) -> Module:
+    """The Module that is meant: itself, or what a NeuralNetwork holds."""
+    module = model if isinstance(model, Module) else getattr(model, "model", None)
+    if not isinstance(module, Module):
+        raise TypeError(f"{who} takes a Module or a NeuralNetwork, got {model!r:.60}")
+    return module
+
+
+# Bytes ---------------------------------------------------------------------------------------------------------------
+
+
+def _array(numbers: list[float]) -> Any:
+    import numpy as np
+
+    return np.array(numbers, np.dtype("<f8"))
+
+
+def _digest(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
+    """The SHA-256 of all but itself, in an order that does not depend on how the file is laid out."""
+    names = sorted(arrays)
+    text = {k: x for k, x in metadata.items() if k != "sha256"}
+    digest = hashlib.sha256(json.dumps([text, [[k, len(arrays[k])] for k in names]], sort_keys=True).encode())
+    for k in names:
+        digest.update(arrays[k].astype("<f8", copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def _write(path: str, blob: bytes) -> None:
+    """The file, whole or not at all, also if the machine stops on the way."""
+    path = os.path.realpath(path)  # a link stays a link
+    folder = Path(path).parent
+    if not folder.is_dir() or os.path.isdir(path):
+        raise FileNotFoundError(f"save takes the path of a file in a folder that exists, got {path!r}")
+    for old in folder.glob(".chainrule-*.part"):
+        if _age(old) > STALE:
+            old.unlink(missing_ok=True)
+    part = folder / f".chainrule-{secrets.token_hex(8)}.part"
+    try:
+        with open(part, "xb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        entry = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(entry)  # the name as well
+        finally:
+            os.close(entry)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _read(path: str) -> bytes:
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"load takes the path of a file, got {path!r}, where there is none")
+    if not os.path.isfile(path):  # a pipe would wait, a device never end
+        raise ValueError(f"load takes the path of a file, got {path!r}, which is no plain file")
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        blob = b"" if size > LARGEST else file.read(LARGEST)
+    if size > LARGEST:
+        raise ValueError(f"load takes a file of up to {LARGEST} bytes, got {path!r} of {size}")
+    return blob
+
+
+def _parsed(blob: bytes) -> tuple[dict[str, str], Tensors]:
+    """(metadata, tensors), if the file is whole and one of save's."""
+    from safetensors import numpy as safetensors
+
+    if len(blob) < 8:
+        raise ValueError(f"it has {len(blob)} bytes")
+    (size,) = struct.unpack("<Q", blob[:8])
+    if size > len(blob) - 8:
+        raise ValueError("it is cut off, or no safetensors file")
+    try:
+        header = json.loads(blob[8 : 8 + size])
+    except ValueError:
+        raise ValueError("its header is no JSON") from None
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("format") != "chainrule":
+        raise ValueError("it was not written by nn.save")
+    if metadata.get("version") != VERSION:
+        raise ValueError(f"its layout is version {metadata.get('version')!r:.60}, this nn reads version {VERSION!r}")
+    for name, about in header.items():
+        if name != "__metadata__" and (
+            not isinstance(about, dict) or about.get("dtype") != "F64" or not _one_dimensional(about.get("shape"))
+        ):
+            raise ValueError(f"its tensor {name!r:.60} is not a list of float64 numbers")
+    try:
+        arrays = safetensors.load(blob)
+    except Exception as why:  # whatever its parser says, the file is at fault
+        raise ValueError(f"{why!s:.200}") from None
+    if any(array.dtype.name != "float64" or array.ndim != 1 for array in arrays.values()):
+        raise ValueError("its tensors are not lists of float64 numbers")
+    if metadata.get("sha256") != _digest(metadata, arrays):
+        raise ValueError("its checksum is wrong: it was changed after it was written")
+    return metadata, {name: array.tolist() for name, array in arrays.items()}
+
+
+def _one_dimensional(shape: Any) -> bool:
+    return isinstance(shape, list) and len(shape) == 1
+
+
+def _json(metadata: Mapping[str, str], key: str) -> Any:
+    try:
+        return json.loads(metadata[key])
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"its {key} is no JSON") from None

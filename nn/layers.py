@@ -1,0 +1,260 @@
+"""Layers: a neuron, a layer of neurons, and layers in a row (the multi-layer perceptron).
+
+micrograd's signatures and attributes work here: `MLP(2, [16, 16, 1])`, `.layers[0].neurons[0].w`, `.b`. A neuron's
+weighted sum is one node of many operands, not a chain of sums and products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine import Operands, Value, dot, scope
+
+from .activations import activation_function
+from .init import Generator, generator, initialiser
+from .module import Module
+
+
+class Neuron(Module):
+    """activation(b + w·x): one weighted sum and one activation.
+
+    Args:
+        nin: how many inputs.
+        nonlin: False for no activation (micrograd's switch).
+        activation: a name from `nn.activations.ACTIVATIONS`, or a function of a Value; relu if nothing is given.
+        init: how weights start: a name or an initialiser (see `nn.init`); He for relu, else Glorot. Biases start at 0.
+        rng, seed: where randomness comes from, a random.Random or an int; without them fresh, and kept in `seed`.
+        nout: how many neurons the layer has, for the initialiser.
+
+    Attributes:
+        w, b: the parameters: a list of Values, and a Value.
+        activation: as given.
+        seed: the seed, or None where an rng was given.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import Neuron
+    >>> neuron = Neuron(2, init="zeros", seed=0)
+    >>> neuron, neuron([1.0, -2.0]).data
+    (Neuron(2, activation='relu'), 0.0)
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nonlin: bool = True,
+        *,
+        activation: Any = None,
+        init: Any = None,
+        rng: Generator | None = None,
+        seed: int | None = None,
+        nout: int = 1,
+    ) -> None:
+        inputs = width("Neuron", "nin", nin)
+        outputs = width("Neuron", "nout", nout)
+        self.activation = _activation("Neuron", nonlin, activation)
+        draw = initialiser(init, self.activation)
+        rng, self.seed = generator(rng, seed)
+        self.w = [Value(draw(rng, inputs, outputs)) for _ in range(inputs)]
+        self.b = Value(0.0)
+
+    @property
+    def activation(self) -> Any:
+        """A name from `ACTIVATIONS`, or a function of a Value."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, activation: Any) -> None:
+        self._activate = activation_function(activation)
+        self._activation = activation
+
+    @property
+    def nonlin(self) -> bool:
+        """Whether there is an activation."""
+        return self._activate is not None
+
+    def forward(self, x: Any) -> Any:
+        """The output, a Value; x is a list of as many numbers or Values as there are weights."""
+        if x.__class__ is not Operands:
+            x = inputs(self, x, len(self.w))
+        y = dot(self.w, x, self.b)
+        activate = self._activate
+        if activate is None:
+            return y
+        return activate(y) if y.__class__ is Value else float(activate(Value(y)))
+
+    def __repr__(self) -> str:
+        return f"Neuron({len(self.w)}, activation={_written(self.activation)})"
+
+
+class Layer(Module):
+    """Neurons side by side, each of which sees all inputs.
+
+    Args:
+        nin: how many inputs.
+        nout: how many neurons.
+        nonlin, activation, init, rng, seed: as for `Neuron`.
+
+    Attributes:
+        neurons: a list of Neurons.
+        nin: how many inputs.
+        seed: the seed, or None where an rng was given.
+
+    >>> from nn import Layer
+    >>> layer = Layer(2, 3, activation="tanh", init="zeros", seed=0)
+    >>> layer, [y.data for y in layer([1.0, 2.0])]
+    (Layer(2, 3, activation='tanh'), [0.0, 0.0, 0.0])
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        nonlin: bool = True,
+        *,
+        activation: Any = None,
+        init: Any = None,
+        rng: Generator | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.nin = width("Layer", "nin", nin)
+        outputs = width("Layer", "nout", nout)
+        rng, self.seed = generator(rng, seed)
+        self.neurons = [
+            Neuron(self.nin, nonlin, activation=activation, init=init, rng=rng, nout=outputs) for _ in range(outputs)
+        ]
+
+    def forward(self, x: Any) -> Any:
+        """A list of one output a neuron; of a single neuron its output alone, as in micrograd."""
+        x = inputs(self, x, self.nin)
+        out = [neuron(x) for neuron in self.neurons]
+        return out[0] if len(out) == 1 else out
+
+    def __repr__(self) -> str:
+        activations = dict.fromkeys(_written(n.activation) for n in self.neurons)
+        return f"Layer({self.nin}, {len(self.neurons)}, activation={' '.join(activations)})"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: layers in a row, the last one without activation.
+
+    Args:
+        nin: how many inputs.
+        nouts: how many neurons in each layer.
+        activation: that of all layers but the last; a name from `nn.activations.ACTIVATIONS`, or a function of a Value.
+        init: how weights start: a name or an initialiser (see `nn.init`); by default He for relu, Glorot otherwise.
+            Biases start at 0.
+        rng, seed: where randomness comes from, a random.Random or an int; without them fresh, and kept in `seed`. The
+            same seed gives the same bits on every run.
+
+    Attributes:
+        layers: a list of Layers.
+        seed: the seed, or None where an rng was given.
+
+    A call takes a list (or array) of `nin` numbers or Values and returns a list of Values, or where the last layer is a
+    single neuron its one Value. Where it is given another number of inputs, a ValueError names the layer.
+
+    >>> from nn import MLP
+    >>> net = MLP(2, [16, 16, 1], seed=1)
+    >>> net
+    MLP(2, [16, 16, 1], activation='relu')
+    >>> loss = (net([1.0, -2.0]) - 1.0) ** 2
+    >>> loss.backward()
+    >>> net.layers[0].neurons[0].w[0].scope, net.parameter_count
+    (None, 337)
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        *,
+        activation: Any = "relu",
+        init: Any = None,
+        rng: Generator | None = None,
+        seed: int | None = None,
+    ) -> None:
+        if isinstance(nouts, (str, bytes)) or not hasattr(nouts, "__iter__"):
+            raise TypeError(f"MLP takes a list of layer sizes as nouts, got {nouts!r:.60}; for one layer write [1]")
+        widths = [width("MLP", "nin", nin), *[width("MLP", "nouts", n) for n in nouts]]
+        if len(widths) == 1:
+            raise ValueError("MLP takes at least one layer size in nouts, got []; for one output write [1]")
+        rng, self.seed = generator(rng, seed)
+        hidden = len(widths) - 2
+        self.layers = [
+            Layer(
+                widths[i],
+                widths[i + 1],
+                activation=activation if i < hidden else "identity",
+                init=init,
+                rng=rng,
+            )
+            for i in range(len(widths) - 1)
+        ]
+        activation_function(activation)  # also where no layer uses it
+
+    def forward(self, x: Any) -> Any:
+        """The outputs of the last layer."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        if not self.layers:
+            return "MLP without layers"
+        widths = [len(layer.neurons) for layer in self.layers]
+        hidden = dict.fromkeys(_written(n.activation) for layer in self.layers[:-1] for n in layer.neurons)
+        activation = f", activation={' '.join(hidden)}" if hidden else ""
+        return f"MLP({self.layers[0].nin}, {widths}{activation})"
+
+
+def width(who: str, name: str, n: Any) -> int:
+    """A number of inputs or neurons, at least 1."""
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"{who} takes whole numbers from 1 as {name}, got {n!r:.60}")
+    if n < 1:
+        raise ValueError(f"{who} takes whole numbers from 1 as {name}, got {n}")
+    return int(n.__index__())
+
+
+def inputs(module: Module, x: Any, expected: int) -> Operands:
+    """The inputs of a Module, read once for all its neurons; a ValueError where they are not `expected` many."""
+    if x.__class__ is Value or isinstance(x, (int, float)):
+        x = [x]  # a layer of one neuron hands on its output alone
+    elif x.__class__ is not list:
+        shape = getattr(x, "shape", None)
+        if shape is not None and len(shape) != 1:
+            hint = "; call it on one row at a time" if len(shape) > 1 else ""
+            raise ValueError(f"{_named(module)} takes {_plural(expected)}, got an array of shape {tuple(shape)}{hint}")
+        if hasattr(x, "tolist"):
+            x = x.tolist()
+        elif isinstance(x, (str, bytes, dict, set)) or not hasattr(x, "__iter__"):
+            raise TypeError(f"{_named(module)} takes a list of {_plural(expected)}, numbers or Values, got {x!r:.60}")
+    read = x if x.__class__ is Operands else Operands(x)
+    if len(read) != expected:
+        raise ValueError(f"{_named(module)} takes {_plural(expected)}, got {len(read)}")
+    return read
+
+
+def _plural(n: int) -> str:
+    return f"{n} input{'s' * (n != 1)}"
+
+
+def _named(module: Module) -> str:
+    """The path of the running call, or what the Module is where it is the outermost."""
+    with scope("") as here:
+        return here.path or repr(module)
+
+
+def _activation(who: str, nonlin: Any, activation: Any) -> Any:
+    if not isinstance(nonlin, (bool, int)):
+        raise TypeError(f"{who} takes True or False as nonlin, got {nonlin!r:.60}; write activation={nonlin!r:.60}")
+    if not nonlin and activation is not None:
+        raise ValueError(f"{who} takes nonlin=False or an activation, got both; leave one out")
+    return ("relu" if nonlin else "identity") if activation is None else activation
+
+
+def _written(activation: Any) -> str:
+    return repr(activation if isinstance(activation, str) else getattr(activation, "__name__", activation))

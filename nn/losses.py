@@ -1,0 +1,343 @@
+"""Losses: one number that says how wrong the outputs are, the mean over all examples.
+
+Each takes numbers or Values, one example or a list of them (arrays too), and returns a Value, or a float where nothing
+is a Value. All are made of rows of the engine's table, so that they can be differentiated, drawn and compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from engine import Value, abs, dot, log, log_softmax, logsumexp, mean, minimum, relu, softplus, square, total
+
+Number = Any  # a Value or a float
+
+
+def mse(outputs: Any, targets: Any) -> Number:
+    """Mean squared error: the mean of (output - target)² over all numbers.
+
+    Args:
+        outputs: a number or Value, or lists of them to any depth.
+        targets: the same shape.
+
+    Raises:
+        ValueError: the shapes differ, or there is no number.
+        TypeError: something is no number.
+
+    >>> from nn.losses import mse
+    >>> mse([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
+    return mean([square(y - t) for y, t in _pairs("mse", outputs, targets)])
+
+
+def mae(outputs: Any, targets: Any) -> Number:
+    """Mean absolute error: the mean of |output - target|; one far outlier weighs no more than its distance.
+
+    Args:
+        outputs: a number or Value, or lists of them to any depth.
+        targets: the same shape.
+
+    Raises:
+        ValueError: the shapes differ, or there is no number.
+        TypeError: something is no number.
+
+    >>> from nn.losses import mae
+    >>> mae([1.0, 2.0], [1.0, 4.0])
+    1.0
+    """
+    return mean([abs(y - t) for y, t in _pairs("mae", outputs, targets)])
+
+
+def huber(outputs: Any, targets: Any, delta: float = 1.0) -> Number:
+    """The mean of a loss that is half the square up to delta, and a straight line beyond.
+
+    Huber, Robust estimation of a location parameter (1964). With c the smaller of |output - target| and delta, one
+    number's loss is c·(|output - target| - c/2).
+
+    Args:
+        outputs: a number or Value, or lists of them to any depth.
+        targets: the same shape.
+        delta: where the line begins, positive.
+
+    Raises:
+        ValueError: the shapes differ, there is no number, or delta is not positive.
+        TypeError: something is no number.
+
+    >>> from nn.losses import huber
+    >>> huber(0.5, 0.0), huber(3.0, 0.0)
+    (0.125, 2.5)
+    """
+    delta = _number("huber", delta)
+    if not delta > 0.0:
+        raise ValueError(f"huber takes a positive delta, got {delta}")
+    return mean([_huber(abs(y - t), delta) for y, t in _pairs("huber", outputs, targets)])
+
+
+def binary_cross_entropy(
+    logits: Any, targets: Any, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+) -> Number:
+    """Minus the log-likelihood of yes-or-no targets, where sigmoid(logit) is the probability of 1.
+
+    From logits, so that no probability rounds to 0 or 1: softplus(-z) for target 1, softplus(z) for 0.
+
+    Args:
+        logits: a number or Value, or lists of them to any depth.
+        targets: the same shape, from 0 to 1.
+        label_smoothing: how far targets move towards 1/2, from 0 to 1: t becomes t·(1 - s) + s/2.
+        class_weights: two factors, on the parts of the loss for 0 and for 1; the mean stays over the examples.
+
+    Raises:
+        ValueError: the shapes differ, there is no number, or a target is not from 0 to 1.
+        TypeError: something is no number.
+
+    >>> from nn.losses import binary_cross_entropy
+    >>> binary_cross_entropy([0.0, 100.0], [1, 1])
+    0.34657359027997264
+    """
+    who = "binary_cross_entropy"
+    pairs = _pairs(who, logits, targets)
+    if not label_smoothing and class_weights is None:
+        return mean([_binary(z, t) for z, t in pairs])
+    smoothing, weights = _smoothing(who, label_smoothing), _weights(who, class_weights, 2)
+    return mean([_weighted_binary(z, _binary_target(t), smoothing, weights) for z, t in pairs])
+
+
+def cross_entropy(
+    logits: Any, targets: Any, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+) -> Number:
+    """Minus the log-likelihood of classes, where softmax(logits) are their probabilities.
+
+    Args:
+        logits: a list of one number or Value for each class; or a list of such lists, one for each example.
+        targets: the number of the right class, from 0, or a list of probabilities; or a list of these.
+        label_smoothing: how much of the probability is spread evenly over all classes, from 0 to 1 (Szegedy et al.,
+            Rethinking the inception architecture, 2016, section 7).
+        class_weights: a factor for each class on its part of the loss; the mean stays over the examples (as in Keras;
+            PyTorch divides by the weights that occur).
+
+    Raises:
+        ValueError: there are not as many targets as examples, or a target names no class.
+        TypeError: something is no number.
+
+    >>> from nn.losses import cross_entropy
+    >>> cross_entropy([0.0, 0.0], 1), cross_entropy([[0.0, 0.0], [100.0, 0.0]], [1, 0])
+    (0.6931471805599453, 0.34657359027997264)
+    """
+    rows = _listed(logits)
+    if rows is None:
+        raise TypeError(f"cross_entropy takes a list of logits, one a class, got {logits!r:.60}")
+    if not rows:
+        raise ValueError("cross_entropy takes at least one logit, got an empty list")
+    if _listed(rows[0]) is None:
+        return _categorical(rows, targets, label_smoothing, class_weights)
+    right = _listed(targets)
+    if right is None or len(right) != len(rows):
+        got = "one" if right is None else len(right)
+        raise ValueError(f"cross_entropy takes as many targets as examples, got {got} for {len(rows)}")
+    examples = [_listed(row) for row in rows]
+    sizes = sorted({-1 if row is None else len(row) for row in examples})
+    if len(sizes) > 1 or sizes[0] < 1:
+        raise ValueError(f"cross_entropy takes as many logits for each example, got {', '.join(map(str, sizes))}")
+    return mean([_categorical(row or [], t, label_smoothing, class_weights) for row, t in zip(examples, right)])
+
+
+def hinge(scores: Any, targets: Any) -> Number:
+    """The mean of relu(1 - target·score): 0 where each score is on the side of its target, at least 1 away from 0.
+
+    Args:
+        scores: a number or Value, or lists of them to any depth.
+        targets: the same shape, each -1 or 1.
+
+    Raises:
+        ValueError: the shapes differ, there is no number, or a target is neither -1 nor 1.
+        TypeError: something is no number.
+
+    >>> from nn.losses import hinge
+    >>> hinge([0.5, -2.0], [1, -1])
+    0.25
+    """
+    return mean([_margin(s, t) for s, t in _pairs("hinge", scores, targets)])
+
+
+def kl_divergence(logits: Any, targets: Any) -> Number:
+    """The Kullback-Leibler divergence of softmax(logits) from the target distribution: Σ p·(ln p - ln softmax).
+
+    It is the cross-entropy less the entropy of the targets: 0 where both agree. A probability 0 adds nothing.
+
+    Args:
+        logits: a list of one number or Value for each class; or a list of such lists, one for each example.
+        targets: a probability for each class; or a list of such lists.
+
+    Raises:
+        ValueError: the shapes differ, there is no number, or a probability is not from 0 to 1.
+        TypeError: something is no number.
+
+    >>> from nn.losses import kl_divergence
+    >>> kl_divergence([0.0, 0.0], [0.5, 0.5])
+    0.0
+    """
+    rows, right = _listed(logits), _listed(targets)
+    if rows is None or right is None:
+        raise TypeError(
+            f"kl_divergence takes a list of logits and of probabilities, got {logits!r:.60}, {targets!r:.60}"
+        )
+    if not rows or len(rows) != len(right):
+        raise ValueError(f"kl_divergence takes as many probabilities as logits, got {len(right)} for {len(rows)}")
+    if _listed(rows[0]) is None:
+        return _divergence(rows, right)
+    return mean([_divergence(_listed(row) or [], _listed(t) or []) for row, t in zip(rows, right)])
+
+
+# By name.
+LOSSES: dict[str, Callable[..., Number]] = {
+    "mse": mse,
+    "mae": mae,
+    "huber": huber,
+    "binary_cross_entropy": binary_cross_entropy,
+    "cross_entropy": cross_entropy,
+    "hinge": hinge,
+    "kl_divergence": kl_divergence,
+}
+
+
+# Of one number, or of one example ------------------------------------------------------------------------------------
+
+
+def _huber(distance: Number, delta: float) -> Number:
+    near = minimum(distance, delta)
+    return near * (distance - 0.5 * near)
+
+
+def _divergence(logits: list[Any], probabilities: list[Any]) -> Number:
+    who = "kl_divergence"
+    if not logits or len(logits) != len(probabilities):
+        raise ValueError(f"{who} takes a probability for each class, got {len(probabilities)} for {len(logits)} logits")
+    terms = []
+    for p, q in zip(_probabilities(who, probabilities), log_softmax([_number(who, z) for z in logits])):
+        if p.__class__ is Value or p != 0.0:
+            terms.append(p * (log(p) - q))
+    return total(terms)
+
+
+def _margin(score: Number, target: Number) -> Number:
+    if target.__class__ is not Value and target != 1.0 and target != -1.0:
+        raise ValueError(f"hinge takes targets -1 and 1, got {target}; for 0 and 1 use 2*t - 1")
+    return relu(1.0 - target * score)
+
+
+def _binary(z: Number, t: Number) -> Number:
+    if t.__class__ is not Value:
+        if t == 1.0:
+            return softplus(-z)
+        if t == 0.0:
+            return softplus(z)
+    t = _binary_target(t)
+    return t * softplus(-z) + (1.0 - t) * softplus(z)
+
+
+def _weighted_binary(z: Number, t: Number, smoothing: float, weights: list[float]) -> Number:
+    t = t * (1.0 - smoothing) + 0.5 * smoothing
+    return weights[1] * t * softplus(-z) + weights[0] * (1.0 - t) * softplus(z)
+
+
+def _binary_target(t: Number) -> Number:
+    if t.__class__ is not Value and not 0.0 <= t <= 1.0:
+        raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {t}")
+    return t
+
+
+def _categorical(logits: list[Any], target: Any, label_smoothing: Any, class_weights: Any) -> Number:
+    who = "cross_entropy"
+    zs = [_number(who, z) for z in logits]
+    plain = not label_smoothing and class_weights is None
+    probabilities = _listed(target)
+    if probabilities is not None:
+        if len(probabilities) != len(zs):
+            raise ValueError(f"{who} takes a probability for each class, got {len(probabilities)} for {len(zs)} logits")
+        ps = _probabilities(who, probabilities)
+    else:
+        if isinstance(target, bool) or not hasattr(target, "__index__"):
+            raise TypeError(f"{who} takes the number of a class or a list of probabilities, got {target!r:.60}")
+        label = target.__index__()
+        if not 0 <= label < len(zs):
+            raise ValueError(f"{who} takes classes from 0 to {len(zs) - 1}, got {label}")
+        if plain:
+            return logsumexp(zs) - zs[label]
+        ps = [float(k == label) for k in range(len(zs))]
+    if not plain:
+        smoothing, weights = _smoothing(who, label_smoothing), _weights(who, class_weights, len(zs))
+        ps = [w * (p * (1.0 - smoothing) + smoothing / len(zs)) for p, w in zip(ps, weights)]
+    return -dot(ps, log_softmax(zs))
+
+
+def _probabilities(who: str, probabilities: list[Any]) -> list[Number]:
+    ps = [_number(who, p) for p in probabilities]
+    for p in ps:
+        if p.__class__ is not Value and not 0.0 <= p <= 1.0:
+            raise ValueError(f"{who} takes probabilities from 0 to 1, got {p}")
+    return ps
+
+
+def _smoothing(who: str, s: Any) -> float:
+    s = _number(who, s)
+    if not 0.0 <= s <= 1.0:
+        raise ValueError(f"{who} takes a label_smoothing from 0 to 1, got {s}")
+    return float(s)
+
+
+def _weights(who: str, weights: Any, classes: int) -> list[float]:
+    if weights is None:
+        return [1.0] * classes
+    listed = _listed(weights)
+    if listed is None or len(listed) != classes:
+        got = "no list" if listed is None else len(listed)
+        raise ValueError(f"{who} takes one factor for each of {classes} classes as class_weights, got {got}")
+    ws = [float(_number(who, w)) for w in listed]
+    if not all(w >= 0.0 for w in ws):
+        raise ValueError(f"{who} takes class_weights from 0, got {ws}")
+    return ws
+
+
+# Shapes --------------------------------------------------------------------------------------------------------------
+
+
+def _pairs(who: str, outputs: Any, targets: Any) -> list[tuple[Number, Number]]:
+    """(output, target) for each number of two nested lists of the same shape."""
+    pairs = list(_matching(who, outputs, targets))
+    if not pairs:
+        raise ValueError(f"{who} takes at least one output, got none")
+    return pairs
+
+
+def _matching(who: str, outputs: Any, targets: Any) -> Iterator[tuple[Number, Number]]:
+    stack = [(outputs, targets)]
+    while stack:
+        y, t = stack.pop()
+        ys, ts = _listed(y), _listed(t)
+        if ys is None and ts is None:
+            yield _number(who, y), _number(who, t)
+        elif ys is None or ts is None or len(ys) != len(ts):
+            got = ["one number" if xs is None else f"a list of {len(xs)}" for xs in (ts, ys)]
+            raise ValueError(f"{who} takes targets of the shape of the outputs, got {got[0]} for {got[1]}")
+        else:
+            stack.extend(reversed(list(zip(ys, ts))))
+
+
+def _listed(x: Any) -> list[Any] | None:
+    """The elements of a list, tuple or array; None for anything else."""
+    if isinstance(x, (list, tuple)):
+        return list(x)
+    if getattr(x, "shape", ()) != () and hasattr(x, "tolist"):
+        elements: list[Any] = x.tolist()
+        return elements
+    return None
+
+
+def _number(who: str, x: Any) -> Number:
+    if x.__class__ is Value or x.__class__ is float:
+        return x
+    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+        raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {x!r:.60}")
+    return float(x)

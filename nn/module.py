@@ -1,0 +1,346 @@
+"""Module: a function with parameters, that may be made of other Modules.
+
+Parameters are the Values that a Module's public attributes hold when its `__init__` ends, alone or in lists, tuples and
+dicts; what a call keeps on the Module afterwards (an input, a hidden activation) is none. Attributes hold Modules
+likewise, at any time. A Module does not know its own path: the path of a call is found from the calls around it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self
+
+from engine import Scope, Value
+
+new = object.__new__
+
+
+class Place(Scope):
+    """The call of a Module: the Scope of the nodes that the call makes.
+
+    Attributes:
+        module: the Module that was called.
+    """
+
+    __slots__ = ("_paths", "module")
+
+    module: Module
+    _paths: dict[int, str]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The Module's path in the Module whose call surrounds this one; "" for the outermost call."""
+        outer = self.parent
+        while outer is not None:
+            if isinstance(outer, Place):
+                return outer.path_below(self.module)
+            outer = outer.parent
+        return ""
+
+    def path_below(self, module: Module) -> str:
+        """The path of a Module in this one, or the name of its class where it is not inside."""
+        try:
+            paths = self._paths
+        except AttributeError:
+            paths = self._paths = {id(m): path for path, m in self.module.named_modules()}
+        return paths.get(id(module), type(module).__name__)
+
+
+class _Declares(type):
+    """The type of Module classes: which attributes hold parameters is settled when `__init__` has ended."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        module = super().__call__(*args, **kwargs)
+        module._parameter_attributes = frozenset(
+            [k for k, x in vars(module).items() if k[0] != "_" and _holds_value(x)]
+        )
+        return module
+
+
+class Module(metaclass=_Declares):
+    """A function with parameters. Subclasses make parameters and Modules in `__init__`, and define `forward`.
+
+    Attributes:
+        training: whether it is being trained, as `train` and `eval` set it; Dropout reads it.
+        trainable: set it to False to freeze the parameters of this Module and of all inside it.
+
+    >>> from engine import Value
+    >>> from nn import MLP, Module
+    >>> class Scaled(Module):
+    ...     def __init__(self):
+    ...         self.scale = Value(2.0)
+    ...         self.net = MLP(2, [3, 1], seed=0)
+    ...
+    ...     def forward(self, x):
+    ...         return self.scale * self.net(x)
+    >>> model = Scaled()
+    >>> model.parameter_count, [name for name, p in model.named_parameters()][:2]
+    (14, ['scale', 'net.layers.0.neurons.0.w.0'])
+    >>> model([1.0, 2.0]).scope, model.net([1.0, 2.0]).scope.path
+    (<scope ''>, 'layers.1.neurons.0')
+    """
+
+    training = True  # whether Dropout drops
+    trainable = True  # whether an optimiser made for the Module moves its parameters
+
+    _parameter_attributes: frozenset[str] = frozenset()
+    _holds_numbers = False  # True in what `_flatten` built from floats: there they stand for parameters
+
+    def forward(self, x: Any) -> Any:
+        """What the Module computes; a call runs it with the Module's path as scope."""
+        raise TypeError(f"{type(self).__name__} takes no calls: define forward(self, x) in the class")
+
+    def __call__(self, x: Any, *more: Any, **named: Any) -> Any:
+        """Run `forward` with the Module's path as scope."""
+        place: Place = new(Place)
+        place.module = self
+        if not more and not named:
+            return place.call(self.forward, x)
+        with place:
+            return self.forward(x, *more, **named)
+
+    # What it is made of ----------------------------------------------------------------------------------------------
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """(path, Module) for this one, path "", and all inside it, each once, in the order of attributes.
+
+        >>> from nn import MLP
+        >>> [path for path, module in MLP(2, [1], seed=0).named_modules()]
+        ['', 'layers.0', 'layers.0.neurons.0']
+        """
+        for path, x in _walk(self):
+            if isinstance(x, Module):
+                yield path, x
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """(path, Value) for each parameter, once each, in the order of attributes.
+
+        >>> from nn import MLP
+        >>> [path for path, p in MLP(1, [1], seed=0).named_parameters()]
+        ['layers.0.neurons.0.w.0', 'layers.0.neurons.0.b']
+        """
+        for path, x in _walk(self):
+            if not isinstance(x, Module):
+                yield path, x
+
+    def parameters(self) -> list[Value]:
+        """The parameters, in the order of `named_parameters`.
+
+        >>> from nn import MLP
+        >>> len(MLP(2, [16, 16, 1], seed=0).parameters())
+        337
+        """
+        return [p for _, p in self.named_parameters()]
+
+    @property
+    def parameter_count(self) -> int:
+        """How many parameters there are.
+
+        >>> from nn import MLP
+        >>> MLP(64, [16, 10], seed=0).parameter_count
+        1210
+        """
+        return len(self.parameters())
+
+    def zero_grad(self) -> None:
+        """Take the gradients off all parameters: they read 0.0 and show as – again.
+
+        >>> from nn import MLP
+        >>> net = MLP(1, [1], seed=0)
+        >>> net([1.0]).backward()
+        >>> net.zero_grad()
+        >>> net.layers[0].neurons[0].b
+        Value(data=0.0, grad=–)
+        """
+        for p in self.parameters():
+            p.zero_grad()
+
+    # How it is used --------------------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Set this Module and all inside it to training: Dropout drops. Returns the Module.
+
+        Args:
+            mode: False for evaluation, as `eval` does.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1], seed=0).eval().train().training
+        True
+        """
+        for _, module in self.named_modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Set this Module and all inside it to evaluation: Dropout hands on its inputs. Returns the Module.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1], seed=0).eval().layers[0].training
+        False
+        """
+        return self.train(False)
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, float]:
+        """The numbers of all parameters by path: a plain dict, which JSON and pickle keep to the last bit.
+
+        >>> from nn import MLP
+        >>> MLP(1, [1], init="zeros", seed=0).state()
+        {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 0.0}
+        """
+        return {path: p.data for path, p in self.named_parameters()}
+
+    def load_state(self, state: Mapping[str, float]) -> None:
+        """Set all parameters to the numbers of a `state`. Gradients stay; either all parameters change or none.
+
+        Args:
+            state: a number for each path of `named_parameters`, and no others.
+
+        Raises:
+            TypeError: state is no dict, or holds something that is no number.
+            ValueError: a path is missing or unknown.
+
+        >>> from nn import MLP
+        >>> net, twin = MLP(2, [3, 1], seed=0), MLP(2, [3, 1], seed=1)
+        >>> twin.load_state(net.state())
+        >>> twin.state() == net.state()
+        True
+        """
+        who = f"load_state of {type(self).__name__}"
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
+        named = dict(self.named_parameters())
+        for what, paths in (
+            ("misses", [k for k in named if k not in state]),
+            ("has the unknown", [k for k in state if k not in named]),
+        ):
+            if paths:
+                more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+                raise ValueError(
+                    f"{who} takes one number for each of its {len(named)} parameters, got a state of {len(state)} "
+                    f"that {what} {paths[0]!r}{more}; was it saved from a network of another shape?"
+                )
+        numbers = []
+        for path in named:
+            x = state[path]
+            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+                raise TypeError(f"{who} takes numbers, got {x!r:.60} for {path!r}")
+            numbers.append(float(x))
+        for p, x in zip(named.values(), numbers):
+            p.data = x
+
+    # As a tree of numbers, for engine's transforms -------------------------------------------------------------------
+
+    def _flatten(self) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
+        """(parameters, a function that builds a Module like this one from as many Values or floats)."""
+        leaves: list[Any] = self.parameters()
+
+        def rebuild(numbers: Iterable[Any]) -> Any:
+            return _rebuilt(self, iter(numbers))
+
+        return leaves, rebuild
+
+    def __repr__(self) -> str:
+        inside = [f"  {k}: {x!r}".replace("\n", "\n  ") for k, x in _children(self) if _holds_module(x)]
+        count = self.parameter_count
+        head = f"{type(self).__name__}: {count} parameter{'s' * (count != 1)}"
+        return "\n".join([head, *inside])
+
+
+# Walking a Module ----------------------------------------------------------------------------------------------------
+
+
+def _children(x: Any) -> Iterable[tuple[Any, Any]]:
+    """(key, what is there) for what a Module or a container holds."""
+    if isinstance(x, Module):
+        return [(k, y) for k, y in vars(x).items() if k[0] != "_"]
+    if isinstance(x, dict):
+        return x.items()
+    return enumerate(x) if isinstance(x, (list, tuple)) else ()
+
+
+def _walk(root: Module) -> Iterator[tuple[str, Any]]:
+    """(path, what is there) for each Module and parameter, once each, in order; a Module before what it holds."""
+    seen: set[int] = set()
+    # The entries of the stack: path, object, whether Values count here, whether floats do.
+    stack: list[tuple[str, Any, bool, bool]] = [("", root, False, False)]
+    while stack:
+        path, x, declared, numbers = stack.pop()
+        if x.__class__ is float:
+            if numbers:
+                yield path, x
+            continue
+        is_value = x.__class__ is Value
+        if id(x) in seen or not (declared if is_value else isinstance(x, (Module, list, tuple, dict))):
+            continue
+        seen.add(id(x))
+        if is_value:
+            yield path, x
+            continue
+        start = path + "." if path else ""
+        if isinstance(x, Module):
+            yield path, x
+            names = x._parameter_attributes
+            below = [(f"{start}{k}", y, k in names, k in names and x._holds_numbers) for k, y in _children(x)]
+        else:
+            below = [(f"{start}{k}", y, declared, numbers) for k, y in _children(x)]
+        below.reverse()
+        stack += below
+
+
+def _holds_value(x: Any) -> bool:
+    return _holds(x, Value)
+
+
+def _holds_module(x: Any) -> bool:
+    return _holds(x, Module)
+
+
+def _holds(x: Any, kind: type) -> bool:
+    """Whether x is of a kind, or a container with one in it, at any depth outside Modules."""
+    seen: set[int] = set()
+    stack = [x]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, kind):
+            return True
+        if isinstance(x, (list, tuple, dict)) and id(x) not in seen:
+            seen.add(id(x))
+            stack.extend([y for _, y in _children(x)])
+    return False
+
+
+def _rebuilt(root: Module, numbers: Iterator[Any]) -> Any:
+    """A Module of the same structure, whose parameters are the given Values or floats in the order of `_walk`."""
+    made: dict[int, Any] = {}
+
+    def twin(x: Any, declared: bool, floats: bool) -> Any:
+        if x.__class__ is float:
+            return next(numbers) if floats else x
+        if id(x) in made:
+            return made[id(x)]
+        if x.__class__ is Value:
+            if declared:
+                x_new = made[id(x)] = next(numbers)
+                return x_new
+            return x
+        if isinstance(x, Module):
+            fresh = made[id(x)] = new(type(x))
+            names = x._parameter_attributes
+            for k, y in vars(x).items():
+                fresh.__dict__[k] = y if k[0] == "_" else twin(y, k in names, k in names and x._holds_numbers)
+            fresh.__dict__["_holds_numbers"] = any(_holds(y, float) for k, y in vars(fresh).items() if k in names)
+            return fresh
+        if isinstance(x, (list, dict)):
+            filled = made[id(x)] = copy.copy(x)
+            for k, y in _children(x):
+                filled[k] = twin(y, declared, floats)
+            return filled
+        if isinstance(x, tuple):
+            parts = [twin(y, declared, floats) for y in x]
+            return x._make(parts) if hasattr(x, "_make") else type(x)(parts)
+        return x
+
+    return twin(root, False, False)

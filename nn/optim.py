@@ -1,0 +1,366 @@
+"""Optimisers: how parameters move against their gradients.
+
+The classes hold the parameters and one state for each; what they do to one parameter is a pure function in `updates`.
+All agree with PyTorch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
+from typing import Any, ClassVar
+
+from engine import Value
+
+from .module import Module
+from .updates import State, Update, adagrad_update, adam_update, adamw_update, rmsprop_update, sgd_update
+
+
+class Optimiser:
+    """What optimisers share: parameters, a state for each, and the count of steps.
+
+    A subclass names its update, the state to start from, and its hyperparameters, which are attributes: they may be
+    changed between steps, as a schedule does with `lr`.
+
+    Attributes:
+        parameters: the list of Values that a step changes.
+        states: the state of each, a tuple of floats.
+        steps: how many steps were made.
+    """
+
+    update: ClassVar[Update]
+    initial: ClassVar[State]
+    names: ClassVar[tuple[str, ...]]
+
+    lr: float
+
+    def __init__(self, parameters: Module | Iterable[Value]) -> None:
+        self._modules = [m for _, m in parameters.named_modules()] if isinstance(parameters, Module) else []
+        self.parameters = _parameters(type(self).__name__, parameters)
+        self.states: list[State] = [self.initial] * len(self.parameters)
+        self.steps = 0
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """What the update takes besides parameter, gradient, state and step.
+
+        >>> from engine import Value
+        >>> from nn import SGD
+        >>> SGD([Value(1.0)], lr=0.1).hyperparameters
+        {'lr': 0.1, 'momentum': 0.0, 'nesterov': False, 'weight_decay': 0.0}
+        """
+        return {name: getattr(self, name) for name in self.names}
+
+    def step(self) -> None:
+        """Move each parameter by its `.grad`, which is 0 where no backward has been.
+
+        Of an optimiser made for a Module, parameters in Modules with `trainable = False` keep number and state.
+
+        >>> from engine import Value
+        >>> from nn import SGD
+        >>> p = Value(1.0)
+        >>> (p * p).backward()
+        >>> SGD([p], lr=0.1).step()
+        >>> p.data
+        0.8
+        """
+        update, fixed = type(self).update, self.hyperparameters
+        fixed["step"] = self.steps + 1
+        frozen = self.frozen()
+        moved = [
+            (p.data, s) if p in frozen else update(p.data, p.grad, s, **fixed)
+            for p, s in zip(self.parameters, self.states)
+        ]
+        for p, (x, _) in zip(self.parameters, moved):
+            p.data = x
+        self.states = [s for _, s in moved]
+        self.steps += 1
+
+    def frozen(self) -> set[Value]:
+        """The parameters that no step moves, since a Module around them is not trainable.
+
+        >>> from nn import MLP, SGD
+        >>> net = MLP(2, [3, 1], seed=0)
+        >>> optimiser = SGD(net)
+        >>> net.layers[0].trainable = False
+        >>> len(optimiser.frozen())
+        9
+        """
+        return {p for m in self._modules if not m.trainable for p in m.parameters()}
+
+    def zero_grad(self) -> None:
+        """Take the gradients off all parameters."""
+        for p in self.parameters:
+            p.zero_grad()
+
+    def state(self) -> dict[str, Any]:
+        """Steps, hyperparameters and states: a plain dict, which JSON and pickle keep to the last bit."""
+        return {"steps": self.steps, **self.hyperparameters, "states": [list(s) for s in self.states]}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state` of the same kind of optimiser over as many parameters.
+
+        Raises:
+            TypeError: state is no dict.
+            ValueError: it is of another kind of optimiser, or for other parameters.
+        """
+        who = f"load_state of {type(self).__name__}"
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
+        expected = {"steps", "states", *self.names}
+        if state.keys() != expected:
+            raise ValueError(f"{who} takes the keys {', '.join(sorted(expected))}, got {', '.join(map(str, state))}")
+        states = [tuple([float(x) for x in s]) for s in state["states"]]
+        if len(states) != len(self.parameters) or any(len(s) != len(self.initial) for s in states):
+            raise ValueError(
+                f"{who} takes {len(self.initial)} numbers for each of its {len(self.parameters)} parameters, "
+                f"got {len(states)} states; was it saved for another network?"
+            )
+        self._set(**{name: state[name] for name in self.names})
+        self.states, self.steps = states, int(state["steps"])
+
+    def _set(self, **hyperparameters: Any) -> None:
+        for name, x in hyperparameters.items():
+            legal, says = LEGAL[name]
+            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+                raise TypeError(f"{type(self).__name__} takes {says} as {name}, got {x!r:.60}")
+            if not isfinite(x) or not legal(x):
+                raise ValueError(f"{type(self).__name__} takes {says} as {name}, got {x}")
+        for name, x in hyperparameters.items():
+            setattr(self, name, bool(x) if name == "nesterov" else float(x))
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={x}" for name, x in self.hyperparameters.items())
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {said})"
+
+
+class SGD(Optimiser):
+    """Stochastic gradient descent, with momentum if wanted.
+
+    Args:
+        parameters: a Module, or a list of Values.
+        lr: the learning rate, positive.
+        momentum: how much of the last velocity stays, from 0 to below 1.
+        nesterov: look ahead by one velocity; needs momentum.
+        weight_decay: adds weight_decay · parameter to each gradient.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import MLP, SGD
+    >>> SGD(MLP(2, [16, 16, 1], seed=0), lr=0.1, momentum=0.9)
+    SGD(337 parameters, lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)
+    """
+
+    update = staticmethod(sgd_update)
+    initial = (0.0,)
+    names = ("lr", "momentum", "nesterov", "weight_decay")
+
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters)
+        self._set(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+        if self.nesterov and not self.momentum:
+            raise ValueError("SGD takes nesterov only with momentum, got momentum 0; try momentum=0.9")
+
+
+class Adam(Optimiser):
+    """Adam: steps of about lr in each parameter, whatever the size of its gradients.
+
+    Args:
+        parameters: a Module, or a list of Values.
+        lr: the learning rate, positive.
+        beta1, beta2: how much of the running means stays, from 0 to below 1.
+        epsilon: added to the root of the mean square, from 0.
+        weight_decay: adds weight_decay · parameter to each gradient.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import MLP, Adam
+    >>> Adam(MLP(2, [16, 16, 1], seed=0), lr=0.01)
+    Adam(337 parameters, lr=0.01, beta1=0.9, beta2=0.999, epsilon=1e-08, weight_decay=0.0)
+    """
+
+    update = staticmethod(adam_update)
+    initial = (0.0, 0.0)
+    names = ("lr", "beta1", "beta2", "epsilon", "weight_decay")
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters)
+        self._set(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: every parameter shrinks at the same rate.
+
+    Args:
+        parameters: a Module, or a list of Values.
+        lr, beta1, beta2, epsilon: as for `Adam`.
+        weight_decay: each step takes lr · weight_decay of a parameter off it. (An l2 penalty goes through the
+            gradient instead, which Adam divides by its size.)
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import MLP, AdamW
+    >>> AdamW(MLP(2, [16, 16, 1], seed=0)).weight_decay
+    0.01
+    """
+
+    update = staticmethod(adamw_update)
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, beta1, beta2, epsilon, weight_decay)
+
+
+class RMSprop(Optimiser):
+    """Gradients divided by the root of a running mean of their squares.
+
+    Args:
+        parameters: a Module, or a list of Values.
+        lr: the learning rate, positive.
+        rho: how much of the running mean stays, from 0 to below 1 (PyTorch calls it alpha).
+        epsilon: added to the root, from 0.
+        momentum: how much of the last velocity stays, from 0 to below 1.
+        weight_decay: adds weight_decay · parameter to each gradient.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import MLP, RMSprop
+    >>> RMSprop(MLP(2, [16, 16, 1], seed=0))
+    RMSprop(337 parameters, lr=0.01, rho=0.99, epsilon=1e-08, momentum=0.0, weight_decay=0.0)
+    """
+
+    update = staticmethod(rmsprop_update)
+    initial = (0.0, 0.0)
+    names = ("lr", "rho", "epsilon", "momentum", "weight_decay")
+
+    rho: float
+    epsilon: float
+    momentum: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float = 0.01,
+        rho: float = 0.99,
+        epsilon: float = 1e-8,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters)
+        self._set(lr=lr, rho=rho, epsilon=epsilon, momentum=momentum, weight_decay=weight_decay)
+
+
+class Adagrad(Optimiser):
+    """Gradients divided by the root of the sum of all their squares: steps become smaller and smaller.
+
+    Args:
+        parameters: a Module, or a list of Values.
+        lr: the learning rate, positive.
+        epsilon: added to the root, from 0.
+        weight_decay: adds weight_decay · parameter to each gradient.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> from nn import MLP, Adagrad
+    >>> Adagrad(MLP(2, [16, 16, 1], seed=0))
+    Adagrad(337 parameters, lr=0.01, epsilon=1e-10, weight_decay=0.0)
+    """
+
+    update = staticmethod(adagrad_update)
+    initial = (0.0,)
+    names = ("lr", "epsilon", "weight_decay")
+
+    epsilon: float
+    weight_decay: float
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Value],
+        lr: float = 0.01,
+        epsilon: float = 1e-10,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters)
+        self._set(lr=lr, epsilon=epsilon, weight_decay=weight_decay)
+
+
+# By name, as `nn.fit` takes them.
+OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
+    "sgd": SGD,
+    "momentum": lambda parameters: SGD(parameters, momentum=0.9),
+    "nesterov": lambda parameters: SGD(parameters, momentum=0.9, nesterov=True),
+    "adagrad": Adagrad,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+}
+
+
+# What a hyperparameter may be, and how that is said.
+_FRACTION = (lambda x: 0.0 <= x < 1.0), "a number from 0 to below 1"
+_NOT_NEGATIVE = (lambda x: x >= 0.0), "a number from 0"
+LEGAL: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "lr": ((lambda x: x > 0.0), "a positive number"),
+    "momentum": _FRACTION,
+    "nesterov": ((lambda x: x in (0, 1)), "True or False"),
+    "weight_decay": _NOT_NEGATIVE,
+    "rho": _FRACTION,
+    "beta1": _FRACTION,
+    "beta2": _FRACTION,
+    "epsilon": _NOT_NEGATIVE,
+}
+
+
+def _parameters(who: str, parameters: Any) -> list[Value]:
+    if isinstance(parameters, Module):
+        parameters = parameters.parameters()
+    if isinstance(parameters, (Value, str, bytes)) or not hasattr(parameters, "__iter__"):
+        raise TypeError(f"{who} takes a Module or a list of Values, got {parameters!r:.60}")
+    found = list(parameters)
+    for p in found:
+        if p.__class__ is not Value:
+            raise TypeError(f"{who} takes Values as parameters, got {p!r:.60}")
+        if p.op is not None:
+            raise ValueError(f"{who} takes leaves as parameters, got the result of {p.op.name}: {p!r}")
+    if not found:
+        raise ValueError(f"{who} takes at least one parameter, got none")
+    if len(set(found)) < len(found):
+        raise ValueError(f"{who} takes each parameter once, got {len(found) - len(set(found))} of them again")
+    return found

@@ -1,0 +1,152 @@
+"""Schedules: the learning rate over time.
+
+A schedule is a pure function of time that returns the factor on the optimiser's learning rate. In `nn.fit` time is
+counted in epochs and moves with each update: after half an epoch it is 0.5. The functions here make schedules; they are
+made of the engine's operations, so that the same text runs on floats here and, recorded, in a compiled loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite, pi
+from typing import Any
+
+from engine import cos, floor, less, maximum, minimum, power, where
+
+Number = Any  # a float, or a Value while a loop is recorded
+Schedule = Callable[[Number], Number]
+
+
+def constant() -> Schedule:
+    """The learning rate as it is.
+
+    >>> from nn.schedules import constant
+    >>> constant()(3.0)
+    1.0
+    """
+    return lambda t: 1.0
+
+
+def step(every: float, factor: float = 0.1) -> Schedule:
+    """Multiplied by a factor again and again: factor^⌊t/every⌋ (PyTorch's StepLR).
+
+    Args:
+        every: the time between, in epochs.
+        factor: from 0 to 1.
+
+    >>> from nn.schedules import step
+    >>> [step(10, 0.5)(t) for t in (0.0, 9.9, 10.0, 20.0)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+    every = _positive("step", "every", every)
+    factor = _fraction("step", "factor", factor)
+    return lambda t: power(factor, floor(t / every))
+
+
+def cosine(total: float, end: float = 0.0) -> Schedule:
+    """Half a cosine from 1 down to `end` (PyTorch's CosineAnnealingLR), then constant.
+
+    Loshchilov & Hutter, SGDR: stochastic gradient descent with warm restarts (2017), equation 5.
+
+    Args:
+        total: how long it goes down, in epochs.
+        end: the last factor, from 0 to 1.
+
+    >>> from nn.schedules import cosine
+    >>> [round(cosine(10)(t), 3) for t in (0.0, 5.0, 10.0)]
+    [1.0, 0.5, 0.0]
+    """
+    total = _positive("cosine", "total", total)
+    end = _fraction("cosine", "end", end)
+    return lambda t: _half_cosine(minimum(t / total, 1.0), 1.0, end)
+
+
+def one_cycle(total: float, peak: float = 0.3, start: float = 0.04, end: float = 4e-6) -> Schedule:
+    """Up from `start` to 1, then down to `end`, each by half a cosine (PyTorch's OneCycleLR).
+
+    Smith & Topin, Super-convergence (2018). The optimiser's learning rate is the largest.
+
+    Args:
+        total: the length of the cycle, in epochs.
+        peak: where the largest rate stands, as a part of the total, between 0 and 1.
+        start, end: the first and last factor, from 0 to 1.
+
+    >>> from nn.schedules import one_cycle
+    >>> [round(one_cycle(10)(t), 3) for t in (0.0, 3.0, 10.0)]
+    [0.04, 1.0, 0.0]
+    """
+    total = _positive("one_cycle", "total", total)
+    if not 0.0 < _positive("one_cycle", "peak", peak) < 1.0:
+        raise ValueError(f"one_cycle takes a peak between 0 and 1, got {peak}")
+    start, end = _fraction("one_cycle", "start", start), _fraction("one_cycle", "end", end)
+    top = peak * total
+
+    def factor(t: Number) -> Number:
+        up = _half_cosine(minimum(t / top, 1.0), start, 1.0)
+        down = _half_cosine(minimum(maximum((t - top) / (total - top), 0.0), 1.0), 1.0, end)
+        return where(less(t, top), up, down)
+
+    return factor
+
+
+def warmup(length: float, then: Schedule | None = None, start: float = 0.1) -> Schedule:
+    """A straight line from `start` to 1 (PyTorch's LinearLR), then another schedule, whose time starts there.
+
+    Args:
+        length: how long the rate rises, in epochs.
+        then: the schedule after it; None for a constant rate.
+        start: the first factor, from 0 to 1.
+
+    >>> from nn.schedules import cosine, warmup
+    >>> [warmup(2, cosine(8), start=0.0)(t) for t in (0.0, 1.0, 2.0, 10.0)]
+    [0.0, 0.5, 1.0, 0.0]
+    """
+    length = _positive("warmup", "length", length)
+    start = _fraction("warmup", "start", start)
+    if then is None:
+        then = constant()
+    elif not callable(then):
+        raise TypeError(f"warmup takes a schedule as then, got {then!r:.60}; such as nn.schedules.cosine(10)")
+    later = then
+
+    def factor(t: Number) -> Number:
+        up = start + (1.0 - start) * minimum(t / length, 1.0)
+        return where(less(t, length), up, later(maximum(t - length, 0.0)))
+
+    return factor
+
+
+# By name, for a training of so many epochs.
+SCHEDULES: dict[str, Callable[[float], Schedule]] = {
+    "constant": lambda epochs: constant(),
+    "step": lambda epochs: step(epochs / 3.0),
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+    "warmup": lambda epochs: warmup(0.1 * epochs, cosine(0.9 * epochs)),
+}
+
+
+def _half_cosine(part: Number, first: float, last: float) -> Number:
+    return last + 0.5 * (first - last) * (1.0 + cos(pi * part))
+
+
+def _positive(who: str, name: str, x: Any) -> float:
+    x = _number(who, name, x)
+    if x <= 0.0:
+        raise ValueError(f"{who} takes a positive {name}, got {x}")
+    return float(x)
+
+
+def _fraction(who: str, name: str, x: Any) -> float:
+    x = _number(who, name, x)
+    if not 0.0 <= x <= 1.0:
+        raise ValueError(f"{who} takes a number from 0 to 1 as {name}, got {x}")
+    return float(x)
+
+
+def _number(who: str, name: str, x: Any) -> float:
+    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+        raise TypeError(f"{who} takes a number as {name}, got {x!r:.60}")
+    if not isfinite(x):
+        raise ValueError(f"{who} takes a finite {name}, got {x}")
+    return float(x)

@@ -1,0 +1,628 @@
+"""Training: `fit`, and the `Trainer` behind it that can be stopped, saved and resumed with the same bits.
+
+The unit of training is one update: a batch (or `accumulate` of them), its gradient, one step of the optimiser. Between
+two updates a Trainer is whole: `state()` there holds all that the rest of the training depends on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil, isfinite
+from typing import Any
+
+from engine import Value, mean
+
+from .blocks import Dropout
+from .clipping import clipped_by_norm, clipped_by_value
+from .data import permutation, rows, targets
+from .module import Module
+from .objective import Objective, objective
+from .optim import OPTIMISERS, Adam, Optimiser
+from .options import EarlyStopping, calls, chosen, early_stop, is_part, limit, measures, part, whole
+from .schedules import SCHEDULES
+
+History = dict[str, list[Any]]
+
+
+def fit(
+    net: Module,
+    X: Any,
+    y: Any,
+    *,
+    loss: Any,
+    optimizer: Any = None,
+    epochs: int = 10,
+    batch_size: int | None = 32,
+    seed: int | None = None,
+    validation: Any = None,
+    metrics: Any = None,
+    callbacks: Any = (),
+    early_stopping: int | EarlyStopping | None = None,
+    schedule: Any = None,
+    accumulate: int = 1,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    penalty: Any = None,
+    progress: bool = True,
+    backend: str = "eager",
+) -> History:
+    """Train a network, and return what happened, epoch by epoch.
+
+    Args:
+        net: a Module. It is left in evaluation mode.
+        X: examples, a row each: lists, a NumPy array, a pandas frame, a sparse matrix.
+        y: a target for each, as the loss takes it.
+        loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value for one example. The loss of a
+            batch is the mean.
+        optimizer, epochs, batch_size, seed, validation, metrics, callbacks, early_stopping, schedule, accumulate,
+            clip_value, clip_norm, penalty, progress, backend: see `Trainer`.
+
+    Returns:
+        A dict of lists, one number an epoch: "epoch", "loss", the metrics by name; and where there is validation data
+        "val_loss" and "val_" before each metric. "loss" is the mean over the epoch while the weights moved, without the
+        penalty.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these; nothing has been trained then.
+
+    Ctrl-C ends the training after the example at work: the history so far is returned, and a line says so. A loss that
+    is nan or infinite ends it with a RuntimeWarning.
+
+    >>> import nn
+    >>> net = nn.MLP(2, [4, 1], activation="tanh", seed=0)
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> history = nn.fit(net, X, y, loss="binary_cross_entropy", epochs=300, seed=0, progress=False)
+    >>> history["epoch"][-1], history["loss"][-1] < 0.1
+    (300, True)
+    """
+    return Trainer(
+        net,
+        X,
+        y,
+        loss=loss,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        validation=validation,
+        metrics=metrics,
+        callbacks=callbacks,
+        early_stopping=early_stopping,
+        schedule=schedule,
+        accumulate=accumulate,
+        clip_value=clip_value,
+        clip_norm=clip_norm,
+        penalty=penalty,
+        progress=progress,
+        backend=backend,
+    ).run()
+
+
+class Trainer:
+    """A training: what `fit` runs, with everything that it depends on.
+
+    Args:
+        net: a Module.
+        X, y: examples and targets.
+        loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value for one example.
+        optimizer: a name from `nn.optim.OPTIMISERS`, an Optimiser of the net's parameters, or a function of the net
+            that makes one; None for Adam(net, lr=0.01).
+        epochs: how many times each example is used, from 1.
+        batch_size: examples in a batch; None for all at once. The last batch of an epoch may be smaller.
+        seed: an int for shuffling, splitting and Dropout; None for a fresh one, kept in `seed`.
+        validation: a part of the examples to hold out, such as 0.2, or (X, y); None for none.
+        metrics: a dict name -> function(true, predicted), or "accuracy". Predictions are classes for losses of classes,
+            else outputs: scikit-learn's metrics work.
+        callbacks: each is called with the Trainer after every epoch: a function, or an object with any of the methods
+            on_train_begin, on_batch_end, on_epoch_end, on_train_end. `trainer.stop = True` in one ends the training.
+        early_stopping: how many epochs without improvement to wait, or an `EarlyStopping`. At the end the best weights
+            are restored.
+        schedule: a name from `nn.schedules.SCHEDULES`, or a function of time in epochs that returns the factor on the
+            optimiser's learning rate.
+        accumulate: how many batches make one update; like batches so many times larger, in less memory.
+        clip_value: each gradient is cut to ±this.
+        clip_norm: the gradient is scaled down to at most this length.
+        penalty: a function of the net that returns a Value to add to the loss, such as nn.l2(1e-4); or a list of them.
+        progress: whether to show a bar.
+        backend: "eager".
+
+    Attributes:
+        net, optimizer, objective: what is trained, how, and what for.
+        epochs: how many epochs there are to be; it may be raised to go on.
+        epoch: how many are done.
+        update: how many updates of the present epoch are done.
+        history: the dict that `fit` returns.
+        seed: the seed.
+        random: the generator, the only source of randomness.
+        stop: set it to end the training after this update.
+        interrupted: whether Ctrl-C ended the last run.
+        best: with early stopping the best epoch so far: {"epoch", "value", "parameters"}.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> import nn
+    >>> net = nn.MLP(1, [1], seed=0)
+    >>> trainer = nn.Trainer(net, [[0], [1]], [1, 3], loss="mse", optimizer="sgd", epochs=3, seed=0, progress=False)
+    >>> half = trainer.state()
+    >>> trainer.run()["epoch"], trainer.epoch
+    ([1, 2, 3], 3)
+    >>> trainer.load_state(half)
+    >>> trainer.epoch
+    0
+    """
+
+    def __init__(
+        self,
+        net: Module,
+        X: Any,
+        y: Any,
+        *,
+        loss: Any,
+        optimizer: Any = None,
+        epochs: int = 10,
+        batch_size: int | None = 32,
+        seed: int | None = None,
+        validation: Any = None,
+        metrics: Any = None,
+        callbacks: Any = (),
+        early_stopping: int | EarlyStopping | None = None,
+        schedule: Any = None,
+        accumulate: int = 1,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        penalty: Any = None,
+        progress: bool = True,
+        backend: str = "eager",
+        who: str = "fit",
+    ) -> None:
+        self._who = who
+        if not isinstance(net, Module):
+            hint = "; train it by its own train, or pass its model" if hasattr(net, "model") else ""
+            raise TypeError(f"{who} takes a Module as net, got {net!r:.60}{hint}")
+        if backend != "eager":
+            raise ValueError(f"{who} takes 'eager' as backend, got {backend!r:.60}")
+        self.net = net
+        self.objective: Objective = objective(who, loss)
+        self.epochs = whole(who, "epochs", epochs, least=1)
+        self.batch_size = None if batch_size is None else whole(who, "batch_size", batch_size, least=1)
+        self.accumulate = whole(who, "accumulate", accumulate, least=1)
+        self.clip_value = limit(who, "clip_value", clip_value)
+        self.clip_norm = limit(who, "clip_norm", clip_norm)
+        self.progress = bool(progress)
+        self.metrics = measures(who, metrics)
+        self._callbacks = calls(who, callbacks)
+        self.penalties = _penalties(who, penalty)
+        self.seed = random.SystemRandom().getrandbits(32) if seed is None else whole(who, "seed", seed, least=0)
+        self.optimizer = _optimiser(who, optimizer, net)
+        self.lr = self.optimizer.lr
+        self.schedule = chosen(who, "schedule", schedule, SCHEDULES, self.epochs)
+        self.early_stopping = early_stop(who, early_stopping)
+
+        self._X = rows(who, X)
+        self._y = targets(who, y, len(self._X))
+        self._validation = validation
+        outputs = self._outputs_of(self._X[0])
+        self._y = self._read_targets(self._y, outputs, "y")
+        self._held: tuple[list[Any], list[Any]] | None = None
+        if validation is not None and not is_part(validation):
+            self._held = self._given_validation(validation, outputs)
+        self._monitor()
+        self._begin()
+
+    def _begin(self) -> None:
+        """The state before the first update, by the seed."""
+        self.random = random.Random(self.seed)
+        self._divide()
+        self.epoch = self.update = 0
+        self.history: History = {name: [] for name in self._names()}
+        self.best: dict[str, Any] | None = None
+        self.stop = self.interrupted = False
+        self._order: list[int] = []
+        self._sum = 0.0  # of the losses of this epoch's examples
+        self._predicted: list[Any] = []
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    def run(self) -> History:
+        """Train on, up to `epochs`, and return the history."""
+        self.stop = self.interrupted = False
+        if self.early_stopping and self._waited() >= self.early_stopping.patience:
+            self.best = None  # asked to go on after an early stop
+        lent = [(m, m.rng) for _, m in self.net.named_modules() if isinstance(m, Dropout)]
+        self._draws = bool(lent)
+        for dropout, _ in lent:
+            dropout.rng = self.random
+        self._call("on_train_begin")
+        try:
+            with _flagged_interrupt(self), self._bar() as self._shown:
+                while self.epoch < self.epochs and not self.stop:
+                    self._run_epoch()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            done = f"after update {self.update} of {self._updates()} in epoch {self.epoch + 1}"
+            print(f"\n{self._who}: interrupted {done}; the network keeps what it has learned", file=sys.stderr)
+        finally:
+            del self._shown
+            for dropout, rng in lent:
+                dropout.rng = rng
+            self.optimizer.lr = self.lr
+            self.net.eval()
+        if self.early_stopping and self.best is not None and not self.interrupted and self.early_stopping.restore:
+            for p, x in zip(self.net.parameters(), self.best["parameters"]):
+                p.data = x
+        self._call("on_train_end")
+        return self.history
+
+    def _run_epoch(self) -> None:
+        if not self.update:
+            self._order = self._shuffled()
+            self._sum, self._predicted = 0.0, []
+        self.net.train()
+        examples = (self.batch_size or len(self._order)) * self.accumulate
+        while self.update < self._updates():
+            before = self.random.getstate() if self._draws else None
+            try:
+                self._run_update(self._order[self.update * examples : (self.update + 1) * examples])
+            except BaseException:
+                self.optimizer.zero_grad()
+                if before is not None:
+                    self.random.setstate(before)
+                raise
+            self._shown.update()
+            self._call("on_batch_end")
+            if self.stop:
+                return
+        self._end_epoch()
+
+    def _run_update(self, chosen_examples: Sequence[int]) -> None:
+        """The gradient of the mean loss of these examples, in batches, then one step."""
+        net, loss, X, y = self.net, self.objective.loss, self._X, self._y
+        size = self.batch_size or len(chosen_examples)
+        keep, predicted, summed = bool(self.metrics), [], self._sum
+        for p in self.optimizer.parameters:
+            p.zero_grad()
+        for start in range(0, len(chosen_examples), size):
+            batch = chosen_examples[start : start + size]
+            each = []
+            for i in batch:
+                outputs = net(X[i])
+                one = loss(outputs, y[i])
+                if one.__class__ is not Value:
+                    raise TypeError(f"{self._who} takes a loss that returns a Value, got {one!r:.60} from it")
+                each.append(one)
+                if keep:
+                    predicted.append(self.objective.prediction(_floats(outputs)))
+                if self.interrupted:
+                    raise KeyboardInterrupt
+            cost = mean(each)
+            for penalty in self.penalties:
+                cost = cost + penalty(net)
+            cost.backward(len(batch) / len(chosen_examples))
+            for one in each:
+                summed += one.data
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self._clip()
+        if self.schedule is not None:
+            self.optimizer.lr = self.lr * float(self.schedule(self.epoch + self.update / self._updates()))
+        self.optimizer.step()
+        self._sum = summed
+        self._predicted += predicted
+        self.update += 1
+
+    def _clip(self) -> None:
+        """Cut gradients by value, then by norm, those of frozen parameters aside."""
+        if self.clip_value is None and self.clip_norm is None:
+            return
+        frozen = self.optimizer.frozen()
+        moving = [p for p in self.optimizer.parameters if p not in frozen]
+        gradients = [p.grad for p in moving]
+        if self.clip_value is not None:
+            gradients = clipped_by_value(gradients, self.clip_value)
+        if self.clip_norm is not None:
+            gradients = clipped_by_norm(gradients, self.clip_norm)
+        for p, g in zip(moving, gradients):
+            p.grad = g
+
+    def _end_epoch(self) -> None:
+        row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._sum / len(self._order)}
+        truth = [self._y[i] for i in self._order]
+        row.update(self._measured(truth, self._predicted))
+        if self._held is not None:
+            self.net.eval()
+            row.update({f"val_{name}": x for name, x in self._evaluated(*self._held).items()})
+            self.net.train()
+        for name, x in row.items():
+            self.history[name].append(x)
+        self.epoch += 1
+        self.update, self._order, self._predicted = 0, [], []
+        self._shown.set_postfix_str(", ".join(f"{name} {x:.4g}" for name, x in row.items() if name != "epoch"))
+        if not isfinite(row["loss"]):
+            self.stop = True
+            warnings.warn(
+                f"{self._who} stopped in epoch {self.epoch}, whose loss is {row['loss']}; "
+                "try a smaller learning rate, clip_norm=1.0, or scaled inputs",
+                RuntimeWarning,
+                stacklevel=_outside(),
+            )
+        if self.early_stopping is not None:
+            self._judge(self.early_stopping, row[self._monitored])
+        self._call("on_epoch_end")
+        if self.interrupted:
+            raise KeyboardInterrupt
+
+    def _evaluated(self, X: Sequence[Any], y: Sequence[Any]) -> dict[str, Any]:
+        """The mean loss and the metrics of examples, in evaluation mode."""
+        summed, predicted = 0.0, []
+        for x, t in zip(X, y):
+            outputs = self.net(x)
+            summed += float(self.objective.loss(outputs, t))
+            if self.metrics:
+                predicted.append(self.objective.prediction(_floats(outputs)))
+            if self.interrupted:
+                raise KeyboardInterrupt
+        return {"loss": summed / len(X), **self._measured(y, predicted)}
+
+    def _measured(self, truth: Sequence[Any], predicted: list[Any]) -> dict[str, Any]:
+        if not self.metrics:
+            return {}
+        if self.objective.classes:
+            truth = [self.objective.prediction(t) if isinstance(t, list) else int(t) for t in truth]
+        return {name: float(measure(list(truth), predicted)) for name, measure in self.metrics.items()}
+
+    # Early stopping --------------------------------------------------------------------------------------------------
+
+    def _monitor(self) -> None:
+        stopping = self.early_stopping
+        if stopping is None:
+            return
+        legal = [name for name in self._names() if name != "epoch"]
+        self._monitored = stopping.monitor or ("val_loss" if "val_loss" in legal else "loss")
+        if self._monitored not in legal:
+            hint = "; give validation data" if self._monitored.startswith("val_") else ""
+            raise ValueError(f"EarlyStopping takes one of {', '.join(legal)} to monitor, got {self._monitored!r}{hint}")
+
+    def _judge(self, stopping: EarlyStopping, x: float) -> None:
+        if self.best is None or stopping.better(x, self.best["value"]):
+            self.best = {"epoch": self.epoch, "value": x, "parameters": [p.data for p in self.net.parameters()]}
+        elif self._waited() >= stopping.patience:
+            self.stop = True
+
+    def _waited(self) -> int:
+        return 0 if self.best is None else self.epoch - int(self.best["epoch"])
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """All that the rest of the training depends on but data and arguments: dicts and lists of numbers and strings.
+
+        A Trainer made with the same arguments that loads it goes on with the same bits.
+        """
+        version, internal, gauss = self.random.getstate()
+        return {
+            "net": self.net.state(),
+            "optimizer": self.optimizer.state(),
+            "lr": self.lr,
+            "seed": self.seed,
+            "random": [version, list(internal), gauss],
+            "epoch": self.epoch,
+            "update": self.update,
+            "order": list(self._order),
+            "sum": self._sum,
+            "predicted": [list(p) if isinstance(p, list) else p for p in self._predicted],
+            "history": {name: list(xs) for name, xs in self.history.items()},
+            "best": None if self.best is None else {**self.best, "parameters": list(self.best["parameters"])},
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state` of a Trainer with the same arguments and data.
+
+        Raises:
+            TypeError: state is no dict.
+            ValueError: it is of another network, optimiser, data or list of metrics; nothing is changed then.
+        """
+        who = "load_state of Trainer"
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
+        missing = [key for key in self.state() if key not in state]
+        if missing:
+            raise ValueError(f"{who} takes a dict such as state() returns, got one without {missing[0]!r}")
+        if list(state["history"]) != list(self.history):
+            raise ValueError(
+                f"{who} takes a history of {', '.join(self.history)}, got one of {', '.join(state['history'])}; "
+                "make the Trainer with the same validation and metrics"
+            )
+        count = len(self._train_examples)
+        order = [int(i) for i in state["order"]]
+        if order and (len(order) != count or not all(0 <= i < len(self._X) for i in order)):
+            raise ValueError(f"{who} takes a training on {count} examples, got one on {len(order)}")
+        before = self.net.state(), self.optimizer.state()
+        try:
+            self.net.load_state(state["net"])
+            self.optimizer.load_state(state["optimizer"])
+            version, internal, gauss = state["random"]
+            generator = random.Random(0)
+            generator.setstate((int(version), tuple([int(i) for i in internal]), gauss))
+        except Exception:
+            self.net.load_state(before[0])
+            self.optimizer.load_state(before[1])
+            raise
+        if int(state["seed"]) != self.seed:
+            self.seed = int(state["seed"])
+            self.random = random.Random(self.seed)
+            self._divide()
+        self.random = generator
+        self.lr = self.optimizer.lr = float(state["lr"])
+        self.epoch, self.update, self._order = int(state["epoch"]), int(state["update"]), order
+        self._sum, self._predicted = float(state["sum"]), list(state["predicted"])
+        self.history = {name: list(xs) for name, xs in state["history"].items()}
+        best = state["best"]
+        self.best = None if best is None else {**best, "parameters": list(best["parameters"])}
+
+    def __repr__(self) -> str:
+        return f"Trainer(epoch {self.epoch} of {self.epochs}, loss={self.objective.name}, {self.optimizer!r})"
+
+    # Data ------------------------------------------------------------------------------------------------------------
+
+    def _outputs_of(self, x: Any) -> int:
+        """How many outputs the net has: one evaluation, which also finds a wrong width before any training."""
+        mode = [(m, m.training) for _, m in self.net.named_modules()]
+        self.net.eval()
+        outputs = self.net(x)
+        for m, training in mode:
+            m.training = training
+        return len(outputs) if isinstance(outputs, (list, tuple)) else 1
+
+    def _read_targets(self, y: Sequence[Any], outputs: int, name: str) -> list[Any]:
+        read = self.objective.target
+        found = [read(self._who, t, outputs, f"row {i} of {name}") for i, t in enumerate(y)]
+        if name == "y" and self.objective.classes and len(found) > 1 and all(t == found[0] for t in found):
+            warnings.warn(
+                f"{self._who} got {len(found)} examples of one class in {name}, {found[0]}: "
+                "all that can be learned is to say it",
+                UserWarning,
+                stacklevel=_outside(),
+            )
+        return found
+
+    def _given_validation(self, validation: Any, outputs: int) -> tuple[list[Any], list[Any]]:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise TypeError(f"{self._who} takes a part such as 0.2, or (X, y), as validation, got {validation!r:.60}")
+        X = rows(self._who, validation[0], "validation X")
+        y = self._read_targets(targets(self._who, validation[1], len(X), "validation y"), outputs, "validation y")
+        self._outputs_of(X[0])
+        return X, y
+
+    def _divide(self) -> None:
+        """Which examples are trained on, and which are held out, by the seed."""
+        count = len(self._X)
+        self._train_examples = list(range(count))
+        if self._validation is None or not is_part(self._validation):
+            return
+        share = part(self._who, "validation", self._validation)
+        held = round(count * share)
+        if not 0 < held < count:
+            raise ValueError(
+                f"{self._who} takes a validation part that leaves examples on both sides, got {share} of {count} examples"
+            )
+        order = permutation(count, self.random)
+        self._train_examples = sorted(order[held:])
+        chosen_examples = sorted(order[:held])
+        self._held = [self._X[i] for i in chosen_examples], [self._y[i] for i in chosen_examples]
+
+    def _shuffled(self) -> list[int]:
+        examples = self._train_examples
+        if self._updates() == 1 and (self.batch_size or len(examples)) >= len(examples):
+            return list(examples)  # one batch holds all: the order says nothing
+        return [examples[i] for i in permutation(len(examples), self.random)]
+
+    def _updates(self) -> int:
+        """Updates in an epoch."""
+        count = len(self._train_examples)
+        return ceil(count / ((self.batch_size or count) * self.accumulate))
+
+    # Around it -------------------------------------------------------------------------------------------------------
+
+    def _names(self) -> list[str]:
+        names = ["loss", *self.metrics]
+        return ["epoch", *names, *([f"val_{name}" for name in names] if self._validation is not None else [])]
+
+    def _call(self, event: str) -> None:
+        for callback in self._callbacks:
+            method = getattr(callback, event, callback if event == "on_epoch_end" and callable(callback) else None)
+            if method is not None:
+                method(self)
+
+    @contextlib.contextmanager
+    def _bar(self) -> Iterator[Any]:
+        if not self.progress:
+            yield _NoBar()
+            return
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]  # it ships no types
+
+        updates = self._updates()
+        with tqdm(total=self.epochs * updates, initial=self.epoch * updates + self.update, unit="update") as bar:
+            yield bar
+
+
+# Around it, once ------------------------------------------------------------------------------------------------------
+
+
+class _NoBar:
+    """What stands for the progress bar where none is wanted."""
+
+    def update(self) -> None:
+        """Nothing."""
+
+    def set_postfix_str(self, text: str) -> None:
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def _flagged_interrupt(trainer: Trainer) -> Iterator[None]:
+    """Ctrl-C sets `interrupted`, which is looked at between examples, so that no update is ever half done.
+
+    A second Ctrl-C raises at once. Only where Python's own handler is in force, and in the main thread.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def flag(number: int, frame: Any) -> None:
+        if trainer.interrupted:
+            signal.default_int_handler(number, frame)
+        trainer.interrupted = True
+
+    signal.signal(signal.SIGINT, flag)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _optimiser(who: str, optimizer: Any, net: Module) -> Optimiser:
+    """The optimiser that is meant, over the net's parameters."""
+    if isinstance(optimizer, Optimiser):
+        own = set(net.parameters())
+        if not own.issuperset(optimizer.parameters):
+            raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {optimizer!r} of others")
+        return optimizer
+    if optimizer is None:
+        return Adam(net, lr=0.01)
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimiser):
+        made: Any = optimizer(net)
+    else:
+        made = chosen(who, "optimizer", optimizer, OPTIMISERS, net)
+        made = made if isinstance(optimizer, str) else made(net)
+    if not isinstance(made, Optimiser):
+        raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {made!r:.60}")
+    return made
+
+
+def _penalties(who: str, penalty: Any) -> list[Callable[[Module], Any]]:
+    listed = [] if penalty is None else list(penalty) if isinstance(penalty, (list, tuple)) else [penalty]
+    for p in listed:
+        if isinstance(p, type) or not callable(p):
+            raise TypeError(f"{who} takes a function of the net as penalty, such as nn.l2(1e-4), got {p!r:.60}")
+    return listed
+
+
+def _floats(outputs: Any) -> Any:
+    return [float(y) for y in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
+
+
+def _outside() -> int:
+    """The stacklevel, for a warning of the caller, of the nearest frame outside this package."""
+    level, frame = 1, sys._getframe(1)
+    here = __name__.rpartition(".")[0]
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == here:
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,0 +1,155 @@
+"""Updates: one step of each optimiser, for one parameter.
+
+An update is a pure function of scalars, `(parameter, gradient, state, …hyperparameters) -> (parameter, state)`, made of
+the engine's operations: the same text runs on floats and, recorded, in a compiled loop. `step` counts from 1. All agree
+with PyTorch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import sqrt
+
+Number = Any  # a float, or a Value while an update is recorded
+State = tuple[Number, ...]
+Update = Callable[..., tuple[Number, State]]
+
+
+def sgd_update(
+    parameter: Number,
+    gradient: Number,
+    state: State,
+    *,
+    step: Number,
+    lr: Number,
+    momentum: Number,
+    nesterov: bool,
+    weight_decay: Number,
+) -> tuple[Number, State]:
+    """One step of stochastic gradient descent with momentum; the state is (velocity,), at first 0.
+
+    Sutskever et al., On the importance of initialization and momentum in deep learning (2013), in PyTorch's form.
+
+    >>> from nn.updates import sgd_update
+    >>> sgd_update(1.0, 0.5, (0.0,), step=1, lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)
+    (0.95, (0.5,))
+    """
+    (velocity,) = state
+    gradient = gradient + weight_decay * parameter
+    velocity = momentum * velocity + gradient
+    direction = gradient + momentum * velocity if nesterov else velocity
+    return parameter - lr * direction, (velocity,)
+
+
+def adam_update(
+    parameter: Number,
+    gradient: Number,
+    state: State,
+    *,
+    step: Number,
+    lr: Number,
+    beta1: Number,
+    beta2: Number,
+    epsilon: Number,
+    weight_decay: Number,
+) -> tuple[Number, State]:
+    """One step of Adam; the state is (mean, square), running means of the gradient and of its square, at first 0.
+
+    Kingma & Ba, Adam: a method for stochastic optimization (2015), algorithm 1; `step` counts from 1.
+
+    >>> from nn.updates import adam_update
+    >>> new, state = adam_update(
+    ...     1.0, 0.5, (0.0, 0.0), step=1, lr=0.1, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0
+    ... )
+    >>> round(new, 6)
+    0.9
+    """
+    mean, square = state
+    gradient = gradient + weight_decay * parameter
+    mean = beta1 * mean + (1.0 - beta1) * gradient
+    square = beta2 * square + (1.0 - beta2) * gradient * gradient
+    corrected_mean = mean / (1.0 - beta1**step)
+    corrected_square = square / (1.0 - beta2**step)
+    return parameter - lr * corrected_mean / (sqrt(corrected_square) + epsilon), (mean, square)
+
+
+def adamw_update(
+    parameter: Number,
+    gradient: Number,
+    state: State,
+    *,
+    step: Number,
+    lr: Number,
+    beta1: Number,
+    beta2: Number,
+    epsilon: Number,
+    weight_decay: Number,
+) -> tuple[Number, State]:
+    """One step of AdamW: the parameter loses lr · weight_decay of itself, then one step of Adam without decay.
+
+    Loshchilov & Hutter, Decoupled weight decay regularization (2019), algorithm 2.
+
+    >>> from nn.updates import adamw_update
+    >>> new, state = adamw_update(
+    ...     1.0, 0.0, (0.0, 0.0), step=1, lr=0.1, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01
+    ... )
+    >>> new
+    0.999
+    """
+    parameter = parameter * (1.0 - lr * weight_decay)
+    return adam_update(
+        parameter, gradient, state, step=step, lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=0.0
+    )
+
+
+def rmsprop_update(
+    parameter: Number,
+    gradient: Number,
+    state: State,
+    *,
+    step: Number,
+    lr: Number,
+    rho: Number,
+    epsilon: Number,
+    momentum: Number,
+    weight_decay: Number,
+) -> tuple[Number, State]:
+    """One step of RMSprop; the state is (square, velocity), at first 0.
+
+    Hinton, Neural networks for machine learning, lecture 6e (2012), with PyTorch's momentum.
+
+    >>> from nn.updates import rmsprop_update
+    >>> rmsprop_update(1.0, 0.5, (0.0, 0.0), step=1, lr=0.1, rho=0.0, epsilon=0.0, momentum=0.0, weight_decay=0.0)
+    (0.9, (0.25, 1.0))
+    """
+    square, velocity = state
+    gradient = gradient + weight_decay * parameter
+    square = rho * square + (1.0 - rho) * gradient * gradient
+    velocity = momentum * velocity + gradient / (sqrt(square) + epsilon)
+    return parameter - lr * velocity, (square, velocity)
+
+
+def adagrad_update(
+    parameter: Number,
+    gradient: Number,
+    state: State,
+    *,
+    step: Number,
+    lr: Number,
+    epsilon: Number,
+    weight_decay: Number,
+) -> tuple[Number, State]:
+    """One step of Adagrad; the state is (sum of squared gradients,), at first 0.
+
+    Duchi et al., Adaptive subgradient methods for online learning and stochastic optimization (2011).
+
+    >>> from nn.updates import adagrad_update
+    >>> adagrad_update(1.0, 0.5, (0.0,), step=1, lr=0.1, epsilon=0.0, weight_decay=0.0)
+    (0.9, (0.25,))
+    """
+    (squares,) = state
+    gradient = gradient + weight_decay * parameter
+    squares = squares + gradient * gradient
+    return parameter - lr * gradient / (sqrt(squares) + epsilon), (squares,)

@@ -1,0 +1,81 @@
+"""A real Chromium, without network. Its driver and it are found on the PATH, or by CHROMIUM and CHROMEDRIVER.
+
+Screenshots go to build/browser, to be looked at.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+HERE = Path(__file__).parent
+SHOTS = HERE.parents[1] / "build" / "browser"
+sys.path.insert(0, str(HERE.parent / "picture"))  # the graphs and readers of tests/picture
+
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars "
+    # Any name resolves to nothing: a page that asks the network for something fails its test.
+    "--host-resolver-rules=MAP|*|~NOTFOUND --force-device-scale-factor=1"
+)
+
+
+def program(variable, *names):
+    found = os.environ.get(variable) or next(filter(None, map(shutil.which, names)), None)
+    assert found, f"the browser tests take {names[0]} on the PATH, or its path in {variable}"
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    options = Options()
+    options.binary_location = program("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
+    for flag in FLAGS.split():
+        options.add_argument(flag.replace("|", " "))
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(program("CHROMEDRIVER", "chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """The browser as a reader has it: 1000 by 1000, light, motion allowed; its log is empty when a test ends."""
+    chromium.get("about:blank")
+    chromium.set_window_size(1000, 1000)
+    media(chromium)
+    for log in ("browser", "performance"):
+        chromium.get_log(log)
+    yield chromium
+    errors = [entry for entry in chromium.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert not errors
+
+
+def media(driver, scheme="light", motion="no-preference", kind=""):
+    features = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": motion}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": kind, "features": features})
+
+
+@pytest.fixture
+def shot(browser):
+    """Keeps a screenshot of the whole page under a name."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+
+    def keep(name):
+        height = browser.execute_script("return document.documentElement.scrollHeight")
+        width = browser.execute_script("return window.innerWidth")
+        data = browser.execute_cdp_cmd(
+            "Page.captureScreenshot",
+            {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}},
+        )["data"]
+        import base64
+
+        (SHOTS / f"{name}.png").write_bytes(base64.b64decode(data))
+
+    return keep

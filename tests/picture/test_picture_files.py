@@ -1,0 +1,316 @@
+"""Looks, sizes and files: contrast in both themes, size budgets, every format, the notebook's forms, the films."""
+
+import math
+import re
+import unicodedata
+
+import pytest
+from drawn import Drawn, page_data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import moderate, tapes
+from test_picture_shows import loss_of
+from test_picture_truth import GRAPHS, swept
+
+from engine import Value, draw, film, scope, steps, tanh
+from engine.formula import number_text
+
+
+def neuron():
+    """Thirteen nodes: two inputs, a tanh neuron, a squared error."""
+    x1, x2, w1, w2, b, y = (
+        Value(x, label=n) for x, n in zip([2.0, 0.5, -0.5, 1.0, 0.7, 1.0], ["x1", "x2", "w1", "w2", "b", "y"])
+    )
+    with scope("neuron"):
+        p1, p2 = w1 * x1, w2 * x2
+        s = p1 + p2
+        z = s + b
+        n = tanh(z)
+    with scope("loss"):
+        d = n - y
+        loss = d**2
+    for v, name in zip([p1, p2, s, z, n, d, loss], ["p1", "p2", "s", "z", "n", "d", "L"]):
+        v.label = name
+    loss.backward()
+    return loss
+
+
+# Contrast -------------------------------------------------------------------------------------------------------------
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a, b):
+    dark, light = sorted([luminance(a), luminance(b)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def rules(svg):
+    """(variables light, variables dark, class: property: value) of an SVG's style."""
+    style = re.search(r"<style>(.*?)</style>", svg, re.DOTALL)[1]
+    light, dark = [dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", part)) for part in style.split("@media", 1)]
+    return light, dark, re.findall(r"([^{}]+)\{([^{}]*)\}", style.split("}}", 1)[1])
+
+
+def fill(found, wanted):
+    """The variable that the last rule for a class names as its fill."""
+    hits = [
+        body
+        for selectors, body in found
+        for s in selectors.split(",")
+        if s.split(" ", 1)[-1] == wanted and "fill:var" in body
+    ]
+    return re.search(r"fill:var\(--(\w+)\)", hits[-1])[1]
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_all_text_has_a_contrast_of_four_and_a_half(theme):
+    *themes, found = rules(draw(neuron(), uid="t").svg)
+    colours = themes[theme]
+    texts = {fill(found, s) for s in ("text", ".h", ".x", ".k", ".d", "text.pos", "text.neg", ".l .v")}
+    papers = {fill(found, s) for s in (".paper", ".box", ".leaf .box", ".cluster rect")} | {"highlight"}
+    assert texts == {"muted", "ink", "positive", "negative"}
+    assert papers == {"paper", "node", "leaf", "group", "highlight"}
+    for text in texts:
+        for paper in papers:
+            assert contrast(colours[text], colours[paper]) >= 4.5, (text, paper)
+    for line in ("line", "positive", "negative"):  # what is no text but must be seen
+        assert contrast(colours[line], colours["paper"]) >= 3.0
+
+
+def test_a_theme_that_is_asked_for_does_not_follow_the_reader():
+    root = neuron()
+    assert "prefers-color-scheme" in draw(root).svg
+    for theme, paper in (("light", "#ffffff"), ("dark", "#14181d")):
+        svg = draw(root, theme=theme).svg
+        assert "prefers-color-scheme" not in svg
+        assert f"--paper:{paper}" in svg
+
+
+def test_hue_is_the_sign():
+    drawn = Drawn(draw(neuron(), uid="t").svg, "t")
+    data = page_data(draw(neuron(), uid="t").player().html)
+    for e in data["edges"]:
+        sign = {"pos"} if e["contribution"] > 0 else {"neg"}
+        assert drawn.edges[e["id"]].classes & {"pos", "neg", "off"} == sign
+    widths = {e["id"]: abs(e["contribution"]) for e in data["edges"]}
+    largest = max(widths.values())
+    for i, flow in widths.items():
+        assert drawn.edges[i].width == pytest.approx(1.2 + 2.6 * math.sqrt(flow / largest), abs=0.006)
+    order = sorted(widths, key=widths.get)
+    drawn_widths = [drawn.edges[i].width for i in order]
+    assert drawn_widths == sorted(drawn_widths)
+    assert max(drawn_widths) == 3.8
+    assert min(drawn_widths) >= 1.2
+
+
+# Sizes ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_neuron_has_thirteen_nodes_and_fits_its_budgets():
+    picture = draw(neuron())
+    assert len(picture.model.boxes) == 13
+    assert len(picture.svg.encode()) < 40_000
+    assert len(picture.player().html.encode()) < 100_000
+
+
+@pytest.mark.parametrize("sizes", [[1, 1], [2, 2, 1], [2, 16, 16, 1], [8, 32, 4, 1]])
+def test_a_notebook_output_stays_under_half_a_megabyte(sizes):
+    picture = draw(loss_of(sizes))
+    assert len(picture._repr_mimebundle_()["text/html"]) < 500_000
+    assert len(picture.player()._repr_mimebundle_()["text/html"]) < 500_000
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("x.svg", b"<svg xmlns="), ("x.png", b"\x89PNG\r\n"), ("x.pdf", b"%PDF-"), ("x.html", b"<!doctype html>"),
+        ("x.dot", b"digraph "), ("x.tex", b"\\begin{align*}"), ("x.txt", b"L = d"),
+    ],
+)  # fmt: skip
+def test_each_format_is_written(tmp_path, name, start):
+    path = tmp_path / name
+    path.write_text("old")
+    assert draw(neuron()).save(path) == str(path)
+    assert path.read_bytes().startswith(start)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_without_cairosvg_the_layout_program_writes_the_png(tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "cairosvg", None)
+    draw(neuron()).save(tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_other_endings_and_places_are_refused(tmp_path):
+    picture = draw(neuron())
+    with pytest.raises(ValueError, match=r"ends in \.svg, .*got 'x\.gif'"):
+        picture.save("x.gif")
+    with pytest.raises(ValueError, match=r"ends in \.html"):
+        picture.player().save(tmp_path / "x.svg")
+    with pytest.raises(FileNotFoundError):
+        picture.save(tmp_path / "no" / "x.svg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_with_a_given_uid_is_the_same_bytes_each_time():
+    assert draw(neuron(), uid="t").svg == draw(neuron(), uid="t").svg
+    assert draw(neuron()).uid != draw(neuron()).uid
+    assert draw(neuron(), uid="t").player().html == draw(neuron(), uid="t").player().html
+
+
+def test_the_alternative_text_has_every_chain_rule_line():
+    picture = draw(neuron())
+    alt = re.search(r'alt="([^"]*)"', picture.html)[1]
+    for step in steps(neuron()):
+        if step.phase == "backward":
+            assert step.equation in alt
+
+
+def test_a_value_shows_itself_in_a_notebook_and_no_more_than_html_and_text():
+    root = neuron()
+    shown = root._repr_mimebundle_()
+    assert shown.keys() == {"text/html", "text/plain"}
+    assert shown["text/plain"] == repr(root)
+    assert shown["text/html"].startswith("<img alt=")
+    assert draw(root).player()._repr_mimebundle_().keys() == {"text/html", "text/plain"}
+
+
+def test_a_notebook_names_nodes_by_its_variables(monkeypatch):
+    import sys
+    import types
+
+    a, b = Value(2.0), Value(3.0)
+    c = a * b
+    shell = types.SimpleNamespace(user_ns={"_": c, "_3": c, "Out": [c], "first": a, "xs": [b], "loss": c})
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert "loss = first · xs[0] = 6.0" in c._repr_mimebundle_()["text/html"]
+    assert (a.label, b.label, c.label) == ("", "", "")
+
+
+def test_importing_the_engine_does_not_import_the_picture():
+    import subprocess
+    import sys
+
+    code = "import sys, engine; print([m for m in sys.modules if 'picture' in m or m in ('json', 'numpy', 'html')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# The terminal ---------------------------------------------------------------------------------------------------------
+
+
+def columns(line):
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
+
+
+@settings(max_examples=GRAPHS)
+@given(tapes(moderate, max_steps=30), st.booleans())
+def test_the_terminal_picture_keeps_to_eighty_columns_and_shows_the_engines_numbers(tape, full):
+    root, _order = swept(tape)
+    picture = draw(root, level="full" if full else "auto", names={})
+    text = str(picture)
+    assert all(columns(line) <= 80 for line in text.splitlines())
+    for b in picture.model.boxes:
+        if b.value is not None and b.kind != "tag":
+            line = re.compile(
+                rf"^ *(?:\[\d+\] )?{re.escape(b.name)} (?:=|\().*(?:\n +)?data +{re.escape(number_text(b.value.data))}"
+                rf"  grad +{re.escape(number_text(b.value.grad))}$",
+                re.MULTILINE,
+            )
+            assert line.search(text), b.name
+
+
+def test_the_terminal_picture_of_a_deep_graph_stays_readable():
+    v = Value(0.5, label="x")
+    for _ in range(79):
+        v = tanh(v)
+    v.label = "L"
+    v.backward()
+    lines = str(draw(v, names={})).splitlines()
+    assert all(columns(line) <= 80 for line in lines)
+    assert any(line.lstrip().startswith("[79] x (input)") for line in lines)
+
+
+# Films ----------------------------------------------------------------------------------------------------------------
+
+
+def training(n, weights):
+    for i in range(n):
+        for w in weights:
+            w.zero_grad()
+        x = float(i % 3)
+        h = tanh(weights[0] * x + weights[1])
+        loss = (h - 0.3) ** 2
+        loss.label = "L"
+        loss.backward()
+        yield loss
+        for w in weights:
+            w.data -= 0.5 * w.grad
+
+
+def fresh():
+    return [Value(1.0, label="w"), Value(0.5, label="b")]
+
+
+def test_each_frame_of_a_film_has_the_numbers_of_its_step():
+    weights, kept = fresh(), []
+
+    def watched():
+        for loss in training(20, weights):
+            kept.append((loss.data, [w.data for w in weights], [w.grad for w in weights]))
+            yield loss
+
+    made = film(watched(), uid="t")
+    frames = page_data(made.html)["frames"]
+    assert len(frames) == 20
+    leaves = {b.name: b.id for b in made._drawing.model.boxes}
+    for f, (loss, data, grads) in zip(frames, kept):
+        assert f["loss"] == number_text(loss)
+        for name, x, g in zip("wb", data, grads):
+            assert f["numbers"][leaves[name]] == [x, g]
+            assert f["words"][f"{leaves[name]}_d"][0] == number_text(x)
+            assert f["words"][f"{leaves[name]}_g"] == [number_text(g), "pos" if g > 0 else "neg" if g < 0 else ""]
+
+
+def test_a_list_of_kept_losses_gives_the_film_of_a_generator():
+    kept = page_data(film(list(training(6, fresh())), uid="t").html)
+    live = page_data(film(training(6, fresh()), uid="t").html)
+    assert kept == live
+
+
+def test_constants_that_change_from_step_to_step_change_in_the_film():
+    frames = page_data(film(training(3, fresh()), uid="t").html)["frames"]
+    heads = [
+        next(text for key, (text, _) in f["words"].items() if key.endswith("_x") and "w ·" in text) for f in frames
+    ]
+    assert [h.strip() for h in heads] == ["= w · 0", "= w · 1", "= w · 2"]
+
+
+def test_every_word_of_a_frame_fits_its_box():
+    from engine.picture.contents import PAD_X
+
+    made = film(training(12, fresh()))
+    sizes = {b.id: c.width for b, c in made._drawing.contents.items()}
+    for f in made.frames:
+        for key, content in f.contents.items():
+            assert max(r.width for r in content.rows) + 2 * PAD_X <= sizes[key] + 1.0
+
+
+def test_a_film_of_graphs_of_two_shapes_is_refused():
+    a = Value(2.0, label="a")
+    with pytest.raises(ValueError, match=r"one shape, got 3 nodes in frame 1 and 2 in frame 0"):
+        film([a * a, a * a + a])
+    with pytest.raises(ValueError, match="at least one frame"):
+        film([])
+    with pytest.raises(TypeError, match="many steps, got one Value"):
+        film(a * a)

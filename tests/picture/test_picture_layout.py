@@ -1,0 +1,153 @@
+"""The layout programs: both give the same picture, and one that hangs, crashes or babbles gives a clear error in time."""
+
+import os
+import re
+import shutil
+import stat
+import time
+import xml.etree.ElementTree as ET
+from collections import Counter
+
+import pytest
+from drawn import Drawn
+from test_picture_shows import loss_of
+
+from engine import Value, draw, explain, steps
+from engine.picture import LayoutError, layout
+
+
+def system_dot():
+    found = shutil.which("dot")
+    assert found, "the tests take a system Graphviz (apt install graphviz)"
+    return found
+
+
+def pip_dot():
+    found = layout._installed_by_pip()
+    assert found, "the tests take graphviz-pure, which the project depends on"
+    return found
+
+
+def small():
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    root = a * b + a
+    root.backward()
+    return root
+
+
+@pytest.mark.parametrize("options", [{"level": "full"}, {"level": "neuron"}, {"level": "layer"}, {"rankdir": "LR"}])
+def test_both_programs_give_the_same_elements_and_texts(monkeypatch, options):
+    root = loss_of([2, 3, 2, 1])
+    drawn = []
+    for program in (system_dot(), pip_dot()):
+        monkeypatch.setenv("CHAINRULE_DOT", program)
+        svg = draw(root, uid="t", **options).svg
+        elements = ET.fromstring(svg)
+        counts = Counter(e.tag for e in elements.iter())
+        texts = sorted("".join(e.itertext()) for e in elements.iter("{http://www.w3.org/2000/svg}text"))
+        drawn.append((counts, texts, Drawn(svg, "t").edges.keys()))
+    assert drawn[0] == drawn[1]
+
+
+def test_both_programs_draw_the_dot_text_alike(monkeypatch):
+    text = draw(loss_of([2, 3, 1]), level="full", uid="t").dot
+    counts = []
+    for program in (system_dot(), pip_dot()):
+        monkeypatch.setenv("CHAINRULE_DOT", program)
+        svg = layout.program_output(text, "svg", 60).decode()
+        tags = Counter(e.tag for e in ET.fromstring(svg).iter())
+        counts.append({t: n for t, n in tags.items() if t.endswith(("}text", "}path", "}g"))})
+    assert counts[0] == counts[1]
+
+
+def test_boxes_do_not_overlap_and_edges_end_at_their_boxes():
+    svg = draw(loss_of([2, 3, 2, 1]), level="full", uid="t").svg
+    rects = {}
+    for g in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}g"):
+        if "node" in g.get("class", "").split():
+            r = next(e for e in g if e.get("class") == "box")
+            x, y, w, h = (float(r.get(k)) for k in ("x", "y", "width", "height"))
+            rects[g.get("id")] = (x, y, x + w, y + h)
+            for text in g.findall("{http://www.w3.org/2000/svg}text"):
+                assert x <= float(text.get("x")) <= x + w
+                assert y <= float(text.get("y")) <= y + h
+    boxes = list(rects.values())
+    for i, a in enumerate(boxes):
+        for b in boxes[:i]:
+            assert a[2] <= b[0] + 0.2 or b[2] <= a[0] + 0.2 or a[3] <= b[1] + 0.2 or b[3] <= a[1] + 0.2
+
+
+def fake_dot(tmp_path, monkeypatch, script):
+    path = tmp_path / "dot"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.delenv("CHAINRULE_DOT", raising=False)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_a_program_that_hangs_is_stopped_in_the_set_time(tmp_path, monkeypatch):
+    fake_dot(tmp_path, monkeypatch, "exec sleep 60")
+    start = time.monotonic()
+    with pytest.raises(LayoutError, match=r"lays out in 0\.5 s, and this one took longer.*timeout="):
+        draw(small(), timeout=0.5).svg  # noqa: B018  reading it draws it
+    assert time.monotonic() - start < 20.0  # not the minute that the program would take
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo 'Segmentation fault' >&2; exit 139", "ended with status 139 and no drawing: Segmentation fault"),
+        ("kill -9 $$", "ended with status -9 and no drawing"),
+        ("cat >/dev/null; echo '<svg>'", "gave something else"),
+        ("cat >/dev/null; echo '{}'", "gave something else"),
+        ('cat >/dev/null; echo \'{"bb": "0,0,1"}\'', "gave something else"),
+        ('cat >/dev/null; echo \'{"bb": "0,0,9,9", "objects": []}\'', "n0 has no place"),
+        ("cat >/dev/null; printf '\\377\\376'", "gave something else"),
+        ("exit 0", "ended with status 0 and no drawing"),
+    ],
+)
+def test_a_program_that_fails_is_named_with_what_it_said(tmp_path, monkeypatch, script, message):
+    fake_dot(tmp_path, monkeypatch, script)
+    with pytest.raises(LayoutError, match=re.escape(message)) as raised:
+        draw(small()).svg  # noqa: B018  reading it draws it
+    assert "pip install graphviz-pure" in str(raised.value)
+
+
+def test_a_drawing_after_a_complaint_is_taken(tmp_path, monkeypatch):
+    fake_dot(tmp_path, monkeypatch, f"{system_dot()} \"$@\"; echo 'Warning: no font' >&2; exit 1")
+    assert draw(small()).svg.endswith("</svg>\n")
+
+
+def test_without_a_program_everything_but_the_drawing_works(tmp_path, monkeypatch):
+    monkeypatch.delenv("CHAINRULE_DOT", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(layout, "_installed_by_pip", lambda: None)
+    root = small()
+    picture = draw(root, names={})
+    with pytest.raises(LayoutError, match=r"found no `dot`.*pip install graphviz-pure"):
+        picture.svg  # noqa: B018  reading it draws it
+    assert picture.dot.startswith("digraph")
+    assert "∂" in str(picture)
+    assert steps(root)
+    assert "∂" in str(explain(root))
+    assert picture.latex()
+    shown = root._repr_mimebundle_()["text/html"]
+    assert "pip install graphviz-pure" in shown
+    assert "<pre>" in shown
+    for name in ("x.svg", "x.png", "x.html"):
+        with pytest.raises(LayoutError):
+            picture.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())  # nothing half-written
+
+
+def test_the_program_of_pip_is_used_where_the_system_has_none(tmp_path, monkeypatch):
+    monkeypatch.delenv("CHAINRULE_DOT", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "graphviz-pure" in layout.layout_program()
+    assert draw(small()).svg.endswith("</svg>\n")
+
+
+def test_a_file_that_is_no_program_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_DOT", str(tmp_path / "nowhere"))
+    with pytest.raises(LayoutError, match="nowhere gave"):
+        draw(small()).svg  # noqa: B018  reading it draws it

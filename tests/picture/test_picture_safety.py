@@ -1,0 +1,150 @@
+"""Hostile text at all of DOT, SVG, HTML, JSON and LaTeX: none runs, none breaks the drawing."""
+
+import re
+import shutil
+import subprocess
+import unicodedata
+import xml.etree.ElementTree as ET
+
+import pytest
+from drawn import Drawn, Tags, page_data
+from hostile import LABELS
+
+from engine import Value, draw, film, scope, tanh
+
+
+def columns(line):
+    """What a terminal gives a line: nothing to a combining mark, two columns to a wide character."""
+    wide = [unicodedata.east_asian_width(c) in "WF" for c in line]
+    return sum(0 if unicodedata.combining(c) or c == "\u200d" else 1 + w for c, w in zip(line, wide))
+
+
+def graph(label):
+    a, b = Value(2.0, label=label), Value(0.5, label="b")
+    with scope("module." + label):
+        with scope(label):
+            z = a * b
+            z.label = label
+            y = tanh(z) + a
+        root = y * y
+    root.label = label
+    root.backward()
+    return root
+
+
+@pytest.fixture(params=range(len(LABELS)), ids=lambda i: ascii(LABELS[i])[:24])
+def picture(request):
+    return draw(graph(LABELS[request.param]), level="full", uid="t", names={})
+
+
+def test_there_are_at_least_forty_labels():
+    assert len(set(LABELS)) >= 40
+
+
+def test_the_svg_is_whole_and_has_no_element_more(picture):
+    harmless = draw(graph("a"), level="full", uid="t", names={}).svg
+    svg = picture.svg
+    svg.encode()
+    tags = sorted(e.tag for e in ET.fromstring(svg).iter())
+    assert tags == sorted(e.tag for e in ET.fromstring(harmless).iter())
+    assert not Tags(svg).active
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]", svg)
+    assert len(Drawn(svg, "t").boxes) == 6
+    assert len(svg) < 40_000
+
+
+def test_the_pages_are_whole_and_run_our_script_only(picture):
+    html = picture.player().html
+    harmless = Tags(draw(graph("a"), level="full", uid="t", names={}).player().html)
+    found = Tags(html)
+    assert found.count == harmless.count
+    assert found.active == harmless.active == []
+    assert found.count["script"] == 2
+    data = page_data(html)
+    assert len(data["nodes"]) == 6
+    for n in data["nodes"]:  # what the page puts in as HTML
+        for text in [*n["panels"].values(), *n["lines"].values()]:
+            inner = Tags(text)
+            assert not inner.active
+            assert set(inner.count) <= {
+                "h2", "p", "b", "div", "math", "mrow", "mi", "mn", "mo", "mfrac", "msub", "msup", "ul", "li", "mspace", "mtext",
+            }  # fmt: skip
+
+
+def test_the_notebook_forms_hold_one_image_or_one_frame(picture):
+    static = Tags(picture.html)
+    assert static.count == {"img": 1}
+    assert [(t, k) for t, k, _ in static.active] == [("img", "src")]
+    framed = Tags(picture.player()._repr_mimebundle_()["text/html"])
+    assert framed.count == {"div": 1, "style": 1, "img": 1, "iframe": 1}
+    assert [(t, k) for t, k, _ in framed.active] == [("img", "src")]
+
+
+def test_the_dot_text_draws_the_same_boxes(picture):
+    exe = shutil.which("dot")
+    assert exe, "the tests take a system Graphviz (apt install graphviz)"
+    done = subprocess.run([exe, "-Tsvg"], input=picture.dot.encode(), capture_output=True, timeout=60, check=False)
+    drawn = ET.fromstring(done.stdout)
+    classes = [g.get("class") for g in drawn.iter("{http://www.w3.org/2000/svg}g")]
+    assert classes.count("node") == 6
+    assert classes.count("edge") == 7
+    assert not [e for e in drawn.iter() if e.tag.endswith(("script", "image"))]
+
+
+def test_no_word_of_a_label_reaches_the_layout_program(monkeypatch):
+    sent = []
+    real = subprocess.run
+
+    def run(command, **options):
+        sent.append(options["input"].decode())
+        return real(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    draw(graph("wolpertinger"), level="full", names={}).svg  # noqa: B018  reading it draws it
+    assert sent
+    assert "wolpertinger" not in "".join(
+        t.replace("cluster_module_wolpertinger", "").replace("_wolpertinger", "") for t in sent
+    )
+
+
+def test_the_latex_is_balanced_and_has_no_command_of_a_label(picture):
+    text = picture.latex()
+    depth = 0
+    for token in re.findall(r"\\.|[{}]", text, re.DOTALL):
+        depth += (token == "{") - (token == "}")
+        assert depth >= 0
+    assert depth == 0
+    commands = set(re.findall(r"\\([A-Za-z]+)", text))
+    assert not commands & {"input", "write", "def", "catcode", "include", "immediate"}
+    assert text.count(r"\begin{align*}") == text.count(r"\end{align*}") == 1
+    assert not re.search(r"(?<!\\)[%#$]", text)
+
+
+def test_the_terminal_gets_no_escape_sequence_and_no_long_line(picture):
+    text = str(picture)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+    assert max(map(columns, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("label", [*LABELS[:4], "%DATA%", "\\N"])
+def test_a_film_is_as_safe(label):
+    page = film([graph(label), graph(label)], level="full").html
+    assert Tags(page).count["script"] == 2
+    assert not Tags(page).active
+    assert len(page_data(page)["frames"]) == 2
+
+
+def test_a_page_has_no_reference_outside_itself():
+    html = draw(graph("a")).player().html
+    assert set(re.findall(r"https?://[^\s\"'<]+", html)) == {"http://www.w3.org/2000/svg"}
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_a_missing_escape_is_caught(monkeypatch):
+    """The planted bug: names written as they are."""
+    from engine.picture import svg
+
+    monkeypatch.setattr(svg, "xml", str)
+    with pytest.raises(ET.ParseError):
+        ET.fromstring(draw(graph("<b>"), uid="t").svg)

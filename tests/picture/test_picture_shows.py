@@ -1,0 +1,480 @@
+"""What a picture says in particular cases: accumulated and foreign gradients, edited data, names, kinds, limits, levels."""
+
+import itertools
+import math
+import re
+
+import pytest
+from drawn import Drawn, page_data
+
+import engine
+from engine import Scope, Value, dot, draw, draw_dot, gradients, relu, scope, steps, tanh, total, trace, where
+from engine.picture import LayoutError
+
+UID = "t"
+
+
+def drawn(root, **options):
+    return Drawn(draw(root, uid=UID, **options).svg, UID)
+
+
+def by_name(picture):
+    return {b.name: (key, b) for key, b in picture.boxes.items()}
+
+
+# Gradients that are not from here -------------------------------------------------------------------------------------
+
+
+def test_a_gradient_accumulated_over_two_losses_says_how_much_is_from_here():
+    a = Value(2.0, label="a")
+    first, second = a * 3.0, a * 4.0
+    first.backward()
+    second.backward()
+    key, box = by_name(drawn(second))["a"]
+    assert box.cells["g"] == "7.0"
+    assert box.cells["h"] == "4.0"
+    assert "grad holds 7.0, of which from here 4.0" in box.title
+    assert drawn(second).rows(key) == ["= 1.0·4.0"]
+
+
+def test_a_node_swept_from_another_root_only_says_so():
+    a = Value(2.0, label="a")
+    (a * 3.0).backward()
+    other = a * 4.0
+    _, box = by_name(drawn(other))["a"]
+    assert box.cells["g"] == "3.0"
+    assert "h" not in box.cells
+    assert "from another backward" in box.title
+    assert not [k for k in box.cells if k.startswith("c")]
+
+
+def test_a_part_of_a_swept_graph_shows_the_gradients_that_flowed_through_it():
+    x = Value(0.5, label="x")
+    z = tanh(x)
+    z.label = "z"
+    (z * z).backward()
+    picture = drawn(z)
+    _key, box = by_name(picture)["x"]
+    assert by_name(picture)["z"][1].cells["g"] == box_text(2 * z.data)
+    assert "h" not in box.cells
+    assert "grad x = grad z·∂z/∂x" in box.title
+
+
+def box_text(x):
+    from engine.formula import number_text
+
+    return number_text(x)
+
+
+def test_a_backward_with_another_seed_is_shown_with_it():
+    a = Value(2.0, label="a")
+    y = a * 3.0
+    y.backward(gradient=5.0)
+    picture = drawn(y)
+    assert picture.rows(by_name(picture)["a"][0]) == ["= 5.0·3.0"]
+    assert by_name(picture)["a"][1].cells["g"] == "15.0"
+
+
+def test_a_leaf_edited_after_the_forward_pass_shows_what_it_was_used_as():
+    a = Value(2.0, label="a")
+    y = a * a
+    y.backward()
+    a.data = 5.0
+    _, box = by_name(drawn(y))["a"]
+    assert (box.cells["d"], box.cells["u"]) == ("5.0", "2.0")
+    assert "used here as 2.0" in box.title
+
+
+def test_zero_gradients_print_zero_and_unreached_ones_a_dash():
+    a, b = Value(-1.0, label="a"), Value(2.0, label="b")
+    y = relu(a) + b
+    y.backward()
+    found = by_name(drawn(y))
+    assert found["a"][1].cells["g"] == "0.0"
+    assert found["a"][1].cells["c0"] == "= 0.0 not taken"
+    y.zero_grad()
+    assert by_name(drawn(y))["a"][1].cells["g"] == "–"
+
+
+def test_a_branch_not_taken_is_faint_and_contributes_nothing():
+    x, a, b = (Value(v, label=n) for v, n in ((0.0, "x"), (2.0, "a"), (3.0, "b")))
+    y = where(x > 0.0, engine.log(x) * a, b)
+    y.backward()
+    picture = draw(y, uid=UID)
+    edges = {
+        e.uses[0].user.op.name + str(e.uses[0].arg): picture_edge
+        for e, picture_edge in zip(picture.model.edges, Drawn(picture.svg, UID).edges.values())
+    }
+    assert "off" in edges["where1"].classes
+    assert "(not taken)" in edges["where1"].title
+    assert "pos" in edges["where2"].classes
+    assert a.grad == 0.0
+    assert "nan" not in str(picture)
+
+
+def test_infinite_and_nan_numbers_are_drawn_as_such():
+    x = Value(0.0, label="x")
+    y = 1.0 / x - 1.0 / x
+    y.backward()
+    picture = drawn(y)
+    texts = {c for b in picture.boxes.values() for c in b.cells.values()}
+    assert "∞" in texts
+    assert "nan" in texts
+    data = page_data(draw(y).player().html)
+    assert "Infinity" in {n["data"] for n in data["nodes"]}
+
+
+# Names and kinds ------------------------------------------------------------------------------------------------------
+
+
+def test_labels_come_before_variables_and_variables_before_numbers():
+    a, hidden = Value(1.0, label="alpha"), [Value(2.0), Value(3.0)]
+    z = a * hidden[0] * hidden[1]
+    picture = draw(z, uid=UID)  # here, where the variables are
+    names = set(by_name(Drawn(picture.svg, UID)))
+    assert names == {"alpha", "hidden[0]", "hidden[1]", "v2", "z"}
+    assert z.label == ""
+
+
+def test_equal_labels_are_told_apart():
+    x, y = Value(2.0, label="x"), Value(3.0, label="x")
+    assert {"x", "x_2"} <= set(by_name(drawn(x * y)))
+
+
+class Neuron:
+    """As nn's modules: parameters and modules by path, a scope of its own class for each call."""
+
+    def named_modules(self):
+        return [("", self)]
+
+    def __init__(self, weights):
+        self.w = [Value(w) for w in weights]
+
+    def named_parameters(self):
+        return [(f"w.{i}", w) for i, w in enumerate(self.w)]
+
+
+class ModuleScope(Scope):
+    __slots__ = ("module",)
+
+    def __init__(self, name, module):
+        super().__init__(name)
+        self.module = module
+
+
+class Layer:
+    def __init__(self, sizes):
+        self.neurons = [Neuron([0.1 * (i + 1) * (-1) ** j for j in range(sizes[0])]) for i in range(sizes[1])]
+
+    def named_modules(self):
+        return [("", self), *((f"neurons.{i}", n) for i, n in enumerate(self.neurons))]
+
+    def named_parameters(self):
+        return [(f"neurons.{i}.{k}", p) for i, n in enumerate(self.neurons) for k, p in n.named_parameters()]
+
+
+def network(xs, sizes):
+    for i, shape in enumerate(itertools.pairwise(sizes)):
+        layer = Layer(shape)
+        with scope(ModuleScope(f"layers.{i}", layer)):
+            out = []
+            for j, n in enumerate(layer.neurons):
+                with scope(ModuleScope(f"neurons.{j}", n)):
+                    z = n.w[0] * xs[0]
+                    for w, x in zip(n.w[1:], xs[1:]):
+                        z = z + w * x
+                    out.append(tanh(z))
+        xs = out
+    return xs
+
+
+def loss_of(sizes):
+    xs = [Value(0.5 * (i + 1), label=f"x{i}") for i in range(sizes[0])]
+    out = network(xs, sizes)
+    y = Value(1.0, label="y")
+    d = out[0] - y
+    d.label = "d"
+    loss = d * d
+    loss.label = "L"
+    loss.backward()
+    return loss
+
+
+def test_a_leaf_of_a_module_is_a_parameter_named_by_its_path():
+    loss = loss_of([2, 1])
+    picture = drawn(loss, level="full")
+    kinds = {b.name: b.classes for b in picture.boxes.values()}
+    assert "parameter" in kinds["w[0]"]
+    assert "dashed" not in kinds["w[0]"]
+    assert {"input", "dashed"} <= kinds["x0"]
+    assert "layers[0].neurons[0].w[1]" in by_name(picture)["w[1]"][1].title
+
+
+def test_parameters_of_two_neurons_that_share_a_name_get_longer_ones_alike():
+    picture = drawn(loss_of([2, 2, 1]), level="full")
+    assert {"l0.n0.w[0]", "l0.n1.w[0]", "l1.n0.w[0]"} <= set(by_name(picture))
+
+
+def test_a_dead_neuron_has_the_derivative_zero_and_is_not_taken():
+    x, w = Value(-1.0, label="x"), Value(2.0, label="w")
+    with scope("neuron"):
+        out = relu(w * x)
+    root = out * 3.0
+    root.backward()
+    picture = draw(root, level="neuron", uid=UID)
+    edges = Drawn(picture.svg, UID).edges
+    for e in picture.model.edges[:2]:
+        assert (e.local, e.product) == (0.0, None)
+        assert edges[e.id].lines[1] == "= 0.0"
+        assert "off" in edges[e.id].classes
+        assert edges[e.id].title.endswith("(not taken)")
+
+
+def test_a_root_that_is_a_leaf_is_one_box():
+    assert len(drawn(Value(2.0, label="a")).boxes) == 1
+
+
+# Levels and limits ----------------------------------------------------------------------------------------------------
+
+
+def test_a_wide_network_is_shown_by_layer_and_says_so():
+    picture = draw(loss_of([2, 16, 16, 1]), uid=UID)
+    groups = [b for b in picture.model.boxes if b.kind == "group"]
+    assert len(groups) == 3
+    assert len(picture.model.boxes) == 8
+    n = len(picture.model.flow.order)
+    assert picture.model.caption == f'{n} nodes, shown by layer; level="full" for all'
+    assert picture.model.caption in str(picture)
+    assert picture.model.caption in picture.svg.replace("&quot;", '"')
+    assert "16 neurons · 32 parameters" in picture.svg
+    assert "256 edges" in picture.svg
+
+
+def test_a_network_by_neuron_keeps_the_chain_rule_on_every_edge():
+    sizes = [2, 3, 2, 1]
+    picture = draw(loss_of(sizes), level="neuron")
+    groups = [b for b in picture.model.boxes if b.kind == "group"]
+    assert len(groups) == 6
+    for b in groups:
+        (y,) = b.outputs
+        assert len(b.ins) == len(b.parameters)
+        want = sorted(w.data * (1.0 - y.data**2) for w in b.parameters)  # ∂tanh(w·x)/∂x_i = w_i·(1 − y²)
+        assert sorted(e.local for e in b.ins) == pytest.approx(want, rel=1e-9)
+
+
+def test_negative_factors_after_the_first_stand_in_parentheses():
+    a, b, c = (Value(x, label=n) for x, n in ((2.0, "a"), (-3.0, "b"), (-1.0, "c")))
+    root = (a * b) * c + a * c
+    root.backward()
+    picture = drawn(root, names={})
+    assert picture.rows(by_name(picture)["a"][0]) == ["= 1.0·(−1.0)", "+ (−1.0)·(−3.0)"]
+    assert "= 1.0·(−1.0) + (−1.0)·(−3.0) = 2.0" in by_name(picture)["a"][1].title
+
+
+def test_expand_opens_one_module():
+    picture = draw(loss_of([2, 16, 16, 1]), level="layer", expand="layers.2")
+    titles = {b.name for b in picture.model.boxes if b.kind == "group"}
+    assert titles == {"layers[0]", "layers[1]", "neurons[0]"}
+    with pytest.raises(ValueError, match=r"paths of Modules \('layers\.0'.*got 'layers\.9'"):
+        draw(loss_of([2, 2, 1]), expand="layers.9")
+
+
+def test_a_dot_unfolds_into_products_and_sums_with_the_same_bits():
+    ws, xs = [Value(0.1 * i) for i in range(1, 5)], [Value(1.0 / i) for i in range(1, 5)]
+    z = dot(ws, xs, 0.25)
+    z.label = "z"
+    root = tanh(z)
+    root.backward()
+    folded, unfolded = draw(root), draw(root, expand="z")
+    assert len(folded.model.boxes) == 10
+    assert len(unfolded.model.boxes) == 10 + 4 + 3
+    ops = {b.value.op.name for b in unfolded.model.boxes if b.kind == "op"}
+    assert ops == {"mul", "add", "tanh"}
+    shown = {b.name: b for b in unfolded.model.boxes}
+    assert shown["z"].value.data == z.data
+    assert shown["z"].value.grad == z.grad
+    assert all(shown[f"ws[{i}]"].value is ws[i] for i in range(4))
+    assert [unfolded.model.flow.sum(shown[f"ws[{i}]"].value) for i in range(4)] == [w.grad for w in ws]
+    assert "from here" not in unfolded.svg
+    assert {b.name for b in draw(root, expand="dot").model.boxes} == set(shown)
+
+
+def test_total_and_mean_unfold_too():
+    xs = [Value(float(i), label=f"x{i}") for i in range(1, 4)]
+    for row in (total, engine.mean):
+        y = row(xs)
+        y.label = "y"
+        y.backward()
+        model = draw(y, expand="y").model
+        assert model.flow.roots[0].data == y.data
+        assert all(model.explained(b.value) or b.kind == "input" for b in model.boxes)
+        y.zero_grad()
+    assert next(b.name for b in draw(total([xs[0]]), expand="total", names={}).model.boxes) == "x1"
+
+
+def test_a_long_graph_without_modules_shows_what_is_nearest_the_root_and_a_stub():
+    x = Value(0.5, label="x")
+    v = x
+    for _ in range(500):
+        v = v * 1.001
+    v.backward()
+    picture = draw(v)
+    stubs = [b for b in picture.model.boxes if b.kind == "stub"]
+    assert [b.name for b in stubs] == ["… 461 more nodes"]
+    assert len(picture.model.boxes) == 41
+    assert "501 nodes: the 40 boxes nearest v" in picture.model.caption
+    assert picture.model.labels
+
+
+def test_up_to_eighty_boxes_without_modules_are_drawn_whole_with_formulas_on_pointing():
+    v = Value(0.5, label="x")
+    for _ in range(60):
+        v = v * 1.001
+    picture = draw(v)
+    assert len(picture.model.boxes) == 61
+    assert not picture.model.labels
+    assert "point at an edge" in picture.model.caption
+    assert not any(e.lines for e in Drawn(draw(v, uid=UID).svg, UID).edges.values())
+
+
+def test_more_than_two_thousand_boxes_need_force():
+    v = Value(0.5, label="x")
+    for _ in range(2001):
+        v = v * 1.001
+    with pytest.raises(ValueError, match=r"up to 2,000 boxes, got 2,002 at level='full'.*force=True"):
+        draw(v, level="full")
+    assert len(draw(v, level="full", force=True).model.boxes) == 2002
+
+
+def test_a_hundred_thousand_nodes_are_drawn():
+    v = Value(0.5, label="x")
+    for _ in range(100_000):
+        v = v * 1.0000001
+    v.backward()
+    picture = draw(v)
+    assert len(picture.model.boxes) == 41
+    assert len(picture.svg) < 100_000
+
+
+def recurrent(times):
+    """A recurrent net of three cells whose weights are shared over time."""
+    weights = {n: Value(0.1 * (i + 1), label=n) for i, n in enumerate(["u0", "u1", "u2", "w0", "w1", "w2"])}
+    h = [Value(0.0, label=f"h{i}") for i in range(3)]
+    for t in range(times):
+        x = Value(math.sin(t), label=f"x_{t}")
+        with scope(f"steps.{t}"):
+            h = [tanh(weights[f"u{i}"] * x + weights[f"w{i}"] * h[i] + h[i - 1] * 0.1) for i in range(3)]
+    loss = total(h)
+    loss.label = "L"
+    loss.backward()
+    return loss
+
+
+@pytest.mark.parametrize("level", ["auto", "full"])
+def test_a_recurrent_net_of_shared_weights_draws_with_reference_tags(level):
+    loss = recurrent(15)
+    picture = draw(loss, level=level)
+    assert 280 < len(picture.model.flow.order) < 310
+    tags = [b for b in picture.model.boxes if b.kind == "tag"]
+    assert tags
+    assert picture.svg.count('class="node tag') == len(tags)
+    for e in picture.model.edges:  # each use is still an edge of its own, and starts beside its user
+        if e.source.kind == "tag":
+            assert e.source.scopes == e.target.scopes
+    # The rows of a tagged leaf still sum to its gradient.
+    for b in picture.model.boxes:
+        if b.kind == "input" and b.name.startswith("u"):
+            assert sum(e.product for e in b.outs) == pytest.approx(b.value.grad, rel=1e-12)
+
+
+def test_many_inputs_alike_are_one_box():
+    xs = [Value(0.1 * i) for i in range(12)]
+    out = network(xs, [12, 3, 1])
+    picture = draw(out[0], level="layer", names={})
+    (box,) = [b for b in picture.model.boxes if b.kind == "inputs"]
+    assert len(box.outputs) == 12
+    assert "12 inputs" in picture.svg
+
+
+def test_an_mlp_by_layer_is_small():
+    svg = draw(loss_of([2, 16, 16, 1])).svg
+    assert len(svg.encode()) < 60_000
+
+
+# Higher derivatives, several roots -------------------------------------------------------------------------------------
+
+
+def test_a_gradient_is_a_graph_that_is_drawn_like_any():
+    x = Value(0.7, label="x")
+    (slope,) = gradients(tanh(x) ** 2, [x])
+    slope.backward()
+    picture = draw(slope)
+    shown = by_name(Drawn(draw(slope, uid=UID).svg, UID))
+    assert "x" in shown
+    assert len(picture.model.boxes) > 5
+
+
+def test_several_roots_are_drawn_together():
+    a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    y1, y2 = a * b, a + b
+    y1.backward()
+    y2.backward()
+    picture = drawn([y1, y2])
+    assert len([b for b in picture.boxes.values() if "root" in b.classes]) == 2
+    key, box = by_name(picture)["a"]
+    assert box.cells["g"] == "4.0"
+    assert sorted(picture.rows(key)) == ["+ 1.0·3.0", "= 1.0·1.0"]
+
+
+# micrograd's names, arguments, errors ------------------------------------------------------------------------------------
+
+
+def test_micrograds_calls_work():
+    a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    c = a * b + a
+    nodes, edges = trace(c)
+    assert len(nodes) == 4
+    assert len(edges) == 4
+    picture = draw_dot(c)
+    assert "rankdir=LR" in picture.dot
+    assert "<svg" in draw_dot(c, format="svg", rankdir="TB").svg
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"level": "fine"}, "draw takes level 'auto', 'full', 'neuron', 'layer' or a depth from 0, got 'fine'"),
+        ({"level": -1}, "got -1"),
+        ({"theme": "blue"}, "draw takes theme 'auto', 'light', 'dark', got 'blue'"),
+        ({"rankdir": "up"}, "draw takes rankdir 'TB', 'LR', 'BT', 'RL', got 'up'"),
+        ({"uid": '"><script>'}, "draw takes as uid a word"),
+    ],
+)
+def test_arguments_that_are_not_legal_are_named(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        draw(Value(1.0) * 2.0, **options)
+
+
+@pytest.mark.parametrize("root", [3.0, None, [], [Value(1.0), 2.0], "L"])
+def test_what_is_no_value_is_refused(root):
+    with pytest.raises(TypeError, match="takes a Value or a list of Values"):
+        draw(root)
+    with pytest.raises(TypeError, match="takes a Value or a list of Values"):
+        steps(root)
+
+
+def test_layout_errors_are_runtime_errors():
+    assert issubclass(LayoutError, RuntimeError)
+
+
+def test_a_player_shows_the_gradients_of_its_own_graph_whatever_backward_has_left():
+    a = Value(2.0, label="a")
+    y = a * a
+    fresh = page_data(draw(y).player().html)
+    y.backward()
+    y.backward()
+    again = page_data(draw(y).player().html)
+    for data in (fresh, again):
+        assert {n["label"]: n["grad"] for n in data["nodes"]} == {"a": 4.0, "y": 1.0}
+    y.zero_grad()
+    assert "backward has not run" in draw(y).player().html

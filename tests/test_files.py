@@ -1,0 +1,594 @@
+"""Files of networks: bit-exact, whole or not at all, and nothing in a file can harm."""
+
+import gzip
+import io
+import json
+import math
+import os
+import pickle
+import struct
+import sys
+import threading
+import time
+import zipfile
+
+import numpy as np
+import pytest
+import safetensors
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from safetensors import numpy as safetensors_numpy
+
+import nn
+from engine import Value
+from nn.encoding import decoded, encoded
+from nn.files import LARGEST, STALE, _digest, _parsed
+from nn.recipes import RECIPES
+
+# The same bits -------------------------------------------------------------------------------------------------------
+
+
+def bits(x):
+    return struct.pack("<d", x)
+
+
+def network_bits(model):
+    return {path: bits(x) for path, x in model.state().items()}
+
+
+def outputs(model, x):
+    y = model(x)
+    return [v.data for v in y] if isinstance(y, list) else y.data
+
+
+any_float = st.integers(0, 2**64 - 1).map(lambda n: struct.unpack("<d", struct.pack("<Q", n))[0])
+
+
+@given(st.lists(any_float, min_size=9, max_size=9))
+@example(
+    [
+        -0.0,
+        math.inf,
+        -math.inf,
+        math.nan,
+        5e-324,
+        1.7976931348623157e308,
+        0.1,
+        struct.unpack("<d", b"\1" * 6 + b"\xf4\xff")[0],
+        0.0,
+    ]
+)
+def test_every_float_comes_back_to_the_bit(tmp_path_factory, numbers):
+    path = tmp_path_factory.mktemp("net") / "net.safetensors"
+    net = nn.MLP(2, [2, 1], seed=0)
+    for p, x in zip(net.parameters(), numbers):
+        p.data = x
+    nn.save(path, net)
+    assert network_bits(nn.load(path)) == network_bits(net)
+
+
+@pytest.mark.parametrize("activation", nn.ACTIVATIONS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: nn.MLP(3, [4, 2], activation=a, seed=1),
+        lambda a: nn.MLP(3, [1], activation=a, seed=1),
+        lambda a: nn.Layer(3, 2, activation=a, seed=1),
+        lambda a: nn.Neuron(3, activation=a, seed=1),
+    ],
+)
+def test_a_network_is_built_again_as_it_was(tmp_path, make, activation):
+    net = make(activation)
+    nn.save(tmp_path / "net", net)
+    twin = nn.load(tmp_path / "net")
+    x = [0.5, -1.25, 2.0]
+    assert repr(twin) == repr(net) and type(twin) is type(net) and twin.seed == net.seed
+    assert network_bits(twin) == network_bits(net) and outputs(twin, x) == outputs(net, x)
+
+
+def test_every_module_class_of_nn_has_a_recipe():
+    classes = {
+        c for c in (getattr(nn, name) for name in nn.__all__) if isinstance(c, type) and issubclass(c, nn.Module)
+    }
+    assert classes - {nn.Module} <= set(RECIPES)
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        self.scale = Value(2.0)
+        self.net = nn.MLP(2, [3, 1], seed=0)
+        self.by_name = {"a": Value(1.0), "b": [Value(3.0), Value(4.0)]}
+
+    def forward(self, x):
+        return self.scale * self.net(x)
+
+
+def test_a_class_of_the_users_is_filled_and_never_built(tmp_path):
+    model, twin = Scaled(), Scaled()
+    for i, p in enumerate(model.parameters()):
+        p.data = float(i)
+    nn.save(tmp_path / "net", model)
+    with pytest.raises(ValueError, match=r"a Scaled, which only your code can build; build it, then load\(path, into="):
+        nn.load(tmp_path / "net")
+    assert nn.load(tmp_path / "net", twin) is twin
+    assert network_bits(twin) == network_bits(model)
+
+
+def square_plus(x):
+    return x * x + 1.0
+
+
+def own_activation(net):
+    net.layers[0].neurons[1].activation = square_plus
+
+
+def other_activation(net):
+    net.layers[0].neurons[2].activation = "tanh"
+
+
+def tied_weights(net):
+    net.layers[0].neurons[0].w[0] = net.layers[0].neurons[1].w[0]
+
+
+def neuron_taken_out(net):
+    del net.layers[0].neurons[0]
+
+
+def layer_added(net):
+    net.extra = nn.Layer(1, 1, seed=0)
+
+
+@pytest.mark.parametrize("edit", [own_activation, other_activation, tied_weights, neuron_taken_out, layer_added])
+def test_an_edited_network_is_not_built_as_another(tmp_path, edit):
+    net, twin = nn.MLP(2, [3, 1], seed=0), nn.MLP(2, [3, 1], seed=1)
+    edit(net)
+    edit(twin)
+    nn.save(tmp_path / "net", net)
+    with pytest.raises(ValueError, match="only your code can build"):
+        nn.load(tmp_path / "net")
+    nn.load(tmp_path / "net", twin)
+    assert network_bits(twin) == network_bits(net)
+
+
+def test_the_file_is_what_its_page_says(tmp_path):
+    net = nn.MLP(2, [3, 1], seed=0)
+    nn.save(tmp_path / "net.safetensors", net)
+    with safetensors.safe_open(tmp_path / "net.safetensors", "np") as file:
+        assert file.metadata().keys() == {"format", "version", "model", "sha256"}
+        assert json.loads(file.metadata()["model"]) == {
+            "class": "MLP",
+            "arguments": {"nin": 2, "nouts": [3, 1], "activation": "relu", "seed": 0},
+        }
+        w = [[p.data for p in neuron.w] for neuron in net.layers[0].neurons]
+        assert [file.get_tensor(f"layers.0.neurons.{i}.w").tolist() for i in range(3)] == w
+        assert file.get_tensor("layers.1.neurons.0.b").tolist() == [0.0]
+
+
+# Errors change nothing -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(2, [4, 1]), (3, [3, 1]), (2, [3, 3, 1]), (2, [3])])
+def test_a_file_of_another_shape_is_refused_and_nothing_changes(tmp_path, shape):
+    nn.save(tmp_path / "net", nn.MLP(2, [3, 1], seed=0))
+    other = nn.MLP(*shape, seed=1)
+    before = network_bits(other)
+    with pytest.raises(ValueError, match=r"it has \d+ numbers for 'layers.*, and MLP\(.* takes \d+"):
+        nn.load(tmp_path / "net", into=other)
+    assert network_bits(other) == before
+
+
+@pytest.mark.parametrize("model", [None, 3, "net", [1.0], nn.MLP, Value(1.0)])
+def test_what_is_no_network_is_not_saved(tmp_path, model):
+    with pytest.raises(TypeError, match="save takes a Module or a NeuralNetwork, got "):
+        nn.save(tmp_path / "net", model)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_or_folder_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="load takes the path of a file, got '.*gone', where there is none"):
+        nn.load(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match="save takes the path of a file in a folder that exists, got '.*net'"):
+        nn.save(tmp_path / "gone" / "net", nn.MLP(2, [1], seed=0))
+    with pytest.raises(FileNotFoundError, match="save takes the path of a file in a folder that exists"):
+        nn.save(tmp_path, nn.MLP(2, [1], seed=0))
+
+
+class Run:
+    """A trainer, as far as save and load know one."""
+
+    def __init__(self, net, state):
+        self.net, self.kept = net, state
+
+    def state(self):
+        return self.kept
+
+    def load_state(self, state):
+        self.kept = state
+        if state.get("odd"):
+            raise KeyError("odd")
+
+
+def test_a_trainer_of_another_kind_is_refused_and_nothing_changes(tmp_path):
+    net = nn.MLP(2, [1], seed=0)
+    nn.save(tmp_path / "odd", net, Run(net, {"odd": 1}))
+    nn.save(tmp_path / "plain", net)
+    other = nn.MLP(2, [1], seed=1)
+    run, before = Run(other, {"epoch": 3}), network_bits(other)
+    with pytest.raises(ValueError, match="a file of the same kind of trainer"):
+        nn.load(tmp_path / "odd", trainer=run)
+    with pytest.raises(ValueError, match=r"without one; write save\(path, model, trainer\)"):
+        nn.load(tmp_path / "plain", trainer=run)
+    with pytest.raises(ValueError, match="save takes a network and its own trainer"):
+        nn.save(tmp_path / "both", net, run)
+    assert network_bits(other) == before and run.kept == {"epoch": 3} and not (tmp_path / "both").exists()
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | any_float | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(any_float, max_size=5)
+        | st.lists(st.lists(any_float, min_size=2, max_size=2), max_size=3)
+        | st.dictionaries(st.text().filter(lambda k: k[:1] != "$"), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+def same(x, y):
+    if isinstance(x, float):
+        return isinstance(y, float) and (bits(x) == bits(y) or (x != x and y != y))
+    if isinstance(x, list):
+        return isinstance(y, list) and len(x) == len(y) and all(map(same, x, y))
+    if isinstance(x, dict):
+        return isinstance(y, dict) and list(x) == list(y) and all(same(x[k], y[k]) for k in x)
+    return type(x) is type(y) and x == y
+
+
+@given(plain)
+@example([[], []])
+@example([[1.0], [2.0, 3.0]])
+@example({"nan": [math.nan, 1.0], "inf": math.inf})
+def test_a_plain_state_comes_back_the_same(x):
+    tensors = {}
+    assert same(x, decoded(json.loads(json.dumps(encoded(x, tensors, "state"), allow_nan=False)), tensors))
+
+
+@pytest.mark.parametrize("x", [{1: 2}, {"a": {"$tensor": 1}}, [object()], {"a": {1.0}}, b"", 1j, np.ones(2)])
+def test_what_is_not_plain_is_refused_with_its_place(x):
+    with pytest.raises(TypeError, match="save takes a trainer whose state"):
+        encoded(x, {}, "state")
+
+
+# Hostile files -------------------------------------------------------------------------------------------------------
+
+
+def packed(header, data=b"", size=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if size is None else size) + text + data
+
+
+def forged(model, tensors=None, trainer=None, **metadata):
+    """A file with a right checksum, as somebody who knows the format would make it."""
+    arrays = {k: np.asarray(x, "<f8") for k, x in ({"w": [1.0]} if tensors is None else tensors).items()}
+    metadata = {
+        "format": "chainrule",
+        "version": "1",
+        "model": model if isinstance(model, str) else json.dumps(model),
+        **metadata,
+    }
+    if trainer is not None:
+        metadata["trainer"] = trainer
+    metadata["sha256"] = _digest(metadata, arrays)
+    return safetensors_numpy.save(arrays, metadata)
+
+
+def good():
+    return forged(
+        {"class": "MLP", "arguments": {"nin": 1, "nouts": [1]}},
+        {"layers.0.neurons.0.w": [1.0], "layers.0.neurons.0.b": [2.0]},
+    )
+
+
+class Payload:
+    def __reduce__(self):
+        return os.system, ("echo ran > ran.txt",)
+
+
+def zipped(blob):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as z:
+        z.writestr("archive/data.pkl", blob)
+    return file.getvalue()
+
+
+def described(**change):
+    about = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8], **change}
+    return packed({"__metadata__": {"format": "chainrule", "version": "1", "model": "{}"}, "w": about}, b"\0" * 8)
+
+
+def mlp(**arguments):
+    return forged({"class": "MLP", "arguments": arguments})
+
+
+ours = {"format": "chainrule", "version": "1", "model": "{}"}
+HOSTILE = {
+    "empty": b"",
+    "seven bytes": b"\0" * 7,
+    "only zeros": b"\0" * 1000,
+    "header of 2^64 bytes": b"\xff" * 100,
+    "header longer than the file": packed(ours, size=10**9),
+    "cut in the header": good()[:40],
+    "cut in the numbers": good()[:-1],
+    "more at the end": good() + b"\0",
+    "a pickle that runs a command": pickle.dumps(Payload()),
+    "a pickle in a zip, as torch saves": zipped(pickle.dumps(Payload())),
+    "gzip": gzip.compress(good()),
+    "a page of HTML": b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
+    "JSON": json.dumps({"w": [1.0]}).encode(),
+    "header not UTF-8": packed(b'{"\xff\xfe": 1}'),
+    "header a list": packed([1, 2]),
+    "header nested 100,000 deep": packed(b"[" * 100_000 + b"]" * 100_000),
+    "header with a key twice": packed(b'{"__metadata__":{"format":"chainrule","version":"1","model":"{}"},"w":{},"w":{}}'),
+    "another program's safetensors": safetensors_numpy.save({"w": np.ones(3)}),
+    "of a later version": forged({"class": "MLP", "arguments": {}}, version="2"),
+    "without checksum": safetensors_numpy.save({"w": np.ones(1)}, ours),
+    "one number changed": good()[:-1] + b"\x41",
+    "float32": described(dtype="F32", data_offsets=[0, 4]),
+    "unknown dtype": described(dtype="OBJ"),
+    "shape of 2^63": described(shape=[2**63]),
+    "negative shape": described(shape=[-1]),
+    "shape no list": described(shape="[1]"),
+    "tensor about nothing": packed({"__metadata__": ours, "w": None}),
+    "offsets backwards": described(data_offsets=[8, 0]),
+    "offsets beyond the file": described(data_offsets=[0, 2**40]),
+    "overlapping tensors": packed(
+        {"__metadata__": ours, **{k: {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]} for k in "ab"}}, b"\0" * 8
+    ),
+    "metadata not text": packed({"__metadata__": {**ours, "model": {"class": "MLP"}}}),
+    "model no JSON": forged("import os"),
+    "model nested 100,000 deep": forged("[" * 100_000 + "]" * 100_000),
+    "model a number of 5,000 digits": forged("9" * 5000),
+    "model of a class outside nn": forged({"class": "os.system", "arguments": {"command": "echo ran > ran.txt"}}),
+    "model of an attribute of nn": forged({"class": "save", "arguments": {"path": "ran.txt", "model": 1}}),
+    "class no text": forged({"class": ["MLP"], "arguments": {}}),
+    "a network of 10^18 parameters": mlp(nin=10**9, nouts=[10**9]),
+    "a network of more digits than fit": mlp(nin=10**300, nouts=[1]),
+    "a network of no layers": mlp(nin=1, nouts=[]),
+    "a network of negative width": mlp(nin=-2, nouts=[-1]),
+    "a width that is text": mlp(nin="1" * 10**6, nouts=[10**9]),
+    "widths that repeat a list": forged({"class": "Layer", "arguments": {"nin": 10**9, "nout": [1, 2]}}),
+    "an activation that is an expression": forged(
+        {"class": "Layer", "arguments": {"nin": 1, "nout": 1, "activation": "__import__('os').system('echo ran > ran.txt')"}},
+        {"neurons.0.w": [1.0], "neurons.0.b": [2.0]},
+    ),
+    "an argument that no class has": mlp(nin=1, nouts=[1], rng="os.urandom", exec="1"),
+    "arguments no dict": forged({"class": "MLP", "arguments": [1, [1]]}),
+    "as many numbers under other names": forged(
+        {"class": "MLP", "arguments": {"nin": 1, "nouts": [1]}}, {"../../etc/passwd": [1.0], "__class__": [2.0]}
+    ),
+    "a trainer's state that refers to nothing": forged({"class": "MLP"}, trainer='{"$tensor": "trainer:9"}'),
+    "a trainer's state nested 100,000 deep": forged({"class": "MLP"}, trainer='{"a":' * 100_000 + "1" + "}" * 100_000),
+    "columns of 0": forged({"class": "MLP"}, trainer='{"$tensor": "w", "columns": 0}'),
+}  # fmt: skip
+
+watched = threading.local()
+DANGEROUS = (
+    "exec",
+    "compile",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "subprocess.Popen",
+    "pickle.find_class",
+    "marshal.loads",
+)
+
+
+def watch(event, args):
+    seen = getattr(watched, "seen", None)
+    if seen is not None and event in DANGEROUS:
+        seen.append(event)
+
+
+sys.addaudithook(watch)
+
+
+@pytest.fixture
+def nothing_runs(tmp_path, monkeypatch):
+    """Fails the test where something ran or was written; the first load, which imports, comes before."""
+    nn.save(tmp_path / "good", nn.MLP(1, [1], seed=0))
+    nn.load(tmp_path / "good")
+    monkeypatch.chdir(tmp_path)
+    before = set(os.listdir())
+    watched.seen = seen = []
+    yield
+    watched.seen = None
+    assert seen == [] and set(os.listdir()) - before <= {"hostile"}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_in_words_and_nothing_runs(tmp_path, nothing_runs, name):
+    (tmp_path / "hostile").write_bytes(HOSTILE[name])
+    for into in (None, nn.MLP(1, [1], seed=0)):
+        before = into and network_bits(into)
+        with pytest.raises(ValueError, match=r"^load takes a file that save wrote, got '.*hostile': (?s:.)+") as caught:
+            nn.load(tmp_path / "hostile", into)
+        assert len(str(caught.value)) < 600
+        assert (into and network_bits(into)) == before
+
+
+def test_there_are_more_than_30_hostile_files():
+    assert len(HOSTILE) > 30
+
+
+def test_pickles_among_them_do_run_where_they_are_unpickled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    watched.seen = seen = []
+    pickle.loads(HOSTILE["a pickle that runs a command"])
+    watched.seen = None
+    assert (tmp_path / "ran.txt").exists() and "os.system" in seen
+
+
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path):
+    with pytest.raises(ValueError, match="no plain file"):
+        nn.load(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ValueError, match="no plain file"):
+            nn.load(tmp_path / "pipe")
+        with pytest.raises(ValueError, match="no plain file"):
+            nn.load("/dev/zero")
+
+
+def test_a_file_too_large_is_not_read(tmp_path):
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(2**40)  # a hole: it takes no room
+    with pytest.raises(ValueError, match=f"a file of up to {LARGEST} bytes, got '.*large' of {2**40}"):
+        nn.load(tmp_path / "large")
+
+
+def test_a_file_cut_off_anywhere_is_refused(tmp_path):
+    nn.save(tmp_path / "net", nn.MLP(2, [2, 1], seed=0))
+    whole = (tmp_path / "net").read_bytes()
+    for n in range(len(whole)):
+        (tmp_path / "cut").write_bytes(whole[:n])
+        with pytest.raises(ValueError, match="load takes a file that save wrote"):
+            nn.load(tmp_path / "cut")
+
+
+@given(st.data())
+def test_a_file_changed_anywhere_is_refused_or_says_the_same(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("net") / "net"
+    nn.save(path, nn.MLP(2, [2, 1], seed=0))
+    blob = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        blob[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
+    said = _parsed(path.read_bytes())
+    path.write_bytes(blob)
+    try:
+        nn.load(path)
+    except ValueError as error:
+        assert str(error).startswith("load takes a file that save wrote")
+    else:
+        assert _parsed(bytes(blob)) == said
+
+
+numbers = st.integers(-2, 5) | st.sampled_from([2**31, 2**63, 2**64, 10**30, 1.5, True])
+words = st.sampled_from(["MLP", "Layer", "Neuron", "class", "arguments", "nin", "nouts", "nout", "activation", "relu", "w", "F64",
+                         "dtype", "shape", "data_offsets", "__metadata__", "format", "chainrule", "version", "1", "model", "seed"])  # fmt: skip
+anything = st.recursive(
+    st.none() | numbers | words | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words | st.text(max_size=5), inner, max_size=5),
+    max_leaves=15,
+)
+recipes = st.fixed_dictionaries(
+    {
+        "class": words,
+        "arguments": st.fixed_dictionaries(
+            {},
+            optional={
+                k: anything | numbers | st.lists(numbers, max_size=3)
+                for k in ("nin", "nout", "nouts", "activation", "seed")
+            },
+        ),
+    }
+)
+
+
+@settings(max_examples=300)
+@given(
+    st.one_of(
+        anything.map(packed),
+        st.tuples(anything, anything).map(
+            lambda t: packed({"__metadata__": {**ours, "model": t[0]}, "w": t[1]}, b"\0" * 8)
+        ),
+        st.builds(
+            forged,
+            anything | recipes,
+            st.dictionaries(words, st.lists(st.floats(), max_size=4), max_size=3),
+            st.none() | anything.map(json.dumps),
+        ),
+        st.binary(max_size=200),
+        st.binary(max_size=200).map(packed),
+    )
+)
+def test_fuzzed_headers_are_refused_in_words(tmp_path_factory, blob):
+    path = tmp_path_factory.mktemp("fuzz") / "net"
+    path.write_bytes(blob)
+    try:
+        net = nn.load(path)
+    except ValueError as error:
+        assert str(error).startswith("load takes a file that save wrote")
+    else:  # it happens to be a network
+        assert isinstance(net, nn.Module) and net.parameter_count <= len(blob)
+
+
+# Whole or not at all -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, call, stop):
+    path = tmp_path / "net"
+    nn.save(path, nn.MLP(2, [1], seed=0))
+    before = path.read_bytes()
+
+    def fails(*args):
+        raise stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fails)
+        with pytest.raises(type(stop)):
+            nn.save(path, nn.MLP(2, [1], seed=1))
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["net"]
+
+
+def test_everything_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    done = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append(("fsync", os.fstat(fd).st_size)), fsync(fd)))
+    monkeypatch.setattr(os, "replace", lambda a, b: (done.append(("replace", os.path.getsize(a))), replace(a, b)))
+    nn.save(tmp_path / "net", nn.MLP(2, [1], seed=0))
+    size = os.path.getsize(tmp_path / "net")
+    assert done[:2] == [("fsync", size), ("replace", size)]
+    assert [what for what, _ in done[2:]] == ["fsync"] * (os.name == "posix")  # the folder
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    os.symlink(tmp_path / "real" / "net", tmp_path / "net")
+    nn.save(tmp_path / "net", nn.MLP(2, [1], seed=0))
+    assert (tmp_path / "net").is_symlink() and os.listdir(tmp_path / "real") == ["net"]
+
+
+def test_what_a_killed_save_left_goes_with_a_later_one(tmp_path):
+    old, new, other = (tmp_path / name for name in (".chainrule-00.part", ".chainrule-01.part", ".other.part"))
+    for file in (old, new, other):
+        file.write_bytes(b"half")
+    long_ago = time.time() - STALE - 60.0
+    os.utime(old, (long_ago, long_ago))
+    os.utime(other, (long_ago, long_ago))
+    nn.save(tmp_path / "net", nn.MLP(2, [1], seed=0))
+    assert sorted(os.listdir(tmp_path)) == [".chainrule-01.part", ".other.part", "net"]
+
+
+def test_savers_at_the_same_time_leave_one_whole_file(tmp_path):
+    nets = [nn.MLP(2, [8, 1], seed=i) for i in range(4)]
+    failures = []
+
+    def saves(net):
+        try:
+            for _ in range(10):
+                nn.save(tmp_path / "net", net)
+                nn.load(tmp_path / "net")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=saves, args=(net,)) for net in nets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == [] and os.listdir(tmp_path) == ["net"]
+    assert network_bits(nn.load(tmp_path / "net")) in [network_bits(net) for net in nets]

@@ -1,0 +1,38 @@
+"""Every example of the README runs and prints what it shows, and what it points to is there."""
+
+import doctest
+import re
+from pathlib import Path
+
+import engine
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_example_of_the_readme_prints_what_it_shows(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    table = dict(engine.TABLE)
+    examples = doctest.DocTestParser().get_doctest(README, {}, "README.md", "README.md", 0)
+    assert len(examples.examples) >= 15
+    out = []
+    try:
+        result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples, out=out.append)
+    finally:
+        for name in engine.TABLE.keys() - table.keys():
+            del engine.TABLE[name]
+            delattr(engine.Value, name)
+    assert result.failed == 0, "".join(out)
+
+
+def test_every_link_of_the_readme_leads_to_a_file():
+    links = re.findall(r"!?\[[^\]]*\]\(([^)#]+)\)", README) + re.findall(r'(?:src|srcset|href)="([^"]+)"', README)
+    assert links
+    missing = [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
+    assert not missing
+
+
+def test_every_room_and_test_the_readme_names_exists():
+    named = re.findall(r"`((?:engine|nn|tests|demos|notebooks)/[\w./]*)`", README)
+    assert len(named) >= 10
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -98,7 +98,7 @@ class Batch:
 
     def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Write what comes before the first chunk of a step."""
-        if self.gradients and (self.direct or self.apart):
+        if self.gradients:
             self._zero(b, pointers[GRADIENT], self.gradients)
 
     def finish(self, b: Any, pointers: dict[Any, Any]) -> None:
@@ -116,17 +116,20 @@ class Batch:
             b.store(ir.Constant(self.real, -0.0), b.gep(at, [rounds.i], source_etype=self.real))
 
     def _reduce(self, b: Any, pointers: dict[Any, Any]) -> None:
-        """Add up the lanes of every sum, as many sums at a time as there are lanes, and set them back to -0.0."""
+        """Add the lanes of every sum to the gradients, as many sums at a time as there are lanes, and set them back to -0.0."""
         lanes = self.shape.lanes
         kit = Kit(b, self.real, lanes, False, False, lower)
         whole = self.gradients - self.gradients % lanes
         with Rounds(b, whole, 0, lanes, name="reduce") as rounds:
             vectors = [self._taken(b, kit, pointers, b.add(rounds.i, I64(k))) for k in range(lanes)]
-            total = lanes_summed_together(kit, vectors)
-            b.store(total, b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real)).align = self.emitter.bytes
+            at = b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real)
+            old = b.load(at, typ=kit.type)
+            old.align = self.emitter.bytes
+            b.store(b.fadd(old, lanes_summed_together(kit, vectors)), at).align = self.emitter.bytes
         with Rounds(b, self.gradients, whole, name="reduce.rest") as rounds:
+            at = b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real)
             total = lanes_summed(kit, self._taken(b, kit, pointers, rounds.i))
-            b.store(total, b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real))
+            b.store(b.fadd(b.load(at, typ=self.real), total), at)
 
     def _taken(self, b: Any, kit: Kit, pointers: dict[Any, Any], index: Any) -> Any:
         at = b.gep(pointers[SUMS], [b.mul(index, I64(self.shape.lanes))], source_etype=self.real)

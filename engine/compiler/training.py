@@ -29,7 +29,8 @@ class TrainingLoop:
         update: (parameter, gradient, slots, settings) -> (new parameter, new slots), a pure function of scalars: called
             once, for one parameter, with traced Values. The gradient is that of the mean loss over the batch.
         parameters: the numbers to train.
-        examples: one row an example, (examples, columns): inputs, targets, masks, whatever `loss` reads.
+        examples: one row an example, (examples, columns): inputs, targets, masks, whatever `loss` reads. It is copied.
+        penalty: parameters -> a Value that is added to the mean loss of every batch, not to what `run` returns; None: none.
         slots: numbers of state per parameter (an optimiser's moments), or an array (slots, parameters) to start from.
         settings: how many numbers `update` is given at each step (a learning rate, the count of steps).
         batch: examples a step; None: all of them.
@@ -41,6 +42,7 @@ class TrainingLoop:
 
     Attributes:
         parameters: the numbers now, an array; it can be written to.
+        examples: the rows, an array; it can be written to, new masks for example.
         slots: the state, an array (slots, parameters).
         stages, update_stages: what became of the two functions.
 
@@ -56,7 +58,8 @@ class TrainingLoop:
     """
 
     def __init__(self, loss: Callable[..., Any], update: Callable[..., Any], parameters: Sequence[float], examples: Any, *,
-                 slots: Any = 0, settings: int = 0, batch: int | None = None, dtype: str = "float64",
+                 penalty: Callable[..., Any] | None = None, slots: Any = 0, settings: int = 0,
+                 batch: int | None = None, dtype: str = "float64",
                  contract: bool = True, checked: bool = False, cpu: str = "", window: int | None = None) -> None:  # fmt: skip
         import numpy as np
 
@@ -64,34 +67,42 @@ class TrainingLoop:
         if dtype not in DTYPES:
             raise ValueError(f"TrainingLoop takes 'float64' or 'float32' as dtype, got {dtype!r}")
         self._np, self._dtype = np, np.dtype(dtype)
-        self._rows = self._table(examples)
+        self.examples = self._table(examples)
         self._batch = self._batch_size(batch)
         self._count, self._settings = len(parameters), settings
         start = np.asarray(slots, float) if not isinstance(slots, int) else np.zeros((slots, self._count))
         if start.shape[1:] != (self._count,) and len(start):
             raise ValueError(f"TrainingLoop takes slots of shape (slots, {self._count}), got {start.shape}")
         self._slots = len(start)
-        self._compile(loss, update, parameters, contract, checked, cpu, window)
+        self._compile(loss, update, penalty, parameters, contract, checked, cpu, window)
         self.parameters[:] = parameters
         self.slots[:] = start
 
     def _table(self, examples: Any) -> Any:
         np = self._np
-        rows = np.ascontiguousarray(examples, self._dtype)
+        rows = np.array(examples, self._dtype, order="C")
         if rows.ndim != 2 or not len(rows):
             raise ValueError(f"TrainingLoop takes examples as a table of at least one row, got shape {rows.shape}")
         return rows
 
     def _batch_size(self, batch: int | None) -> int:
-        size = len(self._rows) if batch is None else batch
+        size = len(self.examples) if batch is None else batch
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"TrainingLoop takes a whole number of examples from 1 up as batch, got {batch!r}")
-        return min(size, len(self._rows))
+        return min(size, len(self.examples))
 
     # Compiling -----------------------------------------------------------------------------------------------------------
 
     def _compile(
-        self, loss: Any, update: Any, parameters: Any, contract: bool, checked: bool, cpu: str, window: Any
+        self,
+        loss: Any,
+        update: Any,
+        penalty: Any,
+        parameters: Any,
+        contract: bool,
+        checked: bool,
+        cpu: str,
+        window: Any,
     ) -> None:
         from .batch import Batch, Shape, is_direct
         from .kit import DOUBLE, FLOAT, ir
@@ -100,6 +111,7 @@ class TrainingLoop:
         shape = Shape(vector_bytes(cpu), wide, self._batch, contract)
         self._padded = -(-self._count // shape.lanes) * shape.lanes
         self.stages, self.update_stages = Stages(), Stages()
+        self._penalty_memory = 0
         tape = self._loss_tape(loss, parameters, contract)
         update_tape = self._update_tape(update)
         real = DOUBLE if wide == 8 else FLOAT
@@ -122,7 +134,7 @@ class TrainingLoop:
         with self.stages.timed("emit"):
             module = ir.Module("training")
             add_fault_counter(module)
-            self._emit(module, body, step, real, contract)
+            self._emit(module, body, step, self._penalty(penalty, parameters, real, contract, checked), real, contract)
             self.stages.ir = self.update_stages.ir = str(module)
         with self.stages.timed("llvm"):
             code = self.stages._compiled = self.update_stages._compiled = Compiled(self.stages.ir, 3, False, cpu)
@@ -135,7 +147,7 @@ class TrainingLoop:
             recorder = Recorder()
             ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
             seed = recorder.parameter(1.0, self._padded)
-            example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(self._rows[0])]
+            example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(self.examples[0])]
 
             def run() -> tuple[Any, list[Value]]:
                 value = loss(list(ps), list(example))
@@ -148,6 +160,21 @@ class TrainingLoop:
             tape = recorder.tape([*[("accumulate", g, i) for i, g in enumerate(found)], last])
             self._refuse_captured(recorder, "loss")
             return tape
+
+    def _penalty(self, penalty: Any, parameters: Any, real: Any, contract: bool, checked: bool) -> Any:
+        """An Emitter that adds the gradient of the penalty, or None."""
+        from .emission import Emitter
+
+        if penalty is None:
+            return None
+        recorder = Recorder()
+        ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
+        found = recorder.run(lambda: gradients(penalty(list(ps)), ps))
+        tape = recorder.tape([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
+        self._refuse_captured(recorder, "penalty")
+        placement = Stages().place(tape)
+        self._penalty_memory = placement.size
+        return Emitter(placement, tape, real, 1, 1, contract, True, not contract, checked, "penalty")
 
     def _update_tape(self, update: Any) -> Tape:
         with self.update_stages.timed("trace"):
@@ -170,9 +197,9 @@ class TrainingLoop:
                 "pass its data as a number"
             )
 
-    def _emit(self, module: Any, body: Any, step: Any, real: Any, contract: bool) -> None:
+    def _emit(self, module: Any, body: Any, step: Any, penalty: Any, real: Any, contract: bool) -> None:
         from .batch import call_of, gathered, native
-        from .emission import MEMORY, SUMS, Rounds
+        from .emission import MEMORY, SUMS, Frame, Rounds
         from .kit import I64
 
         b, a = native(module, "train", POINTERS, INTEGERS)
@@ -180,8 +207,8 @@ class TrainingLoop:
         lanes, chunk = body.shape.lanes, self._chunk(body)
         body.stride = (-(-chunk // lanes) | 1) * lanes
         stride = I64(body.stride)
-        columns, padded = self._rows.shape[1], I64(self._padded)
-        memory = I64(max(body.memory, step.memory, 1))
+        columns, padded = self.examples.shape[1], I64(self._padded)
+        memory = I64(max(body.memory, step.memory, self._penalty_memory, 1))
         sizes = {PARAMETER: I64(self._padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: memory,
                  GRADIENT: I64(self._padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: stride}  # fmt: skip
         pointers = {PARAMETER: a["p"], INPUT: a["x"], MEMORY: a["memory"], GRADIENT: a["g"], SUMS: a["sums"]}
@@ -203,6 +230,8 @@ class TrainingLoop:
             share = b.fdiv(real(1.0), b.sitofp(count, real))
             b.store(share, b.gep(a["p"], [padded], source_etype=real))
             body.begin(b, pointers)
+            if penalty is not None:
+                penalty.emit(b, Frame(pointers, sizes, I64(1), [I64(0)]))
             chunks = b.sdiv(b.add(count, I64(chunk - 1)), I64(chunk))
             with Rounds(b, chunks, name="chunk") as part:
                 offset = b.mul(part.i, I64(chunk))
@@ -244,19 +273,26 @@ class TrainingLoop:
         return int(body.shape.chunk) if body.apart else self._batch
 
     def _allocate(self, lanes: int, body: Any, step: Any) -> None:
-        dtype, columns = self._dtype, self._rows.shape[1]
+        dtype, columns = self._dtype, self.examples.shape[1]
         self._p, self._g = aligned(self._padded + lanes, dtype), aligned(self._padded + lanes, dtype)
         self._s = aligned(max(self._slots, 1) * self._padded, dtype)
         self._x = aligned((columns + 1) * body.stride, dtype)
         self._sums = aligned(max(body.sums, 1), dtype)
-        self._memory = aligned(max(body.memory, step.memory, 1), dtype)
+        self._memory = aligned(max(body.memory, step.memory, self._penalty_memory, 1), dtype)
         self.parameters = self._p[: self._count]
         self.slots = self._s[: self._slots * self._padded].reshape(self._slots, self._padded)[:, : self._count]
-        self._fixed = [self._p, self._g, self._s, self._rows]
+        self._fixed = [self._p, self._g, self._s, self.examples]
 
     # Running -------------------------------------------------------------------------------------------------------------
 
-    def run(self, order: Any = None, *, epochs: int = 1, settings: Any = ()) -> Any:
+    def run(
+        self,
+        order: Any = None,
+        *,
+        epochs: int = 1,
+        settings: Any = (),
+        between: Callable[[int], bool | None] | None = None,
+    ) -> Any:
         """Train.
 
         Args:
@@ -264,9 +300,11 @@ class TrainingLoop:
                 (epochs, examples); None: all, as they stand.
             epochs: how many passes over `order`; of two dimensions it says so itself.
             settings: the numbers for `update`: (settings,) for every step alike, or (steps, settings).
+            between: called every 0.05 s or so, between two steps, with the number of steps done; True ends the run.
 
         Returns:
-            The mean loss of each step, an array (epochs, steps of an epoch), as before the step's update.
+            The mean loss of each step, an array (epochs, steps of an epoch), as before the step's update; 0 for steps
+            that were not made.
 
         Raises:
             IndexError: order names a row that is not there.
@@ -280,6 +318,8 @@ class TrainingLoop:
             took = time.perf_counter() - start
             width = max(1, min(4 * width, int(width * SLICE / max(took, 1e-9))))
             first = last
+            if between is not None and between(first):
+                break
         self._check_faults()
         return losses
 
@@ -305,10 +345,10 @@ class TrainingLoop:
     def _call(self, order: Any, epochs: int, settings: Any) -> tuple[_Call, Any]:
         """(a call of native code, the losses it will write)."""
         np = self._np
-        order = np.arange(len(self._rows)) if order is None else np.ascontiguousarray(order, np.int64)
+        order = np.arange(len(self.examples)) if order is None else np.ascontiguousarray(order, np.int64)
         epochs = len(order) if order.ndim == 2 else epochs
-        if order.size and (order.min() < 0 or order.max() >= len(self._rows)):
-            raise IndexError(f"TrainingLoop takes row numbers from 0 to {len(self._rows) - 1}, got {order.max()}")
+        if order.size and (order.min() < 0 or order.max() >= len(self.examples)):
+            raise IndexError(f"TrainingLoop takes row numbers from 0 to {len(self.examples) - 1}, got {order.max()}")
         per_epoch = order.shape[-1]
         steps = -(-per_epoch // self._batch)
         table = np.ascontiguousarray(settings, self._dtype)
@@ -316,7 +356,7 @@ class TrainingLoop:
         if table.shape not in wanted:
             raise ValueError(f"TrainingLoop takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
         losses = np.zeros((epochs, steps), self._dtype)
-        arrays = [self._p, self._g, self._s, self._rows, order, table, self._x, self._sums, self._memory, losses]
+        arrays = [self._p, self._g, self._s, self.examples, order, table, self._x, self._sums, self._memory, losses]
         strides = (steps, per_epoch, per_epoch if order.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
         return _Call(self._train, arrays, strides), losses
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Value, dot, gradients, logsumexp, mean, relu, sigmoid, sqrt, square, tanh
+import engine
+from engine import Value, dot, gradients, logsumexp, mean, relu, sigmoid, sqrt, square, tanh, total
 from engine.compiler.training import TrainingLoop
 
 MANY = int(os.environ.get("MANY", "1"))
@@ -213,6 +214,47 @@ def test_parameters_can_be_written_and_training_goes_on_from_there():
     loop.parameters[:] = ps
     loop.run(settings=[0.01])
     assert loop.parameters.tolist() == once
+
+
+def test_a_penalty_has_the_bits_of_eager_training_too():
+    rows, ps = problem([3, 4, 2], 11, 2)
+    loss = squared_error([3, 4, 2], relu)
+
+    def penalty(values):
+        return 0.125 * total([square(v) for v in values[:-2]]) + 0.25 * total([engine.abs(v) for v in values])
+
+    for contract in (True, False):
+        loop = TrainingLoop(loss, sgd, ps, rows, penalty=penalty, settings=1, batch=4, contract=contract, checked=True)
+        loop.run(settings=[0.125])
+        values = list(ps)
+        for start in range(0, 11, 4):
+            leaves = [Value(v) for v in values]
+            cost = mean([loss(leaves, r.tolist()) for r in rows[start : start + 4]]) + penalty(leaves)
+            cost.backward()
+            values = [v.data - 0.125 * v.grad for v in leaves]
+        if contract:
+            np.testing.assert_allclose(loop.parameters, values, rtol=1e-12)
+        else:
+            assert loop.parameters.tolist() == values
+
+
+def test_what_runs_between_steps_can_end_the_run():
+    rows, ps = problem([2, 3, 1], 8, 0)
+    loop = TrainingLoop(squared_error([2, 3, 1], tanh), sgd, ps, rows, settings=1, batch=2)
+    seen = []
+    losses = loop.run(settings=[0.01], between=lambda done: seen.append(done) or True)
+    assert seen == [1]
+    assert losses[0, 0] > 0.0
+    assert losses[0, 1:].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_new_examples_are_used():
+    rows, ps = problem([2, 3, 1], 8, 0)
+    loop = TrainingLoop(squared_error([2, 3, 1], tanh), sgd, ps, rows, settings=1)
+    loop.examples[:] = rows[::-1] * 2.0
+    other = TrainingLoop(squared_error([2, 3, 1], tanh), sgd, ps, rows[::-1] * 2.0, settings=1)
+    assert loop.run(settings=[0.1]).tolist() == other.run(settings=[0.1]).tolist()
+    assert loop.parameters.tolist() == other.parameters.tolist()
 
 
 def test_an_interrupt_is_heard_in_time():

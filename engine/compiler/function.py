@@ -13,6 +13,7 @@ from typing import Any
 from .. import context
 from ..value import Value
 from .machine import Compiled, aligned, llvm
+from .mapping import Examples, Mapped, mapped_axes
 from .stages import Stages
 from .trace import Recorder
 from .tree import Flat, flat
@@ -34,7 +35,7 @@ class Function:
         functools.update_wrapper(self, f)
         self._f, self._dtype, self._contract, self._checked = f, dtype, contract, checked
         self._static = frozenset([static] if isinstance(static, str) else static)
-        self._programs: dict[Any, _Program] = {}
+        self._programs: dict[Any, Any] = {}
         self._lock = threading.Lock()
         self._signature = inspect.signature(f) if self._static else None
         if self._signature and self._static - set(self._signature.parameters):
@@ -48,15 +49,36 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run natively; compile first if the structure of the arguments is new."""
-        given, call = self._flat(args, kwargs)
         if context.local.state.tracing is not None or any(x.__class__ is Value for x in self._loose(args, kwargs)):
             return self._f(*args, **kwargs)
+        examples = self._examples(args, kwargs)
+        if examples is not None:
+            return self._mapped(examples).run(examples)
+        given, call = self._flat(args, kwargs)
         return self._program(given, call).run(given.leaves)
 
     def lower(self, *args: Any, **kwargs: Any) -> Stages:
         """Compile for arguments like these: `.trace`, `.program`, `.ir`, `.assembly`, `.times`."""
+        examples = self._examples(args, kwargs)
+        if examples is not None:
+            return self._mapped(examples).stages
         given, call = self._flat(args, kwargs)
         return self._program(given, call).stages
+
+    def _examples(self, args: Any, kwargs: Any) -> Examples | None:
+        """The arguments of a function made by vmap, where its examples can go in the lanes of vectors."""
+        mapping = getattr(self._f, "mapping", None)
+        if mapping is None or self._static:
+            return None
+        axes = mapped_axes(args, kwargs, *mapping[1:])
+        return None if axes is None else Examples(args, axes)
+
+    def _mapped(self, examples: Examples) -> Mapped:
+        f = self._f.mapping[0]  # type: ignore[attr-defined]
+        found: Mapped = self._kept(
+            examples.key, lambda: Mapped(f, examples, self._dtype, self._contract, self._checked)
+        )
+        return found
 
     @staticmethod
     def _loose(args: Any, kwargs: Any) -> Iterable[Any]:
@@ -95,14 +117,21 @@ class Function:
         return found, call
 
     def _program(self, given: Flat, call: Callable[[Any], Any]) -> _Program:
-        program = self._programs.get(given.key)
+        found: _Program = self._kept(
+            given.key, lambda: _Program(call, given, self._dtype, self._contract, self._checked)
+        )
+        return found
+
+    def _kept(self, key: Any, compiled: Callable[[], Any]) -> Any:
+        """The code for a structure, compiled once whatever the number of threads that ask."""
+        program = self._programs.get(key)
         if program is None:
             with self._lock:
-                program = self._programs.get(given.key)
+                program = self._programs.get(key)
                 if program is None:
-                    program = _Program(call, given, self._dtype, self._contract, self._checked)
+                    program = compiled()
                     log.info("compiled %s in %.2f s", self.__name__, sum(program.stages.times.values()))
-                    self._programs[given.key] = program
+                    self._programs[key] = program
         return program
 
     __name__: str
@@ -238,7 +267,8 @@ def jit(
 
     Args:
         f: a function of floats, lists, tuples, dicts, NumPy arrays and Modules of them, whose Python control flow does
-            not depend on a number among them. It may call grad, value_and_grad, jvp, hessian, vmap, and be what they
+            not depend on a number among them. What vmap returns runs its examples in the lanes of vectors, where they
+            are the first axis of arrays or lists, and is compiled once for any number of them. f may call grad, value_and_grad, jvp, hessian, vmap, and be what they
             return. Values it reads from outside are read again at each call.
         static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs
             is compiled on its own.

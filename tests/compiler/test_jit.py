@@ -64,6 +64,46 @@ def test_jit_nests_with_the_other_transforms(g, args):
     )
 
 
+W, MANY_ROWS = np.random.default_rng(0).normal(size=(5, 3)), np.random.default_rng(1).normal(size=(37, 3))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("g", "args"),
+    [
+        (vmap(lambda w, x: [tanh(dot(r, x)) for r in w], in_axes=(None, 0)), (W, MANY_ROWS)),
+        (vmap(lambda w, x: [tanh(dot(r, x)) for r in w], in_axes=(None, 0)), (W, MANY_ROWS.tolist())),
+        (vmap(lambda w, x: tanh(dot(w[0], x)), (None, 0)), (W, MANY_ROWS)),
+        (vmap(lambda w, x: (tanh(dot(w[0], x)), x[0]), (None, 0)), (W, MANY_ROWS.tolist())),
+        (vmap(lambda x: np.array([x[0], x[1] * 2.0])), (MANY_ROWS,)),
+        (vmap(grad(lambda x: x**3)), (MANY_ROWS[:, 0].tolist(),)),
+        (vmap(lambda x: {"a": x[0]}), (MANY_ROWS[:1],)),
+        (vmap(lambda p, x: p["a"] * x), ({"a": [1.0, 2.0]}, [3.0, 4.0])),  # the plain way: a dict is mapped by member
+        (vmap(lambda x: x[0], in_axes=1), (MANY_ROWS,)),  # the plain way: another axis
+    ],
+)
+def test_vmap_runs_its_examples_in_lanes_and_returns_what_eager_vmap_does(g, args, dtype):
+    flat = engine.compiler.tree.flat
+    want, got = flat(g(*args)), flat(jit(g, checked=True, dtype=dtype)(*args))
+    assert want.key == got.key
+    for a, b in zip(want.leaves, got.leaves):
+        np.testing.assert_allclose(
+            np.asarray(a, float), b, rtol=1e-12 if dtype == "float64" else 1e-5, atol=1e-5 * (dtype != "float64")
+        )
+
+
+def test_vmap_is_compiled_once_for_any_number_of_examples():
+    g = jit(vmap(lambda x: x * 2.0))
+    assert [g([1.0] * n) for n in (1, 7, 8, 9, 70)] == [[2.0] * n for n in (1, 7, 8, 9, 70)]
+    assert len(g.compilations) == 1
+    assert g([]) == []
+
+
+def test_a_mapped_function_is_refused_examples_of_several_structures():
+    with pytest.raises(ValueError, match="one structure"):
+        jit(vmap(lambda x: x[0]))([[1.0], [1.0, 2.0]])
+
+
 def test_trees_come_back_as_they_are():
     g = jit(lambda p, k: {"out": (p.x * 2.0, [p.y, k["a"]]), "none": None, "text": "kept", "point": Point(p.y, 1.0)})
     out = g(Point(1.0, 2), {"a": 3.0})

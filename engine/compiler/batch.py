@@ -193,4 +193,27 @@ def gathered(b: Any, real: Any, rows: Any, order: Any, x: Any, first: Any, count
             b.store(number, b.gep(x, [b.add(b.mul(inner.i, stride), outer.i)], source_etype=real))
 
 
-__all__ = ["INPUT", "MEMORY", "OUTPUT", "PARAMETER", "SUMS", "Batch", "Shape", "gathered", "is_direct", "native"]
+def scattered(b: Any, real: Any, o: Any, rows: Any, first: Any, count: Any, columns: int, stride: Any,
+              backwards: bool = False) -> None:  # fmt: skip
+    """The way back: rows[(first + i)*columns + column] = o[column*stride + i]."""
+    with Rounds(b, count, name="scatter") as outer:
+        i = b.sub(b.sub(count, I64(1)), outer.i) if backwards else outer.i
+        row = b.mul(b.add(first, outer.i), I64(columns))
+        with Rounds(b, columns, name="column") as inner:
+            number = b.load(b.gep(o, [b.add(b.mul(inner.i, stride), i)], source_etype=real), typ=real)
+            b.store(number, b.gep(rows, [b.add(row, inner.i)], source_etype=real))
+
+
+__all__ = [
+    "INPUT",
+    "MEMORY",
+    "OUTPUT",
+    "PARAMETER",
+    "SUMS",
+    "Batch",
+    "Shape",
+    "gathered",
+    "is_direct",
+    "native",
+    "scattered",
+]

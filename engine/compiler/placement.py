@@ -124,9 +124,10 @@ class Placement:
 
     def _first_sum(self) -> int | None:
         """Where the items that only add to gradients begin."""
-        effects = [{step.op for step in steps_of(n) if step.op in EFFECTS} for n in self.body]
-        first = next((i for i, ops in enumerate(effects) if ops), None)
-        if first is None or any(ops - {"accumulate"} for ops in effects):
+        sums = [any(step.op == "accumulate" for step in steps_of(n)) for n in self.body]
+        first = sums.index(True) if True in sums else None
+        others = EFFECTS.keys() - {"accumulate"}
+        if first is None or any(step.op in others for n in self.body[first:] for step in steps_of(n)):
             return None
         return first
 

@@ -16,7 +16,7 @@ from .stages import Stages
 from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
 from .trace import Recorder
 
-POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "losses"]
+POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "outputs", "losses"]
 INTEGERS = ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"]
 SLICE = 0.05  # seconds of native code between two looks at what Python wants
 
@@ -25,7 +25,8 @@ class TrainingLoop:
     """A model, its loss and its optimiser as one native loop over shuffled batches.
 
     Args:
-        loss: (parameters, example) -> the loss of one example, a Value. It is called once, with lists of traced Values.
+        loss: (parameters, example) -> the loss of one example, a Value, or (loss, outputs) with a list of Values to be
+            kept. It is called once, with lists of traced Values.
         update: (parameter, gradient, slots, settings) -> (new parameter, new slots), a pure function of scalars: called
             once, for one parameter, with traced Values. The gradient is that of the mean loss over the batch.
         parameters: the numbers to train.
@@ -44,6 +45,7 @@ class TrainingLoop:
         parameters: the numbers now, an array; it can be written to.
         examples: the rows, an array; it can be written to, new masks for example.
         slots: the state, an array (slots, parameters).
+        outputs: the outputs kept by the last run, an array (epochs, examples in order, outputs).
         stages, update_stages: what became of the two functions.
 
     The same numbers come out on every run. An interrupt is heard within 0.1 s, between two steps.
@@ -149,15 +151,18 @@ class TrainingLoop:
             seed = recorder.parameter(1.0, self._padded)
             example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(self.examples[0])]
 
-            def run() -> tuple[Any, list[Value]]:
+            def run() -> tuple[Any, list[Any], list[Value]]:
                 value = loss(list(ps), list(example))
+                value, outputs = value if value.__class__ is tuple else (value, [])
                 if value.__class__ is not Value:
                     raise TypeError(f"TrainingLoop takes a loss that returns a Value, got {value!r:.60}")
-                return value, gradients(value, ps, seed)
+                return value, list(outputs), gradients(value, ps, seed)
 
-            value, found = recorder.run(run)
-            last = ("accumulate", value, self._count) if contract else ("output", value, 0)
-            tape = recorder.tape([*[("accumulate", g, i) for i, g in enumerate(found)], last])
+            value, outputs, found = recorder.run(run)
+            self._kept = len(outputs)
+            kept = [("output", v, k) for k, v in enumerate(outputs)]
+            last = ("accumulate", value, self._count) if contract else ("output", value, self._kept)
+            tape = recorder.tape([*kept, *[("accumulate", g, i) for i, g in enumerate(found)], last])
             self._refuse_captured(recorder, "loss")
             return tape
 
@@ -198,7 +203,7 @@ class TrainingLoop:
             )
 
     def _emit(self, module: Any, body: Any, step: Any, penalty: Any, real: Any, contract: bool) -> None:
-        from .batch import call_of, gathered, native
+        from .batch import call_of, gathered, native, scattered
         from .emission import MEMORY, SUMS, Frame, Rounds
         from .kit import I64
 
@@ -210,10 +215,10 @@ class TrainingLoop:
         columns, padded = self.examples.shape[1], I64(self._padded)
         memory = I64(max(body.memory, step.memory, self._penalty_memory, 1))
         sizes = {PARAMETER: I64(self._padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: memory,
-                 GRADIENT: I64(self._padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: stride}  # fmt: skip
+                 GRADIENT: I64(self._padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: b.mul(stride, I64(self._kept + 1))}  # fmt: skip
         pointers = {PARAMETER: a["p"], INPUT: a["x"], MEMORY: a["memory"], GRADIENT: a["g"], SUMS: a["sums"]}
-        example_losses = b.gep(a["x"], [I64(body.stride * columns)], source_etype=real)
-        pointers[OUTPUT] = example_losses
+        pointers[OUTPUT] = b.gep(a["x"], [I64(body.stride * columns)], source_etype=real)
+        example_losses = b.gep(pointers[OUTPUT], [I64(body.stride * self._kept)], source_etype=real)
         slots = [b.gep(a["slots"], [b.mul(padded, I64(k))], source_etype=real) for k in range(self._slots)]
         body.prepare(b, pointers)
         # A batch that is laid out already, the only one of every epoch, is not laid out again.
@@ -241,6 +246,11 @@ class TrainingLoop:
                     gathered(b, real, a["rows"], a["order"], a["x"], b.add(start, offset), here, lanes, columns, stride,
                              backwards=not contract)  # fmt: skip
                 body.emit(b, pointers, sizes, here, stride)
+                if self._kept:
+                    at = b.add(b.add(b.mul(epoch, a["epoch_examples"]), begin), offset)
+                    scattered(
+                        b, real, pointers[OUTPUT], a["outputs"], at, here, self._kept, stride, backwards=not contract
+                    )
             body.finish(b, pointers)
             total = b.gep(a["g"], [I64(self._count)], source_etype=real)
             if not contract:
@@ -276,7 +286,7 @@ class TrainingLoop:
         dtype, columns = self._dtype, self.examples.shape[1]
         self._p, self._g = aligned(self._padded + lanes, dtype), aligned(self._padded + lanes, dtype)
         self._s = aligned(max(self._slots, 1) * self._padded, dtype)
-        self._x = aligned((columns + 1) * body.stride, dtype)
+        self._x = aligned((columns + self._kept + 1) * body.stride, dtype)
         self._sums = aligned(max(body.sums, 1), dtype)
         self._memory = aligned(max(body.memory, step.memory, self._penalty_memory, 1), dtype)
         self.parameters = self._p[: self._count]
@@ -356,7 +366,9 @@ class TrainingLoop:
         if table.shape not in wanted:
             raise ValueError(f"TrainingLoop takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
         losses = np.zeros((epochs, steps), self._dtype)
-        arrays = [self._p, self._g, self._s, self.examples, order, table, self._x, self._sums, self._memory, losses]
+        self.outputs = np.zeros((epochs, per_epoch, self._kept), self._dtype)
+        arrays = [self._p, self._g, self._s, self.examples, order, table, self._x, self._sums, self._memory]
+        arrays += [self.outputs, losses]
         strides = (steps, per_epoch, per_epoch if order.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
         return _Call(self._train, arrays, strides), losses
 

@@ -248,6 +248,29 @@ def test_what_runs_between_steps_can_end_the_run():
     assert losses[0, 1:].tolist() == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.parametrize("contract", [True, False])
+def test_outputs_are_kept_as_they_were_before_each_update(contract):
+    widths = [3, 4, 2]
+    rows, ps = problem(widths, 21, 4)
+    forward, loss = network(widths, tanh), squared_error(widths, tanh)
+
+    def with_outputs(p, example):
+        return loss(p, example), forward(p, example[:3])
+
+    loop = TrainingLoop(with_outputs, sgd, ps, rows, settings=1, batch=10, contract=contract, checked=True)
+    order = np.random.default_rng(0).permutation(21)[:19]
+    loop.run(order, settings=[0.1])
+    assert loop.outputs.shape == (1, 19, 2)
+    before = [float(y) for y in forward([Value(p) for p in ps], rows[order[3]][:3])]
+    np.testing.assert_allclose(loop.outputs[0, 3], before, rtol=1e-13)
+    twin = TrainingLoop(loss, sgd, ps, rows, settings=1, batch=10, contract=contract)
+    twin.run(order[:10], settings=[0.1])
+    later = [float(y) for y in forward([Value(p) for p in twin.parameters.tolist()], rows[order[12]][:3])]
+    np.testing.assert_allclose(loop.outputs[0, 12], later, rtol=1e-12)
+    twin.run(order[10:], settings=[0.1])
+    np.testing.assert_allclose(loop.parameters, twin.parameters, rtol=1e-13)
+
+
 def test_new_examples_are_used():
     rows, ps = problem([2, 3, 1], 8, 0)
     loop = TrainingLoop(squared_error([2, 3, 1], tanh), sgd, ps, rows, settings=1)

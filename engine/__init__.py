@@ -19,6 +19,7 @@ _ROOMS: dict[str, str] = {
     "draw": "picture",
     "draw_dot": "picture",
     "film": "picture",
+    "TrainingLoop": "compiler",
     "jit": "compiler",
     "steps": "picture",
     "trace": "picture",

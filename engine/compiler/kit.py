@@ -160,6 +160,7 @@ class Kit:
         """A function of the C library in float64, lane by lane."""
         values = [self.number(a).value for a in args]
         function = declared(self.module, name, DOUBLE, [DOUBLE] * len(values))
+        function.attributes.update(("nounwind", "readnone"))  # so that a call of what does not change leaves a loop
         out = ir.Constant(self.type, ir.Undefined)
         for lane in range(self.lanes):
             parts = values

@@ -59,10 +59,13 @@ class NativeTraining:
         optimizer = trainer.optimizer
         fixed = {name: x for name, x in optimizer.hyperparameters.items() if name != "lr"}
         frozen = optimizer.frozen()
-        key = tuple(fixed.items()), frozenset(map(id, frozen)), len(trainer._train_examples)
+        moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
+        moved = {optimizer.parameters[k] for k in moving}
+        still = {p: p.data for p in trainer.net.parameters() if p not in moved}
+        key = tuple(fixed.items()), tuple(moving), tuple(still.values()), len(trainer._train_examples)
         if key == self._key:
             return
-        self._moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
+        self._moving, self._still = moving, still
         self._masks = self._dropout_calls()
         rows = [self._row(x, t) for x, t in zip(trainer._X, trainer._y)]
         width = len(rows[0])
@@ -135,7 +138,7 @@ class NativeTraining:
         net, optimizer = self._trainer.net, self._trainer.optimizer
         moved = dict(zip([optimizer.parameters[k] for k in self._moving], ps))
         own, rebuild = net._flatten()
-        return rebuild([moved.get(p) if p in moved else Value(p.data) for p in own])
+        return rebuild([moved[p] if p in moved else Value(self._still[p]) for p in own])
 
     def _of_one_example(self, net: Any, row: Sequence[Any]) -> tuple[Value, list[Any]]:
         """(loss, outputs) of one row."""

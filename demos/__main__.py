@@ -8,8 +8,9 @@ import logging
 import sys
 from pathlib import Path
 
-DEMOS = ("digits",)  # the first is the main one
+DEMOS = ("digits", "chainrule")  # the first is the main one
 NEEDS = {"matplotlib": "matplotlib", "sklearn": "scikit-learn", "tqdm": "tqdm", "numpy": "numpy"}
+MOST = 2**32 - 1
 
 
 def title(name: str) -> str:
@@ -20,7 +21,7 @@ def title(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """The exit status of a command line."""
-    listed = "\n".join(f"  {name:10}{title(name)}" for name in DEMOS)
+    listed = "\n".join(f"  {name:11}{title(name)}" for name in DEMOS)
     parser = argparse.ArgumentParser("python -m demos", description=f"demos:\n{listed}", formatter_class=Raw)
     parser.add_argument("name", nargs="?", default=DEMOS[0], help=f"which demo; {DEMOS[0]} if left out")
     parser.add_argument("--epochs", type=count, help="how often the training data is gone through")
@@ -58,12 +59,12 @@ class Raw(argparse.RawDescriptionHelpFormatter):
 
 
 def count(text: str) -> int:
-    """An int from 0, for argparse."""
-    n = int(text)
-    if n < 0:
-        raise argparse.ArgumentTypeError(f"takes whole numbers from 0, got {n}")
-    return n
+    """A whole number for argparse, as large as any seed may be."""
+    if not text.isdecimal() or not text.isascii() or int(text) > MOST:
+        raise argparse.ArgumentTypeError(f"takes whole numbers from 0 to {MOST}, got {text}")
+    return int(text)
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # a terminal that has no ∂ shows ?
     sys.exit(main(sys.argv[1:]))

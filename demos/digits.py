@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from demos import drawings
 from demos.folder import Folder
-from engine import explain, mean, no_grad
+from engine import draw, explain, mean, no_grad
 from nn import MLP, Adam, cross_entropy
 
 BATCH = 32
@@ -68,6 +68,10 @@ def run(options: argparse.Namespace) -> int:
     folder.draw("digits-confusion.png", (6, 5.4), lambda figure: drawings.confusion(figure, right, read))
     with folder.new("digits-network.json") as path:
         path.write_text(json.dumps(net.state(), indent=0))
+    with folder.new("digits-neuron.svg") as path:
+        decided = net(held_out[0])[read[0]]  # the output neuron that says which digit this is
+        decided.backward()
+        draw(decided, level="neuron", rankdir="LR", uid="digit").save(path)
     return status
 
 

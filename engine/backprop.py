@@ -180,8 +180,8 @@ def _marked_order(stack: list[Inner], order: list[Inner], leaves: list[Value], b
             push(v)
             depth = len(stack)
             for arg in reversed(v._a):
-                for a in reversed(arg) if arg.__class__ is tuple else (arg,):
-                    if a.__class__ is Value and a.grad is not zero:
+                for a in reversed(arg) if arg.__class__ is tuple else (arg,) if arg.__class__ is Value else ():
+                    if a.grad is not zero:
                         if a.op is not None:
                             push(a)
                         else:

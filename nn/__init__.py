@@ -1,5 +1,8 @@
 """Networks made of Values: Modules, layers, initialisers, losses, optimisers."""
 
+from importlib import import_module
+from typing import Any
+
 from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
 from .blocks import Dropout, Embedding, LayerNorm, Sequential
@@ -8,8 +11,10 @@ from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
 from .losses import LOSSES, binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, mse
 from .module import Module
+from .network import NeuralNetwork
 from .optim import OPTIMISERS, SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
 from .options import EarlyStopping
+from .overview import summary
 from .penalties import l1, l2
 from .schedules import SCHEDULES
 from .training import Trainer, fit
@@ -28,6 +33,7 @@ __all__ = [
     "LayerNorm",
     "MLP",
     "Module",
+    "NeuralNetwork",
     "Neuron",
     "OPTIMISERS",
     "Optimiser",
@@ -39,6 +45,7 @@ __all__ = [
     "activations",
     "binary_cross_entropy",
     "cross_entropy",
+    "diagnose",
     "fit",
     "hinge",
     "huber",
@@ -52,6 +59,28 @@ __all__ = [
     "mse",
     "optim",
     "penalties",
+    "plot_activation",
+    "plot_activations",
+    "plot_gradient_flow",
+    "plot_saliency",
+    "plot_weights",
     "save",
     "schedules",
+    "summary",
 ]
+
+# Public names that are resolved on first use.
+_ROOMS = {
+    "diagnose": "diagnosis",
+    "plot_activation": "plots",
+    "plot_activations": "plots",
+    "plot_gradient_flow": "plots",
+    "plot_saliency": "plots",
+    "plot_weights": "plots",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(import_module("." + _ROOMS[name], __name__), name)
+    raise AttributeError(f"nn has no {name!r}")

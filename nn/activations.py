@@ -45,6 +45,11 @@ def activation_function(activation: Any) -> Callable[[Any], Any] | None:
     if isinstance(activation, str):
         if activation in ACTIVATIONS:
             return _FUNCTIONS[activation]
+        if activation == "softmax":
+            raise ValueError(
+                "activation takes a function of one number, got 'softmax', which needs all outputs of a layer; "
+                "train with loss='cross_entropy', which has it inside, or put engine.softmax last in a Sequential"
+            )
         near = _OTHER_NAMES.get(activation.lower().replace(" ", "_"))
         matches = [near] if near else difflib.get_close_matches(activation.lower().replace(" ", "_"), ACTIVATIONS, 1)
         hint = f"; did you mean {matches[0]!r}?" if matches else ""

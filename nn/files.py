@@ -8,7 +8,7 @@ a trainer's state are tensors named `trainer:0`, `trainer:1`, … The header's `
     version   "1", of this layout
     model     how to build the network, as JSON: {"class": "MLP", "arguments": {"nin": 2, …}}; of classes that nn does
               not know, the class name alone
-    trainer   the trainer's state as JSON, {"$tensor": name} for a list of floats (with "columns" for a list of lists), {"$float": "nan"} where JSON has no
+    trainer   the trainer's state as JSON, without its "net": {"$tensor": name} for a list of floats (with "columns" for a list of lists), {"$float": "nan"} where JSON has no
               such number; missing without a trainer
     sha256    of all the rest
 
@@ -72,7 +72,8 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
         "model": json.dumps(recipe(model) or {"class": type(model).__name__}),
     }
     if trainer is not None:
-        metadata["trainer"] = json.dumps(encoded(trainer.state(), tensors, "state"), allow_nan=False)
+        state = {key: x for key, x in trainer.state().items() if key != "net"}  # the parameters are there already
+        metadata["trainer"] = json.dumps(encoded(state, tensors, "state"), allow_nan=False)
     arrays = {key: _array(xs) for key, xs in tensors.items()}
     metadata["sha256"] = _digest(metadata, arrays)
     _write(name, safetensors.save(arrays, metadata))
@@ -180,7 +181,7 @@ def _fill(path: str, module: Module, numbers: Mapping[str, float], trainer: Any,
     if trainer is None:
         return
     try:
-        trainer.load_state(state)
+        trainer.load_state({"net": dict(numbers), **state})
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as why:
         module.load_state(before[0])
         trainer.load_state(before[1])

@@ -156,8 +156,49 @@ def he_normal(gain: float = 1.0) -> Initialiser:
     return _scaled_normal("he_normal", gain, lambda inputs, outputs: 2.0 / inputs)
 
 
+def lecun_uniform(gain: float = 1.0) -> Initialiser:
+    """Uniform with variance gain² / inputs, for selu, and for activations near the identity.
+
+    LeCun et al., Efficient backprop (1998), section 4.6.
+
+    Args:
+        gain: a factor, positive.
+
+    >>> import random
+    >>> from nn.init import lecun_uniform
+    >>> abs(lecun_uniform()(random.Random(0), 3, 1)) <= 1.0
+    True
+    """
+    return _scaled_uniform("lecun_uniform", gain, lambda inputs, outputs: 1.0 / inputs)
+
+
+def lecun_normal(gain: float = 1.0) -> Initialiser:
+    """Normal with mean 0 and the variance of `lecun_uniform`.
+
+    Args:
+        gain: a factor, positive.
+
+    >>> import random
+    >>> from nn.init import lecun_normal
+    >>> -5.0 < lecun_normal()(random.Random(0), 2, 1) < 5.0
+    True
+    """
+    return _scaled_normal("lecun_normal", gain, lambda inputs, outputs: 1.0 / inputs)
+
+
 INITIALISERS: dict[str, Callable[..., Initialiser]] = {
-    f.__name__: f for f in (zeros, uniform, normal, glorot_uniform, glorot_normal, he_uniform, he_normal)
+    f.__name__: f
+    for f in (
+        zeros,
+        uniform,
+        normal,
+        glorot_uniform,
+        glorot_normal,
+        he_uniform,
+        he_normal,
+        lecun_uniform,
+        lecun_normal,
+    )
 }
 
 

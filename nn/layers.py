@@ -13,6 +13,7 @@ from engine import Operands, Value, dot, scope
 
 from .activations import activation_function
 from .init import Generator, generator, initialiser
+from .matrices import Matrix
 from .module import Module
 
 
@@ -100,6 +101,7 @@ class Layer(Module):
     Attributes:
         neurons: a list of Neurons.
         nin: how many inputs.
+        W, b: the same weights and biases as a matrix, a row for each neuron, and as a vector: see `nn.matrices`.
         seed: the seed, or None where an rng was given.
 
     >>> from nn import Layer
@@ -125,6 +127,24 @@ class Layer(Module):
         self.neurons = [
             Neuron(self.nin, nonlin, activation=activation, init=init, rng=rng, nout=outputs) for _ in range(outputs)
         ]
+
+    @property
+    def W(self) -> Matrix:  # noqa: N802  the matrix of O = σ(WX + b)
+        """The weights as a matrix: row i, column j is what neuron i gives input j."""
+        return Matrix("W", [n.w for n in self.neurons])
+
+    @W.setter
+    def W(self, numbers: Any) -> None:  # noqa: N802
+        self.W[...] = numbers
+
+    @property
+    def b(self) -> Matrix:
+        """The biases as a vector."""
+        return Matrix("b", [n.b for n in self.neurons])
+
+    @b.setter
+    def b(self, numbers: Any) -> None:
+        self.b[...] = numbers
 
     def forward(self, x: Any) -> Any:
         """A list of one output a neuron; of a single neuron its output alone, as in micrograd."""

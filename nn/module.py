@@ -85,7 +85,6 @@ class Module(metaclass=_Declares):
     trainable = True  # whether an optimiser made for the Module moves its parameters
 
     _parameter_attributes: frozenset[str] = frozenset()
-    _holds_numbers = False  # True in what `_flatten` built from floats: there they stand for parameters
 
     def forward(self, x: Any) -> Any:
         """What the Module computes; a call runs it with the Module's path as scope."""
@@ -234,11 +233,14 @@ class Module(metaclass=_Declares):
     # As a tree of numbers, for engine's transforms -------------------------------------------------------------------
 
     def _flatten(self) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
-        """(parameters, a function that builds a Module like this one from as many Values or floats)."""
+        """(parameters, a function that builds a Module like this one from as many Values or floats).
+
+        Values are put in as they are; a float becomes a Value, so that what is built is a Module like any other.
+        """
         leaves: list[Any] = self.parameters()
 
-        def rebuild(numbers: Iterable[Any]) -> Any:
-            return _rebuilt(self, iter(numbers))
+        def rebuild(new_leaves: Iterable[Any]) -> Any:
+            return _rebuilt(self, iter(new_leaves))
 
         return leaves, rebuild
 
@@ -264,14 +266,9 @@ def _children(x: Any) -> Iterable[tuple[Any, Any]]:
 def _walk(root: Module) -> Iterator[tuple[str, Any]]:
     """(path, what is there) for each Module and parameter, once each, in order; a Module before what it holds."""
     seen: set[int] = set()
-    # The entries of the stack: path, object, whether Values count here, whether floats do.
-    stack: list[tuple[str, Any, bool, bool]] = [("", root, False, False)]
+    stack: list[tuple[str, Any, bool]] = [("", root, False)]  # path, what is there, whether a Value is a parameter here
     while stack:
-        path, x, declared, numbers = stack.pop()
-        if x.__class__ is float:
-            if numbers:
-                yield path, x
-            continue
+        path, x, declared = stack.pop()
         is_value = x.__class__ is Value
         if id(x) in seen or not (declared if is_value else isinstance(x, (Module, list, tuple, dict))):
             continue
@@ -282,10 +279,9 @@ def _walk(root: Module) -> Iterator[tuple[str, Any]]:
         start = path + "." if path else ""
         if isinstance(x, Module):
             yield path, x
-            names = x._parameter_attributes
-            below = [(f"{start}{k}", y, k in names, k in names and x._holds_numbers) for k, y in _children(x)]
+            below = [(f"{start}{k}", y, k in x._parameter_attributes) for k, y in _children(x)]
         else:
-            below = [(f"{start}{k}", y, declared, numbers) for k, y in _children(x)]
+            below = [(f"{start}{k}", y, declared) for k, y in _children(x)]
         below.reverse()
         stack += below
 
@@ -312,35 +308,32 @@ def _holds(x: Any, kind: type) -> bool:
     return False
 
 
-def _rebuilt(root: Module, numbers: Iterator[Any]) -> Any:
-    """A Module of the same structure, whose parameters are the given Values or floats in the order of `_walk`."""
+def _rebuilt(root: Module, new_leaves: Iterator[Any]) -> Any:
+    """A Module of the same structure, with what is given in the places of the parameters, in the order of `_walk`."""
     made: dict[int, Any] = {}
 
-    def twin(x: Any, declared: bool, floats: bool) -> Any:
-        if x.__class__ is float:
-            return next(numbers) if floats else x
+    def twin(x: Any, declared: bool) -> Any:
         if id(x) in made:
             return made[id(x)]
         if x.__class__ is Value:
-            if declared:
-                x_new = made[id(x)] = next(numbers)
-                return x_new
-            return x
+            if not declared:
+                return x
+            leaf = next(new_leaves)
+            made[id(x)] = fresh = Value(leaf) if leaf.__class__ is float else leaf
+            return fresh
         if isinstance(x, Module):
             fresh = made[id(x)] = new(type(x))
-            names = x._parameter_attributes
             for k, y in vars(x).items():
-                fresh.__dict__[k] = y if k[0] == "_" else twin(y, k in names, k in names and x._holds_numbers)
-            fresh.__dict__["_holds_numbers"] = any(_holds(y, float) for k, y in vars(fresh).items() if k in names)
+                fresh.__dict__[k] = y if k[0] == "_" else twin(y, k in x._parameter_attributes)
             return fresh
         if isinstance(x, (list, dict)):
-            filled = made[id(x)] = copy.copy(x)
+            fresh = made[id(x)] = copy.copy(x)
             for k, y in _children(x):
-                filled[k] = twin(y, declared, floats)
-            return filled
+                fresh[k] = twin(y, declared)
+            return fresh
         if isinstance(x, tuple):
-            parts = [twin(y, declared, floats) for y in x]
+            parts = [twin(y, declared) for y in x]
             return x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         return x
 
-    return twin(root, False, False)
+    return twin(root, False)

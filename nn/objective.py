@@ -13,6 +13,24 @@ from .data import number
 Loss = Callable[[Any, Any], Any]
 
 
+_OTHER_NAMES = {
+    "mean_squared_error": "mse",
+    "squared_error": "mse",
+    "l2": "mse",
+    "mean_absolute_error": "mae",
+    "l1": "mae",
+    "bce": "binary_cross_entropy",
+    "log": "binary_cross_entropy",
+    "binary_crossentropy": "binary_cross_entropy",
+    "categorical_cross_entropy": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+    "sparse_categorical_crossentropy": "cross_entropy",
+    "nll": "cross_entropy",
+    "kl": "kl_divergence",
+    "kld": "kl_divergence",
+}
+
+
 class Objective(NamedTuple):
     """A loss with what it means.
 
@@ -51,7 +69,9 @@ def objective(who: str, loss: Any) -> Objective:
         return loss
     if isinstance(loss, str):
         if loss not in losses.LOSSES:
-            matches = difflib.get_close_matches(loss.lower().replace(" ", "_"), losses.LOSSES, 1)
+            written = loss.lower().replace(" ", "_").replace("-", "_").removesuffix("_loss")
+            other = _OTHER_NAMES.get(written)
+            matches = [other] if other else difflib.get_close_matches(written, losses.LOSSES, 1)
             hint = f"; did you mean {matches[0]!r}?" if matches else ""
             raise ValueError(
                 f"{who} takes one of {', '.join(losses.LOSSES)}, or a function (outputs, target) -> Value, as loss, "

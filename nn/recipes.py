@@ -1,7 +1,8 @@
 """Recipes: how to build a network of nn's own classes again, said in JSON.
 
 A recipe is `{"class": name, "arguments": {…}}`, the arguments of the class's constructor without those that only set
-where weights start. It is read from a network as it is, and kept only where it builds one of the same structure.
+where weights start; with `"frozen"`, the paths of Modules that are not trainable, and `"evaluation": true` for a network
+in evaluation mode. It is read from a network as it is, and kept only where it builds one of the same structure.
 """
 
 from __future__ import annotations
@@ -9,45 +10,33 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
+import engine
+from engine import TABLE
+
+from .blocks import Dropout, Embedding, LayerNorm, Sequential
 from .layers import MLP, Layer, Neuron, width
 from .module import Module
 
-
-def _layer_size(nin: Any, nout: Any, **_: Any) -> int:
-    return (width("Layer", "nin", nin) + 1) * width("Layer", "nout", nout)
+Arguments = dict[str, Any]
 
 
-def _mlp_size(nin: Any, nouts: Any, **_: Any) -> int:
-    widths = [width("MLP", "nin", nin), *[width("MLP", "nouts", n) for n in nouts]]
-    return sum([(n + 1) * m for n, m in pairwise(widths)])
+class Row(NamedTuple):
+    """What recipes know about a class.
+
+    Attributes:
+        arguments: a network -> the arguments of its constructor.
+        size: such arguments -> how many parameters there will be, so that a recipe cannot ask for more than a file holds.
+        build: such arguments -> the network.
+    """
+
+    arguments: Callable[[Any], Arguments]
+    size: Callable[..., int]
+    build: Callable[..., Module]
 
 
-# For each class: its constructor's arguments, read from a network; and from such arguments how many parameters there
-# will be, so that a recipe cannot ask for more than a file holds.
-RECIPES: dict[type, tuple[Callable[[Any], dict[str, Any]], Callable[..., int]]] = {
-    Neuron: (
-        lambda m: {"nin": len(m.w), "activation": m.activation, "seed": m.seed},
-        lambda nin, **_: _layer_size(nin, 1),
-    ),
-    Layer: (
-        lambda m: {"nin": m.nin, "nout": len(m.neurons), "activation": m.neurons[0].activation, "seed": m.seed},
-        _layer_size,
-    ),
-    MLP: (
-        lambda m: {
-            "nin": m.layers[0].nin,
-            "nouts": [len(layer.neurons) for layer in m.layers],
-            "activation": m.layers[0].neurons[0].activation if len(m.layers) > 1 else "relu",
-            "seed": m.seed,
-        },
-        _mlp_size,
-    ),
-}
-
-
-def recipe(model: Any) -> dict[str, Any] | None:
+def recipe(model: Any) -> Arguments | None:
     """How to build a network with the structure of this one; None where nn's own constructors cannot.
 
     >>> from nn import MLP
@@ -56,16 +45,18 @@ def recipe(model: Any) -> dict[str, Any] | None:
     {'class': 'MLP', 'arguments': {'nin': 2, 'nouts': [3, 1], 'activation': 'relu', 'seed': 0}}
     """
     try:
-        read, _ = RECIPES[type(model)]
-        made: dict[str, Any] = json.loads(json.dumps({"class": type(model).__name__, "arguments": read(model)}))
+        made: Arguments = json.loads(json.dumps(_read(model)))
+        frozen = [path for path, m in model.named_modules() if not m.trainable]
+        made |= {"frozen": frozen} if frozen else {}
+        made |= {} if model.training else {"evaluation": True}
         twin = network(made, model.parameter_count)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
         return None  # a class of the user's, a layer taken out, a function as activation, …
     return made if _structure(twin) == _structure(model) else None
 
 
 def network(recipe: Any, parameter_count: int) -> Any:
-    """The network of a recipe, its weights 0, if it has so many parameters.
+    """The network of a recipe, if it has so many parameters; where they start means nothing.
 
     Args:
         recipe: anything that JSON can say; what is no recipe raises.
@@ -78,23 +69,129 @@ def network(recipe: Any, parameter_count: int) -> Any:
     >>> network({"class": "MLP", "arguments": {"nin": 2, "nouts": [3, 1]}}, 13)
     MLP(2, [3, 1], activation='relu')
     """
-    classes = {c.__name__: c for c in RECIPES}
-    if not isinstance(recipe, dict) or recipe.keys() != {"class", "arguments"}:
-        raise ValueError("a network takes a recipe of class and arguments")
-    name, arguments = recipe["class"], recipe["arguments"]
-    if not isinstance(name, str) or name not in classes or not isinstance(arguments, dict):
-        raise ValueError(f"a recipe takes one of the classes {', '.join(classes)}, got {name!r:.60}")
     try:
-        size = RECIPES[classes[name]][1](**arguments)
+        row = _row(recipe)  # of a class: a function alone is no network
+        size = row.size(**recipe["arguments"])
         if size != parameter_count:
-            raise ValueError(f"a recipe for {parameter_count} parameters is wanted, got a {name} of {size}")
-        return classes[name](**arguments, init="zeros")
+            raise ValueError(f"a recipe for {parameter_count} parameters is wanted, got one for {size}")
+        model = row.build(**recipe["arguments"])
     except TypeError as why:
-        raise ValueError(f"a recipe takes the arguments of {name}, got others: {why}") from None
+        raise ValueError(f"a recipe takes the arguments of its class, got others: {why}") from None
+    modules = dict(model.named_modules())
+    frozen = recipe.get("frozen", [])
+    if not isinstance(frozen, list) or not all(isinstance(path, str) and path in modules for path in frozen):
+        raise ValueError(f"a recipe takes paths of Modules as frozen, got {frozen!r:.60}")
+    for path in frozen:
+        modules[path].trainable = False
+    return model.eval() if recipe.get("evaluation") else model
 
 
 def _structure(model: Module) -> list[Any]:
     return [
-        [(path, type(m), repr(m), getattr(m, "activation", None)) for path, m in model.named_modules()],
+        [(path, type(m), repr(m), m.trainable, getattr(m, "activation", None)) for path, m in model.named_modules()],
         [path for path, _ in model.named_parameters()],
     ]
+
+
+# One layer, or what stands for one in a Sequential -------------------------------------------------------------------
+
+
+def _read(layer: Any) -> Arguments:
+    if isinstance(layer, Module):
+        return {"class": type(layer).__name__, "arguments": ROWS[type(layer)].arguments(layer)}
+    (name,) = [name for name in _functions() if _functions()[name] is layer]
+    return {"function": name}
+
+
+def _size(recipe: Any) -> int:
+    if isinstance(recipe, dict) and recipe.keys() == {"function"}:
+        return 0
+    return _row(recipe).size(**recipe["arguments"])
+
+
+def _build(recipe: Any) -> Any:
+    if recipe.keys() != {"function"}:
+        return _row(recipe).build(**recipe["arguments"])
+    name = recipe["function"]
+    if not isinstance(name, str) or name not in _functions():
+        raise ValueError(f"a recipe takes a function of engine by name, got {name!r:.60}")
+    return _functions()[name]
+
+
+def _row(recipe: Any) -> Row:
+    if (
+        not isinstance(recipe, dict)
+        or not {"class", "arguments"} <= recipe.keys() <= {"class", "arguments", "frozen", "evaluation"}
+        or not isinstance(recipe["class"], str)
+        or not isinstance(recipe["arguments"], dict)
+    ):
+        raise ValueError(f"a recipe takes class and arguments, got {recipe!r:.60}")
+    for c, row in ROWS.items():
+        if c.__name__ == recipe["class"]:
+            return row
+    known = ", ".join([c.__name__ for c in ROWS])
+    raise ValueError(f"a recipe takes one of the classes {known}, got {recipe['class']!r:.60}")
+
+
+def _functions() -> dict[str, Any]:
+    return {**TABLE, "softmax": engine.softmax, "log_softmax": engine.log_softmax}
+
+
+# The classes ---------------------------------------------------------------------------------------------------------
+
+
+def _layer_size(nin: Any, nout: Any, **_: Any) -> int:
+    return (width("Layer", "nin", nin) + 1) * width("Layer", "nout", nout)
+
+
+def _mlp_size(nin: Any, nouts: Any, **_: Any) -> int:
+    widths = [width("MLP", "nin", nin), *[width("MLP", "nouts", n) for n in nouts]]
+    return sum([(n + 1) * m for n, m in pairwise(widths)])
+
+
+def _embedding_size(count: Any, dimension: Any, **_: Any) -> int:
+    return width("Embedding", "count", count) * width("Embedding", "dimension", dimension)
+
+
+ROWS: dict[type, Row] = {
+    Neuron: Row(
+        lambda m: {"nin": len(m.w), "activation": m.activation, "seed": m.seed},
+        lambda nin, **_: _layer_size(nin, 1),
+        lambda **arguments: Neuron(**arguments, init="zeros"),
+    ),
+    Layer: Row(
+        lambda m: {"nin": m.nin, "nout": len(m.neurons), "activation": m.neurons[0].activation, "seed": m.seed},
+        _layer_size,
+        lambda **arguments: Layer(**arguments, init="zeros"),
+    ),
+    MLP: Row(
+        lambda m: {
+            "nin": m.layers[0].nin,
+            "nouts": [len(layer.neurons) for layer in m.layers],
+            "activation": m.layers[0].neurons[0].activation if len(m.layers) > 1 else "relu",
+            "seed": m.seed,
+        },
+        _mlp_size,
+        lambda **arguments: MLP(**arguments, init="zeros"),
+    ),
+    Embedding: Row(
+        lambda m: {"count": len(m.weight), "dimension": len(m.weight[0]), "seed": m.seed},
+        _embedding_size,
+        lambda **arguments: Embedding(**arguments, init="zeros"),
+    ),
+    LayerNorm: Row(
+        lambda m: {"nin": len(m.gain), "epsilon": m.epsilon},
+        lambda nin, **_: 2 * width("LayerNorm", "nin", nin),
+        LayerNorm,
+    ),
+    Dropout: Row(
+        lambda m: {"rate": m.rate, "seed": m.seed},
+        lambda **_: 0,
+        Dropout,
+    ),
+    Sequential: Row(
+        lambda m: {"layers": [_read(layer) for layer in m.layers]},
+        lambda layers: sum([_size(layer) for layer in layers]),
+        lambda layers: Sequential(*[_build(layer) for layer in layers]),
+    ),
+}

@@ -124,8 +124,8 @@ class Trainer:
             else outputs: scikit-learn's metrics work.
         callbacks: each is called with the Trainer after every epoch: a function, or an object with any of the methods
             on_train_begin, on_batch_end, on_epoch_end, on_train_end. `trainer.stop = True` in one ends the training.
-        early_stopping: how many epochs without improvement to wait, or an `EarlyStopping`. At the end the best weights
-            are restored.
+        early_stopping: how many epochs without improvement to wait, or an `EarlyStopping`. After the last epoch the
+            best weights are restored.
         schedule: a name from `nn.schedules.SCHEDULES`, or a function of time in epochs that returns the factor on the
             optimiser's learning rate.
         accumulate: how many batches make one update; like batches so many times larger, in less memory.
@@ -271,14 +271,14 @@ class Trainer:
                 dropout.rng = rng
             self.optimizer.lr = self.lr
             self.net.eval()
-        if self.early_stopping and self.best is not None and not self.interrupted and self.early_stopping.restore:
+        if self.best is not None and self._over():
             for p, x in zip(self.net.parameters(), self.best["parameters"]):
                 p.data = x
         self._call("on_train_end")
         return self.history
 
     def _run_epoch(self) -> None:
-        if not self.update:
+        if not self._order:
             self._order = self._shuffled()
             self._sum, self._predicted = 0.0, []
         self.net.train()
@@ -419,6 +419,13 @@ class Trainer:
             self.best = {"epoch": self.epoch, "value": x, "parameters": [p.data for p in self.net.parameters()]}
         elif self._waited() >= stopping.patience:
             self.stop = True
+
+    def _over(self) -> bool:
+        """Whether nothing is left to do, so that the best weights are wanted; a paused training keeps its latest."""
+        stopping = self.early_stopping
+        if stopping is None or not stopping.restore or self.update or self.interrupted:
+            return False
+        return self.epoch >= self.epochs or self._waited() >= stopping.patience
 
     def _waited(self) -> int:
         return 0 if self.best is None else self.epoch - int(self.best["epoch"])

@@ -3,9 +3,10 @@
 import copy
 import math
 import signal
+from contextlib import contextmanager
 
 import pytest
-from hypothesis import assume, event, example, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 from strategies import Tape, any_float, applied, built, forward_sweep, hexes, moderate, tapes
 
@@ -199,6 +200,9 @@ def copied_out(tape):
 
 def sharing_is_copying(tape):
     leaves, nodes = built(tape)
+    if not all(abs(v.data) < 1000.0 for v in nodes):
+        event("integers grow too large")
+        return
     nodes[-1].backward()
     copies, root = copied_out(tape)
     root.backward()
@@ -211,13 +215,14 @@ def sharing_is_copying(tape):
 @given(tapes(integers, rows=INTEGER, max_steps=5))
 @example(SHARED)
 def test_sharing_is_copying(tape):
-    _, nodes = built(tape)
-    assume(all(abs(v.data) < 1000.0 for v in nodes))
     sharing_is_copying(tape)
 
 
 def forward_mode_is_reverse_mode(tape):
     leaves, nodes = built(tape)
+    if not all(abs(v.data) < 1000.0 for v in nodes):
+        event("integers grow too large")
+        return
     root = nodes[-1]
     root.backward()
     for k, leaf in enumerate(leaves):
@@ -228,8 +233,6 @@ def forward_mode_is_reverse_mode(tape):
 @given(tapes(integers, rows=INTEGER, max_steps=8))
 @example(SHARED)
 def test_forward_mode_is_reverse_mode(tape):
-    _, nodes = built(tape)
-    assume(all(abs(v.data) < 1000.0 for v in nodes))
     forward_mode_is_reverse_mode(tape)
 
 
@@ -269,16 +272,23 @@ def test_micrograds_backward_by_hand_is_backward(tape):
     by_hand(tape)
 
 
-@given(tapes(), st.integers(-3, 3))
-def test_the_gradient_is_linear_in_its_seed(tape, power):
+def seed_scales(tape, factor):
     _, nodes = built(tape)
     root = nodes[-1]
-    root.backward(2.0**power)
+    root.backward(factor)
     scaled = [v.grad for v in nodes]
-    assume(all(g == 0.0 or 1e-200 < abs(g) < 1e200 or not math.isfinite(g) for g in scaled))
+    if not all(g == 0.0 or 1e-200 < abs(g) < 1e200 or not math.isfinite(g) for g in scaled):
+        return  # where something under- or overflows, a factor 2 is no longer exact
     root.zero_grad()
     root.backward()
-    assert all(s == 2.0**power * v.grad or (s != s and v.grad != v.grad) for s, v in zip(scaled, nodes) if v.op is None)
+    leaves = [(s, factor * v.grad) for s, v in zip(scaled, nodes) if v.op is None]
+    assert hexes([s for s, _ in leaves]) == hexes([g for _, g in leaves])
+
+
+@given(tapes(), st.sampled_from([0.125, 0.5, 2.0, 8.0]))
+@example(SHARED, 2.0)
+def test_the_gradient_is_linear_in_its_seed(tape, factor):
+    seed_scales(tape, factor)
 
 
 def edited_leaf_is_harmless(tape):
@@ -322,13 +332,21 @@ def test_backward_inside_no_grad_is_backward():
 # Interrupts ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def interrupting():
+@contextmanager
+def interrupting_row():
+    """A row whose partial is where the user presses Ctrl-C."""
+
     def stop(x, y):
         raise KeyboardInterrupt
 
     yield engine.op("interrupting", lambda x: x, stop)
     del TABLE["interrupting"], Value.interrupting
+
+
+@pytest.fixture
+def interrupting():
+    with interrupting_row() as row:
+        yield row
 
 
 def left_as_it_was(leaves, root):

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from safetensors import numpy as safetensors_numpy
 
 import nn
-from engine import Value
+from engine import Value, softmax
 from nn.encoding import decoded, encoded
 from nn.files import LARGEST, STALE, _digest, _parsed
-from nn.recipes import RECIPES
+from nn.recipes import ROWS
 
 # The same bits -------------------------------------------------------------------------------------------------------
 
@@ -86,11 +86,37 @@ def test_a_network_is_built_again_as_it_was(tmp_path, make, activation):
     assert network_bits(twin) == network_bits(net) and outputs(twin, x) == outputs(net, x)
 
 
+def block():
+    return nn.Sequential(
+        nn.Embedding(5, 2, seed=3),
+        nn.LayerNorm(4, epsilon=1e-3),
+        nn.Sequential(nn.Layer(4, 3, activation="gelu", seed=1), nn.Dropout(0.25, seed=4)),
+        nn.Layer(3, 2, activation="identity", seed=2),
+        softmax,
+    )
+
+
+def test_blocks_are_built_again_as_they_were(tmp_path):
+    net = block().eval()
+    net.layers[2].layers[0].trainable = False
+    nn.save(tmp_path / "net", net)
+    twin = nn.load(tmp_path / "net")
+    assert repr(twin) == repr(net) and network_bits(twin) == network_bits(net)
+    assert [m.training for _, m in twin.named_modules()] == [False] * len(list(net.named_modules()))
+    assert [p for p, m in twin.named_modules() if not m.trainable] == ["layers.2.layers.0"]
+    assert outputs(twin, [1, 4]) == outputs(net, [1, 4])
+    nn.save(tmp_path / "net", net.train())
+    twin = nn.load(tmp_path / "net")
+    assert twin.training and [outputs(twin, [1, 4]) for _ in range(3)] == [
+        outputs(net, [1, 4]) for _ in range(3)
+    ]  # the masks of the same seed
+
+
 def test_every_module_class_of_nn_has_a_recipe():
     classes = {
         c for c in (getattr(nn, name) for name in nn.__all__) if isinstance(c, type) and issubclass(c, nn.Module)
     }
-    assert classes - {nn.Module} <= set(RECIPES)
+    assert classes - {nn.Module} <= set(ROWS)
 
 
 class Scaled(nn.Module):
@@ -311,6 +337,10 @@ def mlp(**arguments):
     return forged({"class": "MLP", "arguments": arguments})
 
 
+def row_in_row(n):
+    return '{"class": "Sequential", "arguments": {"layers": [' * n + '{"function": "softmax"}' + "]}}" * n
+
+
 ours = {"format": "chainrule", "version": "1", "model": "{}"}
 HOSTILE = {
     "empty": b"",
@@ -363,6 +393,14 @@ HOSTILE = {
         {"neurons.0.w": [1.0], "neurons.0.b": [2.0]},
     ),
     "an argument that no class has": mlp(nin=1, nouts=[1], rng="os.urandom", exec="1"),
+    "a row of 1,000 layers in layers": forged(row_in_row(1000)),
+    "a row of what is no layer": forged({"class": "Sequential", "arguments": {"layers": [1, "Layer", None]}}),
+    "layers that are one text": forged({"class": "Sequential", "arguments": {"layers": "Layer"}}),
+    "a function that is no operation": forged({"class": "Sequential", "arguments": {"layers": [{"function": "detect_anomaly"}]}}, {}),
+    "a function alone": forged({"function": "softmax"}, {}),
+    "frozen what is not there": forged({"class": "Dropout", "arguments": {"rate": 0.5}, "frozen": ["__class__"]}, {}),
+    "frozen a number": forged({"class": "Dropout", "arguments": {"rate": 0.5}, "frozen": 3}, {}),
+    "a rate that is no number": forged({"class": "Dropout", "arguments": {"rate": {}}}, {}),
     "arguments no dict": forged({"class": "MLP", "arguments": [1, [1]]}),
     "as many numbers under other names": forged(
         {"class": "MLP", "arguments": {"nin": 1, "nouts": [1]}}, {"../../etc/passwd": [1.0], "__class__": [2.0]}

@@ -37,11 +37,14 @@ FORWARD = {  # rows whose forward NumPy has under another name, or with another 
 
 
 def within_its_bounds(row, points=10, seed=accuracy.SEED):
+    exceeding, _ = accuracy.EXCEPTIONS.get(row.name, ((), ""))
     for order, ((error, args, which), bound) in enumerate(zip(accuracy.worst(row, points, seed), accuracy.BOUNDS)):
-        assert error <= bound, f"{row.name}, order {order}, derivative {which}: {error:.3g} ulps at {args}"
+        assert order in exceeding or error <= bound, (
+            f"{row.name}, order {order}, derivative {which}: {error:.3g} ulps at {args}"
+        )
 
 
-@pytest.mark.parametrize("row", [r for r in accuracy.measured_rows() if r.name not in accuracy.EXCEPTIONS], ids=repr)
+@pytest.mark.parametrize("row", accuracy.measured_rows(), ids=repr)
 def test_value_and_partials_are_within_4_and_16_ulps_of_the_reference(row):
     within_its_bounds(row)
     within_its_bounds(row, seed="another")
@@ -56,10 +59,11 @@ def test_every_row_has_a_reference_or_is_a_condition():
 def test_at_most_five_rows_exceed_their_bounds_and_the_table_says_why():
     stated = accuracy.stated()
     assert list(stated) == [row.name for row in accuracy.measured_rows()]
-    exceeding = {name for name, found in stated.items() if any(e > b for e, b in zip(found, accuracy.BOUNDS))}
-    assert exceeding <= accuracy.EXCEPTIONS.keys()
+    for name, found in stated.items():
+        exceeding = {order for order, (e, b) in enumerate(zip(found, accuracy.BOUNDS)) if e > b}
+        assert exceeding <= accuracy.EXCEPTIONS.get(name, (set(), ""))[0], name
     assert len(accuracy.EXCEPTIONS) <= 5
-    for name, reason in accuracy.EXCEPTIONS.items():
+    for name, (_, reason) in accuracy.EXCEPTIONS.items():
         assert reason in accuracy.TABLE_FILE.read_text(encoding="utf-8"), name
 
 
@@ -84,14 +88,7 @@ def test_exact_derivatives_are_exact():
         assert exact.second(1, 1) == 0
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
-@given(st.lists(any_float | st.integers(-3, 3).map(float), min_size=3, max_size=3))
-@example([0.0, -0.0, 0.0])
-@example([NAN, 1.0, 2.0])
-@example([1.0, NAN, 2.0])
-@example([1.0, 1.0, NAN])
-@example([INF, INF, INF])
-def test_conditions_are_numpys(name, xs):
+def condition_is_numpys(name, xs):
     row = TABLE[name]
     args = xs[: row.arity]
     with np.errstate(all="ignore"):
@@ -103,6 +100,27 @@ def test_conditions_are_numpys(name, xs):
     assert math.copysign(1.0, got) == math.copysign(1.0, want) or got != got or name == "sign"
 
 
+@pytest.mark.parametrize("name", CONDITIONS)
+@given(st.lists(any_float | st.integers(-3, 3).map(float), min_size=3, max_size=3))
+@example([0.0, -0.0, 0.0])
+@example([NAN, 1.0, 2.0])
+@example([1.0, NAN, 2.0])
+@example([1.0, 1.0, NAN])
+@example([INF, INF, INF])
+def test_conditions_are_numpys(name, xs):
+    condition_is_numpys(name, xs)
+
+
+def value_is_numpys(row, args):
+    ufunc = FORWARD.get(row.name) or getattr(np, row.name)
+    with np.errstate(all="ignore"):
+        want = float(ufunc(*map(np.float64, args)))
+    got = row(*args)
+    if row.name == "hypot" and any(a != a for a in args) and INF in map(abs, args):
+        want = INF
+    assert (got != got and want != want) or math.isclose(got, want, rel_tol=1e-13, abs_tol=1e-320), (args, got, want)
+
+
 @pytest.mark.parametrize(
     "row", [r for r in ROWS if not r.lists and (r.name in FORWARD or hasattr(np, r.name))], ids=repr
 )
@@ -112,13 +130,7 @@ def test_values_at_every_operand_are_numpys(row, data):
     args = data.draw(st.tuples(*[st.sampled_from(SPECIAL) | any_float] * row.arity))
     if row.name in ("mean", "clip", "where", "sign"):
         return
-    ufunc = FORWARD.get(row.name) or getattr(np, row.name)
-    with np.errstate(all="ignore"):
-        want = float(ufunc(*map(np.float64, args)))
-    got = row(*args)
-    if row.name == "hypot" and any(a != a for a in args) and INF in map(abs, args):
-        want = INF
-    assert (got != got and want != want) or math.isclose(got, want, rel_tol=1e-13, abs_tol=1e-320), (args, got, want)
+    value_is_numpys(row, args)
 
 
 def is_total(row, operands):

@@ -213,8 +213,10 @@ class _Check:
 
     def _overflows(self) -> bool:
         """Whether some number on the way is beyond the floats, so that a correct engine may give nan or inf."""
-        balls = [*self.replay.values, *[e.partial for edges in self.replay.edges for e in edges]]
-        balls += [a for a in self.replay.adjoints() if a is not None]
+        adjoints = self.replay.adjoints()
+        reached = [i for i, a in enumerate(adjoints) if a is not None]
+        balls = [a for a in adjoints if a is not None] + [self.replay.values[i] for i in reached]
+        balls += [e.partial for i in reached for e in self.replay.edges[i] if e.connected]
         return any(not b.is_finite() or abs(b).upper() > OVERFLOWS for b in balls)
 
     def _convict(self, rule_faults: Sequence[Fault]) -> None:

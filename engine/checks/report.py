@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 import textwrap
 from collections import Counter
@@ -195,8 +196,11 @@ def _wrapped(line: str, indent: str) -> list[str]:
     ) or [indent]
 
 
+GUILTY = "WRONG"
+
+
 def _drawn(report: Report) -> str | None:
-    """Save the picture; a failure to draw is not a failure of the check."""
+    """Save the picture, the guilty node named and outlined; a failure to draw is not a failure of the check."""
     from ..picture import draw
 
     path = report.save
@@ -204,8 +208,26 @@ def _drawn(report: Report) -> str | None:
         key = hashlib.sha256(report.subject.reproduce(report.settings).encode()).hexdigest()[:12]
         path = os.path.join(tempfile.gettempdir(), f"gradient-{key}.svg")
     guilty = report.blame.node if report.blame is not None else None
-    names = {"WRONG": guilty} if guilty is not None else {}
+    with contextlib.suppress(Exception):
+        report.root.backward()  # our own graph of the function: the picture shows its gradients
     for file in (os.fspath(path), os.path.splitext(os.fspath(path))[0] + ".dot"):
         with contextlib.suppress(Exception):
-            return draw(report.root, names=names).save(file)
+            picture = draw(report.root, names={GUILTY: guilty} if guilty is not None else {})
+            if not file.endswith(".svg"):
+                return str(picture.save(file))
+            svg = _outlined(picture.svg)
+            with open(file + ".part", "w", encoding="utf-8") as part:
+                part.write(svg)
+            os.replace(file + ".part", file)
+            return file
     return None
+
+
+def _outlined(svg: str) -> str:
+    """An SVG with the box of the guilty node outlined."""
+    found = re.search(rf'<g class="node[^"]*" id="([^"]+)"><title>{GUILTY}\b', svg)
+    if found is None:
+        return svg
+    style = f"<style>#{found[1]} .box {{ stroke: #d00000; stroke-width: 3px; }}</style></svg>"
+    head, _, tail = svg.rpartition("</svg>")
+    return head + style + tail

@@ -62,8 +62,6 @@ class Box:
     scopes: tuple[Scope, ...] = ()
     name: str = ""
     full: str = ""
-    ins: list[Edge] = field(default_factory=list)
-    outs: list[Edge] = field(default_factory=list)
 
     @property
     def node(self) -> Value:

@@ -1,7 +1,7 @@
 """The frames around boxes, one an open Module, and the tags of leaves that many of them use."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..context import Scope
 from .boxes import Box, Edge
@@ -13,18 +13,18 @@ WIDEST_TITLE = 300.0  # pixels
 TAGGED = 3  # clusters, or ranks of groups, from which a leaf that all use is tagged
 
 
-def tags(boxes: Sequence[Box]) -> list[Box]:
+def tags(boxes: Sequence[Box], ins: Mapping[Box, list[Edge]], outs: Mapping[Box, list[Edge]]) -> list[Box]:
     """Small boxes that stand for leaves used in many places, one beside each, so that no arrow crosses them all.
 
     Their edges start from them; the leaf's own box keeps its chain-rule rows.
     """
     rank: dict[Box, int] = {}
     for b in boxes:
-        rank[b] = max([rank.get(e.source, -1) + 1 for e in b.ins], default=0)
+        rank[b] = max([rank.get(e.source, -1) + 1 for e in ins[b]], default=0)
     made = []
     for leaf in [b for b in boxes if b.kind in ("input", "parameter", "inputs")]:
         places: dict[tuple[Scope | Box, ...], list[Edge]] = {}
-        for e in leaf.outs:
+        for e in outs[leaf]:
             group = (e.target,) if e.target.kind == "group" else ()
             places.setdefault((*e.target.scopes, *group), []).append(e)
         inside = [place for place in places if place and isinstance(place[-1], Scope)]

@@ -43,7 +43,7 @@ def _forward(model: Model, b: Box) -> str:
 
 def _backward(model: Model, b: Box) -> str:
     left, total = _derivative(model, b), _number(model.flow.sum(b.node))
-    terms = [e for e in b.outs if e.taken]
+    terms = [e for e in model.outs[b] if e.taken]
     if not terms:
         return f"{left} &= {total}"
     more = [r"\dots"] if len(terms) > MOST_TERMS else []

@@ -40,12 +40,13 @@ def model_of(
         like: a model of a graph of the same shape, whose level is taken.
     """
     expand = [expand] if isinstance(expand, str) else list(expand)
-    return _Choice(roots, level, expand, force, given or {}, complete, replayed, like).model
+    choice = _Choice(roots, expand, given or {}, complete, replayed, like)
+    return choice.auto() if level == "auto" else choice.at(level, force)
 
 
 class _Choice:
     def __init__(
-        self, roots: Sequence[Value], level: Level, expand: list[str], force: bool, given: Mapping[Value, str],
+        self, roots: Sequence[Value], expand: list[str], given: Mapping[Value, str],
         complete: bool, replayed: bool, like: Model | None,
     ) -> None:  # fmt: skip
         self._flow, self._shows = Flow(roots), (complete, replayed)
@@ -59,7 +60,6 @@ class _Choice:
         self._tree = ScopeTree(self._flow.order)
         self._parameters = parameter_paths(self._tree, self._flow)
         self._expand = self._paths(expand)
-        self.model = self._auto() if level == "auto" else self._at(level, force)
 
     # What to open ----------------------------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ class _Choice:
     def _model(self, partition: Partition) -> Model:
         return Model(self._flow, self._tree, partition, self._choices, dict(self._parameters), *self._shows)
 
-    def _auto(self) -> Model:
+    def auto(self) -> Model:
         """The finest level that stays readable; without one, the boxes nearest the root at the coarsest."""
         top = self._tree.top
         heights = self._heights[: top + 2] if isinstance(self._heights, range) else self._heights
@@ -127,7 +127,7 @@ class _Choice:
         model.height, model.caption = height, self._caption(model, height)
         return model
 
-    def _at(self, level: Level, force: bool) -> Model:
+    def at(self, level: Level, force: bool) -> Model:
         partition = self._partition(self._tree.closed(level, self._expand))
         boxes, _ = partition.size()
         if boxes > HARD_LIMIT and not force:
@@ -159,8 +159,8 @@ def _widest_rank(model: Model) -> float:
     rank: dict[Box, int] = {}
     widths: dict[int, float] = {}
     for b in reversed(model.boxes):
-        rank[b] = max([rank.get(e.target, 0) + 1 for e in b.outs], default=0)
-        edges = sum(90.0 for e in b.outs if e.local is not None)
+        rank[b] = max([rank.get(e.target, 0) + 1 for e in model.outs[b]], default=0)
+        edges = sum(90.0 for e in model.outs[b] if e.local is not None)
         width = max(100.0 + text_width(b.name, 14) * (b.kind == "group"), edges)
         widths[rank[b]] = widths.get(rank[b], 0.0) + width + 14.0
     return max(widths.values(), default=0.0)

@@ -88,12 +88,14 @@ def chain_rows(model: Model, b: Box) -> list[str]:
         return []
     rows = []
     if b.value in model.flow.seeds:
-        rows.append("seed" if not any(e.taken for e in b.outs) else f"= {number_text(model.flow.seeds[b.value])} seed")
-    for e in b.outs:
+        rows.append(
+            "seed" if not any(e.taken for e in model.outs[b]) else f"= {number_text(model.flow.seeds[b.value])} seed"
+        )
+    for e in model.outs[b]:
         if e.taken:
             rows.append(f"{'+' if rows else '='} {_product(model, e, not rows)}")
     if not rows:
-        return ["= 0.0 not taken"] if b.outs else []
+        return ["= 0.0 not taken"] if model.outs[b] else []
     if len(rows) > MOST_ROWS:
         return [*rows[:2], f"+ … {len(rows)} terms"]
     return rows
@@ -112,7 +114,7 @@ def chain_line(model: Model, b: Box) -> str:
     if v is None:
         return ""
     symbol, total = model.derivative(v), number_text(model.flow.sum(v))
-    terms = [e for e in b.outs if e.taken]
+    terms = [e for e in model.outs[b] if e.taken]
     if v in model.flow.seeds and not terms:
         return f"{symbol} = {total} (seed)"
     if not terms:

@@ -36,6 +36,7 @@ class Model:
     Attributes:
         boxes: arguments before results; tags last.
         edges: one for each use between nodes; one for two boxes where one of them is a group.
+        ins, outs: for each box the edges to and from it; those from it in the order in which backward adds.
         labels: edges show their formulas, not only where a reader points at them.
         caption: what is hidden and how to see it, or "".
     """
@@ -61,16 +62,22 @@ class Model:
         self.boxes = self._boxes()
         self._name_boxes()
         self.edges = list(self._edges())
+        # Kept here: if boxes held their edges, and edges their boxes, a drawn graph would outlive its last use.
+        self.ins: dict[Box, list[Edge]] = {b: [] for b in self.boxes}
+        self.outs: dict[Box, list[Edge]] = {b: [] for b in self.boxes}
         for e in self.edges:
-            e.source.outs.append(e)
-            e.target.ins.append(e)
+            self.outs[e.source].append(e)
+            self.ins[e.target].append(e)
         for b in self.boxes:  # the order in which backward adds
-            b.outs.sort(key=lambda e: (-flow.index[e.uses[0].user], e.uses[0].arg))
+            self.outs[b].sort(key=lambda e: (-flow.index[e.uses[0].user], e.uses[0].arg))
         whole = [b for b in self.boxes if b.kind != "stub"]
         among = [e for e in self.edges if e.source.kind != "stub"]
         self.labels = len(whole) <= MOST_BOXES and len(among) <= MOST_EDGES
         self.by_root = len(flow.roots) == 1 and list(flow.seeds.values()) == [1.0]
-        self.boxes += tags(self.boxes)
+        tagged = tags(self.boxes, self.ins, self.outs)
+        self.boxes += tagged
+        self.ins.update((b, []) for b in tagged)
+        self.outs.update((b, []) for b in tagged)
         self.clusters = clusters(self.boxes)
 
     # Boxes -----------------------------------------------------------------------------------------------------------

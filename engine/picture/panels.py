@@ -36,9 +36,9 @@ class Panels:
         return f"<h2>Forward · {xml(b.name)}</h2>{''.join(map(_math, lines))}{self._locals(b)}"
 
     def _locals(self, b: Box) -> str:
-        found = [f"<li>{_inline(self._local(e))}</li>" for e in b.ins[:MOST_TERMS] if e.local is not None]
-        if len(b.ins) > MOST_TERMS:
-            found.append(f"<li>… {len(b.ins):,} in all</li>")
+        found = [f"<li>{_inline(self._local(e))}</li>" for e in self._model.ins[b][:MOST_TERMS] if e.local is not None]
+        if len(self._model.ins[b]) > MOST_TERMS:
+            found.append(f"<li>… {len(self._model.ins[b]):,} in all</li>")
         return f'<p class="note">Local derivatives, known now:</p><ul>{"".join(found)}</ul>' if found else ""
 
     def _local(self, e: Edge) -> str:
@@ -71,10 +71,10 @@ class Panels:
         model, v = self._model, b.value
         head = f"<h2>Backward · {xml(b.name)}</h2>"
         if v is None:
-            n = sum(len(e.uses) for e in b.outs)
+            n = sum(len(e.uses) for e in self._model.outs[b])
             return f"{head}<p>{len(b.outputs):,} gradients, gathered from {n:,} edges.</p>" + self._counted(b)
         total = model.flow.sum(v)
-        terms = [e for e in b.outs if e.taken]
+        terms = [e for e in self._model.outs[b] if e.taken]
         if not terms:
             if v in model.flow.seeds:
                 note = "Backward starts at the result: it changes one for one with itself."

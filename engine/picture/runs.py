@@ -93,7 +93,7 @@ def _forward(model: Model, b: Box) -> Step:
 def _backward(model: Model, b: Box) -> Step:
     v, adjoints = b.node, model.flow.adjoints
     products = []
-    for e in b.outs:
+    for e in model.outs[b]:
         user = e.target.value
         if e.product is not None and e.local is not None and user is not None:
             text = edge_text(model, e)

@@ -37,7 +37,7 @@ def _lines(model: Model) -> Iterator[str]:
             continue
         seen.add(b)
         yield from _box(model, b, indent)
-        args = list(dict.fromkeys(model.untagged(e.source) for e in b.ins))
+        args = list(dict.fromkeys(model.untagged(e.source) for e in model.ins[b]))
         stack += [(a, depth + 1) for a in reversed(args)]
 
 

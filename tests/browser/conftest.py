@@ -3,6 +3,7 @@
 Screenshots go to build/browser, to be looked at.
 """
 
+import base64
 import os
 import shutil
 import sys
@@ -21,7 +22,7 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars "
     # Any name resolves to nothing: a page that asks the network for something fails its test.
-    "--host-resolver-rules=MAP|*|~NOTFOUND --force-device-scale-factor=1"
+    "--host-resolver-rules=MAP|*|~NOTFOUND|,|EXCLUDE|127.0.0.1 --force-device-scale-factor=1"
 )
 
 
@@ -63,19 +64,20 @@ def media(driver, scheme="light", motion="no-preference", kind=""):
 
 
 @pytest.fixture
-def shot(browser):
+def keep(chromium):
     """Keeps a screenshot of the whole page under a name."""
-    SHOTS.mkdir(parents=True, exist_ok=True)
 
     def keep(name):
-        height = browser.execute_script("return document.documentElement.scrollHeight")
-        width = browser.execute_script("return window.innerWidth")
-        data = browser.execute_cdp_cmd(
-            "Page.captureScreenshot",
-            {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}},
-        )["data"]
-        import base64
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        height = chromium.execute_script("return document.documentElement.scrollHeight")
+        width = chromium.execute_script("return window.innerWidth")
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        made = chromium.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+        (SHOTS / f"{name}.png").write_bytes(base64.b64decode(made["data"]))
 
-        (SHOTS / f"{name}.png").write_bytes(base64.b64decode(data))
+    return keep
 
+
+@pytest.fixture
+def shot(browser, keep):
     return keep

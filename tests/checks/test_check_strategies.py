@@ -164,7 +164,6 @@ def test_a_failing_graph_is_reproduced_by_its_line_without_hypothesis(monkeypatc
         eval(line, {"check_gradients": check_gradients, "Graph": Graph})
 
 
-@settings(max_examples=25)
 @given(mlps())
 def test_networks_pass(network):
     report = check_gradients(network, network.point, modes=("reverse", "forward"), save=False)

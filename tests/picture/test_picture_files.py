@@ -14,6 +14,7 @@ from test_picture_truth import GRAPHS, swept
 
 from engine import Value, draw, film, scope, steps, tanh
 from engine.formula import number_text
+from engine.picture import LayoutError
 
 
 def neuron():
@@ -131,7 +132,7 @@ def test_a_notebook_output_stays_under_half_a_megabyte(sizes):
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("x.svg", b"<svg xmlns="), ("x.png", b"\x89PNG\r\n"), ("x.pdf", b"%PDF-"), ("x.html", b"<!doctype html>"),
+        ("x.svg", b"<svg xmlns="), ("x.png", b"\x89PNG\r\n"), ("x.html", b"<!doctype html>"),
         ("x.dot", b"digraph "), ("x.tex", b"\\begin{align*}"), ("x.txt", b"L = d"),
     ],
 )  # fmt: skip
@@ -141,6 +142,16 @@ def test_each_format_is_written(tmp_path, name, start):
     assert draw(neuron()).save(path) == str(path)
     assert path.read_bytes().startswith(start)
     assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_pdf_is_written_or_the_message_says_what_to_install(tmp_path):
+    try:
+        draw(neuron()).save(tmp_path / "x.pdf")
+    except LayoutError as e:  # neither cairosvg nor a system Graphviz
+        assert "pip install chainrule[pdf]" in str(e)
+        assert not list(tmp_path.iterdir())
+    else:
+        assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_without_cairosvg_the_layout_program_writes_the_png(tmp_path, monkeypatch):
@@ -204,6 +215,34 @@ def test_importing_the_engine_does_not_import_the_picture():
     code = "import sys, engine; print([m for m in sys.modules if 'picture' in m or m in ('json', 'numpy', 'html')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_drawn_graph_is_freed_without_the_collector():
+    import gc
+
+    def use():
+        root = neuron()
+        picture = draw(root)
+        assert picture.svg
+        assert picture.player().html
+        assert picture.latex()
+        assert str(picture)
+        assert steps(root)
+        assert film([root]).html
+
+    use()
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        use()
+        gc.collect()
+        kept = {type(x).__name__ for x in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.enable()
+        gc.garbage.clear()
+    assert not kept & {"Value", "Box", "Edge", "Model", "Flow", "Picture", "Drawing"}
 
 
 # The terminal ---------------------------------------------------------------------------------------------------------

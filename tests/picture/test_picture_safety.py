@@ -1,7 +1,6 @@
 """Hostile text at all of DOT, SVG, HTML, JSON and LaTeX: none runs, none breaks the drawing."""
 
 import re
-import shutil
 import subprocess
 import unicodedata
 import xml.etree.ElementTree as ET
@@ -11,6 +10,7 @@ from drawn import Drawn, Tags, page_data
 from hostile import LABELS
 
 from engine import Value, draw, film, scope, tanh
+from engine.picture.layout import program_output
 
 
 def columns(line):
@@ -81,10 +81,7 @@ def test_the_notebook_forms_hold_one_image_or_one_frame(picture):
 
 
 def test_the_dot_text_draws_the_same_boxes(picture):
-    exe = shutil.which("dot")
-    assert exe, "the tests take a system Graphviz (apt install graphviz)"
-    done = subprocess.run([exe, "-Tsvg"], input=picture.dot.encode(), capture_output=True, timeout=60, check=False)
-    drawn = ET.fromstring(done.stdout)
+    drawn = ET.fromstring(program_output(picture.dot, "svg", 60))
     classes = [g.get("class") for g in drawn.iter("{http://www.w3.org/2000/svg}g")]
     assert classes.count("node") == 6
     assert classes.count("edge") == 7

@@ -257,9 +257,9 @@ def test_a_network_by_neuron_keeps_the_chain_rule_on_every_edge():
     assert len(groups) == 6
     for b in groups:
         (y,) = b.outputs
-        assert len(b.ins) == len(b.parameters)
+        assert len(picture.model.ins[b]) == len(b.parameters)
         want = sorted(w.data * (1.0 - y.data**2) for w in b.parameters)  # ∂tanh(w·x)/∂x_i = w_i·(1 − y²)
-        assert sorted(e.local for e in b.ins) == pytest.approx(want, rel=1e-9)
+        assert sorted(e.local for e in picture.model.ins[b]) == pytest.approx(want, rel=1e-9)
 
 
 def test_negative_factors_after_the_first_stand_in_parentheses():
@@ -384,7 +384,7 @@ def test_a_recurrent_net_of_shared_weights_draws_with_reference_tags(level):
     # The rows of a tagged leaf still sum to its gradient.
     for b in picture.model.boxes:
         if b.kind == "input" and b.name.startswith("u"):
-            assert sum(e.product for e in b.outs) == pytest.approx(b.value.grad, rel=1e-12)
+            assert sum(e.product for e in picture.model.outs[b]) == pytest.approx(b.value.grad, rel=1e-12)
 
 
 def test_many_inputs_alike_are_one_box():

@@ -1,0 +1,61 @@
+"""The chain rule on the picture: an expression, a neuron and a network drawn, and a player to step through."""
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from demos.folder import Folder
+from engine import Value, draw, explain, film, names, tanh
+from nn import MLP
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw what the README shows; the exit status."""
+    folder = Folder(options.out)
+
+    a, b, c = Value(2.0), Value(-3.0), Value(10.0)
+    e = a * b
+    L = e + c
+    names(locals())
+    L.backward()
+    save(folder, "expression.svg", draw(L, uid="expression"))
+
+    x1, x2, w1, w2, b, y = Value(2.0), Value(0.5), Value(-0.5), Value(1.0), Value(0.7), Value(1.0)
+    p1, p2 = w1 * x1, w2 * x2
+    s = p1 + p2
+    z = s + b
+    n = tanh(z)
+    d = n - y
+    L = d**2
+    names(locals())
+    L.backward()
+    print(f"\nThe chain rule of w1 in this neuron:\n\n{explain(L, w1)}\n")
+    save(folder, "neuron.svg", draw(L, uid="neuron"))
+    save(folder, "neuron.html", draw(L, uid="player").player())
+
+    net = MLP(2, [16, 16, 1], seed=options.seed)
+    score = net([0.5, -1.0])
+    L = (score - 1.0) ** 2
+    L.backward()
+    save(folder, "network.svg", draw(L, uid="network"))
+    save(folder, "training.html", film(frames(20 if options.epochs is None else max(1, options.epochs)), uid="film"))
+    return 0
+
+
+def frames(steps: int) -> Iterator[Value]:
+    """One neuron learning one example: its loss at each step."""
+    w, b = Value(-0.5, label="w"), Value(0.7, label="b")
+    x, y = Value(2.0, label="x"), Value(1.0, label="y")
+    for _ in range(steps):
+        loss = (tanh(w * x + b) - y) ** 2
+        loss.zero_grad()
+        loss.backward()
+        yield loss
+        for p in (w, b):
+            p.data -= 0.05 * p.grad
+
+
+def save(folder: Folder, name: str, picture: Any) -> None:
+    """Write a picture, a player or a film to the folder."""
+    with folder.new(name) as path:
+        picture.save(path)

@@ -1,0 +1,113 @@
+"""Matrices: a layer's weights as NumPy sees them, and the same numbers as Values, in one object.
+
+The tutorial's formula `O = σ(WX + b)` and the scalar picture are the same thing shown twice: what is written into a
+matrix stands in the Values, and what an optimiser writes into the Values is read from the matrix.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from engine import Value
+
+
+class Matrix:
+    """A view of Values as an array: of one row of Values a vector, of a list of rows a matrix.
+
+    Read, sliced and calculated with like a NumPy array; `view[...] = numbers` writes into the Values.
+
+    Args:
+        name: what it is called in messages.
+        values: a list of Values, or of lists of them of one length.
+
+    Attributes:
+        values: as given.
+        grad: the gradients, a new array of the same shape.
+
+    >>> from nn import Layer
+    >>> layer = Layer(2, 3, init="zeros", seed=0)
+    >>> layer.W[1, 0] = 5.0
+    >>> layer.neurons[1].w[0].data, layer.W.shape
+    (5.0, (3, 2))
+    >>> layer.neurons[2].b.data = 7.0
+    >>> (layer.W @ [1.0, 1.0] + layer.b).tolist()
+    [0.0, 5.0, 7.0]
+    """
+
+    __slots__ = ("_name", "values")
+    __hash__ = None  # type: ignore[assignment]  # == is elementwise, as NumPy's
+
+    def __init__(self, name: str, values: Sequence[Any]) -> None:
+        self._name, self.values = name, values
+
+    def _array(self, number: Callable[[Value], float]) -> Any:
+        import numpy as np
+
+        if self.values and isinstance(self.values[0], list):
+            return np.array([[number(v) for v in row] for row in self.values], float)
+        return np.array([number(v) for v in self.values], float)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if copy is False:
+            raise ValueError(f"{self._name} takes no copy=False: its numbers are in Values, not in an array")
+        array = self._array(lambda v: v.data)
+        return array if dtype is None else array.astype(dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
+        return getattr(ufunc, method)(*[x.__array__() if isinstance(x, Matrix) else x for x in inputs], **named)
+
+    @property
+    def grad(self) -> Any:
+        """∂L/∂W of the latest backward, a new array."""
+        return self._array(lambda v: v.grad)
+
+    def __setitem__(self, place: Any, numbers: Any) -> None:
+        import numpy as np
+
+        array = self.__array__()
+        try:
+            array[place] = np.asarray(numbers, float)
+        except (TypeError, ValueError, IndexError) as e:
+            raise type(e)(
+                f"{self._name} takes real numbers that fit its shape {array.shape}, got {numbers!r:.60}: {e}"
+            ) from None
+        flat = [v for row in self.values for v in (row if isinstance(row, list) else [row])]
+        for v, x in zip(flat, array.ravel().tolist()):
+            v.data = x
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.__array__()[place]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.__array__(), name)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.__array__())
+
+    def __repr__(self) -> str:
+        return f"{self._name}({repr(self.__array__()).removeprefix('array(')}"
+
+
+def _forwarded(function: Callable[..., Any], reflected: bool) -> Callable[..., Any]:
+    def method(self: Matrix, *others: Any) -> Any:
+        import numpy as np
+
+        arrays = [np.asarray(other) for other in others]
+        return function(*arrays, self.__array__()) if reflected else function(self.__array__(), *arrays)
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
+    _function = getattr(operator, _name)
+    setattr(Matrix, f"__{_name}__", _forwarded(_function, False))
+    setattr(Matrix, f"__r{_name}__", _forwarded(_function, True))
+for _name in ("neg", "abs", "lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Matrix, f"__{_name}__", _forwarded(getattr(operator, _name), False))

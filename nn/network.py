@@ -1,0 +1,365 @@
+"""NeuralNetwork: the class of the classic tutorials, `forward`, `backward`, `train`, `predict`, on scalars underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine import mean, softmax
+
+from . import losses
+from .activations import activation_function
+from .data import plain, rows, targets
+from .init import generator
+from .layers import MLP, width
+from .matrices import Matrix
+from .objective import Objective, binary_target, class_target, objective
+from .optim import SGD
+from .training import History, Trainer
+
+SQUARES = ("mse", "mae", "huber")
+
+
+class NeuralNetwork:
+    """Layers of neurons, trained by gradient descent: `O = σ(WX + b)`, and `W -= alpha · ∂L/∂W`.
+
+    Args:
+        layers: how many inputs, then how many neurons in each layer, such as [2, 4, 1].
+        alpha: the learning rate, positive.
+        activation: that of the hidden layers, a name from `nn.activations.ACTIVATIONS` or a function.
+        output: that of the last layer: such a name, or "softmax". By default sigmoid for one neuron and softmax for
+            more; "identity" where the loss is mse, mae or huber.
+        loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value. By default
+            binary_cross_entropy with sigmoid, cross_entropy with softmax, else mse.
+        init: how weights start, a name or an initialiser (see `nn.init`); Glorot's, uniform, by default. Biases start
+            at 0.
+        batch_size: examples for each update; None for all at once.
+        seed: an int, for the same weights and the same training on every run; None for a fresh one, kept in `seed`.
+        validation: a part of the examples for `train` to hold out, such as 0.2, or (X, y).
+        callbacks: see `nn.Trainer`.
+
+    Attributes:
+        model: the Module underneath, an MLP without the last activation.
+        layers, alpha, activation, output, loss, batch_size, seed, validation, callbacks: as given.
+        W, b: for each layer the weights, one row a neuron, and the biases: arrays that share their numbers with the
+            Values of the model.
+        dW, db: for each layer ∂L/∂W and ∂L/∂b of the latest update, arrays of the same shapes.
+        objective: the loss, with the targets it takes (see `nn.objective`).
+        optimizer: plain gradient descent.
+        history: what the latest `train` returned.
+
+    The defaults (tanh, sigmoid, cross-entropy) learn XOR from most starts. The tutorials' own choice of sigmoid in the
+    hidden layer with the squared error does not at this alpha: its gradients are products of numbers below 1/4, and in
+    1,000 epochs it learned XOR from 0 of 20 starts at alpha 0.1. Ask for it by activation="sigmoid", output="sigmoid",
+    loss="mse", with an alpha of 5 (20 of 20).
+
+    It is no Module, since `train` means two things; `nn.summary`, `nn.save` and `nn.diagnose` take it all the same.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these.
+
+    >>> import nn
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> network = nn.NeuralNetwork([2, 4, 1], seed=1)
+    >>> history = network.train(X, y, displayUpdate=0)
+    >>> (network.predict(X) > 0.5).astype(int).ravel().tolist()
+    [0, 1, 1, 0]
+    >>> network.W[0].shape, network.dW[0].shape
+    ((4, 2), (4, 2))
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        alpha: float = 0.1,
+        *,
+        activation: Any = "tanh",
+        output: Any = None,
+        loss: Any = None,
+        init: Any = None,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        validation: Any = None,
+        callbacks: Any = (),
+    ) -> None:
+        if isinstance(layers, (str, bytes)) or not hasattr(layers, "__iter__"):
+            raise TypeError(f"NeuralNetwork takes a list of sizes as layers, such as [2, 4, 1], got {layers!r:.60}")
+        self.layers = [width("NeuralNetwork", "layers", n) for n in layers]
+        if len(self.layers) < 2:
+            raise ValueError(
+                f"NeuralNetwork takes at least two sizes as layers, inputs and outputs, got {self.layers}; "
+                "such as [2, 4, 1]"
+            )
+        self.activation = activation
+        self.output, self.loss, self.objective, self._shown = _goal(self.layers[-1], output, loss)
+        rng, self.seed = generator(seed=seed)
+        self._random: Any = rng
+        self.model = MLP(
+            self.layers[0],
+            self.layers[1:],
+            activation=activation,
+            init="glorot_uniform" if init is None else init,
+            rng=rng,
+        )
+        self.optimizer = _descent(self.model, alpha)
+        self.batch_size, self.validation, self.callbacks = batch_size, validation, callbacks
+        self.history: History = {}
+        self.dW: list[Any] = []
+        self.db: list[Any] = []
+
+    @property
+    def alpha(self) -> float:
+        """The learning rate."""
+        return self.optimizer.lr
+
+    @alpha.setter
+    def alpha(self, alpha: float) -> None:
+        self.optimizer.lr = _descent(self.model, alpha).lr
+
+    @property
+    def W(self) -> list[Matrix]:  # noqa: N802  the matrix of O = σ(WX + b)
+        """The weights of each layer, one row a neuron."""
+        return [layer.W for layer in self.model.layers]
+
+    @property
+    def b(self) -> list[Matrix]:
+        """The biases of each layer."""
+        return [layer.b for layer in self.model.layers]
+
+    def forward(self, X: Any) -> Any:
+        """The outputs for examples, a NumPy array of one row each; for one example, of one dimension.
+
+        Args:
+            X: a row of numbers for each example, or one row alone: lists, an array, a frame.
+
+        Raises:
+            ValueError, TypeError: X is nothing of the kind, or has the wrong number of columns.
+
+        >>> import nn
+        >>> network = nn.NeuralNetwork([2, 1], init="zeros", seed=0)
+        >>> network.forward([[0, 0], [0, 1], [1, 1]]).shape, network.forward([0, 1]).tolist()
+        ((3, 1), [0.5])
+        """
+        return self._outputs("forward", X)
+
+    def predict(self, X: Any) -> Any:
+        """The outputs for examples, as `forward`, in evaluation mode.
+
+        >>> import nn
+        >>> nn.NeuralNetwork([2, 3], init="zeros", seed=0).predict([0, 1]).round(3).tolist()
+        [0.333, 0.333, 0.333]
+        """
+        modes = [(m, m.training) for _, m in self.model.named_modules()]
+        self.model.eval()
+        try:
+            return self._outputs("predict", X)
+        finally:
+            for m, training in modes:
+                m.training = training
+
+    def backward(self, X: Any, y: Any, output: Any = None) -> None:
+        """One update: ∂L/∂W and ∂L/∂b of the mean loss, kept as `dW` and `db`, then a step of gradient descent.
+
+        Args:
+            X, y: examples and their targets, or one row and its target.
+            output: what `forward(X)` returned with the present weights; it is checked. It may be left out.
+
+        Raises:
+            ValueError, TypeError: X or y is not for this network, or output is not what forward(X) gives.
+
+        >>> import nn
+        >>> network = nn.NeuralNetwork([1, 1], alpha=1.0, init="zeros", seed=0)
+        >>> network.backward([[2.0]], [1.0], network.forward([[2.0]]))
+        >>> network.dW[0].tolist(), network.W[0].tolist()
+        ([[-1.0]], [[1.0]])
+        """
+        examples, alone = self._examples("backward", X)
+        right = [y] if alone and not _is_listed(y) else [plain(y)] if alone else y
+        right = targets("backward", right, len(examples))
+        outputs = [self.model(x) for x in examples]
+        if output is not None:
+            self._compare(output, outputs, alone)
+        read = self.objective.target
+        goals = [read("backward", t, self.layers[-1], f"row {i} of y") for i, t in enumerate(right)]
+        self.model.zero_grad()
+        mean([self.objective.loss(z, t) for z, t in zip(outputs, goals)]).backward()
+        self._keep_gradients()
+        self.optimizer.step()
+
+    def train(self, X: Any, y: Any, epochs: int = 1000, displayUpdate: int = 100) -> History:
+        """Train, and return the history: a dict of lists, "epoch", "loss" and with validation "val_loss".
+
+        Args:
+            X, y: examples and their targets.
+            epochs: how often each example is used.
+            displayUpdate: a line is printed after the first epoch and after each so many; 0 for none.
+
+        Raises:
+            ValueError, TypeError: an argument is not one of these; nothing has been trained then.
+
+        Ctrl-C ends the training and returns the history so far.
+
+        >>> import nn
+        >>> network = nn.NeuralNetwork([1, 1], init="zeros", seed=0)
+        >>> history = network.train([[0.0], [1.0]], [0, 1], epochs=2, displayUpdate=2)
+        epoch 1 of 2: loss 0.6931472
+        epoch 2 of 2: loss 0.6869362
+        >>> len(history["loss"])
+        2
+        """
+        every = _every(displayUpdate)
+        examples, alone = self._examples("train", X)
+        if alone:
+            raise ValueError("train takes rows of examples as X, got one row; write [X] and [y] for a single example")
+        trainer = Trainer(
+            self.model,
+            examples,
+            y,
+            loss=self.objective,
+            optimizer=self.optimizer,
+            epochs=epochs,
+            batch_size=self.batch_size,
+            seed=int(self._random.random() * 2**32),
+            validation=self.validation,
+            callbacks=[_printer(every), *_listed(self.callbacks)],
+            progress=False,
+            who="train",
+        )
+        self.history = trainer.run()
+        if not trainer.interrupted:
+            self._keep_gradients()  # of the last update: they still stand in the Values
+        return self.history
+
+    def __repr__(self) -> str:
+        return (
+            f"NeuralNetwork({self.layers}, alpha={self.alpha}, activation={self.activation!r}, output={self.output!r}, "
+            f"loss={self.loss!r})"
+        )
+
+    # Inside ----------------------------------------------------------------------------------------------------------
+
+    def _examples(self, who: str, X: Any) -> tuple[list[Any], bool]:
+        """(rows, whether X was one row alone)."""
+        listed = plain(X)
+        listed = list(listed) if hasattr(listed, "__iter__") and not isinstance(listed, (str, bytes, dict, set)) else X
+        alone = isinstance(listed, list) and bool(listed) and not _is_listed(listed[0])
+        examples = rows(who, [listed] if alone else listed)
+        if isinstance(examples[0][0], list):
+            raise ValueError(f"{who} takes X of one or two dimensions, got more; flatten each example first")
+        if len(examples[0]) != self.layers[0]:
+            raise ValueError(
+                f"{who} takes {self.layers[0]} numbers for each example, the inputs of layer 0, got {len(examples[0])}"
+            )
+        return examples, alone
+
+    def _outputs(self, who: str, X: Any) -> Any:
+        import numpy as np
+
+        examples, alone = self._examples(who, X)
+        made = [self._shown(self.model(x)) for x in examples]
+        array = np.array(made, float)
+        return array[0] if alone else array
+
+    def _compare(self, output: Any, outputs: list[Any], alone: bool) -> None:
+        import numpy as np
+
+        own = np.array([self._shown(z) for z in outputs], float)
+        own = own[0] if alone else own
+        try:
+            given = np.asarray(output, float)
+        except (TypeError, ValueError):
+            raise TypeError(f"backward takes what forward(X) returned as output, got {output!r:.60}") from None
+        if given.size != own.size:
+            raise ValueError(
+                f"backward takes an output of shape {own.shape}, as forward(X) returned, got {given.shape}"
+            )
+        if not np.allclose(given.reshape(own.shape), own, rtol=1e-9, atol=1e-12, equal_nan=True):
+            raise ValueError(
+                "backward takes what forward(X) returns with the present weights as output, got other numbers"
+            )
+
+    def _keep_gradients(self) -> None:
+        self.dW = [W.grad for W in self.W]
+        self.db = [b.grad for b in self.b]
+
+
+def _goal(count: int, output: Any, loss: Any) -> tuple[Any, Any, Objective, Callable[[Any], list[float]]]:
+    """(output, loss, objective of the last layer's sums, the shown outputs of such sums)."""
+    if output is None:
+        if loss in SQUARES:
+            output = "identity"
+        elif loss in ("hinge", "kl_divergence"):
+            output = "softmax" if loss == "kl_divergence" else "identity"
+        else:
+            output = "sigmoid" if count == 1 or loss == "binary_cross_entropy" else "softmax"
+    if output == "softmax" and count == 1:
+        raise ValueError("NeuralNetwork takes softmax for two outputs or more, got one; use sigmoid")
+    if loss is None:
+        loss = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}.get(output, "mse")
+    goal = objective("NeuralNetwork", loss)
+    inside: dict[Any, str] = {
+        losses.binary_cross_entropy: "sigmoid",
+        losses.cross_entropy: "softmax",
+        losses.kl_divergence: "softmax",
+    }
+    needed = inside.get(goal.loss)
+    if needed is not None and output != needed:
+        raise ValueError(f"NeuralNetwork takes output={needed!r} with the loss {goal.name}, got {output!r:.60}")
+    if output == "softmax":
+        activate: Callable[[Any], Any] = softmax
+    else:
+        one = activation_function(output)
+        activate = (lambda z: z) if one is None else (lambda z: [one(x) for x in z] if isinstance(z, list) else one(z))
+
+    def shown(z: Any) -> list[float]:
+        y = activate(z)
+        return [float(x) for x in y] if isinstance(y, list) else [float(y)]
+
+    if needed is None and output != "identity":
+        wrapped, target, spread = goal.loss, goal.target, False
+        if wrapped in (losses.mse, losses.mae, losses.huber) and output in ("sigmoid", "softmax"):
+            target, spread = (class_target, True) if output == "softmax" else (binary_target, False)
+        goal = goal._replace(loss=lambda z, t: wrapped(activate(z), _spread(t, z) if spread else t), target=target)
+    return output, loss, goal, shown
+
+
+def _spread(t: Any, z: Any) -> Any:
+    """A class as a list of probabilities, so that a squared error can compare it."""
+    return t if isinstance(t, list) else [float(k == t) for k in range(len(z))]
+
+
+def _descent(model: MLP, alpha: Any) -> SGD:
+    try:
+        return SGD(model, lr=alpha)
+    except (TypeError, ValueError) as e:
+        raise type(e)(f"NeuralNetwork takes a positive number as alpha, got {alpha!r:.60}") from None
+
+
+def _every(display: Any) -> int:
+    if isinstance(display, bool) or not hasattr(display, "__index__"):
+        raise TypeError(f"train takes a whole number from 0 as displayUpdate, got {display!r:.60}")
+    if display < 0:
+        raise ValueError(f"train takes a whole number from 0 as displayUpdate, got {display}; 0 prints nothing")
+    return int(display)
+
+
+def _printer(every: int) -> Callable[[Trainer], None]:
+    def show(trainer: Trainer) -> None:
+        epoch = trainer.epoch
+        if every and (epoch == 1 or epoch % every == 0):
+            found = ", ".join(f"{k} {xs[-1]:.7f}" for k, xs in trainer.history.items() if k != "epoch")
+            print(f"epoch {epoch} of {trainer.epochs}: {found}")
+
+    return show
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+
+
+def _is_listed(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) or (
+        hasattr(x, "__len__") and not isinstance(x, (str, bytes)) and getattr(x, "shape", (0,)) != ()
+    )

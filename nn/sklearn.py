@@ -1,0 +1,287 @@
+"""Networks as scikit-learn estimators, with the names of parameters that its own MLPClassifier and MLPRegressor have.
+
+They stand wherever an estimator does: pipelines, cross-validation, grid searches, `Display` classes. A search runs on
+many machines with one line more, `with joblib.parallel_config(backend="dask"):`. Needs the extra `sklearn`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from math import inf
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # type: ignore[import-untyped]  # has no types
+from sklearn.utils import check_random_state, column_or_1d  # type: ignore[import-untyped]  # has no types
+from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped]  # has no types
+from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]  # has no types
+
+from engine import no_grad, sigmoid, softmax
+
+from .layers import MLP
+from .losses import binary_cross_entropy, cross_entropy, mse
+from .optim import OPTIMISERS, Optimiser
+from .options import EarlyStopping, whole
+from .penalties import l2
+from .training import Trainer
+
+Array = Any  # a NumPy array
+
+
+class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
+    """What classifier and regressor share: parameters, training, outputs."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Iterable[int] = (16,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int = 32,
+        learning_rate_init: float = 0.01,
+        max_iter: int = 100,
+        random_state: Any = None,
+        tol: float = 0.0001,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        warm_start: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    def _read(self, X: Any, y: Any = "no_validation", **how: Any) -> tuple[Array, Array]:
+        """X as an array of float64, and y, checked by scikit-learn."""
+        read = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, **how)
+        X, y = read if isinstance(read, tuple) else (read, None)
+        return X.toarray() if hasattr(X, "toarray") else X, y
+
+    def _start(self, outputs: int) -> None:
+        """A new network."""
+        sizes = self.hidden_layer_sizes
+        if isinstance(sizes, str) or not (hasattr(sizes, "__index__") or hasattr(sizes, "__iter__")):
+            raise TypeError(f"{self._who} takes sizes such as (16,) as hidden_layer_sizes, got {sizes!r:.60}")
+        hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        if any(n < 1 for n in hidden):
+            raise ValueError(f"{self._who} takes sizes from 1 as hidden_layer_sizes, got {sizes!r:.60}")
+        self._random = check_random_state(self.random_state)
+        seed = int(self._random.randint(2**31 - 1))
+        self.network_ = MLP(self.n_features_in_, [*hidden, outputs], activation=self.activation, seed=seed)
+        self.n_outputs_ = outputs
+        self.n_iter_ = 0
+        self.loss_curve_: list[float] = []
+
+    def _train(self, X: Array, y: list[Any], loss: Any, epochs: int | None) -> None:
+        """Train on: `max_iter` epochs with a new optimiser, or, for `partial_fit`, so many with the one at hand."""
+        if epochs is None or not hasattr(self, "_optimiser"):
+            self._optimiser = self._new_optimiser()
+        if isinstance(self.alpha, str) or not 0.0 <= self.alpha < inf:
+            raise ValueError(f"{self._who} takes a number from 0 as alpha, got {self.alpha!r:.60}")
+        size = whole(self._who, "batch_size", self.batch_size, least=1)
+        stopping = None
+        if epochs is None and self.n_iter_no_change is not None and self.n_iter_no_change < inf:
+            monitor = "val_loss" if self.early_stopping else "loss"
+            stopping = EarlyStopping(self.n_iter_no_change, monitor, self.tol, restore=self.early_stopping)
+        trainer = Trainer(
+            self.network_,
+            X,
+            y,
+            loss=loss,
+            optimizer=self._optimiser,
+            epochs=whole(self._who, "max_iter", self.max_iter, least=1) if epochs is None else epochs,
+            batch_size=size,
+            seed=int(self._random.randint(2**31 - 1)),
+            validation=self.validation_fraction if self.early_stopping and epochs is None else None,
+            early_stopping=stopping,
+            penalty=l2(0.5 * self.alpha / min(size, len(X))) if self.alpha else None,
+            progress=bool(self.verbose),
+            who=self._who,
+        )
+        history = trainer.run()
+        self.n_iter_ += trainer.epoch
+        self.loss_curve_ += history["loss"]
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else inf
+
+    def _new_optimiser(self) -> Optimiser:
+        if not isinstance(self.solver, str) or self.solver not in OPTIMISERS:
+            near = difflib.get_close_matches(str(self.solver).lower(), OPTIMISERS, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"{self._who} takes one of {', '.join(OPTIMISERS)} as solver, got {self.solver!r}{hint}")
+        rate = self.learning_rate_init
+        if isinstance(rate, str) or not 0.0 < rate < inf:
+            raise ValueError(f"{self._who} takes a positive number as learning_rate_init, got {rate!r:.60}")
+        optimiser = OPTIMISERS[self.solver](self.network_)
+        optimiser.lr = float(rate)
+        return optimiser
+
+    def _outputs(self, X: Any) -> list[Any]:
+        """The network's outputs as numbers, a list for each example."""
+        check_is_fitted(self)
+        rows, _ = self._read(X, reset=False)
+        with no_grad():
+            each = [self.network_(x) for x in rows.tolist()]
+        return [[v.data for v in out] if isinstance(out, list) else [out.data] for out in each]
+
+    @property
+    def _who(self) -> str:
+        return type(self).__name__
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a base without types
+    """A multi-layer perceptron that says to which class an example belongs, as scikit-learn's MLPClassifier does.
+
+    Two classes have one output and binary cross-entropy, more have one each and cross-entropy. Scale the inputs, as for
+    every network: `make_pipeline(StandardScaler(), NetworkClassifier())`.
+
+    Args:
+        hidden_layer_sizes: how many neurons each hidden layer has: a number, or several, or ().
+        activation: that of the hidden layers: a name from `nn.ACTIVATIONS`, or a function of a Value.
+        solver: how weights move: a name from `nn.optim.OPTIMISERS` ("nesterov" is what MLPClassifier calls "sgd").
+        alpha: strength of the l2 penalty, alpha/(2 · examples in a batch) · Σw², biases left out.
+        batch_size: examples in an update.
+        learning_rate_init: the learning rate, positive.
+        max_iter: how many times each example is used, at most.
+        random_state: an int, a NumPy RandomState, or None, for where weights start and the order of examples.
+        tol, n_iter_no_change: training ends when the loss was not better by tol for so many epochs; None never ends it.
+        early_stopping: hold out `validation_fraction` of the examples, watch the loss there, and restore the best weights.
+        validation_fraction: the part held out.
+        warm_start: whether `fit` goes on from the weights of the last one.
+        verbose: whether to show a progress bar.
+
+    Attributes:
+        classes_: the classes, sorted.
+        network_: the trained Module: save, draw, diagnose or explain it.
+        loss_curve_, loss_: the loss of each epoch, and of the last.
+        n_iter_: how many epochs were trained.
+        n_features_in_, feature_names_in_, n_outputs_: what the data and the network looked like.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from nn.sklearn import NetworkClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = NetworkClassifier((8,), random_state=0).fit(X, y)
+    >>> classifier.score(X, y) > 0.9
+    True
+    """
+
+    classes_: Array
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on examples X, (count, features), and their classes y, (count,): of any kind that can be sorted."""
+        fresh = not (self.warm_start and hasattr(self, "network_"))
+        return self._learn(X, y, fresh, None, None)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """Use each example once more; the first call names all classes there will be."""
+        fresh = not hasattr(self, "network_")
+        if fresh and classes is None:
+            raise ValueError(f"{self._who} takes all classes in the first call: partial_fit(X, y, classes=...)")
+        return self._learn(X, y, fresh, classes, 1)
+
+    def _learn(self, X: Any, y: Any, fresh: bool, classes: Any, epochs: int | None) -> Self:
+        X, y = self._read(X, y, reset=fresh)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        known = np.unique(y if classes is None else classes) if fresh else self.classes_
+        if len(known) < 2:
+            raise ValueError(f"{self._who} takes at least two classes in y, got one class, {known.tolist()[0]!r}")
+        unknown = np.setdiff1d(y, known)
+        if len(unknown) or (not fresh and classes is not None and not np.array_equal(np.unique(classes), known)):
+            raise ValueError(
+                f"{self._who} takes the classes it began with, {known.tolist()!r:.100}, "
+                f"got {(unknown if len(unknown) else np.unique(classes)).tolist()!r:.100}"
+            )
+        if fresh:
+            self.classes_ = known
+            self._start(1 if len(known) == 2 else len(known))
+        loss = binary_cross_entropy if len(known) == 2 else cross_entropy
+
+        def checked_loss(
+            outputs: Any, target: int
+        ) -> Any:  # y is checked already, and a batch may hold one class alone
+            return loss(outputs, target)
+
+        self._train(X, np.searchsorted(known, y).tolist(), checked_loss, epochs)
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, (count, classes)."""
+        rows = self._outputs(X)
+        if self.n_outputs_ == 1:
+            return np.array([[sigmoid(-z), sigmoid(z)] for (z,) in rows])
+        return np.array([softmax(zs) for zs in rows])
+
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each example, (count,)."""
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
+
+
+class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # a base without types
+    """A multi-layer perceptron that says a number, or several, about an example, as scikit-learn's MLPRegressor does.
+
+    The loss is the mean squared error. Scale inputs and targets, as for every network:
+    `TransformedTargetRegressor(make_pipeline(StandardScaler(), NetworkRegressor()), transformer=StandardScaler())`.
+
+    Args:
+        hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init, max_iter, random_state, tol,
+            n_iter_no_change, early_stopping, validation_fraction, warm_start, verbose: as for `NetworkClassifier`.
+
+    Attributes:
+        network_, loss_curve_, loss_, n_iter_, n_features_in_, feature_names_in_, n_outputs_: as for `NetworkClassifier`.
+
+    >>> from nn.sklearn import NetworkRegressor
+    >>> X = [[i / 10.0] for i in range(-10, 11)]
+    >>> regressor = NetworkRegressor(max_iter=200, random_state=0).fit(X, [x * x for (x,) in X])
+    >>> regressor.score(X, [x * x for (x,) in X]) > 0.9
+    True
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on examples X, (count, features), and targets y, (count,) or (count, outputs)."""
+        return self._learn(X, y, not (self.warm_start and hasattr(self, "network_")), None)
+
+    def partial_fit(self, X: Any, y: Any) -> Self:
+        """Use each example once more."""
+        return self._learn(X, y, not hasattr(self, "network_"), 1)
+
+    def _learn(self, X: Any, y: Any, fresh: bool, epochs: int | None) -> Self:
+        X, y = self._read(X, y, reset=fresh, y_numeric=True, multi_output=True)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        if fresh:
+            self._start(outputs)
+        elif outputs != self.n_outputs_:
+            raise ValueError(f"{self._who} takes the {self.n_outputs_} targets it began with, got {outputs}")
+        self._train(X, y.tolist(), mse, epochs)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The outputs for each example, (count,) or (count, outputs)."""
+        found = np.array(self._outputs(X))
+        return found[:, 0] if self.n_outputs_ == 1 else found
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

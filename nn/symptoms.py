@@ -1,0 +1,144 @@
+"""Symptoms: the checks of a diagnosis, each a function of an observation that returns what it finds.
+
+A check speaks only where a figure is far from what healthy networks show, trained or not. The limits are the constants
+below; each stands well beyond the worst of the healthy networks in tests/test_diagnosis.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from .findings import Finding
+from .observation import Unit, UnitLayer
+
+DEAD_SHARE = 0.5  # more than so much of a layer's units
+SATURATED_SHARE = 0.6  # of a layer's outputs
+SHRINKING = 1e-3  # the first layer's gradient over the last one's
+GROWING = 1e3
+EXPLODED = 100.0  # times the loss of a constant
+CLIMBED = 10.0  # times the lowest loss of a history
+LARGE_INPUT = 10.0
+
+RANDOM = 'start from random weights: init="he_normal" for relu, "glorot_uniform" otherwise'
+
+
+def symmetric_weights(layers: Sequence[UnitLayer]) -> list[Finding]:
+    """Hidden units that are the same and get the same gradient: they stay the same for ever."""
+    found = []
+    for layer in layers[:-1]:  # output units differ by their targets
+        groups: dict[Any, list[Unit]] = {}
+        for u in layer.units:
+            groups.setdefault((u.parameters, tuple(u.inputs), tuple(u.gradients)), []).append(u)
+        count = sum([len(group) for group in groups.values() if len(group) > 1])
+        if count:
+            message = (
+                f"{count} of {len(layer.units)} units in {layer.path} have the same weights and get the same "
+                f"gradients, so they stay copies of each other and count as {len(groups) - len(layer.units) + count}"
+            )
+            found.append(Finding("symmetric weights", layer.path, count / len(layer.units), message, RANDOM))
+    return found
+
+
+def dead_units(layers: Sequence[UnitLayer]) -> list[Finding]:
+    """Layers of which most units have slope 0 on all examples."""
+    found = []
+    for layer in layers:
+        dead = layer.dead
+        share = len(dead) / len(layer.units)
+        if share <= DEAD_SHARE:
+            continue
+        sums = [x for i in dead for x in layer.units[i].inputs]
+        message = (
+            f"{len(dead)} of {len(layer.units)} units in {layer.path} ({layer.activation}) are flat on all examples: "
+            f"their weighted sums are {sum(sums) / len(sums):.3g} on average, at most {max(sums):.3g}"
+            + ("; nothing before this layer learns" if share == 1.0 else "")
+        )
+        remedy = (
+            "start again from He weights and biases of 0, with a smaller learning rate and inputs of mean 0; or use "
+            'activation="leaky_relu", whose slope is never 0'
+        )
+        found.append(Finding("dead units", layer.path, share, message, remedy))
+    return found
+
+
+def saturation(layers: Sequence[UnitLayer], saturated: Sequence[float], examples: Sequence[Any]) -> list[Finding]:
+    """Layers of sigmoid or tanh that are flat nearly everywhere."""
+    found = []
+    for k, (layer, share) in enumerate(zip(layers, saturated)):
+        if share < SATURATED_SHARE:
+            continue
+        sums = [abs(x) for u in layer.units for x in u.inputs]
+        message = (
+            f"{share:.0%} of the outputs of {layer.path} ({layer.activation}) lie where it is flat: the weighted sums "
+            f"are ±{sum(sums) / len(sums):.3g} on average, and gradients hardly pass"
+        )
+        reach = _reach(examples)
+        if k == 0 and reach > LARGE_INPUT:
+            remedy = f"scale the inputs, which reach {reach:.4g}, to mean 0 and standard deviation 1"
+        else:
+            remedy = 'start from smaller weights (init="glorot_uniform"), with a smaller learning rate; or use relu'
+        found.append(Finding("saturation", layer.path, share, message, remedy))
+    return found
+
+
+def gradient_flow(layers: Sequence[UnitLayer]) -> list[Finding]:
+    """Gradients that shrink or grow on their way from the last layer to the first."""
+    if len(layers) < 2 or any(not any(any(u.parameters) for u in layer.units) for layer in layers[1:]):
+        return []  # behind a layer of zeros gradients are 0 until its first step
+    first, last = layers[0].gradient, layers[-1].gradient
+    if last == 0.0:
+        return []
+    ratio = first / last
+    if SHRINKING <= ratio <= GROWING:
+        return []
+    factor = ratio ** (1.0 / (len(layers) - 1))
+    kind, verb = ("vanishing gradients", "shrink") if ratio < 1.0 else ("exploding gradients", "grow")
+    message = (
+        f"from {layers[-1].path} back to {layers[0].path} gradients {verb} from {last:.2g} to {first:.2g}, "
+        f"by a factor of {factor:.3g} a layer"
+    )
+    squashing = dict.fromkeys([x.activation for x in layers if x.activation in ("sigmoid", "tanh")])
+    if ratio > 1.0:
+        remedy = 'start from smaller weights (init="he_normal" for relu, "glorot_uniform" otherwise), or clip_norm=1.0'
+    elif squashing:
+        remedy = (
+            f'use activation="relu" instead of {" and ".join(squashing)}, LayerNorm between layers, or fewer layers'
+        )
+    else:
+        remedy = 'start from larger weights (init="he_normal" for relu), LayerNorm between layers, or fewer layers'
+    return [Finding(kind, layers[0].path, factor, message, remedy)]
+
+
+def exploding_loss(loss: float, constant: float, history: Sequence[float]) -> list[Finding]:
+    """A loss far above that of constant outputs, or one that climbed while it was trained."""
+    remedy = "start again with a learning rate ten times smaller, or clip_norm=1.0"
+    found = []
+    if 0.0 < EXPLODED * constant < loss:
+        message = f"the loss is {loss:.4g}, where constant outputs give {constant:.4g}"
+        remedy_now = f"{remedy}; before training: smaller initial weights, inputs of mean 0 and standard deviation 1"
+        found.append(Finding("exploding loss", "", loss / constant, message, remedy_now))
+    if not history:
+        return found
+    broken = next((k for k, x in enumerate(history) if not isfinite(x)), None)
+    lowest = min([x for x in history if isfinite(x)], default=0.0)
+    if broken is not None:
+        message = f"the loss turned {history[broken]} in epoch {broken + 1} of {len(history)}"
+        found.append(Finding("exploding loss", "", history[broken], message, remedy))
+    elif history[-1] > history[0] and history[-1] > CLIMBED * lowest:
+        message = f"the loss climbed from {lowest:.4g} to {history[-1]:.4g} in {len(history)} epochs"
+        found.append(Finding("exploding loss", "", history[-1] / lowest if lowest else history[-1], message, remedy))
+    return found
+
+
+def _reach(examples: Sequence[Any]) -> float:
+    """The largest absolute number in examples, at any depth."""
+    largest, stack = 0.0, list(examples)
+    while stack:
+        x = stack.pop()
+        if isinstance(x, list):
+            stack += x
+        else:
+            largest = max(largest, abs(x))
+    return largest

@@ -1,0 +1,214 @@
+"""Bugs planted one by one, and the law that catches each: what a test has never failed on, it does not test.
+
+`python -m pytest tests/test_planted_bugs.py -v` prints the list.
+"""
+
+import inspect
+import math
+import sys
+from typing import NamedTuple
+
+import planting
+import pytest
+import test_added_rows
+import test_anomaly
+import test_backward
+import test_bad_input
+import test_bits
+import test_edges
+import test_imports
+import test_rules
+import test_scale
+import test_value
+from planting import edited, replaced, row, searched
+from strategies import NAN, tapes
+
+import engine
+from engine import TABLE, Value, backprop, context, copying, ieee, ops, topological_order, value
+
+T = TABLE
+INTEGERS = tapes(test_backward.integers, rows=test_backward.INTEGER, max_steps=5)
+KEPT = []
+
+ACCURACY = test_rules.test_value_and_partials_are_within_4_and_16_ulps_of_the_reference
+TOTAL = test_rules.test_no_row_raises_at_the_ends_of_the_floats
+NUMPYS = test_rules.test_values_at_every_operand_are_numpys
+EDGE = test_edges.test_edge_holds_in_every_mode
+BITS = test_backward.test_backward_and_gradients_give_the_same_bits
+ORDER = test_backward.test_the_marked_order_is_the_topological_order
+SHARING = test_backward.test_sharing_is_copying
+DROPPED = test_scale.test_no_node_is_left_of_a_dropped_graph
+MESSAGES = test_bad_input.test_bad_input_is_refused_in_the_users_terms
+
+
+class Planted(NamedTuple):
+    bug: str
+    plant: object  # puts it there
+    law: object  # the test that catches it
+    run: object = None  # runs that law on what shows the bug; None: the test as it is
+
+
+# How a law is run ----------------------------------------------------------------------------------------------------
+
+
+def accurate(name):
+    return lambda: test_rules.within_its_bounds(T[name], points=40)
+
+
+def total(name):
+    return lambda: TOTAL(T[name])
+
+
+def cases(start):
+    found = [case for case in test_edges.CASES if case.name.startswith(start)]
+    assert found, start
+    return lambda: [test_edges.hold(case) for case in found]
+
+
+def told(start):
+    (case,) = [case for case in test_bad_input.CASES if isinstance(case[2], str) and case[2].startswith(start)]
+    return lambda: test_bad_input.told(case)
+
+
+def interrupted():
+    with test_backward.interrupting_row() as interrupting:
+        test_backward.test_an_interrupted_backward_leaves_leaf_gradients_as_they_were(interrupting)
+
+
+def seeds_of_hashes():
+    test_bits.test_bits_do_not_depend_on_the_hash_seed(test_bits.bits(sys.executable, "0"))
+
+
+def deep_chain():
+    leaves, root = test_scale.chain(20_000)
+    test_scale.is_workable(leaves[0], root)
+
+
+def refused_row():
+    try:
+        test_added_rows.test_a_refused_row_leaves_no_method(engine.op)
+    finally:
+        if hasattr(Value, "gradients"):
+            del Value.gradients
+
+
+# Plants of more than a line ------------------------------------------------------------------------------------------
+
+
+def order_of_hashes(patch):
+    change = "TABLE['total'].forward = lambda xs: sum(sorted(xs, key=lambda x: hash(str(x))), 0.0)\n"
+    patch.setattr(test_bits, "SCRIPT", test_bits.SCRIPT.replace("rng = ", change + "rng = ", 1))
+
+
+def tape_outlives_its_dump(patch):
+    def reduce(self):
+        copying._writing.tape = lambda: self
+        return list, ([*topological_order(self.root), copying._End()],)
+
+    patch.setattr(copying._writing, "tape", copying._writing.tape)  # put back afterwards
+    patch.setattr(copying._Tape, "__reduce__", reduce)
+
+
+def one_state_for_all_threads(patch):
+    class Shared:
+        state = context.local.state
+
+    patch.setattr(context, "local", Shared)
+
+
+def memo_is_kept(patch):
+    original = copying._there
+    patch.setattr(copying, "_there", lambda a, memo: (KEPT.append(memo), original(a, memo))[1])
+
+
+def an_import_upwards(patch):
+    original = test_imports.imports
+    upwards = [("engine.transforms", ["grad"], False)]
+    patch.setattr(test_imports, "imports", lambda path: original(path) + upwards * (path.name == "value.py"))
+
+
+def hooks_in_the_wrong_order(patch):
+    patch.setattr(ops, "new_row_hooks", ops.new_row_hooks[::-1])
+
+
+# fmt: off
+PLANTED = [
+    # Rules
+    Planted("a partial with the wrong sign (cos)", row("cos", partials=(lambda x, y: ops.sin(x),)), ACCURACY, accurate("cos")),
+    Planted("partials in swapped order (div)", row("div", partials=T["div"].partials[::-1]), ACCURACY, accurate("div")),
+    Planted("weights and inputs confused (dot)", row("dot", partials=(*T["dot"].partials[1::-1], 1.0)), ACCURACY, accurate("dot")),
+    Planted("a partial too large by 1e-14 (sin)", row("sin", partials=(lambda x, y: ops.cos(x) * (1 + 1e-14),)), ACCURACY, accurate("sin")),
+    Planted("a factor forgotten (mean)", row("mean", partials=(lambda xs, y: [1.0] * len(xs),)), ACCURACY, accurate("mean")),
+    Planted("n*x**n for n*x**(n - 1)", row("power", partials=(lambda x, n, y: n * y, T["power"].partials[1])), ACCURACY, accurate("power")),
+    Planted("right at first order, wrong at second (sech2)", row("sech2", partials=(lambda x, y: 2.0 * y * ops.tanh(x),)), ACCURACY, accurate("tanh")),
+    Planted("tanh' as 1 - y*y", row("tanh", partials=(lambda x, y: 1.0 - y * y,)), ACCURACY, accurate("tanh")),
+    Planted("expm1 by subtraction", row("expm1", forward=lambda x: ieee.exp(x) - 1.0), ACCURACY, accurate("expm1")),
+    Planted("log1p by addition", row("log1p", forward=lambda x: ieee.log(1.0 + x)), ACCURACY, accurate("log1p")),
+    Planted("exp(-x*x) without splitting x*x", row("gauss", forward=lambda x: ieee.exp(-x * x)), ACCURACY, accurate("erf")),
+    Planted("arctan' as 1/(1 + x*x)", row("arctan", partials=(lambda x, y: 1.0 / (1.0 + x * x),)), ACCURACY, accurate("arctan")),
+    Planted("hypot by squares", row("hypot", forward=lambda a, b: ieee.sqrt(a * a + b * b)), ACCURACY, accurate("hypot")),
+    Planted("the derivative of x**n cut at n = 0", edited(ops, "_flat", "1.0 / x", "0.0"), test_edges.test_the_first_power_partial_can_be_differentiated_in_a_zero_exponent),
+    # Every operand
+    Planted("a forward that raises (exp)", row("exp", forward=math.exp), TOTAL, total("exp")),
+    Planted("a sigmoid that overflows", row("sigmoid", forward=lambda x: 1.0 / (1.0 + math.exp(-x))), TOTAL, total("sigmoid")),
+    Planted("a complex power", row("power", forward=lambda x, n: x**n), TOTAL, total("power")),
+    Planted("an int for a float (floor)", row("floor", forward=lambda x: math.floor(x) if math.isfinite(x) else x), TOTAL, total("floor")),
+    Planted("a partial that raises on floats is not run on Values", edited(backprop, "_partial", "(ArithmeticError, ValueError)", "LookupError"), TOTAL, total("sqrt")),
+    Planted("log(exp(a) + exp(b))", row("logaddexp", forward=lambda a, b: ieee.log(ieee.exp(a) + ieee.exp(b))), NUMPYS, lambda: test_rules.value_is_numpys(T["logaddexp"], (1000.0, 0.0))),
+    Planted("step(nan) is 0", row("step", forward=lambda x: float(x > 0.0)), test_rules.test_conditions_are_numpys, lambda: test_rules.condition_is_numpys("step", [NAN])),
+    # Edges
+    Planted("relu' at 0 is 1", row("step", forward=lambda x: float(x >= 0.0)), EDGE, cases("relu at 0")),
+    Planted("abs' at 0 is 1", row("sign", forward=lambda x: 1.0 if x >= 0.0 else -1.0), EDGE, cases("abs")),
+    Planted("maximum gives a tie to its first argument", row("above", forward=lambda a, b: float(a >= b)), EDGE, cases("maximum at (3.0, 3.0)")),
+    Planted("maximum drops a nan", row("maximum", forward=max), EDGE, cases("maximum at (1.0, nan)")),
+    Planted("clip's bounds are exclusive", row("inside", forward=lambda x, low, high: float(low < x < high)), EDGE, cases("clip")),
+    Planted("0**0 differentiated as 0*0**-1", edited(ops, "_flat", "return 0.0", "return n / x"), EDGE, cases("x**0 at 0")),
+    Planted("arctan2 by squares", row("over", forward=lambda a, b: ieee.div(a, a * a + b * b)), EDGE, cases("arctan2 at (1e+200")),
+    Planted("a branch not taken contributes (backward)", row("where", selects=False), EDGE, cases("where(x > 0, sqrt")),
+    Planted("a branch not taken contributes (gradients)", edited(backprop, "guarded_contribution", "if op.selects:", "if False:"), EDGE, cases("where(x > 0, sqrt")),
+    # Traversal
+    Planted("the second edge of a + a is dropped", edited(backprop, "_sweep", "if q or not op.selects:", "if a is not b and (q or not op.selects):"), test_backward.test_a_plus_a_has_two_edges),
+    Planted("= for +=", edited(backprop, "_sweep", "a.grad += g * p", "a.grad = g * p"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
+    Planted("a shared node is counted once", edited(backprop, "_sweep", "v._a.grad += g * p", "v._a.grad = v._a.grad or g * p"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
+    Planted("nodes visited breadth first", edited(backprop, "_sweep", "reversed(order)", "iter(__import__('planting').breadth_first(order))"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
+    Planted("the last argument visited first", edited(backprop, "topological_order", "reversed(v.args)", "v.args"), ORDER, searched(test_backward.order_is_topological, tapes())),
+    Planted("a leaf met twice is listed twice", edited(backprop, "_marked_order", "b.__class__ is Value and b.grad is not zero", "b.__class__ is Value and (b.op is None or b.grad is not zero)"), ORDER, searched(test_backward.order_is_topological, tapes())),
+    Planted("gradients overwrites where it should add", edited(backprop, "graph_sweep", "adjoints[a] + contribution", "contribution"), BITS, searched(test_backward.backward_and_gradients_agree, tapes())),
+    Planted("inner nodes pushed again by a second backward", replaced(backprop, "backward", planting.accumulating_backward), test_backward.test_two_losses_that_share_a_node_add_up_in_the_leaf),
+    Planted("leaves overwritten by a second backward", edited(backprop, "backward", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),
+    Planted("operands read at backward time", edited(backprop, "_sweep", "p = p(v._x, v._y, v._data)", "p = p(a._data, getattr(b, '_data', b), v._data)"), test_backward.test_editing_a_leaf_after_forward_does_not_change_backward, searched(test_backward.edited_leaf_is_harmless, tapes())),
+    Planted("gradients of an edited graph are given", replaced(backprop, "_same", lambda x, y: True), test_backward.test_gradients_refuses_a_graph_whose_leaf_was_edited),
+    Planted("the seed is forgotten", edited(backprop, "backward", "root.grad = gradient", "root.grad = 1.0"), test_backward.test_the_gradient_is_linear_in_its_seed, lambda: test_backward.seed_scales(test_backward.SHARED, 2.0)),
+    Planted("an interrupt leaves half the gradients", edited(backprop, "backward", "_set_grads(leaves, before)", "pass"), test_backward.test_an_interrupted_backward_leaves_leaf_gradients_as_they_were, interrupted),
+    # Scale, memory, bits
+    Planted("a recursive walk", replaced(backprop, "topological_order", planting.recursive_order), test_scale.test_a_million_nodes_are_built_differentiated_printed_pickled_copied_and_dropped, deep_chain),
+    Planted("gradients kept in .grad: a reference cycle", replaced(backprop, "gradients", planting.kept_gradients), DROPPED, lambda: DROPPED(test_scale.USES["gradients"])),
+    Planted("a memo that outlives its copy", memo_is_kept, DROPPED, lambda: DROPPED(test_scale.USES["deepcopy"])),
+    Planted("a sum in the order of hashes", order_of_hashes, test_bits.test_bits_do_not_depend_on_the_hash_seed, seeds_of_hashes),
+    # Values and contexts
+    Planted("roots copied one by one lose what they share", edited(copying, "_deepcopy", "if id(v) not in memo:", "if True:"), test_value.test_roots_that_share_nodes_still_share_them_after_one_dump),
+    Planted("a failed dump spoils the next", tape_outlives_its_dump, test_value.test_a_failed_dump_leaves_later_dumps_right),
+    Planted("no_grad in one thread stops another", one_state_for_all_threads, test_value.test_no_grad_is_a_context_a_decorator_and_one_per_thread),
+    Planted("lists cut to the shorter one (dot)", edited(value, "dot", "len(wd) != len(xd)", "False"), MESSAGES, told("dot takes as many weights")),
+    Planted("the imaginary part dropped", replaced(ops, "_is_complex", lambda x: False), MESSAGES, told("Value takes a real number, got np.complex64")),
+    Planted("a refused op is half installed", hooks_in_the_wrong_order, test_added_rows.test_a_refused_row_leaves_no_method, refused_row),
+    Planted("detect_anomaly watches forward only", edited(backprop, "backward", "context.active and", "False and"), test_anomaly.test_an_infinite_partial_in_backward),
+    Planted("detect_anomaly names the line before", edited(context, "user_line", "frame.f_lineno", "frame.f_lineno - 1"), test_anomaly.test_a_nan_in_forward),
+    Planted("an import upwards", an_import_upwards, test_imports.test_modules_import_downwards_only),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=[f"{p.bug} -> {p.law.__name__}" for p in PLANTED])
+def test_planted_bug_is_caught(planted, monkeypatch):
+    planted.plant(monkeypatch)
+    with pytest.raises((Exception, pytest.fail.Exception)) as caught:
+        (planted.run or planted.law)()
+    assert "plant the bug in its new form" not in str(caught.value)
+    KEPT.clear()
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=[p.bug for p in PLANTED])
+def test_without_the_bug_the_same_law_holds(planted):
+    few = {"examples": 20} if "examples" in inspect.signature(planted.run or planted.law).parameters else {}
+    (planted.run or planted.law)(**few)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .emission import MEMORY, SUMS, Emitter, Frame, Rounds, lanes_summed, lanes_summed_together
+from .emission import SUMS, Emitter
+from .frame import Frame, Rounds, lanes_summed, lanes_summed_together
 from .kit import I32, I64, POINTER, Kit, ir
 from .lowering import lower
 from .placement import Placement
 from .reduction import Reduction
-from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
+from .tape import GRADIENT, Tape
 
 CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
 WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
@@ -202,18 +203,3 @@ def scattered(b: Any, real: Any, o: Any, rows: Any, first: Any, count: Any, colu
         with Rounds(b, columns, name="column") as inner:
             number = b.load(b.gep(o, [b.add(b.mul(inner.i, stride), i)], source_etype=real), typ=real)
             b.store(number, b.gep(rows, [b.add(row, inner.i)], source_etype=real))
-
-
-__all__ = [
-    "INPUT",
-    "MEMORY",
-    "OUTPUT",
-    "PARAMETER",
-    "SUMS",
-    "Batch",
-    "Shape",
-    "gathered",
-    "is_direct",
-    "native",
-    "scattered",
-]

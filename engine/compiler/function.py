@@ -186,7 +186,8 @@ class _Program:
         return [*effects[1:], *effects[:1]], pieces
 
     def _compile(self, tape: Any, outputs: int, contract: bool, checked: bool) -> None:
-        from .emission import MEMORY, Emitter, Frame
+        from .emission import MEMORY, Emitter
+        from .frame import Frame
         from .kit import DOUBLE, FLOAT, I64, POINTER, ir
         from .tape import OUTPUT, PARAMETER
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .emission import Copy, Emitter, Frame, Rounds, lanes_summed_together
+from .emission import Emitter
+from .frame import Copy, Frame, Rounds, lanes_summed_together
 from .kit import I64, ir
 from .program import For, Step
 from .tape import GRADIENT

@@ -204,7 +204,8 @@ class TrainingLoop:
 
     def _emit(self, module: Any, body: Any, step: Any, penalty: Any, real: Any, contract: bool) -> None:
         from .batch import call_of, gathered, native, scattered
-        from .emission import MEMORY, SUMS, Frame, Rounds
+        from .emission import MEMORY, SUMS
+        from .frame import Frame, Rounds
         from .kit import I64
 
         b, a = native(module, "train", POINTERS, INTEGERS)
@@ -270,7 +271,7 @@ class TrainingLoop:
     @staticmethod
     def _sum_losses(b: Any, real: Any, losses: Any, total: Any, count: Any) -> None:
         """0 + loss of the first example + …, in order; the lanes hold them backwards."""
-        from .emission import Rounds
+        from .frame import Rounds
         from .kit import I64
 
         b.store(real(0.0), total)

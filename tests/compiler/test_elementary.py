@@ -9,7 +9,7 @@ import pytest
 
 from engine import TABLE
 from engine.compiler import elementary
-from engine.compiler.emission import Rounds
+from engine.compiler.frame import Rounds
 from engine.compiler.kit import DOUBLE, FLOAT, I64, POINTER, Kit, Number, ir
 from engine.compiler.lowering import lower
 from engine.compiler.machine import Compiled, aligned

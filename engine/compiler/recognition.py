@@ -217,31 +217,50 @@ class Recogniser:
 
     def _blocks_alike(self, k: int, blocks: int) -> bool:
         stack, n = self.stack, len(self.stack)
-        return all(stack[n - 1 - j].shape == stack[n - 1 - j - d * k].shape for d in range(1, blocks) for j in range(k))
+        for j in range(n - 1, n - 1 - k, -1):
+            shape = stack[j].shape
+            for d in range(1, blocks):
+                if stack[j - d * k].shape != shape:
+                    return False
+        return True
 
     def _rounds(self, k: int) -> tuple[Vector, Vector, Vector | None, int] | None:
         """(first, step, second, count) of a loop made of the last three or four blocks of k items."""
-        stack, n = self.stack, len(self.stack)
-
-        def block(b: int) -> Vector:
-            return [x for item in stack[n - b * k : n - (b - 1) * k] for x in item.vector]
-
-        c, b, a = block(1), block(2), block(3)
-        step = [y - x for x, y in zip(a, b)]
-        if all(z - y == s for y, z, s in zip(b, c, step)):
-            return a, step, None, 3
-        if 4 * k > n or not (self._uneven or self._counts_differ(k)) or not self._blocks_alike(k, 4):
+        if self._evenly_spaced(k):
+            a, b = self._block(k, 3), self._block(k, 2)
+            return a, [y - x for x, y in zip(a, b)], None, 3
+        if 4 * k > len(self.stack) or not (self._uneven or self._counts_differ(k)) or not self._blocks_alike(k, 4):
             return None
-        z = block(4)
+        z, a, b, c = (self._block(k, d) for d in (4, 3, 2, 1))
         second = [p - 2 * q + r for p, q, r in zip(z, a, b)]
         if any(s - 3 * r + 3 * q - p for p, q, r, s in zip(z, a, b, c)):
             return None
         return z, [y - x for x, y in zip(z, a)], second, 4
 
+    def _block(self, k: int, d: int) -> Vector:
+        """The vectors of the d-th block of k items from the end, in one."""
+        n = len(self.stack)
+        return [x for item in self.stack[n - d * k : n - (d - 1) * k] for x in item.vector]
+
+    def _evenly_spaced(self, k: int) -> bool:
+        """Do the last three blocks of k items advance by equal differences?"""
+        stack, n = self.stack, len(self.stack)
+        for j in range(n - 1, n - 1 - k, -1):
+            for x, y, z in zip(stack[j].vector, stack[j - k].vector, stack[j - 2 * k].vector):
+                if x - 2 * y + z:
+                    return False
+        return True
+
     def _counts_differ(self, k: int) -> bool:
         """Do trip counts differ between the last two blocks? Then positions advance quadratically."""
-        pairs = zip(self.stack[-k:], self.stack[-2 * k : -k])
-        return any(isinstance(a, Loop) and isinstance(b, Loop) and a.count != b.count for a, b in pairs)
+        stack, n = self.stack, len(self.stack)
+        for q in reversed(self._loops):
+            if q < n - k:
+                return False
+            loop, before = stack[q], stack[q - k]
+            if isinstance(loop, Loop) and isinstance(before, Loop) and loop.count != before.count:
+                return True
+        return False
 
     def _absorb(self, loop: Loop) -> None:
         """Take in the first rounds of a triangular loop, which were too short to look like rounds."""

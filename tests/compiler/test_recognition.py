@@ -156,7 +156,7 @@ def test_recognition_takes_time_proportional_to_the_trace():
             recognition.Recogniser = original
         return sum(compared)
 
-    assert work(4000) < 3 * work(2000) + 1000
+    assert work(2000) < 3 * work(1000) + 1000
 
 
 def test_a_planted_bug_in_the_fold_is_caught(monkeypatch):

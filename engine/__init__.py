@@ -57,7 +57,7 @@ __all__ = [
     "vmap",
 ]
 __all__ += ops.__all__
-__all__ += _ROOMS
+__all__ += list(_ROOMS)
 
 
 def _refuse_public_name(row: Op) -> None:
@@ -67,6 +67,11 @@ def _refuse_public_name(row: Op) -> None:
 
 
 ops.new_row_hooks.insert(0, _refuse_public_name)
+
+
+def __dir__() -> list[str]:
+    """The public names, those not loaded yet and the ops of users among them: for completion."""
+    return sorted({*__all__, *TABLE} - {"edge"} | {name for name in globals() if name.startswith("__")})
 
 
 def __getattr__(name: str) -> Any:

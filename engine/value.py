@@ -34,6 +34,10 @@ class Value:
     Raises:
         TypeError: data is no real number.
 
+    NumPy's ufuncs apply the row of their name, to a Value and to arrays of Values. Two limits: inside an object array
+    NumPy itself answers `np.maximum`, `np.minimum` and `np.sign` by comparing, so what comes back is an element or a
+    plain number (at a tie the first, not half of each); `engine.maximum` on the elements has the rule of the table.
+
     >>> from engine import Value
     >>> a = Value(2.0, label="a")
     >>> b = a * a + 1
@@ -411,15 +415,16 @@ def _named(method, name, row):
 
 
 def install(row):
-    """Make a row of one or two arguments a method of Value."""
-    if row.lists or row.arity > 2:
+    """Make a row a method of Value, its first argument; one that takes lists stays a function."""
+    if row.lists:
         return
     if row.name in RESERVED or (hasattr(Value, row.name) and row.name not in ops.TABLE):
         raise ValueError(f"op takes a name that Value does not use already, got {row.name!r}")
-    _named(_with_defaults(row) if row.defaults else (_unary, _binary)[row.arity - 1](row), row.name, row)
+    plain = (_unary, _binary, _of_row)[row.kind - 1]
+    _named((_of_row if row.defaults else plain)(row), row.name, row)
 
 
-def _with_defaults(row):
+def _of_row(row):
     def method(self, *args):
         return row(self, *args)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from math import floor, fsum, isfinite, log10
+from math import fsum, isfinite
 from typing import Any
 
 from engine import AnomalyError, Value, detect_anomaly, log, no_grad
@@ -22,12 +22,10 @@ from .observation import observation
 from .optim import SGD, Optimiser
 from .origin import finding_of_origin
 from .symptoms import dead_units, exploding_loss, gradient_flow, saturation, symmetric_weights
+from .trial import learning_rate
 
 FLAT = 0.05  # a sigmoid or tanh is saturated where its slope is below so much of its steepest
-LEARNT = 0.5  # a loss below so much of a constant's: outputs may well be saturated
-STEPS = 5  # of an optimiser on trial
-RISE = 1.5  # times the loss before
-HALVINGS = 20
+LEARNT = 0.5  # a loss below so much of a constant's: gradients may be small, units saturated by what they learnt
 
 
 def diagnose(
@@ -99,12 +97,13 @@ def diagnose(
     dead = [] if symmetric else dead_units(seen.layers)
     findings += symmetric + dead
     if not constant or seen.loss > LEARNT * min(constant):
-        findings += saturation(seen.layers, saturated, xs)
-    if not symmetric and not any(f.figure == 1.0 for f in dead):
-        findings += gradient_flow(seen.layers)
+        blocked = saturation(seen.layers, saturated, xs)
+        findings += blocked
+        if not (symmetric or blocked or any(f.figure == 1.0 for f in dead)):
+            findings += gradient_flow(seen.layers)
     findings += exploding_loss(seen.loss, max(constant, default=0.0), losses)
     if optimiser is not None:
-        findings += _learning_rate(twin, optimiser, goal, xs, ts, seen.loss, max(constant, default=seen.loss))
+        findings += learning_rate(twin, optimiser, goal, xs, ts, seen.loss, max(constant, default=seen.loss))
     return Diagnosis(findings, seen.layers, saturated, seen.loss, about)
 
 
@@ -194,10 +193,19 @@ def _not_finite(x: Any) -> list[float]:
     while stack:
         x = plain(stack.pop())
         if isinstance(x, list):
-            stack += reversed(x)
+            if not _sums_finitely(x):
+                stack += reversed(x)
         elif isinstance(x, float) and not isfinite(x):
             found.append(x)
     return found
+
+
+def _sums_finitely(x: list[Any]) -> bool:
+    """Whether x is numbers with a finite sum, and so finite all: quickly told."""
+    try:
+        return bool(isfinite(sum(x)))
+    except (ArithmeticError, TypeError, ValueError):
+        return False
 
 
 def _filled(x: Any) -> Any:
@@ -248,50 +256,3 @@ def _constant_losses(goal: Objective, outputs: Any, ts: Sequence[Any]) -> list[f
             if all(map(isfinite, losses)):
                 found.append(fsum(losses) / len(ts))
     return found
-
-
-def _learning_rate(
-    model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], before: float, constant: float
-) -> list[Finding]:
-    """Whether a few steps of the optimiser make the loss larger, where smaller steps of it do not."""
-    after = _after(model, optimiser, goal, xs, ts, optimiser.lr)
-    if after <= max(RISE * before, before + 0.1 * constant):
-        return []
-    best = before, 0.0
-    for k in range(1, HALVINGS):
-        rate = _one_digit(optimiser.lr / 2.0**k)
-        reached = _after(model, optimiser, goal, xs, ts, rate)
-        if reached < best[0]:
-            best = reached, rate
-        elif best[1]:
-            break
-    if not best[1]:
-        return []
-    message = (
-        f"{STEPS} steps with learning rate {optimiser.lr:.4g} take the loss from {before:.4g} to {after:.4g}; "
-        f"with {best[1]:g} to {best[0]:.4g}"
-    )
-    remedy = f"start with a learning rate of {best[1]:g}"
-    return [Finding("learning rate too large", "", optimiser.lr, message, remedy)]
-
-
-def _one_digit(x: float) -> float:
-    """x rounded down to one significant digit."""
-    unit = 10.0 ** floor(log10(x))
-    return float(f"{floor(x / unit) * unit:.1g}")
-
-
-def _after(model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], rate: float) -> float:
-    """The mean loss after so many steps, on copies of both; inf where it is not finite on the way."""
-    twin, mover = copy.deepcopy((model, optimiser))
-    mover.lr = rate
-    for step in range(STEPS + 1):
-        twin.zero_grad()
-        losses = [goal.loss(twin(x), t) for x, t in zip(xs, ts)]
-        total = fsum([e.data for e in losses]) if all(isfinite(e.data) for e in losses) else float("inf")
-        if step == STEPS or not isfinite(total):
-            return total / len(losses)
-        for e in losses:
-            e.backward(1.0 / len(losses))
-        mover.step()
-    return float("inf")

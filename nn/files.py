@@ -31,7 +31,7 @@ from engine import Value
 
 from .encoding import Tensors, decoded, encoded
 from .module import Module
-from .recipes import network, recipe
+from .recipes import module_of, network, recipe
 
 VERSION = "1"
 LARGEST = 2**30  # bytes; as Values so many numbers would need more than 20 GB
@@ -60,8 +60,6 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
     >>> nn.load(path).state() == net.state()
     True
     """
-    from safetensors import numpy as safetensors
-
     name, module = os.fsdecode(path), _module("save", model)
     if trainer is not None and trainer.net is not module:
         raise ValueError(f"save takes a network and its own trainer, got {model!r:.60} and one of {trainer.net!r:.60}")
@@ -76,7 +74,7 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
         metadata["trainer"] = json.dumps(encoded(state, tensors, "state"), allow_nan=False)
     arrays = {key: _array(xs) for key, xs in tensors.items()}
     metadata["sha256"] = _digest(metadata, arrays)
-    _write(name, safetensors.save(arrays, metadata))
+    _write(name, _packed(metadata, arrays))
 
 
 def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None) -> Any:
@@ -190,8 +188,8 @@ def _fill(path: str, module: Module, numbers: Mapping[str, float], trainer: Any,
 
 def _module(who: str, model: Any) -> Module:
     """The Module that is meant: itself, or what a NeuralNetwork holds."""
-    module = model if isinstance(model, Module) else getattr(model, "model", None)
-    if not isinstance(module, Module):
+    module: Module | None = module_of(model)
+    if module is None:
         raise TypeError(f"{who} takes a Module or a NeuralNetwork, got {model!r:.60}")
     return module
 
@@ -205,13 +203,25 @@ def _array(numbers: list[float]) -> Any:
     return np.array(numbers, np.dtype("<f8"))
 
 
+def _packed(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> bytes:
+    """The file as safetensors says, in one order, so that the same network is the same bytes."""
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, array in arrays.items():
+        header[name] = {"dtype": "F64", "shape": [len(array)], "data_offsets": [end, end + 8 * len(array)]}
+        end += 8 * len(array)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([struct.pack("<Q", len(text)), text, *[array.tobytes() for array in arrays.values()]])
+
+
 def _digest(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
     """The SHA-256 of all but itself, in an order that does not depend on how the file is laid out."""
     names = sorted(arrays)
     text = {k: x for k, x in metadata.items() if k != "sha256"}
     digest = hashlib.sha256(json.dumps([text, [[k, len(arrays[k])] for k in names]], sort_keys=True).encode())
     for k in names:
-        digest.update(arrays[k].astype("<f8", copy=False).tobytes())
+        digest.update(arrays[k].tobytes())
     return digest.hexdigest()
 
 
@@ -286,10 +296,10 @@ def _parsed(blob: bytes) -> tuple[dict[str, str], Tensors]:
         ):
             raise ValueError(f"its tensor {name!r:.60} is not a list of float64 numbers")
     try:
-        arrays = safetensors.load(blob)
+        arrays = {name: array.astype("<f8", copy=False) for name, array in safetensors.load(blob).items()}
     except Exception as why:  # whatever its parser says, the file is at fault
         raise ValueError(f"{why!s:.200}") from None
-    if any(array.dtype.name != "float64" or array.ndim != 1 for array in arrays.values()):
+    if any(array.ndim != 1 for array in arrays.values()):
         raise ValueError("its tensors are not lists of float64 numbers")
     if metadata.get("sha256") != _digest(metadata, arrays):
         raise ValueError("its checksum is wrong: it was changed after it was written")

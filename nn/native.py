@@ -48,6 +48,11 @@ class NativeTraining:
         self._key: Any = None
         self._evaluate: Any = None
         self._tables: dict[int, Any] = {}  # examples that were evaluated, as arrays
+        trainer.net.eval()
+        with no_grad():
+            outputs = trainer.net(trainer._examples.X[0])
+        self._listed = isinstance(outputs, (list, tuple))
+        self._width = len(outputs) if self._listed else 1
         trainer.net.train()
         self._prepare()
 
@@ -62,18 +67,18 @@ class NativeTraining:
         moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
         moved = {optimizer.parameters[k] for k in moving}
         still = {p: p.data for p in trainer.net.parameters() if p not in moved}
-        key = tuple(fixed.items()), tuple(moving), tuple(still.values()), len(trainer._train_examples)
+        key = tuple(fixed.items()), tuple(moving), tuple(still.values()), len(trainer._examples.trained)
         if key == self._key:
             return
         self._moving, self._still = moving, still
         self._masks = self._dropout_calls()
-        rows = [self._row(x, t) for x, t in zip(trainer._X, trainer._y)]
+        rows = [self._row(x, t) for x, t in zip(trainer._examples.X, trainer._examples.y)]
         width = len(rows[0])
         if any(len(row) != width for row in rows):
             raise UnsupportedError("examples of several lengths need eager mode")
         self._first_mask = width
         masks = [1.0] * sum(count for _, count in self._masks)
-        batch = (trainer.batch_size or len(trainer._train_examples)) * trainer.accumulate
+        batch = (trainer.batch_size or len(trainer._examples.trained)) * trainer.accumulate
         try:
             self._loop = TrainingLoop(
                 self._loss,
@@ -106,7 +111,7 @@ class NativeTraining:
             layer.__dict__["draw"] = counting(layer)
         try:
             with no_grad():
-                net(self._trainer._X[0])
+                net(self._trainer._examples.X[0])
         finally:
             for layer in layers:
                 del layer.__dict__["draw"]
@@ -122,16 +127,10 @@ class NativeTraining:
         """The target as numbers that a trace can hold: for a class its probabilities."""
         trainer = self._trainer
         if trainer.objective.target is class_target and not isinstance(t, list):
-            return [float(k == t) for k in range(self._outputs())]
+            return [float(k == t) for k in range(self._width)]
         if trainer.objective.name == "kl_divergence" and 0.0 in _numbers(t):
             raise UnsupportedError("a target probability 0 in kl_divergence needs eager mode")
         return t
-
-    def _outputs(self) -> int:
-        if not hasattr(self, "_output_count"):
-            self._output_count = self._trainer._outputs_of(self._trainer._X[0])
-            self._trainer.net.train()
-        return self._output_count
 
     def _network(self, ps: Sequence[Any]) -> Any:
         """The network with other numbers in the places of the parameters that move."""
@@ -143,9 +142,9 @@ class NativeTraining:
     def _of_one_example(self, net: Any, row: Sequence[Any]) -> tuple[Value, list[Any]]:
         """(loss, outputs) of one row."""
         trainer, rest = self._trainer, iter(row)
-        x = _like(trainer._X[0], rest)
+        x = _like(trainer._examples.X[0], rest)
         outputs = net(x)
-        loss = trainer.objective.loss(outputs, _like(self._target(trainer._y[0]), rest))
+        loss = trainer.objective.loss(outputs, _like(self._target(trainer._examples.y[0]), rest))
         return loss, list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
     def _loss(self, ps: list[Any], example: list[Any]) -> Any:
@@ -234,8 +233,7 @@ class NativeTraining:
         return trainer.lr * float(trainer.schedule(trainer.epoch + update / trainer._updates()))
 
     def _prediction(self, outputs: list[float]) -> Any:
-        alone = self._trainer._outputs_of_one
-        return self._trainer.objective.prediction(outputs[0] if alone else outputs)
+        return self._trainer.objective.prediction(outputs if self._listed else outputs[0])
 
     def evaluated(self, X: Sequence[Any], y: Sequence[Any]) -> tuple[float, list[Any]]:
         """(the sum of the losses, the predictions) of examples, in evaluation mode."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
 
+from .module import Module
+from .optim import OPTIMISERS, Adam, Optimiser
+
 EVENTS = ("on_train_begin", "on_batch_end", "on_epoch_end", "on_train_end")
 
 
@@ -165,3 +168,31 @@ def chosen(who: str, name: str, x: Any, table: Mapping[str, Callable[..., Any]],
     if isinstance(x, type) or not callable(x):
         raise TypeError(f"{who} takes a name or a function as {name}, got {x!r:.60}")
     return x
+
+
+def optimiser(who: str, optimizer: Any, net: Module) -> Optimiser:
+    """The optimiser that is meant, over the net's parameters."""
+    if isinstance(optimizer, Optimiser):
+        own = set(net.parameters())
+        if not own.issuperset(optimizer.parameters):
+            raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {optimizer!r} of others")
+        return optimizer
+    if optimizer is None:
+        return Adam(net, lr=0.01)
+    if isinstance(optimizer, type) and issubclass(optimizer, Optimiser):
+        made: Any = optimizer(net)
+    else:
+        made = chosen(who, "optimizer", optimizer, OPTIMISERS, net)
+        made = made if isinstance(optimizer, str) else made(net)
+    if not isinstance(made, Optimiser):
+        raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {made!r:.60}")
+    return made
+
+
+def penalties(who: str, penalty: Any) -> list[Callable[[Module], Any]]:
+    """Penalties as a list of functions of the net."""
+    listed = [] if penalty is None else list(penalty) if isinstance(penalty, (list, tuple)) else [penalty]
+    for p in listed:
+        if isinstance(p, type) or not callable(p):
+            raise TypeError(f"{who} takes a function of the net as penalty, such as nn.l2(1e-4), got {p!r:.60}")
+    return listed

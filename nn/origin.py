@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from math import isfinite
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from engine import Value, partials, topological_order
 
@@ -54,11 +54,14 @@ def origin(root: Value) -> Origin | None:
     return None
 
 
-WIDE = 9  # of a node with more operands, leaves that are finite stand as numbers without boxes
+WIDE = 8  # a weighted sum of more products is shown by its
+KEPT = 4  # most telling ones; the others are added up
 
 
 def cut_out(node: Value, names: dict[Value, str], size: int = 4) -> Value:
     """A copy of a node and of the nodes just below it, nearest first; what lies further below becomes leaves.
+
+    A wide weighted sum keeps few products.
 
     Args:
         node: an inner node.
@@ -89,10 +92,6 @@ def cut_out(node: Value, names: dict[Value, str], size: int = 4) -> Value:
     return made[node]
 
 
-def _plain(a: Any) -> TypeGuard[Value]:
-    return isinstance(a, Value) and a.op is None and isfinite(a.data)
-
-
 def _again(v: Value, made: dict[Value, Value], names: dict[Value, str]) -> Value:
     """The op of a node on copies of its arguments; those that are not made yet are leaves."""
 
@@ -106,8 +105,10 @@ def _again(v: Value, made: dict[Value, Value], names: dict[Value, str]) -> Value
     op = v.op
     if op is None:
         return Value(v.data)
-    wide = len(v.args) > WIDE
-    flat: list[Any] = [a.data if wide and _plain(a) else twin(a) for a in v.args]
+    args = list(v.args)
+    if op.name == "dot" and len(args) // 2 > WIDE:
+        args = _narrowed(args)
+    flat: list[Any] = [twin(a) for a in args]
     count = (len(flat) - (op.arity - op.lists)) // op.lists if op.lists else 0
     lists = [flat[k * count : (k + 1) * count] for k in range(op.lists)]
     again: Value = op(*lists, *flat[op.lists * count :])
@@ -150,6 +151,17 @@ def finding_of_origin(root: Value, model: Module, line: str = "") -> Finding:
     message = f"{node.op.name} in {place} {happened}{line and f' ({line})'}; all that follows is not finite"
     remedy = _REMEDIES.get(node.op.name, _REMEDIES["overflow"])
     return Finding("not finite", _layer(scope), number, message, remedy, cut_out(node, names))
+
+
+def _narrowed(args: list[Any]) -> list[Any]:
+    """The operands of a dot with few products: those that are not finite, then the largest; the bias takes the rest."""
+    n = len(args) // 2
+    numbers = [a.data if isinstance(a, Value) else a for a in args]
+    products = [w * x for w, x in zip(numbers[:n], numbers[n : 2 * n])]
+    telling = sorted(range(n), key=lambda i: (isfinite(products[i]), -abs(products[i]) if isfinite(products[i]) else 0))
+    kept = sorted(telling[:KEPT])
+    rest = Value(sum([products[i] for i in telling[KEPT:]], numbers[-1]), label="others")
+    return [*[args[i] for i in kept], *[args[n + i] for i in kept], rest]
 
 
 def _short(path: str) -> str:

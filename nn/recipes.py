@@ -18,6 +18,7 @@ from engine import TABLE
 from .blocks import Dropout, Embedding, LayerNorm, Sequential
 from .layers import MLP, Layer, Neuron, width
 from .module import Module
+from .network import NeuralNetwork
 
 Arguments = dict[str, Any]
 
@@ -33,7 +34,7 @@ class Row(NamedTuple):
 
     arguments: Callable[[Any], Arguments]
     size: Callable[..., int]
-    build: Callable[..., Module]
+    build: Callable[..., Any]
 
 
 def recipe(model: Any) -> Arguments | None:
@@ -46,10 +47,11 @@ def recipe(model: Any) -> Arguments | None:
     """
     try:
         made: Arguments = json.loads(json.dumps(_read(model)))
-        frozen = [path for path, m in model.named_modules() if not m.trainable]
+        module = module_of(model)
+        frozen = [path for path, m in module.named_modules() if not m.trainable]
         made |= {"frozen": frozen} if frozen else {}
-        made |= {} if model.training else {"evaluation": True}
-        twin = network(made, model.parameter_count)
+        made |= {} if module.training else {"evaluation": True}
+        twin = network(made, module.parameter_count)
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
         return None  # a class of the user's, a layer taken out, a function as activation, …
     return made if _structure(twin) == _structure(model) else None
@@ -75,21 +77,41 @@ def network(recipe: Any, parameter_count: int) -> Any:
         if size != parameter_count:
             raise ValueError(f"a recipe for {parameter_count} parameters is wanted, got one for {size}")
         model = row.build(**recipe["arguments"])
-    except TypeError as why:
+        foreign = recipe["arguments"].keys() - row.arguments(model).keys()
+        if foreign:
+            raise ValueError(f"a recipe of {recipe['class']} takes no {min(foreign)!r:.60}")
+    except (ArithmeticError, LookupError, TypeError) as why:
         raise ValueError(f"a recipe takes the arguments of its class, got others: {why}") from None
-    modules = dict(model.named_modules())
+    module = module_of(model)
+    modules = dict(module.named_modules())
     frozen = recipe.get("frozen", [])
     if not isinstance(frozen, list) or not all(isinstance(path, str) and path in modules for path in frozen):
         raise ValueError(f"a recipe takes paths of Modules as frozen, got {frozen!r:.60}")
     for path in frozen:
         modules[path].trainable = False
-    return model.eval() if recipe.get("evaluation") else model
+    if recipe.get("evaluation"):
+        module.eval()
+    return model
 
 
-def _structure(model: Module) -> list[Any]:
+def module_of(model: Any) -> Any:
+    """A Module itself, or what a NeuralNetwork holds; None of anything else.
+
+    >>> from nn import NeuralNetwork
+    >>> from nn.recipes import module_of
+    >>> module_of(NeuralNetwork([2, 4, 1], seed=0))
+    MLP(2, [4, 1], activation='tanh')
+    """
+    module = getattr(model, "model", None) if isinstance(model, NeuralNetwork) else model
+    return module if isinstance(module, Module) else None
+
+
+def _structure(model: Any) -> list[Any]:
+    module = module_of(model)
     return [
-        [(path, type(m), repr(m), m.trainable, getattr(m, "activation", None)) for path, m in model.named_modules()],
-        [path for path, _ in model.named_parameters()],
+        repr(model),
+        [(path, type(m), repr(m), m.trainable, getattr(m, "activation", None)) for path, m in module.named_modules()],
+        [path for path, _ in module.named_parameters()],
     ]
 
 
@@ -97,7 +119,7 @@ def _structure(model: Module) -> list[Any]:
 
 
 def _read(layer: Any) -> Arguments:
-    if isinstance(layer, Module):
+    if type(layer) in ROWS:
         return {"class": type(layer).__name__, "arguments": ROWS[type(layer)].arguments(layer)}
     (name,) = [name for name in _functions() if _functions()[name] is layer]
     return {"function": name}
@@ -144,8 +166,8 @@ def _layer_size(nin: Any, nout: Any, **_: Any) -> int:
     return (width("Layer", "nin", nin) + 1) * width("Layer", "nout", nout)
 
 
-def _mlp_size(nin: Any, nouts: Any, **_: Any) -> int:
-    widths = [width("MLP", "nin", nin), *[width("MLP", "nouts", n) for n in nouts]]
+def _layers_size(layers: Any, **_: Any) -> int:
+    widths = [width("a recipe", "layers", n) for n in layers]
     return sum([(n + 1) * m for n, m in pairwise(widths)])
 
 
@@ -171,7 +193,7 @@ ROWS: dict[type, Row] = {
             "activation": m.layers[0].neurons[0].activation if len(m.layers) > 1 else "relu",
             "seed": m.seed,
         },
-        _mlp_size,
+        lambda nin, nouts, **_: _layers_size([nin, *nouts]),
         lambda **arguments: MLP(**arguments, init="zeros"),
     ),
     Embedding: Row(
@@ -188,6 +210,14 @@ ROWS: dict[type, Row] = {
         lambda m: {"rate": m.rate, "seed": m.seed},
         lambda **_: 0,
         Dropout,
+    ),
+    NeuralNetwork: Row(
+        lambda m: {
+            key: getattr(m, key)
+            for key in ("layers", "alpha", "activation", "output", "loss", "batch_size", "seed", "validation")
+        },
+        _layers_size,
+        lambda **arguments: NeuralNetwork(**arguments, init="zeros"),
     ),
     Sequential: Row(
         lambda m: {"layers": [_read(layer) for layer in m.layers]},

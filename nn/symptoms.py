@@ -7,13 +7,13 @@ below; each stands well beyond the worst of the healthy networks in tests/test_d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Any
 
 from .findings import Finding
 from .observation import Unit, UnitLayer
 
-DEAD_SHARE = 0.5  # more than so much of a layer's units
+DEAD_SHARE = 0.5  # of a layer's units, and beyond it one deviation of as many throws of a coin: relu kills by chance
 SATURATED_SHARE = 0.6  # of a layer's outputs
 SHRINKING = 1e-3  # the first layer's gradient over the last one's
 GROWING = 1e3
@@ -46,12 +46,13 @@ def dead_units(layers: Sequence[UnitLayer]) -> list[Finding]:
     found = []
     for layer in layers:
         dead = layer.dead
-        share = len(dead) / len(layer.units)
-        if share <= DEAD_SHARE:
+        count = len(layer.units)
+        share = len(dead) / count
+        if share < 1.0 and len(dead) <= DEAD_SHARE * count + 0.5 * sqrt(count):
             continue
         sums = [x for i in dead for x in layer.units[i].inputs]
         message = (
-            f"{len(dead)} of {len(layer.units)} units in {layer.path} ({layer.activation}) are flat on all examples: "
+            f"{len(dead)} of {count} units in {layer.path} ({layer.activation}) are flat on all examples: "
             f"their weighted sums are {sum(sums) / len(sums):.3g} on average, at most {max(sums):.3g}"
             + ("; nothing before this layer learns" if share == 1.0 else "")
         )

@@ -8,23 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import random
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, mean
 
 from .blocks import Dropout
+from .caller import stacklevel
 from .clipping import clipped_by_norm, clipped_by_value
-from .data import permutation, rows, targets
+from .examples import Examples
+from .interruption import flagged_interrupt
 from .module import Module
 from .objective import Objective, objective
-from .optim import OPTIMISERS, Adam, Optimiser
-from .options import EarlyStopping, calls, chosen, early_stop, is_part, limit, measures, part, whole
+from .options import (
+    EarlyStopping,
+    calls,
+    chosen,
+    early_stop,
+    limit,
+    measures,
+    optimiser,
+    penalties,
+    whole,
+)
 from .schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -203,21 +212,15 @@ class Trainer:
         self.progress = bool(progress)
         self.metrics = measures(who, metrics)
         self._callbacks = calls(who, callbacks)
-        self.penalties = _penalties(who, penalty)
+        self.penalties = penalties(who, penalty)
         self.seed = random.SystemRandom().getrandbits(32) if seed is None else whole(who, "seed", seed, least=0)
-        self.optimizer = _optimiser(who, optimizer, net)
+        self.optimizer = optimiser(who, optimizer, net)
         self.lr = self.optimizer.lr
         self.schedule = chosen(who, "schedule", schedule, SCHEDULES, self.epochs)
         self.early_stopping = early_stop(who, early_stopping)
 
-        self._X = rows(who, X)
-        self._y = targets(who, y, len(self._X))
-        self._validation = validation
-        outputs = self._outputs_of(self._X[0])
-        self._y = self._read_targets(self._y, outputs, "y")
-        self._held: tuple[list[Any], list[Any]] | None = None
-        if validation is not None and not is_part(validation):
-            self._held = self._given_validation(validation, outputs)
+        self._examples = Examples(who, net, self.objective, X, y, validation)
+        self._validated = validation is not None
         self._monitor()
         self._begin()
         self._native = None if backend == "eager" else self._compiled(backend)
@@ -236,21 +239,23 @@ class Trainer:
     def _begin(self) -> None:
         """The state before the first update, by the seed."""
         self.random = random.Random(self.seed)
-        self._divide()
+        self._examples.divide(self.random)
         self.epoch = self.update = 0
         self.history: History = {name: [] for name in self._names()}
         self.best: dict[str, Any] | None = None
         self.stop = self.interrupted = False
+        self._ending = False  # whether a state was loaded in which the training had ended early
         self._order: list[int] = []
         self._sum = 0.0  # of the losses of this epoch's examples
         self._predicted: list[Any] = []
+        self._shown: Any = _NoBar()
 
     # Running ---------------------------------------------------------------------------------------------------------
 
     def run(self) -> History:
         """Train on, up to `epochs`, and return the history."""
-        self.stop = self.interrupted = False
-        if self.early_stopping and self._waited() >= self.early_stopping.patience:
+        self.stop, self._ending, self.interrupted = self._ending, False, False
+        if self.early_stopping and not self.stop and self._waited() >= self.early_stopping.patience:
             self.best = None  # asked to go on after an early stop
         lent = [(m, m.rng) for _, m in self.net.named_modules() if isinstance(m, Dropout)]
         self._draws = bool(lent)
@@ -258,7 +263,7 @@ class Trainer:
             dropout.rng = self.random
         self._call("on_train_begin")
         try:
-            with _flagged_interrupt(self), self._bar() as self._shown:
+            with flagged_interrupt(self), self._bar() as self._shown:
                 while self.epoch < self.epochs and not self.stop:
                     self._run_epoch()
         except KeyboardInterrupt:
@@ -266,7 +271,7 @@ class Trainer:
             done = f"after update {self.update} of {self._updates()} in epoch {self.epoch + 1}"
             print(f"\n{self._who}: interrupted {done}; the network keeps what it has learned", file=sys.stderr)
         finally:
-            del self._shown
+            self._shown = _NoBar()
             for dropout, rng in lent:
                 dropout.rng = rng
             self.optimizer.lr = self.lr
@@ -305,7 +310,7 @@ class Trainer:
 
     def _run_update(self, chosen_examples: Sequence[int]) -> None:
         """The gradient of the mean loss of these examples, in batches, then one step."""
-        net, loss, X, y = self.net, self.objective.loss, self._X, self._y
+        net, loss, X, y = self.net, self.objective.loss, self._examples.X, self._examples.y
         size = self.batch_size or len(chosen_examples)
         keep, predicted, summed = bool(self.metrics), [], self._sum
         for p in self.optimizer.parameters:
@@ -339,6 +344,16 @@ class Trainer:
         self._predicted += predicted
         self.update += 1
 
+    def _shuffled(self) -> list[int]:
+        if self._updates() == 1 and self.accumulate == 1:
+            return list(self._examples.trained)  # one batch holds all: the order says nothing
+        return self._examples.shuffled(self.random)
+
+    def _updates(self) -> int:
+        """Updates in an epoch."""
+        count = len(self._examples.trained)
+        return ceil(count / ((self.batch_size or count) * self.accumulate))
+
     def _clip(self) -> None:
         """Cut gradients by value, then by norm, those of frozen parameters aside."""
         if self.clip_value is None and self.clip_norm is None:
@@ -355,11 +370,11 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._sum / len(self._order)}
-        truth = [self._y[i] for i in self._order]
+        truth = [self._examples.y[i] for i in self._order]
         row.update(self._measured(truth, self._predicted))
-        if self._held is not None:
+        if self._examples.held is not None:
             self.net.eval()
-            row.update({f"val_{name}": x for name, x in self._evaluated(*self._held).items()})
+            row.update({f"val_{name}": x for name, x in self._evaluated(*self._examples.held).items()})
             self.net.train()
         for name, x in row.items():
             self.history[name].append(x)
@@ -372,7 +387,7 @@ class Trainer:
                 f"{self._who} stopped in epoch {self.epoch}, whose loss is {row['loss']}; "
                 "try a smaller learning rate, clip_norm=1.0, or scaled inputs",
                 RuntimeWarning,
-                stacklevel=_outside(),
+                stacklevel=stacklevel(),
             )
         if self.early_stopping is not None:
             self._judge(self.early_stopping, row[self._monitored])
@@ -471,9 +486,9 @@ class Trainer:
                 f"{who} takes a history of {', '.join(self.history)}, got one of {', '.join(state['history'])}; "
                 "make the Trainer with the same validation and metrics"
             )
-        count = len(self._train_examples)
+        count = len(self._examples.trained)
         order = [int(i) for i in state["order"]]
-        if order and (len(order) != count or not all(0 <= i < len(self._X) for i in order)):
+        if order and (len(order) != count or not all(0 <= i < len(self._examples.X) for i in order)):
             raise ValueError(f"{who} takes a training on {count} examples, got one on {len(order)}")
         before = self.net.state(), self.optimizer.state()
         try:
@@ -489,7 +504,7 @@ class Trainer:
         if int(state["seed"]) != self.seed:
             self.seed = int(state["seed"])
             self.random = random.Random(self.seed)
-            self._divide()
+            self._examples.divide(self.random)
         self.random = generator
         self.lr = self.optimizer.lr = float(state["lr"])
         self.epoch, self.update, self._order = int(state["epoch"]), int(state["update"]), order
@@ -497,75 +512,18 @@ class Trainer:
         self.history = {name: list(xs) for name, xs in state["history"].items()}
         best = state["best"]
         self.best = None if best is None else {**best, "parameters": list(best["parameters"])}
+        stopping, losses = self.early_stopping, self.history["loss"]
+        patient = stopping is None or self._waited() < stopping.patience
+        self._ending = not (patient and all(isfinite(x) for x in losses[-1:]))
 
     def __repr__(self) -> str:
         return f"Trainer(epoch {self.epoch} of {self.epochs}, loss={self.objective.name}, {self.optimizer!r})"
-
-    # Data ------------------------------------------------------------------------------------------------------------
-
-    def _outputs_of(self, x: Any) -> int:
-        """How many outputs the net has: one evaluation, which also finds a wrong width before any training."""
-        mode = [(m, m.training) for _, m in self.net.named_modules()]
-        self.net.eval()
-        outputs = self.net(x)
-        for m, training in mode:
-            m.training = training
-        self._outputs_of_one = not isinstance(outputs, (list, tuple))
-        return len(outputs) if isinstance(outputs, (list, tuple)) else 1
-
-    def _read_targets(self, y: Sequence[Any], outputs: int, name: str) -> list[Any]:
-        read = self.objective.target
-        found = [read(self._who, t, outputs, f"row {i} of {name}") for i, t in enumerate(y)]
-        if name == "y" and self.objective.classes and len(found) > 1 and all(t == found[0] for t in found):
-            warnings.warn(
-                f"{self._who} got {len(found)} examples of one class in {name}, {found[0]}: "
-                "all that can be learned is to say it",
-                UserWarning,
-                stacklevel=_outside(),
-            )
-        return found
-
-    def _given_validation(self, validation: Any, outputs: int) -> tuple[list[Any], list[Any]]:
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise TypeError(f"{self._who} takes a part such as 0.2, or (X, y), as validation, got {validation!r:.60}")
-        X = rows(self._who, validation[0], "validation X")
-        y = self._read_targets(targets(self._who, validation[1], len(X), "validation y"), outputs, "validation y")
-        self._outputs_of(X[0])
-        return X, y
-
-    def _divide(self) -> None:
-        """Which examples are trained on, and which are held out, by the seed."""
-        count = len(self._X)
-        self._train_examples = list(range(count))
-        if self._validation is None or not is_part(self._validation):
-            return
-        share = part(self._who, "validation", self._validation)
-        held = round(count * share)
-        if not 0 < held < count:
-            raise ValueError(
-                f"{self._who} takes a validation part that leaves examples on both sides, got {share} of {count} examples"
-            )
-        order = permutation(count, self.random)
-        self._train_examples = sorted(order[held:])
-        chosen_examples = sorted(order[:held])
-        self._held = [self._X[i] for i in chosen_examples], [self._y[i] for i in chosen_examples]
-
-    def _shuffled(self) -> list[int]:
-        examples = self._train_examples
-        if self._updates() == 1 and (self.batch_size or len(examples)) >= len(examples):
-            return list(examples)  # one batch holds all: the order says nothing
-        return [examples[i] for i in permutation(len(examples), self.random)]
-
-    def _updates(self) -> int:
-        """Updates in an epoch."""
-        count = len(self._train_examples)
-        return ceil(count / ((self.batch_size or count) * self.accumulate))
 
     # Around it -------------------------------------------------------------------------------------------------------
 
     def _names(self) -> list[str]:
         names = ["loss", *self.metrics]
-        return ["epoch", *names, *([f"val_{name}" for name in names] if self._validation is not None else [])]
+        return ["epoch", *names, *([f"val_{name}" for name in names] if self._validated else [])]
 
     def _call(self, event: str) -> None:
         for callback in self._callbacks:
@@ -598,64 +556,5 @@ class _NoBar:
         """Nothing."""
 
 
-@contextlib.contextmanager
-def _flagged_interrupt(trainer: Trainer) -> Iterator[None]:
-    """Ctrl-C sets `interrupted`, which is looked at between examples, so that no update is ever half done.
-
-    A second Ctrl-C raises at once. Only where Python's own handler is in force, and in the main thread.
-    """
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-
-    def flag(number: int, frame: Any) -> None:
-        if trainer.interrupted:
-            signal.default_int_handler(number, frame)
-        trainer.interrupted = True
-
-    signal.signal(signal.SIGINT, flag)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _optimiser(who: str, optimizer: Any, net: Module) -> Optimiser:
-    """The optimiser that is meant, over the net's parameters."""
-    if isinstance(optimizer, Optimiser):
-        own = set(net.parameters())
-        if not own.issuperset(optimizer.parameters):
-            raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {optimizer!r} of others")
-        return optimizer
-    if optimizer is None:
-        return Adam(net, lr=0.01)
-    if isinstance(optimizer, type) and issubclass(optimizer, Optimiser):
-        made: Any = optimizer(net)
-    else:
-        made = chosen(who, "optimizer", optimizer, OPTIMISERS, net)
-        made = made if isinstance(optimizer, str) else made(net)
-    if not isinstance(made, Optimiser):
-        raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {made!r:.60}")
-    return made
-
-
-def _penalties(who: str, penalty: Any) -> list[Callable[[Module], Any]]:
-    listed = [] if penalty is None else list(penalty) if isinstance(penalty, (list, tuple)) else [penalty]
-    for p in listed:
-        if isinstance(p, type) or not callable(p):
-            raise TypeError(f"{who} takes a function of the net as penalty, such as nn.l2(1e-4), got {p!r:.60}")
-    return listed
-
-
 def _floats(outputs: Any) -> Any:
     return [float(y) for y in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
-
-
-def _outside() -> int:
-    """The stacklevel, for a warning of the caller, of the nearest frame outside this package."""
-    level, frame = 1, sys._getframe(1)
-    here = __name__.rpartition(".")[0]
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == here:
-        level, frame = level + 1, frame.f_back
-    return level

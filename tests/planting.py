@@ -28,6 +28,9 @@ def everywhere(patch, old, new):
     for key, held in list(vars(Value).items()):
         if held is old:
             patch.setattr(Value, key, new)
+    for op in TABLE.values():
+        if any(p is old for p in op.partials):
+            patch.setattr(op, "partials", tuple(new if p is old else p for p in op.partials))
 
 
 def edited(module, name, old, new):

@@ -186,9 +186,11 @@ def value_stub():
     ]
     methods += [f"    def __{name}__(self) -> Value: ..." for name in ("neg", "abs")]
     for name, row in sorted(TABLE.items()):
-        if row.lists or row.arity > 2 or name in RESERVED:
+        if row.lists or name in RESERVED:
             continue
-        other = "" if row.arity == 1 else ", other: SupportsFloat" + (" = ..." if row.defaults else "")
+        others = ["other"] if row.arity == 2 else ["second", "third"][: row.arity - 1]
+        needed = len(others) - len(row.defaults)
+        other = "".join(f", {o}: SupportsFloat{' = ...' * (i >= needed)}" for i, o in enumerate(others))
         methods.append(f"    def {name}(self{other}) -> Value: ...")
     return (HEAD + VALUE).format(methods="\n".join(methods))
 

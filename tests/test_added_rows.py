@@ -1,5 +1,6 @@
 """A row added at run time is eager, a method, differentiable to any order, printed, pickled, under every law."""
 
+import inspect
 import pickle
 
 import numpy as np
@@ -36,6 +37,7 @@ def test_it_is_eager_a_method_and_a_function_of_engine(cube):
     assert [cube(x).data, x.cube().data, engine.cube(x).data] == [8.0, 8.0, 8.0]
     assert x.cube().op is cube is TABLE["cube"]
     assert cube.__doc__ == Value.cube.__doc__ == "x cubed."
+    assert "cube" in dir(engine)
 
 
 def test_it_is_differentiable_to_any_order(cube):
@@ -91,6 +93,7 @@ def test_rows_of_two_and_three_arguments_and_of_lists(added):
     assert (a.grad, b.grad) == (2.0 + 0.75 + 1.0, 1.5 + 0.25 + 1.0)
     assert [g.data for g in gradients(y, [a, b])] == [a.grad, b.grad]
     assert a.area(b).data == 6.0
+    assert a.mix(b, 0.25).data == 3.25
 
 
 def test_defaults_fill_the_last_arguments(added):
@@ -146,3 +149,15 @@ def test_a_refused_row_leaves_no_method(added):
 def test_every_row_shows_its_name():
     assert repr(TABLE["exp"]) == "<op exp>"
     assert all(row.__doc__ and row.__name__ == name for name, row in TABLE.items())
+    assert not [name for name, row in TABLE.items() if row.__doc__ == f"The op {name}."]
+
+
+@pytest.mark.parametrize(
+    ("name", "signature"),
+    [
+        ("exp", "(x, /)"), ("add", "(x1, x2, /)"), ("power", "(x, n, /)"), ("clip", "(x, low, high, /)"),
+        ("leaky_relu", "(x, slope=0.01, /)"), ("where", "(c, a, b, /)"), ("mean", "(xs, /)"), ("floor", "(x, /)"),
+    ],
+)  # fmt: skip
+def test_the_signature_of_a_row_names_its_arguments(name, signature):
+    assert str(inspect.signature(TABLE[name])) == signature

@@ -339,8 +339,10 @@ def interrupting_row():
     def stop(x, y):
         raise KeyboardInterrupt
 
-    yield engine.op("interrupting", lambda x: x, stop)
-    del TABLE["interrupting"], Value.interrupting
+    try:
+        yield engine.op("interrupting", lambda x: x, stop)
+    finally:
+        del TABLE["interrupting"], Value.interrupting
 
 
 @pytest.fixture

@@ -112,6 +112,26 @@ def test_blocks_are_built_again_as_they_were(tmp_path):
     ]  # the masks of the same seed
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.NeuralNetwork([2, 4, 1], seed=1),
+        lambda: nn.NeuralNetwork([2, 4, 3], alpha=0.5, activation="relu", loss="mse", batch_size=2, validation=0.25),
+        lambda: nn.NeuralNetwork([2, 2], output="softmax", seed=3),
+    ],
+)
+def test_a_neural_network_is_built_again_as_it_was(tmp_path, make):
+    network = make()
+    network.train([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0] if network.layers[-1] < 3 else np.eye(4)[:, :3], 3, 0)
+    nn.save(tmp_path / "net", network)
+    twin = nn.load(tmp_path / "net")
+    assert isinstance(twin, nn.NeuralNetwork) and repr(twin) == repr(network) and twin.seed == network.seed
+    assert (twin.batch_size, twin.validation) == (network.batch_size, network.validation)
+    assert (twin.predict([[0.5, -1.0]]) == network.predict([[0.5, -1.0]])).all()
+    other = nn.NeuralNetwork(network.layers)
+    assert nn.load(tmp_path / "net", other) is other and network_bits(other.model) == network_bits(network.model)
+
+
 def test_every_module_class_of_nn_has_a_recipe():
     classes = {
         c for c in (getattr(nn, name) for name in nn.__all__) if isinstance(c, type) and issubclass(c, nn.Module)
@@ -188,6 +208,12 @@ def test_the_file_is_what_its_page_says(tmp_path):
         w = [[p.data for p in neuron.w] for neuron in net.layers[0].neurons]
         assert [file.get_tensor(f"layers.0.neurons.{i}.w").tolist() for i in range(3)] == w
         assert file.get_tensor("layers.1.neurons.0.b").tolist() == [0.0]
+
+
+def test_the_same_network_is_the_same_file(tmp_path):
+    for name in "ab":
+        nn.save(tmp_path / name, block())
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 # Errors change nothing -----------------------------------------------------------------------------------------------
@@ -401,6 +427,15 @@ HOSTILE = {
     "frozen what is not there": forged({"class": "Dropout", "arguments": {"rate": 0.5}, "frozen": ["__class__"]}, {}),
     "frozen a number": forged({"class": "Dropout", "arguments": {"rate": 0.5}, "frozen": 3}, {}),
     "a rate that is no number": forged({"class": "Dropout", "arguments": {"rate": {}}}, {}),
+    "a tutorial's network of no layers": forged({"class": "NeuralNetwork", "arguments": {"layers": []}}, {}),
+    "a tutorial's network whose layers are a dict": forged({"class": "NeuralNetwork", "arguments": {"layers": {}}}, {}),
+    "a tutorial's network of 10^18 parameters": forged({"class": "NeuralNetwork", "arguments": {"layers": [10**9, 10**9]}}),
+    "a tutorial's network with callbacks of text": forged(
+        {"class": "NeuralNetwork", "arguments": {"layers": [1, 1], "callbacks": ["os.system"]}}, {"a": [1.0], "b": [2.0]}
+    ),
+    "a tutorial's network whose loss is an expression": forged(
+        {"class": "NeuralNetwork", "arguments": {"layers": [1, 1], "loss": "__import__('os')"}}, {"a": [1.0], "b": [2.0]}
+    ),
     "arguments no dict": forged({"class": "MLP", "arguments": [1, [1]]}),
     "as many numbers under other names": forged(
         {"class": "MLP", "arguments": {"nin": 1, "nouts": [1]}}, {"../../etc/passwd": [1.0], "__class__": [2.0]}

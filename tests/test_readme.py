@@ -4,25 +4,36 @@ import doctest
 import re
 from pathlib import Path
 
+from hypothesis import settings
+
 import engine
 
 ROOT = Path(__file__).parent.parent
+COUNTEREXAMPLE = ROOT / "demos" / "pictures" / "counterexample.svg"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_example_of_the_readme_prints_what_it_shows(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     table = dict(engine.TABLE)
+    profile = settings.get_current_profile_name()
+    settings.load_profile("ci")  # always the same examples
     examples = doctest.DocTestParser().get_doctest(README, {}, "README.md", "README.md", 0)
     assert len(examples.examples) >= 15
     out = []
     try:
         result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples, out=out.append)
     finally:
+        settings.load_profile(profile)
         for name in engine.TABLE.keys() - table.keys():
             del engine.TABLE[name]
             delattr(engine.Value, name)
     assert result.failed == 0, "".join(out)
+    shown, made = (
+        re.findall(r"<text[^>]*>(.*?)</text>", re.sub(r' id="[^"]*"', "", path.read_text("utf-8")), re.S)
+        for path in (COUNTEREXAMPLE, tmp_path / COUNTEREXAMPLE.name)
+    )
+    assert shown == made, "the README shows another counterexample than its example finds"
 
 
 def test_every_link_of_the_readme_leads_to_a_file():

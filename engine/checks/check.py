@@ -7,19 +7,19 @@ from typing import Any
 
 from ..backprop import gradients, topological_order
 from ..value import Value
-from .balls import Ball, arb, ctx
+from .balls import NOTHING, Ball, arb, ctx
 from .engines import CHAINRULE, Engine
 from .probes import adds_right, engine_faults, second_faults
 from .replay import Replay, Tape
 from .report import Finding, GradientError, Report
-from .rules import OVERFLOWS, Fault, close, faults, holds
+from .rounding import rounded_number
+from .rules import Fault, faults
 from .subject import Subject
 from .traversal import diagnosis
-from .witness import KinkError, Witness
+from .verdicts import Verdicts
 
 PRECISION = 128
 UNIT_DIRECTIONS = 4  # up to so many arguments each gets a derivative of its own in orders 2 and 3
-RESOLVED = 1e-12  # a ball of this radius is narrow whatever it encloses
 
 
 def check_gradients(
@@ -96,12 +96,11 @@ class _Check:
         self.root, self.leaves = subject.record()
         self.tape = Tape(self.root, self.leaves)
         self.replay = Replay(self.tape)
-        self.kinks = bool(self.replay.kinks_met())
-        self.witness = Witness(self.tape)
         settings = "" if order == 1 else f", order={order}"
         settings += "" if tuple(modes) == ("reverse",) else f", modes={tuple(modes)!r}"
         settings += "" if self.ours else ", engine=engine"
         self.report = Report(subject, engine.name, self.root, notes=list(subject.notes), settings=settings, save=save)
+        self.verdicts = Verdicts(self.tape, self.replay, self.report)
 
     def run(self) -> Report:
         """All parts, in order."""
@@ -109,20 +108,20 @@ class _Check:
         rule_faults = list(faults(self.tape.nodes)) if self.ours else []
         self.report.faults += rule_faults
         adjoints = self.replay.adjoints()
-        balls = [self._ball(adjoints, i) for i in self.tape.leaves]
+        balls = [self.verdicts.ball(adjoints, i) for i in self.tape.leaves]
         value, grads, again = self._engine_run()
-        self._find("", 0, "reverse", value, self.replay.values[-1], {}, None)
+        self.verdicts.find("", 0, "reverse", value, self.replay.values[-1], {}, None)
         if "reverse" in self.modes:
-            sizes = self._sizes(balls)
+            sizes = self.verdicts.sizes(balls)
             for k, (name, g, ball) in enumerate(zip(self.subject.names, grads, balls)):
-                self._find(name, 1, "reverse", g, ball, {}, k, sizes[k])
+                self.verdicts.find(name, 1, "reverse", g, ball, {}, k, sizes[k])
         if again != grads and not any(g != g for g in grads):
             self._blame_state(grads, again)
         if "forward" in self.modes:
             self._forward()
         if self.ours and self.order > 1:
             self._higher()
-        self._convict(rule_faults)
+        self.verdicts.convict(rule_faults)
         if not self.report.ok and not self.report.faults:
             self._blame(grads)
         return self.report
@@ -151,86 +150,6 @@ class _Check:
             if place is None:
                 self.report.notes.append(f"{self.subject.name} does not use {name}: its derivative is 0")
 
-    # Verdicts --------------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _ball(adjoints: Sequence[Ball | None], place: int | None) -> Ball:
-        found = adjoints[place] if place is not None else None
-        return arb(0) if found is None else found
-
-    def _sizes(self, balls: Sequence[Ball]) -> list[float]:
-        if all(b.is_finite() and b.rad() < RESOLVED for b in balls):
-            return [math.inf] * len(balls)
-        found = self.replay.size()
-        return [found[i] if i is not None else 0.0 for i in self.tape.leaves]
-
-    def _find(
-        self,
-        name: str,
-        order: int,
-        mode: str,
-        got: float,
-        ball: Ball,
-        direction: dict[int, float],
-        leaf: int | None,
-        size: float = math.inf,
-        kinks: bool | None = None,
-        along: str = "",
-    ) -> None:
-        kinks = self.kinks if kinks is None else kinks
-        exact = None if kinks else self._exact(order, direction, leaf, ball)
-        verdict = self._verdict(got, ball, exact, kinks, size)
-        self.report.findings.append(Finding(name, order, mode, verdict, got, ball, exact, along))
-
-    def _verdict(self, got: float, ball: Ball, exact: Ball | None, kinks: bool, size: float) -> str:
-        if not ball.is_finite():
-            if math.isfinite(got) and exact is not None and exact.is_finite():
-                return "inconclusive"
-            return "kink" if kinks else "singular"
-        if not holds(ball, got):
-            if not math.isfinite(got) and self._overflows():
-                return "singular"
-            return "inaccurate" if close(ball, got) else "wrong"
-        if exact is not None and exact.is_finite() and not exact.overlaps(ball):
-            return "wrong"
-        if kinks:
-            return "kink"
-        if exact is None or not exact.is_finite() or float(ball.rad()) > max(RESOLVED, 0.01 * size):
-            return "inconclusive"
-        return "ok"
-
-    def _exact(self, order: int, direction: dict[int, float], leaf: int | None, ball: Ball) -> Ball | None:
-        radius = float(ball.rad()) / 100.0 if ball.is_finite() else 0.0
-        try:
-            if order == 0:
-                return self.witness.directional({}, 0, radius)[-1]
-            if leaf is None:
-                return self.witness.directional(direction, order, radius)[-1]
-            place = self.tape.leaves[leaf]
-            return arb(0) if place is None else self.witness.mixed(direction, place, order, radius)
-        except KinkError:
-            return None
-
-    def _overflows(self) -> bool:
-        """Whether some number on the way is beyond the floats, so that a correct engine may give nan or inf."""
-        adjoints = self.replay.adjoints()
-        reached = [i for i, a in enumerate(adjoints) if a is not None]
-        balls = [a for a in adjoints if a is not None] + [self.replay.values[i] for i in reached]
-        balls += [e.partial for i in reached for e in self.replay.edges[i] if e.connected]
-        return any(not b.is_finite() or abs(b).upper() > OVERFLOWS for b in balls)
-
-    def _convict(self, rule_faults: Sequence[Fault]) -> None:
-        """A rule that is wrong makes what is computed through it wrong, however little it shows there."""
-        for fault in rule_faults:
-            below = set(topological_order(fault.node)) if fault.node is not None else set()
-            touched = {n for n, leaf in zip(self.subject.names, self.leaves) if leaf in below} | {""}
-            verdict = "inaccurate" if fault.inaccurate else "wrong"
-            for k, f in enumerate(self.report.findings):
-                matters = f.argument in touched and (f.order > 0 or fault.part == "value")
-                if matters and f.verdict in ("ok", "kink", "singular", "inconclusive", "inaccurate"):
-                    worse = "wrong" if "wrong" in (verdict, f.verdict) else verdict
-                    self.report.findings[k] = f._replace(verdict=worse)
-
     # Forward mode and higher orders ------------------------------------------------------------------------------------
 
     def _directions(self, limit: int) -> list[tuple[int | None, list[float]]]:
@@ -247,9 +166,9 @@ class _Check:
         for k, direction in self._directions(32):
             got = self.engine.jvp(self._engine_function(), self.subject.point, direction)  # type: ignore[misc]
             along = self._placed(direction)
-            ball = self.replay.tangent({i: arb(d) for i, d in along.items()})
+            ball = self.replay.tangent(_seeds(self.tape, direction))
             name = self.subject.names[k] if k is not None else "a direction"
-            self._find(name, 1, "forward", float(got), ball, along, k if k is not None else None)
+            self.verdicts.find(name, 1, "forward", float(got), ball, along, k if k is not None else None)
 
     def _engine_function(self) -> Any:
         return lambda *xs: self.subject.ran(xs, self.engine)
@@ -273,40 +192,40 @@ class _Check:
                     forward = _pushed(jvp, forward, self.subject.point, direction)
                     self._higher_forward(order, slopes, direction, forward(*self.subject.point), name)
                 root = slopes[k] if k is not None else _combined(slopes, direction)
-                if root.op is None:
-                    break
                 self.report.faults += faults(_new_nodes(root, self.tape.nodes))
                 if "reverse" in self.modes:
                     self._higher_reverse(order, root, along, name)
         self.report.faults += second_faults(self.tape.nodes)
         if any(f.part == "second derivative" for f in self.report.faults):
-            self._convict([f for f in self.report.faults if f.part == "second derivative"])
+            self.verdicts.convict([f for f in self.report.faults if f.part == "second derivative"])
 
     def _higher_reverse(self, order: int, root: Value, direction: dict[int, float], along: str) -> None:
         tape = Tape(root, self.leaves)
-        replay = Replay(tape)
+        replay = Replay(tape, rounded_number)
         adjoints, sizes = replay.adjoints(), replay.size()
-        kinks = self.kinks or bool(replay.kinks_met())
         got = [g.data for g in gradients(root, self.leaves)]
         for j, place in enumerate(tape.leaves):
             size = sizes[place] if place is not None else 0.0
-            ball = self._ball(adjoints, place)
-            self._find(self.subject.names[j], order, "reverse", got[j], ball, direction, j, size, kinks, along)
+            ball = self.verdicts.ball(adjoints, place)
+            self.verdicts.find(self.subject.names[j], order, "reverse", got[j], ball, direction, j, size, replay, along)
 
     def _higher_forward(
         self, order: int, slopes: list[Value], direction: Sequence[float], got: Sequence[float], along: str
     ) -> None:
         for j, slope in enumerate(slopes):
             tape = Tape(slope, self.leaves)
-            replay = Replay(tape)
-            placed = {i: arb(d) for i, d in zip(tape.leaves, direction) if i is not None and d}
-            ball = replay.tangent(placed)
+            replay = Replay(tape, rounded_number)
+            ball = replay.tangent(_seeds(tape, direction))
             if order > 2:  # forward over forward rounds in another order than what is replayed
                 ball = ball.mid() + arb(0, 8.0) * ball.rad()
-            kinks = self.kinks or bool(replay.kinks_met())
             name = self.subject.names[j]
-            self._find(
-                name, order, "forward", float(got[j]), ball, self._placed(direction), j, kinks=kinks, along=along
+            if any(
+                (f.argument, f.along, f.mode) == (name, along, "forward") and f.got != f.got
+                for f in self.report.findings
+            ):
+                ball = NOTHING  # a nan of the order before stays one
+            self.verdicts.find(
+                name, order, "forward", float(got[j]), ball, self._placed(direction), j, replay=replay, along=along
             )
 
     # Blame -----------------------------------------------------------------------------------------------------------
@@ -338,6 +257,11 @@ class _Check:
 
 def _pushed(jvp: Any, function: Any, point: Sequence[float], direction: Sequence[float]) -> Any:
     return lambda *xs: jvp(function, xs, tuple(direction))[1]
+
+
+def _seeds(tape: Tape, direction: Sequence[float]) -> dict[int, Ball]:
+    """The tangents of the leaves; a tangent of 0 is one too, since 0 times an infinity is nan."""
+    return {i: arb(d) for i, d in zip(tape.leaves, direction) if i is not None}
 
 
 def _combined(slopes: Sequence[Value], direction: Sequence[float]) -> Value:

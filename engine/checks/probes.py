@@ -12,6 +12,7 @@ from ..value import Value
 from .balls import Ball, arb
 from .engines import Engine
 from .replay import Replay, Tape
+from .rounding import rounded_number
 from .rules import Fault, agrees, close, expected, faults, holds
 from .witness import KinkError, Witness
 
@@ -103,7 +104,7 @@ def _second_faults_of_row(v: Value, row: Op, vals: Sequence[float]) -> Iterator[
             got, balls, kinks = [0.0] * len(variables), [arb(0)] * len(variables), False
         else:
             second = Tape(slope, variables)
-            replay = Replay(second)
+            replay = Replay(second, rounded_number)
             adjoints = replay.adjoints()
             kinks = bool(replay.kinks_met())
             got = [g.data for g in gradients(slope, variables)]

@@ -12,7 +12,7 @@ from ..backprop import topological_order
 from ..ops import Op
 from ..value import Value
 from .balls import Ball, arb
-from .enclosures import CONDITIONS, Enclosure
+from .enclosures import CONDITIONS
 from .rounding import float_enclosure, is_float, rounded
 
 Argument = Any  # an int for a node of the tape, a float for a number, a list of them for a list
@@ -95,13 +95,17 @@ def edges(row: Op, args: Sequence[Argument], partials: Sequence[Any]) -> list[Ed
 class Replay:
     """A tape in balls.
 
+    Args:
+        tape: the graph.
+        number: makes the ball of a constant.
+
     Attributes:
         values: the ball of each node.
         edges: the edges of each node, with their partials as balls.
         kinks: the positions of nodes whose operands touch a kink.
     """
 
-    def __init__(self, tape: Tape, enclose: Callable[..., Enclosure] = float_enclosure) -> None:
+    def __init__(self, tape: Tape, number: Callable[[float], Ball] = arb) -> None:
         self.tape = tape
         self.values: list[Ball] = []
         self.edges: list[list[Edge]] = []
@@ -111,7 +115,7 @@ class Replay:
                 self.values.append(arb(tape.nodes[i].data))
                 self.edges.append([])
                 continue
-            value, partials, kink = enclose(row, operands(args, self.values, arb), wanted(args))
+            value, partials, kink = float_enclosure(row, operands(args, self.values, number), wanted(args))
             self.values.append(value)
             self.edges.append(edges(row, args, partials))
             if kink:

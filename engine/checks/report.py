@@ -203,14 +203,14 @@ def _drawn(report: Report) -> str | None:
     """Save the picture, the guilty node named and outlined; a failure to draw is not a failure of the check."""
     from ..picture import draw
 
-    path = report.save
-    if path is None:
+    path = "" if report.save is None else str(os.fspath(report.save))
+    if not path:
         key = hashlib.sha256(report.subject.reproduce(report.settings).encode()).hexdigest()[:12]
         path = os.path.join(tempfile.gettempdir(), f"gradient-{key}.svg")
     guilty = report.blame.node if report.blame is not None else None
     with contextlib.suppress(Exception):
         report.root.backward()  # our own graph of the function: the picture shows its gradients
-    for file in (os.fspath(path), os.path.splitext(os.fspath(path))[0] + ".dot"):
+    for file in (path, os.path.splitext(path)[0] + ".dot"):
         with contextlib.suppress(Exception):
             picture = draw(report.root, names={GUILTY: guilty} if guilty is not None else {})
             if not file.endswith(".svg"):

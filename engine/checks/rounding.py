@@ -55,6 +55,12 @@ def rounded(x: Ball, units: float) -> Ball:
     return x if not units or x.is_zero() else x * around_one(units) + TINY
 
 
+def rounded_number(x: float) -> Ball:
+    """A constant of a graph of derivatives, such as π/180 in the rule of deg2rad: itself, or what it was rounded from."""
+    exact = arb(x)
+    return exact if exact.bits() <= 20 or not exact.is_finite() else exact * around_one(4.0)
+
+
 def is_float(x: Ball) -> bool:
     """Whether a ball is one single number that a float holds, which no correct rounding changes."""
     return bool(x.is_exact()) and x.bits() <= 53 and (x.is_zero() or bool(1e-290 <= abs(x) <= LARGEST))

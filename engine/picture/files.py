@@ -2,8 +2,10 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from typing import Any
 
+from .fonts import Fonts, cairo_width, fitting_fonts
 from .layout import INSTALL, LayoutError, program_output
 
 
@@ -15,6 +17,10 @@ def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
     """
     there = os.fspath(path)
     folder, name = os.path.split(os.path.abspath(there))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"save takes a file in a folder that exists, got {there!r}; make {folder!r} first")
+    if os.path.isdir(there):
+        raise IsADirectoryError(f"save takes the path of a file, got the folder {there!r}")
     aside = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(4)}")
     try:
         with open(aside, "xb") as f:
@@ -27,7 +33,7 @@ def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
     return there
 
 
-def converted(svg: str, dot: str, kind: str, timeout: float) -> bytes:
+def converted(svg: Callable[[Fonts], str], dot: str, kind: str, timeout: float) -> bytes:
     """PNG or PDF: by cairosvg from our own drawing where it is installed, else by the layout program from the DOT text.
 
     Raises:
@@ -38,7 +44,7 @@ def converted(svg: str, dot: str, kind: str, timeout: float) -> bytes:
     except (ImportError, OSError):  # OSError: the package without the cairo library
         pass
     else:
-        source = svg.encode()
+        source = svg(fitting_fonts(cairo_width)).encode()
         made: Any = (
             cairosvg.svg2png(bytestring=source, scale=2.0) if kind == "png" else cairosvg.svg2pdf(bytestring=source)
         )

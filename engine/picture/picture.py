@@ -1,7 +1,7 @@
 """`draw`: a graph at a level of detail, as an object that shows and saves itself."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from ..backprop import topological_order
@@ -162,7 +162,7 @@ class Picture:
             raise ValueError(f"save takes a path that ends in {', '.join('.' + f for f in FORMATS)}, got {str(path)!r}")
         if kind in ("png", "pdf"):
             light = "dark" if self._theme == "dark" else "light"
-            return saved(path, converted(self.drawing.svg(light, literal=True), self.dot, kind, self._timeout))
+            return saved(path, converted(partial(self.drawing.svg, light), self.dot, kind, self._timeout))
         if kind == "html":
             return self.player().save(path)
         text = (

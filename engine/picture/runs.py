@@ -55,6 +55,9 @@ class Step:
     def __str__(self) -> str:
         return f"{self.phase:8}  {self.equation}"
 
+    def __repr__(self) -> str:
+        return f"<{self.phase} step: {self.equation}>"
+
 
 def steps(root: Value | Iterable[Value], *, names: Mapping[str, Any] | None = None) -> list[Step]:
     """The forward pass, then the backward pass, of a graph: what its player shows, as data.

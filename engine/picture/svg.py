@@ -23,6 +23,7 @@ from .contents import (
     edge_width,
     largest_product,
 )
+from .fonts import Fonts
 from .layout import INSTALL, Curve, Layout, LayoutError, Point
 from .lines import box_line, edge_text
 from .metrics import text_width
@@ -61,15 +62,15 @@ class Drawing:
         self._dx = (self.width - layout.width) / 2
         self._dy = MARGIN
 
-    def svg(self, theme: str = "auto", literal: bool = False) -> str:
+    def svg(self, theme: str = "auto", fonts: Fonts | None = None) -> str:
         """A file of its own: style, paper, drawing, alternative text.
 
         Args:
             theme: auto, light or dark.
-            literal: colours as numbers, for converters that read no variables.
+            fonts: for converters, which read neither variables nor a list of families: colours as numbers, these fonts.
         """
         scope = f"#{self.uid}"
-        style = literal_style_sheet(scope, theme) if literal else style_sheet(scope, theme)
+        style = literal_style_sheet(scope, theme, fonts) if fonts else style_sheet(scope, theme)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.uid}" width="{self.width}" height="{self.height}" '
             f'viewBox="0 0 {self.width} {self.height}" role="img" aria-labelledby="{self.uid}_title {self.uid}_desc">'

@@ -4,6 +4,10 @@ Hue means the sign of a gradient and nothing else. All text has a contrast of 4.
 tests/picture computes it from the drawn SVG.
 """
 
+import re
+
+from .fonts import Fonts
+
 LIGHT = {
     "paper": "#ffffff", "node": "#fdfdfe", "leaf": "#f1f4f8", "group": "#f8f9fb", "faint": "#d5dae1", "ink": "#1c2128",
     "muted": "#57606b", "positive": "#0a5ea8", "negative": "#a84300", "line": "#7f8893", "highlight": "#fff3c4",
@@ -72,9 +76,11 @@ def style_sheet(scope: str, theme: str) -> str:
     return colour_rules(scope, theme) + scoped(STYLE.replace("HALO", HALO), scope)
 
 
-def literal_style_sheet(scope: str, theme: str) -> str:
-    """The same without variables, for converters that read none."""
+def literal_style_sheet(scope: str, theme: str, fonts: Fonts) -> str:
+    """The same without variables and with one family a face, for converters that read no more."""
     rules = scoped(STYLE.replace("HALO", ""), scope)
+    rules = rules.replace(SANS_STACK, f"'{fonts.sans}'").replace(MONO_STACK, f"'{fonts.mono}'")
+    rules = re.sub(r"font-size:(\d+)px", lambda m: f"font-size:{int(m[1]) * fonts.scale:.4g}px", rules)
     for k, v in (DARK if theme == "dark" else LIGHT).items():
         rules = rules.replace(f"var(--{k})", v)
     return rules

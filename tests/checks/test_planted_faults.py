@@ -250,3 +250,11 @@ def test_a_wrong_graph_of_gradients_is_caught(monkeypatch):
     assert check_gradients(shared, (0.5, 2.0), save=False).ok
     report = report_of(shared, (0.5, 2.0), order=2)
     assert report.blame.part in ("traversal", "second derivative")
+
+
+def test_a_gradient_graph_that_is_cut_from_its_leaves_is_caught(monkeypatch):
+    monkeypatch.setattr(
+        "engine.checks.check.gradients", lambda root, wrt: [Value(g.data) for g in engine.gradients(root, wrt)]
+    )
+    report = report_of(lambda x: engine.sin(x) * x, 0.5, order=2)
+    assert {f.order for f in report.findings if f.verdict == "wrong"} == {2}

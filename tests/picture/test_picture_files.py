@@ -1,5 +1,6 @@
 """Looks, sizes and files: contrast in both themes, size budgets, every format, the notebook's forms, the films."""
 
+import itertools
 import math
 import re
 import unicodedata
@@ -15,6 +16,8 @@ from test_picture_truth import GRAPHS, swept
 from engine import Value, draw, film, scope, steps, tanh
 from engine.formula import number_text
 from engine.picture import LayoutError
+from engine.picture.fonts import FAMILIES, fitting_fonts
+from engine.picture.metrics import text_width
 
 
 def neuron():
@@ -162,15 +165,47 @@ def test_without_cairosvg_the_layout_program_writes_the_png(tmp_path, monkeypatc
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+FONTS = {  # how wide a machine's fonts set a text, as a multiple of what the boxes were made for
+    "Helvetica and Menlo": lambda family, mono, bold: 1.0,
+    "DejaVu alone, which stands in for all": lambda family, mono, bold: 1.0 if mono else 1.24,
+    "DejaVu and Liberation": lambda family, mono, bold: 1.0 if family.startswith(("Liberation", "DejaVu")) else 1.24,
+    "a proportional font for Menlo": lambda family, mono, bold: 0.89 if family == "Menlo" and not bold else 1.0,
+}
+
+
+@pytest.mark.parametrize("machine", FONTS)
+def test_a_converter_gets_fonts_whose_text_keeps_inside_its_box(machine):
+    def width(family, bold, text):
+        mono = family in FAMILIES["mono"]
+        return FONTS[machine](family, mono, bold) * text_width(
+            text, 1.0, "mono" if mono else "bold" if bold else "sans"
+        )
+
+    found = fitting_fonts(width)
+    for family, mono, bold in itertools.product((found.sans, found.mono), (False, True), (False, True)):
+        if (family in FAMILIES["mono"]) == mono:
+            assert 0.8 <= FONTS[machine](family, mono, bold) * found.scale <= 1.02
+    assert (found.mono == "Menlo") == (FONTS[machine]("Menlo", True, False) == 1.0)
+    svg = draw(neuron()).drawing.svg("light", found)
+    families = set(re.findall(r"font-family:([^;}]*)", svg))
+    assert families == {f"'{found.sans}'", f"'{found.mono}'"}  # cairo reads the first of a list only
+    largest = max(float(size) for size in re.findall(r"font-size:([\d.]+)px", svg))
+    assert largest == pytest.approx(14 * found.scale, rel=1e-3)
+
+
 def test_other_endings_and_places_are_refused(tmp_path):
     picture = draw(neuron())
     with pytest.raises(ValueError, match=r"ends in \.svg, .*got 'x\.gif'"):
         picture.save("x.gif")
     with pytest.raises(ValueError, match=r"ends in \.html"):
         picture.player().save(tmp_path / "x.svg")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"save takes a file in a folder that exists, got '.*x\.svg'; make "):
         picture.save(tmp_path / "no" / "x.svg")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"save takes the path of a file, got the folder '.*folder\.svg'"):
+        picture.save(tmp_path / "folder.svg")
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.svg"]
 
 
 def test_a_picture_with_a_given_uid_is_the_same_bytes_each_time():

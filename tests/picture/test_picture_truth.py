@@ -191,6 +191,7 @@ def test_steps_are_the_run_in_order_with_the_engines_numbers(tape):
     for s in forward:
         assert repr(s.result) == repr(s.node.data)
         assert s.equation.endswith(f" = {number_text(s.node.data)}")
+        assert repr(s) == f"<forward step: {s.equation}>"  # a list of steps is read at the prompt
     for s in backward:
         assert repr(s.result) == repr(s.node.grad) or s.result == s.node.grad == 0.0
         if s.products:

@@ -1,0 +1,617 @@
+"""Each illness is found on a network built to have it, its remedy cures it, and healthy networks are left alone."""
+
+import math
+import random
+from itertools import cycle, islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nn
+from engine import Value, exp, log, partials, relu, sigmoid, sqrt, topological_order
+from nn import SGD, Adam, Layer, Module, Sequential, diagnose, findings, symptoms
+from nn.objective import objective
+from nn.observation import Unit, observation
+from nn.origin import cut_out, origin
+
+
+def made_up(seed, count, inputs, outputs, loss):
+    """Standard normal examples, and targets for a loss: smooth functions of them."""
+    rng = random.Random(seed)
+    X = [[rng.gauss(0, 1) for _ in range(inputs)] for _ in range(count)]
+    W = [[rng.gauss(0, 1) for _ in range(inputs)] for _ in range(outputs)]
+    scores = [[math.sin(sum(a * b for a, b in zip(w, x))) + 0.5 * x[0] for w in W] for x in X]
+    if loss == "cross_entropy":
+        return X, [s.index(max(s)) for s in scores]
+    if loss == "kl_divergence":
+        return X, [[math.exp(v) / sum(map(math.exp, s)) for v in s] for s in scores]
+    value = {"binary_cross_entropy": lambda v: int(v > 0), "hinge": lambda v: 1 if v > 0 else -1}.get(loss, float)
+    y = [[value(v) for v in s] for s in scores]
+    return X, [t[0] for t in y] if outputs == 1 else y
+
+
+def train(net, X, y, loss, optimiser, epochs, batch=10):
+    goal = objective("train", loss)
+    outputs = len(net.layers[-1].neurons)
+    targets = [goal.target("train", t, outputs, "y") for t in y]
+    order = list(range(len(X)))
+    rng = random.Random(0)
+    for _ in range(epochs):
+        rng.shuffle(order)
+        for start in range(0, len(X), batch):
+            chosen = order[start : start + batch]
+            optimiser.zero_grad()
+            for i in chosen:
+                goal.loss(net(X[i]), targets[i]).backward(1.0 / len(chosen))
+            optimiser.step()
+
+
+X2, CLASSES = made_up(0, 60, 2, 1, "binary_cross_entropy")
+_, NUMBERS = made_up(0, 60, 2, 1, "mse")
+
+
+def with_biases(net, layer, count, bias=-20.0):
+    for neuron in net.layers[layer].neurons[:count]:
+        neuron.b.data = bias
+    return net
+
+
+# Healthy -------------------------------------------------------------------------------------------------------------
+
+SHAPES = [
+    (1, [8, 1]),
+    (2, [4, 1]),
+    (2, [16, 16, 1]),
+    (4, [12, 8, 3]),
+    (8, [10]),
+    (3, [8, 8, 8, 2]),
+    (6, [24, 1]),
+    (2, [6, 6, 6, 6, 1]),
+    (16, [12, 4]),
+    (5, [32, 1]),
+    (12, [3, 12, 2]),
+]
+ACTIVATIONS = [a for a in nn.ACTIVATIONS if a != "softmax"]
+INITS = ["glorot_uniform", "glorot_normal", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", None]
+ONE = ["mse", "binary_cross_entropy", "hinge", "mae", "huber"]
+MANY = ["cross_entropy", "mse", "kl_divergence", "binary_cross_entropy"]
+OPTIMISERS = [
+    lambda net: Adam(net, lr=0.01),
+    lambda net: SGD(net, lr=0.05),
+    lambda net: SGD(net, lr=0.02, momentum=0.9),
+]
+
+
+def healthy(count):
+    one, many = cycle(ONE), cycle(MANY)
+    columns = zip(cycle(SHAPES), cycle(ACTIVATIONS), cycle(INITS), cycle(OPTIMISERS))
+    for shape, activation, init, optimiser in islice(columns, count):
+        yield shape, activation, init, next(many if shape[1][-1] > 1 else one), optimiser
+
+
+HEALTHY = list(healthy(55))
+
+
+def test_the_healthy_networks_are_of_every_activation_init_and_loss():
+    assert {h[1] for h in HEALTHY} == set(ACTIVATIONS)
+    assert {h[2] for h in HEALTHY} == set(INITS)
+    assert {h[3] for h in HEALTHY} == set(nn.LOSSES)
+    assert len(HEALTHY) >= 50
+
+
+@pytest.mark.parametrize("k", range(len(HEALTHY)))
+def test_a_healthy_network_raises_no_alarm_before_or_after_training(k):
+    (inputs, widths), activation, init, loss, optimiser = HEALTHY[k]
+    net = nn.MLP(inputs, widths, activation=activation, init=init, seed=k)
+    X, y = made_up(k, 40, inputs, widths[-1], loss)
+    mover = optimiser(net)
+    before = diagnose(net, X, y, loss=loss, optimizer=mover)
+    assert not before.findings, before
+    train(net, X, y, loss, mover, 8)
+    after = diagnose(net, X, y, loss=loss, optimizer=mover)
+    assert not after.findings, after
+    assert after.loss < before.loss
+    assert len(after.layers) == len(widths)
+
+
+def test_planted_bugs_raise_alarms_on_a_healthy_network(monkeypatch):
+    net = nn.MLP(2, [6, 6, 6, 6, 1], seed=1)
+    assert not diagnose(net, X2, CLASSES)
+    with monkeypatch.context() as planted:
+        planted.setattr(symptoms, "SHRINKING", 2.0)
+        assert diagnose(net, X2, CLASSES).kinds == ["vanishing gradients"]
+    with monkeypatch.context() as planted:  # dead on one example instead of on all
+        planted.setattr(Unit, "dead", property(lambda unit: not all(unit.slopes)))
+        assert diagnose(net, X2, CLASSES).kinds == ["dead units"]
+
+
+# Illnesses -----------------------------------------------------------------------------------------------------------
+
+
+def only(diagnosis, kind):
+    assert diagnosis.kinds == [kind], diagnosis
+    (found,) = diagnosis
+    assert found.kind in findings.ILLNESSES
+    assert found.remedy in str(diagnosis) and found.message in str(diagnosis)
+    return found
+
+
+def test_dead_units_are_found():
+    net = with_biases(nn.MLP(2, [16, 16, 1], seed=3), 1, 12)
+    found = only(diagnose(net, X2, CLASSES), "dead units")
+    assert (found.layer, found.figure) == ("layers.1", 12 / 16)
+    assert "12 of 16 units in layers.1 (relu)" in found.message
+    assert "leaky_relu" in found.remedy
+
+
+def test_a_layer_that_is_dead_as_a_whole_is_the_only_finding():
+    net = with_biases(nn.MLP(2, [8, 8, 1], seed=0), 1, 8)
+    found = only(diagnose(net, X2, CLASSES), "dead units")
+    assert found.figure == 1.0 and "nothing before this layer learns" in found.message
+
+
+def test_half_a_layer_may_be_dead_and_is_counted_in_the_table():
+    diagnosis = diagnose(with_biases(nn.MLP(2, [16, 16, 1], seed=3), 1, 8), X2, CLASSES)
+    assert not diagnosis
+    assert diagnosis.layers[1].dead == list(range(8))
+    assert diagnosis.table()[2][3] == "8"
+
+
+def test_dead_units_come_from_training_with_too_large_a_rate():
+    net = nn.MLP(2, [8, 8, 1], seed=0)
+    train(net, X2, NUMBERS, "mse", SGD(net, lr=1.0), 10)
+    assert "dead units" in diagnose(net, X2, NUMBERS).kinds
+
+
+def test_leaky_relu_cures_dead_units():
+    sick = with_biases(nn.MLP(2, [8, 8, 1], seed=0), 1, 8)
+    cured = nn.MLP(2, [8, 8, 1], activation="leaky_relu", seed=0)
+    cured.load_state(sick.state())
+    assert not diagnose(cured, X2, CLASSES)
+
+
+@pytest.mark.parametrize("init", ["zeros", lambda rng, inputs, outputs: 0.3])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_symmetric_weights_are_found_in_each_hidden_layer(init, activation):
+    diagnosis = diagnose(nn.MLP(2, [5, 3, 1], activation=activation, init=init, seed=0), X2, CLASSES)
+    assert diagnosis.kinds == ["symmetric weights"]
+    assert [(f.layer, f.figure) for f in diagnosis] == [("layers.0", 1.0), ("layers.1", 1.0)]
+    assert "5 of 5 units in layers.0" in diagnosis[0].message
+    assert not diagnose(nn.MLP(2, [5, 3, 1], activation=activation, seed=0), X2, CLASSES)
+
+
+def test_two_units_made_alike_are_found_and_stay_alike_in_training():
+    net = nn.MLP(2, [4, 1], seed=0)
+    first, second = net.layers[0].neurons[:2]
+    for a, b in zip(first.parameters(), second.parameters()):
+        b.data = a.data
+    net.layers[1].neurons[0].w[1].data = net.layers[1].neurons[0].w[0].data
+    assert only(diagnose(net, X2, CLASSES), "symmetric weights").figure == 0.5
+    train(net, X2, CLASSES, "binary_cross_entropy", SGD(net, lr=0.1), 3)
+    assert [p.data for p in first.parameters()] == [p.data for p in second.parameters()]
+
+
+def test_twins_that_are_told_apart_by_the_next_layer_are_no_illness():
+    net = nn.MLP(2, [2, 1], activation="tanh", seed=0)
+    first, second = net.layers[0].neurons
+    for a, b in zip(first.parameters(), second.parameters()):
+        b.data = a.data
+    assert not diagnose(net, X2, CLASSES)
+    train(net, X2, CLASSES, "binary_cross_entropy", SGD(net, lr=0.1), 1)
+    assert first.w[0].data != second.w[0].data
+
+
+def test_output_units_may_start_from_zeros():
+    X, y = made_up(1, 40, 4, 3, "cross_entropy")
+    assert not diagnose(nn.MLP(4, [3], init="zeros", seed=0), X, y)
+    assert not diagnose(nn.MLP(2, [2], init="zeros", seed=0), X2, [[t, t] for t in NUMBERS])
+
+
+def test_a_last_layer_may_start_from_zeros():
+    net = nn.MLP(2, [8, 8, 1], seed=3)
+    for p in net.layers[2].parameters():
+        p.data = 0.0
+    diagnosis = diagnose(net, X2, CLASSES)
+    assert not diagnosis and diagnosis.layers[0].gradient == 0.0
+
+
+def test_vanishing_gradients_are_found_with_their_factor_a_layer():
+    net = nn.MLP(2, [8] * 8 + [1], activation="sigmoid", seed=0)
+    diagnosis = diagnose(net, X2, CLASSES)
+    found = only(diagnosis, "vanishing gradients")
+    flow = [layer.gradient for layer in diagnosis.layers]
+    assert found.layer == "layers.0"
+    assert found.figure == pytest.approx((flow[0] / flow[-1]) ** (1 / 8))
+    assert 0.1 < found.figure < 0.35  # a sigmoid's slope is at most 1/4
+    assert "instead of sigmoid" in found.remedy and 'activation="relu"' in found.remedy
+    assert not diagnose(nn.MLP(2, [16] * 8 + [1], activation="relu", seed=0), X2, CLASSES)
+
+
+def test_exploding_gradients_are_found_with_their_factor_a_layer():
+    net = nn.MLP(2, [20] * 6 + [1], init=lambda rng, inputs, outputs: rng.gauss(0, 1), seed=0)
+    diagnosis = diagnose(net, X2, NUMBERS)
+    assert diagnosis.kinds == ["exploding gradients", "exploding loss"]
+    assert diagnosis[0].layer == "layers.0"
+    assert 2.5 < diagnosis[0].figure < 4.0  # √(20/2) by the theory of He et al.
+    assert "he_normal" in diagnosis[0].remedy
+    assert not diagnose(nn.MLP(2, [20] * 6 + [1], init="he_normal", seed=0), X2, NUMBERS)
+
+
+def test_the_gradient_of_a_layer_is_what_the_formula_says():
+    net = nn.MLP(2, [3, 1], activation="tanh", seed=4)
+    seen = observation(net, X2, NUMBERS, nn.mse)
+    squares = []
+    for x, t in zip(X2, NUMBERS):
+        h = [math.tanh(n.b.data + sum(w.data * a for w, a in zip(n.w, x))) for n in net.layers[0].neurons]
+        last = net.layers[1].neurons[0]
+        d = 2 * (last.b.data + sum(w.data * a for w, a in zip(last.w, h)) - t)
+        squares.append((d * d, sum((d * w.data * (1 - a * a)) ** 2 for w, a in zip(last.w, h))))
+    for layer, k in ((seen.layers[1], 0), (seen.layers[0], 1)):
+        assert layer.gradient == pytest.approx(math.sqrt(sum(s[k] for s in squares) / len(X2)), rel=1e-12)
+
+
+def test_saturation_by_large_inputs_is_found_and_scaling_cures_it():
+    net = nn.MLP(2, [8, 8, 1], activation="tanh", seed=0)
+    found = only(diagnose(net, [[100 * a for a in x] for x in X2], CLASSES), "saturation")
+    assert found.layer == "layers.0" and found.figure > 0.9
+    assert "scale the inputs" in found.remedy
+    assert not diagnose(net, X2, CLASSES)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_saturation_by_large_weights_is_found(activation):
+    net = nn.MLP(2, [8, 8, 1], activation=activation, init=lambda rng, inputs, outputs: rng.gauss(0, 15), seed=0)
+    diagnosis = diagnose(net, X2, CLASSES)
+    assert diagnosis.kinds == ["saturation"]
+    assert [f.layer for f in diagnosis] == ["layers.0", "layers.1"]
+    assert "smaller weights" in diagnosis[0].remedy
+    assert f"({activation})" in diagnosis[0].message
+
+
+def test_saturated_units_that_do_their_work_are_no_illness():
+    net = nn.MLP(1, [1, 1], activation="tanh", seed=0)
+    net.load_state(dict(zip(net.state(), [50.0, 0.0, 8.0, 0.0])))
+    X = [[-1.0], [-0.5], [0.5], [1.0]]
+    assert not diagnose(net, X, [0, 0, 1, 1])
+    only(diagnose(net, X, [1, 1, 0, 0]), "saturation")
+
+
+@pytest.mark.parametrize("optimiser", [3.0, lambda net: Adam(net, lr=2.0), lambda net: SGD(net, lr=1.0, momentum=0.9)])
+def test_a_learning_rate_that_is_too_large_is_found_and_the_one_it_names_is_not(optimiser):
+    net = nn.MLP(2, [8, 8, 1], seed=0)
+    mover = optimiser(net) if callable(optimiser) else SGD(net, lr=optimiser)
+    found = only(diagnose(net, X2, NUMBERS, optimizer=mover), "learning rate too large")
+    assert found.figure == mover.lr
+    mover.lr = float(found.remedy.rpartition(" ")[2])
+    assert 0.0 < mover.lr < found.figure
+    assert not diagnose(net, X2, NUMBERS, optimizer=mover)
+    start = diagnose(net, X2, NUMBERS).loss
+    train(net, X2, NUMBERS, "mse", mover, 1, batch=60)
+    assert diagnose(net, X2, NUMBERS).loss < start
+
+
+def test_the_loss_after_the_trial_is_that_of_real_steps():
+    net = nn.MLP(2, [4, 1], seed=0)
+    found = only(diagnose(net, X2, NUMBERS, optimizer=5.0), "learning rate too large")
+    train(net, X2, NUMBERS, "mse", SGD(net, lr=5.0), 5, batch=60)
+    assert f"to {diagnose(net, X2, NUMBERS).loss:.4g};" in found.message
+
+
+def test_an_exploding_loss_is_found_by_its_size():
+    net = nn.MLP(2, [8, 1], init=lambda rng, inputs, outputs: rng.gauss(0, 30), seed=0)
+    found = only(diagnose(net, X2, NUMBERS), "exploding loss")
+    assert found.figure > 100 and "constant outputs" in found.message and "clip_norm" in found.remedy
+
+
+def test_large_targets_alone_are_no_exploding_loss():
+    assert not diagnose(nn.MLP(2, [8, 1], seed=0), X2, [1e4 + t for t in NUMBERS])
+
+
+@pytest.mark.parametrize(
+    ("history", "figure"),
+    [
+        ([1.0, 0.5, 40.0], 80.0),
+        ({"epoch": [1, 2, 3], "loss": [1.0, 0.2, 3.0]}, 15.0),
+        ([0.7, math.inf], math.inf),
+        ([1.0, 0.0, 2.0], 2.0),
+    ],
+)
+def test_an_exploding_loss_is_found_in_a_history(history, figure):
+    found = only(diagnose(nn.MLP(2, [4, 1], seed=0), X2, CLASSES, history=history), "exploding loss")
+    assert found.figure == pytest.approx(figure)
+
+
+@pytest.mark.parametrize("history", [[], [0.7], [1.0, 0.5, 0.8, 0.4], {"loss": [5.0, 0.01, 0.2]}])
+def test_a_history_that_goes_up_and_down_is_healthy(history):
+    assert not diagnose(nn.MLP(2, [4, 1], seed=0), X2, CLASSES, history=history)
+
+
+# What is not finite --------------------------------------------------------------------------------------------------
+
+
+def log_loss(output, target):
+    return -log(output)
+
+
+def test_the_first_nan_of_a_loss_is_named_with_its_line_and_drawn():
+    net = with_biases(nn.MLP(2, [4, 1], seed=0), 0, 4)
+    found = only(diagnose(net, X2, CLASSES, loss=log_loss), "not finite")
+    assert found.message.startswith("log in the loss gave -inf for 0 (")
+    assert "test_diagnosis.py:" in found.message
+    assert "logits" in found.remedy
+    assert found.node.op.name == "log" and found.node.data == -math.inf
+    svg = found.picture.svg
+    assert svg.startswith("<svg") and "∞" in svg and "ln(" in svg
+
+
+def test_an_infinite_partial_of_finite_values_is_named_and_drawn():
+    net = nn.MLP(2, [4, 1], init="zeros", seed=0)
+    found = only(diagnose(net, X2, CLASSES, loss=lambda z, t: sqrt(z * z)), "not finite")
+    assert found.message.startswith("sqrt in the loss has the partial inf to its argument 1 at 0")
+    assert "∞" in found.picture.svg
+
+
+def test_a_value_that_overflows_in_a_layer_is_named_by_its_path():
+    net = nn.MLP(2, [4, 1], init=lambda rng, inputs, outputs: 1e200, seed=0)
+    found = only(diagnose(net, X2, CLASSES), "not finite")
+    assert found.layer == "layers.1" and "dot in layers.1.neurons.0 gave inf" in found.message
+    assert "test_diagnosis.py" not in found.message  # the line is not in the user's code
+
+
+def test_a_gradient_that_overflows_between_finite_partials_is_named():
+    net = nn.MLP(1, [1], init=lambda *_: 1e-300, seed=0)
+    found = only(diagnose(net, [[1.0]], [0.0], loss=lambda z, t: (z * 1e200) * 1e200), "not finite")
+    assert found.message.startswith("mul in the loss passes back the gradient inf: a partial times 1e+200 overflows")
+
+
+def test_the_picture_of_a_wide_neuron_shows_the_broken_weight_and_few_others():
+    net = nn.MLP(64, [4, 1], seed=0)
+    net.layers[0].neurons[2].w[40].data = math.nan
+    found = only(diagnose(net, [[0.1 * k for k in range(64)]], [1]), "not finite")
+    leaves = [v for v in topological_order(found.node) if v.op is None]
+    assert len(leaves) == 5 and leaves[-1].label == "others"
+    assert [v.label for v in leaves if math.isnan(v.data)] == ["l0.n2.w[40]"]
+    assert math.isfinite(leaves[-1].data)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_broken_weight_is_named_by_its_path_and_drawn(number):
+    net = nn.MLP(2, [4, 1], seed=0)
+    net.layers[0].neurons[1].w[0].data = number
+    found = only(diagnose(net, X2, CLASSES), "not finite")
+    assert (
+        found.layer == "layers.0" and "1 of 17 parameters are not finite, first layers.0.neurons.1.w.0" in found.message
+    )
+    assert "l0.n1.w[0]" in found.picture.svg
+
+
+def test_a_broken_weight_that_relu_hides_is_named_too():
+    net = nn.MLP(1, [2, 1], seed=0)
+    net.layers[0].neurons[1].b.data = -math.inf
+    found = only(diagnose(net, [[1.0], [2.0]], [0, 1]), "not finite")
+    assert "first layers.0.neurons.1.b = -inf" in found.message
+
+
+def test_broken_examples_are_named_and_left_out():
+    X, y = [list(x) for x in X2], list(NUMBERS)
+    X[3][1], X[7][0], y[9] = math.nan, math.inf, math.nan
+    diagnosis = diagnose(nn.MLP(2, [4, 1], seed=0), X, y, loss="mse")
+    assert [f.message for f in diagnosis] == [
+        "2 of 60 rows of X are not finite: row 3 has nan",
+        "1 of 60 rows of y are not finite: row 9 has nan",
+    ]
+    assert "57 of 60 examples" in diagnosis.about and len(diagnosis.layers) == 2
+    assert diagnose(nn.MLP(1, [1], seed=0), [[math.nan]], [0.0]).kinds == ["not finite"]
+
+
+def test_the_origin_of_a_diverged_run_is_its_weights():
+    net = nn.MLP(2, [8, 1], seed=0)
+    train(net, X2, NUMBERS, "mse", SGD(net, lr=100.0), 30)
+    found = only(diagnose(net, X2, NUMBERS), "not finite")
+    assert "parameters are not finite" in found.message and "ten times smaller" in found.remedy
+
+
+@given(
+    st.lists(st.sampled_from(["log", "exp", "sqrt", "neg", "square", "sub"]), min_size=1, max_size=12), st.floats(-3, 3)
+)
+def test_what_comes_before_the_origin_is_finite(names, start):
+    v = x = Value(start)
+    for name in names:
+        v = v - 1.0 if name == "sub" else getattr(v, name)()
+    v.backward()
+    first = origin(v)
+    finite = all(math.isfinite(n.data) for n in topological_order(v))
+    if first is None:
+        assert finite and math.isfinite(x.grad)
+    elif first.what == "value":
+        assert not math.isfinite(first.node.data)
+        assert all(math.isfinite(a.data) for a in first.node.args if isinstance(a, Value))
+    else:
+        assert finite and not math.isfinite(first.number) and math.isfinite(first.node.grad)
+
+
+def test_an_origin_at_the_end_of_a_long_chain_is_found_and_cut_out():
+    v = Value(0.0)
+    for _ in range(100_000):
+        v = v + 0.0
+    bad = log(v)
+    assert origin(bad * 2.0).node is bad
+    assert len(topological_order(cut_out(bad, {}))) == 5
+
+
+def numbers_of(v):
+    return [a.data if isinstance(a, Value) else a for a in v.args]
+
+
+def test_a_cut_out_has_the_same_operands_and_partials():
+    y = exp(nn.MLP(3, [4, 1], seed=0)([0.1, -0.2, 0.7]))
+    part = cut_out(y, {})
+    old, new = y, part
+    for _ in range(2):
+        assert new is not old and new.op is old.op and new.data == old.data
+        assert numbers_of(new) == numbers_of(old) and partials(new) == partials(old)
+        old, new = old.args[0], new.args[0]
+
+
+def test_a_wide_sum_is_cut_down_to_its_largest_products_and_keeps_its_value():
+    net = nn.Neuron(50, nonlin=False, seed=0)
+    y = net([math.sin(k) for k in range(50)])
+    part = cut_out(y, {})
+    assert part.data == pytest.approx(y.data, rel=1e-12)
+    kept, others = part.args[:4], part.args[-1]
+    products = sorted([abs(w.data * math.sin(k)) for k, w in enumerate(net.w)], reverse=True)
+    assert sorted([abs(w.data * x) for w, x in zip(kept, numbers_of(part)[4:8])], reverse=True) == products[:4]
+    assert others.label == "others" and len(topological_order(part)) == 6
+
+
+# What it leaves alone, and what it takes -----------------------------------------------------------------------------
+
+
+def test_network_gradients_flags_and_optimiser_stay_as_they_are():
+    net = Sequential(Layer(2, 6, seed=0), nn.Dropout(0.5, seed=3), Layer(6, 1, nonlin=False, seed=1))
+    mover = Adam(net, lr=5.0)
+    nn.mse(net([1.0, 2.0]), 0.0).backward()
+    mover.step()
+    before = net.state(), [p.grad for p in net.parameters()], mover.state(), net[1].state()
+    assert "learning rate too large" in diagnose(net, X2, NUMBERS, optimizer=mover).kinds
+    assert (net.state(), [p.grad for p in net.parameters()], mover.state(), net[1].state()) == before
+    assert all(m.training for _, m in net.named_modules())
+
+
+def test_dropped_units_are_not_called_dead():
+    net = Sequential(Layer(2, 8, activation="tanh", seed=0), nn.Dropout(0.9, seed=3), Layer(8, 1, nonlin=False, seed=1))
+    diagnosis = diagnose(net, X2, CLASSES)
+    assert not diagnosis and [layer.path for layer in diagnosis.layers] == ["layers.0", "layers.2"]
+    net.eval()
+    expected = sum(nn.binary_cross_entropy(net(x), t).data for x, t in zip(X2, CLASSES)) / len(X2)
+    assert diagnosis.loss == pytest.approx(expected, rel=1e-12)
+
+
+def test_activations_that_stand_after_a_layer_count_as_its_own():
+    plain = nn.MLP(2, [8, 8, 1], seed=0)
+    for layer in plain.layers[:2]:
+        for neuron in layer.neurons:
+            neuron.activation = "identity"
+
+    class Apart(Module):
+        def __init__(self):
+            self.net = plain
+
+        def forward(self, x):
+            for layer in self.net.layers[:2]:
+                x = [relu(v) for v in layer(x)]
+            return self.net.layers[2](x)
+
+    with_biases(plain, 1, 8)
+    diagnosis = diagnose(Apart(), X2, CLASSES)
+    assert [(layer.path, layer.activation, len(layer.units)) for layer in diagnosis.layers] == [
+        ("net.layers.0", "relu", 8),
+        ("net.layers.1", "relu", 8),
+        ("net.layers.2", "identity", 1),
+    ]
+    assert only(diagnosis, "dead units").layer == "net.layers.1"
+
+
+def test_a_module_of_the_users_own_and_a_layer_used_twice_are_read():
+    class Recurrent(Module):
+        def __init__(self):
+            self.cell = Layer(3, 2, activation="tanh", seed=0)
+            self.scale = Value(1.0)
+
+        def forward(self, xs):
+            state = [0.0, 0.0]
+            for x in xs:
+                state = self.cell([x, *state])
+            return sigmoid(self.scale * (state[0] + state[1]))
+
+    diagnosis = diagnose(Recurrent(), X2, CLASSES, loss="mse")
+    assert not diagnosis
+    assert {layer.path: len(layer.units) for layer in diagnosis.layers} == {"cell": 4, "Recurrent": 1}
+
+
+def test_a_neural_network_says_loss_rate_and_history_itself():
+    X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    network = nn.NeuralNetwork([2, 4, 1], seed=1)
+    assert not diagnose(network, X, y)
+    network.train(X, y, epochs=50, displayUpdate=0)
+    assert not diagnose(network, X, y)
+    assert "binary_cross_entropy" in diagnose(network, X, y).about
+    network.alpha = 500.0
+    assert diagnose(network, X, y).kinds == ["learning rate too large"]
+    assert not diagnose(network, X, y, optimizer=0.1)
+
+
+@pytest.mark.parametrize(
+    ("y", "outputs", "expected"),
+    [
+        ([0, 1, 1], 1, "binary_cross_entropy"),
+        ([0.0, 1.0, 0.5], 1, "mse"),
+        ([0, 2, 1], 3, "cross_entropy"),
+        ([[0, 1], [1, 0], [0, 1]], 2, "cross_entropy"),
+        ([[0.5, 2.0], [1, 0], [0, 1]], 2, "mse"),
+    ],
+)
+def test_without_a_loss_the_targets_say_which(y, outputs, expected):
+    diagnosis = diagnose(nn.MLP(2, [4, outputs], seed=0), [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], y)
+    assert f", {expected} " in diagnosis.about
+
+
+def test_examples_are_taken_evenly_from_all():
+    X = [[float(k)] for k in range(1000)]
+    diagnosis = diagnose(nn.MLP(1, [1], init=lambda *_: 1.0, seed=0), X, [0.0] * 999 + [1.0], loss="mse", examples=10)
+    assert diagnosis.layers[0].units[0].outputs == [100.0 * k for k in range(10)]
+    assert "10 of 1,000 examples" in diagnosis.about
+
+
+def test_arrays_and_lists_give_the_same_diagnosis():
+    import numpy as np
+
+    net = nn.MLP(2, [4, 1], seed=0)
+    X = np.array(X2, dtype=np.float32)
+    expected = str(diagnose(net, X.tolist(), CLASSES))
+    y = np.array(CLASSES)
+    for xs, ts in ((X, y), (np.asfortranarray(X), y), (list(X), list(y)), (tuple(map(tuple, X)), y.tolist())):
+        assert str(diagnose(net, xs, ts)) == expected
+    X[5, 1] = np.nan
+    assert diagnose(net, X, y)[0].message == "1 of 60 rows of X are not finite: row 5 has nan"
+    assert diagnose(net, list(X), y)[0].message == "1 of 60 rows of X are not finite: row 5 has nan"
+
+
+def test_the_report_shows_findings_remedies_and_a_table():
+    text = str(diagnose(with_biases(nn.MLP(2, [4, 1], seed=0), 0, 4), X2, CLASSES))
+    assert text.splitlines()[0].startswith("1 finding (60 of 60 examples, binary_cross_entropy ")
+    assert "1. dead units: 4 of 4 units in layers.0" in text and "\n   → " in text
+    assert text.splitlines()[-2].split()[:4] == ["layers.0", "4", "relu", "4"]
+    page = diagnose(nn.MLP(2, [4, 1], init="zeros", seed=0), X2, CLASSES, loss=log_loss)._repr_html_()
+    assert page.startswith("<pre>1 finding") and "<img" in page.partition("</pre>")[2]
+    assert str(diagnose(nn.MLP(2, [4, 1], seed=0), X2, CLASSES)).startswith("nothing wrong (")
+
+
+NET = nn.MLP(2, [3, 1], seed=0)
+BAD = [
+    ({"net": [1, 2]}, TypeError, "diagnose takes a Module or a NeuralNetwork, got [1, 2]"),
+    ({"X": [[1.0], [2.0]]}, ValueError, "layers.0 takes 2 inputs, got 1"),
+    ({"X": []}, ValueError, "diagnose takes at least one example in X, got none"),
+    ({"X": 5}, TypeError, "diagnose takes a list, an array or a frame as X, got 5"),
+    ({"X": [1.0, 2.0]}, ValueError, "got the number 1.0 as row 0"),
+    ({"X": [["a", 1.0]], "y": [0]}, TypeError, "diagnose takes real numbers, got 'a'"),
+    ({"y": [0]}, ValueError, "diagnose takes one target in y for each of 2 examples, got 1"),
+    ({"loss": "mce"}, ValueError, "did you mean 'mse'?"),
+    ({"loss": "hinge", "y": [0, 1]}, ValueError, "for 0 and 1 use 2*y - 1"),
+    ({"optimizer": "adam"}, TypeError, "diagnose takes an optimiser or a learning rate as optimizer, got 'adam'"),
+    ({"optimizer": -1.0}, ValueError, "SGD takes a positive number as lr, got -1.0"),
+    ({"optimizer": SGD(nn.MLP(2, [1], seed=0))}, ValueError, "diagnose takes an optimiser of this network"),
+    ({"history": 3.0}, TypeError, "diagnose takes a list of losses"),
+    ({"history": {"val_loss": [1.0]}}, TypeError, "diagnose takes a list of losses"),
+    ({"examples": 0}, ValueError, "diagnose takes a whole number from 1 as examples, got 0"),
+    ({"examples": 1.5}, ValueError, "diagnose takes a whole number from 1 as examples, got 1.5"),
+]
+
+
+@pytest.mark.parametrize(("given", "kind", "message"), BAD, ids=[m[:50] for _, _, m in BAD])
+def test_bad_input_is_refused_in_the_users_terms(given, kind, message):
+    arguments = {"net": NET, "X": [[0.0, 1.0], [1.0, 0.0]], "y": [0, 1], **given}
+    with pytest.raises(kind) as caught:
+        diagnose(**arguments)
+    assert message in str(caught.value)

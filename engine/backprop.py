@@ -511,28 +511,10 @@ def _times(g: Any, p: Any) -> Any:
 
 # Rows whose partials are finite at finite arguments: behind relu and its like their products need no guard, since the
 # adjoint is 0 there. Others (1/x at 0) would give 0·inf.
-FINITE = frozenset(
-    (
-        "add",
-        "sub",
-        "mul",
-        "neg",
-        "identity",
-        "square",
-        "sin",
-        "cos",
-        "tanh",
-        "sigmoid",
-        "softplus",
-        "logsigmoid",
-        "dot",
-        "total",
-        "mean",
-        "relu",
-        "leaky_relu",
-        "abs",
-    )
-)
+FINITE = frozenset((
+    "add", "sub", "mul", "neg", "identity", "sin", "cos", "tanh", "sigmoid", "softplus", "logsigmoid", "dot", "total",
+    "mean", "relu", "leaky_relu", "abs",
+))  # fmt: skip
 
 
 def _backward(self: Value) -> None:

@@ -38,7 +38,7 @@ def _copy(self: Value) -> Value:
 
 
 def _deepcopy(self: Value, memo: dict[int, Any]) -> Value:
-    for v in topological_order(self):
+    for v in [self] if self.op is None else topological_order(self):
         if id(v) not in memo:
             memo[id(v)] = _copied(v, [_there(a, memo) for a in v._operands()[0]])
     copy: Value = memo[id(self)]

@@ -6,14 +6,14 @@ a sweep from the root. The graph and its `.grad` are neither asked nor changed.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .backprop import topological_order
 from .chain import Path, chain_rule
 from .formula import expression, partial_formulas
 from .mathml import clean, escaped
-from .naming import node_names
+from .naming import callers_variables, node_names, variable_names
 from .notation import Part, constant, digits_part, in_parentheses, name_text, number_text
 from .value import Value
 
@@ -45,14 +45,16 @@ class Explanation:
         chains: for each node of the graph its paths and their sum, as numbers (see `engine.chain.chain_rule`).
     """
 
-    def __init__(self, root: Value, nodes: Sequence[Value], hidden: int, terms: int | None) -> None:
+    def __init__(
+        self, root: Value, nodes: Sequence[Value], hidden: int, terms: int | None, given: Mapping[Value, str]
+    ) -> None:
         self.root = root
         order = topological_order(root)
         self.chains = chain_rule(root)
         self._nodes = nodes
         self._hidden = hidden
         self._terms = terms
-        self._names = node_names(order + [v for v in nodes if v not in self.chains])
+        self._names = node_names(order + [v for v in nodes if v not in self.chains], given)
 
     def __str__(self) -> str:
         lines = []
@@ -153,15 +155,23 @@ class Explanation:
 
 
 def explain(
-    root: Value, node: Value | None = None, *, terms: int | None = TERMS, nodes: int | None = NODES
+    root: Value,
+    node: Value | None = None,
+    *,
+    terms: int | None = TERMS,
+    nodes: int | None = NODES,
+    names: Mapping[str, Any] | None = None,
 ) -> Explanation:
     """The chain rule at one node, or at all: what each path contributes to ∂root/∂node, and why.
+
+    Nodes without a label are called by the caller's variables.
 
     Args:
         root: the Value that is differentiated.
         node: the Value by which; without it, all nodes below the root, users first.
         terms: how many paths of a node are written out; None for all. Sums are always of all.
         nodes: how many nodes are written out where no node is given; None for all.
+        names: variables to name nodes by, instead of the caller's.
 
     Returns:
         An Explanation: `print` it, leave it as the last line of a notebook cell, or ask for `to_latex()`.
@@ -170,10 +180,9 @@ def explain(
         TypeError: root or node is no Value.
 
     >>> from engine import Value, explain
-    >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    >>> a, b = Value(2.0), Value(3.0)
     >>> c = a * b
     >>> L = c * a
-    >>> c.label, L.label = "c", "L"
     >>> print(explain(L, a))
     ∂L/∂a = ∂L/∂L·∂L/∂a + ∂L/∂c·∂c/∂a = 1.0·6.0 + 2.0·3.0 = 6.0 + 6.0 = 12.0
         L = c · a, so ∂L/∂a = c = 6.0
@@ -182,11 +191,12 @@ def explain(
     for what, v in (("root", root), ("node", node)):
         if not isinstance(v, Value) and (v is not None or what == "root"):
             raise TypeError(f"explain takes a Value as {what}, got {v!r:.60}; for several, call it once for each")
+    given = variable_names(callers_variables(1) if names is None else names)
     if node is not None:
-        return Explanation(root, [node], 0, terms)
+        return Explanation(root, [node], 0, terms, given)
     users_first = topological_order(root)[::-1]
     shown = users_first if nodes is None else users_first[:nodes]
-    return Explanation(root, shown, len(users_first) - len(shown), terms)
+    return Explanation(root, shown, len(users_first) - len(shown), terms, given)
 
 
 # In any style --------------------------------------------------------------------------------------------------------

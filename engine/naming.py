@@ -1,9 +1,13 @@
 """Names for Values: a user's variables, and a name for every node of a graph."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from itertools import product
+from typing import Any
 
 from .value import Value
+
+CO_OPTIMIZED = 1  # a code object's flag: a function, whose variables are no dict (see inspect.CO_OPTIMIZED)
 
 
 def names(namespace: Mapping[str, object]) -> dict[str, Value]:
@@ -59,8 +63,48 @@ def _elements(name: str, box: object) -> Iterable[tuple[str, object]]:
     return ()
 
 
-def node_names(order: Iterable[Value]) -> dict[Value, str]:
-    """A name for each node, no two alike: its label, the second of equal labels `x_2`, or `v7` by its place.
+def variable_names(namespace: Mapping[str, object]) -> dict[Value, str]:
+    """The variables that hold a Value, and places in lists of Values, by Value; the first name wins."""
+    if not isinstance(namespace, Mapping):
+        raise TypeError(f"names takes a mapping of names to Values, got {namespace!r:.60}; try names=locals()")
+    found: dict[Value, str] = {}
+    lists = []
+    for name, x in list(namespace.items()):
+        if not isinstance(name, str) or not name.isidentifier() or name[0] == "_" or name in ("In", "Out"):
+            continue
+        if isinstance(x, Value):
+            found.setdefault(x, name)
+        elif isinstance(x, (list, tuple)) and 0 < len(x) <= 1000:
+            lists.append((name, x))
+    for name, xs in lists:
+        for i, x in enumerate(xs):
+            if isinstance(x, Value):
+                found.setdefault(x, f"{name}[{i}]")
+    return found
+
+
+def notebook_variables() -> dict[str, Any]:
+    """The variables of the running notebook or IPython shell, if there is one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return dict(getattr(shell, "user_ns", None) or {})
+
+
+def callers_variables(depth: int) -> dict[str, Any]:
+    """The variables of a function `depth` calls up, local ones first."""
+    frame = sys._getframe(depth + 1)
+    seen = frame.f_locals
+    variables = {**seen, **{k: x for k, x in frame.f_globals.items() if k not in seen}}
+    # Before 3.13 this dict stays with the frame of a function, and would keep a graph that the function drops. It is
+    # emptied, unless the user has it too, from locals(): the references are the frame's, ours and the call's.
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED and sys.getrefcount(seen) <= 3:
+        seen.clear()
+    return variables
+
+
+def node_names(order: Iterable[Value], given: Mapping[Value, str] | None = None) -> dict[Value, str]:
+    """A name for each node, no two alike: its label, else the name given, else `v7` by its place.
+
+    The second of equal labels is `x_2`; a given name that some label has is not used.
 
     >>> from engine import Value, topological_order
     >>> from engine.naming import node_names
@@ -69,12 +113,14 @@ def node_names(order: Iterable[Value]) -> dict[Value, str]:
     ['x', 'x_2', 'v2']
     """
     order = list(order)
-    taken = {v.label for v in order}
+    labels = {v.label for v in order}
+    given = {v: name for v, name in (given or {}).items() if name not in labels}
+    taken = labels | {given[v] for v in order if v in given}
     named: dict[Value, str] = {}
     used: set[str] = set()
     last: dict[str, int] = {}
     for i, v in enumerate(order):
-        name = label = v.label
+        name = label = v.label or given.get(v, "")
         if not label:
             name = f"v{i}"
             while name in taken:

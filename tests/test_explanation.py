@@ -165,7 +165,7 @@ def test_many_nodes_show_the_first_and_say_how_to_see_the_others():
     v = Value(1.0, label="x")
     for _ in range(300):
         v = engine.sin(v)
-    text = str(explain(v))
+    text = str(explain(v, names={}))
     assert text.count("∂v300/∂v300 = 1") == 1
     assert text.endswith("… 201 more nodes: explain(root, node) for one of them, explain(root, nodes=None) for all")
     assert "more nodes" not in str(explain(v, nodes=None))
@@ -174,7 +174,47 @@ def test_many_nodes_show_the_first_and_say_how_to_see_the_others():
 def test_unlabelled_nodes_get_names_that_no_label_has():
     a = Value(2.0, label="v1")
     root = engine.exp(a * a)
-    assert "∂v2/∂v1_ = ∂v2/∂v2·∂v2/∂v1_" in str(explain(root))
+    assert "∂v2/∂v1_ = ∂v2/∂v2·∂v2/∂v1_" in str(explain(root, names={}))
+    assert "∂root/∂v1_ = ∂root/∂root·∂root/∂v1_" in str(explain(root))
+
+
+def test_unlabelled_nodes_are_called_by_the_callers_variables():
+    x, w = Value(2.0), [Value(3.0), Value(-1.0)]
+    z = w[0] * x + w[1]
+    loss = engine.exp(z)
+    assert "∂loss/∂w[0] = ∂loss/∂v2·∂v2/∂w[0]" in str(explain(loss, w[0]))
+    assert "∂loss/∂v2 = ∂loss/∂z·∂z/∂v2" in str(explain(loss))
+    assert "∂L/∂w = ∂L/∂v2·∂v2/∂w" in str(explain(loss, w[0], names={"L": loss, "w": w[0]}))
+    assert [v.label for v in (x, *w, z, loss)] == [""] * 5  # nothing is written to the graph
+    w[1].label = "z"
+    assert "∂loss/∂v4 = ∂loss/∂loss·∂loss/∂v4" in str(explain(loss, z))  # a label keeps its name
+    with pytest.raises(TypeError, match="names takes a mapping of names to Values, got 3"):
+        explain(loss, names=3)
+
+
+def test_naming_by_variables_keeps_no_graph_alive_and_leaves_locals_alone():
+    mine = locals()
+    mine["kept"] = 1
+    root = Value(2.0) * 3.0
+    explain(root)
+    assert mine["kept"] == 1
+    del mine
+
+    def dropped():
+        gone = Value(2.0) * 3.0
+        explain(gone)
+        engine.draw(gone)
+        engine.steps(gone)
+        before = sum(isinstance(o, Value) for o in gc.get_objects())
+        del gone
+        return before - sum(isinstance(o, Value) for o in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert dropped() == 2
+    finally:
+        gc.enable()
 
 
 def equations(text):

@@ -176,8 +176,10 @@ def drawn(
     ties = source.integer(0, 4) == 4  # whether ops may meet their kinks
     for _ in range(source.integer(min_ops, max_ops)):
         first = source.integer(0, len(table) - 1)
-        backs = [_back(source, len(values), k) for k in range(3)]
-        number = source.number() if source.integer(0, 7) == 7 else None
+        wide = _operand_count(table[first])
+        backs = [_back(source, len(values), k) for k in range(wide)]
+        backs = [backs[k % wide] for k in range(3)]  # should the next row need more
+        number = source.number() if wide > 1 and source.integer(0, 7) == 7 else None
         for k in range(len(table)):  # the next row for which these operands are legal
             row = table[(first + k) % len(table)]
             operands = _operands(row, backs, number, values)
@@ -190,6 +192,11 @@ def drawn(
         else:
             break
     return Graph(point, steps)
+
+
+def _operand_count(row: Op) -> int:
+    """How many operands are drawn for a row: the fewest choices there can be shrink the fastest."""
+    return 3 if row.lists == 2 else 2 if row.lists else row.arity
 
 
 def _at_kink(row: Op, args: Sequence[Any]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..backprop import topological_order
+from ..naming import callers_variables, variable_names
 from ..notation import number_text
 from ..value import Value
 from .contents import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
@@ -14,7 +15,7 @@ from .grouping import Level
 from .layout import laid_out
 from .level import model_of
 from .model import Model
-from .naming import callers_variables, roots_of, variable_names
+from .naming import roots_of
 from .player import framed, part
 from .safety import fresh_uid, json_number, json_text, xml
 from .svg import Drawing

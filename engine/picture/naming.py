@@ -4,9 +4,7 @@ Names are computed into a dictionary; the graph is not written to.
 """
 
 import re
-import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from ..context import Scope
 from ..value import Value
@@ -17,30 +15,6 @@ from .safety import plain
 
 LONGEST = 150.0  # pixels of a name at 14 px, bold
 _INDEX = re.compile(r"\.(\d+)(?=\.|$)")
-
-
-def variable_names(namespace: Mapping[str, Any] | None) -> dict[Value, str]:
-    """The variables that hold a Value, and places in lists of Values, by Value; the first name wins."""
-    found: dict[Value, str] = {}
-    lists = []
-    for name, x in list((namespace or {}).items()):
-        if name.startswith("_") or name in ("In", "Out"):
-            continue
-        if x.__class__ is Value:
-            found.setdefault(x, name)
-        elif x.__class__ in (list, tuple) and 0 < len(x) <= 1000:
-            lists.append((name, x))
-    for name, xs in lists:
-        for i, x in enumerate(xs):
-            if x.__class__ is Value:
-                found.setdefault(x, f"{name}[{i}]")
-    return found
-
-
-def notebook_variables() -> dict[str, Any]:
-    """The variables of the running notebook or IPython shell, if there is one."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return dict(getattr(shell, "user_ns", None) or {})
 
 
 def bracketed(path: str) -> str:
@@ -142,9 +116,3 @@ def roots_of(root: object, who: str) -> list[Value]:
     if not roots or not all(isinstance(r, Value) for r in roots):
         raise TypeError(f"{who} takes a Value or a list of Values, got {root!r:.60}")
     return roots
-
-
-def callers_variables(depth: int) -> dict[str, Any]:
-    """The variables of a function `depth` calls up, local ones first."""
-    frame = sys._getframe(depth + 1)
-    return {**frame.f_locals, **{k: x for k, x in frame.f_globals.items() if k not in frame.f_locals}}

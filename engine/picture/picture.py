@@ -5,6 +5,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from ..backprop import topological_order
+from ..naming import callers_variables, notebook_variables, variable_names
 from ..value import Value
 from .boxes import Box, Edge
 from .contents import Content, Label, box_content, edge_labels
@@ -14,7 +15,7 @@ from .grouping import Level
 from .latex import aligned
 from .layout import LayoutError, laid_out
 from .level import model_of
-from .naming import callers_variables, notebook_variables, roots_of, variable_names
+from .naming import roots_of
 from .player import Player, image, player_page
 from .safety import fresh_uid, xml
 from .svg import Drawing

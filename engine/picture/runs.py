@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..naming import callers_variables, variable_names
 from ..notation import number_text
 from ..value import Value
 from .boxes import Box
 from .level import model_of
 from .lines import box_expression, chain_line, edge_text, with_numbers
 from .model import Model
-from .naming import callers_variables, roots_of, variable_names
+from .naming import roots_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

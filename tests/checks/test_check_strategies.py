@@ -179,3 +179,9 @@ def test_networks_reach_every_activation():
 def test_strategies_compose():
     network_graphs = graphs(max_ops=3).map(lambda g: g(*map(Value, g.inputs)))
     assert find(network_graphs, lambda y: isinstance(y, Value) and y.data > 1.0)
+
+
+@given(graphs(max_ops=4), graphs(max_ops=4))
+def test_an_example_may_hold_several_checks(first, second):
+    for graph in (first, second, first):
+        assert check_gradients(graph, save=False).ok

@@ -291,9 +291,13 @@ def test_an_interrupt_is_heard_in_time():
         sent.append(time.perf_counter())
         signal.pthread_kill(main, signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        loop.run(epochs=100_000_000 // 64, settings=[1e-9])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(epochs=100_000_000 // 64, settings=[1e-9])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert sent
     assert np.isfinite(loop.parameters).all()
     assert loop.parameters.tolist() != list(ps)

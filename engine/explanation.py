@@ -13,7 +13,7 @@ from .backprop import topological_order
 from .chain import Path, chain_rule
 from .formula import expression, partial_formulas
 from .mathml import clean, escaped
-from .naming import callers_variables, node_names, variable_names
+from .naming import bracketed, callers_variables, node_names, parameter_paths, scopes_of, variable_names
 from .notation import Part, constant, digits_part, in_parentheses, name_text, number_text
 from .value import Value
 
@@ -106,7 +106,7 @@ class Explanation:
     def _block(self, v: Value, written: dict[Value, tuple[str, list[str | None]]], style: str) -> _Block:
         left = [self._derivative(self.root, v, style)]
         if v is self.root:
-            return _Block(_Equation([left, [constant(1.0, style).text]]), [])
+            return _Block(_Equation([left, [digits_part("1.0", style).text]]), [])
         if v not in self.chains:
             zero = digits_part("0.0", style).text
             return _Block(_Equation([left, [zero]], note=f"{clean(self._name(self.root))} does not depend on it"), [])
@@ -164,7 +164,7 @@ def explain(
 ) -> Explanation:
     """The chain rule at one node, or at all: what each path contributes to ∂root/∂node, and why.
 
-    Nodes without a label are called by the caller's variables.
+    Nodes without a label are called by the caller's variables, parameters else by their path in the Module.
 
     Args:
         root: the Value that is differentiated.
@@ -191,12 +191,18 @@ def explain(
     for what, v in (("root", root), ("node", node)):
         if not isinstance(v, Value) and (v is not None or what == "root"):
             raise TypeError(f"explain takes a Value as {what}, got {v!r:.60}; for several, call it once for each")
-    given = variable_names(callers_variables(1) if names is None else names)
+    given = _given(root, variable_names(callers_variables(1) if names is None else names))
     if node is not None:
         return Explanation(root, [node], 0, terms, given)
     users_first = topological_order(root)[::-1]
     shown = users_first if nodes is None else users_first[:nodes]
     return Explanation(root, shown, len(users_first) - len(shown), terms, given)
+
+
+def _given(root: Value, variables: dict[Value, str]) -> dict[Value, str]:
+    order = topological_order(root)
+    paths = parameter_paths(scopes_of(order), {v for v in order if v.op is None})
+    return {v: bracketed(path) for v, path in paths.items()} | variables
 
 
 # In any style --------------------------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """Names for Values: a user's variables, and a name for every node of a graph."""
 
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import product
 from typing import Any
 
+from .context import Scope
 from .value import Value
 
+_INDEX = re.compile(r"\.(\d+)(?=\.|$)")
 CO_OPTIMIZED = 1  # a code object's flag: a function, whose variables are no dict (see inspect.CO_OPTIMIZED)
 
 
@@ -99,6 +102,47 @@ def callers_variables(depth: int) -> dict[str, Any]:
     if sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED and sys.getrefcount(seen) <= 3:
         seen.clear()
     return variables
+
+
+def bracketed(path: str) -> str:
+    """A dotted path as Python writes it: layers.0.w.1 as layers[0].w[1].
+
+    >>> bracketed("layers.0.w.1")
+    'layers[0].w[1]'
+    """
+    return _INDEX.sub(r"[\1]", path)
+
+
+def parameter_paths(scopes: Iterable[Scope], wanted: Container[Value]) -> dict[Value, str]:
+    """Of wanted leaves, those that belong to a Module whose scope made a node, each with its dotted path.
+
+    Args:
+        scopes: outer ones before those inside, which belong to the Modules of the outer.
+        wanted: the leaves to name.
+    """
+    there: dict[Value, str] = {}
+    named: set[int] = set()
+    for scope in scopes:
+        module = getattr(scope, "module", None)
+        if module is None or id(module) in named:
+            continue
+        named.update(id(m) for _, m in module.named_modules())
+        for name, parameter in module.named_parameters():
+            if parameter in wanted:
+                there.setdefault(parameter, f"{scope.path}.{name}" if scope.path else name)
+    return there
+
+
+def scopes_of(order: Iterable[Value]) -> list[Scope]:
+    """The scopes that made the nodes of a graph, and those around them, outer ones first."""
+    found: dict[Scope, None] = {}
+    for v in order:
+        scope, inner = v.scope, []
+        while scope is not None and scope not in found:
+            inner.append(scope)
+            scope = scope.parent
+        found.update(dict.fromkeys(reversed(inner)))
+    return list(found)
 
 
 def node_names(order: Iterable[Value], given: Mapping[Value, str] | None = None) -> dict[Value, str]:

@@ -72,8 +72,9 @@ def decoded(x: Any, tensors: Tensors) -> Any:
         return x
     if x.keys() == {"$float"} and x["$float"] in ("nan", "inf", "-inf"):
         return float(x["$float"])
-    if "$tensor" in x and x.keys() <= {"$tensor", "columns"} and isinstance(x["$tensor"], str):
-        numbers, columns = tensors.get(x["$tensor"], []), x.get("columns")
+    name = x.get("$tensor")
+    if isinstance(name, str) and name in tensors and x.keys() <= {"$tensor", "columns"}:
+        numbers, columns = tensors[name], x.get("columns")
         if columns is None:
             return list(numbers)
         if isinstance(columns, int) and columns > 0 and len(numbers) % columns == 0:

@@ -163,7 +163,7 @@ def _built(said: Any, tensors: Tensors) -> Any:
     """The network that a file describes."""
     if isinstance(said, dict) and said.keys() == {"class"}:
         raise ValueError(
-            f"it holds the numbers of a {said['class']!s:.60}, which only your code can build; "
+            f"it holds the numbers of the class {said['class']!s:.60}, which only your code can build; "
             "build it, then load(path, into=model)"
         )
     try:

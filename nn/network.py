@@ -236,6 +236,13 @@ class NeuralNetwork:
             f"loss={self.loss!r})"
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: x for k, x in vars(self).items() if k not in ("objective", "_shown")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)  # functions made here are made again: they have no names to be pickled by
+        _, _, self.objective, self._shown = _goal(self.layers[-1], self.output, self.loss)
+
     # Inside ----------------------------------------------------------------------------------------------------------
 
     def _examples(self, who: str, X: Any) -> tuple[list[Any], bool]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from test_formula import HOSTILE, assert_balanced, graphs, row, snapshot  # noqa: F401  a fixture
 
 import engine
+import nn
 from engine import TABLE, Value, detect_anomaly, dot, explain, gradients, no_grad, relu, topological_order, total
 from engine.chain import chain_rule
 from engine.notation import number_text
@@ -92,7 +93,7 @@ def test_the_lines_of_the_lecture():
         "∂L/∂a = ∂L/∂e·∂e/∂a = −2.0·(−3.0) = 6.0\n    e = a · b, so ∂e/∂a = b = −3.0"  #
     )
     assert str(explain(root)).split("\n") == [
-        "∂L/∂L = 1",
+        "∂L/∂L = 1.0",
         "∂L/∂f = ∂L/∂L·∂L/∂f = 1.0·4.0 = 4.0",
         "    L = d · f, so ∂L/∂f = d = 4.0",
         "∂L/∂d = ∂L/∂L·∂L/∂d = 1.0·(−2.0) = −2.0",
@@ -190,6 +191,17 @@ def test_unlabelled_nodes_are_called_by_the_callers_variables():
     assert "∂loss/∂v4 = ∂loss/∂loss·∂loss/∂v4" in str(explain(loss, z))  # a label keeps its name
     with pytest.raises(TypeError, match="names takes a mapping of names to Values, got 3"):
         explain(loss, names=3)
+
+
+def test_parameters_are_called_by_their_path_in_the_module():
+    network = nn.MLP(2, [2, 1], seed=1)
+    neuron = network.layers[0].neurons[1]
+    y = network([1.0, 2.0])
+    text = str(explain(y, neuron.b))
+    assert text.startswith("∂y/∂layers[0].neurons[1].b = ")
+    assert "layers[0].neurons[1].w[0] · 1 + layers[0].neurons[1].w[1] · 2" in text
+    bias = neuron.b
+    assert str(explain(y, bias)).startswith("∂y/∂bias = ")
 
 
 def test_naming_by_variables_keeps_no_graph_alive_and_leaves_locals_alone():

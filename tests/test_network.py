@@ -1,6 +1,8 @@
 """NeuralNetwork: the tutorials' names and defaults, the matrix formula beside the scalars, XOR."""
 
+import copy
 import inspect
+import pickle
 import signal
 
 import numpy as np
@@ -225,6 +227,19 @@ def test_predict_is_in_evaluation_mode_and_leaves_the_mode_as_it_was():
     network.forward([0, 1])
     assert modes == [False, True]
     assert inner.training
+
+
+@pytest.mark.parametrize("layers", [[2, 3, 1], [2, 3, 3]])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_trains_on_with_the_same_bits_and_shares_nothing(layers, copied):
+    network = nn.NeuralNetwork(layers, seed=0, batch_size=2)
+    network.train(*XOR, 3, 0)
+    twin, before = copied(network), network.model.state()
+    twin.train(*XOR, 3, 0)
+    assert network.model.state() == before
+    network.train(*XOR, 3, 0)
+    assert network.model.state() == twin.model.state()
+    np.testing.assert_array_equal(network.predict(XOR[0]), twin.predict(XOR[0]))
 
 
 def test_it_is_no_module_and_holds_one():

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..context import Scope
+from ..naming import bracketed
 from .boxes import Box, Edge
 from .metrics import clipped
-from .naming import bracketed
 from .safety import plain
 
 WIDEST_TITLE = 300.0  # pixels

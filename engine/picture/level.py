@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..naming import parameter_paths
 from ..value import Value
 from .boxes import Box
 from .clusters import module_word
@@ -10,7 +11,7 @@ from .flow import Flow
 from .grouping import Level, ScopeTree
 from .metrics import text_width
 from .model import MOST_BOXES, MOST_EDGES, Model
-from .naming import parameter_paths, suffixes
+from .naming import suffixes
 from .partition import Partition
 from .unfolding import UNFOLDABLE, Unfolded
 
@@ -58,7 +59,7 @@ class _Choice:
         self._places = self._flow.index
         self._unfold(expand)
         self._tree = ScopeTree(self._flow.order)
-        self._parameters = parameter_paths(self._tree, self._flow)
+        self._parameters = parameter_paths(self._tree.chains, self._flow.index)
         self._expand = self._paths(expand)
 
     # What to open ----------------------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 
 from ..context import Scope
 from ..formula import partial_formulas
+from ..naming import bracketed
 from ..value import UNREACHED, Value
 from .boxes import Box, Edge
 from .clusters import clusters, tags
 from .flow import Flow, Use
 from .grouping import ScopeTree
-from .naming import Names, bracketed, suffixes
+from .naming import Names, suffixes
 from .partition import Bundle, Key, Partition
 
 MOST_BOXES, MOST_EDGES = 40, 60  # beyond these, formulas of edges show on pointing only

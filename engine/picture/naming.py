@@ -7,23 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ..context import Scope
+from ..naming import bracketed
 from ..value import Value
-from .flow import Flow
-from .grouping import ScopeTree
 from .metrics import clipped
 from .safety import plain
 
 LONGEST = 150.0  # pixels of a name at 14 px, bold
-_INDEX = re.compile(r"\.(\d+)(?=\.|$)")
-
-
-def bracketed(path: str) -> str:
-    """A dotted path as Python writes it: layers.0.w.1 as layers[0].w[1].
-
-    >>> bracketed("layers.0.w.1")
-    'layers[0].w[1]'
-    """
-    return _INDEX.sub(r"[\1]", path)
 
 
 def suffixes(path: str) -> list[str]:
@@ -91,21 +80,6 @@ class Names:
         self._name[thing] = name
         self.full[thing] = plain(full or name)
         return name
-
-
-def parameter_paths(tree: ScopeTree, flow: Flow) -> dict[Value, str]:
-    """The leaves that belong to a Module whose scope made a node, each with its path."""
-    there: dict[Value, str] = {}
-    named: set[int] = set()
-    for scope in tree.chains:  # those around a scope come before it, and name all that is inside their Modules
-        module = getattr(scope, "module", None)
-        if module is None or id(module) in named:
-            continue
-        named.update(id(m) for _, m in module.named_modules())
-        for name, parameter in module.named_parameters():
-            if parameter in flow.index:
-                there.setdefault(parameter, f"{scope.path}.{name}" if scope.path else name)
-    return there
 
 
 def roots_of(root: object, who: str) -> list[Value]:

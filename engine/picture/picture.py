@@ -89,6 +89,10 @@ class Picture:
         for word, value, legal in (("theme", theme, THEMES), ("rankdir", rankdir, RANKDIRS)):
             if value not in legal:
                 raise ValueError(f"draw takes {word} {', '.join(map(repr, legal))}, got {value!r:.40}")
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
+            raise ValueError(f"draw takes a positive number of seconds as timeout, got {timeout!r:.40}")
+        if not isinstance(expand, (list, tuple, set, str)) or not all(isinstance(word, str) for word in expand):
+            raise TypeError(f"draw takes expand as a list of paths and names, got {expand!r:.40}")
         self.uid = fresh_uid(uid)
         self._theme, self._rankdir, self._timeout = theme, rankdir, timeout
         self._made_with = roots, level, expand, force, given
@@ -215,7 +219,7 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
     >>> len(nodes), len(edges)
     (3, 2)
     """
-    nodes = topological_order(root)
+    nodes = topological_order(roots_of(root, "trace"))
     return set(nodes), {(a, v) for v in nodes for a in v.args if isinstance(a, Value)}
 
 

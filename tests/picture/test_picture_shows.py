@@ -455,8 +455,25 @@ def test_arguments_that_are_not_legal_are_named(options, message):
         draw(Value(1.0) * 2.0, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"expand": 3}, "draw takes expand as a list of paths and names, got 3"),
+        ({"expand": [3]}, "draw takes expand as a list of paths and names, got [3]"),
+        ({"timeout": "x"}, "draw takes a positive number of seconds as timeout, got 'x'"),
+        ({"timeout": -1}, "draw takes a positive number of seconds as timeout, got -1"),
+        ({"names": 3}, "names takes a mapping of names to Values, got 3"),
+    ],
+)
+def test_arguments_of_another_type_are_named(options, message):
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        draw(Value(1.0) * 2.0, **options)
+
+
 @pytest.mark.parametrize("root", [3.0, None, [], [Value(1.0), 2.0], "L"])
 def test_what_is_no_value_is_refused(root):
+    with pytest.raises(TypeError, match="trace takes a Value or a list of Values"):
+        engine.trace(root)
     with pytest.raises(TypeError, match="takes a Value or a list of Values"):
         draw(root)
     with pytest.raises(TypeError, match="takes a Value or a list of Values"):

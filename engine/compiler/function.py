@@ -148,8 +148,12 @@ class _Program:
         recorder = Recorder()
         with self.stages.timed("trace"):
             traced = self._traced(recorder, given.leaves)
-            result = flat(recorder.run(lambda: call(given.rebuild(traced))), "jit, as results,")
+            returned = recorder.run(lambda: call(given.rebuild(traced)))
+            result = flat(returned, "jit, as results,")
             effects, self._pieces = self._outputs(result.leaves)
+            if returned.__class__ is tuple and returned and returned[0].__class__ is Value:
+                # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
+                effects = [*effects[1:], *effects[:1]]
             self._rebuild = result.rebuild
             tape = recorder.tape(effects)
         self._captured, self._free = recorder.captured, recorder.free
@@ -182,8 +186,7 @@ class _Program:
             else:
                 pieces.append(len(effects))
                 effects.append(("output", leaf, len(effects)))
-        # A lone result first, as in (value, gradient), would turn the loop that writes the others by one instruction.
-        return [*effects[1:], *effects[:1]], pieces
+        return effects, pieces
 
     def _compile(self, tape: Any, outputs: int, contract: bool, checked: bool) -> None:
         from .emission import MEMORY, Emitter

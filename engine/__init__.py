@@ -19,6 +19,8 @@ _ROOMS: dict[str, str] = {
     "draw": "picture",
     "draw_dot": "picture",
     "film": "picture",
+    "TrainingLoop": "compiler",
+    "jit": "compiler",
     "steps": "picture",
     "trace": "picture",
 }

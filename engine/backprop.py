@@ -88,6 +88,8 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     if root.__class__ is not Value:
         raise TypeError(f"backward takes a Value, got {root!r:.60}; of several losses call it on each, or on their sum")
     gradient = number(gradient, "backward", "a real number as gradient")
+    if context.active:
+        context.refuse(root, "backward()")
     if root.op is None:
         root.grad += gradient
         return
@@ -269,6 +271,8 @@ def partials(v: Value) -> tuple[float | None, ...]:
     """
     if not isinstance(v, Value):
         raise TypeError(f"partials takes a Value, got {v!r:.60}")
+    if context.active:
+        context.refuse(v, "partials()")
     args, vals = v._operands()
     flat: list[float | None] = []
     for a, x, p in zip(args, vals, v.op.partials if v.op is not None else ()):
@@ -364,30 +368,72 @@ def _seeds(gradient: Any, root: Any, count: int) -> list[Any]:
 
 def graph_sweep(order: list[Value], roots: list[Value], seeds: list[Any], wrt: list[Value]) -> list[Value]:
     """`gradients` over a topological order that is known."""
-    needed = set(wrt)
+    needed, inner = set(wrt), set[Value]()
     for v in order:
         if v.op is not None and any(a.__class__ is Value and a in needed for a in v.args):
             needed.add(v)
-    adjoints: dict[Value, Any] = {}
-    guards: dict[Value, Guard] = {}
+            inner.add(v)
+    pull = _Pull()
     for r, seed in zip(roots, seeds):
-        adjoints[r] = seed if r not in adjoints else adjoints[r] + seed
-        guards[r] = None
+        pull.seeds[r] = pull.seeds[r] + seed if r in pull.seeds else seed
     for v in reversed(order):
-        if v.op is None or v not in needed or v not in adjoints:
-            continue
-        g, guard = adjoints[v], guards[v]
-        for a, p in graph_edges(v, needed):
-            edge_guard, contribution = guarded_contribution(v.op, g, p, guard)
-            if contribution is None:
-                continue
-            if a in adjoints:
-                adjoints[a] = adjoints[a] + contribution
-                guards[a] = either_guard(guards[a], edge_guard)
-            else:
-                adjoints[a], guards[a] = contribution, edge_guard
-    found = [adjoints.get(w, 0.0) for w in wrt]
-    return [g if g.__class__ is Value else Value(g) for g in found]
+        if v in inner and pull(v) is not None:
+            for a, i, k in _needed_edges(v, needed):
+                pull.uses.setdefault(a, []).append((v, i, k))
+    found = [pull(w) for w in wrt]
+    return [g if g.__class__ is Value else Value(0.0 if g is None else g) for g in found]
+
+
+class _Pull:
+    """Adjoints as sums over uses, each written where it is first needed, in the order in which backward adds them.
+
+    Pushing would interleave the partial sums of many nodes; written this way a sum is one run of instructions, which
+    the compiler finds again as a loop.
+    """
+
+    def __init__(self) -> None:
+        self.seeds: dict[Value, Any] = {}
+        self.uses: dict[Value, list[tuple[Inner, int, int | None]]] = {}
+        self.adjoints: dict[Value, Any] = {}
+        self.guards: dict[Value, Guard] = {}
+        self._lists: dict[tuple[Value, int], Any] = {}
+
+    def __call__(self, v: Value) -> Any:
+        if v in self.adjoints:
+            return self.adjoints[v]
+        total = self.seeds.get(v)
+        guard: Guard = None
+        for user, i, k in self.uses.pop(v, ()):
+            p = self._edge_partial(user, i, k)
+            edge_guard, term = guarded_contribution(user.op, self.adjoints[user], p, self.guards[user])
+            if term is not None:
+                guard = edge_guard if total is None else either_guard(guard, edge_guard)
+                total = term if total is None else total + term
+        self.adjoints[v], self.guards[v] = total, guard
+        return total
+
+    def _edge_partial(self, user: Inner, i: int, k: int | None) -> Any:
+        p = user.op.partials[i]
+        if p.__class__ is float:
+            return p
+        if k is None:
+            return graph_partial(p, user._operands()[0], user)
+        if (user, i) not in self._lists:
+            self._lists[user, i] = graph_partial(p, user._operands()[0], user)
+        return self._lists[user, i][k]
+
+
+def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | None]]:
+    """(argument, which argument, place in it if it is a list) for the edges that lead to what is asked for."""
+    edges: list[tuple[Value, int, int | None]] = []
+    for i, a in enumerate(v._operands()[0]):
+        if a.__class__ is tuple:
+            edges.extend([(e, i, k) for k, e in enumerate(a) if e in needed])
+        elif a.__class__ is Value and a in needed:
+            edges.append((a, i, None))
+    if edges:
+        _check_unchanged(v)
+    return edges
 
 
 def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
@@ -402,12 +448,16 @@ def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
         elif a.__class__ is Value and a in needed:
             edges.append((a, p if p.__class__ is float else graph_partial(p, args, v)))
     if edges:
-        for a, x in v._edges():
-            if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
-                raise RuntimeError(
-                    f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
-                )
+        _check_unchanged(v)
     return edges
+
+
+def _check_unchanged(v: Inner) -> None:
+    for a, x in v._edges():
+        if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
+            raise RuntimeError(
+                f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
+            )
 
 
 def graph_partial(p: Any, args: tuple[Any, ...], v: Value) -> Any:

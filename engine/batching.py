@@ -63,7 +63,15 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             return array([], (0,)) if batch.arrays else []
         return batch.stacked(results, out_axes)
 
+    mapped.mapping = f, in_axes, out_axes  # type: ignore[attr-defined]  # for the compiler, which maps in lanes
     return mapped
+
+
+def stacked(results: list[Any], arrays: bool) -> Any:
+    """The outputs of all examples as vmap returns them; `arrays` says whether an array was mapped."""
+    batch = _Batch()
+    batch.arrays = arrays
+    return batch.stacked(results, 0)
 
 
 class _Batch:

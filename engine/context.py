@@ -106,12 +106,13 @@ class Scope:
 class _State:
     """What is in force in one thread."""
 
-    __slots__ = ("anomaly", "recording", "scope")
+    __slots__ = ("anomaly", "recording", "scope", "tracing")
 
     def __init__(self) -> None:
         self.scope: Scope | None = None
         self.recording = True
         self.anomaly = False
+        self.tracing: Any = None  # while the compiler runs a function: what records its nodes
 
 
 class _Local(threading.local):
@@ -131,9 +132,9 @@ def _count(change: int) -> None:
 class _Setting(contextlib.ContextDecorator):
     """A context manager, or a decorator, that sets one field of the thread's state."""
 
-    def __init__(self, field: str, value: bool) -> None:
+    def __init__(self, field: str, value: Any) -> None:
         self._field, self._value = field, value
-        self._outer: list[bool] = []
+        self._outer: list[Any] = []
 
     def _recreate_cm(self) -> _Setting:  # a decorated function may run in several threads at once
         return _Setting(self._field, self._value)
@@ -164,6 +165,11 @@ def no_grad() -> _Setting:
 def enable_grad() -> _Setting:
     """A context manager under which operations make graphs, within no_grad too."""
     return _Setting("recording", True)
+
+
+def tracing(recorder: Any) -> _Setting:
+    """A context manager under which every new node of this thread is recorded."""
+    return _Setting("tracing", recorder)
 
 
 def new_call() -> int:
@@ -224,7 +230,22 @@ def record(v: Value) -> Value:
             raise AnomalyError(anomaly_message(v, f"gave {v._data}"))
     else:
         v._about = state.scope
+    if state.tracing is not None:
+        state.tracing.record(v)
     return v if state.recording else v.detach()
+
+
+def links() -> bool:
+    """Do answers of a transform stay connected to the graph around it? Not under no_grad, but always in a trace."""
+    state = local.state
+    return state.recording or state.tracing is not None
+
+
+def refuse(v: Any, how: str) -> None:
+    """Raise if a trace is running that `v` belongs to: its number is not known when the compiled function runs."""
+    recorder = local.state.tracing
+    if recorder is not None:
+        recorder.refuse(v, how)
 
 
 def user_line() -> str:

@@ -88,7 +88,7 @@ class Linearization:
     def _link(self) -> set[Value]:
         """Make each fresh leaf that stands for a Value the identity of it; the set of these."""
         linked: set[Value] = set()
-        if context.local.state.recording:
+        if context.links():
             for v, x in zip(self._leaves, [x for tree in self.inputs for x in tree.leaves]):
                 if x.__class__ is Value:
                     v.op = TABLE["identity"]
@@ -123,7 +123,7 @@ class Linearization:
         if not values:
             return xs
         older: set[Value] = set()
-        if context.local.state.recording:
+        if context.links():
             older |= self._linked
             for v in topological_order(values, self._linked):
                 if v.op is None:

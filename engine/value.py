@@ -68,10 +68,14 @@ class Value:
 
     @property
     def data(self):
+        if context.active:
+            context.refuse(self, ".data")
         return self._data
 
     @data.setter
     def data(self, x):
+        if context.active:
+            context.refuse(self, "setting .data")
         if self.op is not None:
             raise AttributeError(
                 f"data takes a new number on leaves only, got a node made by {self.op.name}; "
@@ -139,18 +143,28 @@ class Value:
     __hash__ = object.__hash__
 
     def __float__(self):
+        if context.active:
+            context.refuse(self, "float()")
         return self._data
 
     def __int__(self):
+        if context.active:
+            context.refuse(self, "int()")
         return int(self._data)
 
     def __bool__(self):
+        if context.active:
+            context.refuse(self, "bool()")
         return self._data != 0.0
 
     def __round__(self, digits=None):
+        if context.active:
+            context.refuse(self, "round()")
         return round(self._data, digits)
 
     def __format__(self, spec):
+        if context.active and spec:
+            context.refuse(self, "format()")
         return format(self._data, spec) if spec else repr(self)
 
     def __pos__(self):
@@ -158,6 +172,8 @@ class Value:
 
     def detach(self):
         """A new leaf with the same data and label: no gradient flows through it."""
+        if context.active and context.local.state.tracing is not None:
+            return context.local.state.tracing.detached(self)
         return Value(self._data, self.label)
 
     def _repr_mimebundle_(self, include=None, exclude=None):

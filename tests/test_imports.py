@@ -25,6 +25,7 @@ ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},
     "engine/checks/machine.py": {"hypothesis"},
     "engine/checks/strategies.py": {"hypothesis"},
+    "engine/compiler/kit.py": {"llvmlite"},
     "nn/sklearn.py": {"sklearn", "numpy"},
 }
 

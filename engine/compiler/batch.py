@@ -1,0 +1,205 @@
+"""A program over many examples: lanes, blocks of lanes, and what is left of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .emission import SUMS, Emitter
+from .frame import Frame, Rounds, lanes_summed, lanes_summed_together
+from .kit import I32, I64, POINTER, Kit, ir
+from .lowering import lower
+from .placement import Placement
+from .reduction import Reduction
+from .tape import GRADIENT, Tape
+
+CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
+WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
+
+
+class Shape:
+    """How a batch is cut for a processor.
+
+    Attributes:
+        lanes: examples a vector.
+        blocks: vectors that go together.
+        chunk: examples that are laid out as columns at a time.
+        jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
+    """
+
+    def __init__(self, vector_bytes: int, number_bytes: int, examples: int | None, contract: bool) -> None:
+        self.lanes = max(1, vector_bytes // number_bytes)
+        self.blocks, self.jam = (4, 4) if vector_bytes >= 64 else (4, 2)
+        if examples is not None:
+            self.blocks = max(1, min(self.blocks, examples // self.lanes))
+        self.chunk = CHUNK * self.lanes
+        if examples is not None:
+            # A batch in chunks of one size, and an odd number of vectors a column, which spreads them over the cache.
+            chunks = -(-examples // self.chunk)
+            self.chunk = -(-examples // (chunks * self.lanes)) * self.lanes
+        if not contract:
+            self.blocks = 1  # so that sums run over the examples in order
+
+
+class Batch:
+    """Writes a program of one example for every example of a batch.
+
+    Args:
+        placement, tape: the program of one example; parameters, inputs and outputs as spaces.
+        shape: lanes, blocks, jam.
+        gradients: how many sums over the examples it makes.
+        direct: sum across lanes at once.
+    """
+
+    def __init__(self, placement: Placement, tape: Tape, shape: Shape, real: Any, gradients: int, *,
+                 contract: bool, direct: bool, checked: bool, name: str) -> None:  # fmt: skip
+        self.placement, self.shape, self.real, self.gradients, self.direct = placement, shape, real, gradients, direct
+        self.stride = 0  # examples from one column of inputs or memory to the next
+        self.emitter = Emitter(
+            placement, tape, real, shape.lanes, shape.jam, contract, direct, not contract, checked, name
+        )
+
+    @property
+    def apart(self) -> bool:
+        """Do the sums come after all examples of a chunk?"""
+        return self.placement.apart is not None
+
+    @property
+    def memory(self) -> int:
+        """Numbers of memory the program needs."""
+        if self.apart:
+            return self.placement.size * self.stride
+        return self.placement.size * self.shape.lanes * self.shape.blocks
+
+    @property
+    def sums(self) -> int:
+        """Numbers of memory that lane-wide sums need."""
+        return 0 if self.direct or self.apart else self.gradients * self.shape.lanes
+
+    def emit(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
+        """Write it for one chunk of examples: whole blocks, then what is left. The sums go on from what they were."""
+        lanes, blocks = self.shape.lanes, self.shape.blocks
+        done = b.sdiv(count, I64(lanes * blocks))
+        if blocks > 1:
+            with Rounds(b, done, name="blocks") as rounds:
+                first = b.mul(rounds.i, I64(lanes * blocks))
+                starts = [b.add(first, I64(lanes * k)) for k in range(blocks)]
+                self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=self.apart))
+        begun = b.mul(done, I64(blocks)) if blocks > 1 else I64(0)
+        groups = b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes))
+        with Rounds(b, groups, begun, name="rest") as rounds:
+            first = b.mul(rounds.i, I64(lanes))
+            masked = self.gradients and lanes > 1 and not self.apart
+            mask = self._mask(b, b.sub(count, first)) if masked else None
+            self.emitter.emit(b, Frame(pointers, sizes, stride, [first], mask, self.apart))
+        if self.apart:
+            frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
+            tile = 16 if self.shape.jam >= 4 else 8
+            Reduction(self.emitter, b, frame, count, lambda left: self._mask(b, left), tile).emit()
+
+    def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Write what comes before the first chunk of a step."""
+        if self.gradients:
+            self._zero(b, pointers[GRADIENT], self.gradients)
+
+    def finish(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Write what comes after the last chunk of a step."""
+        if self.sums:
+            self._reduce(b, pointers)
+
+    def prepare(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Write what comes before the first step."""
+        self._zero(b, pointers[SUMS], self.sums)
+
+    def _zero(self, b: Any, at: Any, size: int) -> None:
+        """Write: set numbers to -0.0, which adds nothing."""
+        with Rounds(b, size, name="zero") as rounds:
+            b.store(ir.Constant(self.real, -0.0), b.gep(at, [rounds.i], source_etype=self.real))
+
+    def _reduce(self, b: Any, pointers: dict[Any, Any]) -> None:
+        """Add the lanes of every sum to the gradients, as many sums at a time as there are lanes, and set them back to -0.0."""
+        lanes = self.shape.lanes
+        kit = Kit(b, self.real, lanes, False, False, lower)
+        whole = self.gradients - self.gradients % lanes
+        with Rounds(b, whole, 0, lanes, name="reduce") as rounds:
+            vectors = [self._taken(b, kit, pointers, b.add(rounds.i, I64(k))) for k in range(lanes)]
+            at = b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real)
+            old = b.load(at, typ=kit.type)
+            old.align = self.emitter.bytes
+            b.store(b.fadd(old, lanes_summed_together(kit, vectors)), at).align = self.emitter.bytes
+        with Rounds(b, self.gradients, whole, name="reduce.rest") as rounds:
+            at = b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real)
+            total = lanes_summed(kit, self._taken(b, kit, pointers, rounds.i))
+            b.store(b.fadd(b.load(at, typ=self.real), total), at)
+
+    def _taken(self, b: Any, kit: Kit, pointers: dict[Any, Any], index: Any) -> Any:
+        at = b.gep(pointers[SUMS], [b.mul(index, I64(self.shape.lanes))], source_etype=self.real)
+        v = b.load(at, typ=kit.type)
+        v.align = self.shape.lanes * self.emitter.bytes
+        b.store(kit.constant(-0.0), at).align = self.shape.lanes * self.emitter.bytes
+        return v
+
+    def _mask(self, b: Any, left: Any) -> Any:
+        """The first `left` lanes."""
+        lanes = self.shape.lanes
+        kind = ir.VectorType(I32, lanes)
+        numbers = ir.Constant(kind, list(range(lanes)))
+        v = b.insert_element(ir.Constant(kind, ir.Undefined), b.trunc(left, I32), I32(0))
+        v = b.shuffle_vector(v, ir.Constant(kind, ir.Undefined), ir.Constant(kind, [0] * lanes))
+        return b.icmp_signed("<", numbers, v)
+
+
+def is_direct(gradients: int, shape: Shape, number_bytes: int, examples: int | None, contract: bool) -> bool:
+    """Should gradients be summed across lanes at once? Lane-wide sums pay for several groups, while they fit the cache."""
+    few = examples is not None and examples <= shape.lanes * shape.blocks
+    return not contract or few or gradients * shape.lanes * number_bytes > WIDE
+
+
+def native(module: Any, name: str, pointers: Sequence[str], integers: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    """(builder, arguments by name) of a new function whose pointers do not overlap."""
+    kind = ir.FunctionType(ir.VoidType(), [POINTER] * len(pointers) + [I64] * len(integers))
+    function = ir.Function(module, kind, name)
+    for a, label in zip(function.args, [*pointers, *integers]):
+        a.name = label
+        if label in pointers:
+            a.add_attribute("noalias")
+    return ir.IRBuilder(function.append_basic_block("entry")), dict(zip([*pointers, *integers], function.args))
+
+
+def call_of(module: Any, function: Any) -> None:
+    """Write `run`: it calls a function with arguments it reads, eight bytes each, from the one array it is given."""
+    b, a = native(module, "run", ["context"], [])
+    values = []
+    for i, argument in enumerate(function.args):
+        at = b.gep(a["context"], [I64(i)], source_etype=I64)
+        values.append(b.load(at, typ=argument.type))
+    b.call(function, values)
+    b.ret_void()
+
+
+def gathered(b: Any, real: Any, rows: Any, order: Any, x: Any, first: Any, count: Any, lanes: int, columns: int,
+             stride: Any, backwards: bool = False) -> None:  # fmt: skip
+    """Lay examples out as lanes want them: x[column*stride + i] = rows[order[first + i]*columns + column].
+
+    The last group is filled up with the last example. Backwards, the last example comes first.
+    """
+    padded = b.mul(b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes)), I64(lanes))
+    with Rounds(b, padded, name="gather") as outer:
+        last = b.sub(count, I64(1))
+        i = b.select(b.icmp_signed("<", outer.i, last), outer.i, last)
+        i = b.sub(last, i) if backwards else i
+        row = b.mul(b.load(b.gep(order, [b.add(first, i)], source_etype=I64), typ=I64), I64(columns))
+        with Rounds(b, columns, name="column") as inner:
+            number = b.load(b.gep(rows, [b.add(row, inner.i)], source_etype=real), typ=real)
+            b.store(number, b.gep(x, [b.add(b.mul(inner.i, stride), outer.i)], source_etype=real))
+
+
+def scattered(b: Any, real: Any, o: Any, rows: Any, first: Any, count: Any, columns: int, stride: Any,
+              backwards: bool = False) -> None:  # fmt: skip
+    """The way back: rows[(first + i)*columns + column] = o[column*stride + i]."""
+    with Rounds(b, count, name="scatter") as outer:
+        i = b.sub(b.sub(count, I64(1)), outer.i) if backwards else outer.i
+        row = b.mul(b.add(first, outer.i), I64(columns))
+        with Rounds(b, columns, name="column") as inner:
+            number = b.load(b.gep(o, [b.add(b.mul(inner.i, stride), i)], source_etype=real), typ=real)
+            b.store(number, b.gep(rows, [b.add(row, inner.i)], source_etype=real))

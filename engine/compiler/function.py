@@ -1,0 +1,304 @@
+"""jit: a Python function of numbers as native code."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .. import context
+from ..value import Value
+from .machine import Compiled, aligned, llvm
+from .mapping import Examples, Mapped, mapped_axes
+from .stages import Stages
+from .trace import Recorder
+from .tree import Flat, flat
+
+log = logging.getLogger("engine.jit")
+
+DTYPES = ("float64", "float32")
+HARD = 2000  # rolled instructions beyond which LLVM is asked for less
+
+
+class Function:
+    """What `jit` returns: called like the function it was made from.
+
+    Attributes:
+        compilations: the Stages of each structure of arguments met so far.
+    """
+
+    def __init__(self, f: Callable[..., Any], static: Iterable[str], dtype: str, contract: bool, checked: bool) -> None:
+        functools.update_wrapper(self, f)
+        self._f, self._dtype, self._contract, self._checked = f, dtype, contract, checked
+        self._static = frozenset([static] if isinstance(static, str) else static)
+        self._programs: dict[Any, Any] = {}
+        self._lock = threading.Lock()
+        self._signature = inspect.signature(f) if self._static else None
+        if self._signature and self._static - set(self._signature.parameters):
+            names = ", ".join(sorted(self._static - set(self._signature.parameters)))
+            raise ValueError(f"jit takes names of arguments as static_argnames, got {names}")
+
+    @property
+    def compilations(self) -> list[Stages]:
+        """The stages of each compilation so far."""
+        return [p.stages for p in self._programs.values()]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run natively; compile first if the structure of the arguments is new."""
+        if context.local.state.tracing is not None or any(x.__class__ is Value for x in self._loose(args, kwargs)):
+            return self._f(*args, **kwargs)
+        examples = self._examples(args, kwargs)
+        if examples is not None:
+            return self._mapped(examples).run(examples)
+        given, call = self._flat(args, kwargs)
+        return self._program(given, call).run(given.leaves)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Stages:
+        """Compile for arguments like these: `.trace`, `.program`, `.ir`, `.assembly`, `.times`."""
+        examples = self._examples(args, kwargs)
+        if examples is not None:
+            return self._mapped(examples).stages
+        given, call = self._flat(args, kwargs)
+        return self._program(given, call).stages
+
+    def _examples(self, args: Any, kwargs: Any) -> Examples | None:
+        """The arguments of a function made by vmap, where its examples can go in the lanes of vectors."""
+        mapping = getattr(self._f, "mapping", None)
+        if mapping is None or self._static:
+            return None
+        axes = mapped_axes(args, kwargs, *mapping[1:])
+        return None if axes is None else Examples(args, axes)
+
+    def _mapped(self, examples: Examples) -> Mapped:
+        f = self._f.mapping[0]  # type: ignore[attr-defined]
+        found: Mapped = self._kept(
+            examples.key, lambda: Mapped(f, examples, self._dtype, self._contract, self._checked)
+        )
+        return found
+
+    @staticmethod
+    def _loose(args: Any, kwargs: Any) -> Iterable[Any]:
+        """The leaves outside Modules, arrays aside."""
+        stack = [*args, *kwargs.values()]
+        while stack:
+            x = stack.pop()
+            if isinstance(x, (list, tuple)):
+                stack.extend(x)
+            elif isinstance(x, dict):
+                stack.extend(x.values())
+            elif x.__class__ is Value:
+                yield x
+            elif getattr(getattr(x, "dtype", None), "kind", "") == "O":
+                stack.extend(x.ravel().tolist())
+
+    def _flat(self, args: Any, kwargs: Any) -> tuple[Flat, Callable[[Any], Any]]:
+        if self._signature is None:
+            return flat((args, kwargs)), lambda tree: self._f(*tree[0], **tree[1])
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        fixed = {n: x for n, x in bound.arguments.items() if n in self._static}
+        moving = {n: x for n, x in bound.arguments.items() if n not in self._static}
+        try:
+            hash(tuple(fixed.values()))
+        except TypeError:
+            raise TypeError(f"jit takes hashable values for static_argnames, got {fixed!r:.80}") from None
+        found = flat(moving)
+        found.key = (found.key, tuple(fixed.items()), tuple(type(x) for x in fixed.values()))
+        signature = self._signature
+
+        def call(tree: Any) -> Any:
+            every = inspect.BoundArguments(signature, {n: {**fixed, **tree}[n] for n in signature.parameters})
+            return self._f(*every.args, **every.kwargs)
+
+        return found, call
+
+    def _program(self, given: Flat, call: Callable[[Any], Any]) -> _Program:
+        found: _Program = self._kept(
+            given.key, lambda: _Program(call, given, self._dtype, self._contract, self._checked)
+        )
+        return found
+
+    def _kept(self, key: Any, compiled: Callable[[], Any]) -> Any:
+        """The code for a structure, compiled once whatever the number of threads that ask."""
+        program = self._programs.get(key)
+        if program is None:
+            with self._lock:
+                program = self._programs.get(key)
+                if program is None:
+                    program = compiled()
+                    log.info("compiled %s in %.2f s", self.__name__, sum(program.stages.times.values()))
+                    self._programs[key] = program
+        return program
+
+    __name__: str
+
+
+class _Program:
+    """Native code for one structure of arguments."""
+
+    def __init__(self, call: Callable[[Any], Any], given: Flat, dtype: str, contract: bool, checked: bool) -> None:
+        import numpy as np
+
+        llvm()
+        self.stages, self._dtype, self._np = Stages(), np.dtype(dtype), np
+        recorder = Recorder()
+        with self.stages.timed("trace"):
+            traced = self._traced(recorder, given.leaves)
+            returned = recorder.run(lambda: call(given.rebuild(traced)))
+            result = flat(returned, "jit, as results,")
+            effects, self._pieces = self._outputs(result.leaves)
+            if returned.__class__ is tuple and returned and returned[0].__class__ is Value:
+                # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
+                effects = [*effects[1:], *effects[:1]]
+            self._rebuild = result.rebuild
+            tape = recorder.tape(effects)
+        self._captured, self._free = recorder.captured, recorder.free
+        self._compile(tape, len(effects), contract, checked)
+        self._spaces: list[Any] = []  # (parameters, outputs, memory), one for each call under way
+
+    def _traced(self, recorder: Recorder, leaves: list[Any]) -> list[Any]:
+        traced: list[Any] = []
+        at = 0
+        for leaf in leaves:
+            if hasattr(leaf, "shape"):
+                boxes = self._np.empty(leaf.size, object)
+                boxes[:] = [recorder.parameter(x, at + i) for i, x in enumerate(leaf.ravel().astype(float).tolist())]
+                traced.append(boxes.reshape(leaf.shape))
+                at += leaf.size
+            else:
+                traced.append(recorder.parameter(leaf._data if leaf.__class__ is Value else float(leaf), at))
+                at += 1
+        recorder.free = at
+        return traced
+
+    def _outputs(self, leaves: list[Any]) -> tuple[list[tuple[str, Any, int]], list[Any]]:
+        """What to write where, and for each leaf of the result how it is read back."""
+        effects: list[tuple[str, Any, int]] = []
+        pieces: list[Any] = []
+        for leaf in leaves:
+            if hasattr(leaf, "shape"):
+                pieces.append((len(effects), leaf.shape))
+                effects.extend([("output", x, len(effects) + i) for i, x in enumerate(leaf.ravel().tolist())])
+            else:
+                pieces.append(len(effects))
+                effects.append(("output", leaf, len(effects)))
+        return effects, pieces
+
+    def _compile(self, tape: Any, outputs: int, contract: bool, checked: bool) -> None:
+        from .emission import MEMORY, Emitter
+        from .frame import Frame
+        from .kit import DOUBLE, FLOAT, I64, POINTER, ir
+        from .tape import OUTPUT, PARAMETER
+
+        stages = self.stages
+        placement = stages.place(tape)
+        self._sizes = self._free + len(self._captured), outputs, placement.size
+        with stages.timed("emit"):
+            module = ir.Module("jit")
+            function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * 3), "run")
+            for a in function.args:
+                a.add_attribute("noalias")
+            add_fault_counter(module)
+            spaces = (PARAMETER, OUTPUT, MEMORY)
+            sizes = {space: I64(size) for space, size in zip(spaces, self._sizes)}
+            frame = Frame(dict(zip(spaces, function.args)), sizes, I64(1), [I64(0)])
+            real = DOUBLE if self._dtype.itemsize == 8 else FLOAT
+            emitter = Emitter(placement, tape, real, 1, 4, contract, checked=checked)
+            builder = ir.IRBuilder(function.append_basic_block("entry"))
+            emitter.emit(builder, frame)
+            builder.ret_void()
+            stages.ir = str(module)
+        with stages.timed("llvm"):
+            stages._compiled = code = Compiled(stages.ir, 3 if stages.written < HARD else 1, stages.written < HARD)
+        self._run = code.function("run", *[ctypes.c_void_p] * 3)
+        self._faults = code.variable("faults") if checked else None
+
+    def run(self, leaves: list[Any]) -> Any:
+        """One call."""
+        try:
+            p, o, addresses, buffers = self._spaces.pop()
+        except IndexError:
+            p, o, memory = (aligned(max(size, 1), self._dtype) for size in self._sizes)
+            addresses, buffers = [x.ctypes.data for x in (p, o, memory)], memory
+        at = 0
+        for leaf in leaves:
+            if hasattr(leaf, "shape"):
+                p[at : at + leaf.size] = leaf.ravel()
+                at += leaf.size
+            else:
+                p[at] = leaf._data if leaf.__class__ is Value else leaf
+                at += 1
+        for v in self._captured:
+            p[at] = v._data
+            at += 1
+        self._run(*addresses)
+        if self._faults is not None and self._faults.value:
+            raise AssertionError(
+                f"jit wrote or read {self._faults.value} times outside its own buffers; please report this"
+            )
+        out = []
+        for piece in self._pieces:
+            if piece.__class__ is tuple:
+                start, shape = piece
+                out.append(o[start : start + int(self._np.prod(shape))].reshape(shape).copy())
+            else:
+                out.append(float(o[piece]))
+        self._spaces.append((p, o, addresses, buffers))
+        return self._rebuild(out)
+
+
+def add_fault_counter(module: Any) -> None:
+    """The global that counts accesses out of bounds, in a checked build."""
+    from .kit import I64, ir
+
+    faults = ir.GlobalVariable(module, I64, "faults")
+    faults.initializer = I64(0)
+
+
+def jit(
+    f: Callable[..., Any] | None = None,
+    *,
+    static_argnames: str | Iterable[str] = (),
+    dtype: str = "float64",
+    contract: bool = True,
+    checked: bool = False,
+) -> Any:
+    """A function that runs natively what `f` computes: traced once for each structure of arguments, compiled, kept.
+
+    Args:
+        f: a function of floats, lists, tuples, dicts, NumPy arrays and Modules of them, whose Python control flow does
+            not depend on a number among them. What vmap returns runs its examples in the lanes of vectors, where they
+            are the first axis of arrays or lists, and is compiled once for any number of them. f may call grad, value_and_grad, jvp, hessian, vmap, and be what they
+            return. Values it reads from outside are read again at each call.
+        static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs
+            is compiled on its own.
+        dtype: "float64" or "float32".
+        contract: let a product and a sum become one fused multiply-add. Without, + - * / and sqrt give the bits of
+            eager mode.
+        checked: check the bounds of every load and store; for debugging the compiler.
+
+    Returns:
+        A function that takes and returns the same trees; scalars come back as floats, arrays as arrays. Called with
+        Values, or inside another trace, it is `f` itself. `.lower(*args)` shows the stages. When it compiles it says
+        so to the logger "engine.jit".
+
+    Raises:
+        TypeError: the function branches on a traced number, or an argument is no number; the message says what to do.
+        ImportError: llvmlite is missing.
+
+    >>> import engine
+    >>> f = engine.jit(lambda x, y: engine.sin(x) * y + 1.0)
+    >>> round(f(0.5, 2.0), 12)
+    1.958851077208
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"jit takes 'float64' or 'float32' as dtype, got {dtype!r}")
+    if f is None:
+        return lambda g: Function(g, static_argnames, dtype, contract, checked)
+    if not callable(f):
+        raise TypeError(f"jit takes a function, got {f!r:.60}")
+    return Function(f, static_argnames, dtype, contract, checked)

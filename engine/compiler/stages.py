@@ -1,0 +1,75 @@
+"""What becomes of a function on the way to native code, stage by stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import program as rolled_program
+from .order import canonical
+from .placement import Placement
+from .recognition import WINDOW, rolled
+from .tape import EFFECTS, LETTERS, Tape
+
+
+class Stages:
+    """The stages of one compilation, for reading.
+
+    Attributes:
+        times: seconds by stage: trace, order, roll, place, emit, llvm.
+        instructions: how many the trace holds.
+        written: how many the rolled program holds.
+        ir: LLVM IR, before LLVM's own passes.
+    """
+
+    def __init__(self) -> None:
+        self.times: dict[str, float] = {}
+        self.ir = ""
+        self._compiled: Any = None
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time of what runs inside to a stage."""
+        start = time.perf_counter()
+        yield
+        self.times[stage] = self.times.get(stage, 0.0) + time.perf_counter() - start
+
+    def place(self, tape: Tape, window: int = WINDOW, sums_apart: bool = False) -> Placement:
+        """Order, roll and place the instructions of a tape."""
+        self._tape = tape
+        with self.timed("order"):
+            self._code = canonical(tape)
+        with self.timed("roll"):
+            self._body = rolled_program.program(*rolled(self._code, window))
+        self.instructions, self.written = len(self._code), rolled_program.size(self._body)
+        with self.timed("place"):
+            return Placement(self._body, len(self._code), sums_apart)
+
+    @property
+    def trace(self) -> str:
+        """The flat instructions, one a line."""
+        lines = []
+        for i, (op, args, target) in enumerate(self._code):
+            names = [
+                repr(self._tape.constants[a >> 3]) if LETTERS[a & 7] == "c" else f"{LETTERS[a & 7]}[{a >> 3}]"
+                for a in args
+            ]
+            left = f"{LETTERS[EFFECTS[op]]}[{target}]" if op in EFFECTS else f"v[{i}]"
+            lines.append(f"{left} = {op}({', '.join(names)})")
+        return "\n".join(lines)
+
+    @property
+    def program(self) -> str:
+        """The rolled loops: v are values, p parameters or arguments, x inputs (one lane an example), g gradients."""
+        return rolled_program.text(self._body, self._tape.constants)
+
+    @property
+    def assembly(self) -> str:
+        """The machine code."""
+        return str(self._compiled.assembly)
+
+    def __repr__(self) -> str:
+        times = ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in self.times.items())
+        return f"<{self.instructions} instructions, {self.written} rolled; {times}>"

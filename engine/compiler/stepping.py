@@ -1,0 +1,212 @@
+"""The native code of a training: one step, an update included, in a loop over batches."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from ..backprop import gradients
+from ..value import Value
+from .function import add_fault_counter
+from .machine import Compiled, vector_bytes
+from .recognition import WINDOW
+from .stages import Stages
+from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
+from .trace import Recorder
+
+POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "outputs", "losses"]
+INTEGERS = ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"]
+
+
+class TrainingCode:
+    """Native code for a `TrainingLoop`, which says what the arguments are.
+
+    Attributes:
+        train: the native function; it is given the address of its arguments, POINTERS and INTEGERS, eight bytes each.
+        faults: how often bounds were broken, in a checked build.
+        padded: parameters, filled up to whole vectors; the share of an example stands behind them.
+        kept: outputs of an example that are kept.
+        lanes, stride, sums, memory: examples a vector, and the sizes of what native code works in.
+        stages, update_stages: what became of the two functions.
+    """
+
+    def __init__(self, loss: Any, update: Any, penalty: Any, parameters: Any, example: Any, slots: int, settings: int,
+                 batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any) -> None:  # fmt: skip
+        from .batch import Batch, Shape, is_direct
+        from .kit import DOUBLE, FLOAT, ir
+
+        self._count, self._columns, self._slots, self._settings = len(parameters), len(example), slots, settings
+        self._batch = batch
+        shape = Shape(vector_bytes(cpu), wide, self._batch, contract)
+        self.padded = -(-self._count // shape.lanes) * shape.lanes
+        self.stages, self.update_stages = Stages(), Stages()
+        self._penalty_memory = 0
+        tape = self._loss_tape(loss, parameters, example, contract)
+        update_tape = self._update_tape(update)
+        real = DOUBLE if wide == 8 else FLOAT
+        direct = is_direct(self._count + 1, shape, wide, self._batch, contract)
+        placement = self.stages.place(tape, WINDOW if window is None else window, sums_apart=contract)
+        body = Batch(
+            placement,
+            tape,
+            shape,
+            real,
+            self._count + 1,
+            contract=contract,
+            direct=direct,
+            checked=checked,
+            name="example",
+        )
+        one = Shape(vector_bytes(cpu), wide, 1, contract)
+        step = Batch(self.update_stages.place(update_tape, 0), update_tape, one, real, 0,
+                     contract=contract, direct=False, checked=checked, name="update")  # fmt: skip
+        with self.stages.timed("emit"):
+            module = ir.Module("training")
+            add_fault_counter(module)
+            self._emit(module, body, step, self._penalty(penalty, parameters, real, contract, checked), real, contract)
+            self.stages.ir = self.update_stages.ir = str(module)
+        with self.stages.timed("llvm"):
+            code = self.stages._compiled = self.update_stages._compiled = Compiled(self.stages.ir, 3, False, cpu)
+        self.train = code.function("run", ctypes.c_void_p)
+        self.faults = code.variable("faults")
+        self.lanes, self.stride, self.sums = shape.lanes, body.stride, body.sums
+        self.memory = max(body.memory, step.memory, self._penalty_memory, 1)
+
+    def _loss_tape(self, loss: Any, parameters: Any, row: Any, contract: bool) -> Tape:
+        with self.stages.timed("trace"):
+            recorder = Recorder()
+            ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
+            seed = recorder.parameter(1.0, self.padded)
+            example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(row)]
+
+            def run() -> tuple[Any, list[Any], list[Value]]:
+                value = loss(list(ps), list(example))
+                value, outputs = value if value.__class__ is tuple else (value, [])
+                if value.__class__ is not Value:
+                    raise TypeError(f"TrainingLoop takes a loss that returns a Value, got {value!r:.60}")
+                return value, list(outputs), gradients(value, ps, seed)
+
+            value, outputs, found = recorder.run(run)
+            self.kept = len(outputs)
+            kept = [("output", v, k) for k, v in enumerate(outputs)]
+            last = ("accumulate", value, self._count) if contract else ("output", value, self.kept)
+            tape = recorder.tape([*kept, *[("accumulate", g, i) for i, g in enumerate(found)], last])
+            self._refuse_captured(recorder, "loss")
+            return tape
+
+    def _penalty(self, penalty: Any, parameters: Any, real: Any, contract: bool, checked: bool) -> Any:
+        """An Emitter that adds the gradient of the penalty, or None."""
+        from .emission import Emitter
+
+        if penalty is None:
+            return None
+        recorder = Recorder()
+        ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
+        found = recorder.run(lambda: gradients(penalty(list(ps)), ps))
+        tape = recorder.tape([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
+        self._refuse_captured(recorder, "penalty")
+        placement = Stages().place(tape)
+        self._penalty_memory = placement.size
+        return Emitter(placement, tape, real, 1, 1, contract, True, not contract, checked, "penalty")
+
+    def _update_tape(self, update: Any) -> Tape:
+        with self.update_stages.timed("trace"):
+            recorder = Recorder()
+            p, g, *slots = [recorder.parameter(0.5, i, INPUT) for i in range(2 + self._slots)]
+            settings = [recorder.parameter(0.5, i) for i in range(self._settings)]
+            after, state = recorder.run(lambda: update(p, g, list(slots), list(settings)))
+            if len(state) != self._slots:
+                raise ValueError(f"TrainingLoop takes an update that returns {self._slots} slots, got {len(state)}")
+            effects = [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]]
+            tape = recorder.tape(effects)
+            self._refuse_captured(recorder, "update")
+            return tape
+
+    @staticmethod
+    def _refuse_captured(recorder: Recorder, who: str) -> None:
+        if recorder.captured:
+            raise TypeError(
+                f"TrainingLoop takes a {who} that reads its arguments only, got one that reads {recorder.captured[0]!r}; "
+                "pass its data as a number"
+            )
+
+    def _emit(self, module: Any, body: Any, step: Any, penalty: Any, real: Any, contract: bool) -> None:
+        from .batch import call_of, gathered, native, scattered
+        from .emission import MEMORY, SUMS
+        from .frame import Frame, Rounds
+        from .kit import I64
+
+        b, a = native(module, "train", POINTERS, INTEGERS)
+        call_of(module, b.function)
+        lanes, chunk = body.shape.lanes, self._chunk(body)
+        body.stride = (-(-chunk // lanes) | 1) * lanes
+        stride = I64(body.stride)
+        columns, padded = self._columns, I64(self.padded)
+        memory = I64(max(body.memory, step.memory, self._penalty_memory, 1))
+        sizes = {PARAMETER: I64(self.padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: memory,
+                 GRADIENT: I64(self.padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: b.mul(stride, I64(self.kept + 1))}  # fmt: skip
+        pointers = {PARAMETER: a["p"], INPUT: a["x"], MEMORY: a["memory"], GRADIENT: a["g"], SUMS: a["sums"]}
+        pointers[OUTPUT] = b.gep(a["x"], [I64(body.stride * columns)], source_etype=real)
+        example_losses = b.gep(pointers[OUTPUT], [I64(body.stride * self.kept)], source_etype=real)
+        slots = [b.gep(a["slots"], [b.mul(padded, I64(k))], source_etype=real) for k in range(self._slots)]
+        body.prepare(b, pointers)
+        # A batch that is laid out already, the only one of every epoch, is not laid out again.
+        small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))
+        unchanged = b.and_(
+            small, b.icmp_signed("==", b.or_(a["epoch_stride"], b.sub(a["epoch_steps"], I64(1))), I64(0))
+        )
+        with Rounds(b, a["last"], a["first"], name="step") as rounds:
+            epoch, within = b.sdiv(rounds.i, a["epoch_steps"]), b.srem(rounds.i, a["epoch_steps"])
+            begin = b.mul(within, I64(self._batch))
+            left = b.sub(a["epoch_examples"], begin)
+            count = b.select(b.icmp_signed("<", left, I64(self._batch)), left, I64(self._batch))
+            start = b.add(b.mul(epoch, a["epoch_stride"]), begin)
+            share = b.fdiv(real(1.0), b.sitofp(count, real))
+            b.store(share, b.gep(a["p"], [padded], source_etype=real))
+            body.begin(b, pointers)
+            if penalty is not None:
+                penalty.emit(b, Frame(pointers, sizes, I64(1), [I64(0)]))
+            chunks = b.sdiv(b.add(count, I64(chunk - 1)), I64(chunk))
+            with Rounds(b, chunks, name="chunk") as part:
+                offset = b.mul(part.i, I64(chunk))
+                left = b.sub(count, offset)
+                here = b.select(b.icmp_signed("<", left, I64(chunk)), left, I64(chunk))
+                with b.if_then(b.or_(b.icmp_signed("==", rounds.i, a["first"]), b.not_(unchanged))):
+                    gathered(b, real, a["rows"], a["order"], a["x"], b.add(start, offset), here, lanes, columns, stride,
+                             backwards=not contract)  # fmt: skip
+                body.emit(b, pointers, sizes, here, stride)
+                if self.kept:
+                    at = b.add(b.add(b.mul(epoch, a["epoch_examples"]), begin), offset)
+                    scattered(
+                        b, real, pointers[OUTPUT], a["outputs"], at, here, self.kept, stride, backwards=not contract
+                    )
+            body.finish(b, pointers)
+            total = b.gep(a["g"], [I64(self._count)], source_etype=real)
+            if not contract:
+                self._sum_losses(b, real, example_losses, total, count)
+            mean = b.fdiv(b.load(total, typ=real), b.sitofp(count, real))
+            b.store(mean, b.gep(a["losses"], [b.sub(rounds.i, a["first"])], source_etype=real))
+            settings = b.gep(a["settings"], [b.mul(rounds.i, a["settings_stride"])], source_etype=real)
+            step.emit(
+                b,
+                {PARAMETER: settings, INPUT: [a["p"], a["g"], *slots], OUTPUT: [a["p"], *slots], MEMORY: a["memory"]},
+                {INPUT: padded, OUTPUT: padded, MEMORY: memory},
+                padded,
+                padded,
+            )
+        b.ret_void()
+
+    @staticmethod
+    def _sum_losses(b: Any, real: Any, losses: Any, total: Any, count: Any) -> None:
+        """0 + loss of the first example + …, in order; the lanes hold them backwards."""
+        from .frame import Rounds
+        from .kit import I64
+
+        b.store(real(0.0), total)
+        with Rounds(b, count, name="losses") as rounds:
+            at = b.sub(b.sub(count, I64(1)), rounds.i)
+            b.store(b.fadd(b.load(total, typ=real), b.load(b.gep(losses, [at], source_etype=real), typ=real)), total)
+
+    def _chunk(self, body: Any) -> int:
+        """Examples laid out at a time; without reassociation all of a batch, since their order is turned round."""
+        return int(body.shape.chunk) if body.apart else self._batch

@@ -1,0 +1,215 @@
+"""The tape: a flat list of instructions, equal ones shared, constant ones folded.
+
+An instruction is `(op, operands, target)`. An operand is one integer, `index * 8 + space`, so that along a row of
+operands it advances by a constant stride, and the loops can be found again. Only identities that hold for every IEEE
+number are applied: x*1, x + -0.0, x - 0.0, x/1, --x; x*0 and x + 0.0 stay as they are.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import inf
+from typing import Any
+
+from ..ops import TABLE, Op
+
+VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, STATE, OUTPUT = range(7)
+LETTERS = "vpxcgso"  # how a space is printed
+
+# Instructions that are kept for what they do: add to a gradient, write an output, a parameter, a state. The target
+# says where.
+EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT, "set_parameter": PARAMETER, "set_state": STATE}
+
+Instruction = tuple[str, tuple[int, ...], int]
+
+COMMUTATIVE = frozenset(("add", "mul", "equal", "not_equal"))
+
+
+class Tape:
+    """Instructions under way.
+
+    Attributes:
+        code: the instructions, arguments before users.
+        constants: the numbers that operands in the space CONSTANT stand for.
+        rows: the op behind each name that occurs in the code.
+    """
+
+    def __init__(self) -> None:
+        self.code: list[Instruction] = []
+        self.constants: list[float] = []
+        self.rows: dict[str, Op] = {}
+        self._constant_of: dict[bytes, int] = {}
+        self._seen: dict[Any, int] = {}
+
+    def constant(self, x: float) -> int:
+        """The operand for a number; 0.0 and -0.0 are two."""
+        key = struct.pack("d", x)
+        index = self._constant_of.get(key)
+        if index is None:
+            index = self._constant_of[key] = len(self.constants)
+            self.constants.append(x)
+        return index * 8 + CONSTANT
+
+    def number(self, operand: int) -> float | None:
+        """What a constant operand stands for; None for the others."""
+        return self.constants[operand >> 3] if operand & 7 == CONSTANT else None
+
+    def seen(self, name: str, args: tuple[int, ...]) -> int | None:
+        """The operand for an op of operands if it is on the tape."""
+        return self._seen.get((name, *args))
+
+    def effect(self, op: str, operand: int, target: int) -> None:
+        """Append an instruction that writes."""
+        self.code.append((op, (operand,), target))
+
+    def emit(self, row: Op, args: tuple[int, ...]) -> int:
+        """The operand for an op of operands."""
+        name = row.name
+        if name in LIST_OPS:
+            raise TypeError(f"tape takes ops of numbers, got {name}")
+        for a in args:
+            if a & 7 != CONSTANT:
+                break
+        else:
+            return self.constant(row.forward(*[self.constants[a >> 3] for a in args]))
+        rewrite = IDENTITIES.get(name)
+        if rewrite is not None:
+            found = rewrite(self, args)
+            if found is not None:
+                return int(found)
+        name = SAME_AS.get(name, name)
+        key = (name, *args)
+        operand = self._seen.get(key)
+        if operand is None:
+            operand = len(self.code) * 8 + VALUE
+            self.code.append((name, args, 0))
+            self._seen[key] = operand
+            self.rows[name] = TABLE[name] if name in SAME_AS.values() else row
+            if name in COMMUTATIVE:
+                self._seen[name, args[1], args[0]] = operand
+        return operand
+
+    # Ops of lists, as the reductions they are ---------------------------------------------------------------------------
+
+    def sum(self, first: int, terms: list[int]) -> int:
+        """first + terms[0] + …, left to right, as in eager mode."""
+        for term in terms:
+            first = self.emit(ADD, (first, term))
+        return first
+
+    def dot(self, ws: list[int], xs: list[int], b: int) -> int:
+        """The row `dot`."""
+        for w, x in zip(ws, xs):
+            b = self.emit(ADD, (b, self.emit(MUL, (w, x))))
+        return b
+
+    def total(self, xs: list[int]) -> int:
+        """The row `total`."""
+        return self.sum(self.constant(0.0), xs)
+
+    def mean(self, xs: list[int]) -> int:
+        """The row `mean`."""
+        if not xs:
+            return self.constant(TABLE["mean"].forward([]))
+        return self.emit(DIV, (self.total(xs), self.constant(float(len(xs)))))
+
+    def logsumexp(self, xs: list[int]) -> int:
+        """The row `logsumexp`: the largest term is taken out, an infinite one is the answer."""
+        top = self.constant(-inf)
+        for x in xs:
+            top = self.emit(TABLE["maximum"], (top, x))
+        terms = [self.emit(TABLE["exp"], (self.emit(SUB, (x, top)),)) for x in xs]
+        result = self.emit(ADD, (top, self.emit(TABLE["log"], (self.total(terms),))))
+        endless = self.emit(TABLE["equal"], (self.emit(TABLE["abs"], (top,)), self.constant(inf)))
+        return self.emit(TABLE["where"], (endless, top, result))
+
+
+ADD, SUB, MUL, DIV, NEG = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg"))
+LIST_OPS = {"dot": Tape.dot, "total": Tape.total, "mean": Tape.mean, "logsumexp": Tape.logsumexp}
+SAME_AS = {"edge": "where"}
+
+
+def _is(tape: Tape, operand: int, x: float) -> bool:
+    """Is the operand this very number, sign of zero included?"""
+    return operand & 7 == CONSTANT and struct.pack("d", tape.constants[operand >> 3]) == struct.pack("d", x)
+
+
+def _mul(tape: Tape, args: tuple[int, ...]) -> int | None:
+    for a, b in (args, args[::-1]):
+        if a & 7 == CONSTANT:
+            if _is(tape, a, 1.0):
+                return b
+            if _is(tape, a, -1.0):
+                return tape.emit(NEG, (b,))
+    return None
+
+
+def _add(tape: Tape, args: tuple[int, ...]) -> int | None:
+    a, b = args
+    return b if _is(tape, a, -0.0) else a if _is(tape, b, -0.0) else None
+
+
+def _sub(tape: Tape, args: tuple[int, ...]) -> int | None:
+    return args[0] if _is(tape, args[1], 0.0) else None
+
+
+def _div(tape: Tape, args: tuple[int, ...]) -> int | None:
+    return args[0] if _is(tape, args[1], 1.0) else None
+
+
+def _neg(tape: Tape, args: tuple[int, ...]) -> int | None:
+    a = args[0]
+    if a & 7 == VALUE and tape.code[a >> 3][0] == "neg":
+        return tape.code[a >> 3][1][0]
+    return None
+
+
+def _power(tape: Tape, args: tuple[int, ...]) -> int | None:
+    x, n = args
+    if _is(tape, n, 1.0):
+        return x
+    if _is(tape, n, 2.0):
+        return tape.emit(MUL, (x, x))
+    if _is(tape, n, -1.0):
+        return tape.emit(DIV, (tape.constant(1.0), x))
+    if n & 7 == CONSTANT and tape.constants[n >> 3] == 0.0:
+        return tape.constant(1.0)
+    return None
+
+
+def _step(tape: Tape, args: tuple[int, ...]) -> int | None:
+    """step(x) is step(relu(x)) for every x, and relu(x) is kept anyway, so that x need not be."""
+    relu = tape.seen("relu", args)
+    return None if relu is None else tape.emit(TABLE["step"], (relu,))
+
+
+def _where(tape: Tape, args: tuple[int, ...]) -> int | None:
+    c, a, b = args
+    if a == b:
+        return a
+    condition = tape.number(c)
+    return None if condition is None else a if condition else b
+
+
+def _scaled(factor: float) -> Any:
+    return lambda tape, args: tape.emit(MUL, (args[0], tape.constant(factor)))
+
+
+# What an op is rewritten to where it is the same for every number: (tape, operands) -> an operand, or None.
+IDENTITIES: dict[str, Any] = {
+    "mul": _mul,
+    "add": _add,
+    "sub": _sub,
+    "div": _div,
+    "neg": _neg,
+    "power": _power,
+    "step": _step,
+    "where": _where,
+    "edge": _where,
+    "identity": lambda tape, args: args[0],
+    "detached": lambda tape, args: args[0],
+    "square": lambda tape, args: tape.emit(MUL, (args[0], args[0])),
+    "reciprocal": lambda tape, args: tape.emit(DIV, (tape.constant(1.0), args[0])),
+    "deg2rad": _scaled(TABLE["deg2rad"].partials[0]),
+    "rad2deg": _scaled(TABLE["rad2deg"].partials[0]),
+}

@@ -1,0 +1,203 @@
+"""Training in native code: whole epochs, optimiser included, coming back for progress, stopping and interrupts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .function import DTYPES
+from .machine import aligned, llvm
+from .stepping import INTEGERS, POINTERS, TrainingCode
+
+SLICE = 0.05  # seconds of native code between two looks at what Python wants
+
+
+class TrainingLoop:
+    """A model, its loss and its optimiser as one native loop over shuffled batches.
+
+    Args:
+        loss: (parameters, example) -> the loss of one example, a Value, or (loss, outputs) with a list of Values to be
+            kept. It is called once, with lists of traced Values.
+        update: (parameter, gradient, slots, settings) -> (new parameter, new slots), a pure function of scalars: called
+            once, for one parameter, with traced Values. The gradient is that of the mean loss over the batch.
+        parameters: the numbers to train.
+        examples: one row an example, (examples, columns): inputs, targets, masks, whatever `loss` reads. It is copied.
+        penalty: parameters -> a Value that is added to the mean loss of every batch, not to what `run` returns; None: none.
+        slots: numbers of state per parameter (an optimiser's moments), or an array (slots, parameters) to start from.
+        settings: how many numbers `update` is given at each step (a learning rate, the count of steps).
+        batch: examples a step; None: all of them.
+        dtype: "float64" or "float32".
+        contract: allow fused multiply-adds and lane-wide sums. Without, a step has the bits of eager mode where only
+            + - * / and sqrt occur: sums run over the examples in eager's order, slower.
+        checked: check the bounds of every load and store.
+        cpu: compile for another processor, as LLVM names it (a benchmark's wish).
+
+    Attributes:
+        parameters: the numbers now, an array; it can be written to.
+        examples: the rows, an array; it can be written to, new masks for example.
+        slots: the state, an array (slots, parameters).
+        outputs: the outputs kept by the last run, an array (epochs, examples in order, outputs).
+        stages, update_stages: what became of the two functions.
+
+    The same numbers come out on every run. An interrupt is heard within 0.1 s, between two steps.
+
+    >>> from engine import square
+    >>> loop = TrainingLoop(
+    ...     lambda p, e: square(p[0] * e[0] + p[1] - e[1]), lambda p, g, slots, settings: (p - settings[0] * g, slots),
+    ...     [0.0, 0.0], [[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], settings=1)
+    >>> losses = loop.run(epochs=1000, settings=[0.1])
+    >>> [round(float(p), 6) for p in loop.parameters]
+    [2.0, 1.0]
+    """
+
+    def __init__(self, loss: Callable[..., Any], update: Callable[..., Any], parameters: Sequence[float], examples: Any, *,
+                 penalty: Callable[..., Any] | None = None, slots: Any = 0, settings: int = 0,
+                 batch: int | None = None, dtype: str = "float64",
+                 contract: bool = True, checked: bool = False, cpu: str = "", window: int | None = None) -> None:  # fmt: skip
+        import numpy as np
+
+        llvm()
+        if dtype not in DTYPES:
+            raise ValueError(f"TrainingLoop takes 'float64' or 'float32' as dtype, got {dtype!r}")
+        self._np, self._dtype = np, np.dtype(dtype)
+        self.examples = self._table(examples)
+        self._batch = self._batch_size(batch)
+        self._count, self._settings = len(parameters), settings
+        start = np.asarray(slots, float) if not isinstance(slots, int) else np.zeros((slots, self._count))
+        if start.shape[1:] != (self._count,) and len(start):
+            raise ValueError(f"TrainingLoop takes slots of shape (slots, {self._count}), got {start.shape}")
+        self._slots = len(start)
+        self._code = TrainingCode(
+            loss, update, penalty, parameters, self.examples[0], self._slots, settings, self._batch,
+            self._dtype.itemsize, contract, checked, cpu, window,
+        )  # fmt: skip
+        self.stages, self.update_stages = self._code.stages, self._code.update_stages
+        self._allocate()
+        self.parameters[:] = parameters
+        self.slots[:] = start
+
+    def _table(self, examples: Any) -> Any:
+        np = self._np
+        rows = np.array(examples, self._dtype, order="C")
+        if rows.ndim != 2 or not len(rows):
+            raise ValueError(f"TrainingLoop takes examples as a table of at least one row, got shape {rows.shape}")
+        return rows
+
+    def _batch_size(self, batch: int | None) -> int:
+        size = len(self.examples) if batch is None else batch
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"TrainingLoop takes a whole number of examples from 1 up as batch, got {batch!r}")
+        return min(size, len(self.examples))
+
+    def _allocate(self) -> None:
+        code, dtype, columns = self._code, self._dtype, self.examples.shape[1]
+        self._p, self._g = (aligned(code.padded + code.lanes, dtype) for _ in range(2))
+        self._s = aligned(max(self._slots, 1) * code.padded, dtype)
+        self._x = aligned((columns + code.kept + 1) * code.stride, dtype)
+        self._sums, self._memory = aligned(max(code.sums, 1), dtype), aligned(code.memory, dtype)
+        self.parameters = self._p[: self._count]
+        self.slots = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
+
+    # Running -------------------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        order: Any = None,
+        *,
+        epochs: int = 1,
+        settings: Any = (),
+        between: Callable[[int], bool | None] | None = None,
+    ) -> Any:
+        """Train.
+
+        Args:
+            order: which examples, in which order, as row numbers: (examples,) for every epoch alike, or
+                (epochs, examples); None: all, as they stand.
+            epochs: how many passes over `order`; of two dimensions it says so itself.
+            settings: the numbers for `update`: (settings,) for every step alike, or (steps, settings).
+            between: called every 0.05 s or so, between two steps, with the number of steps done; True ends the run.
+
+        Returns:
+            The mean loss of each step, an array (epochs, steps of an epoch), as before the step's update; 0 for steps
+            that were not made.
+
+        Raises:
+            IndexError: order names a row that is not there.
+        """
+        call, losses = self._call(order, epochs, settings)
+        first, width, total = 0, 1, losses.size
+        while first < total:  # so many steps at a time that an interrupt need not wait
+            last = min(first + width, total)
+            start = time.perf_counter()
+            call(first, last)
+            took = time.perf_counter() - start
+            width = max(1, min(4 * width, int(width * SLICE / max(took, 1e-9))))
+            first = last
+            if between is not None and between(first):
+                break
+        self._check_faults()
+        return losses
+
+    def prepared(self, order: Any = None, *, settings: Any = ()) -> Callable[[], None]:
+        """One pass over `order` as a function of no arguments, for calling it often: all checks are done here.
+
+        Args:
+            order, settings: as for `run`.
+        """
+        call, losses = self._call(order, 1, settings)
+        call(0, 0)
+        context, train = self._np.array(call.context), self._code.train
+        context[POINTERS.index("losses")] = losses.ctypes.data
+        context[len(POINTERS) + INTEGERS.index("last")] = losses.size
+        at = context.ctypes.data
+
+        def step() -> None:
+            train(at)
+
+        step.keep = self, call, losses, context  # type: ignore[attr-defined]
+        return step
+
+    def _call(self, order: Any, epochs: int, settings: Any) -> tuple[_Call, Any]:
+        """(a call of native code, the losses it will write)."""
+        np = self._np
+        order = np.arange(len(self.examples)) if order is None else np.ascontiguousarray(order, np.int64)
+        epochs = len(order) if order.ndim == 2 else epochs
+        if order.size and (order.min() < 0 or order.max() >= len(self.examples)):
+            raise IndexError(f"TrainingLoop takes row numbers from 0 to {len(self.examples) - 1}, got {order.max()}")
+        per_epoch = order.shape[-1]
+        steps = -(-per_epoch // self._batch)
+        table = np.ascontiguousarray(settings, self._dtype)
+        wanted = ((self._settings,), (epochs * steps, self._settings))
+        if table.shape not in wanted:
+            raise ValueError(f"TrainingLoop takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
+        losses = np.zeros((epochs, steps), self._dtype)
+        self.outputs = np.zeros((epochs, per_epoch, self._code.kept), self._dtype)
+        arrays = [self._p, self._g, self._s, self.examples, order, table, self._x, self._sums, self._memory]
+        arrays += [self.outputs, losses]
+        strides = (steps, per_epoch, per_epoch if order.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
+        return _Call(self._code.train, arrays, strides), losses
+
+    def _check_faults(self) -> None:
+        if self._code.faults.value:
+            raise AssertionError(
+                f"training wrote or read {self._code.faults.value} times outside its buffers; please report this"
+            )
+
+
+class _Call:
+    """A call of native code: the arguments in one array, which native code reads."""
+
+    def __init__(self, train: Any, arrays: list[Any], strides: tuple[int, ...]) -> None:
+        import numpy as np
+
+        self._train, self._arrays = train, arrays
+        self.context = np.array([*[x.ctypes.data for x in arrays], 0, 0, *strides], np.int64)
+        self._at = self.context.ctypes.data
+
+    def __call__(self, first: int, last: int) -> None:
+        """Run some steps."""
+        losses = self._arrays[-1]
+        self.context[len(POINTERS) - 1] = losses.ctypes.data + first * losses.itemsize
+        self.context[len(POINTERS) : len(POINTERS) + 2] = first, last
+        self._train(self._at)

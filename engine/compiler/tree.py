@@ -1,0 +1,107 @@
+"""Arguments and results as trees: floats, lists, tuples, dicts, NumPy arrays and Modules, laid flat and put back.
+
+A leaf that is no number (text, None, a bool, a function) belongs to the structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from ..value import Value
+
+Rebuild = Callable[[Sequence[Any]], Any]
+
+
+class Flat:
+    """A tree laid flat.
+
+    Attributes:
+        leaves: its numbers: floats, Values and arrays.
+        key: equal for trees of one structure; the numbers are not in it.
+        rebuild: leaves -> the tree.
+    """
+
+    def __init__(self, leaves: list[Any], key: Hashable, rebuild: Rebuild) -> None:
+        self.leaves, self.key, self.rebuild = leaves, key, rebuild
+
+
+def flat(tree: Any, who: str = "jit") -> Flat:
+    """Lay a tree flat."""
+    leaves: list[Any] = []
+    key, rebuild = _flatten(tree, leaves, who)
+    return Flat(leaves, key, lambda xs: rebuild(iter(xs)))
+
+
+def _flatten(tree: Any, leaves: list[Any], who: str) -> tuple[Hashable, Callable[[Any], Any]]:
+    kind = tree.__class__
+    if kind is float or kind is int or kind is Value:
+        leaves.append(tree)
+        return "n", next
+    if kind is list or kind is tuple or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
+        parts = [_flatten(x, leaves, who) for x in tree]
+        inner = [r for _, r in parts]
+        make = kind._make if hasattr(kind, "_fields") else kind
+        return (kind, *[k for k, _ in parts]), lambda xs: make([r(xs) for r in inner])
+    if isinstance(tree, dict):
+        parts = [_flatten(x, leaves, who) for x in tree.values()]
+        names, inner = list(tree), [r for _, r in parts]
+        return (dict, *zip(names, [k for k, _ in parts])), lambda xs: dict(zip(names, [r(xs) for r in inner]))
+    if hasattr(tree, "_flatten"):
+        own, rebuild = tree._flatten()
+        leaves.extend(own)
+        count = len(own)
+        return ("module", _module_key(tree), count), lambda xs: rebuild([next(xs) for _ in range(count)])
+    if hasattr(tree, "__array__") and hasattr(tree, "dtype"):
+        return _flatten_array(tree, leaves, who)
+    try:
+        hash(tree)
+    except TypeError:
+        raise TypeError(
+            f"{who} takes numbers, lists, tuples, dicts, arrays and Modules, got {tree!r:.60} of type {kind.__name__}"
+        ) from None
+    return ("static", kind, tree), lambda xs: tree
+
+
+def _module_key(module: Any) -> Hashable:
+    """What a Module is besides its numbers: its class and settings, those of Modules inside included."""
+    parts: list[Any] = []
+    stack = [module]
+    seen = set()
+    while stack:
+        x = stack.pop()
+        if id(x) in seen:
+            continue
+        if isinstance(x, (list, tuple)):
+            parts.append((type(x), len(x)))
+            stack.extend(x)
+        elif isinstance(x, dict):
+            parts.append(tuple(map(repr, x)))
+            stack.extend(x.values())
+        elif hasattr(x, "_flatten"):
+            seen.add(id(x))
+            parts.append(type(x))
+            stack.append(getattr(x, "__dict__", {}))
+        elif isinstance(x, Value):
+            parts.append("n")
+        elif isinstance(x, (str, int, float, bool, type(None))) or callable(x):
+            parts.append(x)
+        else:
+            parts.append(type(x))
+    return tuple(parts)
+
+
+def _flatten_array(array: Any, leaves: list[Any], who: str) -> tuple[Hashable, Callable[[Any], Any]]:
+    import numpy as np
+
+    array = np.asarray(array)
+    if array.dtype.kind == "b" and array.ndim == 0:
+        flag = bool(array)
+        return ("static", bool, flag), lambda xs: flag
+    if array.dtype.kind not in "fiubO":
+        raise TypeError(f"{who} takes arrays of real numbers, got one of {array.dtype}; convert it with astype(float)")
+    if array.ndim == 0:
+        leaves.append(array.item())
+        return "n", next
+    leaves.append(array)
+    return ("array", array.shape), next

@@ -1,0 +1,270 @@
+"""Training in native code: what `fit` does with backend="jit".
+
+The network, its loss and the optimiser are traced once and run as one native loop, an epoch at a time. Between two
+epochs a Trainer is as whole as in eager mode: weights, optimiser states and the generator are where they would be, so
+that callbacks, early stopping and `state` do not know the difference. Sums run in another order than in eager mode, so
+the last digits differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from engine import TrainingLoop, Value, clip, jit, no_grad, vmap
+
+from .blocks import Dropout
+from .objective import class_target
+from .optim import Optimiser
+
+if TYPE_CHECKING:
+    from .training import Trainer
+
+
+class UnsupportedError(ValueError):
+    """This training has a part that does not compile; the message names it."""
+
+
+class NativeTraining:
+    """The compiled form of a Trainer.
+
+    Args:
+        trainer: a Trainer, before or between epochs.
+
+    Raises:
+        UnsupportedError: a part of it does not compile.
+        ImportError: llvmlite is missing.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        for name, there in (
+            ("clip_norm", trainer.clip_norm is not None),
+            ("on_batch_end", any(hasattr(c, "on_batch_end") for c in trainer._callbacks)),
+            ("an optimiser with a step of its own", type(trainer.optimizer).step is not Optimiser.step),
+        ):
+            if there:
+                raise UnsupportedError(f"{name} needs eager mode")
+        self._key: Any = None
+        self._evaluate: Any = None
+        self._tables: dict[int, Any] = {}  # examples that were evaluated, as arrays
+        trainer.net.eval()
+        with no_grad():
+            outputs = trainer.net(trainer._examples.X[0])
+        self._listed = isinstance(outputs, (list, tuple))
+        self._width = len(outputs) if self._listed else 1
+        trainer.net.train()
+        self._prepare()
+
+    # Compiling -----------------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Compile, if what was compiled before is no longer what is trained."""
+        trainer = self._trainer
+        optimizer = trainer.optimizer
+        fixed = {name: x for name, x in optimizer.hyperparameters.items() if name != "lr"}
+        frozen = optimizer.frozen()
+        moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
+        moved = {optimizer.parameters[k] for k in moving}
+        still = {p: p.data for p in trainer.net.parameters() if p not in moved}
+        key = tuple(fixed.items()), tuple(moving), tuple(still.values()), len(trainer._examples.trained)
+        if key == self._key:
+            return
+        self._moving, self._still = moving, still
+        self._masks = self._dropout_calls()
+        rows = [self._row(x, t) for x, t in zip(trainer._examples.X, trainer._examples.y)]
+        width = len(rows[0])
+        if any(len(row) != width for row in rows):
+            raise UnsupportedError("examples of several lengths need eager mode")
+        self._first_mask = width
+        masks = [1.0] * sum(count for _, count in self._masks)
+        batch = (trainer.batch_size or len(trainer._examples.trained)) * trainer.accumulate
+        try:
+            self._loop = TrainingLoop(
+                self._loss,
+                self._update(fixed),
+                [optimizer.parameters[k].data for k in self._moving],
+                [row + masks for row in rows],
+                penalty=self._penalty if trainer.penalties else None,
+                slots=len(optimizer.initial),
+                settings=2,
+                batch=batch,
+            )
+        except TypeError as error:
+            raise UnsupportedError(str(error)) from error
+        self._batch, self._key = batch, key
+
+    def _dropout_calls(self) -> list[tuple[Dropout, int]]:
+        """(Dropout, how many inputs it has) for each call of one in the network, in order."""
+        net = self._trainer.net
+        layers = [m for _, m in net.named_modules() if isinstance(m, Dropout) and m.rate and m.training]
+        found: list[tuple[Dropout, int]] = []
+
+        def counting(layer: Dropout) -> Callable[[int], list[float]]:
+            def draw(count: int) -> list[float]:
+                found.append((layer, count))
+                return [1.0] * count
+
+            return draw
+
+        for layer in layers:
+            layer.__dict__["draw"] = counting(layer)
+        try:
+            with no_grad():
+                net(self._trainer._examples.X[0])
+        finally:
+            for layer in layers:
+                del layer.__dict__["draw"]
+        if len({id(layer) for layer, _ in found}) < len(found):
+            raise UnsupportedError("a Dropout that is called twice needs eager mode")
+        return found
+
+    def _row(self, x: Any, t: Any) -> list[float]:
+        """An example as numbers: its inputs, then its target."""
+        return [*_numbers(x), *_numbers(self._target(t))]
+
+    def _target(self, t: Any) -> Any:
+        """The target as numbers that a trace can hold: for a class its probabilities."""
+        trainer = self._trainer
+        if trainer.objective.target is class_target and not isinstance(t, list):
+            return [float(k == t) for k in range(self._width)]
+        if trainer.objective.name == "kl_divergence" and 0.0 in _numbers(t):
+            raise UnsupportedError("a target probability 0 in kl_divergence needs eager mode")
+        return t
+
+    def _network(self, ps: Sequence[Any]) -> Any:
+        """The network with other numbers in the places of the parameters that move."""
+        net, optimizer = self._trainer.net, self._trainer.optimizer
+        moved = dict(zip([optimizer.parameters[k] for k in self._moving], ps))
+        own, rebuild = net._flatten()
+        return rebuild([moved[p] if p in moved else Value(self._still[p]) for p in own])
+
+    def _of_one_example(self, net: Any, row: Sequence[Any]) -> tuple[Value, list[Any]]:
+        """(loss, outputs) of one row."""
+        trainer, rest = self._trainer, iter(row)
+        x = _like(trainer._examples.X[0], rest)
+        outputs = net(x)
+        loss = trainer.objective.loss(outputs, _like(self._target(trainer._examples.y[0]), rest))
+        return loss, list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+
+    def _loss(self, ps: list[Any], example: list[Any]) -> Any:
+        at = self._first_mask
+        for layer, count in self._masks:
+            layer.mask = example[at : at + count]
+            at += count
+        try:
+            loss, outputs = self._of_one_example(self._network(ps), example)
+        finally:
+            for layer, _ in self._masks:
+                layer.mask = None
+        return (loss, outputs) if self._trainer.metrics else loss
+
+    def _penalty(self, ps: list[Any]) -> Any:
+        net = self._network(ps)
+        first, *more = [penalty(net) for penalty in self._trainer.penalties]
+        for penalty in more:
+            first = first + penalty
+        return first
+
+    def _update(self, fixed: dict[str, Any]) -> Callable[..., Any]:
+        update, limit = type(self._trainer.optimizer).update, self._trainer.clip_value
+
+        def step(p: Any, g: Any, slots: list[Any], settings: list[Any]) -> Any:
+            if limit is not None:
+                g = clip(g, -limit, limit)
+            lr, count = settings
+            return update(p, g, tuple(slots), step=count, lr=lr, **fixed)
+
+        return step
+
+    # Running -------------------------------------------------------------------------------------------------------------
+
+    def run_epoch(self) -> None:
+        """What is left of the epoch, or as much as there is until someone asks to stop."""
+        self._prepare()
+        trainer, loop = self._trainer, self._loop
+        optimizer = trainer.optimizer
+        order = trainer._order[trainer.update * self._batch :]
+        loop.parameters[:] = [optimizer.parameters[k].data for k in self._moving]
+        for s, column in enumerate(loop.slots):
+            column[:] = [optimizer.states[k][s] for k in self._moving]
+        before = trainer.random.getstate()
+        self._draw(order)
+        counts = [len(order[i : i + self._batch]) for i in range(0, len(order), self._batch)]
+        rates = [self._rate(trainer.update + u) for u in range(len(counts))]
+        settings = [[rate, optimizer.steps + 1.0 + u] for u, rate in enumerate(rates)]
+        shown = done = 0
+
+        def between(steps: int) -> bool:
+            nonlocal shown, done
+            trainer._shown.update(steps - shown)
+            shown = done = steps
+            return trainer.interrupted or trainer.stop
+
+        losses = loop.run(order, settings=settings, between=between)[0].tolist()
+        for k, x in zip(self._moving, loop.parameters.tolist()):
+            optimizer.parameters[k].data = x
+        states = list(optimizer.states)
+        for k, *state in zip(self._moving, *loop.slots.tolist()):
+            states[k] = tuple(state)
+        optimizer.states, optimizer.steps = states, optimizer.steps + done
+        optimizer.lr = rates[done - 1]
+        trainer._sum += sum([x * n for x, n in zip(losses[:done], counts)])
+        if trainer.metrics:
+            trainer._predicted += [self._prediction(o) for o in loop.outputs[0][: sum(counts[:done])].tolist()]
+        trainer.update += done
+        if done < len(counts) and self._masks:  # the generator, as it was after the last update that was made
+            trainer.random.setstate(before)
+            self._draw(order[: sum(counts[:done])])
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+
+    def _draw(self, order: Sequence[int]) -> None:
+        """Masks for the examples to come, drawn as eager mode would."""
+        if self._masks:
+            for i in order:
+                masks = [factor for layer, count in self._masks for factor in layer.draw(count)]
+                self._loop.examples[i, self._first_mask :] = masks
+
+    def _rate(self, update: int) -> float:
+        trainer = self._trainer
+        if trainer.schedule is None:
+            return trainer.optimizer.lr
+        return trainer.lr * float(trainer.schedule(trainer.epoch + update / trainer._updates()))
+
+    def _prediction(self, outputs: list[float]) -> Any:
+        return self._trainer.objective.prediction(outputs if self._listed else outputs[0])
+
+    def evaluated(self, X: Sequence[Any], y: Sequence[Any]) -> tuple[float, list[Any]]:
+        """(the sum of the losses, the predictions) of examples, in evaluation mode."""
+        if self._evaluate is None:
+
+            def one(ps: Any, row: Any) -> Any:
+                _, rebuild = self._trainer.net._flatten()
+                loss, outputs = self._of_one_example(rebuild(ps), row)
+                return [loss, *outputs]
+
+            self._evaluate = jit(vmap(one, in_axes=(None, 0)))
+        import numpy as np
+
+        if id(X) not in self._tables:
+            self._tables[id(X)] = X, np.array([self._row(x, t) for x, t in zip(X, y)])
+        ps = np.array([p.data for p in self._trainer.net.parameters()])
+        found = self._evaluate(ps, self._tables[id(X)][1])
+        return sum([row[0] for row in found]), [self._prediction(row[1:]) for row in found]
+
+
+def _numbers(x: Any) -> list[float]:
+    """The numbers of nested lists, in order."""
+    if isinstance(x, (list, tuple)):
+        return [n for e in x for n in _numbers(e)]
+    if not hasattr(x, "__float__"):
+        raise UnsupportedError(f"{x!r:.60} among the examples needs eager mode")
+    return [float(x)]
+
+
+def _like(x: Any, rest: Iterator[Any]) -> Any:
+    """The next numbers, in the nested lists of `x`."""
+    if isinstance(x, (list, tuple)):
+        return [_like(e, rest) for e in x]
+    return next(rest)

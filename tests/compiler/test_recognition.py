@@ -1,0 +1,179 @@
+"""Unrolling is the inverse of rolling, always; and what is regular does roll."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import dot, exp, gradients, relu, tanh
+from engine.compiler import program, recognition
+from engine.compiler.order import canonical
+from engine.compiler.recognition import rolled, unrolled
+from engine.compiler.tape import INPUT, PARAMETER
+from engine.compiler.trace import Recorder
+
+
+def round_trip(code):
+    items, shapes = rolled(code)
+    return list(unrolled(items, shapes))
+
+
+def written(code):
+    return program.size(program.program(*rolled(code)))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=60))
+def test_any_sequence_of_instructions_survives(pairs):
+    code = [(op, (i * 8 + PARAMETER,), 0) for op, i in pairs]
+    assert round_trip(code) == code
+
+
+@st.composite
+def nests(draw):
+    """A trace of nested, possibly triangular loops with affine operands and stray instructions among them."""
+
+    def body(depth):
+        choice = st.tuples(st.sampled_from(["add", "mul"]), *[st.integers(-3, 6)] * 6)
+        if depth < 3:
+            choice |= st.tuples(st.just("for"), st.integers(0, 6), st.booleans())
+        statements = draw(st.lists(choice, min_size=1, max_size=3))
+        return [(s, body(depth + 1)) if s[0] == "for" else s for s in statements]
+
+    code = []
+
+    def run(statements, indices):
+        for s in statements:
+            if len(code) > 400:
+                return
+            if s[0].__class__ is tuple:
+                (_, count, triangular), inner = s
+                for i in range(count + (indices[-1] if triangular and indices else 0)):
+                    run(inner, [*indices, i])
+            else:
+                op, a, b, *strides = s
+                x, y = (
+                    abs(base + sum(c * i for c, i in zip(cs, reversed(indices))))
+                    for base, cs in ((a, strides[:2]), (b, strides[2:]))
+                )
+                code.append((op, (x * 8 + PARAMETER, y * 8 + INPUT), 0))
+
+    run(body(0), [])
+    return code
+
+
+@given(nests())
+def test_nested_and_triangular_loops_survive(code):
+    assert round_trip(code) == code
+
+
+def mlp(widths, sum_of_products=dot):
+    """The canonical trace of an MLP's gradient, one example."""
+    recorder = Recorder()
+    count = sum((a + 1) * b for a, b in itertools.pairwise(widths))
+    ps = [recorder.parameter(0.1 + 0.01 * i, i) for i in range(count)]
+    xs = [recorder.parameter(0.3, i, INPUT) for i in range(widths[0])]
+
+    def run():
+        row, at = xs, 0
+        for a, b in itertools.pairwise(widths):
+            outputs = []
+            for _ in range(b):
+                outputs.append(tanh(sum_of_products(ps[at : at + a], row, ps[at + a])))
+                at += a + 1
+            row = outputs
+        return gradients(row[0], ps)
+
+    found = recorder.run(run)
+    return canonical(recorder.tape([("accumulate", g, i) for i, g in enumerate(found)]))
+
+
+def chained(ws, xs, b):
+    for w, x in zip(ws, xs):
+        b = b + w * x
+    return b
+
+
+def products_first(ws, xs, b):
+    for p in [w * x for w, x in zip(ws, xs)]:
+        b = b + p
+    return b
+
+
+def from_the_right(ws, xs, b):
+    for w, x in zip(ws, xs):
+        b = w * x + b
+    return b
+
+
+@pytest.mark.parametrize("neuron", [dot, chained, products_first, from_the_right])
+def test_a_network_rolls_to_the_same_size_at_any_width_however_its_neuron_is_written(neuron):
+    sizes = [written(mlp(widths, neuron)) for widths in ([6, 12, 9, 1], [9, 24, 12, 1], [12, 40, 30, 1])]
+    assert len(set(sizes)) == 1
+    assert sizes[0] < 60
+
+
+def test_triangular_loops_roll_whatever_the_size():
+    def trace(n):
+        recorder = Recorder()
+        ps = [recorder.parameter(0.1, i) for i in range(n + n * n)]
+
+        def run():
+            q = [relu(p) for p in ps[:n]]
+            total = None
+            for i in range(n):
+                row = ps[0]
+                for j in range(i + 1):
+                    row = row + exp(q[i] * q[j]) * ps[n + i * n + j]
+                total = tanh(row) if total is None else total + tanh(row)
+            return total
+
+        return canonical(recorder.tape([("output", recorder.run(run), 0)]))
+
+    codes = [trace(n) for n in (9, 12, 17)]
+    assert [round_trip(code) for code in codes] == codes
+    sizes = {written(code) for code in codes}
+    assert len(sizes) == 1
+    assert sizes.pop() < 25
+
+
+def test_recognition_takes_time_proportional_to_the_trace():
+    """Rows compared while rolling grow no faster than the trace: irregular code costs a window an instruction."""
+    compared = []
+
+    class Counting(recognition.Recogniser):
+        def _blocks_alike(self, k, blocks):
+            compared.append(k * blocks)
+            return super()._blocks_alike(k, blocks)
+
+    def work(n):
+        compared.clear()
+        code = [(("add", "mul", "sub")[(i * i) % 3], ((i * i % 97) * 8 + 1, (i * 7 % 89) * 8 + 1), 0) for i in range(n)]
+        original, recognition.Recogniser = recognition.Recogniser, Counting
+        try:
+            assert round_trip(code) == code
+        finally:
+            recognition.Recogniser = original
+        return sum(compared)
+
+    assert work(2000) < 3 * work(1000) + 1000
+
+
+def test_a_planted_bug_in_the_fold_is_caught(monkeypatch):
+    """With the test of constant differences left out, unrolling gives another trace."""
+
+    def careless(self, k):
+        stack, n = self.stack, len(self.stack)
+        first = [x for item in stack[n - 3 * k : n - 2 * k] for x in item.vector]
+        after = [x for item in stack[n - 2 * k : n - k] for x in item.vector]
+        return first, [y - x for x, y in zip(first, after)], None, 3
+
+    monkeypatch.setattr(recognition.Recogniser, "_rounds", careless)
+    code = [("add", ((i * i) * 8 + 1,), 0) for i in range(9)]
+    assert round_trip(code) != code
+
+
+def test_the_rolled_program_prints_the_loops():
+    text = program.text(program.program(*rolled(mlp([4, 8, 8, 1]))), [1.0, -0.0])
+    assert "for i0 in range(8):" in text
+    assert "g[" in text and "+= " in text

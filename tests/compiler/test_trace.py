@@ -1,0 +1,164 @@
+"""What a trace holds: live instructions, shared and folded, and never one side of a branch."""
+
+import inspect
+import math
+
+import pytest
+
+import engine
+from engine import Value, grad, jit, no_grad, relu, sin, where
+from engine.compiler.trace import Recorder, TraceError
+
+
+def traced(f, *args):
+    """The instructions of f, as (op, operands) with operands spelled out."""
+    recorder = Recorder()
+    xs = [recorder.parameter(x, i) for i, x in enumerate(args)]
+    tape = recorder.tape([("output", recorder.run(lambda: f(*xs)), 0)])
+    names = {1: "p", 0: "v"}
+
+    def name(a):
+        return tape.constants[a >> 3] if a & 7 == 3 else f"{names[a & 7]}{a >> 3}"
+
+    return [(op, *map(name, operands)) for op, operands, _ in tape.code]
+
+
+def test_dead_code_is_dropped():
+    def f(x):
+        sin(x)
+        return x * x
+
+    assert traced(f, 2.0) == [("mul", "p0", "p0"), ("output", "v0")]
+
+
+def test_equal_terms_are_shared_and_products_commute():
+    assert traced(lambda x, y: x * y + y * x, 2.0, 3.0) == [
+        ("mul", "p0", "p1"),
+        ("add", "v0", "v0"),
+        ("output", "v1"),
+    ]
+
+
+def test_constants_fold_and_keep_the_sign_of_zero():
+    def f(x):
+        return (Value(2.0) * 3.0 + 1.0) * x + Value(0.0) * -1.0
+
+    assert traced(f, 5.0)[0] == ("mul", 7.0, "p0")
+    kept = traced(f, 5.0)
+    assert kept == [("mul", 7.0, "p0"), ("output", "v0")]  # + -0.0 is no change
+
+
+@pytest.mark.parametrize(
+    ("f", "same"),
+    [
+        (lambda x: x * 1.0, True),
+        (lambda x: 1.0 * x, True),
+        (lambda x: x + -0.0, True),
+        (lambda x: x - 0.0, True),
+        (lambda x: x / 1.0, True),
+        (lambda x: engine.neg(engine.neg(x)), True),
+        (lambda x: x**1, True),
+        (lambda x: x + 0.0, False),  # -0.0 + 0.0 is 0.0
+        (lambda x: x * 0.0, False),  # nan, infinities and signs
+        (lambda x: x - x, False),
+        (lambda x: 0.0 - x, False),
+    ],
+)
+def test_only_identities_that_hold_for_every_number_are_applied(f, same):
+    last = traced(f, 3.0)[-1]
+    assert (last == ("output", "p0")) == same
+    compiled = jit(f)
+    for x in (0.0, -0.0, 1.5, math.inf, -math.inf, math.nan):
+        assert repr(compiled(x)) == repr(f(Value(x)).data)
+
+
+@pytest.mark.parametrize(
+    ("f", "how"),
+    [
+        (lambda x: x if x > 0 else -x, "bool()"),
+        (lambda x: float(x), "float()"),
+        (lambda x: int(x), "int()"),
+        (lambda x: x.data, ".data"),
+        (lambda x: math.exp(x), "float()"),
+        (lambda x: round(x * 2.0), "round()"),
+        (lambda x: f"{x:.2f}", "format()"),
+        (lambda x: max(x, 2.0), "bool()"),
+        (lambda x: (x * x).backward(), "backward()"),
+        (lambda x: grad(lambda z: z * z if z > 1 else z)(x), "bool()"),
+    ],
+)
+def test_asking_a_traced_value_for_its_number_names_the_line(f, how):
+    with pytest.raises(TraceError) as caught:
+        jit(f)(1.5)
+    line = inspect.getsourcelines(f)[1]
+    assert how in str(caught.value)
+    assert f"{__file__}:{line}" in str(caught.value)
+
+
+def test_the_error_names_the_remedy():
+    with pytest.raises(TypeError, match="engine.where, maximum"):
+        jit(lambda x: 1.0 if x > 0 else 2.0)(1.0)
+    with pytest.raises(TypeError, match="value_and_grad"):
+        jit(lambda x: (x * x).backward())(1.0)
+
+
+def test_a_branch_on_constants_is_no_branch():
+    def f(x):
+        a = Value(3.0)
+        return x * a if a > 2.0 else x
+
+    assert jit(f)(2.0) == 6.0
+
+
+def test_where_takes_both_sides():
+    f = jit(lambda x: where(x > 0.0, x, -2.0 * x))
+    assert (f(3.0), f(-3.0)) == (3.0, 6.0)
+
+
+def test_a_branch_not_taken_contributes_nothing_to_the_gradient():
+    f = jit(grad(lambda x: where(x > 0.0, engine.sqrt(x), 0.0)))
+    assert f(0.0) == 0.0
+    assert f(4.0) == 0.25
+
+
+def test_no_grad_and_detach_keep_the_value_and_cut_the_gradient():
+    def f(x):
+        with no_grad():
+            y = x * x
+        return y * x + x.detach() * x
+
+    g = jit(engine.value_and_grad(f))
+    assert g(3.0) == (36.0, 12.0)
+    assert g(2.0) == (12.0, 6.0)
+
+
+def test_a_transform_under_no_grad_is_compiled_and_not_baked_in():
+    def f(x):
+        with no_grad():
+            slope = grad(lambda z: z**3)(x)
+        return slope * x
+
+    g = jit(engine.value_and_grad(f))
+    assert g(2.0) == (24.0, 12.0)
+    assert g(3.0) == (81.0, 27.0)
+
+
+def test_values_from_outside_are_read_again_at_each_call():
+    w = Value(2.0)
+    f = jit(lambda x: relu(x * w))
+    assert f(3.0) == 6.0
+    w.data = 5.0
+    assert f(3.0) == 15.0
+
+
+def test_a_value_computed_outside_is_refused():
+    w = Value(2.0) * 3.0
+    with pytest.raises(TypeError, match="pass it as an argument"):
+        jit(lambda x: x * w)(1.0)
+
+
+def test_a_failed_trace_leaves_no_context_behind():
+    with pytest.raises(TraceError):
+        jit(lambda x: float(x))(1.0)
+    assert engine.context.active == 0
+    assert float(Value(2.0)) == 2.0

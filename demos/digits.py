@@ -115,9 +115,8 @@ def explain_a_weight(net: MLP, image: list[float], label: int) -> None:
     """Print the chain rule of the weight between the liveliest hidden neuron and the right output, for one image."""
     hidden, last = net.layers[0](image), net.layers[1]
     k = max(range(16), key=lambda k: hidden[k].data)
-    outputs = last(hidden)
+    outputs, neuron = last(hidden), last.neurons[label]
     loss = cross_entropy(outputs, label)
-    weight = last.neurons[label].w[k]
-    hidden[k].label, outputs[label].label, weight.label, loss.label = f"h{k}", f"z{label}", "w", "loss"
-    print(f"How the loss of one {label} depends on the weight w between hidden neuron {k} and output {label}:\n")
-    print(explain(loss, weight), end="\n\n")
+    called = {"loss": loss, f"z{label}": outputs[label], "h": hidden, "w": neuron.w, "b": neuron.b}
+    print(f"How the loss of one {label} depends on the weight w[{k}] between hidden neuron {k} and output {label}:\n")
+    print(explain(loss, neuron.w[k], names=called), end="\n\n")

@@ -6,6 +6,7 @@ a sweep from the root. The graph and its `.grad` are neither asked nor changed.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -202,7 +203,8 @@ def explain(
 def _given(root: Value, variables: dict[Value, str]) -> dict[Value, str]:
     order = topological_order(root)
     paths = parameter_paths(scopes_of(order), {v for v in order if v.op is None})
-    return {v: bracketed(path) for v, path in paths.items()} | variables
+    times = Counter(paths.values())  # layers that are called one by one have paths of their own, which may be alike
+    return {v: bracketed(path) for v, path in paths.items() if times[path] == 1} | variables
 
 
 # In any style --------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def test_digits_are_learned_drawn_and_explained(digits):
 
 
 def test_the_chain_rule_line_of_a_weight_is_true(digits):
-    line = re.search(r"^∂loss/∂w = (.*) = (.*) = (.*)$", digits[0].stdout, re.M)
+    line = re.search(r"^∂loss/∂w\[\d+\] = (.*) = (.*) = (.*)$", digits[0].stdout, re.M)
     factors, product = [re.split("·", line[2]), line[3]]
     left, right, whole = (float(x.replace("−", "-")) for x in (*factors, product))
     assert line[1].count("·") == 1

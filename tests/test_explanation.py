@@ -202,6 +202,10 @@ def test_parameters_are_called_by_their_path_in_the_module():
     assert "layers[0].neurons[1].w[0] · 1 + layers[0].neurons[1].w[1] · 2" in text
     bias = neuron.b
     assert str(explain(y, bias)).startswith("∂y/∂bias = ")
+    first, last = network.layers
+    alone = last(first([1.0, 2.0]))
+    assert "neurons[0].w[0]" not in str(explain(alone, last.neurons[0].w[0]))  # the path of two leaves
+    assert "∂alone/∂neurons[1].b" in str(explain(alone, neuron.b, names={"alone": alone}))
 
 
 def test_naming_by_variables_keeps_no_graph_alive_and_leaves_locals_alone():

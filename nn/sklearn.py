@@ -12,10 +12,10 @@ from math import inf
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # type: ignore[import-untyped]  # has no types
-from sklearn.utils import check_random_state, column_or_1d  # type: ignore[import-untyped]  # has no types
-from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped]  # has no types
-from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]  # has no types
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine import no_grad, sigmoid, softmax
 

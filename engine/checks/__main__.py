@@ -71,7 +71,7 @@ def _named(text: str) -> Any:
 
 
 def _random(given: argparse.Namespace) -> int:
-    from tqdm import tqdm  # type: ignore[import-untyped]  # it has none
+    from tqdm import tqdm
 
     from .check import check_gradients
     from .graph import random_graphs

@@ -40,7 +40,7 @@ def converted(svg: Callable[[Fonts], str], dot: str, kind: str, timeout: float) 
         LayoutError: neither can.
     """
     try:
-        import cairosvg  # type: ignore[import-untyped]  # the package has no types
+        import cairosvg
     except (ImportError, OSError):  # OSError: the package without the cairo library
         pass
     else:

@@ -53,7 +53,7 @@ def fitting_fonts(width: Callable[[str, bool, str], float]) -> Fonts:
 
 def cairo_width(family: str, bold: bool, text: str) -> float:
     """How wide cairo sets `text` at size 1, in the family or in what it puts in its place."""
-    import cairocffi  # type: ignore[import-untyped]  # comes with cairosvg; has no types
+    import cairocffi
 
     context = cairocffi.Context(cairocffi.ImageSurface(cairocffi.FORMAT_A8, 1, 1))
     context.select_font_face(

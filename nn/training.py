@@ -536,7 +536,7 @@ class Trainer:
         if not self.progress:
             yield _NoBar()
             return
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]  # it ships no types
+        from tqdm.auto import tqdm
 
         updates = self._updates()
         with tqdm(total=self.epochs * updates, initial=self.epoch * updates + self.update, unit="update") as bar:

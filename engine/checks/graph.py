@@ -7,7 +7,7 @@ recursive tree of expressions can do neither: it never shares an inner node, and
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ..ops import BUILT_IN, TABLE, Op
 
@@ -119,32 +119,19 @@ def _looked_up(a: Any, values: Sequence[Any]) -> Any:
 # Drawing -------------------------------------------------------------------------------------------------------------
 
 
-class Source(Protocol):
-    """Where choices come from: Hypothesis, or a random generator."""
+class Gene(NamedTuple):
+    """What a step is drawn as, before it is known which values there are: any gene fits anywhere.
 
-    def integer(self, low: int, high: int) -> int:
-        """An integer from low to high."""
+    Attributes:
+        op: a position in the table of rows; where that row is not legal, the next one that is.
+        backs: an integer below `FAR`: how far back three operands are, and whether a number stands for the second.
+    """
 
-    def number(self) -> float:
-        """A number, often a nice one."""
+    op: int
+    backs: int
 
 
-class RandomSource:
-    """Choices of a `random.Random`."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-
-    def integer(self, low: int, high: int) -> int:
-        """An integer from low to high."""
-        return low + int(self._rng.random() * (high - low + 1))
-
-    def number(self) -> float:
-        """A number, one in twelve a nice one."""
-        kind = self._rng.random()
-        if kind < 0.08:
-            return self._rng.choice(NICE)
-        return self._rng.gauss(0.0, 1.0) if kind < 0.7 else self._rng.uniform(-5.0, 5.0)
+FAR = 16**3 * 8
 
 
 def rows(ops: Iterable[str] | None = None) -> list[Op]:
@@ -160,28 +147,25 @@ def rows(ops: Iterable[str] | None = None) -> list[Op]:
     return [TABLE[n] for n in names]
 
 
-def drawn(
-    source: Source,
-    max_ops: int = 12,
-    inputs: int | None = None,
-    table: Sequence[Op] | None = None,
-    min_ops: int = 1,
-    domain: tuple[float, float] = (-5.0, 5.0),
+def grown(
+    point: Sequence[float], numbers: Sequence[float], genes: Iterable[Gene], table: Sequence[Op], ties: bool
 ) -> Graph:
-    """A graph from a source of choices; every op is valid at the values that run into it."""
-    table = rows() if table is None else table
-    count = inputs or source.integer(1, 3)
-    values = [_within(source.number(), domain) for _ in range(count)]
-    point, steps = list(values), []
-    ties = source.integer(0, 4) == 4  # whether ops may meet their kinks
-    for _ in range(source.integer(min_ops, max_ops)):
-        first = source.integer(0, len(table) - 1)
-        wide = _operand_count(table[first])
-        backs = [_back(source, len(values), k) for k in range(wide)]
-        backs = [backs[k % wide] for k in range(3)]  # should the next row need more
-        number = source.number() if wide > 1 and source.integer(0, 7) == 7 else None
-        for k in range(len(table)):  # the next row for which these operands are legal
-            row = table[(first + k) % len(table)]
+    """The graph of some genes; every op is legal at the values that run into it.
+
+    Args:
+        point: the inputs.
+        numbers: constants to take operands from.
+        genes: a step each.
+        table: the rows that genes count.
+        ties: whether ops may meet their kinks.
+    """
+    values, steps = list(point), list[Step]()
+    for gene in genes:
+        kind, far = divmod(gene.backs, 16**3)
+        backs = [_back(far // 16**k % 16, k, len(values)) for k in range(3)]
+        number = numbers[len(steps) % len(numbers)] if kind == 7 else None
+        for k in range(len(table)):
+            row = table[(gene.op + k) % len(table)]
             operands = _operands(row, backs, number, values)
             args = [_looked_up(a, values) for a in operands]
             y = value_at(row, args)
@@ -189,32 +173,18 @@ def drawn(
                 steps.append(Step(row.name, operands))
                 values.append(y)
                 break
-        else:
-            break
     return Graph(point, steps)
 
 
-def _operand_count(row: Op) -> int:
-    """How many operands are drawn for a row: the fewest choices there can be shrink the fastest."""
-    return 3 if row.lists == 2 else 2 if row.lists else row.arity
+def _back(far: int, argument: int, count: int) -> int:
+    """How far back an operand is: the first mostly next to its user, so that graphs grow deep; others anywhere."""
+    if argument == 0:
+        far = max(0, far - 12) * 4
+    return far % count + 1
 
 
 def _at_kink(row: Op, args: Sequence[Any]) -> bool:
     return row.kink is not None and row.kink(*args) == 0.0 and row.name != "where"
-
-
-def _within(x: float, domain: tuple[float, float]) -> float:
-    low, high = domain
-    if low <= x <= high:
-        return x
-    return low + math.fmod(abs(x), high - low) if math.isfinite(high - low) else max(low, min(high, x))
-
-
-def _back(source: Source, count: int, argument: int) -> int:
-    """How far back an operand is: the first mostly next to its user, so that graphs grow deep; others anywhere."""
-    if argument == 0 and source.integer(0, 3):
-        return 1
-    return source.integer(1, count)
 
 
 def _operands(row: Op, backs: list[int], number: float | None, values: Sequence[float]) -> tuple[Any, ...]:
@@ -259,9 +229,23 @@ def _legal(row: Op, args: Sequence[Any]) -> bool:
     return row.name == "tan" and abs(math.cos(args[0])) > 1e-3
 
 
-def random_graphs(count: int, seed: int, max_ops: int = 12, **settings: Any) -> Iterable[Graph]:
+def random_graph(rng: random.Random, max_ops: int, table: Sequence[Op], min_ops: int = 1) -> Graph:
+    """One random graph."""
+    point = [_number(rng) for _ in range(rng.randint(1, 3))]
+    numbers = [_number(rng) for _ in range(3)]
+    genes = [Gene(rng.randrange(len(table)), rng.randrange(FAR)) for _ in range(rng.randint(min_ops, max_ops))]
+    return grown(point, numbers, genes, table, ties=rng.random() < 0.2)
+
+
+def _number(rng: random.Random) -> float:
+    kind = rng.random()
+    if kind < 0.08:
+        return rng.choice(NICE)
+    return rng.gauss(0.0, 1.0) if kind < 0.7 else rng.uniform(-5.0, 5.0)
+
+
+def random_graphs(count: int, seed: int, max_ops: int = 12, ops: Iterable[str] | None = None) -> Iterable[Graph]:
     """Some random graphs, without Hypothesis: the same for the same seed."""
-    source = RandomSource(random.Random(seed))  # noqa: S311  for tests, not for secrets
-    table = rows(settings.pop("ops", None))
+    rng, table = random.Random(seed), rows(ops)  # noqa: S311  for tests, not for secrets
     for _ in range(count):
-        yield drawn(source, max_ops, table=table, **settings)
+        yield random_graph(rng, max_ops, table)

@@ -50,9 +50,22 @@ def moved(args: Sequence[Operand], units: float) -> list[Operand]:
     return [[e * around_one(units + len(a)) for e in a] if a.__class__ is list else a * around_one(units) for a in args]
 
 
-def rounded(x: Ball, units: float) -> Ball:
+def rounded(x: Ball, units: float, underflow: Ball = TINY) -> Ball:
     """All that float arithmetic may make of x with an error of some units of rounding; an exact 0 stays."""
-    return x if not units or x.is_zero() else x * around_one(units) + TINY
+    return x if not units or x.is_zero() else x * around_one(units) + underflow
+
+
+def underflow(args: Sequence[Operand]) -> Ball:
+    """What is lost below the normal floats: TINY, times what a very large or very small operand may make of it."""
+    factor: Ball = 1
+    for a in args:
+        for e in a if a.__class__ is list else (a,):
+            size = abs(e)
+            if size > 1e7 and size <= LARGEST:
+                factor = max(factor, size.upper())
+            elif size > 0 and size < 1e-7:
+                factor = max(factor, (1 / size).upper())
+    return TINY if factor == 1 else TINY * factor
 
 
 def rounded_number(x: float) -> Ball:
@@ -72,14 +85,15 @@ def float_enclosure(row: Op, args: Sequence[Operand], wanted: Sequence[bool]) ->
         return enclosure(row, args, wanted)
     units, shift = rounding(row)
     value, partials, kink = enclosure(row, moved(args, shift) if shift else args, wanted)
+    slack = underflow(args)
     if not (row.name in CORRECT and is_float(value)):
-        value = rounded(value, units)
-    return Enclosure(value, [_widened(p, row) for p in partials], kink)
+        value = rounded(value, units, slack)
+    return Enclosure(value, [_widened(p, row, slack) for p in partials], kink)
 
 
-def _widened(p: Any, row: Op) -> Any:
+def _widened(p: Any, row: Op, slack: Ball) -> Any:
     if p is None or row.name in EXACT_PARTIALS:
         return p
     if p.__class__ is list:
-        return [rounded(e, PARTIAL_UNITS) for e in p]
-    return rounded(p, max(PARTIAL_UNITS, rounding(row)[0]))
+        return [rounded(e, PARTIAL_UNITS, slack) for e in p]
+    return rounded(p, max(PARTIAL_UNITS, rounding(row)[0]), slack)

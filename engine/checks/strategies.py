@@ -1,7 +1,7 @@
 """Hypothesis strategies for graphs, points, numbers and small networks.
 
-Graphs are drawn as flat tapes (see `graph.py`): operands first, then an op that is legal at the values that run into it,
-so that nothing is filtered away, and what is deleted while shrinking leaves a valid graph.
+Graphs are drawn as flat tapes (see `graph.py`): lists of genes, each of which fits anywhere and becomes an op that is
+legal at the values that run into it, so that nothing is filtered away, and what shrinking deletes leaves a graph.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..ops import TABLE
-from .graph import NICE, Graph, drawn, rows
+from .graph import FAR, NICE, Gene, Graph, grown, rows
 
 try:
     from hypothesis import strategies as st
@@ -17,21 +17,6 @@ except ImportError as error:
     raise ImportError("engine.checks strategies need Hypothesis; pip install 'chainrule[check]'") from error
 
 MODERATE = 5.0
-
-
-class _Draws:
-    """Choices of Hypothesis."""
-
-    def __init__(self, draw: Any) -> None:
-        self._draw = draw
-
-    def integer(self, low: int, high: int) -> int:
-        """An integer from low to high; it shrinks towards low."""
-        return int(self._draw(st.integers(low, high)))
-
-    def number(self) -> float:
-        """A number of `values()`."""
-        return float(self._draw(_VALUES))
 
 
 def values(low: float = -MODERATE, high: float = MODERATE) -> st.SearchStrategy[float]:
@@ -105,12 +90,14 @@ def graphs(
     if max_ops < 1:
         raise ValueError(f"graphs takes max_ops from 1 on, got {max_ops!r}")
     table = rows(ops)
-
-    @st.composite
-    def graph(draw: Any) -> Graph:
-        return drawn(_Draws(draw), max_ops, inputs, table, domain=domain)
-
-    return graph()
+    low, high = domain
+    number = values(low, high)
+    gene = st.builds(Gene, st.integers(0, len(table) - 1), st.integers(0, FAR - 1))
+    point = st.lists(number, min_size=inputs or 1, max_size=inputs or 3)
+    numbers = st.lists(_VALUES, min_size=1, max_size=3)
+    genes = st.lists(gene, min_size=1, max_size=max_ops)
+    ties = st.integers(0, 4).map(lambda k: k == 4)
+    return st.builds(grown, point, numbers, genes, st.just(table), ties)
 
 
 class Network:

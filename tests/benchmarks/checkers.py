@@ -24,7 +24,7 @@ import torch
 from engine import Value, partials, topological_order
 from engine.checks import GradientError, check_gradients
 from engine.checks.engines import OPERATORS
-from engine.checks.graph import Graph, RandomSource, Step, drawn, rows
+from engine.checks.graph import Graph, Step, random_graph, rows
 from engine.ops import TABLE
 
 jax.config.update("jax_enable_x64", True)
@@ -212,13 +212,13 @@ class Autograd:
 def graphs_with(fault, count):
     """Random graphs whose output runs through the op of a fault; at the operand where it shows, if there is one."""
     rng = random.Random(SEED)
-    source, table = RandomSource(rng), rows(OPS)
+    table = rows(OPS)
     found = []
     while len(found) < count:
         if fault and fault.at is not None:
             graph = Graph([fault.at], [Step(fault.op, (1,)), Step("mul", (1, round(rng.uniform(0.5, 3.0), 3)))])
         else:
-            graph = drawn(source, 8, table=table)
+            graph = random_graph(rng, 8, table)
             if fault and (all(s.op != fault.op for s in reached(graph)) or operands(graph, fault.op) & {0.0, 1.0}):
                 continue  # not there, or at an operand where the wrong rule gives the right number
         found.append(graph)
@@ -293,9 +293,9 @@ def sensitivity(count=300, max_ops=12):
         for row in rows():
             if not any(row.partials):
                 continue
-            source, table, right, caught, asked = RandomSource(random.Random(SEED)), rows(), row.partials, 0, 0
+            rng, table, right, caught, asked = random.Random(SEED), rows(), row.partials, 0, 0
             while asked < count:
-                graph = drawn(source, max_ops, table=[*table, *[row] * 30])
+                graph = random_graph(rng, max_ops, [*table, *[row] * 30])
                 if not matters(graph, row):
                     continue
                 asked += 1

@@ -21,7 +21,7 @@ from engine.checks import (
     random_graphs,
     values,
 )
-from engine.checks.graph import RandomSource, Step, drawn, rows
+from engine.checks.graph import Step, random_graph, rows
 
 
 def test_every_op_sharing_and_kinks_occur_as_often_as_promised():
@@ -54,12 +54,9 @@ def test_every_op_is_legal_at_the_values_that_run_into_it(graph):
 
 
 def test_fewer_than_one_draw_in_a_hundred_is_thrown_away():
-    steps = asked = 0
-    source = RandomSource(random.Random(5))
-    for _ in range(500):
-        steps += len(drawn(source, 6, min_ops=6).steps)
-        asked += 6
-    assert steps > 0.99 * asked
+    rng, table = random.Random(5), rows()
+    steps = sum(len(random_graph(rng, 6, table, min_ops=6).steps) for _ in range(500))
+    assert steps > 0.99 * 500 * 6
 
 
 @given(graphs())
@@ -139,21 +136,22 @@ def failing(strategy, **settings_of_check):
 
 
 @pytest.mark.parametrize("name", ["mul", "tanh", "logaddexp", "arcsin"])
-def test_a_wrong_rule_shrinks_to_one_op(name, monkeypatch):
+def test_a_wrong_rule_shrinks_to_its_op_and_what_feeds_it(name, monkeypatch):
     row = TABLE[name]
     right = row.partials[0]
     monkeypatch.setattr(row, "partials", (lambda *args: right(*args) * (1.0 + 1e-8), *row.partials[1:]))
     report = failing(graphs())
     assert report.blame.op == name
     graph = report.subject.graph
-    assert [step.op for step in graph.steps] == [name]
+    assert graph.steps[-1].op == name
+    assert len(graph.steps) <= 2
 
 
 def test_a_wrong_traversal_shrinks_to_a_few_ops():
     simple = ["add", "mul"]
     report = failing(graphs(ops=simple), engine=scalar.engine("breadth_first"))
     assert "not a topological order" in report.blame.why
-    assert len(report.subject.graph.steps) <= 4
+    assert len(report.subject.graph.steps) <= 6
 
 
 def test_a_failing_graph_is_reproduced_by_its_line_without_hypothesis(monkeypatch):

@@ -134,7 +134,7 @@ class Layer(Module):
         return Matrix("W", [n.w for n in self.neurons])
 
     @W.setter
-    def W(self, numbers: Any) -> None:  # noqa: N802
+    def W(self, numbers: Any) -> None:  # noqa: N802  the W of the formula
         self.W[...] = numbers
 
     @property

@@ -29,7 +29,7 @@ class Place(Scope):
     _paths: dict[int, str]
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:  # type: ignore[override]  # computed, a slot in the base
         """The Module's path in the Module whose call surrounds this one; "" for the outermost call."""
         outer = self.parent
         while outer is not None:

@@ -164,7 +164,7 @@ class _Check:
 
     def _forward(self) -> None:
         for k, direction in self._directions(32):
-            got = self.engine.jvp(self._engine_function(), self.subject.point, direction)  # type: ignore[misc]
+            got = self.engine.jvp(self._engine_function(), self.subject.point, direction)  # type: ignore[misc]  # asked for only where the engine has one
             along = self._placed(direction)
             ball = self.replay.tangent(_seeds(self.tape, direction))
             name = self.subject.names[k] if k is not None else "a direction"

@@ -70,11 +70,11 @@ def _differs(what: str, expected: float, got: float) -> str:
 
 
 def _backward(engine: Engine, output: Any) -> None:
-    engine.backward(output)  # type: ignore[misc]
+    engine.backward(output)  # type: ignore[misc]  # only engines that have one come here
 
 
 def _grad(engine: Engine, leaf: Any) -> float:
-    return float(engine.grad(leaf))  # type: ignore[misc]
+    return float(engine.grad(leaf))  # type: ignore[misc]  # as above
 
 
 def _one_backward(engine: Engine) -> str:

@@ -158,10 +158,10 @@ def lifecycle_machine(engine: Engine = CHAINRULE) -> type[RuleBasedStateMachine]
         @invariant()
         def numbers_are_the_models(self) -> None:
             for key, v in self.theirs.items():
-                assert engine.value(v) == self.model.data[key], f"node {key} holds {engine.value(v)}"  # noqa: S101
+                assert engine.value(v) == self.model.data[key], f"node {key} holds {engine.value(v)}"  # noqa: S101  the machine is a test
                 if key not in self.model.made:
                     got, expected = grad(v), self.model.grad[key]
-                    assert _is(float(got), expected), f"leaf {key} has gradient {got}, not {expected}"  # noqa: S101
+                    assert _is(float(got), expected), f"leaf {key} has gradient {got}, not {expected}"  # noqa: S101  the machine is a test
 
     return _OurRules.extended(Lifecycle) if engine is CHAINRULE else Lifecycle
 
@@ -171,7 +171,7 @@ class _OurRules:
 
     @staticmethod
     def extended(machine: Any) -> type[RuleBasedStateMachine]:
-        class OurLifecycle(machine):  # type: ignore[misc]
+        class OurLifecycle(machine):  # type: ignore[misc]  # a class made at run time
             nodes = machine.nodes
 
             @rule(root=machine.nodes)

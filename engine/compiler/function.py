@@ -74,7 +74,7 @@ class Function:
         return None if axes is None else Examples(args, axes)
 
     def _mapped(self, examples: Examples) -> Mapped:
-        f = self._f.mapping[0]  # type: ignore[attr-defined]
+        f = self._f.mapping[0]  # type: ignore[attr-defined]  # set by vmap
         found: Mapped = self._kept(
             examples.key, lambda: Mapped(f, examples, self._dtype, self._contract, self._checked)
         )

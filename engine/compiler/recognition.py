@@ -101,14 +101,14 @@ class Loop(Item):
             self.next = _round(self.first, self.step, self.second, self.count)
 
     @property
-    def vector(self) -> Vector:  # type: ignore[override]
+    def vector(self) -> Vector:  # type: ignore[override]  # computed, a field in the base
         """Trip count, then what the rounds are made from."""
         if self._vector is None:
             self._vector = [self.count, *self.first, *self.step, *(self.second or ())]
         return self._vector
 
     @property
-    def length(self) -> int | None:  # type: ignore[override]
+    def length(self) -> int | None:  # type: ignore[override]  # computed, a field in the base
         """Instructions it stands for; None where rounds differ in length."""
         return None if self.round is None else self.round * self.count
 

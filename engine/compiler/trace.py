@@ -53,7 +53,7 @@ class Recorder:
             return Value(v._data, v.label)
         recording, context.local.state.recording = context.local.state.recording, True
         try:
-            return DETACHED(v)  # type: ignore[no-any-return]
+            return DETACHED(v)  # type: ignore[no-any-return]  # a row gives Any
         finally:
             context.local.state.recording = recording
 

@@ -155,7 +155,7 @@ class TrainingLoop:
         def step() -> None:
             train(at)
 
-        step.keep = self, call, losses, context  # type: ignore[attr-defined]
+        step.keep = self, call, losses, context  # type: ignore[attr-defined]  # a function carries what its code points into
         return step
 
     def _call(self, order: Any, epochs: int, settings: Any) -> tuple[_Call, Any]:

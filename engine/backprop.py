@@ -122,76 +122,91 @@ def _marked_order(stack: list[Inner], order: list[Inner], leaves: list[Value], b
     Leaves are listed with their gradients as they were, then reset too. The mark is -0.0, since -0.0 + g is g exactly.
     """
     zero, opened = float("-0"), float("-0")
+    walked = set[int]()  # lists of operands with nothing left below: those that nodes share are walked once or twice
     pop, push, emit, leaf, was = stack.pop, stack.append, order.append, leaves.append, before.append
     while stack:
         v = pop()
-        mark = v.grad
-        if mark is zero:
-            continue
-        if mark is opened:
+        if v.grad is opened:
             v.grad = zero
             emit(v)
-            continue
-        kind = v.op.kind
-        if kind == 2:
-            a, b = v._a, v._b
-            down = False
-            # b is pushed first, so that a is visited first; a leaf is listed once, where it is met.
-            if b.__class__ is Value and b.grad is not zero:
-                if b.op is not None:
-                    v.grad = opened
-                    push(v)
-                    push(b)
-                    down = True
-                else:
-                    leaf(b)
-                    was(b.grad)
-                    b.grad = zero
-            if a.__class__ is Value and a.grad is not zero:
-                if a.op is not None:
-                    if not down:
+        while v.grad is not zero:  # down the first arguments; what comes later waits on the stack
+            kind = v.op.kind
+            if kind == 2:
+                a, b = v._a, v._b
+                down = None
+                # A leaf is listed once, where it is met: b's turn is after a's.
+                if b.__class__ is Value and b.grad is not zero:
+                    if b.op is not None:
                         v.grad = opened
                         push(v)
-                        down = True
-                    push(a)
+                        down = b
+                    else:
+                        leaf(b)
+                        was(b.grad)
+                        b.grad = zero
+                if a.__class__ is Value and a.grad is not zero:
+                    if a.op is not None:
+                        if down is None:
+                            v.grad = opened
+                            push(v)
+                        else:
+                            push(b)
+                        down = a
+                    else:
+                        leaf(a)
+                        was(a.grad)
+                        a.grad = zero
+                if down is None:
+                    v.grad = zero
+                    emit(v)
+                else:
+                    v = down
+            elif kind == 1:
+                a = v._a
+                if a.grad is zero:
+                    v.grad = zero
+                    emit(v)
+                elif a.op is not None:
+                    v.grad = opened
+                    push(v)
+                    v = a
                 else:
                     leaf(a)
                     was(a.grad)
-                    a.grad = zero
-            if not down:
-                v.grad = zero
-                emit(v)
-        elif kind == 1:
-            a = v._a
-            if a.grad is zero:
-                v.grad = zero
-                emit(v)
-            elif a.op is not None:
+                    a.grad = v.grad = zero
+                    emit(v)
+            else:
                 v.grad = opened
                 push(v)
-                push(a)
-            else:
-                leaf(a)
-                was(a.grad)
-                a.grad = v.grad = zero
-                emit(v)
-        else:
-            v.grad = opened
-            push(v)
-            depth = len(stack)
-            for arg in reversed(v._a):
-                for a in reversed(arg) if arg.__class__ is tuple else (arg,) if arg.__class__ is Value else ():
-                    if a.grad is not zero:
-                        if a.op is not None:
-                            push(a)
+                depth = len(stack)
+                for arg in reversed(v._a):
+                    if arg.__class__ is tuple:
+                        if id(arg) in walked:
+                            continue
+                        top = len(stack)
+                        for a in reversed(arg):
+                            if a.grad is not zero:
+                                if a.op is not None:
+                                    push(a)
+                                else:
+                                    leaf(a)
+                                    was(a.grad)
+                                    a.grad = zero
+                        if len(stack) == top:
+                            walked.add(id(arg))
+                    elif arg.__class__ is Value and arg.grad is not zero:
+                        if arg.op is not None:
+                            push(arg)
                         else:
-                            leaf(a)
-                            was(a.grad)
-                            a.grad = zero
-            if len(stack) == depth:
-                pop()
-                v.grad = zero
-                emit(v)
+                            leaf(arg)
+                            was(arg.grad)
+                            arg.grad = zero
+                if len(stack) == depth:
+                    pop()
+                    v.grad = zero
+                    emit(v)
+                else:
+                    v = pop()
     return zero
 
 
@@ -233,6 +248,22 @@ def _sweep(order: list[Inner], zero: float) -> None:
                         p = p(v._x, v._data)
                     if p or not op.selects:
                         v._a.grad += g * p
+                elif op.arity == 3 and op.lists == 2 and not op.selects:  # dot: the loop below, without its frames
+                    (ws, xs, b), (wd, xd, bd), (p, q, r) = v._a, v._x, op.partials
+                    if ws.__class__ is tuple:
+                        p = p(wd, xd, bd, v._data)
+                    if xs.__class__ is tuple:
+                        q = q(wd, xd, bd, v._data)
+                    if b.__class__ is Value and r.__class__ is not float:
+                        r = r(wd, xd, bd, v._data)
+                    if ws.__class__ is tuple:
+                        for e, x in zip(ws, p):
+                            e.grad += g * x
+                    if xs.__class__ is tuple:
+                        for e, x in zip(xs, q):
+                            e.grad += g * x
+                    if b.__class__ is Value:
+                        b.grad += g * r
                 elif op.lists and not op.selects:
                     vals, y = v._x, v._data
                     ps = [

@@ -173,6 +173,7 @@ PLANTED = [
     Planted("nodes visited breadth first", edited(backprop, "_sweep", "reversed(order)", "iter(__import__('planting').breadth_first(order))"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
     Planted("the last argument visited first", edited(backprop, "topological_order", "reversed(v.args)", "v.args"), ORDER, searched(test_backward.order_is_topological, tapes())),
     Planted("a leaf met twice is listed twice", edited(backprop, "_marked_order", "b.__class__ is Value and b.grad is not zero", "b.__class__ is Value and (b.op is None or b.grad is not zero)"), ORDER, searched(test_backward.order_is_topological, tapes())),
+    Planted("a shared list walked once, though nodes of it wait", edited(backprop, "_marked_order", "if len(stack) == top:", "if True:"), test_backward.test_lists_of_operands_that_nodes_share_are_ordered_and_swept_as_others, searched(test_backward.orders_agree, test_backward.shared_lists())),
     Planted("gradients overwrites where it should add", edited(backprop, "_Pull", "term if total is None else total + term", "term"), BITS, searched(test_backward.backward_and_gradients_agree, tapes())),
     Planted("inner nodes pushed again by a second backward", replaced(backprop, "backward", planting.accumulating_backward), test_backward.test_two_losses_that_share_a_node_add_up_in_the_leaf),
     Planted("leaves overwritten by a second backward", edited(backprop, "backward", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),

@@ -1,7 +1,6 @@
 """Handwritten digits: a 64-16-10 network of Values learns to read them.
 
-The data are 1,797 images of 8×8 pixels: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI Machine
-Learning Repository (1998), CC BY 4.0, from the scikit-learn package. A fifth is held out and never trained on.
+1,797 images of 8×8 pixels: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI (1998), CC BY 4.0.
 """
 
 import argparse
@@ -77,8 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 def train(net: MLP, images: list[Any], labels: list[int], epochs: int, rng: random.Random) -> Iterator[float]:
     """Adam on mini-batches in a new order each epoch; yields the mean loss of the epoch."""
-    optimiser = Adam(net, lr=LR, weight_decay=1e-4)
-    steps = epochs * math.ceil(len(images) / BATCH)
+    optimiser, steps = Adam(net, lr=LR, weight_decay=1e-4), epochs * math.ceil(len(images) / BATCH)
     with tqdm(total=steps, unit="batch", leave=False, disable=None) as bar:
         for _ in range(epochs):
             order = sorted(range(len(images)), key=lambda _: rng.random())

@@ -5,7 +5,7 @@ from typing import Any
 
 from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
-from .blocks import Dropout, Embedding, LayerNorm, Sequential
+from .blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from .files import load, save
 from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
@@ -21,6 +21,7 @@ from .training import Trainer, fit
 
 __all__ = [
     "ACTIVATIONS",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",

@@ -1,4 +1,4 @@
-"""Blocks: Modules in a row, and the layers between them: Dropout, LayerNorm, Embedding.
+"""Blocks: Modules in a row, and the layers between them: Activation, Dropout, LayerNorm, Embedding.
 
 There is no BatchNorm: the statistics of a batch are no function of one example, so that what a network says about an
 example would depend on its neighbours. LayerNorm has the same use and looks at one example.
@@ -11,8 +11,9 @@ from typing import Any
 
 from engine import Operands, Value, mean, sqrt, square
 
+from .activations import activation_function
 from .init import Generator, generator, initialiser
-from .layers import width
+from .layers import width, written
 from .module import Module
 
 
@@ -63,6 +64,50 @@ class Sequential(Module):
     def __repr__(self) -> str:
         inside = "".join(f"  {getattr(layer, 'name', None) or repr(layer)},\n" for layer in self.layers)
         return f"Sequential(\n{inside})"
+
+
+class Activation(Module):
+    """An activation as a step of its own: of a list it is applied to each element.
+
+    Args:
+        activation: a name from `nn.ACTIVATIONS`, or a function of a Value.
+
+    Attributes:
+        activation: as given.
+
+    Raises:
+        ValueError, TypeError: activation is neither.
+
+    >>> from nn import Activation, Layer, LayerNorm, Sequential
+    >>> net = Sequential(Layer(2, 3, activation="identity", seed=0), LayerNorm(3), Activation("relu"))
+    >>> [y.data for y in net[2]([Value(-1.0), Value(2.0)])]
+    [0.0, 2.0]
+    """
+
+    def __init__(self, activation: Any) -> None:
+        self.activation = activation
+
+    @property
+    def activation(self) -> Any:
+        """A name from `nn.ACTIVATIONS`, or a function of a Value."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, activation: Any) -> None:
+        self._activate = activation_function(activation)
+        self._activation = activation
+
+    def forward(self, x: Any) -> Any:
+        """The activation of each input, a list; of one Value alone its activation."""
+        activate = self._activate
+        if activate is None:
+            return x
+        if x.__class__ is Value:
+            return activate(x)
+        return [activate(a if a.__class__ is Value else Value(a)) for a in _list(self, x)]
+
+    def __repr__(self) -> str:
+        return f"Activation({written(self.activation)})"
 
 
 class Dropout(Module):

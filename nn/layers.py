@@ -87,7 +87,7 @@ class Neuron(Module):
         return activate(y) if y.__class__ is Value else float(activate(Value(y)))
 
     def __repr__(self) -> str:
-        return f"Neuron({len(self.w)}, activation={_written(self.activation)})"
+        return f"Neuron({len(self.w)}, activation={written(self.activation)})"
 
 
 class Layer(Module):
@@ -153,7 +153,7 @@ class Layer(Module):
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
-        activations = dict.fromkeys(_written(n.activation) for n in self.neurons)
+        activations = dict.fromkeys(written(n.activation) for n in self.neurons)
         return f"Layer({self.nin}, {len(self.neurons)}, activation={' '.join(activations)})"
 
 
@@ -225,7 +225,7 @@ class MLP(Module):
         if not self.layers:
             return "MLP without layers"
         widths = [len(layer.neurons) for layer in self.layers]
-        hidden = dict.fromkeys(_written(n.activation) for layer in self.layers[:-1] for n in layer.neurons)
+        hidden = dict.fromkeys(written(n.activation) for layer in self.layers[:-1] for n in layer.neurons)
         activation = f", activation={' '.join(hidden)}" if hidden else ""
         return f"MLP({self.layers[0].nin}, {widths}{activation})"
 
@@ -276,5 +276,6 @@ def _activation(who: str, nonlin: Any, activation: Any) -> Any:
     return ("relu" if nonlin else "identity") if activation is None else activation
 
 
-def _written(activation: Any) -> str:
+def written(activation: Any) -> str:
+    """An activation as it is printed: its name, or the name of its function."""
     return repr(activation if isinstance(activation, str) else getattr(activation, "__name__", activation))

@@ -29,3 +29,22 @@ def difference_on_both_sides(answer: Any) -> str | None:
             "and a very small h leaves rounding; nudge to both sides, with an h of about 1e-5."
         )
     return f"on x³ at 2 it says {cubic:.6g}, which is wrong by {error:.2g}: is h small enough?"
+
+
+@exercise("01.2")
+def step_along_the_tangent(answer: Any) -> str | None:
+    """f(2.01) of x³ − 3x, from f(2) = 2 and the slope 9."""
+    value = number(answer)
+    if abs(value - 2.09) < 1.5e-3:
+        return None
+    if close(value, 0.09, 2e-3):
+        return "that is how far f moves; where does it start from?"
+    if close(value, 11.0) or close(value, 11.01):
+        return "a slope of 9 is a move of 9 for a step of 1; this step is 0.01."
+    if close(value, 2.01):
+        return "that is x after the step; f moves more than x does."
+    if close(value, 2.9):
+        return "the step is 0.01, and a tenth of that slope is more than it brings."
+    if close(value, 18.09, 1e-2):
+        return "multiply the slope by the step, not by x."
+    return f"from 2, a step of 0.01 at slope 9 does not lead to {value:g}: the move is slope times step."

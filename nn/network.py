@@ -230,6 +230,26 @@ class NeuralNetwork:
             self._keep_gradients()  # of the last update: they still stand in the Values
         return self.history
 
+    def get_weights(self) -> list[Any]:
+        """The weights and biases as a list of arrays in Keras' order and shapes; see `nn.Module.get_weights`.
+
+        >>> import nn
+        >>> [array.shape for array in nn.NeuralNetwork([2, 4, 1], seed=0).get_weights()]
+        [(2, 4), (4,), (4, 1), (1,)]
+        """
+        return self.model.get_weights()
+
+    def set_weights(self, weights: Any) -> None:
+        """Set all weights and biases to the numbers of such a list, or none; see `nn.Module.set_weights`.
+
+        >>> import nn
+        >>> network, twin = nn.NeuralNetwork([2, 4, 1], seed=0), nn.NeuralNetwork([2, 4, 1], seed=1)
+        >>> twin.set_weights(network.get_weights())
+        >>> (twin.W[0] == network.W[0]).all().item()
+        True
+        """
+        self.model.set_weights(weights)
+
     def __repr__(self) -> str:
         return (
             f"NeuralNetwork({self.layers}, alpha={self.alpha}, activation={self.activation!r}, output={self.output!r}, "

@@ -1,0 +1,169 @@
+"""Weights as arrays, and doors to other frameworks: what can be told without them."""
+
+import random
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import engine
+import nn
+from engine import Value
+
+# Weights as lists of arrays --------------------------------------------------------------------------------------------
+
+
+def net():
+    return nn.MLP(2, [3, 1], seed=0)
+
+
+def test_a_kernel_has_a_row_for_each_input_and_a_column_for_each_neuron():
+    layer = nn.Layer(2, 3, seed=0)
+    for j, n in enumerate(layer.neurons):
+        n.w[0].data, n.w[1].data, n.b.data = 10.0 + j, 20.0 + j, 30.0 + j
+    kernel, bias = layer.get_weights()
+    assert kernel.tolist() == [[10.0, 11.0, 12.0], [20.0, 21.0, 22.0]]
+    assert bias.tolist() == [30.0, 31.0, 32.0]
+    assert kernel.dtype == bias.dtype == np.float64
+
+
+@given(st.integers(1, 4), st.lists(st.integers(1, 4), min_size=1, max_size=3), st.integers(0, 9))
+def test_weights_that_are_set_are_those_that_are_got_and_share_nothing(nin, widths, seed):
+    rng = np.random.default_rng(seed)
+    model = nn.MLP(nin, widths, seed=seed)
+    given = [rng.normal(size=a.shape) for a in model.get_weights()]
+    model.set_weights(given)
+    for mine, array in zip(model.get_weights(), given):
+        np.testing.assert_array_equal(mine, array)
+    outputs = list(model.state().values())
+    for array in [*given, *model.get_weights()]:
+        array[...] = np.nan
+    assert list(model.state().values()) == outputs
+    X = rng.normal(size=(4, nin))
+    h = X
+    for k, (W, b) in enumerate(zip(model.get_weights()[::2], model.get_weights()[1::2])):
+        h = h @ W + b
+        h = np.maximum(h, 0.0) if k < len(widths) - 1 else h
+    ours = [model(x) for x in X]
+    ours = [[y.data for y in out] if isinstance(out, list) else [out.data] for out in ours]
+    np.testing.assert_allclose(ours, h, rtol=1e-12, atol=1e-12)
+
+
+KINDS = {
+    "lists": lambda a: a.tolist(),
+    "float32": lambda a: a.astype(np.float32),
+    "integers": lambda a: np.arange(a.size).reshape(a.shape),
+    "objects": lambda a: a.astype(object),
+    "read-only": lambda a: np.broadcast_to(0.5, a.shape),
+    "Fortran order": np.asfortranarray,
+    "bools": lambda a: a > 0.0,
+    "nan and infinities": lambda a: np.full(a.shape, np.nan),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arrays_of_every_kind_are_set_to_their_numbers(kind):
+    model = net()
+    given = [KINDS[kind](a) for a in model.get_weights()]
+    model.set_weights(given)
+    for mine, array in zip(model.get_weights(), given):
+        np.testing.assert_array_equal(mine, np.array(array, float))
+
+
+W = [np.ones((2, 3)), np.ones(3), np.ones((3, 1)), np.ones(1)]
+WRONG = [
+    (W[:3], ValueError, "set_weights of MLP takes 4 arrays, got 3; the bias of layers.1 (1,) missing"),
+    ([*W, 1.0], ValueError, "set_weights of MLP takes 4 arrays, got 5; array 4 is one too many"),
+    (
+        [W[0].T, *W[1:]],
+        ValueError,
+        "set_weights of MLP takes an array of shape (2, 3) as the kernel of layers.0, array 0, got one of shape (3, 2); "
+        "a kernel has a row for each input: transpose it, as PyTorch's weight.T",
+    ),
+    (
+        [*W[:3], np.ones((1, 1))],
+        ValueError,
+        "set_weights of MLP takes an array of shape (1,) as the bias of layers.1, array 3, got one of shape (1, 1)",
+    ),
+    (
+        [*W[:3], ["one"]],
+        TypeError,
+        "set_weights of MLP takes an array of shape (1,) as the bias of layers.1, array 3, got what is no array of real "
+        "numbers: ['one']",
+    ),
+    (
+        [*W[:3], [1j]],
+        TypeError,
+        "set_weights of MLP takes an array of shape (1,) as the bias of layers.1, array 3, got what is no array of real "
+        "numbers: [1j]",
+    ),
+    (
+        [*W[:2], [[1.0], [2.0, 3.0], [4.0]], W[3]],
+        TypeError,
+        "set_weights of MLP takes an array of shape (3, 1) as the kernel of layers.1, array 2, got what is no array of "
+        "real numbers: [[1.0], [2.0, 3.0], [4.0]]",
+    ),
+    (
+        {"kernel": W[0]},
+        TypeError,
+        "set_weights of MLP takes a list of arrays such as get_weights() returns, got {'kernel': array([[1., 1., 1.],\n       [1., 1., 1.]])}",
+    ),
+    (3, TypeError, "set_weights of MLP takes a list of arrays such as get_weights() returns, got 3"),
+    (W[3], TypeError, "set_weights of MLP takes a list of arrays such as get_weights() returns, got array([1.])"),
+]
+
+
+@pytest.mark.parametrize("given, error, message", WRONG)
+def test_wrong_weights_name_the_layer_and_change_nothing(given, error, message):
+    model = net()
+    before = model.state()
+    with pytest.raises(error) as caught:
+        model.set_weights(given)
+    assert str(caught.value) == message
+    assert model.state() == before
+
+
+def test_parameters_of_ones_own_are_arrays_of_their_shapes_before_the_modules_inside():
+    class Own(nn.Module):
+        def __init__(self):
+            self.layer = nn.Layer(1, 2, seed=0)
+            self.scale = Value(3.0)
+            self.grid = [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]]
+            self.uneven = [[Value(5.0)], [Value(6.0), Value(7.0)]]
+            self.named = {"a": Value(8.0), "b": 0.5}
+
+    own = Own()
+    assert [np.array(a).tolist() for a in own.get_weights()[:6]] == [3.0, [[1.0, 2.0], [3.0, 4.0]], [5.0], [6.0, 7.0], 8.0, own.layer.W[...].T.tolist()]  # fmt: skip
+    own.set_weights([a + 1.0 for a in own.get_weights()])
+    assert (own.scale.data, own.grid[1][0].data, own.uneven[1][1].data, own.named["a"].data) == (4.0, 4.0, 8.0, 9.0)
+    with pytest.raises(ValueError, match=r"shape \(2, 2\) as grid of Own: 13 parameters"):
+        own.set_weights([3.0, [1.0, 2.0], *own.get_weights()[2:]])
+
+
+def test_a_neuron_alone_is_a_layer_of_one():
+    assert [a.shape for a in nn.Neuron(3, seed=0).get_weights()] == [(3, 1), (1,)]
+
+
+def test_shared_layers_are_listed_once_and_shared_parameters_must_agree():
+    layer = nn.Layer(2, 2, seed=0)
+    assert len(nn.Sequential(layer, layer).get_weights()) == 2
+    other = nn.Layer(2, 2, seed=1)
+    other.neurons[0].w = layer.neurons[0].w
+    both = nn.Sequential(layer, other)
+    given = both.get_weights()
+    both.set_weights(given)
+    before = both.state()
+    given[2] = given[2] + 1.0
+    with pytest.raises(ValueError, match=r"one number for a shared parameter, got .* in the kernel of layers\.1"):
+        both.set_weights(given)
+    assert both.state() == before
+
+
+def test_the_tutorials_network_has_the_same_arrays():
+    network = nn.NeuralNetwork([2, 3, 2], seed=0)
+    np.testing.assert_array_equal(network.get_weights()[0], network.W[0][...].T)
+    twin = nn.NeuralNetwork([2, 3, 2], seed=1)
+    twin.set_weights(network.get_weights())
+    np.testing.assert_array_equal(twin.predict([[0.5, 2.0]]), network.predict([[0.5, 2.0]]))

@@ -167,7 +167,7 @@ def called(function: Any, *arguments: Any, what: str = "") -> Any:
     try:
         result = function(*arguments)
     except Exception as error:  # whatever a student's code may raise
-        raise WrongAnswerError(f"{what} stops with {type(error).__name__}: {error}") from error
+        raise WrongAnswerError(f"{what} stops with {type(error).__name__}: {str(error).rstrip('.')}.") from error
     if result is None:
         raise WrongAnswerError(f"{what} returns None; is a `return` missing?")
     return given(result)

@@ -15,6 +15,7 @@ from demos.folder import UnwritableError
 DEMOS = (  # one a line; the first is the main one
     "digits",
     "chainrule",
+    "names",
 )
 NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
     "matplotlib": ("matplotlib", "demos"),

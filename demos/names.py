@@ -1,4 +1,4 @@
-"""First names, letter by letter: an embedding and a hidden layer learn to spell, against counts of letter pairs.
+"""First names, letter by letter: an embedding and a hidden layer learn to spell, against counts of pairs.
 
 5,163 first names of the US census of 1990 (data/first_names.md), each once; a tenth is held out to choose by and a tenth
 to judge by. The network is that of Bengio et al., A neural probabilistic language model (2003), with letters for words.

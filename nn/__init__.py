@@ -48,6 +48,7 @@ __all__ = [
     "cross_entropy",
     "diagnose",
     "fit",
+    "from_torch",
     "hinge",
     "huber",
     "init",
@@ -68,16 +69,19 @@ __all__ = [
     "save",
     "schedules",
     "summary",
+    "to_torch",
 ]
 
 # Public names that are resolved on first use.
 _ROOMS = {
     "diagnose": "diagnosis",
+    "from_torch": "pytorch",
     "plot_activation": "plots",
     "plot_activations": "plots",
     "plot_gradient_flow": "plots",
     "plot_saliency": "plots",
     "plot_weights": "plots",
+    "to_torch": "pytorch",
 }
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import engine
 from engine import TABLE, Op, Value
 
-from .activations import ACTIVATIONS
 from .blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from .layers import MLP, Layer, Neuron
 from .module import Module
@@ -221,7 +220,7 @@ def _name(function: Any) -> Any:
             return name
     if isinstance(function, Op) and TABLE.get(function.name) is function:
         return function.name
-    return next((name for name in ACTIVATIONS if getattr(Value, name, None) is function), function)
+    return next((name for name in TABLE if getattr(Value, name, None) is function), function)
 
 
 _STEPS: dict[type[Module], Callable[[str, str, Any], Iterator[Stage]]] = {

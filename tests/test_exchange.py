@@ -1,6 +1,5 @@
 """Weights as arrays, and doors to other frameworks: what can be told without them."""
 
-import random
 import sys
 
 import numpy as np
@@ -11,6 +10,8 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value
+from nn.stages import Dense, Function, inputs_of, outputs_of, stages
+from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 
 # Weights as lists of arrays --------------------------------------------------------------------------------------------
 
@@ -167,3 +168,147 @@ def test_the_tutorials_network_has_the_same_arrays():
     twin = nn.NeuralNetwork([2, 3, 2], seed=1)
     twin.set_weights(network.get_weights())
     np.testing.assert_array_equal(twin.predict([[0.5, 2.0]]), network.predict([[0.5, 2.0]]))
+
+
+# Networks as a row of steps --------------------------------------------------------------------------------------------
+
+
+def test_a_network_is_read_step_by_step():
+    net = nn.Sequential(
+        nn.Sequential(nn.Layer(2, 3, activation="tanh", seed=0), nn.Dropout(0.5, seed=0)),
+        nn.MLP(3, [4, 4], seed=0),
+        nn.LayerNorm(4),
+        nn.Activation("identity"),
+        engine.softmax,
+    )
+    found = stages("to_torch", net)
+    assert [(type(s).__name__, s.path) for s in found] == [
+        ("Dense", "layers.0.layers.0"),
+        ("Function", "layers.0.layers.0"),
+        ("Dropping", "layers.0.layers.1"),
+        ("Dense", "layers.1.layers.0"),
+        ("Function", "layers.1.layers.0"),
+        ("Dense", "layers.1.layers.1"),
+        ("Normalization", "layers.2"),
+        ("Function", "layers.4"),
+    ]
+    assert [s.function for s in found if isinstance(s, Function)] == ["tanh", "relu", "softmax"]
+    assert found[0].weights[1] is net[0][0].neurons[1].w
+    assert (inputs_of(found), outputs_of(found)) == (2, 4)
+
+
+def test_widths_are_told_where_they_are_fixed():
+    table = nn.Sequential(nn.Embedding(5, 2, seed=0), nn.Dropout(0.1, seed=0), nn.Layer(6, 1, seed=0))
+    assert (inputs_of(stages("x", table)), outputs_of(stages("x", table))) == (3, 1)
+    assert inputs_of(stages("x", nn.Activation("relu"))) is None
+    assert outputs_of(stages("x", nn.Embedding(5, 2, seed=0))) is None
+    assert inputs_of(stages("x", nn.Sequential(nn.Dropout(0.5, seed=0), nn.LayerNorm(3)))) == 3
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        self.layer = nn.Layer(2, 2, seed=0)
+
+    def forward(self, x):
+        return [a + b for a, b in zip(x, self.layer(x))]
+
+
+class Renamed(nn.MLP):
+    """Its forward is an MLP's."""
+
+
+def mixed():
+    layer = nn.Layer(2, 2, activation="relu", seed=0)
+    layer.neurons[1].activation = "tanh"
+    return layer
+
+
+def uneven():
+    layer = nn.Layer(2, 2, seed=0)
+    layer.neurons[1].w.append(Value(0.0))
+    return layer
+
+
+def replaced_forward():
+    layer = nn.Layer(2, 1, seed=0)
+    layer.forward = lambda x: 0.0
+    return layer
+
+
+UNREADABLE = [
+    (lambda: 3, TypeError, "to_torch takes a Module or a NeuralNetwork, got 3"),
+    (
+        lambda: nn.Sequential(nn.Layer(2, 2, seed=0), Residual()),
+        TypeError,
+        "to_torch takes networks of nn's own layers in a row, got Residual at layers.1, whose forward is its own; write "
+        "its parts as an nn.Sequential",
+    ),
+    (Residual, TypeError, "to_torch takes networks of nn's own layers in a row, got Residual, whose forward is its own; write its parts as an nn.Sequential"),
+    (replaced_forward, TypeError, "to_torch takes networks of nn's own layers in a row, got Layer, whose forward is its own; write its parts as an nn.Sequential"),
+    (mixed, ValueError, "to_torch takes one activation for all neurons of a layer, got 'relu', 'tanh' in the layer"),
+    (uneven, ValueError, "to_torch takes neurons of 2 inputs in the layer, got one of 3"),
+    (
+        lambda: nn.Sequential(nn.Layer(2, 3, seed=0), nn.Layer(2, 1, seed=0)),
+        ValueError,
+        "to_torch takes steps that fit together, got 3 numbers for layers.1, which takes 2",
+    ),
+    (
+        lambda: nn.Sequential(nn.Embedding(5, 2, seed=0), nn.Layer(3, 1, seed=0)),
+        ValueError,
+        "to_torch takes steps that fit together, got rows of 2 numbers for layers.1, which takes 3",
+    ),
+    (
+        lambda: nn.Sequential(nn.Layer(2, 3, seed=0), nn.Embedding(5, 2, seed=0)),
+        ValueError,
+        "to_torch takes an Embedding as the first step only, got one at layers.1",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make, error, message", UNREADABLE)
+def test_what_is_no_row_of_steps_is_refused_with_its_place(make, error, message):
+    with pytest.raises(error) as caught:
+        stages("to_torch", make())
+    assert str(caught.value) == message
+
+
+def test_a_class_with_an_inherited_forward_is_what_it_inherits():
+    assert type(stages("to_torch", Renamed(2, [3, 1], seed=0))[0]) is Dense
+
+
+@pytest.mark.parametrize("name, package, advice", [
+    ("to_torch", "torch", "to_torch takes PyTorch, which is not installed; pip install torch"),
+    ("from_torch", "torch", "from_torch takes PyTorch, which is not installed; pip install torch"),
+])  # fmt: skip
+def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch, name, package, advice):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError) as caught:
+        getattr(nn, name)(net())
+    assert str(caught.value) == advice
+
+
+# Activations with numbers of their own -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant, known, xs", [
+    (LeakyReLU(0.01), "leaky_relu", [-2.0, 0.0, 3.0]),
+    (ELU(1.0), "elu", [-2.0, 0.0, 3.0]),
+    (Softplus(1.0, 40.0), "softplus", [-2.0, 0.0, 3.0, 39.0, 50.0]),
+])  # fmt: skip
+def test_variants_with_the_usual_numbers_are_the_usual_activations(variant, known, xs):
+    for x in xs:
+        ours, theirs = Value(x), Value(x)
+        y, t = variant(ours), getattr(theirs, known)()
+        y.backward()
+        t.backward()
+        assert (y.data, ours.grad) == (t.data, theirs.grad)
+
+
+def test_a_variant_is_straight_bent_or_steep_as_its_numbers_say():
+    assert LeakyReLU(0.5)(-4.0) == -2.0
+    assert ELU(3.0)(-1e3) == -3.0
+    assert Softplus(2.0, 4.0)(2.5) == 2.5
+    assert Softplus(2.0, 4.0)(1.5) == pytest.approx(np.log1p(np.exp(3.0)) / 2.0)
+    assert TanhGELU()(0.7) == pytest.approx(engine.gelu(0.7), abs=1e-3)
+    assert TanhGELU()(0.7) != engine.gelu(0.7)
+    assert repr(nn.Layer(2, 3, activation=LeakyReLU(0.2), seed=0)) == "Layer(2, 3, activation=LeakyReLU(slope=0.2))"

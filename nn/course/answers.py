@@ -35,7 +35,7 @@ class WrongAnswerError(Exception):
     """What is wrong with an answer, raised where it is found."""
 
 
-class _NoAnswerError(Exception):
+class NoAnswerError(Exception):
     """There is no answer yet."""
 
 
@@ -95,7 +95,7 @@ def verdict(name: str, answer: Any) -> Verdict:
     try:
         given(answer)
         problem = check(answer)
-    except _NoAnswerError:
+    except NoAnswerError:
         return Verdict(False, "No answer yet: put yours in place of the three dots.")
     except WrongAnswerError as wrong:
         problem = str(wrong)
@@ -118,7 +118,7 @@ def _check(name: str) -> Check:
 def given(answer: Any) -> Any:
     """The answer, unless it is still the three dots."""
     if answer is ...:
-        raise _NoAnswerError
+        raise NoAnswerError
     return answer
 
 

@@ -16,6 +16,8 @@ DEMOS = (  # one a line; the first is the main one
     "digits",
     "chainrule",
     "names",
+    "sentiment",
+    "ratings",
 )
 NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
     "matplotlib": ("matplotlib", "demos"),

@@ -69,6 +69,7 @@ __all__ = [
     "save",
     "schedules",
     "summary",
+    "to_onnx",
     "to_torch",
 ]
 
@@ -81,6 +82,7 @@ _ROOMS = {
     "plot_gradient_flow": "plots",
     "plot_saliency": "plots",
     "plot_weights": "plots",
+    "to_onnx": "onnx_graph",
     "to_torch": "pytorch",
 }
 

@@ -134,7 +134,7 @@ class _Writer:
     def __init__(self, torch: Any, dtype: Any, net: Module) -> None:
         self._torch, self._dtype, self._net = torch, dtype, net
         self._frozen = {p for _, m in net.named_modules() if not m.trainable for p in m.parameters()}
-        self._parameters: dict[tuple[Value, ...], Any] = {}
+        self._parameters: dict[tuple[Any, ...], Any] = {}  # by shape and Values
         self._owned: set[Value] = set()
         self._made: dict[tuple[Module, type], Any] = {}
 
@@ -169,13 +169,13 @@ class _Writer:
         return made
 
     def _parameter(self, stage: Stage, values: Sequence[Value], shape: Any) -> Any:
-        key = tuple(values)
+        key = tuple(shape), *values
         if key not in self._parameters:
-            if len(set(key)) < len(key) or not self._owned.isdisjoint(key):
+            if len(set(values)) < len(values) or not self._owned.isdisjoint(values):
                 raise ValueError(f"to_torch takes parameters that are shared as a whole, got some of {stage.path}")
-            self._owned.update(key)
-            numbers = self._torch.tensor([v.data for v in key], dtype=self._dtype).reshape(shape)
-            moves = self._frozen.isdisjoint(key)
+            self._owned.update(values)
+            numbers = self._torch.tensor([v.data for v in values], dtype=self._dtype).reshape(shape)
+            moves = self._frozen.isdisjoint(values)
             self._parameters[key] = self._torch.nn.Parameter(numbers, requires_grad=moves)
         return self._parameters[key]
 

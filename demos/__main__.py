@@ -14,6 +14,7 @@ from demos.folder import UnwritableError
 
 DEMOS = (  # one a line; the first is the main one
     "digits",
+    "moons",
     "chainrule",
     "names",
     "sentiment",

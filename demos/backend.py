@@ -9,7 +9,7 @@ def backend() -> str:
     try:
         import llvmlite.binding  # noqa: F401  is it there?
     except ImportError:
-        print("Training: eager, in Python; pip install 'chainrule[jit]' makes it hundreds of times faster.", flush=True)
+        print("Training: eager, in Python; pip install 'chainrule[jit]' makes it about 100 times faster.", flush=True)
         return "eager"
     print("Training: native code, compiled by llvmlite from the scalar graph.", flush=True)
     return "jit"

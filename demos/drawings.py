@@ -1,7 +1,9 @@
 """What a classifier learned, drawn with matplotlib in the colours of the engine's pictures."""
 
+import io
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -10,9 +12,10 @@ matplotlib.use("Agg")  # draws to files, without a screen
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from PIL import Image
 
 from nn import Module, plot_saliency
-from nn.canvas import FAINT, INK, MUTED, restyle
+from nn.canvas import FAINT, INK, MUTED, restyle, signs
 from nn.canvas import NEGATIVE as ORANGE
 from nn.canvas import POSITIVE as BLUE
 
@@ -125,3 +128,88 @@ def saliency(figure: Figure, net: Module, image: Sequence[float]) -> None:
         axes.set_xlabel(f"∂z{d}/∂pixel")
     text = "blue: more ink here speaks for the digit; orange: against it; the line surrounds the ink"
     figure.supxlabel(text, fontsize=10, color=MUTED)
+
+
+def grid(points: Sequence[Sequence[float]], side: int) -> list[list[float]]:
+    """side × side points, row by row from below, that cover some points with a margin."""
+    xs, ys = (_ticks([p[k] for p in points], side) for k in (0, 1))
+    return [[x, y] for y in ys for x in xs]
+
+
+def _ticks(numbers: Sequence[float], side: int) -> list[float]:
+    low, high = min(numbers) - 0.4, max(numbers) + 0.4
+    return [low + (high - low) * i / (side - 1) for i in range(side)]
+
+
+class Boundary:
+    """A classifier of points in the plane, drawn at several times of its training.
+
+    Args:
+        points, labels: the points, and 0 or 1 for each.
+        history: of the training, as `nn.fit` returned it.
+        side: the probabilities are those of the points of `grid(points, side)`.
+    """
+
+    def __init__(
+        self, points: Sequence[Sequence[float]], labels: Sequence[int], history: Mapping[str, Any], side: int
+    ) -> None:
+        self.points, self.labels, self.history, self.side = points, labels, history, side
+        self.xs, self.ys = (_ticks([p[k] for p in points], side) for k in (0, 1))
+
+    def draw_strip(self, figure: Figure, shown: Sequence[tuple[int, Sequence[float]]]) -> None:
+        """Six of the times, and the loss below."""
+        count = min(6, len(shown))
+        chosen = [shown[round(k * (len(shown) - 1) / max(1, count - 1))] for k in range(count)]
+        places = [[0, 1, 2], [3, 4, 5], ["loss"] * 3]
+        cells = figure.subplot_mosaic(places, height_ratios=[1.1, 1.1, 1])
+        for k in range(6):
+            if k < count:
+                self._draw_plane(cells[k], *chosen[k])
+            else:
+                cells[k].set_axis_off()
+        self._draw_loss(cells["loss"], [epoch for epoch, _ in chosen], len(self.history["epoch"]))
+
+    def animate(self, shown: Sequence[tuple[int, Sequence[float]]], path: Path) -> None:
+        """A GIF of all times, the loss up to each beside it; it stays a while on the last."""
+        pages = []
+        for epoch, ps in shown:
+            figure = Figure(figsize=(9, 4.2), layout="constrained")
+            left, right = figure.subplots(1, 2)
+            self._draw_plane(left, epoch, ps)
+            self._draw_loss(right, [epoch], epoch)
+            drawn = io.BytesIO()
+            figure.savefig(drawn, dpi=90, format="png")
+            pages.append(Image.open(drawn).convert("RGB"))
+        times = [160] * (len(pages) - 1) + [2000]  # milliseconds
+        pages[0].save(path, format="GIF", save_all=True, append_images=pages[1:], duration=times, loop=0)
+
+    def _draw_plane(self, axes: Any, epoch: int, ps: Sequence[float]) -> None:
+        rows = [ps[i : i + self.side] for i in range(0, len(ps), self.side)]
+        extent = (self.xs[0], self.xs[-1], self.ys[0], self.ys[-1])
+        colours = {"cmap": signs(), "vmin": 0.0, "vmax": 1.0, "alpha": 0.5}
+        axes.imshow(rows, origin="lower", extent=extent, interpolation="bilinear", **colours)
+        if min(ps) < 0.5 < max(ps):
+            axes.contour(self.xs, self.ys, rows, levels=[0.5], colors=[INK], linewidths=1.8)
+        for label, colour in ((0, ORANGE), (1, BLUE)):
+            of = [p for p, t in zip(self.points, self.labels) if t == label]
+            axes.scatter([p[0] for p in of], [p[1] for p in of], s=12, color=colour, edgecolors="white", linewidths=0.5)
+        axes.set(xticks=[], yticks=[], aspect="equal")
+        axes.spines[:].set_visible(False)
+        right = f": {self.history['val_accuracy'][epoch - 1]:.0%} right" if epoch else ": untrained"
+        axes.set_title(f"epoch {epoch}{right}", loc="left", color=INK, weight="bold", fontsize=10)
+
+    def _draw_loss(self, axes: Any, marked: Sequence[int], until: int) -> None:
+        restyle(axes)
+        losses, epochs = self.history["val_loss"], self.history["epoch"]
+        for name, colour, label in (("loss", ORANGE, "training"), ("val_loss", BLUE, "held out")):
+            axes.plot(epochs, self.history[name], color=FAINT)
+            axes.plot(epochs[:until], self.history[name][:until], color=colour, label=label)
+        marked = [e for e in marked if e]
+        axes.plot(marked, [losses[e - 1] for e in marked], "o", color=BLUE, markersize=8, mfc="white", mew=2)
+        axes.set_title("Loss (binary cross-entropy)", loc="left", color=INK, weight="bold", fontsize=10)
+        axes.set_xlabel("epoch")
+        axes.set_xlim(0, max([1, *epochs]) + 1)
+        axes.set_ylim(0.0, 1.05 * max([0.1, *self.history["loss"], *losses]))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(color=FAINT, linewidth=0.6)
+        axes.legend(frameon=False, labelcolor=INK, loc="upper right")

@@ -17,8 +17,9 @@ from flint import arb
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from engine import Value, gradients, jit, total, vmap
+from engine import TABLE, Value, gradients, jit, total, vmap
 from engine.checks import Graph, graphs, mlps
+from engine.checks.graph import _looked_up, value_at
 from engine.compiler import batch, elementary, interpolation, lowering
 from engine.compiler.training import TrainingLoop
 from engine.trees import flatten
@@ -46,16 +47,17 @@ class Subject:
         shared: how many numbers are shared where examples are summed.
     """
 
-    def __init__(self, name, function, point, shared, dtype):
+    def __init__(self, name, function, point, shared, dtype, legal=lambda point: True):
         kind = np.dtype(dtype).type
-        self.name, self.function, self.shared = name, function, shared
+        self.name, self.function, self.shared, self.legal = name, function, shared, legal
         self.point = tuple(float(kind(x)) for x in point)
 
     def near(self, first, rng, dtype):
-        """Another point, close by from number `first` on."""
+        """Another point, close by from number `first` on, where the function is defined there."""
         kind = np.dtype(dtype).type
         moved = [x * (1.0 + 0.01 * rng.gauss(0.0, 1.0)) if rng.random() < 0.7 else x for x in self.point[first:]]
-        return (*self.point[:first], *[float(kind(x)) for x in moved])
+        point = (*self.point[:first], *[float(kind(x)) for x in moved])
+        return point if self.legal(point) else self.point
 
 
 def of_graph(graph, dtype):
@@ -66,7 +68,15 @@ def of_graph(graph, dtype):
         y = graph(*xs)
         return y if isinstance(y, Value) else Value(y)
 
-    return Subject(repr(graph), function, graph.inputs, 1 + len(graph.steps) % len(graph.inputs), dtype)
+    def legal(point):
+        values = list(point)
+        for step in graph.steps:
+            values.append(value_at(TABLE[step.op], [_looked_up(a, values) for a in step.operands]))
+            if values[-1] is None:
+                return False
+        return True
+
+    return Subject(repr(graph), function, graph.inputs, 1 + len(graph.steps) % len(graph.inputs), dtype, legal)
 
 
 def of_network(network, dtype):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine import Value, abs, dot, log, log_softmax, logsumexp, mean, minimum, relu, softplus, square, total
+from engine import Value, abs, dot, log, log_softmax, logsumexp, mean, minimum, relu, softplus, square, total, where
 
 Number = Any  # a Value or a float
 
@@ -216,7 +216,9 @@ def _divergence(logits: list[Any], probabilities: list[Any]) -> Number:
         raise ValueError(f"{who} takes a probability for each class, got {len(probabilities)} for {len(logits)} logits")
     terms = []
     for p, q in zip(_probabilities(who, probabilities), log_softmax([_number(who, z) for z in logits])):
-        if p.__class__ is Value or p != 0.0:
+        if p.__class__ is Value:
+            terms.append(where(p > 0.0, p * (log(p) - q), 0.0))
+        elif p != 0.0:
             terms.append(p * (log(p) - q))
     return total(terms)
 

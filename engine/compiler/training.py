@@ -24,6 +24,8 @@ class TrainingLoop:
         parameters: the numbers to train.
         examples: one row an example, (examples, columns): inputs, targets, masks, whatever `loss` reads. It is copied.
         penalty: parameters -> a Value that is added to the mean loss of every batch, not to what `run` returns; None: none.
+        measure: gradient -> a number, a pure function of a scalar as `update` is: the sum of it over all parameters
+            comes to `update` as one setting more, the last (for the norm of the gradient); None: none.
         slots: numbers of state per parameter (an optimiser's moments), or an array (slots, parameters) to start from.
         settings: how many numbers `update` is given at each step (a learning rate, the count of steps).
         batch: examples a step; None: all of them.
@@ -52,7 +54,8 @@ class TrainingLoop:
     """
 
     def __init__(self, loss: Callable[..., Any], update: Callable[..., Any], parameters: Sequence[float], examples: Any, *,
-                 penalty: Callable[..., Any] | None = None, slots: Any = 0, settings: int = 0,
+                 penalty: Callable[..., Any] | None = None, measure: Callable[..., Any] | None = None,
+                 slots: Any = 0, settings: int = 0,
                  batch: int | None = None, dtype: str = "float64",
                  contract: bool = True, checked: bool = False, cpu: str = "", window: int | None = None) -> None:  # fmt: skip
         import numpy as np
@@ -69,7 +72,7 @@ class TrainingLoop:
             raise ValueError(f"TrainingLoop takes slots of shape (slots, {self._count}), got {start.shape}")
         self._slots = len(start)
         self._code = TrainingCode(
-            loss, update, penalty, parameters, self.examples[0], self._slots, settings, self._batch,
+            loss, update, penalty, measure, parameters, self.examples[0], self._slots, settings, self._batch,
             self._dtype.itemsize, contract, checked, cpu, window,
         )  # fmt: skip
         self.stages, self.update_stages = self._code.stages, self._code.update_stages
@@ -92,7 +95,8 @@ class TrainingLoop:
 
     def _allocate(self) -> None:
         code, dtype, columns = self._code, self._dtype, self.examples.shape[1]
-        self._p, self._g = (aligned(code.padded + code.lanes, dtype) for _ in range(2))
+        self._p = aligned(code.padded + code.lanes + self._settings + 1, dtype)
+        self._g = aligned(code.padded + code.lanes, dtype)
         self._s = aligned(max(self._slots, 1) * code.padded, dtype)
         self._x = aligned((columns + code.kept + 1) * code.stride, dtype)
         self._sums, self._memory = aligned(max(code.sums, 1), dtype), aligned(code.memory, dtype)

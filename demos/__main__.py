@@ -15,6 +15,7 @@ from demos.folder import UnwritableError
 DEMOS = (  # one a line; the first is the main one
     "digits",
     "moons",
+    "activations",
     "chainrule",
     "names",
     "sentiment",
@@ -44,7 +45,7 @@ def title(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """The exit status of a command line."""
-    listed = "\n".join(f"  {name:11}{title(name)}" for name in DEMOS)
+    listed = "\n".join(f"  {name:12}{title(name)}" for name in DEMOS)
     parser = argparse.ArgumentParser("python -m demos", description=f"demos:\n{listed}", formatter_class=Raw)
     parser.add_argument("name", nargs="?", default=DEMOS[0], help=f"which demo; {DEMOS[0]} if left out")
     parser.add_argument("--epochs", type=whole(1), help="how often the training data is gone through, from 1")

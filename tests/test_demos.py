@@ -148,7 +148,7 @@ def test_a_demo_is_short_enough_to_be_read(name):
     lines = (ROOT / "demos" / f"{name}.py").read_text("utf-8").splitlines()
     assert len(lines) < 120
     assert title(name).endswith(".")
-    assert len(f"  {name:11}{title(name)}") <= 120
+    assert len(f"  {name:12}{title(name)}") <= 120
 
 
 def test_every_demo_is_listed():
@@ -201,7 +201,7 @@ def test_without_a_name_demos_are_listed_and_the_main_one_runs(monkeypatch, caps
     assert ran == [True]
     out = capsys.readouterr().out
     for name in DEMOS:
-        assert f"  {name:11}{title(name)}\n" in out
+        assert f"  {name:12}{title(name)}\n" in out
 
 
 def test_a_terminal_without_the_letters_shows_question_marks(tmp_path):

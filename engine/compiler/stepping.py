@@ -210,7 +210,12 @@ class TrainingCode:
             step.emit(
                 b,
                 {PARAMETER: settings, INPUT: [a["p"], a["g"], *slots], OUTPUT: [a["p"], *slots], MEMORY: a["memory"]},
-                {INPUT: padded, OUTPUT: padded, MEMORY: memory},
+                {
+                    PARAMETER: I64(self._settings + (measured is not None)),
+                    INPUT: padded,
+                    OUTPUT: padded,
+                    MEMORY: memory,
+                },
                 padded,
                 padded,
             )

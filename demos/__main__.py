@@ -20,6 +20,7 @@ DEMOS = (  # one a line; the first is the main one
     "names",
     "sentiment",
     "ratings",
+    "overfit",
 )
 NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
     "matplotlib": ("matplotlib", "demos"),

@@ -18,8 +18,8 @@ def titled(axes: Any, title: str, **settings: Any) -> None:
 
 def lines(axes: Any, series: Mapping[str, Sequence[float]], colours: Sequence[str] = COLOURS, start: int = 1) -> None:
     """A line for each series, a number an epoch from `start` on, with a legend."""
+    marker = "." if max(map(len, series.values())) < 50 else ""
     for (name, numbers), colour in zip(series.items(), colours):
-        marker = "." if len(numbers) < 50 else ""
         axes.plot(range(start, start + len(numbers)), numbers, color=colour, marker=marker, linewidth=1.6, label=name)
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)

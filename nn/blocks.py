@@ -12,6 +12,7 @@ from typing import Any
 from engine import Operands, Value, mean, sqrt, square
 
 from .activations import activation_function
+from .data import missing
 from .init import Generator, generator, initialiser
 from .layers import width, written
 from .module import Module
@@ -137,7 +138,11 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float = 0.5, *, rng: Generator | None = None, seed: int | None = None) -> None:
-        if isinstance(rate, (str, bytes, complex)) or not hasattr(rate, "__float__"):
+        if (
+            isinstance(rate, (str, bytes, complex))
+            or not hasattr(rate, "__float__")
+            or getattr(rate, "shape", ()) != ()
+        ):
             raise TypeError(f"Dropout takes a number from 0 to below 1 as rate, got {rate!r:.60}")
         if not 0.0 <= rate < 1.0:
             hint = "; at 1 nothing would be left" if rate == 1.0 else "; the part to drop" if rate > 1.0 else ""
@@ -189,7 +194,11 @@ class LayerNorm(Module):
 
     def __init__(self, nin: int, epsilon: float = 1e-5) -> None:
         count = width("LayerNorm", "nin", nin)
-        if isinstance(epsilon, (str, bytes, complex)) or not hasattr(epsilon, "__float__"):
+        if (
+            isinstance(epsilon, (str, bytes, complex))
+            or not hasattr(epsilon, "__float__")
+            or getattr(epsilon, "shape", ()) != ()
+        ):
             raise TypeError(f"LayerNorm takes a positive number as epsilon, got {epsilon!r:.60}")
         if not 0.0 < epsilon < 1e300:
             raise ValueError(f"LayerNorm takes a positive number as epsilon, got {epsilon}")
@@ -246,8 +255,11 @@ class Embedding(Module):
 
     def forward(self, x: Any) -> Any:
         """The row of a number, or the rows of a list of numbers in one list."""
-        if x.__class__ is not Operands and (x.__class__ is Value or not hasattr(x, "__iter__")):
+        one = x.__class__ is Value or not hasattr(x, "__iter__") or getattr(x, "shape", None) == ()
+        if x.__class__ is not Operands and one:
             return list(self._row(x))
+        if len(getattr(x, "shape", (0,))) != 1:
+            raise ValueError(f"{self!r} takes one row of whole numbers, got an array of shape {tuple(x.shape)}")
         return [v for i in x for v in self._row(i)]
 
     def _row(self, i: Any) -> list[Value]:
@@ -266,4 +278,11 @@ def _list(module: Module, x: Any) -> list[Any]:
         raise TypeError(f"{module!r} takes a list of numbers and Values, got {x!r:.60}")
     if len(getattr(x, "shape", (0,))) != 1:
         raise ValueError(f"{module!r} takes one row of numbers, got an array of shape {tuple(x.shape)}")
-    return list(x)
+    return [a if a.__class__ is Value or a.__class__ is float else _number(module, a) for a in x]
+
+
+def _number(module: Module, a: Any) -> Any:
+    if isinstance(a, (str, bytes, complex)) or not hasattr(a, "__float__") or getattr(a, "shape", ()) != ():
+        hint = "; fill or drop missing ones first" if missing(a) else ""
+        raise TypeError(f"{module!r} takes a list of numbers and Values, got {a!r:.60} in it{hint}")
+    return float(a)

@@ -328,9 +328,11 @@ def _matching(who: str, outputs: Any, targets: Any) -> Iterator[tuple[Number, Nu
 
 
 def _listed(x: Any) -> list[Any] | None:
-    """The elements of a list, tuple or array; None for anything else."""
-    if isinstance(x, (list, tuple)):
+    """The elements of a list, tuple, range, array or frame; None for anything else."""
+    if isinstance(x, (list, tuple, range)):
         return list(x)
+    if hasattr(x, "columns") and hasattr(x, "to_numpy"):
+        x = x.to_numpy()
     if getattr(x, "shape", ()) != () and hasattr(x, "tolist"):
         elements: list[Any] = x.tolist()
         return elements
@@ -340,6 +342,6 @@ def _listed(x: Any) -> list[Any] | None:
 def _number(who: str, x: Any) -> Number:
     if x.__class__ is Value or x.__class__ is float:
         return x
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
         raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {x!r:.60}")
     return float(x)

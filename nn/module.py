@@ -234,7 +234,7 @@ class Module(metaclass=_Declares):
         numbers = []
         for path in named:
             x = state[path]
-            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
                 raise TypeError(f"{who} takes numbers, got {x!r:.60} for {path!r}")
             numbers.append(float(x))
         for p, x in zip(named.values(), numbers):

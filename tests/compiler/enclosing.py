@@ -48,6 +48,10 @@ class Precision(NamedTuple):
         small = 2.0**24 * float(abs(self.tiny).upper())
         return x.is_exact() and x.bits() <= self.bits and (x.is_zero() or bool(small <= abs(x) <= self.largest))
 
+    def number(self, x):
+        """A constant: itself where it is short, else what it was rounded from, such as π/180."""
+        return arb(x) if arb(x).bits() <= 20 or not arb(x).is_finite() else self.rounded(arb(x), 4.0)
+
     def once(self, x):
         """A product, quotient or sum as it may be rounded."""
         return x if self.holds_exactly(x) else self.rounded(x, 2.0)
@@ -64,17 +68,19 @@ class CompiledReplay(Replay):
     Args:
         tape: the graph, at numbers of the type.
         precision: the type.
+        number: the ball of a constant.
     """
 
-    def __init__(self, tape, precision):
+    def __init__(self, tape, precision, number=arb):
         self.tape, self.precision = tape, precision
         self.values, self.edges, self.kinks = [], [], set()
+        given = set(tape.leaves)
         for i, (row, args) in enumerate(zip(tape.rows, tape.args)):
             if row is None:
-                self.values.append(arb(tape.nodes[i].data))
+                self.values.append((arb if i in given else number)(tape.nodes[i].data))
                 self.edges.append([])
                 continue
-            value, partials, kink = self._row(row, operands(args, self.values, arb), wanted(args))
+            value, partials, kink = self._row(row, operands(args, self.values, number), wanted(args))
             self.values.append(value)
             self.edges.append(edges(row, args, partials))
             if kink:
@@ -131,11 +137,11 @@ def precise():
         ctx.prec = before
 
 
-def balls_of(function, point, precision, seed=None):
+def balls_of(function, point, precision, seed=None, number=arb):
     """(replay, [the ball of the value, of each derivative]) of a function of Values at a point."""
     leaves = [Value(x) for x in point]
     root = function(leaves)
-    replay = CompiledReplay(Tape(root, leaves), precision)
+    replay = CompiledReplay(Tape(root, leaves), precision, number)
     adjoints = replay.adjoints(seed)
     return replay, [replay.values[-1], *[_found(adjoints, place) for place in replay.tape.leaves]]
 

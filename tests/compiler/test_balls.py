@@ -9,6 +9,7 @@ import math
 import os
 import random
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,13 +19,15 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from engine import TABLE, Value, gradients, jit, total, vmap
-from engine.checks import Graph, graphs, mlps
+from engine.checks import Graph, graphs, mlps, random_graphs
 from engine.checks.graph import _looked_up, value_at
 from engine.compiler import batch, elementary, interpolation, lowering
 from engine.compiler.training import TrainingLoop
+from engine.ops import BUILT_IN
 from engine.trees import flatten
 
 MANY = int(os.environ.get("MANY", "1"))
+ROWS = sorted(BUILT_IN - {"edge"})
 TOGETHER = 5 if MANY == 1 else 20  # graphs compiled as one program: LLVM is most of the time
 DTYPES = ("float64", "float32")
 COUNTS = st.integers(1, 37)
@@ -122,8 +125,9 @@ class Judge:
                 self.wrong.append(f"{subject.name}, number {where}: {got!r} not in {ball}")
 
 
-def wrong_lanes(subjects, dtype, count, rng, contract=True):
+def wrong_lanes(subjects, dtype, count, rng, contract=True, number=None):
     """What lies outside its ball where each example has a point of its own."""
+    number = number or arb
     chosen, judge = chosen_points(count, rng), Judge()
     points = [[s.point, *[s.near(0, rng, dtype) for _ in range(3)]] for s in subjects]
 
@@ -138,7 +142,10 @@ def wrong_lanes(subjects, dtype, count, rng, contract=True):
     rows = iter(zip(*jit(vmap(derivatives), dtype=dtype, contract=contract)(*columns)))
     with precise():
         for s, of in zip(subjects, points):
-            balls = [balls_of(s.function, p, PRECISIONS[dtype]) if k in chosen else None for k, p in enumerate(of)]
+            balls = [
+                balls_of(s.function, p, PRECISIONS[dtype], None, number) if k in chosen else None
+                for k, p in enumerate(of)
+            ]
             for j in range(1 + len(s.point)):
                 for k, got in zip(chosen, next(rows)):
                     replay, expected = balls[k]
@@ -201,6 +208,29 @@ def test_the_gradient_of_a_batch_through_a_network_lies_in_its_ball(network, cou
     event(network.activation)
     for dtype in DTYPES:
         check(wrong_sums, [of_network(network, dtype)], dtype, count, random.Random(seed))
+
+
+def slopes(graph, dtype):
+    """A Subject for each derivative of a graph: its own derivatives are second ones."""
+    subject = of_graph(graph, dtype)
+
+    def slope(k):
+        return lambda xs: gradients(subject.function(xs), list(xs))[k]
+
+    for k in range(len(subject.point)):
+        yield Subject(f"∂{k} of {subject.name}", slope(k), subject.point, 1, dtype, subject.legal)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("part", range(4))
+def test_second_derivatives_of_every_row_lie_in_their_balls(part, dtype):
+    drawn = []
+    for name in ROWS[part::4]:
+        found = [g for g in random_graphs(60, MANY, 1, [name]) if g.steps]
+        assert found, name
+        drawn += found[: min(1 + MANY, 20)]
+    subjects = [s for g in drawn for s in slopes(g, dtype)]
+    check(partial(wrong_lanes, number=PRECISIONS[dtype].number), subjects, dtype, 11, random.Random(part))
 
 
 # The law is seen to fail ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import sys
 
+import idioms
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import nn
 from engine import Value
 from nn.stages import Dense, Function, inputs_of, outputs_of, stages
 from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
+from nn.weights import slots
 
 matplotlib.use("agg")
 
@@ -462,3 +464,75 @@ def test_a_frame_of_one_row_is_one_example_and_a_frame_of_losses_a_history():
 def test_an_embedding_takes_a_number_of_no_dimension():
     table = nn.Embedding(5, 2, seed=0)
     assert table(np.array(3)) == table(3)
+
+
+# The table of the README --------------------------------------------------------------------------------------------------
+
+
+def fresh():
+    """The parameters and the network that idioms.ours starts from, and its gradients."""
+    names = idioms.ours()
+    names["loss"].backward()
+    return idioms.numbers(names["net"]), names
+
+
+def moved(names, step):
+    """Whether the network's parameters are where a step takes those it started from."""
+    start, before = fresh()
+    gradients = [v.grad for slot in slots(before["net"]) for v in slot.values]
+    return idioms.numbers(names["net"]) == pytest.approx([step(p, g) for p, g in zip(start, gradients)], rel=1e-9)
+
+
+def adam(p, g):
+    return p - 0.01 * g / (abs(g) + 1e-8)
+
+
+def searched(search):
+    search.estimator.max_iter = 1
+    return search.fit(idioms.X * 3, idioms.Y * 3).best_params_["alpha"] in (0.0, 0.1)
+
+
+# What the value of each of our cells must be, by the cell of the other framework.
+IDIOMS = {
+    "MLP(2, [16, 16, 1])": lambda v, names: v.parameter_count == 337 and min(v.state().values()) < -0.9,
+    "for p in net.parameters(): p.data -= 0.1 * p.grad": lambda v, names: moved(names, lambda p, g: p - 0.1 * g),
+    "draw_dot(loss)": lambda v, names: repr(v).startswith("<picture of "),
+    "nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 3))": lambda v, names: repr(v) == "MLP(2, [8, 3], activation='tanh')",
+    "F.cross_entropy(net(X), y)": lambda v, names: v.data == names["loss"].data - 0.125,
+    "torch.optim.Adam(net.parameters(), lr=0.01)": lambda v, names: v.parameters == names["net"].parameters(),
+    "optimizer.zero_grad(); loss.backward(); optimizer.step()": lambda v, names: moved(names, adam),
+    "torch.autograd.grad(loss, [w], create_graph=True)": lambda v, names: v[0].data == 0.75 and engine.gradients(v[0], [names["w"]])[0].data == 3.0,
+    "with torch.no_grad(): z = net(x)": lambda v, names: all(y.op is None for y in names["z"]),
+    "loss.item()": lambda v, names: type(v) is float,
+    "net.load_state_dict(net.state_dict())": lambda v, names: moved(names, lambda p, g: p),
+    "torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)": lambda v, names: len(v["loss"]) == 10,
+    "model.fit(X, y, epochs=5, validation_split=0.25)": lambda v, names: len(v["val_loss"]) == 5,
+    "model.set_weights(model.get_weights())": lambda v, names: moved(names, lambda p, g: p),
+    "EarlyStopping(patience=5, restore_best_weights=True)": lambda v, names: v == nn.EarlyStopping(5, restore=True),
+    "model.summary()": lambda v, names: "27 parameters, 27 of them trainable" in v,
+    "jax.grad(f)(3.0)": lambda v, names: v == 27.0,
+    "jax.hessian(f)(3.0)": lambda v, names: v == 18.0,
+    "jax.jit(jax.value_and_grad(f))(3.0)": lambda v, names: tuple(v) == (27.0, 27.0),
+    "jax.vmap(f)(jnp.array([1.0, 2.0]))": lambda v, names: list(v) == [1.0, 8.0],
+    "jax.grad(cost)(params)": lambda v, names: idioms.numbers(v) == pytest.approx([p.grad for s in slots(fresh()[1]["net"]) for p in s.values]),
+    "MLPClassifier((16,), max_iter=50).fit(X, y)": lambda v, names: v.score(names["X"], names["y"]) > 0.4,
+    'GridSearchCV(MLPClassifier(), {"alpha": [0.0, 0.1]})': lambda v, names: searched(v),
+}  # fmt: skip
+
+
+def test_every_row_of_the_readmes_table_is_checked():
+    assert [there for _, there, _ in idioms.rows()] == list(IDIOMS)
+    assert {framework for framework, _, _ in idioms.rows()} == {"micrograd", "PyTorch", "Keras", "JAX", "scikit-learn"}
+
+
+@pytest.mark.parametrize("row", idioms.rows(), ids=lambda row: row[1])
+def test_our_cell_of_the_readmes_table_does_what_the_other_does(row, capsys):
+    from sklearn.model_selection import GridSearchCV
+
+    from nn.sklearn import NetworkClassifier
+
+    _, there, here = row
+    names = idioms.ours() | {"GridSearchCV": GridSearchCV, "NetworkClassifier": NetworkClassifier}
+    if "backward" not in there:
+        names["loss"].backward()
+    assert IDIOMS[there](idioms.run(here, names), names)

@@ -1,4 +1,4 @@
-"""Two moons: a small network bends its decision boundary around them, in an animation beside its loss.
+"""Two moons: a small network bends its decision boundary around them, in an animation beside its loss."""
 
 import argparse
 import sys

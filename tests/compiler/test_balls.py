@@ -1,6 +1,6 @@
 """Compiled results lie in the balls of engine.checks: every value and derivative, both number types, 1 to 37 examples.
 
-The whole law, 10,000 graphs and 200 networks:
+The whole law, 10,000 graphs and 200 networks, takes half an hour of an idle processor:
 
     MANY=500 python -m pytest tests/compiler/test_balls.py -s
 """
@@ -198,8 +198,9 @@ def check(law, *args):
 def test_every_derivative_of_a_graph_lies_in_its_ball(drawn, count, seed):
     for dtype in DTYPES:
         subjects, rng = [of_graph(graph, dtype) for graph in drawn], random.Random(seed)
-        check(wrong_lanes, subjects, dtype, count, rng)
         check(wrong_sums, subjects, dtype, count, rng)
+        if MANY == 1 or dtype == DTYPES[seed % 2]:  # four times as long to compile
+            check(wrong_lanes, subjects, dtype, count, rng)
 
 
 @settings(max_examples=max(2, 2 * MANY // 5))

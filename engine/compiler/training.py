@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,7 +45,7 @@ class TrainingLoop:
         outputs: the outputs kept by the last run, an array (epochs, examples in order, outputs).
         stages, update_stages: what became of the two functions.
 
-    The same numbers come out on every run. An interrupt is heard within 0.1 s, between two steps.
+    The same numbers come out on every run; threads that call `run` take turns. An interrupt is heard within 0.1 s, between two steps.
 
     >>> from engine import square
     >>> loop = TrainingLoop(
@@ -79,6 +80,7 @@ class TrainingLoop:
             self._dtype.itemsize, contract, self._checked, cpu, window,
         )  # fmt: skip
         self.stages, self.update_stages = self._code.stages, self._code.update_stages
+        self._turn = threading.RLock()  # one run at a time: all work in the same numbers
         self._allocate()
         self.parameters[:] = parameters
         self.slots[:] = start
@@ -142,18 +144,19 @@ class TrainingLoop:
         Raises:
             IndexError: order names a row that is not there.
         """
-        call, losses = self._call(order, epochs, settings)
-        first, width, total = 0, 1, losses.size
-        while first < total:  # so many steps at a time that an interrupt need not wait
-            last = min(first + width, total)
-            start = time.perf_counter()
-            call(first, last)
-            took = time.perf_counter() - start
-            width = max(1, min(4 * width, int(width * SLICE / max(took, 1e-9))))
-            first = last
-            if between is not None and between(first):
-                break
-        self._check_faults()
+        with self._turn:
+            call, losses = self._call(order, epochs, settings)
+            first, width, total = 0, 1, losses.size
+            while first < total:  # so many steps at a time that an interrupt need not wait
+                last = min(first + width, total)
+                start = time.perf_counter()
+                call(first, last)
+                took = time.perf_counter() - start
+                width = max(1, min(4 * width, int(width * SLICE / max(took, 1e-9))))
+                first = last
+                if between is not None and between(first):
+                    break
+            self._check_faults()
         return losses
 
     def prepared(self, order: Any = None, *, settings: Any = ()) -> Callable[[], None]:

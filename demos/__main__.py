@@ -21,6 +21,7 @@ DEMOS = (  # one a line; the first is the main one
     "sentiment",
     "ratings",
     "overfit",
+    "vanishing",
 )
 NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
     "matplotlib": ("matplotlib", "demos"),

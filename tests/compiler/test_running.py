@@ -1,5 +1,6 @@
 """While native code runs: other threads go on, several may call one object, and Ctrl-C is heard in time."""
 
+import contextlib
 import ctypes
 import signal
 import threading
@@ -81,9 +82,15 @@ def test_many_threads_share_one_mapped_function():
 def test_threads_that_train_one_loop_take_turns():
     alone, shared = descent(), descent()
     for _ in range(6):
-        alone.run(epochs=500, settings=[1e-5])
-    in_threads(lambda k: shared.run(epochs=500, settings=[1e-5]))
+        alone.run(epochs=100_000, settings=[1e-9])
+    in_threads(lambda k: shared.run(epochs=100_000, settings=[1e-9]))
     assert shared.parameters.tolist() == alone.parameters.tolist()
+
+
+def test_threads_that_do_not_take_turns_are_caught(monkeypatch):
+    monkeypatch.setattr(training.threading, "RLock", contextlib.nullcontext)
+    with pytest.raises(AssertionError):
+        test_threads_that_train_one_loop_take_turns()
 
 
 def test_a_run_may_be_read_and_run_again_from_between():

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import engine
 from engine import TABLE
 
-from .blocks import Dropout, Embedding, LayerNorm, Sequential
+from .blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from .layers import MLP, Layer, Neuron, width
 from .module import Module
 from .network import NeuralNetwork
@@ -205,6 +205,11 @@ ROWS: dict[type, Row] = {
         lambda m: {"nin": len(m.gain), "epsilon": m.epsilon},
         lambda nin, **_: 2 * width("LayerNorm", "nin", nin),
         LayerNorm,
+    ),
+    Activation: Row(
+        lambda m: {"activation": m.activation},
+        lambda **_: 0,
+        Activation,
     ),
     Dropout: Row(
         lambda m: {"rate": m.rate, "seed": m.seed},

@@ -15,6 +15,9 @@ CELLS = [
     "from engine import Value, draw, tanh\nx, w, b = Value(2.0), Value(-0.5), Value(0.7)\nz = w * x + b\nL = tanh(z)",
     "view = draw(L).live()\nview",
     "print(view.values)",
+    "import nn\nX, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]\nnet = nn.MLP(2, [4, 1], activation='tanh', seed=0)\n"
+    "training = nn.training_view(neuron='layers.1.neurons.0')\ntraining",
+    "history = nn.fit(net, X, y, loss='binary_cross_entropy', epochs=40, seed=0, view=training, progress=False)",
 ]
 
 
@@ -146,6 +149,20 @@ def test_what_is_no_number_is_marked_and_changes_nothing(lab):
     assert numbers(lab)["b"] == before
     b.send_keys("0.7")
     WebDriverWait(lab, 20).until(lambda d: field(d, "b").get_attribute("aria-invalid") == "false")
+
+
+def test_a_training_view_follows_fit_to_its_end(lab, keep):
+    status = ".chainrule-training [role=status]"
+    WebDriverWait(lab, 60).until(
+        lambda d: d.find_element(By.CSS_SELECTOR, status).text.startswith("epoch 40 of 40, loss 0.")
+    )
+    images = lab.find_elements(By.CSS_SELECTOR, ".chainrule-training img")
+    size = "const i = arguments[0]; return i.complete && i.naturalWidth > 100"
+    assert len(images) == 2
+    assert all(WebDriverWait(lab, 20).until(lambda d, i=i: d.execute_script(size, i)) for i in images)
+    assert "epoch 40 of 40" in images[0].get_attribute("alt")
+    assert "∂y/∂w[0]" in images[1].get_attribute("alt")
+    keep("training-lab")
 
 
 def test_the_console_is_clean(lab):

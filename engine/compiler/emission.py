@@ -13,7 +13,7 @@ from typing import Any
 
 from ..ops import Op
 from .frame import Copy, Frame, Rounds, lanes_summed
-from .kit import I64, Kit, Number, ir
+from .kit import I1, I64, Kit, Number, ir
 from .lowering import lower
 from .placement import Placement
 from .program import For, Polynomial, Step
@@ -292,6 +292,7 @@ class Emitter:
         ]
         with Rounds(b, end, start, width, f"i{n.variable}") as loop:
             carried = [{h: loop.carried(self.kit.type) for h in facts.carried} for _ in copies]
+            truths = [self._carried_truths(loop, phis, first) for phis, first in zip(carried, firsts)]
             rounds = []
             for copy, phis in zip(copies, carried):
                 for u in range(width):
@@ -303,9 +304,23 @@ class Emitter:
             for k, (phis, first) in enumerate(zip(carried, firsts)):
                 for h, p in phis.items():
                     p.add_incoming(first[h], loop.before)
-                    p.add_incoming(rounds[k * width].values[h], b.block)
+                    last = rounds[k * width].values[h]
+                    if h in truths[k]:
+                        truths[k][h].add_incoming(self.kit.truth(Number(self.kit, last)), b.block)
+                    p.add_incoming(last, b.block)
         for copy, phis in zip(copies, carried):
             for h, p in phis.items():
                 copy.values["exit", h, n] = p
             for h, index in facts.after:
                 self.spill(index, copy.values[h], copy)
+
+    def _carried_truths(self, loop: Rounds, phis: dict[Any, Any], firsts: dict[Any, Any]) -> dict[Any, Any]:
+        """For carried values of which it is known where they are not 0, that mask, carried too."""
+        found = {}
+        for h, p in phis.items():
+            known = self.kit.known_truth(Number(self.kit, firsts[h]))
+            if known is not None:
+                found[h] = mask = loop.carried(self.kit.type_of(I1))
+                mask.add_incoming(known, loop.before)
+                self.kit.remember(mask, Number(self.kit, p))
+        return found

@@ -89,6 +89,7 @@ class Placement:
             self.owner[self._positions(step.out, step)] = n
         self._top = self._available(self.body)
         self._resolve(self.body, [])
+        self._read_exits_from_memory(length)
         if self.apart is not None and not all(self._stands_alone(run) for run in runs(self.body[self.apart :])):
             self.__init__(body, length)  # type: ignore[misc]  # as if it had not been asked for
             return
@@ -221,11 +222,48 @@ class Placement:
 
     # Memory ------------------------------------------------------------------------------------------------------------
 
-    def _place_stores(self, length: int) -> None:
-        np = self.np
-        wanted = np.zeros(length, bool)
+    def _wanted(self, length: int) -> Any:
+        """Which positions are read from memory."""
+        wanted = self.np.zeros(length, bool)
         for reader, index in self.reads:
             wanted[self._positions(index, reader)] = True
+        return wanted
+
+    def _read_exits_from_memory(self, length: int) -> None:
+        """Let go of registers that hold the last round of a loop, where memory has the value as well: without them the
+        rounds of the loop are independent."""
+        exits: dict[For, set[Handle]] = {}
+        for loop, facts in self.facts.items():
+            around_others = loop.count.number() is not None and any(isinstance(c, For) for c in loop.body)
+            if around_others and facts.carried and not self.around[loop] and set(facts.carried.values()) == {None}:
+                exits[loop] = set(facts.carried)
+        if not exits:
+            return
+        wanted = self._wanted(length)
+        kept = {loop: hs for loop, hs in exits.items() if all(self._stored_anyway(h, wanted) for h in hs)}
+
+        def released(source: Any, reader: Step | For) -> Any:
+            kind, what = source or (None, None)
+            if kind != "value" or what[0] != "exit" or what[2] not in kept:
+                return source
+            index = self._index_of(what)
+            self.reads.append((reader, index))  # type: ignore[arg-type]  # a loop of the outermost body has whole ends
+            return ("memory", index)
+
+        for step, sources in self.sources.items():
+            self.sources[step] = [released(source, step) for source in sources]
+        for loop, facts in self.facts.items():
+            facts.carried = {h: released(source, loop) for h, source in facts.carried.items()}
+        for loop in kept:
+            self.facts[loop].carried = {}
+
+    def _stored_anyway(self, handle: Handle, wanted: Any) -> bool:
+        """Is the value of every round of a loop read from memory?"""
+        return handle[0] == "register" and bool(wanted[self._positions(handle[1].out, handle[1])].all())
+
+    def _place_stores(self, length: int) -> None:
+        np = self.np
+        wanted = self._wanted(length)
         kept = np.zeros(length, bool)
         for step in self.steps:
             self.store[step] = None

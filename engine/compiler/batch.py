@@ -25,6 +25,7 @@ class Shape:
         blocks: vectors that go together.
         chunk: examples that are laid out as columns at a time.
         most: vectors that go together at most, where their sums come apart.
+        masked: is every vector masked when sums come apart?
         jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
     """
 
@@ -38,6 +39,8 @@ class Shape:
             # A batch in chunks of one size, and an odd number of vectors a column, which spreads them over the cache.
             chunks = -(-examples // self.chunk)
             self.chunk = -(-examples // (chunks * self.lanes)) * self.lanes
+        # Masked additions are as fast as others with AVX-512, and the last vector is not a loop of its own.
+        self.masked = vector_bytes >= 64 and examples is not None and examples % self.lanes > 0
         self.most = 5 if vector_bytes >= 64 else self.blocks
         if not contract:
             self.blocks = 1  # so that sums run over the examples in order
@@ -116,7 +119,8 @@ class Batch:
             begun += times * size * lanes
         frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
         tile = 16 if self.shape.jam >= 4 else 8
-        Reduction(self.emitter, b, frame, count, lambda left: self._mask(b, left), tile).emit()
+        masked = self.shape.chunk // lanes if self.shape.masked else None
+        Reduction(self.emitter, b, frame, count, lambda left: self._mask(b, left), tile, masked).emit()
 
     def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Write what comes before the first chunk of a step."""
@@ -134,8 +138,12 @@ class Batch:
 
     def _zero(self, b: Any, at: Any, size: int) -> None:
         """Write: set numbers to -0.0, which adds nothing."""
-        with Rounds(b, size, name="zero") as rounds:
-            b.store(ir.Constant(self.real, -0.0), b.gep(at, [rounds.i], source_etype=self.real))
+        lanes = self.shape.lanes
+        nothing = Kit(b, self.real, lanes, False, False, lower).constant(-0.0)
+        whole = size - size % lanes
+        for number, start, end, step in ((nothing, 0, whole, lanes), (ir.Constant(self.real, -0.0), whole, size, 1)):
+            with Rounds(b, end, start, step, name="zero") as rounds:
+                b.store(number, b.gep(at, [rounds.i], source_etype=self.real)).align = self.emitter.bytes
 
     def _reduce(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Add the lanes of every sum to the gradients, as many sums at a time as there are lanes, and set them back to -0.0."""

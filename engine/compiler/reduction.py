@@ -12,7 +12,7 @@ from typing import Any
 
 from .emission import Emitter
 from .frame import Copy, Frame, Rounds, lanes_summed_together
-from .kit import I64, ir
+from .kit import I1, I64, ir
 from .program import For, Step
 from .tape import GRADIENT
 
@@ -28,15 +28,39 @@ class Reduction:
         frame: pointers, sizes and stride; its blocks and mask are set here.
         count: examples in the chunk, an LLVM integer.
         mask: number of examples left -> the lanes that count.
+        tile: vectors that add up side by side.
+        masked: mask every vector of so many, where masks cost nothing, instead of the last in a loop of its own; None: no.
     """
 
     def __init__(
-        self, emitter: Emitter, b: Any, frame: Frame, count: Any, mask: Callable[[Any], Any], tile: int = TILE
+        self,
+        emitter: Emitter,
+        b: Any,
+        frame: Frame,
+        count: Any,
+        mask: Callable[[Any], Any],
+        tile: int = TILE,
+        masked: int | None = None,
     ):
-        self._e, self._b, self._frame, self._count, self._mask, self._tile = emitter, b, frame, count, mask, tile
+        self._e, self._b, self._frame, self._count, self._tile = emitter, b, frame, count, tile
         lanes = I64(emitter.lanes)
         self._whole = b.sdiv(count, lanes)
         self._groups = b.sdiv(b.add(count, I64(emitter.lanes - 1)), lanes)
+        self._ranges = ((I64(0), self._whole, False), (self._whole, self._groups, True))
+        if masked is not None:
+            self._ranges = ((I64(0), I64(masked), True),)
+            self._bits = ir.IntType(emitter.lanes)
+            with b.goto_entry_block():
+                self._masks = b.alloca(self._bits, masked)
+            for k in range(masked):
+                bits = b.bitcast(mask(b.sub(count, I64(k * emitter.lanes))), self._bits)
+                b.store(bits, b.gep(self._masks, [I64(k)], source_etype=self._bits))
+            kind = ir.VectorType(I1, emitter.lanes)
+            self._lanes_of = lambda i, left: b.bitcast(
+                b.load(b.gep(self._masks, [i], source_etype=self._bits), typ=self._bits), kind
+            )
+        else:
+            self._lanes_of = lambda i, left: mask(left)
 
     def emit(self) -> None:
         """Write it."""
@@ -59,29 +83,35 @@ class Reduction:
         self._run(run, copies)
 
     def _for(self, n: For, copies: list[Copy]) -> None:
+        """A loop around others and around sums of its own as two loops: rounds only add, in any order."""
+        inner = [c for c in n.body if isinstance(c, For)]
+        own = [c for c in n.body if isinstance(c, Step)]
+        if inner:
+            self._tiled(n, inner, copies, 2 if len(copies) == 1 else 1)
+        if own:
+            sums = sum(c.op == "accumulate" for c in own)
+            self._tiled(n, own, copies, max(1, self._tile // (len(copies) * max(sums, 1))))
+
+    def _tiled(self, n: For, body: Sequence[Step | For], copies: list[Copy], most: int) -> None:
+        """So many rounds together, in parts as even as they can be."""
         count = n.count.number()
         if count is None:
             _, end = self._e.index(n.count, copies[0])
-            self._rounds(n, copies, I64(0), end, 1)
+            self._rounds(n, body, copies, I64(0), end, 1)
             return
-        width = self._width(n, len(copies), count)
+        width = -(-count // -(-count // most)) if count else 1
         whole = count - count % width
         if whole:
-            self._rounds(n, copies, I64(0), I64(whole), width)
+            self._rounds(n, body, copies, I64(0), I64(whole), width)
         if whole < count:
-            self._rounds(n, copies, I64(whole), I64(count), count - whole)
+            self._rounds(n, body, copies, I64(whole), I64(count), count - whole)
 
-    def _width(self, n: For, copies: int, count: int) -> int:
-        """How many rounds go together: two of a loop around others, else as many as fill the tile."""
-        if any(isinstance(c, For) for c in n.body):
-            return min(count, 2) if copies == 1 else 1
-        sums = sum(isinstance(c, Step) and c.op == "accumulate" for c in n.body)
-        return max(1, min(count, self._tile // (copies * max(sums, 1))))
-
-    def _rounds(self, n: For, copies: list[Copy], start: Any, end: Any, width: int) -> None:
+    def _rounds(
+        self, n: For, body: Sequence[Step | For], copies: list[Copy], start: Any, end: Any, width: int
+    ) -> None:
         with Rounds(self._b, end, start, width, f"i{n.variable}") as rounds:
             inner = [Copy({**c.index, n.variable: (rounds.i, u)}, {}, 0) for c in copies for u in range(width)]
-            self._body(n.body, inner)
+            self._body(body, inner)
 
     def _run(self, run: list[Step], copies: list[Copy]) -> None:
         """Pass over the examples: whole vectors, then a masked one."""
@@ -89,12 +119,12 @@ class Reduction:
         if not targets:
             return
         totals = [self._e.kit.constant(-0.0) for _ in targets]
-        for start, end, masked in ((I64(0), self._whole, False), (self._whole, self._groups, True)):
+        for start, end, masked in self._ranges:
             if self._e.lanes == 1 and masked:
                 break
             with Rounds(self._b, end, start, name="examples") as rounds:
                 first = self._b.mul(rounds.i, I64(self._e.lanes))
-                mask = self._mask(self._b.sub(self._count, first)) if masked else None
+                mask = self._lanes_of(rounds.i, self._b.sub(self._count, first)) if masked else None
                 self._e.frame = self._at(first, mask)
                 sums = [rounds.carried(self._e.kit.type) for _ in targets]
                 added = self._added(run, copies, sums, mask)

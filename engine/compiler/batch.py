@@ -25,7 +25,6 @@ class Shape:
         blocks: vectors that go together.
         chunk: examples that are laid out as columns at a time.
         most: vectors that go together at most, where their sums come apart.
-        masked: is every vector masked when sums come apart?
         jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
     """
 
@@ -39,8 +38,6 @@ class Shape:
             # A batch in chunks of one size, and an odd number of vectors a column, which spreads them over the cache.
             chunks = -(-examples // self.chunk)
             self.chunk = -(-examples // (chunks * self.lanes)) * self.lanes
-        # Masked additions are as fast as others with AVX-512, and the last vector is not a loop of its own.
-        self.masked = vector_bytes >= 64 and examples is not None and examples % self.lanes > 0
         self.most = 5 if vector_bytes >= 64 else self.blocks
         if not contract:
             self.blocks = 1  # so that sums run over the examples in order
@@ -119,8 +116,7 @@ class Batch:
             begun += times * size * lanes
         frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
         tile = 16 if self.shape.jam >= 4 else 8
-        masked = self.shape.chunk // lanes if self.shape.masked else None
-        Reduction(self.emitter, b, frame, count, lambda left: self._mask(b, left), tile, masked).emit()
+        Reduction(self.emitter, self._mask, tile).emit(b, frame, count)
 
     def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Write what comes before the first chunk of a step."""

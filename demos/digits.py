@@ -1,122 +1,119 @@
-"""Handwritten digits: a 64-16-10 network of Values learns to read them.
+"""Handwritten digits: a network of Values learns to read them, and shows why it reads one as it does.
 
-The data are 1,797 images of 8×8 pixels: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI Machine
-Learning Repository (1998), CC BY 4.0, from the scikit-learn package. A fifth is held out and never trained on.
+1,797 images of 8×8 pixels: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI (1998), CC BY 4.0.
 """
 
 import argparse
-import json
 import math
 import random
+import sys
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from tqdm import tqdm
 
+import nn
 from demos import drawings
+from demos.backend import backend
 from demos.folder import Folder
-from engine import draw, explain, mean, no_grad
-from nn import MLP, Adam, cross_entropy
+from engine import Value, dot, draw, explain, logsumexp, no_grad, sigmoid, total
 
-BATCH = 32
-GOAL = 0.95
-LR = 0.015  # at the start; it falls to 0 along a cosine (Loshchilov & Hutter, SGDR, 2017)
-
-
-class Epoch(NamedTuple):
-    """What is known of a network after so many passes through the training data."""
-
-    number: int
-    loss: float  # mean over the batches of the pass; nan before the first
-    held_out_loss: float
-    accuracy: float  # share of the held-out images that are read right
-
-    def __str__(self) -> str:
-        loss = f"loss {self.loss:.4f}, held out {self.held_out_loss:.4f}"
-        return f"epoch {self.number:2}   {loss}   held-out accuracy {self.accuracy:7.2%}"
+HIDDEN, SHOWN = 32, 4  # neurons; those of them that are drawn
 
 
 def run(options: argparse.Namespace) -> int:
     """Train, draw, explain; the exit status, which is 130 where Ctrl-C cut the training short."""
-    folder, start, status = Folder(options.out), time.perf_counter(), 0
-    epochs = options.epochs if options.epochs is not None else 8 if options.quick else 30
+    folder = Folder(options.out)
     images, labels = load_digits(return_X_y=True)
     learn, held_out, learn_labels, right = train_test_split(
         (images / 16.0).tolist(), labels.tolist(), test_size=0.2, random_state=options.seed, stratify=labels
     )
-    rng = random.Random(options.seed)
-    net = MLP(64, [16, 10], rng=rng)
-    print(f"{net}: {net.parameter_count} parameters, {len(learn)} images to learn from, {len(held_out)} held out")
-    history = [Epoch(0, math.nan, *measured(net, held_out, right))]
-    try:
-        for loss in train(net, learn, learn_labels, epochs, rng):
-            history.append(Epoch(len(history), loss, *measured(net, held_out, right)))
-            tqdm.write(str(history[-1]))
-    except KeyboardInterrupt:
-        status = 130
-        tqdm.write(f"Stopped by Ctrl-C in epoch {len(history)}; what was learned until then is saved.")
-    outputs = logits(net, held_out)
-    read = [most_likely(zs) for zs in outputs]
-    correct, seconds = sum(map(int.__eq__, read, right)), time.perf_counter() - start
-    print(f"\n{correct} of {len(right)} held-out digits read right ({correct / len(right):.2%}), {seconds:.1f} s\n")
-    explain_a_weight(net, held_out[0], right[0])
-    folder.draw("digits-curves.png", (9, 3.8), lambda figure: drawings.curves(figure, history, GOAL))
+    rng, start = random.Random(options.seed), time.perf_counter()
+    net = nn.Sequential(
+        nn.Layer(64, HIDDEN, activation="relu", rng=rng),
+        nn.Dropout(0.2, rng=rng),
+        nn.Layer(HIDDEN, 10, activation="identity", rng=rng),
+    )
+    print(f"64-{HIDDEN}-10: {net.parameter_count} parameters, {len(learn)} images to learn from, {len(right)} held out")
+    trainer = nn.Trainer(
+        net,
+        learn,
+        learn_labels,
+        loss="cross_entropy",
+        optimizer=nn.Adam(net, lr=0.01),
+        epochs=options.epochs or (6 if options.quick else 40),
+        validation=0.1,
+        metrics="accuracy",
+        early_stopping=5,
+        seed=options.seed,
+        callbacks=report,
+        progress=sys.stderr.isatty(),
+        backend=backend(),
+    )
+    prepared = time.perf_counter()
+    history = trainer.run()
+    trained, outputs = time.perf_counter(), logits(net, held_out)
+    read = [zs.index(max(zs)) for zs in outputs]
+    correct = sum(map(int.__eq__, read, right))
+    linear = LogisticRegression(max_iter=1000).fit(learn, learn_labels).score(held_out, right)
+    if trainer.stop:
+        print(f"Stopped early: nothing got better in 5 epochs; the weights of epoch {trainer.best['epoch']} are back.")
+    print(f"{prepared - start:.1f} s to prepare, {trained - prepared:.2f} s to train.\n")
+    print(f"{correct} of {len(right)} held-out digits read right: {correct / len(right):.2%}; ", end="")
+    print(f"scikit-learn's logistic regression: {linear:.2%}.\n")
+
+    folder.draw("digits-curves.png", (9, 3.8), lambda figure: drawings.curves(figure, history, trainer.best))
     folder.draw("digits-wrong.png", (9, 6.2), lambda figure: drawings.wrong(figure, held_out, right, outputs))
     folder.draw("digits-confusion.png", (6, 5.4), lambda figure: drawings.confusion(figure, right, read))
-    with folder.new("digits-network.json") as path:
-        path.write_text(json.dumps(net.state(), indent=0))
+    with folder.new("digits-network.safetensors") as path:
+        nn.save(path, net)
+    close = min(range(len(right)), key=lambda i: margin(outputs[i]) if read[i] == right[i] else math.inf)
+    folder.draw("digits-saliency.png", (11, 3.8), lambda figure: drawings.saliency(figure, net, held_out[close]))
     with folder.new("digits-neuron.svg") as path:
-        decided = net(held_out[0])[read[0]]  # the output neuron that says which digit this is
-        decided.backward()
-        draw(decided, level="neuron", rankdir="LR", uid="digit").save(path)
-    return status
+        decision(net, held_out[close], right[close]).save(path)
+    return 130 if trainer.interrupted else 0
 
 
-def train(net: MLP, images: list[Any], labels: list[int], epochs: int, rng: random.Random) -> Iterator[float]:
-    """Adam on mini-batches in a new order each epoch; yields the mean loss of the epoch."""
-    optimiser = Adam(net, lr=LR, weight_decay=1e-4)
-    steps = epochs * math.ceil(len(images) / BATCH)
-    with tqdm(total=steps, unit="batch", leave=False, disable=None) as bar:
-        for _ in range(epochs):
-            order = sorted(range(len(images)), key=lambda _: rng.random())
-            losses = []
-            for batch in [order[i : i + BATCH] for i in range(0, len(order), BATCH)]:
-                loss = cross_entropy([net(images[k]) for k in batch], [labels[k] for k in batch])
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.lr = LR * (1.0 + math.cos(math.pi * optimiser.steps / steps)) / 2.0
-                optimiser.step()
-                losses.append(loss.data)
-                bar.update()
-            yield sum(losses) / len(losses)
+def report(trainer: nn.Trainer) -> None:
+    """A line for an epoch."""
+    last = {name: xs[-1] for name, xs in trainer.history.items()}
+    print("epoch {epoch:2}   loss {loss:.4f}, validation {val_loss:.4f}, right {val_accuracy:.1%}".format(**last))
 
 
 @no_grad()
-def logits(net: MLP, images: list[Any]) -> list[list[float]]:
+def logits(net: nn.Module, images: list[Any]) -> list[list[float]]:
     """Ten numbers for each image; the largest belongs to the digit that it is read as."""
     return [[z.data for z in net(image)] for image in images]
 
 
-def most_likely(zs: list[float]) -> int:
-    """The digit with the largest logit."""
-    return zs.index(max(zs))
+def margin(zs: list[float]) -> float:
+    """How far the largest logit is above the next."""
+    *_, second, first = sorted(zs)
+    return first - second
 
 
-def measured(net: MLP, images: list[Any], labels: list[int]) -> tuple[float, float]:
-    """(loss, accuracy)."""
-    outputs = logits(net, images)
-    return cross_entropy(outputs, labels), mean([float(most_likely(z) == t) for z, t in zip(outputs, labels)])
-
-
-def explain_a_weight(net: MLP, image: list[float], label: int) -> None:
-    """Print the chain rule of the weight between the liveliest hidden neuron and the right output, for one image."""
-    hidden, last = net.layers[0](image), net.layers[1]
-    k = max(range(16), key=lambda k: hidden[k].data)
-    outputs, neuron = last(hidden), last.neurons[label]
-    loss = cross_entropy(outputs, label)
-    called = {"loss": loss, f"z{label}": outputs[label], "h": hidden, "w": neuron.w, "b": neuron.b}
-    print(f"How the loss of one {label} depends on the weight w[{k}] between hidden neuron {k} and output {label}:\n")
-    print(explain(loss, neuron.w[k], names=called), end="\n\n")
+def decision(net: nn.Sequential, image: list[float], digit: int) -> Any:
+    """The neuron of one digit, drawn from its largest terms to a probability, with the chain rule of a weight printed."""
+    hidden, last = net.layers[0](image), net.layers[2]
+    others = logsumexp([z for d, z in enumerate(last(hidden)) if d != digit])
+    neuron, terms = last.neurons[digit], []
+    largest = sorted(range(HIDDEN), key=lambda k: -abs(neuron.w[k].data * hidden[k].data))
+    for k in sorted(largest[:SHOWN]):
+        w, h = Value(neuron.w[k].data, label=f"w{k}"), Value(hidden[k].data, label=f"h{k}")
+        terms.append(w * h)
+        terms[-1].label = f"t{k}"
+        if k == largest[0]:
+            strongest = w
+    rest = dot([neuron.w[k].data for k in largest[SHOWN:]], [hidden[k] for k in largest[SHOWN:]], neuron.b)
+    z = total([*terms, Value(rest.data, label="rest")])
+    m = z - Value(others.data, label="others")
+    p = sigmoid(m)  # the softmax, seen from one of its outputs
+    p.backward()
+    print(
+        f"\nThe closest call is a held-out image of the digit {digit}, with the probability p = {p.data:.1%}. Its neuron"
+    )
+    print(f"adds {HIDDEN} products of weight and activation; the chain rule of the weight in the largest product:\n")
+    print(explain(p, strongest), end="\n\n")
+    return draw(p, uid="digit", rankdir="LR")

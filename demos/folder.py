@@ -7,6 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class UnwritableError(Exception):
+    """A folder that cannot be made, or not be written to; the message is for who chose it."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"--out takes a folder that can be written to, got {path}: {error.strerror or error}; "
+            "try another with --out FOLDER"
+        )
+
+
 class Folder:
     """A folder that can be written to, made where there is none.
 
@@ -14,14 +24,17 @@ class Folder:
         path: where.
 
     Raises:
-        OSError: it cannot be made, or not be written to.
+        UnwritableError: it cannot be made, or not be written to.
     """
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=self.path):
-            pass
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise UnwritableError(self.path, error) from error
 
     @contextmanager
     def new(self, name: str) -> Iterator[Path]:
@@ -30,9 +43,11 @@ class Folder:
         try:
             yield aside
             os.replace(aside, final)
+        except OSError as error:
+            raise UnwritableError(self.path, error) from error
         finally:
             aside.unlink(missing_ok=True)
-        print(f"  {final}")
+        print(f"  {final}", flush=True)
 
     def draw(self, name: str, size: tuple[float, float], picture: Callable[..., None]) -> None:
         """A page that `picture(figure)` draws with matplotlib, which needs no screen here."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
-from .blocks import Dropout, Embedding, LayerNorm, Sequential
+from .blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from .files import load, save
 from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
@@ -21,6 +21,7 @@ from .training import Trainer, fit
 
 __all__ = [
     "ACTIVATIONS",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -47,6 +48,7 @@ __all__ = [
     "cross_entropy",
     "diagnose",
     "fit",
+    "from_torch",
     "hinge",
     "huber",
     "init",
@@ -67,16 +69,21 @@ __all__ = [
     "save",
     "schedules",
     "summary",
+    "to_onnx",
+    "to_torch",
 ]
 
 # Public names that are resolved on first use.
 _ROOMS = {
     "diagnose": "diagnosis",
+    "from_torch": "pytorch",
     "plot_activation": "plots",
     "plot_activations": "plots",
     "plot_gradient_flow": "plots",
     "plot_saliency": "plots",
     "plot_weights": "plots",
+    "to_onnx": "onnx_graph",
+    "to_torch": "pytorch",
 }
 
 

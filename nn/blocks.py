@@ -1,4 +1,4 @@
-"""Blocks: Modules in a row, and the layers between them: Dropout, LayerNorm, Embedding.
+"""Blocks: Modules in a row, and the layers between them: Activation, Dropout, LayerNorm, Embedding.
 
 There is no BatchNorm: the statistics of a batch are no function of one example, so that what a network says about an
 example would depend on its neighbours. LayerNorm has the same use and looks at one example.
@@ -11,8 +11,10 @@ from typing import Any
 
 from engine import Operands, Value, mean, sqrt, square
 
+from .activations import activation_function
+from .data import missing
 from .init import Generator, generator, initialiser
-from .layers import width
+from .layers import width, written
 from .module import Module
 
 
@@ -65,6 +67,50 @@ class Sequential(Module):
         return f"Sequential(\n{inside})"
 
 
+class Activation(Module):
+    """An activation as a step of its own: of a list it is applied to each element.
+
+    Args:
+        activation: a name from `nn.ACTIVATIONS`, or a function of a Value.
+
+    Attributes:
+        activation: as given.
+
+    Raises:
+        ValueError, TypeError: activation is neither.
+
+    >>> from nn import Activation, Layer, LayerNorm, Sequential
+    >>> net = Sequential(Layer(2, 3, activation="identity", seed=0), LayerNorm(3), Activation("relu"))
+    >>> [y.data for y in net[2]([Value(-1.0), Value(2.0)])]
+    [0.0, 2.0]
+    """
+
+    def __init__(self, activation: Any) -> None:
+        self.activation = activation
+
+    @property
+    def activation(self) -> Any:
+        """A name from `nn.ACTIVATIONS`, or a function of a Value."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, activation: Any) -> None:
+        self._activate = activation_function(activation)
+        self._activation = activation
+
+    def forward(self, x: Any) -> Any:
+        """The activation of each input, a list; of one Value alone its activation."""
+        activate = self._activate
+        if activate is None:
+            return x
+        if x.__class__ is Value:
+            return activate(x)
+        return [activate(a if a.__class__ is Value else Value(a)) for a in _list(self, x)]
+
+    def __repr__(self) -> str:
+        return f"Activation({written(self.activation)})"
+
+
 class Dropout(Module):
     """While training, each input is 0 with probability `rate`, else divided by 1 - rate; in evaluation it is handed on.
 
@@ -92,7 +138,11 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float = 0.5, *, rng: Generator | None = None, seed: int | None = None) -> None:
-        if isinstance(rate, (str, bytes, complex)) or not hasattr(rate, "__float__"):
+        if (
+            isinstance(rate, (str, bytes, complex))
+            or not hasattr(rate, "__float__")
+            or getattr(rate, "shape", ()) != ()
+        ):
             raise TypeError(f"Dropout takes a number from 0 to below 1 as rate, got {rate!r:.60}")
         if not 0.0 <= rate < 1.0:
             hint = "; at 1 nothing would be left" if rate == 1.0 else "; the part to drop" if rate > 1.0 else ""
@@ -144,7 +194,11 @@ class LayerNorm(Module):
 
     def __init__(self, nin: int, epsilon: float = 1e-5) -> None:
         count = width("LayerNorm", "nin", nin)
-        if isinstance(epsilon, (str, bytes, complex)) or not hasattr(epsilon, "__float__"):
+        if (
+            isinstance(epsilon, (str, bytes, complex))
+            or not hasattr(epsilon, "__float__")
+            or getattr(epsilon, "shape", ()) != ()
+        ):
             raise TypeError(f"LayerNorm takes a positive number as epsilon, got {epsilon!r:.60}")
         if not 0.0 < epsilon < 1e300:
             raise ValueError(f"LayerNorm takes a positive number as epsilon, got {epsilon}")
@@ -201,8 +255,11 @@ class Embedding(Module):
 
     def forward(self, x: Any) -> Any:
         """The row of a number, or the rows of a list of numbers in one list."""
-        if x.__class__ is not Operands and (x.__class__ is Value or not hasattr(x, "__iter__")):
+        one = x.__class__ is Value or not hasattr(x, "__iter__") or getattr(x, "shape", None) == ()
+        if x.__class__ is not Operands and one:
             return list(self._row(x))
+        if len(getattr(x, "shape", (0,))) != 1:
+            raise ValueError(f"{self!r} takes one row of whole numbers, got an array of shape {tuple(x.shape)}")
         return [v for i in x for v in self._row(i)]
 
     def _row(self, i: Any) -> list[Value]:
@@ -221,4 +278,11 @@ def _list(module: Module, x: Any) -> list[Any]:
         raise TypeError(f"{module!r} takes a list of numbers and Values, got {x!r:.60}")
     if len(getattr(x, "shape", (0,))) != 1:
         raise ValueError(f"{module!r} takes one row of numbers, got an array of shape {tuple(x.shape)}")
-    return list(x)
+    return [a if a.__class__ is Value or a.__class__ is float else _number(module, a) for a in x]
+
+
+def _number(module: Module, a: Any) -> Any:
+    if isinstance(a, (str, bytes, complex)) or not hasattr(a, "__float__") or getattr(a, "shape", ()) != ():
+        hint = "; fill or drop missing ones first" if missing(a) else ""
+        raise TypeError(f"{module!r} takes a list of numbers and Values, got {a!r:.60} in it{hint}")
+    return float(a)

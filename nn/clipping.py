@@ -29,5 +29,15 @@ def clipped_by_norm(gradients: Sequence[Number], most: Number) -> list[Number]:
     >>> [round(g, 5) for g in clipped_by_norm([3.0, 4.0], 1.0)]
     [0.6, 0.8]
     """
-    factor = minimum(most / (sqrt(total([square(g) for g in gradients])) + 1e-6), 1.0)
+    factor = norm_factor(total([square(g) for g in gradients]), most)
     return [g * factor for g in gradients]
+
+
+def norm_factor(squares: Number, most: Number) -> Number:
+    """The factor on gradients whose squares have this sum.
+
+    >>> from nn.clipping import norm_factor
+    >>> norm_factor(0.25, 1.0)
+    1.0
+    """
+    return minimum(most / (sqrt(squares) + 1e-6), 1.0)

@@ -12,6 +12,7 @@ from typing import Any
 from .init import Generator
 
 Row = list[Any]  # numbers, or lists of them to any depth
+_FILL = "; fill or drop such examples first"
 
 
 def rows(who: str, X: Any, name: str = "X") -> list[Row]:
@@ -30,6 +31,7 @@ def rows(who: str, X: Any, name: str = "X") -> list[Row]:
     >>> rows("fit", [(1, 2), (3, True)])
     [[1.0, 2.0], [3.0, 1.0]]
     """
+    columns = list(getattr(X, "columns", ()))
     listed = _listed(who, X, name)
     if not listed:
         raise ValueError(f"{who} takes at least one example in {name}, got none")
@@ -50,7 +52,7 @@ def rows(who: str, X: Any, name: str = "X") -> list[Row]:
             raise ValueError(
                 f"{who} takes rows of one length in {name}, got {width} numbers in row 0, {len(row)} in row {i}"
             )
-        read.append(numbers(who, row, f"row {i} of {name}"))
+        read.append(numbers(who, row, f"row {i} of {name}", columns))
     return read
 
 
@@ -107,8 +109,48 @@ def plain(x: Any) -> Any:
     return list(x) if isinstance(x, tuple) else x
 
 
-def numbers(who: str, row: Sequence[Any], where: str) -> Row:
-    """A row as floats; rows inside it likewise, of one length."""
+def missing(x: Any) -> bool:
+    """Whether x stands for a number that is missing: None, or pandas' NA.
+
+    >>> from nn.data import missing
+    >>> missing(None), missing(0.0)
+    (True, False)
+    """
+    return x is None or type(x).__name__ in ("NAType", "NaTType")
+
+
+def check_order(who: str, X: Any, y: Any, name: str = "y") -> None:
+    """Refuse frames with the same index in another order: rows are paired by place, not by label.
+
+    Args:
+        who: the function that was called, for messages.
+        X, y: examples and targets, as they were given.
+        name: what the caller calls y, for messages.
+
+    Raises:
+        ValueError: both have an index, of the same labels in another order.
+
+    >>> from nn.data import check_order
+    >>> check_order("fit", [[1.0]], [0])
+    """
+    ours: Any
+    theirs: Any
+    ours, theirs = [getattr(frame, "index", None) for frame in (X, y)]
+    if not (hasattr(ours, "sort_values") and hasattr(theirs, "sort_values")) or ours.equals(theirs):
+        return
+    try:
+        same = ours.sort_values().equals(theirs.sort_values())
+    except TypeError:  # labels that cannot be sorted
+        return
+    if same:
+        raise ValueError(
+            f"{who} takes {name} in the order of X, got the same index in another order; write {name}.loc[X.index], or "
+            f"{name}.to_numpy() if they are meant to be paired by place"
+        )
+
+
+def numbers(who: str, row: Sequence[Any], where: str, columns: Sequence[Any] = ()) -> Row:
+    """A row as floats; rows inside it likewise, of one length. Columns have the names that are given, or numbers."""
     read: Row = []
     for j, x in enumerate(row):
         if x.__class__ is not float:
@@ -118,11 +160,11 @@ def numbers(who: str, row: Sequence[Any], where: str) -> Row:
                     raise ValueError(f"{who} takes rows of one shape, got another at {j} in {where}")
                 read.append(numbers(who, x, f"{j} in {where}"))
                 continue
-            x = number(who, x, f"column {j} of {where}")
+            x = number(who, x, _place(j, where, columns))
             if read and isinstance(read[0], list):
                 raise ValueError(f"{who} takes rows of one shape, got a number at {j} in {where}")
         elif not isfinite(x):
-            raise ValueError(_not_finite(who, x, f"column {j} of {where}"))
+            raise ValueError(_not_finite(who, x, _place(j, where, columns)))
         read.append(x)
     return read
 
@@ -130,7 +172,8 @@ def numbers(who: str, row: Sequence[Any], where: str) -> Row:
 def number(who: str, x: Any, where: str) -> float:
     """One number as a finite float."""
     if not _is_number(x):
-        hint = "; turn text and categories into numbers first" if isinstance(x, (str, bytes)) else ""
+        text = isinstance(x, (str, bytes))
+        hint = "; turn text and categories into numbers first" if text else _FILL if missing(x) else ""
         raise TypeError(f"{who} takes real numbers, got {x!r:.60} in {where}{hint}")
     try:
         x = float(x)
@@ -144,7 +187,11 @@ def number(who: str, x: Any, where: str) -> float:
 
 
 def _not_finite(who: str, x: float, where: str) -> str:
-    return f"{who} takes finite numbers, got {x} in {where}; fill or drop such examples first"
+    return f"{who} takes finite numbers, got {x} in {where}{_FILL}"
+
+
+def _place(j: int, where: str, columns: Sequence[Any]) -> str:
+    return f"column {repr(columns[j])[:60] if len(columns) else j} of {where}"
 
 
 def _is_number(x: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import AnomalyError, Value, detect_anomaly, log, no_grad
 
-from .data import plain, rows, targets
+from .data import check_order, plain, rows, targets
 from .findings import Diagnosis, Finding
 from .module import Module
 from .network import NeuralNetwork
@@ -145,8 +145,8 @@ def _usual_loss(ts: Sequence[Any], outputs: int) -> str:
 def _losses(history: Any) -> list[float]:
     if history is None:
         return []
-    listed = plain(history.get("loss") if isinstance(history, dict) else history)
-    if not isinstance(listed, list):
+    listed = plain(history.get("loss") if isinstance(history, dict) or hasattr(history, "columns") else history)
+    if not isinstance(listed, list) or any(isinstance(x, str) or not hasattr(x, "__float__") for x in listed):
         raise TypeError(
             f'diagnose takes a list of losses, or a dict with one as "loss", as history, got {history!r:.60}'
         )
@@ -160,7 +160,11 @@ def _copies(model: Module, optimizer: Any) -> tuple[Module, Optimiser | None]:
         if not set(optimizer.parameters) <= set(model.parameters()):
             raise ValueError("diagnose takes an optimiser of this network, got one of other parameters")
     elif optimizer is not None:
-        if isinstance(optimizer, (str, bytes)) or not hasattr(optimizer, "__float__"):
+        if (
+            isinstance(optimizer, (str, bytes))
+            or not hasattr(optimizer, "__float__")
+            or getattr(optimizer, "shape", ()) != ()
+        ):
             raise TypeError(f"diagnose takes an optimiser or a learning rate as optimizer, got {optimizer!r:.60}")
         rate = float(optimizer)
     twin, optimiser = copy.deepcopy((model, optimizer if rate is None else None))
@@ -174,6 +178,7 @@ def _finite_examples(X: Any, y: Any) -> tuple[list[Any], list[Any], int, list[Fi
     given = [plain(x) for x in listed] if isinstance(listed, (list, tuple)) else listed
     broken = {i: bad for i, x in enumerate(given) if (bad := _not_finite(x))} if isinstance(given, list) else {}
     xs = rows("diagnose", [_filled(x) if i in broken else x for i, x in enumerate(given)] if broken else given)
+    check_order("diagnose", X, y)
     ts = targets("diagnose", y, len(xs))
     broken_targets = {i: bad for i, t in enumerate(ts) if (bad := _not_finite(t))}
     findings = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .caller import stacklevel
-from .data import permutation, rows, targets
+from .data import check_order, permutation, rows, targets
 from .init import Generator
 from .module import Module
 from .objective import Objective
@@ -45,6 +45,7 @@ class Examples:
     def __init__(self, who: str, net: Module, objective: Objective, X: Any, y: Any, validation: Any) -> None:
         self._who, self._objective = who, objective
         self.X = rows(who, X)
+        check_order(who, X, y)
         right = targets(who, y, len(self.X))
         outputs = _outputs_of(net, self.X[0])
         self.y = self._read(right, outputs, "y")
@@ -93,6 +94,7 @@ class Examples:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise TypeError(f"{self._who} takes a part such as 0.2, or (X, y), as validation, got {validation!r:.60}")
         X = rows(self._who, validation[0], "validation X")
+        check_order(self._who, validation[0], validation[1], "validation y")
         y = self._read(targets(self._who, validation[1], len(X), "validation y"), outputs, "validation y")
         _outputs_of(net, X[0])
         return X, y

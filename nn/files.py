@@ -74,7 +74,7 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
         metadata["trainer"] = json.dumps(encoded(state, tensors, "state"), allow_nan=False)
     arrays = {key: _array(xs) for key, xs in tensors.items()}
     metadata["sha256"] = _digest(metadata, arrays)
-    _write(name, _packed(metadata, arrays))
+    write_whole("save", name, _packed(metadata, arrays))
 
 
 def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None) -> Any:
@@ -225,12 +225,29 @@ def _digest(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _write(path: str, blob: bytes) -> None:
-    """The file, whole or not at all, also if the machine stops on the way."""
+def write_whole(who: str, path: str, blob: bytes) -> None:
+    """Write a file, whole or not at all, also if the machine stops on the way.
+
+    Args:
+        who: the function that was called, for messages.
+        path: where to; an existing file is replaced in one step.
+        blob: what is to be in it.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        OSError: the file cannot be written; what was there stays.
+
+    >>> import os, tempfile
+    >>> from nn.files import write_whole
+    >>> path = os.path.join(tempfile.mkdtemp(), "file")
+    >>> write_whole("save", path, b"all of it")
+    >>> os.path.getsize(path)
+    9
+    """
     path = os.path.realpath(path)  # a link stays a link
     folder = Path(path).parent
     if not folder.is_dir() or os.path.isdir(path):
-        raise FileNotFoundError(f"save takes the path of a file in a folder that exists, got {path!r}")
+        raise FileNotFoundError(f"{who} takes the path of a file in a folder that exists, got {path!r}")
     for old in folder.glob(".chainrule-*.part"):
         if _age(old) > STALE:
             old.unlink(missing_ok=True)

@@ -106,6 +106,10 @@ def plot_saliency(
     who = "plot_saliency"
     model = copy.deepcopy(network_of(who, net)).eval()
     (numbers,) = rows(who, [x], "[x]")
+    if isinstance(numbers[0], list):
+        if len(numbers) > 1:
+            raise ValueError(f"{who} takes one example, got {len(numbers)} rows; choose one of them")
+        (numbers,) = numbers
     inputs = [Value(e) for e in numbers]
     outputs = model(inputs)
     listed = outputs if isinstance(outputs, list) else [outputs]

@@ -12,6 +12,7 @@ from typing import Any
 from engine import Operands, Value, dot, scope
 
 from .activations import activation_function
+from .data import missing
 from .init import Generator, generator, initialiser
 from .matrices import Matrix
 from .module import Module
@@ -87,7 +88,7 @@ class Neuron(Module):
         return activate(y) if y.__class__ is Value else float(activate(Value(y)))
 
     def __repr__(self) -> str:
-        return f"Neuron({len(self.w)}, activation={_written(self.activation)})"
+        return f"Neuron({len(self.w)}, activation={written(self.activation)})"
 
 
 class Layer(Module):
@@ -153,7 +154,7 @@ class Layer(Module):
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
-        activations = dict.fromkeys(_written(n.activation) for n in self.neurons)
+        activations = dict.fromkeys(written(n.activation) for n in self.neurons)
         return f"Layer({self.nin}, {len(self.neurons)}, activation={' '.join(activations)})"
 
 
@@ -225,14 +226,14 @@ class MLP(Module):
         if not self.layers:
             return "MLP without layers"
         widths = [len(layer.neurons) for layer in self.layers]
-        hidden = dict.fromkeys(_written(n.activation) for layer in self.layers[:-1] for n in layer.neurons)
+        hidden = dict.fromkeys(written(n.activation) for layer in self.layers[:-1] for n in layer.neurons)
         activation = f", activation={' '.join(hidden)}" if hidden else ""
         return f"MLP({self.layers[0].nin}, {widths}{activation})"
 
 
 def width(who: str, name: str, n: Any) -> int:
     """A number of inputs or neurons, at least 1."""
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
+    if isinstance(n, bool) or not hasattr(n, "__index__") or getattr(n, "shape", ()) != ():
         raise TypeError(f"{who} takes whole numbers from 1 as {name}, got {n!r:.60}")
     if n < 1:
         raise ValueError(f"{who} takes whole numbers from 1 as {name}, got {n}")
@@ -252,10 +253,28 @@ def inputs(module: Module, x: Any, expected: int) -> Operands:
             x = x.tolist()
         elif isinstance(x, (str, bytes, dict, set)) or not hasattr(x, "__iter__"):
             raise TypeError(f"{_named(module)} takes a list of {_plural(expected)}, numbers or Values, got {x!r:.60}")
-    read = x if x.__class__ is Operands else Operands(x)
+    if x.__class__ is not Operands:
+        x = x if x.__class__ is list else list(x)
+        try:
+            x = Operands(x)
+        except TypeError:
+            raise _no_numbers(module, x, expected) from None
+    read: Operands = x
     if len(read) != expected:
         raise ValueError(f"{_named(module)} takes {_plural(expected)}, got {len(read)}")
     return read
+
+
+def _no_numbers(module: Module, x: list[Any], expected: int) -> TypeError:
+    """What is wrong with inputs of which one is no number."""
+    for k, a in enumerate(x):
+        if not hasattr(a, "__float__") or isinstance(a, str) or getattr(a, "shape", ()) != ():
+            nested = isinstance(a, (list, tuple)) or getattr(a, "shape", ()) != ()
+            hint = "; call it on one row at a time" if nested else "; fill or drop missing ones" if missing(a) else ""
+            return TypeError(
+                f"{_named(module)} takes {_plural(expected)}, numbers or Values, got {a!r:.60} as x[{k}]{hint}"
+            )
+    return TypeError(f"{_named(module)} takes {_plural(expected)}, numbers or Values, got {x!r:.60}")
 
 
 def _plural(n: int) -> str:
@@ -276,5 +295,6 @@ def _activation(who: str, nonlin: Any, activation: Any) -> Any:
     return ("relu" if nonlin else "identity") if activation is None else activation
 
 
-def _written(activation: Any) -> str:
+def written(activation: Any) -> str:
+    """An activation as it is printed: its name, or the name of its function."""
     return repr(activation if isinstance(activation, str) else getattr(activation, "__name__", activation))

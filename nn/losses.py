@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine import Value, abs, dot, log, log_softmax, logsumexp, mean, minimum, relu, softplus, square, total
+from engine import Value, abs, dot, log, log_softmax, logsumexp, mean, minimum, relu, softplus, square, total, where
 
 Number = Any  # a Value or a float
 
@@ -216,7 +216,9 @@ def _divergence(logits: list[Any], probabilities: list[Any]) -> Number:
         raise ValueError(f"{who} takes a probability for each class, got {len(probabilities)} for {len(logits)} logits")
     terms = []
     for p, q in zip(_probabilities(who, probabilities), log_softmax([_number(who, z) for z in logits])):
-        if p.__class__ is Value or p != 0.0:
+        if p.__class__ is Value:
+            terms.append(where(p > 0.0, p * (log(p) - q), 0.0))
+        elif p != 0.0:
             terms.append(p * (log(p) - q))
     return total(terms)
 
@@ -326,9 +328,11 @@ def _matching(who: str, outputs: Any, targets: Any) -> Iterator[tuple[Number, Nu
 
 
 def _listed(x: Any) -> list[Any] | None:
-    """The elements of a list, tuple or array; None for anything else."""
-    if isinstance(x, (list, tuple)):
+    """The elements of a list, tuple, range, array or frame; None for anything else."""
+    if isinstance(x, (list, tuple, range)):
         return list(x)
+    if hasattr(x, "columns") and hasattr(x, "to_numpy"):
+        x = x.to_numpy()
     if getattr(x, "shape", ()) != () and hasattr(x, "tolist"):
         elements: list[Any] = x.tolist()
         return elements
@@ -338,6 +342,6 @@ def _listed(x: Any) -> list[Any] | None:
 def _number(who: str, x: Any) -> Number:
     if x.__class__ is Value or x.__class__ is float:
         return x
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
         raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {x!r:.60}")
     return float(x)

@@ -234,11 +234,44 @@ class Module(metaclass=_Declares):
         numbers = []
         for path in named:
             x = state[path]
-            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
                 raise TypeError(f"{who} takes numbers, got {x!r:.60} for {path!r}")
             numbers.append(float(x))
         for p, x in zip(named.values(), numbers):
             p.data = x
+
+    def get_weights(self) -> list[Any]:
+        """The parameters as a list of new NumPy arrays, in Keras' order: for each layer its kernel, then its bias.
+
+        A kernel has the shape (inputs, outputs), a bias (outputs,); see `nn.weights` for other Modules.
+
+        >>> from nn import MLP
+        >>> [array.shape for array in MLP(2, [3, 1], seed=0).get_weights()]
+        [(2, 3), (3,), (3, 1), (1,)]
+        """
+        from .weights import arrays
+
+        return arrays(self)
+
+    def set_weights(self, weights: Iterable[Any]) -> None:
+        """Set all parameters to the numbers of arrays such as `get_weights`, here or in Keras, returns; or none of them.
+
+        Args:
+            weights: a list of arrays or nested lists, of the same shapes.
+
+        Raises:
+            TypeError: weights is no list, or something in it is no array of real numbers.
+            ValueError: there are more or fewer arrays, or one has another shape: the message names the layer.
+
+        >>> from nn import MLP
+        >>> net, twin = MLP(2, [3, 1], seed=0), MLP(2, [3, 1], seed=1)
+        >>> twin.set_weights(net.get_weights())
+        >>> twin.state() == net.state()
+        True
+        """
+        from .weights import fill
+
+        fill(f"set_weights of {type(self).__name__}", self, weights)
 
     # As a tree of numbers, for engine's transforms -------------------------------------------------------------------
 

@@ -8,12 +8,15 @@ the last digits differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine import TrainingLoop, Value, clip, jit, no_grad, vmap
+from engine import TrainingLoop, Value, clip, jit, no_grad, square, vmap
 
 from .blocks import Dropout
+from .clipping import norm_factor
 from .objective import class_target
 from .optim import Optimiser
 
@@ -38,13 +41,8 @@ class NativeTraining:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        for name, there in (
-            ("clip_norm", trainer.clip_norm is not None),
-            ("on_batch_end", any(hasattr(c, "on_batch_end") for c in trainer._callbacks)),
-            ("an optimiser with a step of its own", type(trainer.optimizer).step is not Optimiser.step),
-        ):
-            if there:
-                raise UnsupportedError(f"{name} needs eager mode")
+        if type(trainer.optimizer).step is not Optimiser.step:
+            raise UnsupportedError("an optimiser with a step of its own needs eager mode")
         self._key: Any = None
         self._evaluate: Any = None
         self._tables: dict[int, Any] = {}  # examples that were evaluated, as arrays
@@ -67,7 +65,16 @@ class NativeTraining:
         moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
         moved = {optimizer.parameters[k] for k in moving}
         still = {p: p.data for p in trainer.net.parameters() if p not in moved}
-        key = tuple(fixed.items()), tuple(moving), tuple(still.values()), len(trainer._examples.trained)
+        layers = [m for _, m in trainer.net.named_modules() if isinstance(m, Dropout)]
+        key = (
+            tuple(fixed.items()),
+            tuple(moving),
+            tuple(still.values()),
+            len(trainer._examples.trained),
+            tuple([bool(m.rate and m.training) for m in layers]),
+            (trainer.clip_value, trainer.clip_norm),
+            tuple([(penalty, getattr(penalty, "strength", None)) for penalty in trainer.penalties]),
+        )
         if key == self._key:
             return
         self._moving, self._still = moving, still
@@ -86,6 +93,7 @@ class NativeTraining:
                 [optimizer.parameters[k].data for k in self._moving],
                 [row + masks for row in rows],
                 penalty=self._penalty if trainer.penalties else None,
+                measure=None if trainer.clip_norm is None else self._square,
                 slots=len(optimizer.initial),
                 settings=2,
                 batch=batch,
@@ -100,23 +108,12 @@ class NativeTraining:
         layers = [m for _, m in net.named_modules() if isinstance(m, Dropout) and m.rate and m.training]
         found: list[tuple[Dropout, int]] = []
 
-        def counting(layer: Dropout) -> Callable[[int], list[float]]:
-            def draw(count: int) -> list[float]:
-                found.append((layer, count))
-                return [1.0] * count
+        def draw(layer: Dropout, count: int) -> list[float]:
+            found.append((layer, count))
+            return [1.0] * count
 
-            return draw
-
-        for layer in layers:
-            layer.__dict__["draw"] = counting(layer)
-        try:
-            with no_grad():
-                net(self._trainer._examples.X[0])
-        finally:
-            for layer in layers:
-                del layer.__dict__["draw"]
-        if len({id(layer) for layer, _ in found}) < len(found):
-            raise UnsupportedError("a Dropout that is called twice needs eager mode")
+        with no_grad(), _drawn_by(draw, layers):
+            net(self._trainer._examples.X[0])
         return found
 
     def _row(self, x: Any, t: Any) -> list[float]:
@@ -128,8 +125,6 @@ class NativeTraining:
         trainer = self._trainer
         if trainer.objective.target is class_target and not isinstance(t, list):
             return [float(k == t) for k in range(self._width)]
-        if trainer.objective.name == "kl_divergence" and 0.0 in _numbers(t):
-            raise UnsupportedError("a target probability 0 in kl_divergence needs eager mode")
         return t
 
     def _network(self, ps: Sequence[Any]) -> Any:
@@ -148,15 +143,10 @@ class NativeTraining:
         return loss, list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
     def _loss(self, ps: list[Any], example: list[Any]) -> Any:
-        at = self._first_mask
-        for layer, count in self._masks:
-            layer.mask = example[at : at + count]
-            at += count
-        try:
+        masks = iter(example[self._first_mask :])
+        layers = {layer for layer, _ in self._masks}
+        with _drawn_by(lambda layer, count: [next(masks) for _ in range(count)], layers):
             loss, outputs = self._of_one_example(self._network(ps), example)
-        finally:
-            for layer, _ in self._masks:
-                layer.mask = None
         return (loss, outputs) if self._trainer.metrics else loss
 
     def _penalty(self, ps: list[Any]) -> Any:
@@ -166,13 +156,21 @@ class NativeTraining:
             first = first + penalty
         return first
 
+    def _cut(self, g: Any) -> Any:
+        limit = self._trainer.clip_value
+        return g if limit is None else clip(g, -limit, limit)
+
+    def _square(self, g: Any) -> Any:
+        return square(self._cut(g))
+
     def _update(self, fixed: dict[str, Any]) -> Callable[..., Any]:
-        update, limit = type(self._trainer.optimizer).update, self._trainer.clip_value
+        update, most = type(self._trainer.optimizer).update, self._trainer.clip_norm
 
         def step(p: Any, g: Any, slots: list[Any], settings: list[Any]) -> Any:
-            if limit is not None:
-                g = clip(g, -limit, limit)
-            lr, count = settings
+            g = self._cut(g)
+            lr, count, *squares = settings
+            if most is not None:
+                g = g * norm_factor(squares[0], most)
             return update(p, g, tuple(slots), step=count, lr=lr, **fixed)
 
         return step
@@ -181,10 +179,21 @@ class NativeTraining:
 
     def run_epoch(self) -> None:
         """What is left of the epoch, or as much as there is until someone asks to stop."""
-        self._prepare()
+        trainer = self._trainer
+        watched = any(hasattr(c, "on_batch_end") for c in trainer._callbacks)
+        while trainer.update < trainer._updates() and not trainer.stop:
+            self._prepare()
+            self._run_updates(1 if watched else trainer._updates() - trainer.update)
+            if watched:
+                trainer._call("on_batch_end")
+            if trainer.interrupted:
+                raise KeyboardInterrupt
+
+    def _run_updates(self, most: int) -> None:
+        """So many updates, or fewer if someone asks to stop."""
         trainer, loop = self._trainer, self._loop
         optimizer = trainer.optimizer
-        order = trainer._order[trainer.update * self._batch :]
+        order = trainer._order[trainer.update * self._batch : (trainer.update + most) * self._batch]
         loop.parameters[:] = [optimizer.parameters[k].data for k in self._moving]
         for s, column in enumerate(loop.slots):
             column[:] = [optimizer.states[k][s] for k in self._moving]
@@ -216,8 +225,6 @@ class NativeTraining:
         if done < len(counts) and self._masks:  # the generator, as it was after the last update that was made
             trainer.random.setstate(before)
             self._draw(order[: sum(counts[:done])])
-        if trainer.interrupted:
-            raise KeyboardInterrupt
 
     def _draw(self, order: Sequence[int]) -> None:
         """Masks for the examples to come, drawn as eager mode would."""
@@ -252,6 +259,18 @@ class NativeTraining:
         ps = np.array([p.data for p in self._trainer.net.parameters()])
         found = self._evaluate(ps, self._tables[id(X)][1])
         return sum([row[0] for row in found]), [self._prediction(row[1:]) for row in found]
+
+
+@contextlib.contextmanager
+def _drawn_by(draw: Callable[[Dropout, int], list[Any]], layers: Iterable[Dropout]) -> Iterator[None]:
+    """While it is open, Dropouts get their masks from a function of (layer, how many)."""
+    for layer in layers:
+        layer.__dict__["draw"] = partial(draw, layer)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.__dict__["draw"]
 
 
 def _numbers(x: Any) -> list[float]:

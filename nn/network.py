@@ -9,7 +9,7 @@ from engine import mean, softmax
 
 from . import losses
 from .activations import activation_function
-from .data import plain, rows, targets
+from .data import check_order, plain, rows, targets
 from .init import generator
 from .layers import MLP, width
 from .matrices import Matrix
@@ -174,6 +174,7 @@ class NeuralNetwork:
         ([[-1.0]], [[1.0]])
         """
         examples, alone = self._examples("backward", X)
+        check_order("backward", X, y)
         right = [y] if alone and not _is_listed(y) else [plain(y)] if alone else y
         right = targets("backward", right, len(examples))
         outputs = [self.model(x) for x in examples]
@@ -211,6 +212,7 @@ class NeuralNetwork:
         examples, alone = self._examples("train", X)
         if alone:
             raise ValueError("train takes rows of examples as X, got one row; write [X] and [y] for a single example")
+        check_order("train", X, y)
         trainer = Trainer(
             self.model,
             examples,
@@ -229,6 +231,26 @@ class NeuralNetwork:
         if not trainer.interrupted:
             self._keep_gradients()  # of the last update: they still stand in the Values
         return self.history
+
+    def get_weights(self) -> list[Any]:
+        """The weights and biases as a list of arrays in Keras' order and shapes; see `nn.Module.get_weights`.
+
+        >>> import nn
+        >>> [array.shape for array in nn.NeuralNetwork([2, 4, 1], seed=0).get_weights()]
+        [(2, 4), (4,), (4, 1), (1,)]
+        """
+        return self.model.get_weights()
+
+    def set_weights(self, weights: Any) -> None:
+        """Set all weights and biases to the numbers of such a list, or none; see `nn.Module.set_weights`.
+
+        >>> import nn
+        >>> network, twin = nn.NeuralNetwork([2, 4, 1], seed=0), nn.NeuralNetwork([2, 4, 1], seed=1)
+        >>> twin.set_weights(network.get_weights())
+        >>> (twin.W[0] == network.W[0]).all().item()
+        True
+        """
+        self.model.set_weights(weights)
 
     def __repr__(self) -> str:
         return (
@@ -250,12 +272,15 @@ class NeuralNetwork:
         listed = plain(X)
         listed = list(listed) if hasattr(listed, "__iter__") and not isinstance(listed, (str, bytes, dict, set)) else X
         alone = isinstance(listed, list) and bool(listed) and not _is_listed(listed[0])
-        examples = rows(who, [listed] if alone else listed)
+        examples = rows(who, [listed] if alone else X if hasattr(X, "columns") else listed)
         if isinstance(examples[0][0], list):
             raise ValueError(f"{who} takes X of one or two dimensions, got more; flatten each example first")
         if len(examples[0]) != self.layers[0]:
+            count = self.layers[0]
+            hint = "; for examples of one number write [[x] for x in X]" if alone and count == 1 else ""
             raise ValueError(
-                f"{who} takes {self.layers[0]} numbers for each example, the inputs of layer 0, got {len(examples[0])}"
+                f"{who} takes {count} number{'s' * (count != 1)} for each example, the inputs of layer 0, "
+                f"got {len(examples[0])}{hint}"
             )
         return examples, alone
 

@@ -122,7 +122,7 @@ class Optimiser:
     def _set(self, **hyperparameters: Any) -> None:
         for name, x in hyperparameters.items():
             legal, says = LEGAL[name]
-            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
                 raise TypeError(f"{type(self).__name__} takes {says} as {name}, got {x!r:.60}")
             if not isfinite(x) or not legal(x):
                 raise ValueError(f"{type(self).__name__} takes {says} as {name}, got {x}")

@@ -45,7 +45,11 @@ class EarlyStopping:
         whole("EarlyStopping", "patience", self.patience, least=1)
         if self.monitor is not None and not isinstance(self.monitor, str):
             raise TypeError(f"EarlyStopping takes a name as monitor, got {self.monitor!r:.60}")
-        if isinstance(self.min_change, str) or not hasattr(self.min_change, "__float__"):
+        if (
+            isinstance(self.min_change, str)
+            or not hasattr(self.min_change, "__float__")
+            or getattr(self.min_change, "shape", ()) != ()
+        ):
             raise TypeError(f"EarlyStopping takes a number from 0 as min_change, got {self.min_change!r:.60}")
         if not 0.0 <= self.min_change < inf:
             raise ValueError(f"EarlyStopping takes a number from 0 as min_change, got {self.min_change}")
@@ -82,7 +86,7 @@ def limit(who: str, name: str, x: Any) -> float | None:
     """A positive number, or None for no limit."""
     if x is None:
         return None
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
         raise TypeError(f"{who} takes a positive number or None as {name}, got {x!r:.60}")
     if not isfinite(x) or x <= 0.0:
         raise ValueError(f"{who} takes a positive number or None as {name}, got {x}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .blocks import Dropout, Embedding, LayerNorm
+from .blocks import Activation, Dropout, Embedding, LayerNorm
 from .layers import Layer, Neuron
 from .module import Module
 
-ROWS = (Layer, Neuron, Dropout, LayerNorm, Embedding)  # what stands for all that is inside it
+ROWS = (Layer, Neuron, Activation, Dropout, LayerNorm, Embedding)  # what stands for all that is inside it
 
 
 class Table(str):
@@ -83,7 +83,7 @@ def _output(module: Module, before: str) -> str:
         return f"({len(module.gain)},)"
     if isinstance(module, Embedding):
         return f"({len(module.weight[0])},)"
-    return "(1,)" if isinstance(module, Neuron) else before if isinstance(module, Dropout) else "?"
+    return "(1,)" if isinstance(module, Neuron) else before if isinstance(module, (Activation, Dropout)) else "?"
 
 
 def _what(module: Module) -> str:

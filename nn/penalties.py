@@ -37,7 +37,11 @@ class Penalty:
     """
 
     def __init__(self, name: str, function: Callable[[Number], Number], strength: float, biases: bool = False) -> None:
-        if isinstance(strength, (str, bytes, complex)) or not hasattr(strength, "__float__"):
+        if (
+            isinstance(strength, (str, bytes, complex))
+            or not hasattr(strength, "__float__")
+            or getattr(strength, "shape", ()) != ()
+        ):
             raise TypeError(f"{name} takes a number from 0 as strength, got {strength!r:.60}")
         if not isfinite(strength) or strength < 0.0:
             raise ValueError(f"{name} takes a number from 0 as strength, got {strength}")

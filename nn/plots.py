@@ -16,7 +16,7 @@ from engine import TABLE, Value, explain, partials, total
 
 from .activations import ACTIVATIONS
 from .canvas import FAINT, INK, MUTED, NEGATIVE, NEGATIVES, POSITIVE, POSITIVES, axes_for, pyplot_for, restyle, shades
-from .data import plain, rows, targets
+from .data import check_order, plain, rows, targets
 from .diagnosis import examples_of, network_of
 from .images import plot_saliency, plot_weights
 from .observation import UnitLayer, observation
@@ -248,6 +248,7 @@ def _observed(who: str, net: Any, X: Any, y: Any = None, loss: Any = None) -> li
         xs = [xs[k] for k in chosen]
         seen = observation(model, xs, ts, lambda z, t: total(z if isinstance(z, list) else [z]))
     else:
+        check_order(who, X, y)
         ts = targets(who, y, len(xs))
         goal, xs, ts = examples_of(who, net, model, [xs[k] for k in chosen], [ts[k] for k in chosen], loss)
         seen = observation(model, xs, ts, goal.loss)

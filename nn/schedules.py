@@ -145,7 +145,7 @@ def _fraction(who: str, name: str, x: Any) -> float:
 
 
 def _number(who: str, name: str, x: Any) -> float:
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
         raise TypeError(f"{who} takes a number as {name}, got {x!r:.60}")
     if not isfinite(x):
         raise ValueError(f"{who} takes a finite {name}, got {x}")

@@ -143,8 +143,8 @@ class Trainer:
         penalty: a function of the net that returns a Value to add to the loss, such as nn.l2(1e-4); or a list of them.
         progress: whether to show a bar.
         backend: "eager"; "jit" for native code, many thousand times faster (the extra jit; the last digits of a sum may
-            differ; clip_norm and on_batch_end need eager mode); "auto" for jit where it is installed and can, else eager
-            with a line that says why.
+            differ; a callback on_batch_end costs a return to Python after each update); "auto" for jit where it is
+            installed and can, else eager with a line that says why.
 
     Attributes:
         net, optimizer, objective: what is trained, how, and what for.
@@ -289,7 +289,7 @@ class Trainer:
         self.net.train()
         if self._native is not None:
             self._native.run_epoch()
-            if self.update == self._updates():
+            if not self.stop:
                 self._end_epoch()
             return
         examples = (self.batch_size or len(self._order)) * self.accumulate

@@ -86,8 +86,8 @@ def watch_saving(waits):
     files.os = type("os", (), {**vars(os), "fsync": staticmethod(half_then_whole)})
 
 
-def written_in_place(path, blob):
-    """What `files._write` must not be."""
+def written_in_place(who, path, blob):
+    """What `files.write_whole` must not be."""
     with open(path, "wb") as file:
         file.write(blob)
         file.flush()
@@ -106,7 +106,7 @@ if __name__ == "__main__":
     waits = Waits(*sys.argv[2:4])
     watch_saving(waits)
     if os.environ.get("PLANTED_BUG") == "written in place":
-        files._write = written_in_place
+        files.write_whole = written_in_place
     run = trainer(sys.argv[1], waits)
     if os.path.exists(sys.argv[1]):
         nn.load(sys.argv[1], trainer=run)

@@ -238,3 +238,37 @@ def test_the_table_of_ones_own_modules():
     assert repr(nn.summary(nn.NeuralNetwork([2, 1]))).splitlines()[0] == "NeuralNetwork"
     with pytest.raises(TypeError, match="summary takes a Module or a NeuralNetwork, got 3"):
         nn.summary(3)
+
+
+# Activation ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", nn.ACTIVATIONS)
+def test_an_activation_as_a_step_is_the_activation_inside_a_layer(name):
+    inside = nn.Layer(3, 4, activation=name, seed=0)
+    apart = nn.Sequential(nn.Layer(3, 4, activation="identity", init="zeros", seed=0), nn.Activation(name))
+    for p, q in zip(apart.parameters(), inside.parameters()):
+        p.data = q.data
+    x = [0.5, -1.0, 2.0]
+    ours, theirs = apart(x), inside(x)
+    assert [y.data for y in ours] == [y.data for y in theirs]
+    nn.mse(ours, [0.0] * 4).backward()
+    nn.mse(theirs, [0.0] * 4).backward()
+    assert [p.grad for p in apart.parameters()] == [q.grad for q in inside.parameters()]
+
+
+def test_an_activation_of_one_value_alone_is_one_value():
+    x = Value(-2.0)
+    assert nn.Activation("leaky_relu")(x).data == -0.02
+    assert nn.Activation("identity")(x) is x
+    assert [y.data for y in nn.Activation("relu")((1.0, -1.0))] == [1.0, 0.0]
+    with pytest.raises(ValueError, match="did you mean 'relu'"):
+        nn.Activation("Relu")
+
+
+def test_an_activation_is_saved_and_stands_in_the_table(tmp_path):
+    net = nn.Sequential(nn.Layer(2, 3, activation="identity", seed=0), nn.LayerNorm(3), nn.Activation("silu"))
+    nn.save(tmp_path / "net", net)
+    twin = nn.load(tmp_path / "net")
+    assert [y.data for y in twin([1.0, 2.0])] == [y.data for y in net([1.0, 2.0])]
+    assert "Activation('silu')" in nn.summary(net)

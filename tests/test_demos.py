@@ -1,5 +1,6 @@
 """Demos, as a user runs them: in a process of their own, into a folder, stopped by Ctrl-C, and asked for nonsense."""
 
+import io
 import json
 import os
 import re
@@ -7,51 +8,198 @@ import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from demos.__main__ import DEMOS, title
+import demos
+import nn
+from demos import drawings
+from demos.__main__ import DEMOS, NEEDS, main, title
 from demos.folder import Folder
-from nn import MLP
+from nn.training import Trainer
 
 ROOT = Path(__file__).parents[1]
-WRITTEN = {"digits-curves.png", "digits-wrong.png", "digits-confusion.png", "digits-network.json", "digits-neuron.svg"}
+PAGES = {"digits-curves.png", "digits-wrong.png", "digits-confusion.png", "digits-saliency.png"}
+WRITTEN = PAGES | {"digits-network.safetensors", "digits-neuron.svg"}
 COMMAND = [sys.executable, "-W", "error", "-u", "-m", "demos"]
+TRAINED = [name for name in DEMOS if "Trainer(" in (ROOT / "demos" / f"{name}.py").read_text("utf-8")]
+SMALLEST = ("--quick", "--epochs", "1", "--seed", "3", "--out")
 
 
 def run(*arguments, **kwargs):
     return subprocess.run([*COMMAND, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, **kwargs)
 
 
-def accuracies(text):
-    return [float(x) / 100.0 for x in re.findall(r"held-out accuracy +([\d.]+)%", text)]
+def said(text, out):
+    """The files that a run says it wrote."""
+    return {Path(line.strip()).name for line in text.splitlines() if line.startswith(f"  {out}{os.sep}")}
+
+
+def written(out):
+    return {path.name for path in out.iterdir()}
+
+
+# Laws of every demo --------------------------------------------------------------------------------------------------
+
+
+EACH = """
+import os, sys, traceback
+from demos.__main__ import main
+folder, names, arguments = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
+for name in names:
+    for stream in (1, 2):
+        os.dup2(os.open(f"{folder}/{name}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
+    try:
+        status = main([name, *arguments, f"{folder}/{name}/new"])
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    with open(f"{folder}/{name}.status", "w") as file:
+        file.write(str(status))
+"""
+
+
+class Ended(NamedTuple):
+    """What a demo did: its exit status, what it printed, and the folder that it wrote to."""
+
+    status: int
+    stdout: str
+    stderr: str
+    out: Path
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("digits")
-    return run("digits", "--epochs", 2, "--seed", 3, "--out", folder / "new" / "out"), folder / "new" / "out"
+def smallest(request, tmp_path_factory):
+    """The smallest run of each demo that is tested, in one process, since its imports take longer than most demos."""
+    folder = tmp_path_factory.mktemp("demos")
+    chosen = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
+    names = [name for name in DEMOS if name in (DEMOS[0], *chosen)]
+    command = [sys.executable, "-W", "error", "-X", "utf8", "-u", "-c", EACH, str(folder), " ".join(names), *SMALLEST]
+    subprocess.run(command, cwd=ROOT, check=True)
+    read = [[(folder / f"{name}.{what}").read_text("utf-8") for what in ("status", 1, 2)] for name in names]
+    return {n: Ended(int(status), out, err, folder / n / "new") for n, (status, out, err) in zip(names, read)}
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_demo_ends_well_without_a_warning_and_says_each_file(name, smallest):
+    done = smallest[name]
+    assert (done.status, done.stderr) == (0, "")
+    assert said(done.stdout, done.out) == written(done.out) != set()
+    for path in done.out.iterdir():
+        assert path.name.startswith(name) or name == "chainrule"
+        assert_whole(path)
+
+
+def assert_whole(path):
+    blob = path.read_bytes()
+    assert len(blob) > 1000
+    if path.suffix == ".png":
+        assert (blob[:8], blob[-8:]) == (b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82")
+    elif path.suffix == ".gif":
+        assert (blob[:6], blob[-1:]) == (b"GIF89a", b";")
+    elif path.suffix == ".svg":
+        ElementTree.fromstring(blob)
+    elif path.suffix == ".html":
+        assert blob.rstrip().endswith(b"</html>")
+    elif path.suffix == ".json":
+        json.loads(blob)
+    else:
+        assert path.suffix in (".safetensors", ".csv", ".txt", ".onnx")
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_the_same_seed_gives_the_same_files_to_the_last_bit(name, smallest, tmp_path):
+    first = smallest[name].out
+    assert main([name, *SMALLEST, str(tmp_path)]) == 0  # in another process: this one
+    assert written(tmp_path) == written(first)
+    for path in first.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+class Interrupting(io.StringIO):
+    """A terminal at which Ctrl-C is pressed after so many lines."""
+
+    def __init__(self, lines):
+        super().__init__()
+        self.lines = lines
+
+    def write(self, text):
+        before, count = self.getvalue().count("\n"), super().write(text)
+        if before < self.lines <= self.getvalue().count("\n"):
+            signal.raise_signal(signal.SIGINT)
+        return count
+
+
+@pytest.fixture
+def ctrl_c_works():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("name", DEMOS)
+@pytest.mark.usefixtures("ctrl_c_works")
+def test_ctrl_c_at_the_first_line_exits_with_130_and_leaves_whole_files(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Interrupting(len(DEMOS) + 3))
+    assert main([name, *SMALLEST, str(tmp_path)]) == 130
+    assert said(sys.stdout.getvalue(), tmp_path) == written(tmp_path)
+    assert "Ctrl-C" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.usefixtures("ctrl_c_works")
+def test_ctrl_c_in_training_keeps_what_was_learned_and_exits_with_130(name, tmp_path, monkeypatch, capsys):
+    call, pressed = Trainer._call, []
+
+    def press_once(self, event):
+        call(self, event)
+        if event == "on_epoch_end" and not pressed:
+            pressed.append(True)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "_call", press_once)
+    assert main([name, *SMALLEST, str(tmp_path)]) == 130
+    stdout, stderr = capsys.readouterr()
+    assert "the network keeps what it has learned" in stderr
+    assert said(stdout, tmp_path) == written(tmp_path)
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_demo_is_short_enough_to_be_read(name):
+    lines = (ROOT / "demos" / f"{name}.py").read_text("utf-8").splitlines()
+    assert len(lines) < 120
+    assert title(name).endswith(".")
+    assert len(f"  {name:12}{title(name)}") <= 120
+
+
+def test_every_demo_is_listed():
+    files = Path(demos.__file__).parent.glob("*.py")
+    assert {path.stem for path in files if "\ndef run(" in path.read_text("utf-8")} == set(DEMOS)
+
+
+# The main one ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def digits(smallest):
+    return smallest["digits"]
 
 
 def test_digits_are_learned_drawn_and_explained(digits):
-    done, out = digits
-    assert (done.returncode, done.stderr) == (0, "")
-    assert accuracies(done.stdout)[-1] > 0.8
-    assert {p.name for p in out.iterdir()} == WRITTEN
-    for name in WRITTEN:
-        assert f"{out / name}\n" in done.stdout
-    for name in ("curves", "wrong", "confusion"):
-        picture = (out / f"digits-{name}.png").read_bytes()
-        assert picture.startswith(b"\x89PNG\r\n")
-        assert picture.endswith(b"IEND\xaeB`\x82")
-        assert len(picture) > 10_000
+    assert (digits.status, digits.stderr) == (0, "")
+    assert float(re.search(r"^\d+ of 360 held-out digits read right: ([\d.]+)%", digits.stdout, re.M)[1]) > 80.0
+    assert float(re.search(r"logistic regression: ([\d.]+)%\.$", digits.stdout, re.M)[1]) > 90.0
+    assert written(digits.out) == WRITTEN
+    for name in PAGES:
+        assert len((digits.out / name).read_bytes()) > 10_000
 
 
 def test_the_chain_rule_line_of_a_weight_is_true(digits):
-    line = re.search(r"^∂loss/∂w\[\d+\] = (.*) = (.*) = (.*)$", digits[0].stdout, re.M)
-    factors, product = [re.split("·", line[2]), line[3]]
-    left, right, whole = (float(x.replace("−", "-")) for x in (*factors, product))
+    line = re.search(r"^∂p/∂w\d+ = (.*) = (.*) = (.*)$", digits.stdout, re.M)
+    left, right, whole = (float(x.replace("−", "-").strip("()")) for x in (*line[2].split("·"), line[3]))
     assert line[1].count("·") == 1
     assert left * right == pytest.approx(whole, rel=1e-3)
     assert whole != 0.0
@@ -61,47 +209,55 @@ def test_the_saved_network_reads_as_well_as_was_said(digits):
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    done, out = digits
-    net = MLP(64, [16, 10], seed=0)
-    net.load_state(json.loads((out / "digits-network.json").read_text()))
+    net = nn.load(digits.out / "digits-network.safetensors")
     X, y = load_digits(return_X_y=True)
     _, X, _, y = train_test_split(X / 16.0, y, test_size=0.2, random_state=3, stratify=y)
     read = [max(range(10), key=[z.data for z in net(x)].__getitem__) for x in X]
-    assert f"{sum(r == t for r, t in zip(read, y))} of 360 held-out digits read right" in done.stdout
+    assert f"{sum(r == t for r, t in zip(read, y))} of 360 held-out digits read right" in digits.stdout
 
 
-def test_the_same_seed_gives_the_same_files_to_the_last_bit(digits, tmp_path):
-    again = run("digits", "--epochs", 2, "--seed", 3, "--out", tmp_path)
-    assert accuracies(again.stdout) == accuracies(digits[0].stdout)
-    for name in WRITTEN:
-        assert (tmp_path / name).read_bytes() == (digits[1] / name).read_bytes()
-
-
-def test_without_a_name_demos_are_listed_and_the_main_one_runs(tmp_path):
-    done = run("--epochs", 0, "--out", tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"})
-    assert (done.returncode, done.stderr) == (0, "")
+def test_without_a_name_demos_are_listed_and_the_main_one_runs(monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(f"demos.{DEMOS[0]}.run", lambda options: ran.append(options.quick) or 0)
+    assert main(["--quick"]) == 0
+    assert ran == [True]
+    out = capsys.readouterr().out
     for name in DEMOS:
-        assert f"  {name:11}{title(name)}\n" in done.stdout
-    assert {p.name for p in tmp_path.iterdir()} == WRITTEN
+        assert f"  {name:12}{title(name)}\n" in out
 
 
-def test_ctrl_c_saves_what_there_is_and_exits_with_130(tmp_path):
+def test_a_terminal_without_the_letters_shows_question_marks(tmp_path):
+    done = run("chainrule", "--out", tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?L/?w1 = ?L/?p1" in done.stdout
+
+
+def test_without_llvmlite_digits_train_eagerly_until_ctrl_c_and_save_what_was_learned(tmp_path):
+    eager = "import sys; sys.modules['llvmlite'] = None; from demos.__main__ import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(
-        [*COMMAND, "digits", "--out", str(tmp_path)],
+        [sys.executable, "-W", "error", "-u", "-c", eager, "digits", "--out", str(tmp_path)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    said = ""
-    while "epoch  1" not in said:
-        said += process.stdout.readline()
+    out = ""
+    while "epoch  1" not in out:
+        out += process.stdout.readline()
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate()
     assert process.returncode == 130
-    assert errors == ""
-    assert re.search(r"^Stopped by Ctrl-C in epoch \d+; what was learned until then is saved\.$", rest, re.M)
-    assert {p.name for p in tmp_path.iterdir()} == WRITTEN
-    assert len(json.loads((tmp_path / "digits-network.json").read_text())) == 1210
+    assert re.fullmatch(r"\nfit: interrupted after update \d+ of 41 in epoch \d+; the network keeps .*\n", errors)
+    assert "Training: eager, in Python; pip install 'chainrule[jit]'" in out
+    assert written(tmp_path) == WRITTEN
+    assert nn.load(tmp_path / "digits-network.safetensors").parameter_count == 2410
+
+
+def test_curves_are_drawn_even_where_no_epoch_was_ended():
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    drawings.curves(figure, {name: [] for name in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")})
+    figure.savefig(io.BytesIO())
 
 
 def test_an_unknown_demo_names_the_nearest():
@@ -113,8 +269,9 @@ def test_an_unknown_demo_names_the_nearest():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--epochs", "-1"], "argument --epochs: takes whole numbers from 0 to 4294967295, got -1"),
-        (["--epochs", "two"], "argument --epochs: takes whole numbers from 0 to 4294967295, got two"),
+        (["--epochs", "0"], "argument --epochs: takes whole numbers from 1 to 4294967295, got 0"),
+        (["--epochs", "-1"], "argument --epochs: takes whole numbers from 1 to 4294967295, got -1"),
+        (["--epochs", "two"], "argument --epochs: takes whole numbers from 1 to 4294967295, got two"),
         (["--seed", "1.5"], "argument --seed: takes whole numbers from 0 to 4294967295, got 1.5"),
         (["--seed", str(2**32)], "argument --seed: takes whole numbers from 0 to 4294967295, got 4294967296"),
     ],
@@ -126,24 +283,52 @@ def test_bad_options_are_refused_in_the_users_terms(arguments, says):
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(tmp_path):
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(name, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
-        done = run("--out", out)
-        assert done.returncode == 1
-        assert f"--out takes a folder that can be written to, got {out}: " in done.stderr
-        assert "epoch" not in done.stdout
-        assert "Traceback" not in done.stderr
+        assert main([name, "--out", str(out)]) == 1
+        said, errors = capsys.readouterr()
+        assert f"--out takes a folder that can be written to, got {out}: " in errors
+        assert said.count("\n") == len(DEMOS) + 2  # the list alone
 
 
-def test_a_missing_extra_names_the_pip_line(tmp_path):
-    code = (
-        "import sys; sys.modules['sklearn'] = None; from demos.__main__ import main; "
-        f"sys.exit(main(['digits', '--out', {str(tmp_path)!r}]))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr == "digits needs scikit-learn: pip install 'chainrule[demos]'\n"
+@pytest.mark.parametrize("module", NEEDS)
+def test_a_missing_package_names_the_pip_line(module, tmp_path, monkeypatch, capsys):
+    def missing(options):
+        monkeypatch.setitem(sys.modules, module, None)
+        __import__(f"{module}.anything")
+
+    monkeypatch.setattr("demos.chainrule.run", missing)
+    assert main(["chainrule", "--out", str(tmp_path)]) == 1
+    package, extra = NEEDS[module]
+    assert capsys.readouterr().err == f"chainrule needs {package}: pip install 'chainrule[{extra}]'\n"
+    assert re.search(rf"^{extra} = ", (ROOT / "pyproject.toml").read_text(), re.M)
+
+
+def test_what_nn_says_about_a_missing_package_is_handed_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("demos.chainrule.run", lambda options: nn.plot_activation("tanh"))
+    assert main(["chainrule", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "plot_activation takes matplotlib to draw; pip install 'chainrule[plots]'\n"
+
+
+def test_a_bug_in_a_demo_is_not_taken_for_a_missing_package_or_a_bad_folder(tmp_path, monkeypatch):
+    for error in (ImportError("cannot import name 'y' from 'x'"), ModuleNotFoundError("x", name="x"), OSError("data")):
+
+        def broken(options, error=error):
+            raise error
+
+        monkeypatch.setattr("demos.chainrule.run", broken)
+        with pytest.raises(type(error)):
+            main(["chainrule", "--out", str(tmp_path)])
+
+
+def test_a_reader_that_stops_reading_ends_a_demo_quietly(tmp_path):
+    shell = f"{sys.executable} -m demos chainrule --out {tmp_path} | head -1"
+    done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "Demos, run by python -m demos NAME:\n"
+    assert done.stderr == ""
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):

@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,13 @@ def test_completion_offers_what_is_public_loaded_or_not(package):
     script = f"import {package} as p; print(set(p.__all__) - set(dir(p)), 'import_module' in dir(p))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.strip() == "set() False"
+
+
+def test_every_package_is_installed():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    there = {
+        path.parent.relative_to(ROOT).as_posix()
+        for top in ("engine", "nn")
+        for path in (ROOT / top).rglob("__init__.py")
+    }
+    assert {name.replace("/", ".") for name in there} == set(listed)

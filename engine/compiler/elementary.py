@@ -1,4 +1,4 @@
-"""exp, tanh, log, sin, cos and erf of vectors, written as LLVM, since calls of the C library do not vectorise.
+"""exp, tanh, log, log1p, sin, cos and erf of vectors, written as LLVM, since calls of the C library do not vectorise.
 
 Argument reduction as in Muller, Elementary Functions (3rd ed., 2016), chapters 11 and 6; coefficients are generated
 (interpolation.py). The worst errors over a million points are stated in `ULPS` and measured by
@@ -21,6 +21,7 @@ ULPS = {
     "exp": (0.83, 0.89),
     "tanh": (1.8, 1.8),
     "log": (0.86, 0.51),
+    "log1p": (1.25, 0.51),
     "sin": (0.83, 0.51),
     "cos": (0.87, 0.51),
     "erf": (0.95, 0.51),
@@ -119,6 +120,18 @@ def log(k: Kit, x: Number) -> Number:
     y = k.choose(k.compare("==", x, 0.0), -math.inf, y)
     y = k.choose(k.compare("<", x, 0.0), math.nan, y)
     return k.choose(k.is_nan(x), x, y)
+
+
+def log1p(k: Kit, x: Number) -> Number:
+    """log u + c/u, where u is the float next to 1 + x, and c what rounding took from it."""
+    if not k.double:
+        return k.in_double(log1p, x)
+    u = 1.0 + x
+    c = k.choose(k.compare(">", x, 1.0), 1.0 - (u - x), x - (u - 1.0))
+    y = log(k, u) + c / u
+    usual = k.both(k.compare(">", x, -1.0), k.compare("<", x, math.inf))
+    y = k.choose(usual, y, log(k, u))  # -inf, nan and inf as log has them
+    return k.choose(k.compare("==", x, 0.0), x, y)
 
 
 FAR = 1.0e6  # beyond, the angle is reduced by the C library

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import context
 from ..value import Value
-from .machine import Compiled, aligned, llvm
+from .machine import Compiled, aligned, is_checked, llvm
 from .mapping import Examples, Mapped, mapped_axes
 from .stages import Stages
 from .trace import Recorder
@@ -31,9 +31,11 @@ class Function:
         compilations: the Stages of each structure of arguments met so far.
     """
 
-    def __init__(self, f: Callable[..., Any], static: Iterable[str], dtype: str, contract: bool, checked: bool) -> None:
+    def __init__(
+        self, f: Callable[..., Any], static: Iterable[str], dtype: str, contract: bool, checked: bool | None
+    ) -> None:
         functools.update_wrapper(self, f)
-        self._f, self._dtype, self._contract, self._checked = f, dtype, contract, checked
+        self._f, self._dtype, self._contract, self._checked = f, dtype, contract, is_checked(checked)
         self._static = frozenset([static] if isinstance(static, str) else static)
         self._programs: dict[Any, Any] = {}
         self._lock = threading.Lock()
@@ -265,7 +267,7 @@ def jit(
     static_argnames: str | Iterable[str] = (),
     dtype: str = "float64",
     contract: bool = True,
-    checked: bool = False,
+    checked: bool | None = None,
 ) -> Any:
     """A function that runs natively what `f` computes: traced once for each structure of arguments, compiled, kept.
 
@@ -279,7 +281,8 @@ def jit(
         dtype: "float64" or "float32".
         contract: let a product and a sum become one fused multiply-add. Without, + - * / and sqrt give the bits of
             eager mode.
-        checked: check the bounds of every load and store; for debugging the compiler.
+        checked: check the bounds of every load and store; for debugging the compiler. None: as the environment
+            variable CHAINRULE_JIT_CHECKED says, 1 for yes.
 
     Returns:
         A function that takes and returns the same trees; scalars come back as floats, arrays as arrays. Called with

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from functools import cache
 from typing import Any
@@ -34,6 +35,11 @@ def vector_bytes(cpu: str = "") -> int:
         return 64 if "avx512" in cpu or cpu.endswith("-v4") else 32
     has = features().split(",")
     return 64 if "+avx512f" in has else 32 if "+avx" in has else 16
+
+
+def is_checked(asked: bool | None) -> bool:
+    """Are bounds checked? Where nobody says, the environment variable CHAINRULE_JIT_CHECKED does: 1 is yes."""
+    return os.environ.get("CHAINRULE_JIT_CHECKED", "") == "1" if asked is None else asked
 
 
 class Compiled:

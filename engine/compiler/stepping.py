@@ -30,8 +30,8 @@ class TrainingCode:
         stages, update_stages: what became of the two functions.
     """
 
-    def __init__(self, loss: Any, update: Any, penalty: Any, parameters: Any, example: Any, slots: int, settings: int,
-                 batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any) -> None:  # fmt: skip
+    def __init__(self, loss: Any, update: Any, penalty: Any, measure: Any, parameters: Any, example: Any, slots: int,
+                 settings: int, batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any) -> None:  # fmt: skip
         from .batch import Batch, Shape, is_direct
         from .kit import DOUBLE, FLOAT, ir
 
@@ -42,7 +42,7 @@ class TrainingCode:
         self.stages, self.update_stages = Stages(), Stages()
         self._penalty_memory = 0
         tape = self._loss_tape(loss, parameters, example, contract)
-        update_tape = self._update_tape(update)
+        update_tape = self._update_tape(update, settings + (measure is not None))
         real = DOUBLE if wide == 8 else FLOAT
         direct = is_direct(self._count + 1, shape, wide, self._batch, contract)
         placement = self.stages.place(tape, WINDOW if window is None else window, sums_apart=contract)
@@ -60,10 +60,12 @@ class TrainingCode:
         one = Shape(vector_bytes(cpu), wide, 1, contract)
         step = Batch(self.update_stages.place(update_tape, 0), update_tape, one, real, 0,
                      contract=contract, direct=False, checked=checked, name="update")  # fmt: skip
+        measured = self._measure(measure, one, real, contract, checked)
         with self.stages.timed("emit"):
             module = ir.Module("training")
             add_fault_counter(module)
-            self._emit(module, body, step, self._penalty(penalty, parameters, real, contract, checked), real, contract)
+            penalised = self._penalty(penalty, parameters, real, contract, checked)
+            self._emit(module, body, step, penalised, measured, real, contract)
             self.stages.ir = self.update_stages.ir = str(module)
         with self.stages.timed("llvm"):
             level = 3 if self.stages.written < HARD else 1
@@ -71,7 +73,7 @@ class TrainingCode:
         self.train = code.function("run", ctypes.c_void_p)
         self.faults = code.variable("faults")
         self.lanes, self.stride, self.sums = shape.lanes, body.stride, body.sums
-        self.memory = max(body.memory, step.memory, self._penalty_memory, 1)
+        self.memory = self._most_memory(body, step, measured)
 
     def _loss_tape(self, loss: Any, parameters: Any, row: Any, contract: bool) -> Tape:
         with self.stages.timed("trace"):
@@ -110,11 +112,27 @@ class TrainingCode:
         self._penalty_memory = placement.size
         return Emitter(placement, tape, real, 1, 1, contract, True, not contract, checked, "penalty")
 
-    def _update_tape(self, update: Any) -> Tape:
+    def _most_memory(self, *bodies: Any) -> int:
+        return max(1, self._penalty_memory, *[int(body.memory) for body in bodies if body is not None])
+
+    def _measure(self, measure: Any, shape: Any, real: Any, contract: bool, checked: bool) -> Any:
+        """A Batch that sums a function of the gradients, a lane each; or None."""
+        from .batch import Batch
+
+        if measure is None:
+            return None
+        recorder = Recorder()
+        g = recorder.parameter(0.5, 0, INPUT)
+        tape = recorder.tape([("accumulate", recorder.run(lambda: measure(g)), 0)])
+        self._refuse_captured(recorder, "measure")
+        return Batch(Stages().place(tape, 0), tape, shape, real, 1,
+                     contract=contract, direct=True, checked=checked, name="measure")  # fmt: skip
+
+    def _update_tape(self, update: Any, count: int) -> Tape:
         with self.update_stages.timed("trace"):
             recorder = Recorder()
             p, g, *slots = [recorder.parameter(0.5, i, INPUT) for i in range(2 + self._slots)]
-            settings = [recorder.parameter(0.5, i) for i in range(self._settings)]
+            settings = [recorder.parameter(0.5, i) for i in range(count)]
             after, state = recorder.run(lambda: update(p, g, list(slots), list(settings)))
             if len(state) != self._slots:
                 raise ValueError(f"TrainingLoop takes an update that returns {self._slots} slots, got {len(state)}")
@@ -131,7 +149,7 @@ class TrainingCode:
                 "pass its data as a number"
             )
 
-    def _emit(self, module: Any, body: Any, step: Any, penalty: Any, real: Any, contract: bool) -> None:
+    def _emit(self, module: Any, body: Any, step: Any, penalty: Any, measured: Any, real: Any, contract: bool) -> None:
         from .batch import call_of, gathered, native, scattered
         from .emission import MEMORY, SUMS
         from .frame import Frame, Rounds
@@ -143,7 +161,7 @@ class TrainingCode:
         body.stride = (-(-chunk // lanes) | 1) * lanes
         stride = I64(body.stride)
         columns, padded = self._columns, I64(self.padded)
-        memory = I64(max(body.memory, step.memory, self._penalty_memory, 1))
+        memory = I64(self._most_memory(body, step, measured))
         sizes = {PARAMETER: I64(self.padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: memory,
                  GRADIENT: I64(self.padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: b.mul(stride, I64(self.kept + 1))}  # fmt: skip
         pointers = {PARAMETER: a["p"], INPUT: a["x"], MEMORY: a["memory"], GRADIENT: a["g"], SUMS: a["sums"]}
@@ -188,14 +206,38 @@ class TrainingCode:
             mean = b.fdiv(b.load(total, typ=real), b.sitofp(count, real))
             b.store(mean, b.gep(a["losses"], [b.sub(rounds.i, a["first"])], source_etype=real))
             settings = b.gep(a["settings"], [b.mul(rounds.i, a["settings_stride"])], source_etype=real)
+            if measured is not None:
+                settings = self._measured(b, real, measured, settings, a, memory)
             step.emit(
                 b,
                 {PARAMETER: settings, INPUT: [a["p"], a["g"], *slots], OUTPUT: [a["p"], *slots], MEMORY: a["memory"]},
-                {INPUT: padded, OUTPUT: padded, MEMORY: memory},
+                {
+                    PARAMETER: I64(self._settings + (measured is not None)),
+                    INPUT: padded,
+                    OUTPUT: padded,
+                    MEMORY: memory,
+                },
                 padded,
                 padded,
             )
         b.ret_void()
+
+    def _measured(self, b: Any, real: Any, measured: Any, settings: Any, a: Any, memory: Any) -> Any:
+        """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""
+        from .emission import MEMORY
+        from .frame import Rounds
+        from .kit import I64
+
+        at = b.gep(a["p"], [I64(self.padded + measured.shape.lanes)], source_etype=real)
+        with Rounds(b, self._settings, name="settings") as rounds:
+            x = b.load(b.gep(settings, [rounds.i], source_etype=real), typ=real)
+            b.store(x, b.gep(at, [rounds.i], source_etype=real))
+        sums = b.gep(at, [I64(self._settings)], source_etype=real)
+        pointers = {PARAMETER: at, INPUT: [a["g"]], GRADIENT: sums, MEMORY: a["memory"]}
+        sizes = {INPUT: I64(self.padded), GRADIENT: I64(1), MEMORY: memory}
+        measured.begin(b, pointers)
+        measured.emit(b, pointers, sizes, I64(self._count), I64(self.padded))
+        return at
 
     @staticmethod
     def _sum_losses(b: Any, real: Any, losses: Any, total: Any, count: Any) -> None:

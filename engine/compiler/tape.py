@@ -131,12 +131,18 @@ class Tape:
         return self.emit(DIV, (self.total(xs), self.constant(float(len(xs)))))
 
     def logsumexp(self, xs: list[int]) -> int:
-        """The row `logsumexp`: the largest term is taken out, an infinite one is the answer."""
+        """The row `logsumexp`: the largest term is taken out, so that small others count; an infinite one is the answer."""
         top = self.constant(-inf)
         for x in xs:
             top = self.emit(TABLE["maximum"], (top, x))
-        terms = [self.emit(TABLE["exp"], (self.emit(SUB, (x, top)),)) for x in xs]
-        result = self.emit(ADD, (top, self.emit(TABLE["log"], (self.total(terms),))))
+        largest = [self.emit(TABLE["equal"], (x, top)) for x in xs]
+        terms = [
+            self.emit(TABLE["where"], (same, self.constant(0.0), self.emit(TABLE["exp"], (self.emit(SUB, (x, top)),))))
+            for same, x in zip(largest, xs)
+        ]
+        ties = self.emit(SUB, (self.total(largest), self.constant(1.0)))
+        rest = self.emit(ADD, (self.total(terms), ties))
+        result = self.emit(ADD, (top, self.emit(TABLE["log1p"], (rest,))))
         endless = self.emit(TABLE["equal"], (self.emit(TABLE["abs"], (top,)), self.constant(inf)))
         return self.emit(TABLE["where"], (endless, top, result))
 

@@ -26,6 +26,11 @@ DETACHED = Op(
 
 REMEDY = {
     "bool()": "a Python branch would be compiled one way only; use engine.where, maximum, minimum or clip",
+    "float()": "leave it a Value, and use engine's functions in place of math's, as engine.exp for math.exp",
+    "int()": "use engine.floor, or name the argument in static_argnames",
+    "round()": "use engine.floor(x + 0.5), or round what the compiled function returns",
+    "format()": "return the number, and print it outside",
+    ".data": "compute with the Value itself; its detach() cuts the gradient",
     "backward()": "use engine.grad or engine.value_and_grad inside jit",
     "setting .data": "return the new value instead",
 }
@@ -60,7 +65,7 @@ class Recorder:
     def refuse(self, v: Value, how: str) -> None:
         """Raise where Python asks a traced value for its number."""
         if self._depends(v, how not in ("backward()", "partials()")):
-            hint = REMEDY.get(how, "its number is known only when the compiled function runs; use engine's functions")
+            hint = REMEDY.get(how, "its number is known only when the compiled function runs")
             raise TraceError(
                 f"jit takes functions that compute with traced values only, got {how} at {context.user_line()}; {hint}"
             )
@@ -91,6 +96,15 @@ class Recorder:
         try:
             with context.tracing(self):
                 return function(*args)
+        except (TypeError, IndexError, KeyError) as error:
+            line = _integer_wanted(error)
+            if line is None:
+                raise
+            raise TraceError(
+                f"jit takes functions that compute with traced values only, got one where Python wants a whole number "
+                f"or a key, as in range and indices, at {line}; name the argument in static_argnames, or select by "
+                "engine.where"
+            ) from error
         finally:
             if collecting:
                 gc.enable()
@@ -159,6 +173,25 @@ class Recorder:
                     if a.op is not None:
                         stack.append(a)
         return live
+
+
+def _integer_wanted(error: Exception) -> str | None:
+    """The line that used a Value as an integer, an index or a key; None where the error has another cause."""
+    text, key = str(error), error.args[0] if error.args else None
+    entry = error.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    if isinstance(error, TraceError) or entry is None:
+        return None
+    frame = entry.tb_frame
+    met = any(x.__class__ is Value for x in frame.f_locals.values())
+    wanted = (
+        "'Value' object cannot be interpreted as an integer" in text
+        or text.endswith("not Value")
+        or key.__class__ is Value
+        or (isinstance(error, IndexError) and text.startswith("only integers") and met)
+    )
+    return f"{frame.f_code.co_filename}:{entry.tb_lineno}" if wanted else None
 
 
 def run_tape(code: Sequence[Any], tape: Tape, spaces: dict[int, Sequence[float]]) -> dict[tuple[str, int], float]:

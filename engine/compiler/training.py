@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .function import DTYPES
-from .machine import aligned, llvm
+from .machine import aligned, is_checked, llvm
 from .stepping import INTEGERS, POINTERS, TrainingCode
 
+GUARD = 64  # numbers on both sides of a buffer, in a checked build
 SLICE = 0.05  # seconds of native code between two looks at what Python wants
 
 
@@ -24,13 +27,15 @@ class TrainingLoop:
         parameters: the numbers to train.
         examples: one row an example, (examples, columns): inputs, targets, masks, whatever `loss` reads. It is copied.
         penalty: parameters -> a Value that is added to the mean loss of every batch, not to what `run` returns; None: none.
+        measure: gradient -> a number, a pure function of a scalar as `update` is: the sum of it over all parameters
+            comes to `update` as one setting more, the last (for the norm of the gradient); None: none.
         slots: numbers of state per parameter (an optimiser's moments), or an array (slots, parameters) to start from.
         settings: how many numbers `update` is given at each step (a learning rate, the count of steps).
         batch: examples a step; None: all of them.
         dtype: "float64" or "float32".
         contract: allow fused multiply-adds and lane-wide sums. Without, a step has the bits of eager mode where only
             + - * / and sqrt occur: sums run over the examples in eager's order, slower.
-        checked: check the bounds of every load and store.
+        checked: check the bounds of every load and store; None: as the environment variable CHAINRULE_JIT_CHECKED says.
         cpu: compile for another processor, as LLVM names it (a benchmark's wish).
 
     Attributes:
@@ -40,7 +45,7 @@ class TrainingLoop:
         outputs: the outputs kept by the last run, an array (epochs, examples in order, outputs).
         stages, update_stages: what became of the two functions.
 
-    The same numbers come out on every run. An interrupt is heard within 0.1 s, between two steps.
+    The same numbers come out on every run; threads that call `run` take turns. An interrupt is heard within 0.1 s, between two steps.
 
     >>> from engine import square
     >>> loop = TrainingLoop(
@@ -52,9 +57,10 @@ class TrainingLoop:
     """
 
     def __init__(self, loss: Callable[..., Any], update: Callable[..., Any], parameters: Sequence[float], examples: Any, *,
-                 penalty: Callable[..., Any] | None = None, slots: Any = 0, settings: int = 0,
+                 penalty: Callable[..., Any] | None = None, measure: Callable[..., Any] | None = None,
+                 slots: Any = 0, settings: int = 0,
                  batch: int | None = None, dtype: str = "float64",
-                 contract: bool = True, checked: bool = False, cpu: str = "", window: int | None = None) -> None:  # fmt: skip
+                 contract: bool = True, checked: bool | None = None, cpu: str = "", window: int | None = None) -> None:  # fmt: skip
         import numpy as np
 
         llvm()
@@ -67,12 +73,14 @@ class TrainingLoop:
         start = np.asarray(slots, float) if not isinstance(slots, int) else np.zeros((slots, self._count))
         if start.shape[1:] != (self._count,) and len(start):
             raise ValueError(f"TrainingLoop takes slots of shape (slots, {self._count}), got {start.shape}")
-        self._slots = len(start)
+        self._slots, self._checked = len(start), is_checked(checked)
+        self._guards: list[Any] = []  # what lies on both sides of each buffer, in a checked build: nan
         self._code = TrainingCode(
-            loss, update, penalty, parameters, self.examples[0], self._slots, settings, self._batch,
-            self._dtype.itemsize, contract, checked, cpu, window,
+            loss, update, penalty, measure, parameters, self.examples[0], self._slots, settings, self._batch,
+            self._dtype.itemsize, contract, self._checked, cpu, window,
         )  # fmt: skip
         self.stages, self.update_stages = self._code.stages, self._code.update_stages
+        self._turn = threading.RLock()  # one run at a time: all work in the same numbers
         self._allocate()
         self.parameters[:] = parameters
         self.slots[:] = start
@@ -91,13 +99,24 @@ class TrainingLoop:
         return min(size, len(self.examples))
 
     def _allocate(self) -> None:
-        code, dtype, columns = self._code, self._dtype, self.examples.shape[1]
-        self._p, self._g = (aligned(code.padded + code.lanes, dtype) for _ in range(2))
-        self._s = aligned(max(self._slots, 1) * code.padded, dtype)
-        self._x = aligned((columns + code.kept + 1) * code.stride, dtype)
-        self._sums, self._memory = aligned(max(code.sums, 1), dtype), aligned(code.memory, dtype)
+        code, columns = self._code, self.examples.shape[1]
+        self._p = self._buffer(code.padded + code.lanes + self._settings + 1)
+        self._g = self._buffer(code.padded + code.lanes)
+        self._s = self._buffer(max(self._slots, 1) * code.padded)
+        self._x = self._buffer((columns + code.kept + 1) * code.stride)
+        self._sums, self._memory = self._buffer(max(code.sums, 1)), self._buffer(code.memory)
         self.parameters = self._p[: self._count]
         self.slots = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
+
+    def _buffer(self, size: int) -> Any:
+        """Numbers that native code works in."""
+        if not self._checked:
+            return aligned(size, self._dtype)
+        whole = aligned(size + 2 * GUARD, self._dtype)
+        self._guards += [whole[:GUARD], whole[GUARD + size :]]
+        for guard in self._guards[-2:]:
+            guard[:] = math.nan
+        return whole[GUARD : GUARD + size]
 
     # Running -------------------------------------------------------------------------------------------------------------
 
@@ -125,18 +144,19 @@ class TrainingLoop:
         Raises:
             IndexError: order names a row that is not there.
         """
-        call, losses = self._call(order, epochs, settings)
-        first, width, total = 0, 1, losses.size
-        while first < total:  # so many steps at a time that an interrupt need not wait
-            last = min(first + width, total)
-            start = time.perf_counter()
-            call(first, last)
-            took = time.perf_counter() - start
-            width = max(1, min(4 * width, int(width * SLICE / max(took, 1e-9))))
-            first = last
-            if between is not None and between(first):
-                break
-        self._check_faults()
+        with self._turn:
+            call, losses = self._call(order, epochs, settings)
+            first, width, total = 0, 1, losses.size
+            while first < total:  # so many steps at a time that an interrupt need not wait
+                last = min(first + width, total)
+                start = time.perf_counter()
+                call(first, last)
+                took = time.perf_counter() - start
+                width = max(1, min(4 * width, int(width * SLICE / max(took, 1e-9))))
+                first = last
+                if between is not None and between(first):
+                    break
+            self._check_faults()
         return losses
 
     def prepared(self, order: Any = None, *, settings: Any = ()) -> Callable[[], None]:
@@ -179,9 +199,10 @@ class TrainingLoop:
         return _Call(self._code.train, arrays, strides), losses
 
     def _check_faults(self) -> None:
-        if self._code.faults.value:
+        written = sum([int((guard == guard).sum()) for guard in self._guards])
+        if self._code.faults.value or written:
             raise AssertionError(
-                f"training wrote or read {self._code.faults.value} times outside its buffers; please report this"
+                f"training wrote or read {self._code.faults.value + written} times outside its buffers; please report this"
             )
 
 

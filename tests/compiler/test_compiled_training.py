@@ -336,6 +336,32 @@ def test_a_loss_that_reads_a_value_from_outside_is_refused():
         TrainingLoop(lambda p, e: p[0] * outside, sgd, ps, rows, settings=1)
 
 
+def test_a_checked_training_says_when_its_buffers_are_overrun(monkeypatch):
+    from engine.compiler import batch
+
+    rows, ps = problem([3, 2], 9, 0)
+    loss, options = squared_error([3, 2], tanh), {"slots": 1, "settings": 1, "checked": True}
+    TrainingLoop(loss, momentum, ps, rows, **options).run(settings=[0.1])
+    right = batch.gathered
+
+    def further(b, real, rows, order, x, *rest, **more):  # code without bounds checks of its own
+        beyond = b.gep(x, [b.mul(rest[4], batch.I64(2))], source_etype=real)
+        right(b, real, rows, order, beyond, *rest, **more)
+
+    monkeypatch.setattr(batch, "gathered", further)
+    with pytest.raises(AssertionError, match="outside its buffers"):
+        TrainingLoop(loss, momentum, ps, rows, **options).run(settings=[0.1])
+
+
+def test_the_environment_asks_for_a_checked_build(monkeypatch):
+    rows, ps = problem([3, 2], 9, 0)
+    for asked, found in (("1", True), ("", False)):
+        monkeypatch.setenv("CHAINRULE_JIT_CHECKED", asked)
+        loop = TrainingLoop(squared_error([3, 2], tanh), sgd, ps, rows, settings=1)
+        step = engine.jit(lambda x: x * 2.0).lower(1.0)
+        assert [('load i64, i64* @"faults"' in ir) for ir in (loop.stages.ir, step.ir)] == [found, found]
+
+
 def test_a_lost_mask_is_caught(monkeypatch):
     """Without the mask the padding of the last group counts twice."""
     from engine.compiler import batch

@@ -54,6 +54,13 @@ def points(name, dtype):
     if name == "log":
         parts = [10.0 ** rng.uniform(-large, large, n), rng.uniform(0.5, 2, 2 * n), 1 + rng.normal(size=n) * 1e-3]
         parts += [1 + rng.normal(size=n) * 1e-8, rng.uniform(0, 1e-310, 1000) if dtype == "float64" else []]
+    if name == "log1p":
+        parts = [10.0 ** rng.uniform(-large, large, n), rng.uniform(-0.9, 2, 2 * n), rng.normal(size=n) * 1e-3]
+        parts += [
+            rng.normal(size=n) * 1e-8,
+            10.0 ** rng.uniform(-15 if large > 37 else -6, 0, n) - 1.0,
+            2.0 ** rng.uniform(-54, 54, n),
+        ]
     return np.concatenate(parts)
 
 

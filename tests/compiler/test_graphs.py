@@ -3,11 +3,12 @@
 import math
 import os
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import applied, built, hexes, tapes
 
-from engine import TABLE, Value, gradients, jit
+from engine import TABLE, Value, gradients, jit, logsumexp
 from engine.compiler.order import canonical
 from engine.compiler.recognition import rolled, unrolled
 from engine.compiler.trace import Recorder, run_tape
@@ -111,3 +112,10 @@ def near_a_kink(nodes):
         if v.op.name == "log1p" and numbers[0] < -0.999:
             return True
     return False
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("apart", [1.0, 11.5, 40.0])
+def test_logsumexp_keeps_what_small_terms_add_to_a_largest_one_near_zero(apart, dtype):
+    got = jit(lambda xs: logsumexp(xs), dtype=dtype)([0.0, -apart, -apart])
+    assert math.isclose(got, math.log1p(2.0 * math.exp(-apart)), rel_tol=1e-15 if dtype == "float64" else 1e-6)

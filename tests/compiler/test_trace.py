@@ -4,6 +4,7 @@ import inspect
 import math
 import re
 
+import numpy as np
 import pytest
 
 import engine
@@ -95,6 +96,51 @@ def test_asking_a_traced_value_for_its_number_names_the_line(f, how):
     line = inspect.getsourcelines(f)[1]
     assert how in str(caught.value)
     assert f"{__file__}:{line}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("f", "args"),
+    [
+        (lambda x: [x for _ in range(x)], (3.0,)),
+        (lambda xs, i: xs[i], ([1.0, 2.0], 1.0)),
+        (lambda xs, i: xs[i], (np.arange(3.0), 1.0)),
+        (lambda x: {1.0: x}[x], (1.0,)),
+    ],
+)
+def test_a_traced_value_in_the_place_of_a_whole_number_names_the_line_and_the_remedy(f, args):
+    with pytest.raises(TraceError, match="static_argnames") as caught:
+        jit(f)(*args)
+    assert f"{__file__}:{inspect.getsourcelines(f)[1]}" in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_other_mistakes_stay_what_they_are():
+    with pytest.raises(TypeError, match="'str' object cannot be interpreted as an integer"):
+        jit(lambda x: [x for _ in range("3")])(1.0)
+    with pytest.raises(KeyError, match="b"):
+        jit(lambda p: p["b"])({"a": 1.0})
+    with pytest.raises(IndexError, match="out of range"):
+        jit(lambda xs: xs[5])([1.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "remedy"),
+    [
+        (lambda x: math.exp(x), "engine.exp for math.exp"),
+        (lambda x: np.array([x, x], dtype=float), "engine's functions in place of math's"),
+        (lambda x: x * int(x), "engine.floor"),
+        (lambda x: f"{x:.1f}", "print it outside"),
+        (lambda x: x.data * 2.0, "the Value itself"),
+    ],
+)
+def test_each_mistake_has_its_own_remedy(f, remedy):
+    with pytest.raises(TraceError, match=remedy):
+        jit(f)(1.5)
+
+
+def test_functions_of_numpy_on_lists_and_arrays_are_traced():
+    assert jit(lambda x: np.exp([x, x]))(0.5).tolist() == [math.exp(0.5)] * 2
+    assert jit(lambda x: np.sum(np.array([x, 2.0 * x]) ** 2))(1.5) == 11.25
 
 
 def test_the_error_names_the_remedy():

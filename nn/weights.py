@@ -1,0 +1,167 @@
+"""Weights: the parameters of a network as a list of arrays, in Keras' order and shapes.
+
+A layer is a kernel, (inputs, outputs), and a bias, (outputs,); a LayerNorm its gain and its bias; an Embedding its
+table, (count, dimension). What a Module of one's own holds is an array for each attribute, before the Modules inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from engine import Value
+
+from .layers import Layer, Neuron
+from .module import Module
+
+
+class Slot(NamedTuple):
+    """An array and the parameters that it is about.
+
+    Attributes:
+        name: what it is, for messages: "the kernel of layers.0".
+        shape: of the array.
+        values: the parameters, in the order of the array.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    values: list[Value]
+
+
+def slots(net: Module) -> list[Slot]:
+    """The arrays of a network; parameters that several Modules share are in the first one only.
+
+    >>> from nn import MLP
+    >>> from nn.weights import slots
+    >>> [(slot.name, slot.shape) for slot in slots(MLP(2, [3], seed=0))]
+    [('the kernel of layers.0', (2, 3)), ('the bias of layers.0', (3,))]
+    """
+    found: list[Slot] = []
+    covered: set[Module] = set()
+    seen: set[Value] = set()
+    for path, module in net.named_modules():
+        if module in covered:
+            continue
+        if isinstance(module, Layer) and len({len(n.w) for n in module.neurons}) == 1:
+            covered.update([m for _, m in module.named_modules()])
+        for slot in _of_module(path or repr(module), module):
+            if not seen.issuperset(slot.values):
+                seen.update(slot.values)
+                found.append(slot)
+    return found
+
+
+def arrays(net: Module) -> list[Any]:
+    """The parameters as a list of new NumPy arrays.
+
+    >>> from nn import MLP
+    >>> from nn.weights import arrays
+    >>> [array.shape for array in arrays(MLP(2, [3, 1], seed=0))]
+    [(2, 3), (3,), (3, 1), (1,)]
+    """
+    import numpy as np
+
+    return [np.array([v.data for v in slot.values], float).reshape(slot.shape) for slot in slots(net)]
+
+
+def fill(who: str, net: Module, given: Any) -> None:
+    """Set all parameters to the numbers of arrays, or none of them.
+
+    Args:
+        who: the function that was called, for messages.
+        net: the network.
+        given: a list of arrays, or of nested lists, of the shapes that `arrays` gives.
+
+    Raises:
+        TypeError: given is no list, or something in it is no array of real numbers.
+        ValueError: there are more or fewer arrays, one has another shape, or two disagree about a shared parameter.
+
+    >>> from nn import MLP
+    >>> from nn.weights import arrays, fill
+    >>> net = MLP(1, [1], seed=0)
+    >>> fill("set_weights", net, [[[2.0]], [0.5]])
+    >>> net([3.0]).data
+    6.5
+    """
+    wanted = slots(net)
+    if isinstance(given, (str, bytes, dict, set)) or hasattr(given, "shape") or not hasattr(given, "__iter__"):
+        raise TypeError(f"{who} takes a list of arrays such as get_weights() returns, got {given!r:.60}")
+    listed = list(given)
+    if len(listed) != len(wanted):
+        shapes = ", ".join([f"{slot.name} {slot.shape}" for slot in wanted[len(listed) :]])
+        what = f"; {shapes} missing" if shapes else f"; array {len(wanted)} is one too many"
+        raise ValueError(f"{who} takes {len(wanted)} arrays, got {len(listed)}{what}"[:500])
+    numbers: dict[Value, float] = {}
+    for k, (slot, array) in enumerate(zip(wanted, listed)):
+        for v, x in zip(slot.values, _flat(who, slot, k, array)):
+            if numbers.setdefault(v, x) != x and x == x:
+                raise ValueError(
+                    f"{who} takes one number for a shared parameter, got {numbers[v]} and {x} in {slot.name}"
+                )
+    for v, x in numbers.items():
+        v.data = x
+
+
+# One Module, one array -----------------------------------------------------------------------------------------------
+
+
+def _of_module(path: str, module: Module) -> Iterator[Slot]:
+    neurons = module.neurons if isinstance(module, Layer) else [module] if isinstance(module, Neuron) else []
+    if neurons and len({len(n.w) for n in neurons}) == 1:
+        shape = len(neurons[0].w), len(neurons)
+        yield Slot(f"the kernel of {path}", shape, [n.w[i] for i in range(shape[0]) for n in neurons])
+        yield Slot(f"the bias of {path}", shape[1:], [n.b for n in neurons])
+        return
+    for name, x in vars(module).items():
+        if name in module._parameter_attributes:
+            yield from _split(f"{name} of {path}", x)
+
+
+def _split(name: str, x: Any) -> Iterator[Slot]:
+    """One array, or where what is there has no shape one for each part that has."""
+    shape = _shape(x)
+    if shape is not None:
+        yield Slot(name, shape, list(_leaves(x)))
+    elif isinstance(x, (list, tuple, dict)):
+        for key, y in x.items() if isinstance(x, dict) else enumerate(x):
+            yield from _split(f"{key} in {name}", y)
+
+
+def _shape(x: Any) -> tuple[int, ...] | None:
+    if x.__class__ is Value:
+        return ()
+    if not isinstance(x, (list, tuple)) or not x:
+        return None
+    inner = {_shape(y) for y in x}
+    (shape,) = inner if len(inner) == 1 else (None,)
+    return None if shape is None else (len(x), *shape)
+
+
+def _leaves(x: Any) -> Iterator[Value]:
+    if x.__class__ is Value:
+        yield x
+    else:
+        for y in x:
+            yield from _leaves(y)
+
+
+def _flat(who: str, slot: Slot, k: int, array: Any) -> list[float]:
+    import numpy as np
+
+    what = f"{who} takes an array of shape {slot.shape} as {slot.name}"
+    if callable(getattr(array, "detach", None)):  # PyTorch's tensors
+        array = array.detach().cpu()
+    try:
+        read = np.asarray(array)
+        if read.dtype.kind in "SUcMm" or np.ma.is_masked(array):
+            raise TypeError
+        read = read.astype(float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what}, array {k}, got what is no array of real numbers: {array!r:.60}") from None
+    if read.shape != slot.shape:
+        turned = len(slot.shape) == 2 and read.shape == slot.shape[::-1]
+        hint = "; a kernel has a row for each input: transpose it, as PyTorch's weight.T" if turned else ""
+        raise ValueError(f"{what}, array {k}, got one of shape {read.shape}{hint}")
+    numbers: list[float] = read.ravel().tolist()
+    return numbers

@@ -1,0 +1,101 @@
+"""The notebooks as pages, opened from disk without a network, with scripts and without."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import axe_selenium_python
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+PATHS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+OURS = ["--TemplateExporter.extra_template_basedirs=notebooks", "--template=page"]
+AXE = next(Path(axe_selenium_python.__file__).parent.rglob("axe.min.js")).read_text()
+each = pytest.mark.parametrize("name", [p.stem for p in PATHS])
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory):
+    """Folders with all notebooks as HTML: with the template of this project, and as nbconvert has it."""
+
+    def written(folder, options):
+        command = [sys.executable, "-m", "nbconvert", "--to", "html", "--log-level=WARN", *options]
+        command += [f"--output-dir={folder}", *map(str, PATHS)]
+        done = subprocess.run(command, cwd=NOTEBOOKS.parent, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "alternative text" not in done.stderr.lower(), done.stderr
+        return folder
+
+    return {
+        "page": written(tmp_path_factory.mktemp("page"), OURS),
+        "plain": written(tmp_path_factory.mktemp("plain"), []),
+    }
+
+
+def faults(browser):
+    """What axe-core finds, with how much it matters."""
+    browser.execute_script(AXE)
+    found = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")
+    return [(v["impact"], v["id"], n["html"][:200]) for v in found["violations"] for n in v["nodes"]]
+
+
+def shown(browser):
+    """The images that a reader sees, once they have loaded: alternative text and size."""
+    script = """
+        const found = [...document.querySelectorAll("main img")].filter(i => i.checkVisibility());
+        return found.every(i => i.complete) && found.map(i => [i.alt, i.naturalWidth, i.getBoundingClientRect().width])
+    """
+    return WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(script) or None)
+
+
+def requests(browser):
+    log = [json.loads(e["message"])["message"] for e in browser.get_log("performance")]
+    sent = [m["params"]["request"]["url"] for m in log if m["method"] == "Network.requestWillBeSent"]
+    return [url for url in sent if not url.startswith(("file:", "data:", "about:"))]
+
+
+@each
+def test_a_page_is_accessible_whole_and_asks_for_nothing(pages, browser, shot, name):
+    browser.get((pages["page"] / f"{name}.html").as_uri())
+    pictures = shown(browser)
+    assert pictures
+    assert [alt for alt, natural, width in pictures if len(alt.split()) < 3 or natural < 50 or width < 50] == []
+    assert faults(browser) == []
+    assert requests(browser) == []
+    solutions = browser.find_elements(By.CSS_SELECTOR, "details")
+    assert len(solutions) == 2
+    for details in solutions:
+        code = details.find_element(By.CSS_SELECTOR, ".highlight")
+        assert not code.is_displayed()
+        details.find_element(By.TAG_NAME, "summary").click()
+        assert code.is_displayed()
+        assert "check_answer" in code.text
+    shot(f"notebook-{name}")
+
+
+@each
+def test_a_page_without_scripts_shows_the_same_text_and_pictures(pages, browser, shot, name):
+    address = (pages["page"] / f"{name}.html").as_uri()
+    browser.get(address)
+    text, pictures = browser.find_element(By.TAG_NAME, "main").text, shown(browser)
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(address)
+        assert browser.find_element(By.TAG_NAME, "main").text == text
+        assert shown(browser) == pictures
+        shot(f"notebook-{name}-without-scripts")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@each
+def test_nbconverts_own_page_has_no_faults_but_those_of_its_theme(pages, browser, name):
+    browser.get((pages["plain"] / f"{name}.html").as_uri())
+    assert shown(browser)
+    script = "for (const e of document.querySelectorAll(arguments[0])) e.remove()"
+    browser.execute_script(script, ".jp-InputPrompt, .jp-OutputPrompt, .jp-InputArea .highlight, details .highlight")
+    assert faults(browser) == []
+    browser.get_log("browser")  # its own scripts come from the network, which is not there

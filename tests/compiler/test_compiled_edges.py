@@ -1,0 +1,94 @@
+"""The edges of the rows, cell by cell, in compiled code: the table of tests/test_edges.py to the second derivative."""
+
+import math
+
+import numpy as np
+import pytest
+from test_edges import ANY, CASES, Case, holds, mp, slice_of
+
+from engine import Value, gradients, jit, jvp, relu, vmap
+from engine.compiler import lowering, tape
+
+
+def cells(case):
+    """(the function of the arguments that gives every cell of a case, the names of the cells, what they should be)."""
+
+    def f(*xs):
+        y = case.f(*xs)
+        y = y if isinstance(y, Value) else Value(y)
+        firsts = gradients(y, xs)
+        seconds = gradients(firsts[0], xs[:1])
+        pushed = [jvp(slice_of(case, i), (x,), (1.0,))[1] for i, x in enumerate(xs)]
+        return [y, *firsts, *seconds, *pushed]
+
+    n = len(case.at)
+    names = ["value", *[f"∂{i}" for i in range(n)], "∂²0", *[f"forward {i}" for i in range(n)]]
+    return f, names, [case.value, *case.firsts, case.second, *case.firsts]
+
+
+def holds_in_float32(got, want):
+    """As `holds`, with 4 ulps of float32."""
+    if isinstance(want, mp.mpf) or (isinstance(want, float) and math.isfinite(want) and want != 0.5):
+        want = float(want)
+        tiny = 2.0**-126
+        return abs(got - want) <= 4.0 * float(np.spacing(np.float32(max(abs(want), tiny)))) or abs(want) < tiny
+    return holds(got, want)
+
+
+def wrong(case, dtype="float64", **options):
+    """The cells that are not as the table has them: alone, and in the lanes of a vector."""
+    f, names, wanted = cells(case)
+    fits = holds if dtype == "float64" else holds_in_float32
+    compiled = jit(f, dtype=dtype, **options)
+    alone = compiled(*case.at)
+    lanes = jit(vmap(lambda xs: f(*xs)), dtype=dtype, **options)([list(case.at)] * 3)
+    for how, found in (("alone", alone), ("a lane", lanes[0]), ("another lane", lanes[2])):
+        for name, got, want in zip(names, found, wanted):
+            if not fits(got, want):
+                yield f"{case.name}, {how}, {name}: {got!r}, not {want}"
+
+
+@pytest.mark.parametrize("contract", [True, False])
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_edge_holds_in_compiled_code(case, contract):
+    assert not list(wrong(case, contract=contract))
+
+
+def in_range(case):
+    numbers = [*case.at, case.value, *case.firsts, case.second]
+    numbers = [abs(float(x)) for x in numbers if x is not ANY and x != "-0.0"]
+    return all(x == 0.0 or math.isinf(x) or x != x or 1e-37 < x < 3e38 for x in numbers)
+
+
+@pytest.mark.parametrize("case", list(filter(in_range, CASES)), ids=lambda c: c.name)
+def test_edge_holds_in_float32(case):
+    assert not list(wrong(case, "float32"))
+
+
+def cases(start):
+    found = [case for case in CASES if case.name.startswith(start)]
+    assert found
+    return found
+
+
+PLANTED = [
+    ("a step that is 1 at 0", "relu", lowering.FORMULAS, "step", lambda k, x: k.flag(k.compare(">=", x, 0.0))),
+    ("a tie that goes to the first", "maximum at", lowering.FORMULAS, "above",
+     lambda k, a, b: k.flag(k.compare(">=", a, b))),
+    ("a where that multiplies", "where(x > 0, sqrt", lowering.FORMULAS, "where",
+     lambda k, c, a, b: k.flag(k.truth(c)) * a + (1.0 - k.flag(k.truth(c))) * b),
+    ("-0.0 as 0.0", "sqrt at -0.0", lowering.FORMULAS, "sqrt", lambda k, x: k.intrinsic("sqrt", abs(x))),
+    ("x**0 as x/x", "x**0 at", tape.IDENTITIES, "power", lambda t, args: t.emit(tape.DIV, (args[0], args[0]))),
+    ("0*x as 0", "where(x > 1, x*x", tape.IDENTITIES, "where", lambda t, args: args[2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("bug", "start", "place", "name", "planted"), PLANTED, ids=[p[0] for p in PLANTED])
+def test_a_planted_bug_is_caught(bug, start, place, name, planted, monkeypatch):
+    monkeypatch.setitem(place, name, planted)
+    assert any(list(wrong(case)) for case in cases(start))
+
+
+def test_a_case_of_its_own_is_judged():
+    assert not list(wrong(Case("relu at 2", relu, (2.0,), 2, (1,), 0)))
+    assert list(wrong(Case("relu at 2", relu, (2.0,), 2, (0.5,), 0)))

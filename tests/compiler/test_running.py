@@ -1,0 +1,157 @@
+"""While native code runs: other threads go on, several may call one object, and Ctrl-C is heard in time."""
+
+import contextlib
+import ctypes
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import nn
+from engine import TrainingLoop, jit, square, tanh, total, vmap
+from engine.compiler import machine, training
+
+
+def descent(rows=4, **options):
+    """A training of one parameter towards 3 that takes as many steps as it is asked for."""
+    examples = [[float(i), 3.0 * i] for i in range(1, rows + 1)]
+    loss, update = (
+        (lambda p, e: square(p[0] * e[0] - e[1])),
+        (lambda p, g, slots, settings: (p - settings[0] * g, slots)),
+    )
+    return TrainingLoop(loss, update, [0.0], examples, settings=1, batch=1, **options)
+
+
+def values_seen_meanwhile(passes=20):
+    """How many values of the parameter this thread sees while one native call in another thread works on it."""
+    loop, most = descent(), 0
+    step = loop.prepared(np.zeros(300_000, np.int64), settings=[1e-7])
+    for _ in range(passes):
+        worker, seen = threading.Thread(target=step), set()
+        worker.start()
+        while worker.is_alive():
+            seen.add(float(loop.parameters[0]))
+        worker.join()
+        most = max(most, len(seen))
+        if most > 3:
+            break
+    return most
+
+
+def test_other_threads_go_on_while_native_code_runs():
+    assert values_seen_meanwhile() > 3
+
+
+def test_a_native_call_that_holds_the_interpreter_is_caught(monkeypatch):
+    monkeypatch.setattr(machine.ctypes, "CFUNCTYPE", ctypes.PYFUNCTYPE)
+    assert values_seen_meanwhile(2) <= 3
+
+
+def in_threads(work, count=6):
+    """Run a function of a number in as many threads; what they raise is raised here."""
+    errors = []
+
+    def guarded(k):
+        try:
+            work(k)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(k,)) for k in range(count)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if errors:
+        raise errors[0]
+
+
+def test_many_threads_share_one_mapped_function():
+    f = jit(vmap(lambda x: [tanh(x[0]) * x[1], total(x)]))
+    rows = [np.random.default_rng(k).normal(size=(5 + 7 * k, 3)) for k in range(6)]
+    wanted = [np.array(f(r)) for r in rows]
+
+    def work(k):
+        for _ in range(100):
+            np.testing.assert_array_equal(np.array(f(rows[k])), wanted[k])
+
+    in_threads(work)
+
+
+def test_threads_that_train_one_loop_take_turns():
+    alone, shared = descent(), descent()
+    for _ in range(6):
+        alone.run(epochs=100_000, settings=[1e-9])
+    in_threads(lambda k: shared.run(epochs=100_000, settings=[1e-9]))
+    assert shared.parameters.tolist() == alone.parameters.tolist()
+
+
+def test_threads_that_do_not_take_turns_are_caught(monkeypatch):
+    monkeypatch.setattr(training.threading, "RLock", contextlib.nullcontext)
+    with pytest.raises(AssertionError):
+        test_threads_that_train_one_loop_take_turns()
+
+
+def test_a_run_may_be_read_and_run_again_from_between():
+    loop, inner = descent(), []
+
+    def between(done):
+        if not inner:
+            inner.append(loop.run(settings=[1e-5]))
+
+    loop.run(settings=[1e-5], between=between)
+    assert len(inner) == 1
+
+
+def test_trainings_in_several_threads_are_what_they_are_alone():
+    X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0]
+
+    def trained(seed):
+        net = nn.MLP(2, [4, 1], activation="tanh", seed=seed)
+        nn.fit(net, X, y, loss="mse", epochs=20, batch_size=3, seed=seed, progress=False, backend="jit")
+        return [p.data for p in net.parameters()]
+
+    wanted = [trained(k) for k in range(3)]
+
+    def work(k):
+        assert trained(k) == wanted[k]
+
+    in_threads(work, 3)
+
+
+@pytest.mark.parametrize("step", [1e-7, 1e-5, 3e-3, 0.02, 0.2])
+def test_a_run_comes_back_every_tenth_of_a_second_or_after_each_step(step, monkeypatch):
+    """By a clock that native code moves on by so many seconds a step."""
+    now, slices = [0.0], []
+
+    def call(first, last):
+        slices.append((last - first) * step)
+        now[0] += slices[-1]
+
+    loop = descent()
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(loop, "_call", lambda *args: (call, np.zeros((1, 100_000))))
+    loop.run(settings=[0.1], between=lambda done: now[0] > 3.0)
+    assert max(slices) <= max(0.1, step)
+    assert now[0] > 0.0 if step < 1e-5 else now[0] > 0.9
+    assert len(slices) < 200
+
+
+def test_ctrl_c_ends_a_native_fit_and_keeps_what_it_learned(capsys):
+    X, y = [[i / 50.0, 1.0 - i / 70.0] for i in range(50)], [float(i % 2) for i in range(50)]
+    net = nn.MLP(2, [8, 1], activation="tanh", seed=0)
+    before = [p.data for p in net.parameters()]
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def press(trainer):
+        if trainer.epoch == 1:
+            threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+
+    try:
+        history = nn.fit(net, X, y, loss="mse", epochs=10_000_000, batch_size=1, seed=0, progress=False, backend="jit", callbacks=press)  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert len(history["loss"]) < 10_000_000
+    assert "interrupted after update" in capsys.readouterr().err
+    assert [p.data for p in net.parameters()] != before

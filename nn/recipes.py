@@ -1,7 +1,8 @@
 """Recipes: how to build a network of nn's own classes again, said in JSON.
 
 A recipe is `{"class": name, "arguments": {…}}`, the arguments of the class's constructor without those that only set
-where weights start; with `"frozen"`, the paths of Modules that are not trainable, and `"evaluation": true` for a network
+where weights start, an activation that is no name as `{"function": name}` of the engine's table or as
+`{"variant": name, "numbers": […]}` (see `nn.variants`); with `"frozen"`, the paths of Modules that are not trainable, and `"evaluation": true` for a network
 in evaluation mode. It is read from a network as it is, and kept only where it builds one of the same structure.
 """
 
@@ -13,12 +14,13 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import engine
-from engine import TABLE
+from engine import TABLE, Op
 
 from .blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from .layers import MLP, Layer, Neuron, width
 from .module import Module
 from .network import NeuralNetwork
+from .variants import VARIANTS
 
 Arguments = dict[str, Any]
 
@@ -46,7 +48,7 @@ def recipe(model: Any) -> Arguments | None:
     {'class': 'MLP', 'arguments': {'nin': 2, 'nouts': [3, 1], 'activation': 'relu', 'seed': 0}}
     """
     try:
-        made: Arguments = json.loads(json.dumps(_read(model)))
+        made: Arguments = json.loads(json.dumps(_read(model), default=_said))
         module = module_of(model)
         frozen = [path for path, m in module.named_modules() if not m.trainable]
         made |= {"frozen": frozen} if frozen else {}
@@ -76,7 +78,7 @@ def network(recipe: Any, parameter_count: int) -> Any:
         size = row.size(**recipe["arguments"])
         if size != parameter_count:
             raise ValueError(f"a recipe for {parameter_count} parameters is wanted, got one for {size}")
-        model = row.build(**recipe["arguments"])
+        model = row.build(**_understood(recipe["arguments"]))
         foreign = recipe["arguments"].keys() - row.arguments(model).keys()
         if foreign:
             raise ValueError(f"a recipe of {recipe['class']} takes no {min(foreign)!r:.60}")
@@ -133,7 +135,7 @@ def _size(recipe: Any) -> int:
 
 def _build(recipe: Any) -> Any:
     if recipe.keys() != {"function"}:
-        return _row(recipe).build(**recipe["arguments"])
+        return _row(recipe).build(**_understood(recipe["arguments"]))
     name = recipe["function"]
     if not isinstance(name, str) or name not in _functions():
         raise ValueError(f"a recipe takes a function of engine by name, got {name!r:.60}")
@@ -153,6 +155,28 @@ def _row(recipe: Any) -> Row:
             return row
     known = ", ".join([c.__name__ for c in ROWS])
     raise ValueError(f"a recipe takes one of the classes {known}, got {recipe['class']!r:.60}")
+
+
+def _said(activation: Any) -> Arguments:
+    """An activation that is no name, as JSON can say it."""
+    if type(activation) in VARIANTS.values():
+        return {"variant": type(activation).__name__, "numbers": list(vars(activation).values())}
+    if isinstance(activation, Op) and TABLE.get(activation.name) is activation:
+        return {"function": activation.name}
+    raise TypeError(f"a recipe takes activations by name, got {activation!r:.60}")
+
+
+def _understood(arguments: Arguments) -> Arguments:
+    """Arguments of a constructor, with the activations that are meant."""
+    return {key: _activation(x) if isinstance(x, dict) else x for key, x in arguments.items()}
+
+
+def _activation(said: Arguments) -> Any:
+    if said.keys() == {"function"}:
+        return TABLE[said["function"]]
+    if said.keys() != {"variant", "numbers"} or not all(isinstance(x, (int, float)) for x in said["numbers"]):
+        raise ValueError(f"a recipe takes function, or variant and numbers, as activation, got {said!r:.60}")
+    return VARIANTS[said["variant"]](*said["numbers"])
 
 
 def _functions() -> dict[str, Any]:

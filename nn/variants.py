@@ -5,6 +5,7 @@ Each stands wherever an activation does: `Layer(2, 3, activation=LeakyReLU(0.2))
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi, sqrt
 from typing import Any
@@ -90,3 +91,7 @@ class TanhGELU:
     def __call__(self, x: Any) -> Any:
         """The activation of a number or Value."""
         return 0.5 * x * (1.0 + tanh(BETA * (x + KAPPA * (x * x * x))))
+
+
+# By name.
+VARIANTS: dict[str, Callable[..., Any]] = {v.__name__: v for v in (LeakyReLU, ELU, Softplus, TanhGELU)}

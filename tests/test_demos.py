@@ -1,6 +1,5 @@
 """Demos, as a user runs them: in a process of their own, into a folder, stopped by Ctrl-C, and asked for nonsense."""
 
-import functools
 import io
 import json
 import os
@@ -11,6 +10,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -25,6 +25,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = {"digits-curves.png", "digits-wrong.png", "digits-confusion.png", "digits-saliency.png"}
 WRITTEN = PAGES | {"digits-network.safetensors", "digits-neuron.svg"}
 COMMAND = [sys.executable, "-W", "error", "-u", "-m", "demos"]
+TEXTS = {name: (ROOT / "demos" / f"{name}.py").read_text("utf-8") for name in DEMOS}
+TRAINED = [name for name in DEMOS if "Trainer(" in TEXTS[name]]
+LOOPS = [name for name in DEMOS if name not in TRAINED and 'f"epoch' in TEXTS[name]]
 SMALLEST = ("--quick", "--epochs", "1", "--seed", "3", "--out")
 
 
@@ -44,24 +47,50 @@ def written(out):
 # Laws of every demo --------------------------------------------------------------------------------------------------
 
 
+EACH = """
+import os, sys, traceback
+from demos.__main__ import main
+folder, names, arguments = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
+for name in names:
+    for stream in (1, 2):
+        os.dup2(os.open(f"{folder}/{name}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
+    try:
+        status = main([name, *arguments, f"{folder}/{name}/new"])
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    with open(f"{folder}/{name}.status", "w") as file:
+        file.write(str(status))
+"""
+
+
+class Ended(NamedTuple):
+    """What a demo did: its exit status, what it printed, and the folder that it wrote to."""
+
+    status: int
+    stdout: str
+    stderr: str
+    out: Path
+
+
 @pytest.fixture(scope="module")
-def smallest(tmp_path_factory):
-    """What the smallest run of a demo did, as (process, folder); each is run once."""
-
-    @functools.cache
-    def once(name):
-        out = tmp_path_factory.mktemp(name) / "new" / "out"
-        return run(name, *SMALLEST, out), out
-
-    return once
+def smallest(request, tmp_path_factory):
+    """The smallest run of each demo that is tested, in one process, since its imports take longer than most demos."""
+    folder = tmp_path_factory.mktemp("demos")
+    chosen = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
+    names = [name for name in DEMOS if name in (DEMOS[0], *chosen)]
+    command = [sys.executable, "-W", "error", "-X", "utf8", "-u", "-c", EACH, str(folder), " ".join(names), *SMALLEST]
+    subprocess.run(command, cwd=ROOT, check=True)
+    read = [[(folder / f"{name}.{what}").read_text("utf-8") for what in ("status", 1, 2)] for name in names]
+    return {n: Ended(int(status), out, err, folder / n / "new") for n, (status, out, err) in zip(names, read)}
 
 
 @pytest.mark.parametrize("name", DEMOS)
 def test_a_demo_ends_well_without_a_warning_and_says_each_file(name, smallest):
-    done, out = smallest(name)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert said(done.stdout, out) == written(out) != set()
-    for path in out.iterdir():
+    done = smallest[name]
+    assert (done.status, done.stderr) == (0, "")
+    assert said(done.stdout, done.out) == written(done.out) != set()
+    for path in done.out.iterdir():
         assert path.name.startswith(name) or name == "chainrule"
         assert_whole(path)
 
@@ -85,7 +114,7 @@ def assert_whole(path):
 
 @pytest.mark.parametrize("name", DEMOS)
 def test_the_same_seed_gives_the_same_files_to_the_last_bit(name, smallest, tmp_path):
-    first = smallest(name)[1]
+    first = smallest[name].out
     assert main([name, *SMALLEST, str(tmp_path)]) == 0  # in another process: this one
     assert written(tmp_path) == written(first)
     for path in first.iterdir():
@@ -93,24 +122,23 @@ def test_the_same_seed_gives_the_same_files_to_the_last_bit(name, smallest, tmp_
 
 
 class Interrupting(io.StringIO):
-    """A terminal at which Ctrl-C is pressed after so many lines."""
+    """A terminal at which Ctrl-C is pressed once, after the first line below the list that starts with some text."""
 
-    def __init__(self, lines):
+    def __init__(self, start=""):
         super().__init__()
-        self.lines = lines
+        self.start, self.pressed = start, False
 
     def write(self, text):
-        before, count = self.getvalue().count("\n"), super().write(text)
-        if before < self.lines <= self.getvalue().count("\n"):
+        count, lines = super().write(text), self.getvalue().split("\n")[len(DEMOS) + 2 : -1]
+        if not self.pressed and any(line.startswith(self.start) for line in lines):
+            self.pressed = True
             signal.raise_signal(signal.SIGINT)
         return count
 
 
 @pytest.fixture
 def ctrl_c_works():
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # it is ignored where pytest runs in the background
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
     yield
     signal.signal(signal.SIGINT, before)
 
@@ -118,13 +146,13 @@ def ctrl_c_works():
 @pytest.mark.parametrize("name", DEMOS)
 @pytest.mark.usefixtures("ctrl_c_works")
 def test_ctrl_c_at_the_first_line_exits_with_130_and_leaves_whole_files(name, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdout", Interrupting(len(DEMOS) + 3))
+    monkeypatch.setattr(sys, "stdout", Interrupting())
     assert main([name, *SMALLEST, str(tmp_path)]) == 130
     assert said(sys.stdout.getvalue(), tmp_path) == written(tmp_path)
     assert "Ctrl-C" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", DEMOS)
+@pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.usefixtures("ctrl_c_works")
 def test_ctrl_c_in_training_keeps_what_was_learned_and_exits_with_130(name, tmp_path, monkeypatch, capsys):
     call, pressed = Trainer._call, []
@@ -136,17 +164,24 @@ def test_ctrl_c_in_training_keeps_what_was_learned_and_exits_with_130(name, tmp_
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Trainer, "_call", press_once)
-    status = main([name, *SMALLEST, str(tmp_path)])
+    assert main([name, *SMALLEST, str(tmp_path)]) == 130
     stdout, stderr = capsys.readouterr()
-    assert status == (130 if pressed else 0)
-    assert ("the network keeps what it has learned" in stderr) == bool(pressed)
+    assert "the network keeps what it has learned" in stderr
     assert said(stdout, tmp_path) == written(tmp_path)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.usefixtures("ctrl_c_works")
+def test_ctrl_c_in_a_loop_of_its_own_ends_a_demo_with_130_too(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Interrupting("epoch"))
+    assert main([name, *SMALLEST, str(tmp_path)]) == 130
+    assert sys.stdout.pressed
+    assert said(sys.stdout.getvalue(), tmp_path) == written(tmp_path)
 
 
 @pytest.mark.parametrize("name", DEMOS)
 def test_a_demo_is_short_enough_to_be_read(name):
-    lines = (ROOT / "demos" / f"{name}.py").read_text("utf-8").splitlines()
-    assert len(lines) < 120
+    assert len(TEXTS[name].splitlines()) < 120
     assert title(name).endswith(".")
     assert len(f"  {name:12}{title(name)}") <= 120
 
@@ -161,21 +196,20 @@ def test_every_demo_is_listed():
 
 @pytest.fixture
 def digits(smallest):
-    return smallest("digits")
+    return smallest["digits"]
 
 
 def test_digits_are_learned_drawn_and_explained(digits):
-    done, out = digits
-    assert (done.returncode, done.stderr) == (0, "")
-    assert float(re.search(r"^\d+ of 360 held-out digits read right: ([\d.]+)%", done.stdout, re.M)[1]) > 80.0
-    assert float(re.search(r"logistic regression: ([\d.]+)%\.$", done.stdout, re.M)[1]) > 90.0
-    assert written(out) == WRITTEN
+    assert (digits.status, digits.stderr) == (0, "")
+    assert float(re.search(r"^\d+ of 360 held-out digits read right: ([\d.]+)%", digits.stdout, re.M)[1]) > 80.0
+    assert float(re.search(r"logistic regression: ([\d.]+)%\.$", digits.stdout, re.M)[1]) > 90.0
+    assert written(digits.out) == WRITTEN
     for name in PAGES:
-        assert len((out / name).read_bytes()) > 10_000
+        assert len((digits.out / name).read_bytes()) > 10_000
 
 
 def test_the_chain_rule_line_of_a_weight_is_true(digits):
-    line = re.search(r"^∂p/∂w\d+ = (.*) = (.*) = (.*)$", digits[0].stdout, re.M)
+    line = re.search(r"^∂p/∂w\d+ = (.*) = (.*) = (.*)$", digits.stdout, re.M)
     left, right, whole = (float(x.replace("−", "-").strip("()")) for x in (*line[2].split("·"), line[3]))
     assert line[1].count("·") == 1
     assert left * right == pytest.approx(whole, rel=1e-3)
@@ -186,12 +220,11 @@ def test_the_saved_network_reads_as_well_as_was_said(digits):
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    done, out = digits
-    net = nn.load(out / "digits-network.safetensors")
+    net = nn.load(digits.out / "digits-network.safetensors")
     X, y = load_digits(return_X_y=True)
     _, X, _, y = train_test_split(X / 16.0, y, test_size=0.2, random_state=3, stratify=y)
     read = [max(range(10), key=[z.data for z in net(x)].__getitem__) for x in X]
-    assert f"{sum(r == t for r, t in zip(read, y))} of 360 held-out digits read right" in done.stdout
+    assert f"{sum(r == t for r, t in zip(read, y))} of 360 held-out digits read right" in digits.stdout
 
 
 def test_without_a_name_demos_are_listed_and_the_main_one_runs(monkeypatch, capsys):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value
+from nn.recipes import network
 from nn.stages import Dense, Function, inputs_of, outputs_of, stages
 from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.weights import slots
@@ -536,3 +537,34 @@ def test_our_cell_of_the_readmes_table_does_what_the_other_does(row, capsys):
     if "backward" not in there:
         names["loss"].backward()
     assert IDIOMS[there](idioms.run(here, names), names)
+
+
+@pytest.mark.parametrize(
+    "activation", [LeakyReLU(0.2), ELU(0.5), Softplus(2.0, 20.0), TanhGELU(), engine.logsigmoid], ids=str
+)
+def test_networks_with_such_activations_are_saved_and_built_again(tmp_path, activation):
+    for model in (
+        nn.MLP(2, [3, 1], activation=activation, seed=0),
+        nn.Sequential(nn.Layer(2, 3, seed=0), nn.Activation(activation), nn.Neuron(3, activation=activation, seed=1)),
+        nn.NeuralNetwork([2, 3, 1], activation=activation, seed=0),
+    ):
+        nn.save(tmp_path / "net", model)
+        twin = nn.load(tmp_path / "net")
+        assert repr(twin) == repr(model)
+        for ours, theirs in zip(model.get_weights(), twin.get_weights()):
+            np.testing.assert_array_equal(ours, theirs)
+        call = model.predict if isinstance(model, nn.NeuralNetwork) else model
+        again = twin.predict if isinstance(model, nn.NeuralNetwork) else twin
+        assert np.array(call([0.5, -1.0]), float) == np.array(again([0.5, -1.0]), float)
+
+
+@pytest.mark.parametrize("said", [
+    {"variant": "eval", "numbers": []}, {"variant": "LeakyReLU", "numbers": []}, {"variant": "LeakyReLU", "numbers": ["x"]},
+    {"variant": "LeakyReLU", "numbers": 3}, {"variant": ["LeakyReLU"], "numbers": [1]}, {"function": "exit"}, {"function": []},
+    {"function": "tanh", "numbers": [1]}, {}, {"variant": "TanhGELU", "numbers": [1.0]}, {"variant": "ELU", "numbers": [1.0, 2.0]},
+])  # fmt: skip
+def test_a_recipe_with_no_such_activation_is_refused(said):
+    layer = {"class": "Layer", "arguments": {"nin": 2, "nout": 1, "activation": said}}
+    for recipe in (layer, {"class": "Sequential", "arguments": {"layers": [layer]}}):
+        with pytest.raises(ValueError, match="^a recipe takes "):
+            network(recipe, 3)

@@ -24,6 +24,7 @@ class Shape:
         lanes: examples a vector.
         blocks: vectors that go together.
         chunk: examples that are laid out as columns at a time.
+        most: vectors that go together at most, where their sums come apart.
         jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
     """
 
@@ -37,8 +38,16 @@ class Shape:
             # A batch in chunks of one size, and an odd number of vectors a column, which spreads them over the cache.
             chunks = -(-examples // self.chunk)
             self.chunk = -(-examples // (chunks * self.lanes)) * self.lanes
+        self.most = 5 if vector_bytes >= 64 else self.blocks
         if not contract:
             self.blocks = 1  # so that sums run over the examples in order
+
+    def parts(self) -> list[tuple[int, int]]:
+        """A whole chunk as (how often, how many vectors that go together), sizes as even as they can be."""
+        vectors = self.chunk // self.lanes
+        parts = -(-vectors // self.most)
+        smaller, larger = vectors // parts, vectors % parts
+        return [(n, size) for n, size in ((larger, smaller + 1), (parts - larger, smaller)) if n]
 
 
 class Batch:
@@ -78,24 +87,36 @@ class Batch:
 
     def emit(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
         """Write it for one chunk of examples: whole blocks, then what is left. The sums go on from what they were."""
+        if self.apart:
+            self._emit_chunk(b, pointers, sizes, count, stride)
+            return
         lanes, blocks = self.shape.lanes, self.shape.blocks
         done = b.sdiv(count, I64(lanes * blocks))
         if blocks > 1:
             with Rounds(b, done, name="blocks") as rounds:
                 first = b.mul(rounds.i, I64(lanes * blocks))
                 starts = [b.add(first, I64(lanes * k)) for k in range(blocks)]
-                self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=self.apart))
+                self.emitter.emit(b, Frame(pointers, sizes, stride, starts))
         begun = b.mul(done, I64(blocks)) if blocks > 1 else I64(0)
         groups = b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes))
         with Rounds(b, groups, begun, name="rest") as rounds:
             first = b.mul(rounds.i, I64(lanes))
-            masked = self.gradients and lanes > 1 and not self.apart
-            mask = self._mask(b, b.sub(count, first)) if masked else None
-            self.emitter.emit(b, Frame(pointers, sizes, stride, [first], mask, self.apart))
-        if self.apart:
-            frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
-            tile = 16 if self.shape.jam >= 4 else 8
-            Reduction(self.emitter, b, frame, count, lambda left: self._mask(b, left), tile).emit()
+            mask = self._mask(b, b.sub(count, first)) if self.gradients and lanes > 1 else None
+            self.emitter.emit(b, Frame(pointers, sizes, stride, [first], mask))
+
+    def _emit_chunk(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
+        """Write it for a whole chunk, whatever stands behind the examples of a smaller one, then the sums over `count`
+        of them."""
+        lanes, begun = self.shape.lanes, 0
+        for times, size in self.shape.parts():
+            with Rounds(b, times, name=f"blocks{size}") as rounds:
+                first = b.add(b.mul(rounds.i, I64(lanes * size)), I64(begun))
+                starts = [b.add(first, I64(lanes * k)) for k in range(size)]
+                self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=True))
+            begun += times * size * lanes
+        frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
+        tile = 16 if self.shape.jam >= 4 else 8
+        Reduction(self.emitter, self._mask, tile).emit(b, frame, count)
 
     def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Write what comes before the first chunk of a step."""
@@ -113,8 +134,12 @@ class Batch:
 
     def _zero(self, b: Any, at: Any, size: int) -> None:
         """Write: set numbers to -0.0, which adds nothing."""
-        with Rounds(b, size, name="zero") as rounds:
-            b.store(ir.Constant(self.real, -0.0), b.gep(at, [rounds.i], source_etype=self.real))
+        lanes = self.shape.lanes
+        nothing = Kit(b, self.real, lanes, False, False, lower).constant(-0.0)
+        whole = size - size % lanes
+        for number, start, end, step in ((nothing, 0, whole, lanes), (ir.Constant(self.real, -0.0), whole, size, 1)):
+            with Rounds(b, end, start, step, name="zero") as rounds:
+                b.store(number, b.gep(at, [rounds.i], source_etype=self.real)).align = self.emitter.bytes
 
     def _reduce(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Add the lanes of every sum to the gradients, as many sums at a time as there are lanes, and set them back to -0.0."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..ops import Op
 from .frame import Copy, Frame, Rounds, lanes_summed
-from .kit import I64, Kit, Number, ir
+from .kit import I1, I64, Kit, Number, ir
 from .lowering import lower
 from .placement import Placement
 from .program import For, Polynomial, Step
@@ -42,6 +42,9 @@ class Emitter:
         self.placement, self.tape, self.real, self.lanes = placement, tape, real, lanes
         self.jam, self.contract, self.direct, self.ordered, self.checked = jam, contract, direct, ordered, checked
         self.name = name
+        self.b: Any = None
+        self.frame: Any = None
+        self.kit: Any = None
         self.inline = len(placement.steps) < INLINE_BELOW
         self.bytes = 8 if isinstance(real, ir.DoubleType) else 4
         self.written = {EFFECTS[s.op] for s in placement.steps if s.op in EFFECTS} - {GRADIENT}
@@ -55,21 +58,37 @@ class Emitter:
             self.begin(builder, frame)
             self._whole(every)
             return
-        given = frame.values()
-        kind = ir.FunctionType(ir.VoidType(), [v.type for v in given])
-        for part in range(segments[-1] + 1):
-            body = [n for n, s in zip(every, segments) if s == part]
-            function = ir.Function(builder.module, kind, builder.module.get_unique_name(f"{self.name}.part"))
-            function.linkage = "internal"
-            function.attributes.add("noinline")
-            for a in function.args:
-                if isinstance(a.type, ir.PointerType):
-                    a.add_attribute("noalias")
-            inner = ir.IRBuilder(function.append_basic_block("entry"))
-            self.begin(inner, frame.over(function.args))
-            self._whole(body)
+        self.begin(builder, frame)
+        self._in_parts(every, segments, {})
+
+    def _in_parts(self, body: Sequence[Step | For], segments: Sequence[int], index: dict[int, Any]) -> None:
+        """Write a body as calls of functions, one for each segment, that are given the frame and the loop variables."""
+        outside = self.b, self.frame, self.kit
+        given = [*self.frame.values(), *index.values()]
+        parts: dict[int, list[Step | For]] = {}
+        for n, segment in zip(body, segments):
+            parts.setdefault(segment, []).append(n)
+        for part in parts.values():
+            b, frame, _ = outside
+            inner, arguments = self.part(given)
+            self.begin(inner, frame.over(arguments))
+            variables = {v: (a, 0) for v, a in zip(index, arguments[len(given) - len(index) :])}
+            self._body(part, [Copy(variables, {}, n) for n in range(len(frame.blocks))], {})
             inner.ret_void()
-            builder.call(function, given)
+            b.call(inner.function, given)
+        self.b, self.frame, self.kit = outside
+
+    def part(self, given: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+        """(builder, arguments) of a new function that takes these values."""
+        module = self.b.module
+        kind = ir.FunctionType(ir.VoidType(), [v.type for v in given])
+        function = ir.Function(module, kind, module.get_unique_name(f"{self.name}.part"))
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        for a in function.args:
+            if isinstance(a.type, ir.PointerType):
+                a.add_attribute("noalias")
+        return ir.IRBuilder(function.append_basic_block("entry")), function.args
 
     def begin(self, builder: Any, frame: Frame) -> None:
         """Take up writing somewhere else."""
@@ -275,6 +294,7 @@ class Emitter:
         inner = [c for c in loop.body if isinstance(c, For)]
         return (
             self.jam > 1
+            and loop not in self.placement.cuts
             and self.placement.facts[loop].parallel
             and not copies[0].jammed
             and bool(inner)
@@ -283,6 +303,11 @@ class Emitter:
 
     def _loop(self, n: For, copies: list[Copy], memo: dict[Any, Any], start: Any, end: Any, width: int) -> None:
         b, facts = self.b, self.placement.facts[n]
+        if n in self.placement.cuts:
+            with Rounds(b, end, start, name=f"i{n.variable}") as loop:
+                around = {v: base for v, (base, _) in copies[0].index.items()}
+                self._in_parts(n.body, self.placement.cuts[n], {**around, n.variable: loop.i})
+            return
         firsts = [
             {
                 h: ir.Constant(self.kit.type, ir.Undefined) if source is None else self.operand(source, copy, memo)
@@ -292,6 +317,7 @@ class Emitter:
         ]
         with Rounds(b, end, start, width, f"i{n.variable}") as loop:
             carried = [{h: loop.carried(self.kit.type) for h in facts.carried} for _ in copies]
+            truths = [self._carried_truths(loop, phis, first) for phis, first in zip(carried, firsts)]
             rounds = []
             for copy, phis in zip(copies, carried):
                 for u in range(width):
@@ -303,9 +329,23 @@ class Emitter:
             for k, (phis, first) in enumerate(zip(carried, firsts)):
                 for h, p in phis.items():
                     p.add_incoming(first[h], loop.before)
-                    p.add_incoming(rounds[k * width].values[h], b.block)
+                    last = rounds[k * width].values[h]
+                    if h in truths[k]:
+                        truths[k][h].add_incoming(self.kit.truth(Number(self.kit, last)), b.block)
+                    p.add_incoming(last, b.block)
         for copy, phis in zip(copies, carried):
             for h, p in phis.items():
                 copy.values["exit", h, n] = p
             for h, index in facts.after:
                 self.spill(index, copy.values[h], copy)
+
+    def _carried_truths(self, loop: Rounds, phis: dict[Any, Any], firsts: dict[Any, Any]) -> dict[Any, Any]:
+        """For carried values of which it is known where they are not 0, that mask, carried too."""
+        found = {}
+        for h, p in phis.items():
+            known = self.kit.known_truth(Number(self.kit, firsts[h]))
+            if known is not None:
+                found[h] = mask = loop.carried(self.kit.type_of(I1))
+                mask.add_incoming(known, loop.before)
+                self.kit.remember(mask, Number(self.kit, p))
+        return found

@@ -103,7 +103,8 @@ def lanes_summed(kit: Kit, v: Any, start: Any = None) -> Any:
 def lanes_summed_together(kit: Kit, vectors: list[Any]) -> Any:
     """One vector whose first lanes are the sums of as many vectors, at most as many as there are lanes.
 
-    Halves are folded onto each other, two vectors in one, so that additions work on full vectors.
+    Halves are folded onto each other, two vectors in one, so that additions work on full vectors: the upper half of the
+    one and the lower half of the other change places, what stays is a blend.
     """
     b, lanes = kit.builder, kit.lanes
     indices = ir.VectorType(ir.IntType(32), lanes)
@@ -113,12 +114,13 @@ def lanes_summed_together(kit: Kit, vectors: list[Any]) -> Any:
     while width > 1:
         half = width // 2
         pairs = list(zip(folded[::2], folded[1::2])) if len(folded) > 1 else [(folded[0], folded[0])]
-        low, high = [], []
+        stays, moves = [], []
         for group in range(0, lanes, width):
-            low += [*range(group, group + half), *range(lanes + group, lanes + group + half)]
-            high += [*range(group + half, group + width), *range(lanes + group + half, lanes + group + width)]
+            low, high = list(range(group, group + half)), list(range(group + half, group + width))
+            stays += [*low, *[lanes + k for k in high]]
+            moves += [*high, *[lanes + k for k in low]]
         folded = [
-            b.fadd(*[b.shuffle_vector(v, w, ir.Constant(indices, order)) for order in (low, high)]) for v, w in pairs
+            b.fadd(*[b.shuffle_vector(v, w, ir.Constant(indices, order)) for order in (stays, moves)]) for v, w in pairs
         ]
         width = half
     if lanes == 1:

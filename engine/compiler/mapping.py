@@ -109,7 +109,7 @@ class Mapped:
     def _compile(self, tape: Any, contract: bool, checked: bool) -> None:
         from .batch import Batch, Shape, native
         from .emission import MEMORY
-        from .function import add_fault_counter
+        from .function import HARD, add_fault_counter
         from .kit import DOUBLE, FLOAT, I64, ir
 
         real = DOUBLE if self._dtype.itemsize == 8 else FLOAT
@@ -141,7 +141,7 @@ class Mapped:
             b.ret_void()
             self.stages.ir = str(module)
         with self.stages.timed("llvm"):
-            self.stages._compiled = code = Compiled(self.stages.ir, 3 if self.stages.written < 2000 else 1, False)
+            self.stages._compiled = code = Compiled(self.stages.ir, 3 if self.stages.written < HARD else 1, False)
         self._run = code.function("map", *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2)
         self._faults = code.variable("faults")
 

@@ -7,10 +7,10 @@ memory, and only what is read from memory is stored, in slots numbered densely.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from .program import For, Polynomial, Step
+from .program import For, Polynomial, Step, runs, size, steps_of
 from .tape import EFFECTS, VALUE
 
 # ("register", step) | ("exit", handle, loop) | ("phi", handle, loop)
@@ -19,28 +19,16 @@ Handle = tuple[Any, ...]
 LONGEST = 1000  # instructions in one native function: LLVM's time grows faster than linearly beyond
 
 
-def steps_of(n: Step | For) -> Iterator[Step]:
-    """The instructions of an item, in order."""
-    if isinstance(n, Step):
-        yield n
-    else:
-        for child in n.body:
-            yield from steps_of(child)
-
-
-def runs(body: Sequence[Step | For]) -> Iterator[list[Step]]:
-    """Stretches of instructions with no loop between them, at every depth."""
-    run: list[Step] = []
+def _cut(body: Sequence[Step | For]) -> list[int]:
+    """For each item, the number of the function it goes to."""
+    segments, now, filled = [], 0, 0
     for n in body:
-        if isinstance(n, Step):
-            run.append(n)
-            continue
-        if run:
-            yield run
-        run = []
-        yield from runs(n.body)
-    if run:
-        yield run
+        length = size(n.body) if isinstance(n, For) else 1
+        if filled and filled + length > LONGEST:
+            now, filled = now + 1, 0
+        filled += length
+        segments.append(now)
+    return segments
 
 
 class Facts:
@@ -63,6 +51,8 @@ class Placement:
         slots: the slot in memory, as a polynomial, for each index that is stored or read.
         size: how many slots.
         segments: for each item of the outermost body, the number of the function it goes to.
+        cuts: the same for the bodies of loops that are too long for one function. Inside such a loop values go through
+            memory from one function to the next and from round to round.
         apart: how many items of the outermost body come before those that only add to gradients; these may then run
             after all examples are done with the others, since values reach them through memory alone. None: they
             may not.
@@ -82,13 +72,15 @@ class Placement:
         self.reads: list[tuple[Step | For, Polynomial]] = []
         self._walk(self.body, {}, [])
         self.apart = self._first_sum() if sums_apart else None
-        self.segments = self._cut()
+        self.segments = _cut(self.body)
+        self.cuts = {loop: _cut(loop.body) for loop in self.facts if size(loop.body) > LONGEST}
         self._parts = self._visible_parts()
         self.owner = np.full(length, -1)
         for n, step in enumerate(self.steps):
             self.owner[self._positions(step.out, step)] = n
         self._top = self._available(self.body)
         self._resolve(self.body, [])
+        self._read_exits_from_memory(length)
         if self.apart is not None and not all(self._stands_alone(run) for run in runs(self.body[self.apart :])):
             self.__init__(body, length)  # type: ignore[misc]  # as if it had not been asked for
             return
@@ -109,18 +101,6 @@ class Placement:
             total = int(counts.sum())
             inner[n.variable] = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
             self._walk(n.body, inner, [*around, n])
-
-    def _cut(self) -> list[int]:
-        from .program import size
-
-        segments, now, filled = [], 0, 0
-        for n in self.body:
-            length = size(n.body) if isinstance(n, For) else 1
-            if filled and filled + length > LONGEST:
-                now, filled = now + 1, 0
-            filled += length
-            segments.append(now)
-        return segments
 
     def _first_sum(self) -> int | None:
         """Where the items that only add to gradients begin."""
@@ -165,7 +145,7 @@ class Placement:
                     found[n.out.key()] = (rank, ("register", n))
                 continue
             inner = self.facts[n].available = self._available(n.body)
-            for _, handle in list(inner.values()):
+            for _, handle in [] if n in self.cuts else list(inner.values()):
                 index = self._exit_index(handle, n)
                 if index is not None:
                     found[index.key()] = (rank, ("exit", handle, n))
@@ -196,10 +176,11 @@ class Placement:
 
     def _source(self, index: Polynomial, outer: list[Any], available: Any, rank: int, reader: Step | For) -> Any:
         hit = available.get(index.key())
-        if hit and hit[0] < rank and (outer or self._parts[hit[0]] == self._parts[rank]):
+        parts = self.cuts.get(outer[-1][0]) if outer else self._parts
+        if hit and hit[0] < rank and (parts is None or parts[hit[0]] == parts[rank]):
             self._need(hit[1])
             return ("value", hit[1])
-        if outer:
+        if outer and parts is None:
             loop, home, place = outer[-1]
             if not index.uses(loop.variable):
                 return self._source(index, outer[:-1], home, place, reader)
@@ -221,11 +202,49 @@ class Placement:
 
     # Memory ------------------------------------------------------------------------------------------------------------
 
-    def _place_stores(self, length: int) -> None:
-        np = self.np
-        wanted = np.zeros(length, bool)
+    def _wanted(self, length: int) -> Any:
+        """Which positions are read from memory."""
+        wanted = self.np.zeros(length, bool)
         for reader, index in self.reads:
             wanted[self._positions(index, reader)] = True
+        return wanted
+
+    def _read_exits_from_memory(self, length: int) -> None:
+        """Let go of registers that hold the last round of a loop, where memory has the value as well: without them the
+        rounds of the loop are independent."""
+        exits: dict[For, set[Handle]] = {}
+        for loop, facts in self.facts.items():
+            around_others = loop.count.number() is not None and any(isinstance(c, For) for c in loop.body)
+            if around_others and facts.carried and not self.around[loop] and set(facts.carried.values()) == {None}:
+                exits[loop] = set(facts.carried)
+        if not exits:
+            return
+        wanted = self._wanted(length)
+        kept = {loop: hs for loop, hs in exits.items() if all(self._stored_anyway(h, wanted) for h in hs)}
+
+        def released(source: Any, reader: Step | For) -> Any:
+            given: Any = source or ("", ())
+            kind, what = given
+            index = self._index_of(what) if kind == "value" and what[0] == "exit" and what[2] in kept else None
+            if index is None:
+                return source
+            self.reads.append((reader, index))
+            return ("memory", index)
+
+        for step, sources in self.sources.items():
+            self.sources[step] = [released(source, step) for source in sources]
+        for loop, facts in self.facts.items():
+            facts.carried = {h: released(source, loop) for h, source in facts.carried.items()}
+        for loop in kept:
+            self.facts[loop].carried = {}
+
+    def _stored_anyway(self, handle: Handle, wanted: Any) -> bool:
+        """Is the value of every round of a loop read from memory?"""
+        return handle[0] == "register" and bool(wanted[self._positions(handle[1].out, handle[1])].all())
+
+    def _place_stores(self, length: int) -> None:
+        np = self.np
+        wanted = self._wanted(length)
         kept = np.zeros(length, bool)
         for step in self.steps:
             self.store[step] = None
@@ -234,7 +253,7 @@ class Placement:
             if not need.any():
                 continue
             loop = self.around[step][-1] if self.around[step] else None
-            if loop is not None:
+            if loop is not None and loop not in self.cuts:
                 last = self.index[step][loop.variable] == self._positions(loop.count, step) - 1
                 handle: Handle = ("exit", ("register", step), loop)
                 end = self._index_of(handle)

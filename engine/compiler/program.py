@@ -5,7 +5,7 @@ It is short enough to print, and printing it shows a reader the matrix product t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .recognition import Item, Loop, Shapes
@@ -148,6 +148,30 @@ def program(items: Sequence[Item], shapes: Shapes) -> list[Step | For]:
 def size(body: Sequence[Step | For]) -> int:
     """The number of instructions written down."""
     return sum(size(n.body) if isinstance(n, For) else 1 for n in body)
+
+
+def steps_of(n: Step | For) -> Iterator[Step]:
+    """The instructions of an item, in order."""
+    if isinstance(n, Step):
+        yield n
+    else:
+        for child in n.body:
+            yield from steps_of(child)
+
+
+def runs(body: Sequence[Step | For]) -> Iterator[list[Step]]:
+    """Stretches of instructions with no loop between them, at every depth."""
+    run: list[Step] = []
+    for n in body:
+        if isinstance(n, Step):
+            run.append(n)
+            continue
+        if run:
+            yield run
+        run = []
+        yield from runs(n.body)
+    if run:
+        yield run
 
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}

@@ -13,7 +13,8 @@ from typing import Any
 from .emission import Emitter
 from .frame import Copy, Frame, Rounds, lanes_summed_together
 from .kit import I64, ir
-from .program import For, Step
+from .placement import LONGEST
+from .program import For, Step, size
 from .tape import GRADIENT
 
 TILE = 16  # vectors that add up side by side; half the registers of AVX-512, all but a few loads of AVX2
@@ -24,64 +25,117 @@ class Reduction:
 
     Args:
         emitter: of the whole program.
-        b: the builder.
-        frame: pointers, sizes and stride; its blocks and mask are set here.
-        count: examples in the chunk, an LLVM integer.
-        mask: number of examples left -> the lanes that count.
+        mask: (builder, number of examples left) -> the lanes that count.
+        tile: vectors that add up side by side.
     """
 
-    def __init__(
-        self, emitter: Emitter, b: Any, frame: Frame, count: Any, mask: Callable[[Any], Any], tile: int = TILE
-    ):
-        self._e, self._b, self._frame, self._count, self._mask, self._tile = emitter, b, frame, count, mask, tile
-        lanes = I64(emitter.lanes)
-        self._whole = b.sdiv(count, lanes)
-        self._groups = b.sdiv(b.add(count, I64(emitter.lanes - 1)), lanes)
+    def __init__(self, emitter: Emitter, mask: Callable[[Any, Any], Any], tile: int = TILE):
+        self._e, self._mask, self._tile = emitter, mask, tile
 
-    def emit(self) -> None:
-        """Write it."""
-        self._e.begin(self._b, self._at(I64(0), None))
-        self._body(self._e.placement.body[self._e.placement.apart :], [Copy({}, {}, 0)])
+    def emit(self, b: Any, frame: Frame, count: Any) -> None:
+        """Write it, a long one as functions of at most 1,000 instructions.
+
+        Args:
+            b: the builder.
+            frame: pointers, sizes and stride; its blocks and mask are set here.
+            count: examples in the chunk, an LLVM integer.
+        """
+        e = self._e
+        parts = self._parts(e.placement.body[e.placement.apart :])
+        if len(parts) == 1:
+            self._write(parts[0], b, frame, count)
+            return
+        e.begin(b, frame)
+        given = [*frame.values(), count]
+        for part in parts:
+            inner, arguments = e.part(given)
+            self._write(part, inner, frame.over(arguments), arguments[-1])
+            inner.ret_void()
+            b.call(inner.function, given)
+
+    def _parts(self, body: Sequence[Step | For]) -> list[list[Step | For]]:
+        """A body in parts, each of at most 1,000 instructions with all the copies in a tile."""
+        parts: list[list[Step | For]] = [[]]
+        filled = 0
+        for unit in self._units(body):
+            length = sum(1 if isinstance(n, Step) else size(n.body) * self._tile for n in unit)
+            if filled and filled + length > LONGEST:
+                parts.append([])
+                filled = 0
+            parts[-1] += unit
+            filled += length
+        return parts
+
+    def _units(self, body: Sequence[Step | For]) -> list[list[Step | For]]:
+        """Loops, and stretches of instructions cut, where no register is read across the cut, after a tile of sums."""
+        place = {n: i for i, n in enumerate(body) if isinstance(n, Step)}
+        earliest = len(body)
+        cuts = set()
+        for i in range(len(body) - 1, -1, -1):
+            n = body[i]
+            if isinstance(n, Step):
+                read = [what[1] for kind, what in self._e.placement.sources[n] if kind == "value"]
+                earliest = min([earliest, *[place[step] for step in read if step in place]])
+            if earliest >= i:
+                cuts.add(i)
+        units: list[list[Step | For]] = []
+        sums = 0
+        for i, n in enumerate(body):
+            alone = isinstance(n, For) or not units or isinstance(units[-1][-1], For)
+            if alone or (i in cuts and sums >= self._tile):
+                units.append([])
+                sums = 0
+            units[-1].append(n)
+            sums += isinstance(n, Step) and n.op == "accumulate"
+        return units
+
+    def _write(self, body: Sequence[Step | For], b: Any, frame: Frame, count: Any) -> None:
+        self._b, self._frame, self._count = b, frame, count
+        lanes = I64(self._e.lanes)
+        self._whole = b.sdiv(count, lanes)
+        self._groups = b.sdiv(b.add(count, I64(self._e.lanes - 1)), lanes)
+        self._e.begin(b, self._at(I64(0), None))
+        self._body(body, [Copy({}, {}, 0)])
 
     def _at(self, block: Any, mask: Any) -> Frame:
         f = self._frame
         return Frame(f.pointers, f.sizes, f.stride, [block], mask, True)
 
     def _body(self, body: Sequence[Step | For], copies: list[Copy]) -> None:
-        run: list[Step] = []
-        for n in body:
-            if isinstance(n, Step):
-                run.append(n)
-                continue
-            self._run(run, copies)
-            run = []
-            self._for(n, copies)
-        self._run(run, copies)
+        for unit in self._units(body):
+            if isinstance(unit[0], For):
+                self._for(unit[0], copies)
+            else:
+                self._run([n for n in unit if isinstance(n, Step)], copies)
 
     def _for(self, n: For, copies: list[Copy]) -> None:
+        """A loop around others and around sums of its own as two loops: rounds only add, in any order."""
+        inner = [c for c in n.body if isinstance(c, For)]
+        own = [c for c in n.body if isinstance(c, Step)]
+        if inner:
+            self._tiled(n, inner, copies, 2 if len(copies) == 1 else 1)
+        if own:
+            sums = sum(c.op == "accumulate" for c in own)
+            self._tiled(n, own, copies, max(1, self._tile // (len(copies) * max(sums, 1))))
+
+    def _tiled(self, n: For, body: Sequence[Step | For], copies: list[Copy], most: int) -> None:
+        """So many rounds together, in parts as even as they can be."""
         count = n.count.number()
         if count is None:
             _, end = self._e.index(n.count, copies[0])
-            self._rounds(n, copies, I64(0), end, 1)
+            self._rounds(n, body, copies, I64(0), end, 1)
             return
-        width = self._width(n, len(copies), count)
+        width = -(-count // -(-count // most)) if count else 1
         whole = count - count % width
         if whole:
-            self._rounds(n, copies, I64(0), I64(whole), width)
+            self._rounds(n, body, copies, I64(0), I64(whole), width)
         if whole < count:
-            self._rounds(n, copies, I64(whole), I64(count), count - whole)
+            self._rounds(n, body, copies, I64(whole), I64(count), count - whole)
 
-    def _width(self, n: For, copies: int, count: int) -> int:
-        """How many rounds go together: two of a loop around others, else as many as fill the tile."""
-        if any(isinstance(c, For) for c in n.body):
-            return min(count, 2) if copies == 1 else 1
-        sums = sum(isinstance(c, Step) and c.op == "accumulate" for c in n.body)
-        return max(1, min(count, self._tile // (copies * max(sums, 1))))
-
-    def _rounds(self, n: For, copies: list[Copy], start: Any, end: Any, width: int) -> None:
+    def _rounds(self, n: For, body: Sequence[Step | For], copies: list[Copy], start: Any, end: Any, width: int) -> None:
         with Rounds(self._b, end, start, width, f"i{n.variable}") as rounds:
             inner = [Copy({**c.index, n.variable: (rounds.i, u)}, {}, 0) for c in copies for u in range(width)]
-            self._body(n.body, inner)
+            self._body(body, inner)
 
     def _run(self, run: list[Step], copies: list[Copy]) -> None:
         """Pass over the examples: whole vectors, then a masked one."""
@@ -94,7 +148,7 @@ class Reduction:
                 break
             with Rounds(self._b, end, start, name="examples") as rounds:
                 first = self._b.mul(rounds.i, I64(self._e.lanes))
-                mask = self._mask(self._b.sub(self._count, first)) if masked else None
+                mask = self._mask(self._b, self._b.sub(self._count, first)) if masked else None
                 self._e.frame = self._at(first, mask)
                 sums = [rounds.carried(self._e.kit.type) for _ in targets]
                 added = self._added(run, copies, sums, mask)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..backprop import gradients
 from ..value import Value
-from .function import add_fault_counter
+from .function import HARD, add_fault_counter
 from .machine import Compiled, vector_bytes
 from .recognition import WINDOW
 from .stages import Stages
@@ -68,7 +68,8 @@ class TrainingCode:
             self._emit(module, body, step, penalised, measured, real, contract)
             self.stages.ir = self.update_stages.ir = str(module)
         with self.stages.timed("llvm"):
-            code = self.stages._compiled = self.update_stages._compiled = Compiled(self.stages.ir, 3, False, cpu)
+            level = 3 if self.stages.written < HARD else 1
+            code = self.stages._compiled = self.update_stages._compiled = Compiled(self.stages.ir, level, False, cpu)
         self.train = code.function("run", ctypes.c_void_p)
         self.faults = code.variable("faults")
         self.lanes, self.stride, self.sums = shape.lanes, body.stride, body.sums

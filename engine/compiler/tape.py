@@ -54,6 +54,23 @@ class Tape:
         """What a constant operand stands for; None for the others."""
         return self.constants[operand >> 3] if operand & 7 == CONSTANT else None
 
+    def instruction(self, operand: int) -> tuple[str, tuple[int, ...]]:
+        """(op, operands) that make an operand; ("", ()) where it is no value, or of a row that is not the table's."""
+        if operand & 7 != VALUE:
+            return "", ()
+        op, args, _ = self.code[operand >> 3]
+        return (op, args) if self.rows.get(op) is TABLE.get(op) else ("", ())
+
+    def operand_of(self, name: str, operand: int) -> int | None:
+        """x, where the operand is this function of x."""
+        op, args = self.instruction(operand)
+        return args[0] if op == name else None
+
+    def other_factor(self, operand: int, factor: int) -> int | None:
+        """x, where the operand is x*factor."""
+        op, args = self.instruction(operand)
+        return args[args[0] == factor] if op == "mul" and factor in args else None
+
     def seen(self, name: str, args: tuple[int, ...]) -> int | None:
         """The operand for an op of operands if it is on the tape."""
         return self._seen.get((name, *args))
@@ -130,7 +147,7 @@ class Tape:
         return self.emit(TABLE["where"], (endless, top, result))
 
 
-ADD, SUB, MUL, DIV, NEG = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg"))
+ADD, SUB, MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "where"))
 LIST_OPS = {"dot": Tape.dot, "total": Tape.total, "mean": Tape.mean, "logsumexp": Tape.logsumexp}
 SAME_AS = {"edge": "where"}
 
@@ -194,7 +211,38 @@ def _where(tape: Tape, args: tuple[int, ...]) -> int | None:
     if a == b:
         return a
     condition = tape.number(c)
-    return None if condition is None else a if condition else b
+    if condition is not None:
+        return a if condition else b
+    if _is(tape, b, 0.0):
+        return _gated(tape, c, a)
+    if _is(tape, a, 1.0):
+        return _either(tape, c, b)
+    return None
+
+
+def _gated(tape: Tape, c: int, a: int) -> int | None:
+    """Behind relu, `where(step(r), g*step(r), 0)` with r = relu(x) is `where(r > 0, g, r)`, since r is 0 or nan elsewhere;
+    a further condition outside it stays outside."""
+    outer, step = _behind(tape, c)
+    r, g = tape.operand_of("step", step), tape.other_factor(a, step)
+    if r is None or g is None or tape.operand_of("relu", r) is None:
+        return None
+    found = tape.emit(WHERE, (tape.emit(TABLE["greater"], (r, tape.constant(0.0))), g, r))
+    return found if outer is None else tape.emit(WHERE, (outer, found, tape.constant(0.0)))
+
+
+def _either(tape: Tape, c: int, b: int) -> int | None:
+    """Two conditions behind the same third one: `(o and x) or (o and y)` is `o and (x or y)`."""
+    (outer, x), (other, y) = _behind(tape, c), _behind(tape, b)
+    if outer is None or outer != other:
+        return None
+    return tape.emit(WHERE, (outer, tape.emit(WHERE, (x, tape.constant(1.0), y)), tape.constant(0.0)))
+
+
+def _behind(tape: Tape, c: int) -> tuple[int | None, int]:
+    """(o, x) of a condition `where(o, x, 0)`, else (None, the condition)."""
+    op, args = tape.instruction(c)
+    return (args[0], args[1]) if op == "where" and _is(tape, args[2], 0.0) else (None, c)
 
 
 def _scaled(factor: float) -> Any:

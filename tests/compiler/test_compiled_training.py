@@ -370,3 +370,35 @@ def test_a_lost_mask_is_caught(monkeypatch):
     with pytest.raises(AssertionError):
         test_training_a_random_network_agrees_with_eager_training.hypothesis.inner_test([2, 3], 5, 5, relu, 0, True)
     assert gradients
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("examples", [1, 7, 8, 9, 33, 40, 41, 63, 72, 100, 129, 300])
+def test_batches_of_any_size_cut_into_blocks_give_numpys_gradient(examples, dtype):
+    rng = np.random.default_rng(examples)
+    x, y, p = rng.normal(size=examples), rng.normal(size=examples), np.array([0.5, -0.25])
+    loop = TrainingLoop(
+        lambda p, e: relu(p[0] * e[0] + p[1] - e[1]), lambda p, g, slots, settings: (p - g, slots), p,
+        np.column_stack([x, y]), dtype=dtype, checked=True)  # fmt: skip
+    assert loop.run()[0, 0] == pytest.approx(np.maximum(p[0] * x + p[1] - y, 0).mean(), rel=1e-5, abs=1e-7)
+    positive = p[0] * x + p[1] - y > 0
+    want = [(x * positive).mean(), positive.mean()]
+    np.testing.assert_allclose(p - loop.parameters, want, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-6)
+
+
+def test_what_an_earlier_batch_left_behind_counts_for_nothing_in_a_smaller_one():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(100, 2))
+    rows[40:] = np.nan  # a whole chunk is computed, whatever stands behind the examples of a smaller one
+
+    def fresh():
+        return TrainingLoop(squared_error([1, 3, 1], relu), sgd, np.linspace(-1, 1, 10), rows, settings=1)
+
+    loop, clean = fresh(), fresh()
+    loop.run(settings=[0.0])
+    assert np.isnan(loop.parameters).all()
+    loop.parameters[:] = clean.parameters
+    for order in ([3], list(range(13)), list(range(40))):
+        want, got = clean.run(order, settings=[0.1]), loop.run(order, settings=[0.1])
+        assert got.tobytes() == want.tobytes()
+        assert loop.parameters.tobytes() == clean.parameters.tobytes()

@@ -2,12 +2,14 @@
 
 import inspect
 import math
+import re
 
 import numpy as np
 import pytest
 
 import engine
 from engine import Value, grad, jit, no_grad, relu, sin, where
+from engine.compiler import tape
 from engine.compiler.trace import Recorder, TraceError
 
 
@@ -15,13 +17,13 @@ def traced(f, *args):
     """The instructions of f, as (op, operands) with operands spelled out."""
     recorder = Recorder()
     xs = [recorder.parameter(x, i) for i, x in enumerate(args)]
-    tape = recorder.tape([("output", recorder.run(lambda: f(*xs)), 0)])
+    record = recorder.tape([("output", recorder.run(lambda: f(*xs)), 0)])
     names = {1: "p", 0: "v"}
 
     def name(a):
-        return tape.constants[a >> 3] if a & 7 == 3 else f"{names[a & 7]}{a >> 3}"
+        return record.constants[a >> 3] if a & 7 == 3 else f"{names[a & 7]}{a >> 3}"
 
-    return [(op, *map(name, operands)) for op, operands, _ in tape.code]
+    return [(op, *map(name, operands)) for op, operands, _ in record.code]
 
 
 def test_dead_code_is_dropped():
@@ -208,3 +210,46 @@ def test_a_failed_trace_leaves_no_context_behind():
         jit(lambda x: float(x))(1.0)
     assert engine.context.active == 0
     assert float(Value(2.0)) == 2.0
+
+
+def test_the_gradient_behind_relu_is_one_choice():
+    program = jit(grad(lambda x: 3.0 * engine.sin(relu(x)))).lower(1.0).program
+    assert "step" not in program
+    assert program.count("greater") == program.count("where") == 1
+
+
+def sums_behind_relus(x, w):
+    hidden = [relu(x * w), relu(x + w), relu(w - x)]
+    return relu(1.0 - 2.0 * relu(hidden[0] * w + hidden[1] * x + hidden[2]) - hidden[1])
+
+
+def two_ways(x, w):
+    h = relu(x)
+    return relu(3.0 - relu(2.0 * h - 1.0) * w - relu(0.75 - h))
+
+
+def test_conditions_behind_the_same_relu_are_joined_before_it():
+    program = jit(grad(two_ways)).lower(0.5, 1.0).program
+    joined = re.findall(r"where\((\S+), 1.0, (\S+)\)", program)
+    behind = re.findall(r"(\S+) = where\(\S+, \S+, 0.0\)", program)
+    assert joined
+    assert not {v for pair in joined for v in pair} & set(behind)
+
+
+EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 1e308, math.inf, -math.inf, math.nan, 5e-324)
+
+
+@pytest.mark.parametrize(
+    "f", [sums_behind_relus, two_ways, lambda x, w: relu(x) * w, lambda x, w: relu(relu(x * w) * x) + x]
+)
+def test_choices_behind_relu_change_no_bit_at_zeros_infinities_and_nan(f, monkeypatch):
+    derivative = grad(f, argnums=[0, 1])
+    rewritten = jit(derivative, contract=False)
+    rewritten.lower(1.0, 1.0)
+    monkeypatch.setattr(tape, "_gated", lambda *args: None)
+    monkeypatch.setattr(tape, "_either", lambda *args: None)
+    plain = jit(derivative, contract=False)
+    assert plain.lower(1.0, 1.0).program != rewritten.lower(1.0, 1.0).program
+    for x in EDGES:
+        for w in EDGES:
+            assert list(map(repr, rewritten(x, w))) == list(map(repr, plain(x, w))), (x, w)

@@ -209,6 +209,26 @@ def test_a_kl_divergence_with_probabilities_of_0_compiles():
     assert_same(some, 3, loss="kl_divergence", optimizer="sgd", validation=0.3)
 
 
+LETTERS = [[i % 5, (3 * i + 1) % 5, i * i % 5] for i in range(37)]
+
+
+def with_embedding():
+    return nn.Sequential(nn.Embedding(5, 2, seed=0), nn.Layer(6, 3, activation="identity", seed=1))
+
+
+def test_an_embedding_trains_alike(monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "X", LETTERS)
+    assert_same(CLASSES, 3, net=with_embedding, loss="cross_entropy", optimizer="adam", validation=0.3)
+
+
+def test_a_number_without_a_row_ends_a_native_training(monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "X", [*LETTERS[:-1], [0, 7, 1]])
+    with pytest.raises(ValueError, match="whole numbers from 0 to 4, got 7"):
+        trained("eager", CLASSES, 3, net=with_embedding, loss="cross_entropy")
+    with pytest.warns(RuntimeWarning, match="nan"):
+        trained("jit", CLASSES, 3, net=with_embedding, loss="cross_entropy")
+
+
 def test_frozen_layers_stay_and_may_be_freed_between_epochs():
     def net():
         net = nn.MLP(3, [5, 2], activation="tanh", seed=0)

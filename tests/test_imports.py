@@ -21,7 +21,7 @@ PACKAGES = {  # may import these, and themselves
     "compiler": {*CORE, *TRANSFORMS},
 }
 UPWARDS = {("value", "picture")}  # inside Value._repr_mimebundle_, when a notebook asks
-ROOMS_OF_THEIR_OWN = {"engine.picture", "engine.checks", "engine.compiler"}  # packages with public names
+ROOMS_OF_THEIR_OWN = {"engine.formula", "engine.picture", "engine.checks", "engine.compiler"}  # have public names
 ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},
     "engine/checks/machine.py": {"hypothesis"},

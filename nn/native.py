@@ -113,7 +113,15 @@ class NativeTraining:
             return [1.0] * count
 
         with no_grad(), _drawn_by(draw, layers):
-            net(self._trainer._examples.X[0])
+            answers = []
+            for _ in range(2):
+                found.clear()
+                outputs = net(self._trainer._examples.X[0])
+                answers.append(repr([float(y) for y in outputs] if self._listed else float(outputs)))
+        if answers[0] != answers[1]:
+            raise UnsupportedError(
+                "a network that answers differently from call to call, Dropout aside, needs eager mode"
+            )
         return found
 
     def _row(self, x: Any, t: Any) -> list[float]:

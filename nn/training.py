@@ -146,7 +146,8 @@ class Trainer:
         penalty: a function of the net that returns a Value to add to the loss, such as nn.l2(1e-4); or a list of them.
         progress: whether to show a bar.
         backend: "eager"; "jit" for native code, many thousand times faster (the extra jit; the last digits of a sum may
-            differ; a callback on_batch_end costs a return to Python after each update); "auto" for jit where it is
+            differ; a callback on_batch_end costs a return to Python after each update; plain numbers that the loss or the
+            net reads from elsewhere are fixed when it compiles, before the first epoch); "auto" for jit where it is
             installed and can, else eager with a line that says why.
 
     Attributes:

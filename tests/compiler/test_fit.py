@@ -258,6 +258,16 @@ def test_a_training_goes_on_from_the_state_of_an_eager_one():
     assert [p.data for p in net.parameters()] == pytest.approx(want, rel=1e-9)
 
 
+class Noisy(nn.Module):
+    """Draws from a generator that is not Dropout's."""
+
+    def __init__(self):
+        self.layer, self.noise = nn.Layer(3, 2, activation="identity", seed=0), random.Random(0)
+
+    def forward(self, x):
+        return self.layer([a + self.noise.gauss(0.0, 0.1) for a in x])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -272,6 +282,13 @@ def test_what_does_not_compile_is_named_and_auto_falls_back_with_a_line(options,
     assert message in capsys.readouterr().err
     _, eager, _ = trained("eager", NUMBERS, 2, **options)
     assert automatic == eager
+
+
+def test_a_network_with_a_generator_of_its_own_stays_eager(capsys):
+    with pytest.raises(ValueError, match="differently from call to call"):
+        trained("jit", NUMBERS, 2, net=Noisy)
+    trained("auto", NUMBERS, 2, net=Noisy)
+    assert "differently from call to call" in capsys.readouterr().err
 
 
 def test_a_missing_llvmlite_makes_auto_eager(monkeypatch, capsys):

@@ -18,6 +18,7 @@ DEMOS = (  # one a line; the first is the main one
     "activations",
     "chainrule",
     "names",
+    "translate",
     "sentiment",
     "ratings",
     "overfit",

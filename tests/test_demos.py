@@ -78,7 +78,8 @@ def smallest(request, tmp_path_factory):
     """The smallest run of each demo that is tested, in one process, since its imports take longer than most demos."""
     folder = tmp_path_factory.mktemp("demos")
     chosen = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
-    names = [name for name in DEMOS if name in (DEMOS[0], *chosen)]
+    chosen += ["digits" for item in request.session.items if "digits" in getattr(item, "fixturenames", ())]
+    names = [name for name in DEMOS if name in chosen]
     command = [sys.executable, "-W", "error", "-X", "utf8", "-u", "-c", EACH, str(folder), " ".join(names), *SMALLEST]
     subprocess.run(command, cwd=ROOT, check=True)
     read = [[(folder / f"{name}.{what}").read_text("utf-8") for what in ("status", 1, 2)] for name in names]

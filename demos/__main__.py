@@ -23,6 +23,8 @@ DEMOS = (  # one a line; the first is the main one
     "ratings",
     "overfit",
     "vanishing",
+    "search",
+    "explain",
 )
 COURSE = "notebooks"  # is opened, and no demo: it takes no options and writes no pictures
 NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)

@@ -226,7 +226,8 @@ class NativeTraining:
             states[k] = tuple(state)
         optimizer.states, optimizer.steps = states, optimizer.steps + done
         optimizer.lr = rates[done - 1]
-        trainer._sum += sum([x * n for x, n in zip(losses[:done], counts)])
+        for x, n in zip(losses[:done], counts):  # one by one, so that it is the same in however many parts
+            trainer._sum += x * n
         if trainer.metrics:
             trainer._predicted += [self._prediction(o) for o in loop.outputs[0][: sum(counts[:done])].tolist()]
         trainer.update += done

@@ -268,6 +268,28 @@ class Noisy(nn.Module):
         return self.layer([a + self.noise.gauss(0.0, 0.1) for a in x])
 
 
+@pytest.mark.parametrize("update", [1, 4, 7, 10])
+def test_a_native_training_resumes_with_the_same_bits(update):
+    options = {
+        "optimizer": "adam", "schedule": "one_cycle", "clip_norm": 0.5, "penalty": nn.l2(1e-3), "validation": 0.2,
+        "early_stopping": 3, "metrics": {"first": lambda t, p: p[0][0]}, "epochs": 4,
+    }  # fmt: skip
+    _, whole, one = trained("jit", NUMBERS, 2, net=with_dropout, **options)
+    states = []
+
+    def stop_and_keep(trainer):
+        trainer.stop = len(states) == 0 and 4 * trainer.epoch + trainer.update == update
+        if trainer.stop:
+            states.append(trainer.state())
+
+    trained("jit", NUMBERS, 2, net=with_dropout, callbacks=Batches(stop_and_keep), **options)
+    fresh = {"loss": "mse", "batch_size": 8, "seed": 4, "progress": False, "backend": "jit", **options}
+    rest = nn.Trainer(with_dropout(), X, NUMBERS, **fresh)
+    rest.load_state(states[0])
+    assert rest.run() == one.history
+    assert [p.data for p in rest.net.parameters()] == whole
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -8,9 +8,12 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import hexes
 from test_balls import COUNTS, DTYPES, MANY, Subject, check, wrong_lanes, wrong_sums
+from test_graphs import plus_zero
 
-from engine import TABLE, dot, softmax, square, total
+from engine import TABLE, Value, dot, gradients, jit, softmax, square, total, vmap
+from engine.compiler.placement import Placement
 
 SIZES = st.integers(1, 7)
 KINDS = {}
@@ -156,3 +159,35 @@ def test_programs_with_loops_lie_in_their_balls(name):
         law(name, act, n, m, t, count, seed)
 
     run()
+
+
+@pytest.mark.parametrize("name", sorted(set(KINDS) - {"attending"}))
+@settings(max_examples=2 + MANY)
+@given(st.sampled_from(["relu", "identity"]), SIZES, SIZES, SIZES, st.integers(0, 99))
+def test_without_contraction_programs_with_loops_have_the_bits_of_eager_mode(name, act, n, m, t, seed):
+    program = subject(name, act, n, m, t, "float64", random.Random(seed))
+
+    def derivatives(xs):
+        y = program.function(xs)
+        return [y, *gradients(y, list(xs))]
+
+    wanted = [v.data for v in derivatives([Value(x) for x in program.point])]
+    got = jit(derivatives, contract=False)(list(program.point))
+    lanes = jit(vmap(derivatives), contract=False)([list(program.point)] * 3)
+    for found in (got, lanes[0], lanes[2]):
+        assert hexes(plus_zero(found)) == hexes(plus_zero(wanted))
+
+
+@pytest.mark.parametrize("name", ["attending", "convolved", "evaluated", "powers", "recurrent", "scanned"])
+def test_loops_that_feed_each_other_and_run_side_by_side_are_caught(name, monkeypatch):
+    right = Placement._find_parallel
+
+    def all_parallel(self):
+        right(self)
+        for facts in self.facts.values():
+            facts.parallel = True
+
+    law(name, "tanh", 4, 3, 5, 11, 0, ["float64"])
+    monkeypatch.setattr(Placement, "_find_parallel", all_parallel)
+    with pytest.raises(AssertionError):
+        law(name, "tanh", 4, 3, 5, 11, 0, ["float64"])

@@ -51,6 +51,12 @@ def test_the_course_is_whole():
     assert [p.stem[:2] for p in PATHS] == [f"{k:02}" for k in range(13)]
 
 
+def test_the_readme_lists_each_notebook_by_its_question():
+    listed = re.findall(r"^\| (\d\d) \| \[(.*)\]\((.*)\) \|$", (HERE / "README.md").read_text("utf-8"), re.M)
+    titles = [read(p).cells[0].source.splitlines()[0].removeprefix("# ") for p in PATHS]
+    assert listed == [(p.name[:2], title, p.name) for p, title in zip(PATHS, titles)]
+
+
 def test_the_course_is_small():
     assert sum(p.stat().st_size for p in PATHS) < 6_000_000
 

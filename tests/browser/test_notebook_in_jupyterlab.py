@@ -9,7 +9,7 @@ from jupyter import environment, serving
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-from test_live_view import at, field, numbers, ready, run_all
+from test_live_view import at, field, leave, numbers, ready, run_all
 
 import engine
 
@@ -35,7 +35,7 @@ def lab(tmp_path_factory, chromium):
         wait.until(ready)
         yield chromium
         chromium.switch_to.default_content()
-        chromium.get("about:blank")
+        leave(chromium)
 
 
 def expected(**inputs):

@@ -78,8 +78,7 @@ def smallest(request, tmp_path_factory):
     """The smallest run of each demo that is tested, in one process, since its imports take longer than most demos."""
     folder = tmp_path_factory.mktemp("demos")
     chosen = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
-    chosen += ["digits" for item in request.session.items if "digits" in getattr(item, "fixturenames", ())]
-    names = [name for name in DEMOS if name in chosen]
+    names = [name for name in DEMOS if name in (*chosen, "digits", "activations")]
     command = [sys.executable, "-W", "error", "-X", "utf8", "-u", "-c", EACH, str(folder), " ".join(names), *SMALLEST]
     subprocess.run(command, cwd=ROOT, check=True)
     read = [[(folder / f"{name}.{what}").read_text("utf-8") for what in ("status", 1, 2)] for name in names]
@@ -207,6 +206,29 @@ def test_digits_are_learned_drawn_and_explained(digits):
     assert written(digits.out) == WRITTEN
     for name in PAGES:
         assert len((digits.out / name).read_bytes()) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "said"),
+    [
+        ("digits", 95.0, r"read right: ([\d.]+)%; scikit-learn's logistic regression: ([\d.]+)%"),
+        ("moons", 96.0, r"([\d.]+) % of the held-out points .*, a straight line: ([\d.]+) %"),
+    ],
+)
+def test_a_whole_training_reaches_its_figure_and_beats_the_line(name, least, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Folder, "draw", lambda *_: None)  # the training is what counts here
+    monkeypatch.setattr(drawings.Boundary, "animate", lambda self, shown, path: path.write_text("none"))
+    assert main([name, "--out", str(tmp_path)]) == 0
+    reached, linear = map(float, re.search(said, capsys.readouterr().out).groups())
+    assert reached >= least
+    assert reached > linear > 90.0
+
+
+def test_derivatives_of_activations_are_those_of_central_differences(smallest):
+    out = smallest["activations"].stdout
+    assert float(re.search(r"central differences, at 800 points each: (\S+)\.\n", out)[1]) < 1e-9
+    assert re.search(r"^tanh +sech²\(x\) +1\.0000 +0\.0013 +0\.0013 +1$", out, re.M)
+    assert re.search(r"^sigmoid +y · σ\(−x\) +0\.2500 +0\.0177 +0\.0177 +9\.5e-07$", out, re.M)
 
 
 def test_the_chain_rule_line_of_a_weight_is_true(digits):

@@ -59,8 +59,9 @@ def agrees(driver, **inputs):
 
 def test_before_anything_runs_pictures_are_shown_and_solutions_fold(lab, keep):
     show = "arguments[0].scrollIntoView({block: 'center'})"
-    pictures = lab.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output img")
-    assert len(pictures) >= 3
+    images = ".jp-OutputArea-output img"
+    WebDriverWait(lab, 60).until(lambda d: len(d.find_elements(By.CSS_SELECTOR, images)) >= 3)
+    pictures = lab.find_elements(By.CSS_SELECTOR, images)
     for picture in pictures:
         lab.execute_script(show, picture)
         WebDriverWait(lab, 20).until(lambda d, p=picture: d.execute_script("return arguments[0].naturalWidth", p) > 100)

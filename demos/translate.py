@@ -73,9 +73,7 @@ def run(options: argparse.Namespace) -> int:
     net = Translator(len(text.tokens), text.places, *size, rng)
     print(f"{net.parameter_count} parameters; {len(learn)} pairs to learn from, {len(text.tokens)} tokens in them")
     if not options.quick:
-        print(
-            "This takes about a minute." if backend() == "jit" else "Eager this takes hours: try --quick.", flush=True
-        )
+        print("This takes a minute." if backend() == "jit" else "Eager this takes hours: try --quick.", flush=True)
     scores = jit(vmap(net)) if backend() == "jit" else no_grad()(vmap(net))
     curves: dict[str, list[float]] = {kind: [] for kind in kinds}
 

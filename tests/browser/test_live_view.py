@@ -5,6 +5,12 @@ import math
 import nbformat
 import pytest
 from jupyter import environment, serving
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    NoSuchFrameException,
+    NoSuchWindowException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -62,13 +68,18 @@ def run_all(driver):
 
 
 def on_page(driver, read):
-    """What `read(driver)` gives inside the player's frame."""
-    frame = driver.find_element(By.CSS_SELECTOR, ".chainrule-live iframe.shown")
-    driver.switch_to.frame(frame)
-    try:
-        return read(driver)
-    finally:
-        driver.switch_to.default_content()
+    """What `read(driver)` gives inside the player's frame, which a new one may replace meanwhile."""
+
+    def tried(d):
+        try:
+            d.switch_to.frame(d.find_element(By.CSS_SELECTOR, ".chainrule-live iframe.shown"))
+            return [read(d)]
+        except (StaleElementReferenceException, NoSuchElementException, NoSuchFrameException, NoSuchWindowException):
+            return None
+        finally:
+            d.switch_to.default_content()
+
+    return WebDriverWait(driver, 20).until(tried)[0]
 
 
 def numbers(driver):

@@ -47,3 +47,16 @@ def test_every_room_and_test_the_readme_names_exists():
     named = re.findall(r"`((?:engine|nn|tests|demos|notebooks)/[\w./]*)`", README)
     assert len(named) >= 10
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_picture_of_the_course_is_the_one_in_its_notebook():
+    import base64
+
+    picture = base64.b64encode((ROOT / "demos" / "pictures" / "boundary.png").read_bytes()).decode()
+    assert picture in (ROOT / "notebooks" / "06_train_moons.ipynb").read_text("utf-8")
+
+
+def test_the_course_is_linked_by_its_questions():
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        question = re.search(r'"# (.*?)(?:\\n)?"', path.read_text("utf-8"))[1]
+        assert f"[{question}](notebooks/{path.name})" in README

@@ -199,7 +199,8 @@ def test_every_derivative_of_a_graph_lies_in_its_ball(drawn, count, seed):
     for dtype in DTYPES:
         subjects, rng = [of_graph(graph, dtype) for graph in drawn], random.Random(seed)
         check(wrong_sums, subjects, dtype, count, rng)
-        if MANY == 1 or dtype == DTYPES[seed % 2]:  # four times as long to compile
+        # Gradients of single examples take twice as long to compile: a long run takes them of half of the lists.
+        if MANY == 1 or dtype == dict(enumerate(DTYPES)).get(seed % 4):
             check(wrong_lanes, subjects, dtype, count, rng)
 
 

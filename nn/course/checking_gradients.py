@@ -51,9 +51,9 @@ def rule_of_swish(answer: Any) -> str | None:
                 return why
         if x:
             return f"{call} gives {told:.4f}, and a small nudge of x at {x:g} moves x·σ(x) by another factor."
-    value = Value(1.0)
+    node = Value(1.0)
     try:
-        graph = answer(value, value * 0.7310585786300049)
+        graph = answer(node, node * 0.7310585786300049)
     except Exception as error:  # whatever a student's code may raise
         raise WrongAnswerError(
             f"right on floats; on Values it stops with {type(error).__name__}: use engine.sigmoid, which takes both."

@@ -2,8 +2,12 @@
 
 import contextlib
 import ctypes
+import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +159,17 @@ def test_ctrl_c_ends_a_native_fit_and_keeps_what_it_learned(capsys):
     assert len(history["loss"]) < 10_000_000
     assert "interrupted after update" in capsys.readouterr().err
     assert [p.data for p in net.parameters()] != before
+
+
+def test_every_process_makes_the_same_code_and_bits_whatever_the_seed_of_hashes():
+    def printed(seed):
+        command, env = (
+            [sys.executable, Path(__file__).with_name("compiled_bits.py")],
+            {**os.environ, "PYTHONHASHSEED": seed},
+        )
+        env["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), env.get("PYTHONPATH", "")])
+        return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+
+    first = printed("1")
+    assert "0x1." in first
+    assert printed("2") == first

@@ -54,7 +54,13 @@ def named_points(
     style = {"cmap": signs(), "vmin": -most, "vmax": most, "edgecolors": MUTED, "linewidths": 0.4}
     colour_bar(axes, axes.scatter(places[:, 0], places[:, 1], s=sizes, c=numbers, **style), scale)
     axes.margins(x=0.1)
-    beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center_baseline", "parse_math": False}
+    beside = {
+        "xytext": (6, 0),
+        "textcoords": "offset points",
+        "va": "center_baseline",
+        "parse_math": False,
+        "in_layout": False,
+    }
     texts = [axes.annotate(n, place, fontsize=fontsize, color=INK, **beside) for n, place in zip(names, places)]
     axes.figure.draw_without_rendering()  # lays the page out, so that it is known how wide names are
     kept: list[Any] = []

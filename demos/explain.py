@@ -1,4 +1,4 @@
-"""Why this digit: the chain-rule paths from the pixels of one image to the logit that wins, the largest drawn.
+"""Why this digit: the chain-rule paths from the pixels of an image to the logit that wins, drawn.
 
 Each pixel is multiplied by a number `light`, which is 1. The chain rule of ∂logit/∂light then runs from the light through
 each pixel and each hidden neuron to the logit, and the product along such a path is what this pixel adds to the logit by

@@ -25,7 +25,7 @@ def page(figure: Figure, tried: Mapping[str, Tried], usual: float, importances: 
         searches.step(numbers, list(accumulate(losses, min)), where="post", color=COLOURS[who], label=who)
     charts.titled(searches, "The best so far", xlabel="configuration", ylabel="log loss, cross-validated", yscale="log")
     searches.xaxis.get_major_locator().set_params(integer=True)
-    searches.legend(frameon=False, labelcolor=INK, fontsize=9, loc="upper right")
+    searches.legend(facecolor="white", edgecolor="none", labelcolor=INK, fontsize=9, loc="upper right")
     charts.level(searches, usual, "as it comes")
 
     charts.titled(choices, "What mattered (Optuna)", xlabel="share of the variance it explains")

@@ -1,0 +1,69 @@
+"""The demo of vanishing gradients: what it measures, and what each start must do to a gradient."""
+
+import argparse
+import re
+from math import sqrt
+
+import pytest
+
+import nn
+from demos import vanishing
+from demos.vanishing import STARTS, gradient_norms
+from engine import gradients
+
+IMAGES = [[((3 * i + 5 * k) % 17) / 16.0 for i in range(64)] for k in range(5)]
+LABELS = [0, 3, 9, 4, 1]
+
+
+def shrinkage(activation, init, depth):
+    net = nn.MLP(64, [vanishing.WIDTH] * (depth - 1) + [10], activation=activation, init=init, seed=0)
+    norms = gradient_norms(net, IMAGES, LABELS)
+    assert len(norms) == depth
+    assert all(p.grad == 0.0 for p in net.parameters())
+    return norms[0] / norms[-1]
+
+
+def assert_starts_do_what_they_are_known_for(starts):
+    small, large, glorot, relu_small, relu_large, he = [(a, init) for a, _, init in starts]
+    assert shrinkage(*small, 8) < 1e-5
+    assert shrinkage(*glorot, 8) < 1e-2 < shrinkage(*glorot, 2)
+    assert shrinkage(*relu_small, 8) < 1e-2
+    assert shrinkage(*relu_large, 8) > 1e2
+    assert 0.1 < shrinkage(*he, 8) < 10.0
+    assert shrinkage(*large, 8) > shrinkage(*glorot, 8)
+
+
+def test_starts_do_what_they_are_known_for():
+    assert [a for a, _, _ in STARTS] == ["sigmoid"] * 3 + ["relu"] * 3
+    assert_starts_do_what_they_are_known_for(STARTS)
+
+
+def test_he_with_half_its_variance_forgotten_is_noticed():
+    with pytest.raises(AssertionError):
+        assert_starts_do_what_they_are_known_for([*STARTS[:-1], ("relu", "He", nn.init.he_normal(gain=0.5))])
+
+
+def test_a_norm_is_that_of_the_derivatives_by_the_weighted_sums():
+    net = nn.MLP(64, [4, 10], activation="sigmoid", seed=1)
+    squares = [0.0, 0.0]
+    for image, label in zip(IMAGES, LABELS):
+        loss = nn.cross_entropy(net(image), label)
+        for k, layer in enumerate(net.layers):  # the derivative by a bias is that by the weighted sum
+            squares[k] += sum(g.data**2 for g in gradients(loss, [n.b for n in layer.neurons]))
+    assert gradient_norms(net, IMAGES, LABELS) == pytest.approx([sqrt(s / len(IMAGES)) for s in squares])
+
+
+def test_a_run_says_ratio_and_accuracy_of_each_network(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(vanishing, "backend", lambda: "eager")
+    monkeypatch.setattr(vanishing, "STARTS", [STARTS[0], STARTS[5]])
+    drawn = []
+    monkeypatch.setattr(vanishing, "draw", lambda figure, results: drawn.append(results))
+    assert vanishing.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 0
+    text = capsys.readouterr().out
+    rows = re.findall(r"^(sigmoid|relu) +(.*?) +(\d+) +([\d.e+-]+) +([\d.]+)%$", text, re.M)
+    assert [(a, int(depth)) for a, _, depth, _, _ in rows] == [("sigmoid", 2), ("sigmoid", 6), ("relu", 2), ("relu", 6)]
+    for activation, start, depth, ratio, accuracy in rows:
+        result = drawn[0][activation, start][int(depth)]
+        assert float(ratio) == pytest.approx(result.norms[0] / result.norms[-1], rel=0.06)
+        assert float(accuracy) == pytest.approx(100.0 * result.accuracy, abs=0.06)
+    assert "would be right on" in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import fsum, sqrt
+from math import fsum, hypot, sqrt
 from typing import Any
 
 from engine import Value
@@ -98,8 +98,8 @@ class Diagnosis(Sequence[Finding]):
         rows = [["layer", "units", "activation", "dead", "saturated", "output", "gradient"]]
         for layer, saturated in zip(self.layers, self.saturated):
             outputs = [y for u in layer.units for y in u.outputs]
-            mean = fsum(outputs) / len(outputs)
-            std = sqrt(fsum([(y - mean) ** 2 for y in outputs]) / len(outputs))
+            mean = fsum([y / len(outputs) for y in outputs])
+            std = hypot(*[y - mean for y in outputs]) / sqrt(len(outputs))  # squares of large ones would overflow
             rows.append(
                 [
                     layer.path,

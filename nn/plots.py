@@ -214,8 +214,9 @@ def plot_activations(net: Any, X: Any, *, axes: Any = None) -> list[Any]:
 def _draw_histograms(layer: UnitLayer, ax: Any) -> None:
     outputs = [u.outputs for u in layer.units]
     low, high = min(map(min, outputs)), max(map(max, outputs))
-    low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
-    step = (high - low) / BINS
+    if high / BINS == low / BINS:  # numbers that are the same, of any size
+        low, high = low - max(0.5, abs(low) / BINS), high + max(0.5, abs(high) / BINS)
+    step = high / BINS - low / BINS
     counts = [[0.0] * len(outputs) for _ in range(BINS)]
     for j, ys in enumerate(outputs):
         for y in ys:

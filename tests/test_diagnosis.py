@@ -615,3 +615,10 @@ def test_bad_input_is_refused_in_the_users_terms(given, kind, message):
     with pytest.raises(kind) as caught:
         diagnose(**arguments)
     assert message in str(caught.value)
+
+
+def test_outputs_too_large_to_be_squared_are_told_of():
+    huge = nn.MLP(2, [2, 1], init=nn.init.constant(1e100), seed=0)
+    report = str(diagnose(huge, [[1.0, 0.0], [3.0, 0.0]], [0.0, 1.0], loss="mae"))
+    assert "2e+100 ± 1e+100" in report
+    assert "4e+200 ± 2e+200" in report

@@ -282,3 +282,12 @@ def test_bad_input_is_refused_in_the_users_terms(call, kind, message):
     with pytest.raises(kind) as caught:
         call()
     assert message in str(caught.value)
+
+
+def test_a_unit_that_puts_out_one_large_number_has_a_histogram():
+    flat = nn.MLP(2, [1], init="zeros", seed=0)
+    flat.layers[0].neurons[0].b.data = 1e200
+    (ax,) = nn.plot_activations(flat, X2)
+    low, high = ax.get_ylim()
+    assert low < 1e200 < high
+    pyplot.close(ax.figure)

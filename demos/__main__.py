@@ -18,11 +18,15 @@ DEMOS = (  # one a line; the first is the main one
     "activations",
     "chainrule",
     "names",
+    "translate",
     "sentiment",
     "ratings",
     "overfit",
     "vanishing",
+    "search",
+    "explain",
 )
+COURSE = "notebooks"  # is opened, and no demo: it takes no options and writes no pictures
 NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
     "matplotlib": ("matplotlib", "demos"),
     "names": ("names", "demos"),
@@ -48,15 +52,19 @@ def title(name: str) -> str:
 def main(arguments: list[str]) -> int:
     """The exit status of a command line."""
     listed = "\n".join(f"  {name:12}{title(name)}" for name in DEMOS)
-    parser = argparse.ArgumentParser("python -m demos", description=f"demos:\n{listed}", formatter_class=Raw)
-    parser.add_argument("name", nargs="?", default=DEMOS[0], help=f"which demo; {DEMOS[0]} if left out")
+    parser = argparse.ArgumentParser(
+        "python -m demos", description=f"demos:\n{listed}\n\n  {COURSE:12}{title(COURSE)}", formatter_class=Raw
+    )
+    parser.add_argument("name", nargs="?", default=DEMOS[0], help=f"which demo, or {COURSE}; {DEMOS[0]} if left out")
     parser.add_argument("--epochs", type=whole(1), help="how often the training data is gone through, from 1")
     parser.add_argument("--seed", type=whole(0), default=0, help="all randomness follows from it (default 0)")
     parser.add_argument("--out", default="out", help="the folder for what is drawn (default out)")
     parser.add_argument("--quick", action="store_true", help="less training, in a few seconds")
     options = parser.parse_args(arguments)
+    if options.name == COURSE:
+        return int(importlib.import_module(f"demos.{COURSE}").opened())
     if options.name not in DEMOS:
-        near = difflib.get_close_matches(options.name, DEMOS, 1)
+        near = difflib.get_close_matches(options.name, (*DEMOS, COURSE), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         parser.error(f"name takes one of {', '.join(DEMOS)}, got {options.name!r}{hint}")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports building its font cache as a warning

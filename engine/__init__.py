@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import Any
 
 from . import copying, ops  # noqa: F401  copying makes Values copy and pickle
-from .backprop import backward, gradients, partials, topological_order
+from .adjoints import gradients
+from .backprop import backward, partials, topological_order
 from .batching import vmap
 from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
 from .ops import *  # noqa: F403  the rows of the table, whatever they are

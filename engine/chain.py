@@ -12,6 +12,8 @@ from .backprop import partials, topological_order
 from .formula import Name, partial_formulas
 from .value import Value
 
+__all__ = ["Chain", "Path", "chain_rule"]
+
 
 class Path:
     """One way from a root to a node: the last edge of it, and what backward multiplies there.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 active = 0
+edits = 0  # stands still while no leaf is given new data: then floats that were read are current
 calls = 0  # the latest call of a transform; each leaf is stamped with it, and so known as older than a call or not
 _serials = itertools.count(1)
 _lock = threading.Lock()

@@ -12,9 +12,10 @@ from . import context, ops
 from .backprop import partials, topological_order
 from .folding import Folder
 from .naming import node_names
-from .notation import STYLES, Operand, Part, constant, name_text, written
-from .notation import number_text as number_text  # formulas and their numbers are asked for together
+from .notation import STYLES, Operand, Part, constant, name_text, number_text, written
 from .value import Value
+
+__all__ = ["expression", "number_text", "partial_formulas", "to_latex", "to_mathml", "to_text"]
 
 DEEPEST = 50  # an inner node nested deeper gets a name and a line of its own
 LONGEST = 20_000  # characters of a local derivative; one that shares inner nodes could double at each of them

@@ -13,17 +13,8 @@ from math import prod
 from typing import Any
 
 from . import context
-from .backprop import (
-    Guard,
-    Inner,
-    backward,
-    connected_edges,
-    either_guard,
-    graph_edges,
-    graph_sweep,
-    guarded_contribution,
-    topological_order,
-)
+from .adjoints import Guard, Inner, either_guard, graph_edges, graph_sweep, guarded_contribution
+from .backprop import backward, connected_edges, topological_order
 from .ops import TABLE
 from .trees import Shape, Tree, array, described, flatten, is_array
 from .value import UNREACHED, Value, dot

@@ -56,7 +56,8 @@ class Op:
         self.forward = forward
         self.partials = tuple(float(p) if isinstance(p, (int, float)) else p for p in partials)
         self.arity = len(partials)
-        self.__dict__.update(facts)
+        for fact, x in facts.items():
+            setattr(self, fact, x)
         self.kind = self.arity if self.arity < 3 and not self.lists else 3
 
     def __call__(self, *args):

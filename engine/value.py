@@ -5,13 +5,13 @@ depends on what was edited later. It knows its arguments, not its users: there i
 is dropped is freed at once. Operators and methods are made from the rows of `ops.TABLE`.
 """
 
-import operator
-from functools import reduce
+from itertools import count
 
 from . import context, ops
 from .context import About
 from .ops import number, operands
 
+EDITS = count(1)
 UNREACHED = float("0")  # a 0.0 with an identity of its own: no backward has been here
 new = object.__new__
 
@@ -82,6 +82,7 @@ class Value:
                 "change its leaves and build the graph again, or use replay"
             )
         self._data = number(x, "data", "a real number")
+        context.edits = next(EDITS)
 
     @property
     def label(self):
@@ -252,10 +253,40 @@ class Operands:
     [3.0, 4.0]
     """
 
-    __slots__ = ("_args", "_vals")
+    __slots__ = ("_args", "_vals", "_edits", "_read")
 
     def __init__(self, xs):
+        self._edits, self._read = None, ()
         self._args, self._vals = _listed(xs, "Operands")
+
+    def current(self, xs):
+        """These operands, if they were read from the same Values of a list and no leaf was edited since; else read anew.
+
+        A Neuron keeps its weights so over the examples of a batch.
+
+        >>> from engine import Operands, Value
+        >>> ws = [Value(1.0), Value(2.0)]
+        >>> kept = Operands(ws).current(ws)
+        >>> kept.current(ws) is kept
+        True
+        >>> ws[0].data = 3.0
+        >>> kept.current(ws) is kept
+        False
+        """
+        try:
+            # A hash of Values is one of their identities, and a lookup compares those first: no comparison makes a node.
+            if self._edits == context.edits and xs.__class__ is list and tuple(xs) in self._read:
+                return self
+        except TypeError:
+            pass  # no Values: what they are is said below
+        edits = context.edits
+        read = Operands(xs)
+        if read._args.__class__ is tuple:
+            read._edits, read._read = edits, frozenset((read._args,))
+        return read
+
+    def __reduce__(self):
+        return Operands, (self._args,)
 
     def __len__(self):
         return len(self._args)
@@ -302,19 +333,21 @@ def dot(ws, xs, b=0.0):
     >>> dot([1.0, 2.0], [Value(3.0), Value(4.0)], 0.5)
     Value(data=11.5, grad=–)
     """
-    ws, wd = _listed(ws, "dot")
-    xs, xd = _listed(xs, "dot")
+    ws, wd = (ws._args, ws._vals) if ws.__class__ is Operands else _listed(ws, "dot")
+    xs, xd = (xs._args, xs._vals) if xs.__class__ is Operands else _listed(xs, "dot")
     if len(wd) != len(xd):
         raise ValueError(f"dot takes as many weights as inputs, got {len(wd)} and {len(xd)}")
     y = b._data if b.__class__ is Value else number(b, "dot")
     if ws.__class__ is list and xs.__class__ is list and b.__class__ is not Value:
         return ops.TABLE["dot"].forward(wd, xd, y)
     v = new(Value)
-    v._data = reduce(operator.add, map(operator.mul, wd, xd), y)
+    v._x = wd, xd, y
+    v._a = ws, xs, b if b.__class__ is Value else y
+    for w, x in zip(wd, xd):
+        y += w * x
+    v._data = y
     v.grad = UNREACHED
     v.op = DOT
-    v._a = (ws, xs, b if b.__class__ is Value else y)
-    v._x = (wd, xd, y)
     v._about = None
     return context.record(v) if context.active else v
 

@@ -71,6 +71,7 @@ __all__ = [
     "summary",
     "to_onnx",
     "to_torch",
+    "training_view",
 ]
 
 # Public names that are resolved on first use.
@@ -84,6 +85,7 @@ _ROOMS = {
     "plot_weights": "plots",
     "to_onnx": "onnx_graph",
     "to_torch": "pytorch",
+    "training_view": "view",
 }
 
 

@@ -7,9 +7,10 @@ example would depend on its neighbours. LayerNorm has the same use and looks at 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import nan
 from typing import Any
 
-from engine import Operands, Value, mean, sqrt, square
+from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
 
 from .activations import activation_function
 from .data import missing
@@ -265,9 +266,20 @@ class Embedding(Module):
     def _row(self, i: Any) -> list[Value]:
         if isinstance(i, (str, bytes, complex)) or not hasattr(i, "__float__") or getattr(i, "shape", ()) != ():
             raise TypeError(f"Embedding takes whole numbers, got {i!r:.60}; give each thing a number first")
+        if i.__class__ is Value:
+            try:
+                int(i)
+            except TypeError:  # in a trace its number is not known
+                return self._selected(i)
         if not 0 <= i < len(self.weight) or i != int(i):
             raise ValueError(f"Embedding takes whole numbers from 0 to {len(self.weight) - 1}, got {float(i):g}")
         return self.weight[int(i)]
+
+    def _selected(self, i: Value) -> list[Value]:
+        """The row of a number that a compiled program is given later: a one-hot row times the table; nan for no row."""
+        places = [equal(i, float(k)) for k in range(len(self.weight))]
+        there = total(places)
+        return [where(there, dot(places, column), nan) for column in zip(*self.weight)]
 
     def __repr__(self) -> str:
         return f"Embedding({len(self.weight)}, {len(self.weight[0])})"

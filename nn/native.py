@@ -113,7 +113,15 @@ class NativeTraining:
             return [1.0] * count
 
         with no_grad(), _drawn_by(draw, layers):
-            net(self._trainer._examples.X[0])
+            answers = []
+            for _ in range(2):
+                found.clear()
+                outputs = net(self._trainer._examples.X[0])
+                answers.append(repr([float(y) for y in outputs] if self._listed else float(outputs)))
+        if answers[0] != answers[1]:
+            raise UnsupportedError(
+                "a network that answers differently from call to call, Dropout aside, needs eager mode"
+            )
         return found
 
     def _row(self, x: Any, t: Any) -> list[float]:
@@ -218,7 +226,8 @@ class NativeTraining:
             states[k] = tuple(state)
         optimizer.states, optimizer.steps = states, optimizer.steps + done
         optimizer.lr = rates[done - 1]
-        trainer._sum += sum([x * n for x, n in zip(losses[:done], counts)])
+        for x, n in zip(losses[:done], counts):  # one by one, so that it is the same in however many parts
+            trainer._sum += x * n
         if trainer.metrics:
             trainer._predicted += [self._prediction(o) for o in loop.outputs[0][: sum(counts[:done])].tolist()]
         trainer.update += done

@@ -35,6 +35,7 @@ from .options import (
     whole,
 )
 from .schedules import SCHEDULES
+from .view import watched
 
 if TYPE_CHECKING:
     from .native import NativeTraining
@@ -62,6 +63,7 @@ def fit(
     clip_norm: float | None = None,
     penalty: Any = None,
     progress: bool = True,
+    view: Any = None,
     backend: str = "eager",
 ) -> History:
     """Train a network, and return what happened, epoch by epoch.
@@ -74,6 +76,7 @@ def fit(
             batch is the mean.
         optimizer, epochs, batch_size, seed, validation, metrics, callbacks, early_stopping, schedule, accumulate,
             clip_value, clip_norm, penalty, progress, backend: see `Trainer`.
+        view: a widget made by `training_view`, or True to show one in the notebook at once: it follows the training.
 
     Returns:
         A dict of lists, one number an epoch: "epoch", "loss", the metrics by name; and where there is validation data
@@ -104,7 +107,7 @@ def fit(
         seed=seed,
         validation=validation,
         metrics=metrics,
-        callbacks=callbacks,
+        callbacks=watched(callbacks, view),
         early_stopping=early_stopping,
         schedule=schedule,
         accumulate=accumulate,
@@ -143,7 +146,8 @@ class Trainer:
         penalty: a function of the net that returns a Value to add to the loss, such as nn.l2(1e-4); or a list of them.
         progress: whether to show a bar.
         backend: "eager"; "jit" for native code, many thousand times faster (the extra jit; the last digits of a sum may
-            differ; a callback on_batch_end costs a return to Python after each update); "auto" for jit where it is
+            differ; a callback on_batch_end costs a return to Python after each update; plain numbers that the loss or the
+            net reads from elsewhere are fixed when it compiles, before the first epoch); "auto" for jit where it is
             installed and can, else eager with a line that says why.
 
     Attributes:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategies import Tape, any_float, applied, built, forward_sweep, hexes, moderate, tapes
 
 import engine
-from engine import TABLE, Value, gradients, no_grad, partials, relu, sqrt, topological_order, where
+from engine import TABLE, Operands, Value, dot, gradients, no_grad, partials, relu, sqrt, topological_order, where
 from engine.backprop import _marked_order
 
 INTEGER = ["add", "sub", "mul", "neg", "square", "relu", "abs", "maximum", "minimum", "total", "dot", "where", "clip"]
@@ -143,8 +143,10 @@ def test_backward_and_gradients_give_the_same_bits_at_any_floats(tape):
 
 
 def order_is_topological(tape):
-    _, nodes = built(tape)
-    root = nodes[-1]
+    orders_agree(built(tape)[1][-1])
+
+
+def orders_agree(root):
     order = topological_order(root)
     place = {v: k for k, v in enumerate(order)}
     assert len(place) == len(order)
@@ -179,6 +181,27 @@ def first_argument_first(root, order):
 @example(SHARED)
 def test_the_marked_order_is_the_topological_order(tape):
     order_is_topological(tape)
+
+
+@st.composite
+def shared_lists(draw):
+    """The root of a graph of dots over few lists of operands, each shared by many: nodes of lists made of such dots."""
+    nodes = [Value(draw(moderate)) for _ in range(3)]
+    lists = []
+    for _ in range(draw(st.integers(1, 8))):
+        if not lists or draw(st.booleans()):
+            lists.append(Operands([nodes[i % len(nodes)] for i in draw(st.tuples(*[st.integers(0, 99)] * 2))]))
+        pair = draw(st.tuples(st.sampled_from(lists), st.sampled_from(lists)))
+        nodes.append(dot(*pair, nodes[draw(st.integers(0, 99)) % len(nodes)]))
+    return nodes[-1]
+
+
+@given(shared_lists())
+def test_lists_of_operands_that_nodes_share_are_ordered_and_swept_as_others(root):
+    orders_agree(root)
+    leaves = [v for v in topological_order(root) if v.op is None]
+    root.backward()
+    assert hexes([v.grad for v in leaves]) == hexes([g.data for g in gradients(root, leaves)])
 
 
 def copied_out(tape):

@@ -25,7 +25,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = {"digits-curves.png", "digits-wrong.png", "digits-confusion.png", "digits-saliency.png"}
 WRITTEN = PAGES | {"digits-network.safetensors", "digits-neuron.svg"}
 COMMAND = [sys.executable, "-W", "error", "-u", "-m", "demos"]
-TRAINED = [name for name in DEMOS if "Trainer(" in (ROOT / "demos" / f"{name}.py").read_text("utf-8")]
+TEXTS = {name: (ROOT / "demos" / f"{name}.py").read_text("utf-8") for name in DEMOS}
+TRAINED = [name for name in DEMOS if "Trainer(" in TEXTS[name]]
+LOOPS = [name for name in DEMOS if name not in TRAINED and 'f"epoch' in TEXTS[name]]
 SMALLEST = ("--quick", "--epochs", "1", "--seed", "3", "--out")
 
 
@@ -76,7 +78,7 @@ def smallest(request, tmp_path_factory):
     """The smallest run of each demo that is tested, in one process, since its imports take longer than most demos."""
     folder = tmp_path_factory.mktemp("demos")
     chosen = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
-    names = [name for name in DEMOS if name in (DEMOS[0], *chosen)]
+    names = [name for name in DEMOS if name in (*chosen, "digits", "activations")]
     command = [sys.executable, "-W", "error", "-X", "utf8", "-u", "-c", EACH, str(folder), " ".join(names), *SMALLEST]
     subprocess.run(command, cwd=ROOT, check=True)
     read = [[(folder / f"{name}.{what}").read_text("utf-8") for what in ("status", 1, 2)] for name in names]
@@ -120,15 +122,16 @@ def test_the_same_seed_gives_the_same_files_to_the_last_bit(name, smallest, tmp_
 
 
 class Interrupting(io.StringIO):
-    """A terminal at which Ctrl-C is pressed after so many lines."""
+    """A terminal at which Ctrl-C is pressed once, after the first line below the list that starts with some text."""
 
-    def __init__(self, lines):
+    def __init__(self, start=""):
         super().__init__()
-        self.lines = lines
+        self.start, self.pressed = start, False
 
     def write(self, text):
-        before, count = self.getvalue().count("\n"), super().write(text)
-        if before < self.lines <= self.getvalue().count("\n"):
+        count, lines = super().write(text), self.getvalue().split("\n")[len(DEMOS) + 2 : -1]
+        if not self.pressed and any(line.startswith(self.start) for line in lines):
+            self.pressed = True
             signal.raise_signal(signal.SIGINT)
         return count
 
@@ -143,7 +146,7 @@ def ctrl_c_works():
 @pytest.mark.parametrize("name", DEMOS)
 @pytest.mark.usefixtures("ctrl_c_works")
 def test_ctrl_c_at_the_first_line_exits_with_130_and_leaves_whole_files(name, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdout", Interrupting(len(DEMOS) + 3))
+    monkeypatch.setattr(sys, "stdout", Interrupting())
     assert main([name, *SMALLEST, str(tmp_path)]) == 130
     assert said(sys.stdout.getvalue(), tmp_path) == written(tmp_path)
     assert "Ctrl-C" in capsys.readouterr().err
@@ -167,10 +170,18 @@ def test_ctrl_c_in_training_keeps_what_was_learned_and_exits_with_130(name, tmp_
     assert said(stdout, tmp_path) == written(tmp_path)
 
 
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.usefixtures("ctrl_c_works")
+def test_ctrl_c_in_a_loop_of_its_own_ends_a_demo_with_130_too(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Interrupting("epoch"))
+    assert main([name, *SMALLEST, str(tmp_path)]) == 130
+    assert sys.stdout.pressed
+    assert said(sys.stdout.getvalue(), tmp_path) == written(tmp_path)
+
+
 @pytest.mark.parametrize("name", DEMOS)
 def test_a_demo_is_short_enough_to_be_read(name):
-    lines = (ROOT / "demos" / f"{name}.py").read_text("utf-8").splitlines()
-    assert len(lines) < 120
+    assert len(TEXTS[name].splitlines()) < 120
     assert title(name).endswith(".")
     assert len(f"  {name:12}{title(name)}") <= 120
 
@@ -195,6 +206,29 @@ def test_digits_are_learned_drawn_and_explained(digits):
     assert written(digits.out) == WRITTEN
     for name in PAGES:
         assert len((digits.out / name).read_bytes()) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "said"),
+    [
+        ("digits", 95.0, r"read right: ([\d.]+)%; scikit-learn's logistic regression: ([\d.]+)%"),
+        ("moons", 96.0, r"([\d.]+) % of the held-out points .*, a straight line: ([\d.]+) %"),
+    ],
+)
+def test_a_whole_training_reaches_its_figure_and_beats_the_line(name, least, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Folder, "draw", lambda *_: None)  # the training is what counts here
+    monkeypatch.setattr(drawings.Boundary, "animate", lambda self, shown, path: path.write_text("none"))
+    assert main([name, "--out", str(tmp_path)]) == 0
+    reached, linear = map(float, re.search(said, capsys.readouterr().out).groups())
+    assert reached >= least
+    assert reached > linear > 90.0
+
+
+def test_derivatives_of_activations_are_those_of_central_differences(smallest):
+    out = smallest["activations"].stdout
+    assert float(re.search(r"central differences, at 800 points each: (\S+)\.\n", out)[1]) < 1e-9
+    assert re.search(r"^tanh +sech²\(x\) +1\.0000 +0\.0013 +0\.0013 +1$", out, re.M)
+    assert re.search(r"^sigmoid +y · σ\(−x\) +0\.2500 +0\.0177 +0\.0177 +9\.5e-07$", out, re.M)
 
 
 def test_the_chain_rule_line_of_a_weight_is_true(digits):

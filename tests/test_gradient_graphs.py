@@ -11,7 +11,7 @@ from engine import (
     TABLE,
     Value,
     abs,
-    backprop,
+    adjoints,
     clip,
     cos,
     elu,
@@ -183,7 +183,7 @@ def test_every_row_that_selects_is_among_the_kinks():
     ids=lambda bug: bug[0],
 )
 def test_these_laws_find_gradient_graphs_with_wrong_guards(bug, monkeypatch):
-    monkeypatch.setattr(backprop, *bug)
+    monkeypatch.setattr(adjoints, *bug)
     wrong = 0
     for name in KINKS:
         try:

@@ -24,7 +24,7 @@ from planting import edited, replaced, row, searched
 from strategies import NAN, tapes
 
 import engine
-from engine import TABLE, Value, backprop, context, copying, ieee, ops, topological_order, value
+from engine import TABLE, Value, adjoints, backprop, context, copying, ieee, ops, topological_order, value
 
 T = TABLE
 INTEGERS = tapes(test_backward.integers, rows=test_backward.INTEGER, max_steps=5)
@@ -165,7 +165,7 @@ PLANTED = [
     Planted("0**0 differentiated as 0*0**-1", edited(ops, "_slope", "return 0.0", "return n * power(x, n - 1.0)"), EDGE, cases("x**0 at 0")),
     Planted("arctan2 by squares", row("over", forward=lambda a, b: ieee.div(a, a * a + b * b)), EDGE, cases("arctan2 at (1e+200")),
     Planted("a branch not taken contributes (backward)", row("where", selects=False), EDGE, cases("where(x > 0, sqrt")),
-    Planted("a branch not taken contributes (gradients)", edited(backprop, "guarded_contribution", "if op.selects:", "if False:"), EDGE, cases("where(x > 0, sqrt")),
+    Planted("a branch not taken contributes (gradients)", edited(adjoints, "guarded_contribution", "if op.selects:", "if False:"), EDGE, cases("where(x > 0, sqrt")),
     # Traversal
     Planted("the second edge of a + a is dropped", edited(backprop, "_sweep", "if q or not op.selects:", "if a is not b and (q or not op.selects):"), test_backward.test_a_plus_a_has_two_edges),
     Planted("= for +=", edited(backprop, "_sweep", "a.grad += g * p", "a.grad = g * p"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
@@ -173,16 +173,17 @@ PLANTED = [
     Planted("nodes visited breadth first", edited(backprop, "_sweep", "reversed(order)", "iter(__import__('planting').breadth_first(order))"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
     Planted("the last argument visited first", edited(backprop, "topological_order", "reversed(v.args)", "v.args"), ORDER, searched(test_backward.order_is_topological, tapes())),
     Planted("a leaf met twice is listed twice", edited(backprop, "_marked_order", "b.__class__ is Value and b.grad is not zero", "b.__class__ is Value and (b.op is None or b.grad is not zero)"), ORDER, searched(test_backward.order_is_topological, tapes())),
-    Planted("gradients overwrites where it should add", edited(backprop, "_Pull", "term if total is None else total + term", "term"), BITS, searched(test_backward.backward_and_gradients_agree, tapes())),
+    Planted("a shared list walked once, though nodes of it wait", edited(backprop, "_marked_order", "if len(stack) == top:", "if True:"), test_backward.test_lists_of_operands_that_nodes_share_are_ordered_and_swept_as_others, searched(test_backward.orders_agree, test_backward.shared_lists())),
+    Planted("gradients overwrites where it should add", edited(adjoints, "_Pull", "term if total is None else total + term", "term"), BITS, searched(test_backward.backward_and_gradients_agree, tapes())),
     Planted("inner nodes pushed again by a second backward", replaced(backprop, "backward", planting.accumulating_backward), test_backward.test_two_losses_that_share_a_node_add_up_in_the_leaf),
     Planted("leaves overwritten by a second backward", edited(backprop, "backward", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),
     Planted("operands read at backward time", edited(backprop, "_sweep", "p = p(v._x, v._y, v._data)", "p = p(a._data, getattr(b, '_data', b), v._data)"), test_backward.test_editing_a_leaf_after_forward_does_not_change_backward, searched(test_backward.edited_leaf_is_harmless, tapes())),
-    Planted("gradients of an edited graph are given", replaced(backprop, "_same", lambda x, y: True), test_backward.test_gradients_refuses_a_graph_whose_leaf_was_edited),
+    Planted("gradients of an edited graph are given", replaced(adjoints, "_same", lambda x, y: True), test_backward.test_gradients_refuses_a_graph_whose_leaf_was_edited),
     Planted("the seed is forgotten", edited(backprop, "backward", "root.grad = gradient", "root.grad = 1.0"), test_backward.test_the_gradient_is_linear_in_its_seed, lambda: test_backward.seed_scales(test_backward.SHARED, 2.0)),
     Planted("an interrupt leaves half the gradients", edited(backprop, "backward", "_set_grads(leaves, before)", "pass"), test_backward.test_an_interrupted_backward_leaves_leaf_gradients_as_they_were, interrupted),
     # Scale, memory, bits
     Planted("a recursive walk", replaced(backprop, "topological_order", planting.recursive_order), test_scale.test_a_million_nodes_are_built_differentiated_printed_pickled_copied_and_dropped, deep_chain),
-    Planted("gradients kept in .grad: a reference cycle", replaced(backprop, "gradients", planting.kept_gradients), DROPPED, lambda: DROPPED(test_scale.USES["gradients"])),
+    Planted("gradients kept in .grad: a reference cycle", replaced(adjoints, "gradients", planting.kept_gradients), DROPPED, lambda: DROPPED(test_scale.USES["gradients"])),
     Planted("a memo that outlives its copy", memo_is_kept, DROPPED, lambda: DROPPED(test_scale.USES["deepcopy"])),
     Planted("a sum in the order of hashes", order_of_hashes, test_bits.test_bits_do_not_depend_on_the_hash_seed, seeds_of_hashes),
     # Values and contexts

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..backprop import gradients, topological_order
+from ..adjoints import gradients
+from ..backprop import topological_order
 from ..value import Value
 from .balls import NOTHING, Ball, arb, ctx
 from .engines import CHAINRULE, Engine

@@ -9,7 +9,7 @@ import pickle
 from fractions import Fraction
 from typing import Any
 
-from ..backprop import gradients
+from ..adjoints import gradients
 from ..value import Value
 from .engines import CHAINRULE, Engine
 

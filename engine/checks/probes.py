@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..backprop import gradients, topological_order
+from ..adjoints import gradients
+from ..backprop import topological_order
 from ..ops import Op
 from ..value import Value
 from .balls import Ball, arb

@@ -7,6 +7,7 @@ import functools
 import inspect
 import logging
 import threading
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -43,6 +44,10 @@ class Function:
         if self._signature and self._static - set(self._signature.parameters):
             names = ", ".join(sorted(self._static - set(self._signature.parameters)))
             raise ValueError(f"jit takes names of arguments as static_argnames, got {names}")
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: of a Module, or of any object that static_argnames names ("self")."""
+        return self if instance is None else types.MethodType(self, instance)
 
     @property
     def compilations(self) -> list[Stages]:

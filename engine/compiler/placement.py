@@ -218,7 +218,8 @@ class Placement:
         exits: dict[For, set[Handle]] = {}
         for loop, facts in self.facts.items():
             around_others = loop.count.number() is not None and any(isinstance(c, For) for c in loop.body)
-            if around_others and facts.carried and not self.around[loop] and set(facts.carried.values()) == {None}:
+            unneeded = all(source is None for source in facts.carried.values())
+            if around_others and facts.carried and not self.around[loop] and unneeded:
                 exits[loop] = set(facts.carried)
         if not exits:
             return

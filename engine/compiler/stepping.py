@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from ..backprop import gradients
+from ..adjoints import gradients
 from ..value import Value
 from .function import HARD, add_fault_counter
 from .machine import Compiled, vector_bytes

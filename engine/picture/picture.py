@@ -15,6 +15,7 @@ from .grouping import Level
 from .latex import aligned
 from .layout import LayoutError, laid_out
 from .level import model_of
+from .model import Model
 from .naming import roots_of
 from .player import Player, image, player_page
 from .safety import fresh_uid, xml
@@ -53,7 +54,7 @@ def draw(
         names: variables to name nodes by, instead of the caller's.
 
     Returns:
-        A Picture: it shows itself in a notebook and in `print`, and has `.svg .dot .latex() .player() .save(file)`.
+        A Picture: it shows itself in a notebook and in `print`, and has `.svg .dot .latex() .player() .live() .save(file)`.
 
     Raises:
         TypeError, ValueError: an argument is not one of the above, or the graph is too large without `force`.
@@ -140,14 +141,41 @@ class Picture:
         A backward need not have run: the player shows the gradients that it gives.
         """
         roots, level, expand, force, given = self._made_with
-        model = model_of(roots, level, expand, force, given, complete=True)
-        contents = {b: box_content(model, b) for b in model.boxes}
-        labels = edge_labels(model)
-        text = Text(model, self.uid, contents, labels, self._rankdir)
-        drawing = Drawing(model, self.uid, contents, labels, laid_out(text.skeleton(), self._timeout))
+        drawing = self._complete(model_of(roots, level, expand, force, given, complete=True))
         swept = self.model.flow.swept
         note = "" if swept else "backward has not run: these are the gradients it gives"
         return Player(player_page(drawing, self._theme, note), drawing, drawing.svg(self._theme))
+
+    def _complete(self, model: Model) -> Drawing:
+        contents = {b: box_content(model, b) for b in model.boxes}
+        labels = edge_labels(model)
+        text = Text(model, self.uid, contents, labels, self._rankdir)
+        return Drawing(model, self.uid, contents, labels, laid_out(text.skeleton(), self._timeout))
+
+    def live(self) -> Any:
+        """The step player as a notebook widget, beside a field for each leaf: a number typed there recomputes all.
+
+        The graph is recomputed in Python, at the numbers of the fields, and is itself left as it is. The widget needs a
+        running kernel; what a saved notebook keeps of it is blank, `player()` is not.
+
+        Returns:
+            An anywidget; its `values` are the numbers of the leaves by name, and can be set; `graph` has for each node
+            its twin at these numbers.
+
+        Raises:
+            ModuleNotFoundError: anywidget is missing (the extra notebooks).
+        """
+        from .live import live_view
+
+        roots, level, expand, force, given = self._made_with
+        like = model_of(roots, level, expand, force, given, complete=True)
+
+        def page(there: Mapping[Value, Value], first: int) -> str:
+            names = {there[v]: name for v, name in given.items() if v in there}
+            model = model_of([there[r] for r in roots], level, expand, force, names, complete=True, like=like)
+            return player_page(self._complete(model), self._theme, first=first)
+
+        return live_view(roots, like, page)
 
     def save(self, path: Any) -> str:
         """Write a file; its ending says what: svg, png, pdf, html (the player), dot, tex, txt.

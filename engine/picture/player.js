@@ -59,7 +59,11 @@ function render() {
   for (const b of page.querySelectorAll("[data-do]")) b.setAttribute("aria-disabled", String((now === 0 && /first|previous/.test(b.dataset.do)) || (now === last && /next|last/.test(b.dataset.do))));
 }
 
-function go(i) { now = Math.max(0, Math.min(last, i)); render(); }
+// A live view around the page keeps the step, and gives the page the height it wants.
+function tell() { if (window.parent !== window) window.parent.postMessage({ player: data.uid, step: now, height: page.getBoundingClientRect().height }, "*"); }
+addEventListener("resize", tell);
+
+function go(i) { now = Math.max(0, Math.min(last, i)); render(); tell(); }
 const button = page.querySelector("[data-do=play]");
 function stop() { clearInterval(timer); timer = 0; button.textContent = "Play"; }
 const acts = {

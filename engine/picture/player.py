@@ -25,7 +25,7 @@ def steps_of(model: Model) -> list[tuple[str, Box | None]]:
     return [("start", None), *(("forward", b) for b in results), *(("backward", b) for b in gathered)]
 
 
-def data_of(model: Model, uid: str) -> dict[str, Any]:
+def data_of(model: Model, uid: str, first: int = 0) -> dict[str, Any]:
     """All that the page shows, as one JSON value: full numbers, and every string as it is printed."""
     panels = Panels(model)
     boxes = [b for b in model.boxes if b.kind != "tag"]
@@ -34,7 +34,7 @@ def data_of(model: Model, uid: str) -> dict[str, Any]:
         "uid": uid,
         "root": model.box(model.flow.roots[-1]).id,
         "start": _start(model),
-        "first": 0,
+        "first": first,
         "nodes": [_node(model, panels, b) for b in boxes],
         "edges": [_edge(model, panels, e) for e in model.edges],
         "steps": [{"phase": phase} if b is None else {"phase": phase, "node": b.id} for phase, b in steps_of(model)],
@@ -94,10 +94,10 @@ def part(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-def player_page(drawing: Drawing, theme: str, note: str = "") -> str:
-    """The page, as HTML that needs nothing else."""
+def player_page(drawing: Drawing, theme: str, note: str = "", first: int = 0) -> str:
+    """The page, as HTML that needs nothing else; it opens at the step `first`."""
     model, uid = drawing.model, drawing.uid
-    data = data_of(model, uid)
+    data = data_of(model, uid, first)
     forward = sum(s["phase"] == "forward" for s in data["steps"])
     holes = {
         "SCHEME": "light dark" if theme == "auto" else theme,

@@ -2,14 +2,12 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 
 import nbformat
 import pytest
+from jupyter import environment, serving
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
 from selenium.webdriver.common.by import By
@@ -28,11 +26,7 @@ APPS = {"lab": ("jupyterlab", "lab/workspaces/{stem}/tree/{name}"), "notebook": 
 def home(tmp_path_factory):
     """A Jupyter of its own: no settings, no memory of trust."""
     root = tmp_path_factory.mktemp("jupyter")
-    env = dict(os.environ, HOME=str(root), IPYTHONDIR=str(root / "ipython"), PYTHONWARNINGS="ignore")
-    for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
-        env[f"JUPYTER_{name}"] = str(root / name.lower())
-    for folder in ("work", "data_dir"):
-        (root / folder).mkdir()
+    env = environment(root)
     before = dict(os.environ)
     os.environ.update(env)
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in CELLS])
@@ -52,28 +46,8 @@ def home(tmp_path_factory):
 def server(request, home):
     root, env, _ = home
     module, path = APPS[request.param]
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    flags = ["--no-browser", "--allow-root", "--ServerApp.token=t", f"--port={port}", "--ServerApp.port_retries=0"]
-    flags += [
-        f"--ServerApp.root_dir={root / 'work'}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]
-    with open(root / f"{module}.log", "wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", module, *flags], env=env, stdout=log, stderr=log)
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?token=t", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield request.param, lambda name: f"http://127.0.0.1:{port}/{path.format(name=name, stem=name[:-6])}?token=t"
-    finally:
-        process.terminate()
-        process.wait(30)
+    with serving(module, root, env) as base:
+        yield request.param, lambda name: f"{base}/{path.format(name=name, stem=name[:-6])}?token=t"
 
 
 def outputs(chromium, address):

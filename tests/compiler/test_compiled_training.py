@@ -402,3 +402,31 @@ def test_what_an_earlier_batch_left_behind_counts_for_nothing_in_a_smaller_one()
         want, got = clean.run(order, settings=[0.1]), loop.run(order, settings=[0.1])
         assert got.tobytes() == want.tobytes()
         assert loop.parameters.tobytes() == clean.parameters.tobytes()
+
+
+def recurrent(steps, width, hidden):
+    """tanh of a sum of inputs and of what it was before, as a function (parameters, example) -> loss."""
+
+    def loss(ps, example):
+        row = width + hidden + 1
+        h = [0.0] * hidden
+        for t in range(steps):
+            xs = [*example[t * width : (t + 1) * width], *h]
+            h = [tanh(dot(ps[i * row : (i + 1) * row - 1], xs, ps[(i + 1) * row - 1])) for i in range(hidden)]
+        return total([square(v) for v in h])
+
+    return loss
+
+
+@pytest.mark.parametrize(("steps", "width", "hidden"), [(4, 2, 3), (5, 3, 5), (6, 4, 4)])
+def test_a_recurrent_network_trains_as_in_eager_mode(steps, width, hidden):
+    loss, rng = recurrent(steps, width, hidden), np.random.default_rng(0)
+    parameters = rng.normal(size=hidden * (width + hidden + 1)).tolist()
+    rows = rng.normal(size=(11, steps * width))
+    loop = TrainingLoop(loss, sgd, parameters, rows, settings=1)
+    found = loop.run(settings=[0.1])
+    leaves = [Value(p) for p in parameters]
+    expected = mean([loss(leaves, row) for row in rows.tolist()])
+    slopes = gradients(expected, leaves)
+    assert found[0, 0] == pytest.approx(expected.data, rel=1e-12)
+    assert loop.parameters == pytest.approx([p - 0.1 * g.data for p, g in zip(parameters, slopes)], rel=1e-11)

@@ -209,6 +209,26 @@ def test_a_kl_divergence_with_probabilities_of_0_compiles():
     assert_same(some, 3, loss="kl_divergence", optimizer="sgd", validation=0.3)
 
 
+LETTERS = [[i % 5, (3 * i + 1) % 5, i * i % 5] for i in range(37)]
+
+
+def with_embedding():
+    return nn.Sequential(nn.Embedding(5, 2, seed=0), nn.Layer(6, 3, activation="identity", seed=1))
+
+
+def test_an_embedding_trains_alike(monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "X", LETTERS)
+    assert_same(CLASSES, 3, net=with_embedding, loss="cross_entropy", optimizer="adam", validation=0.3)
+
+
+def test_a_number_without_a_row_ends_a_native_training(monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "X", [*LETTERS[:-1], [0, 7, 1]])
+    with pytest.raises(ValueError, match="whole numbers from 0 to 4, got 7"):
+        trained("eager", CLASSES, 3, net=with_embedding, loss="cross_entropy")
+    with pytest.warns(RuntimeWarning, match="nan"):
+        trained("jit", CLASSES, 3, net=with_embedding, loss="cross_entropy")
+
+
 def test_frozen_layers_stay_and_may_be_freed_between_epochs():
     def net():
         net = nn.MLP(3, [5, 2], activation="tanh", seed=0)
@@ -238,6 +258,38 @@ def test_a_training_goes_on_from_the_state_of_an_eager_one():
     assert [p.data for p in net.parameters()] == pytest.approx(want, rel=1e-9)
 
 
+class Noisy(nn.Module):
+    """Draws from a generator that is not Dropout's."""
+
+    def __init__(self):
+        self.layer, self.noise = nn.Layer(3, 2, activation="identity", seed=0), random.Random(0)
+
+    def forward(self, x):
+        return self.layer([a + self.noise.gauss(0.0, 0.1) for a in x])
+
+
+@pytest.mark.parametrize("update", [1, 4, 7, 10])
+def test_a_native_training_resumes_with_the_same_bits(update):
+    options = {
+        "optimizer": "adam", "schedule": "one_cycle", "clip_norm": 0.5, "penalty": nn.l2(1e-3), "validation": 0.2,
+        "early_stopping": 3, "metrics": {"first": lambda t, p: p[0][0]}, "epochs": 4,
+    }  # fmt: skip
+    _, whole, one = trained("jit", NUMBERS, 2, net=with_dropout, **options)
+    states = []
+
+    def stop_and_keep(trainer):
+        trainer.stop = len(states) == 0 and 4 * trainer.epoch + trainer.update == update
+        if trainer.stop:
+            states.append(trainer.state())
+
+    trained("jit", NUMBERS, 2, net=with_dropout, callbacks=Batches(stop_and_keep), **options)
+    fresh = {"loss": "mse", "batch_size": 8, "seed": 4, "progress": False, "backend": "jit", **options}
+    rest = nn.Trainer(with_dropout(), X, NUMBERS, **fresh)
+    rest.load_state(states[0])
+    assert rest.run() == one.history
+    assert [p.data for p in rest.net.parameters()] == whole
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -252,6 +304,13 @@ def test_what_does_not_compile_is_named_and_auto_falls_back_with_a_line(options,
     assert message in capsys.readouterr().err
     _, eager, _ = trained("eager", NUMBERS, 2, **options)
     assert automatic == eager
+
+
+def test_a_network_with_a_generator_of_its_own_stays_eager(capsys):
+    with pytest.raises(ValueError, match="differently from call to call"):
+        trained("jit", NUMBERS, 2, net=Noisy)
+    trained("auto", NUMBERS, 2, net=Noisy)
+    assert "differently from call to call" in capsys.readouterr().err
 
 
 def test_a_missing_llvmlite_makes_auto_eager(monkeypatch, capsys):

@@ -6,9 +6,10 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import applied, built, hexes, tapes
+from strategies import any_float, applied, built, hexes, tapes
+from test_rows import EXACT
 
-from engine import TABLE, Value, gradients, jit, logsumexp
+from engine import TABLE, Value, gradients, jit, logsumexp, vmap
 from engine.compiler.order import canonical
 from engine.compiler.recognition import rolled, unrolled
 from engine.compiler.trace import Recorder, run_tape
@@ -81,6 +82,25 @@ def test_trace_order_and_rolling_keep_every_bit(tape):
 def test_without_contraction_native_code_has_the_bits_of_eager_mode(tape):
     got = jit(function_of(tape), contract=False)(*tape.leaves)
     assert hexes(plus_zero(got)) == hexes(plus_zero(eager(tape)))
+
+
+@settings(max_examples=15 * MANY)
+@given(tapes(rows=EXACT, max_steps=15), st.lists(st.lists(any_float, min_size=3, max_size=3), min_size=1, max_size=37))
+def test_without_contraction_each_lane_has_the_bits_of_eager_mode_at_any_numbers(tape, points):
+    points = [tape.leaves, *[p[: len(tape.leaves)] for p in points[1:]]]
+    function = function_of(tape)
+    got = jit(vmap(lambda leaves: function(*leaves)), contract=False)(points)
+    for example, point in zip(got, points):
+        assert hexes(plus_zero(example)) == hexes(plus_zero(eager(tape._replace(leaves=point))))
+
+
+@settings(max_examples=15 * MANY)
+@given(tapes(rows=sorted(TABLE), numbers=any_float, max_steps=4))
+def test_without_contraction_nan_and_infinities_stand_in_the_same_places(tape):
+    for got, want in zip(jit(function_of(tape), contract=False)(*tape.leaves), eager(tape)):
+        assert math.isnan(got) == math.isnan(want)
+        if math.isinf(got) or math.isinf(want):
+            assert got == want
 
 
 @settings(max_examples=60 * MANY)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import engine
+import nn
 from engine import (
     Value,
     dot,
@@ -163,6 +164,31 @@ def test_static_arguments_are_known_while_tracing():
     with pytest.raises(TypeError, match="hashable"):
         g(2.0, [3])
     assert unused(1.0) == 1.0
+
+
+def test_methods_can_be_compiled():
+    class Scaled(nn.Module):
+        def __init__(self, factor):
+            self.factor = Value(factor)
+
+        @jit
+        def times(self, x):
+            return self.factor * x
+
+    class Plain:
+        power = 3
+
+        @jit(static_argnames="self")
+        def raised(self, x):
+            return x**self.power
+
+    scaled = Scaled(2.0)
+    assert scaled.times(3.0) == 6.0
+    scaled.factor.data = 5.0
+    assert scaled.times(3.0) == 15.0
+    assert Scaled(4.0).times(3.0) == 12.0
+    assert len(Scaled.times.compilations) == 1
+    assert Plain().raised(2.0) == 8.0
 
 
 def test_called_with_values_it_builds_a_graph():

@@ -3,6 +3,7 @@
 import ast
 import copy
 import getpass
+import json
 import re
 import shutil
 import socket
@@ -48,6 +49,12 @@ def html(book):
 def test_the_course_is_whole():
     assert [p.stem[3:] for p in PATHS] == list(answers.NOTEBOOKS)
     assert [p.stem[:2] for p in PATHS] == [f"{k:02}" for k in range(13)]
+
+
+def test_the_readme_lists_each_notebook_by_its_question():
+    listed = re.findall(r"^\| (\d\d) \| \[(.*)\]\((.*)\) \|$", (HERE / "README.md").read_text("utf-8"), re.M)
+    titles = [read(p).cells[0].source.splitlines()[0].removeprefix("# ") for p in PATHS]
+    assert listed == [(p.name[:2], title, p.name) for p, title in zip(PATHS, titles)]
 
 
 def test_the_course_is_small():
@@ -137,7 +144,7 @@ def test_links_lead_somewhere(path):
             if re.match(r"https://[\w.-]+\.\w+(/\S*)?$", link):
                 continue
             target, _, anchor = link.partition("#")
-            assert (path.parent / target).resolve().is_relative_to(ROOT)
+            assert (path.parent / target).resolve().is_relative_to(path.parents[1].resolve())
             assert (path.parent / target).exists(), link
             assert not anchor or target.endswith((".md", ".ipynb", ".html")), link
 
@@ -195,3 +202,84 @@ def test_the_first_cell_finds_the_library_of_a_clone_that_is_not_installed(tmp_p
     command = [sys.executable, "-S", "-c", script]
     done = subprocess.run(command, cwd=clone / "notebooks", capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()).resolve() == (clone / "engine" / "__init__.py").resolve()
+
+
+# Each rule fails on a notebook that breaks it --------------------------------------------------------------------------
+
+
+def output(kind, **fields):
+    return lambda book: code(book)[1].outputs.append(nbformat.v4.new_output(kind, **fields))
+
+
+def in_html(old, new):
+    def change(book):
+        found = [o for c in code(book) for o in c.outputs if old in o.get("data", {}).get("text/html", "")]
+        assert found
+        found[0].data["text/html"] = found[0].data["text/html"].replace(old, new)
+
+    return change
+
+
+def in_source(old, new):
+    def change(book):
+        found = [c for c in book.cells if old in c.source]
+        assert found
+        for cell in found:
+            cell.source = cell.source.replace(old, new)
+
+    return change
+
+
+def attribute(name, value):
+    return lambda book: setattr(code(book)[1], name, value)
+
+
+FAULTS = [
+    (lambda book: book.metadata.update(author="somebody"), test_a_notebook_is_valid_and_tidy),
+    (attribute("id", "other"), test_a_notebook_is_valid_and_tidy),
+    (lambda book: code(book)[1].metadata.update(execution={"start": "12:00"}), test_a_notebook_is_valid_and_tidy),
+    (lambda book: book.cells.pop(1), test_the_first_code_cell_works_anywhere),
+    (attribute("source", "pass\n" * 16), test_cells_are_short),
+    (lambda book: book.cells.pop(), test_a_notebook_opens_with_a_question_and_ends_with_what_is_next),
+    (in_source("What does a nudge do?", "Nudges"), test_a_notebook_opens_with_a_question_and_ends_with_what_is_next),
+    (attribute("execution_count", 7), test_it_was_run_from_top_to_bottom_without_errors_or_warnings),
+    (
+        output("stream", name="stderr", text="UserWarning"),
+        test_it_was_run_from_top_to_bottom_without_errors_or_warnings,
+    ),
+    (output("error", ename="E", evalue="e"), test_it_was_run_from_top_to_bottom_without_errors_or_warnings),
+    (output("display_data", data={"image/png": "AAAA"}), test_outputs_show_where_nothing_runs),
+    (
+        output("display_data", data={"application/vnd.jupyter.widget-view+json": {}}),
+        test_outputs_show_where_nothing_runs,
+    ),
+    (output("display_data", data={"text/html": "<svg></svg>"}), test_outputs_show_where_nothing_runs),
+    (in_html('src="data:', 'src="https://example.org/'), test_outputs_show_where_nothing_runs),
+    (in_html('alt="', 'title="'), test_every_picture_has_a_text),
+    (in_source("Next:", "![](x.png) Next:"), test_every_picture_has_a_text),
+    (output("stream", name="stdout", text="/home/ann/x.py"), test_no_output_names_a_machine_or_a_person),
+    (output("stream", name="stdout", text=socket.gethostname()), test_no_output_names_a_machine_or_a_person),
+    (in_source("(02_value_and_graph.ipynb)", "(02_values.ipynb)"), test_links_lead_somewhere),
+    (in_source("(02_value_and_graph.ipynb)", "(../../etc.ipynb)"), test_links_lead_somewhere),
+    (in_source("Next:", "$x^2$ Next:"), test_formulas_need_no_script_from_the_network),
+    (in_source('check_answer("01.2"', 'check_answer("01.1"'), test_two_exercises_are_asked_checked_and_solved),
+    (in_source("predicted = 2 + 9 * 0.01\n", "predicted = = 2\n"), test_folded_solutions_fold),
+    (in_source("<summary>Solution</summary>\n\n", "<summary>Solution</summary>\n"), test_folded_solutions_fold),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"), FAULTS, ids=[f"{k}-{rule.__name__[5:]}" for k, (_, rule) in enumerate(FAULTS)]
+)
+def test_each_rule_is_broken_by_a_planted_fault(fault, rule, tmp_path):
+    path = tmp_path / "notebooks" / "01_derivatives.ipynb"
+    path.parent.mkdir()
+    for other in PATHS:
+        (path.parent / other.name).touch()
+    book = read(HERE / path.name)
+    nbformat.write(book, path)
+    rule(path)
+    fault(book)
+    path.write_text(json.dumps(book) + "\n", "utf-8")
+    with pytest.raises((AssertionError, nbformat.ValidationError, SyntaxError)):
+        rule(path)

@@ -1,0 +1,22 @@
+"""The course, thirteen notebooks to step through, in JupyterLab."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+def opened() -> int:
+    """Open the notebooks and wait until JupyterLab is closed; without it, say how to install it. The exit status."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        print("The notebooks open in JupyterLab, which is not installed:\n")
+        print(f"  pip install -e '.[notebooks]' && jupyter lab {FOLDER.name}")
+        return 0
+    print(f"Opening {FOLDER.name} in JupyterLab; Ctrl-C here closes it.", flush=True)
+    try:
+        command = [sys.executable, "-m", "jupyterlab", str(FOLDER)]
+        return subprocess.run(command, check=False).returncode  # noqa: S603  nothing in it comes from outside
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,211 @@
+"""Gradients as graphs: reverse accumulation on Values, whose result can be differentiated, replayed, drawn and compiled.
+
+Where `backprop` cuts an edge by value, a graph is guarded by `where`, so that it holds at other leaf values too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import copysign
+from typing import Any
+
+from .backprop import topological_order, values_of
+from .ops import Op, mul, number, where
+from .value import Value
+
+Guard = tuple[Value, bool] | None  # see guarded_contribution
+Inner = Any  # a Value that is known to have an op
+
+
+def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any = 1.0) -> list[Value]:
+    """The derivatives of a root with respect to Values, as Values: graphs that can be differentiated and replayed.
+
+    The partials of the table run on the graph's own Values. `.grad` is neither read nor written. What would be cut by
+    value in `backward` is guarded by `where` here, so that the graph holds at other leaf values too.
+
+    Args:
+        root: a Value, or a list of Values.
+        wrt: a list of Values, leaves or inner nodes.
+        gradient: the adjoint of the root, a number or a Value; for a list of roots one for all, or a list of them.
+
+    Returns:
+        A list of Values, one for each of `wrt`; 0.0 where the root does not depend on it.
+
+    Raises:
+        RuntimeError: the data of a leaf was changed after the forward pass.
+        TypeError: root or an element of wrt is no Value.
+        ValueError: not as many gradients as roots.
+
+    >>> from engine import Value, gradients
+    >>> x = Value(3.0)
+    >>> (first,) = gradients(x**3, [x])
+    >>> (second,) = gradients(first, [x])
+    >>> first.data, second.data
+    (27.0, 18.0)
+    """
+    if isinstance(wrt, Value):
+        raise TypeError(f"gradients takes a list of Values to differentiate by, got {wrt!r:.60}; put it in a list")
+    roots, wrt = values_of(root, "gradients"), values_of(wrt, "gradients")
+    return graph_sweep(topological_order(roots), roots, _seeds(gradient, root, len(roots)), wrt)
+
+
+def _seeds(gradient: Any, root: Any, count: int) -> list[Any]:
+    if isinstance(gradient, Value) or not hasattr(gradient, "__iter__") or isinstance(gradient, str):
+        gradient = [gradient] * count
+    elif isinstance(root, Value):
+        raise TypeError(f"gradients takes one gradient for one root, got {gradient!r:.60}")
+    seeds = [g if isinstance(g, Value) else number(g, "gradients") for g in gradient]
+    if len(seeds) != count:
+        raise ValueError(f"gradients takes as many gradients as roots, got {len(seeds)} and {count}")
+    return seeds
+
+
+def graph_sweep(order: list[Value], roots: list[Value], seeds: list[Any], wrt: list[Value]) -> list[Value]:
+    """`gradients` over a topological order that is known."""
+    needed, inner = set(wrt), set[Value]()
+    for v in order:
+        if v.op is not None and any(a.__class__ is Value and a in needed for a in v.args):
+            needed.add(v)
+            inner.add(v)
+    pull = _Pull()
+    for r, seed in zip(roots, seeds):
+        pull.seeds[r] = pull.seeds[r] + seed if r in pull.seeds else seed
+    for v in reversed(order):
+        if v in inner and pull(v) is not None:
+            for a, i, k in _needed_edges(v, needed):
+                pull.uses.setdefault(a, []).append((v, i, k))
+    found = [pull(w) for w in wrt]
+    return [g if g.__class__ is Value else Value(0.0 if g is None else g) for g in found]
+
+
+class _Pull:
+    """Adjoints as sums over uses, each written where it is first needed, in the order in which backward adds them.
+
+    Pushing would interleave the partial sums of many nodes; written this way a sum is one run of instructions, which
+    the compiler finds again as a loop.
+    """
+
+    def __init__(self) -> None:
+        self.seeds: dict[Value, Any] = {}
+        self.uses: dict[Value, list[tuple[Inner, int, int | None]]] = {}
+        self.adjoints: dict[Value, Any] = {}
+        self.guards: dict[Value, Guard] = {}
+        self._lists: dict[tuple[Value, int], Any] = {}
+
+    def __call__(self, v: Value) -> Any:
+        if v in self.adjoints:
+            return self.adjoints[v]
+        total = self.seeds.get(v)
+        guard: Guard = None
+        for user, i, k in self.uses.pop(v, ()):
+            p = self._edge_partial(user, i, k)
+            edge_guard, term = guarded_contribution(user.op, self.adjoints[user], p, self.guards[user])
+            if term is not None:
+                guard = edge_guard if total is None else either_guard(guard, edge_guard)
+                total = term if total is None else total + term
+        self.adjoints[v], self.guards[v] = total, guard
+        return total
+
+    def _edge_partial(self, user: Inner, i: int, k: int | None) -> Any:
+        p = user.op.partials[i]
+        if p.__class__ is float:
+            return p
+        if k is None:
+            return graph_partial(p, user._operands()[0], user)
+        if (user, i) not in self._lists:
+            self._lists[user, i] = graph_partial(p, user._operands()[0], user)
+        return self._lists[user, i][k]
+
+
+def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | None]]:
+    """(argument, which argument, place in it if it is a list) for the edges that lead to what is asked for."""
+    edges: list[tuple[Value, int, int | None]] = []
+    for i, a in enumerate(v._operands()[0]):
+        if a.__class__ is tuple:
+            edges.extend([(e, i, k) for k, e in enumerate(a) if e in needed])
+        elif a.__class__ is Value and a in needed:
+            edges.append((a, i, None))
+    if edges:
+        _check_unchanged(v)
+    return edges
+
+
+def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
+    """(argument, partial as a Value or number) for the edges that lead to what is asked for."""
+    args, _ = v._operands()
+    edges: list[tuple[Value, Any]] = []
+    for a, p in zip(args, v.op.partials):
+        if a.__class__ is tuple:
+            if any(e in needed for e in a):
+                ps = graph_partial(p, args, v) if p.__class__ is not float else [p] * len(a)
+                edges.extend([(e, q) for e, q in zip(a, ps) if e in needed])
+        elif a.__class__ is Value and a in needed:
+            edges.append((a, p if p.__class__ is float else graph_partial(p, args, v)))
+    if edges:
+        _check_unchanged(v)
+    return edges
+
+
+def _check_unchanged(v: Inner) -> None:
+    for a, x in v._edges():
+        if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
+            raise RuntimeError(
+                f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
+            )
+
+
+def graph_partial(p: Any, args: tuple[Any, ...], v: Value) -> Any:
+    """A partial on the graph's own Values; where Python is not IEEE on the numbers among them, on Values alone."""
+    try:
+        return p(*args, v)
+    except (ArithmeticError, ValueError):
+        return p(
+            *[[Value(e) for e in a] if a.__class__ is list else Value(a) if a.__class__ is float else a for a in args],
+            v,
+        )
+
+
+def _same(x: float, y: float) -> bool:
+    return (x == y and copysign(1.0, x) == copysign(1.0, y)) or (x != x and y != y)
+
+
+def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
+    """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
+    connected, and whether the path leads through a `where`, behind which every product is guarded."""
+    if op.selects:
+        if p.__class__ is float:
+            if p == 0.0:
+                return None, None
+        else:
+            condition = p if guard is None else where(guard[0], p, 0.0)
+            strict = op.name in ("where", "edge") or (guard is not None and guard[1])
+            return (condition, strict), where(condition, _times(g, p), 0.0)
+    product = _times(g, p)
+    if guard is not None and p.__class__ is Value and (guard[1] or op.name not in FINITE):
+        product = where(guard[0], product, 0.0)
+    return guard, product
+
+
+def either_guard(guard: Guard, other: Guard) -> Guard:
+    """The guard of a node that two edges reach."""
+    if guard is None or other is None:
+        return None
+    return where(guard[0], 1.0, other[0]), guard[1] or other[1]
+
+
+def _times(g: Any, p: Any) -> Any:
+    if p.__class__ is float and p == 1.0:
+        return g
+    if g.__class__ is float and g == 1.0:
+        return p
+    if p.__class__ is float and p == -1.0:
+        return -g
+    return mul(g, p)
+
+
+# Rows whose partials are finite at finite arguments: behind relu and its like their products need no guard, since the
+# adjoint is 0 there. Others (1/x at 0) would give 0·inf.
+FINITE = frozenset((
+    "add", "sub", "mul", "neg", "identity", "sin", "cos", "tanh", "sigmoid", "softplus", "logsigmoid", "dot", "total",
+    "mean", "relu", "leaky_relu", "abs",
+))  # fmt: skip

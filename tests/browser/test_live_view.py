@@ -1,0 +1,177 @@
+"""The live view in a real JupyterLab: run the cells, move the slider, read the page, edit a leaf, compare with the engine."""
+
+import math
+
+import nbformat
+import pytest
+from jupyter import environment, serving
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+import engine
+
+CELLS = [
+    "from engine import Value, draw, tanh\nx, w, b = Value(2.0), Value(-0.5), Value(0.7)\nz = w * x + b\nL = tanh(z)",
+    "view = draw(L).live()\nview",
+    "print(view.values)",
+    "import nn\nX, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]\nnet = nn.MLP(2, [4, 1], activation='tanh', seed=0)\n"
+    "training = nn.training_view(neuron='layers.1.neurons.0')\ntraining",
+    "history = nn.fit(net, X, y, loss='binary_cross_entropy', epochs=40, seed=0, view=training, progress=False)",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, chromium):
+    root = tmp_path_factory.mktemp("lab")
+    env = environment(root)
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in CELLS])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, root / "work" / "live.ipynb")
+    with serving("jupyterlab", root, env) as base:
+        chromium.get("about:blank")
+        chromium.set_window_size(1300, 1500)
+        chromium.get(f"{base}/lab/workspaces/live/tree/live.ipynb?token=t")
+        wait = WebDriverWait(chromium, 90)
+        wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
+        wait.until(ready)
+        run_all(chromium)
+        wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".chainrule-live iframe.shown"))
+        yield chromium
+        chromium.switch_to.default_content()
+        leave(chromium)
+
+
+def leave(driver):
+    """Go to an empty page; a notebook with changes would ask first."""
+    save = "return window.jupyterapp ? window.jupyterapp.commands.execute('docmanager:save').then(() => true) : true"
+    driver.execute_script(save)
+    driver.get("about:blank")
+
+
+def ready(driver):
+    """Whether the kernel answers; says yes to what JupyterLab asks before."""
+    for e in driver.find_elements(By.CSS_SELECTOR, ".jp-Dialog button.jp-mod-accept"):
+        e.click()
+    status = "return window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+    return driver.execute_script(status) == "idle"
+
+
+def run_all(driver):
+    driver.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+def on_page(driver, read):
+    """What `read(driver)` gives inside the player's frame."""
+    frame = driver.find_element(By.CSS_SELECTOR, ".chainrule-live iframe.shown")
+    driver.switch_to.frame(frame)
+    try:
+        return read(driver)
+    finally:
+        driver.switch_to.default_content()
+
+
+def numbers(driver):
+    """(data, grad) by name, as the picture shows them at the step it stands at."""
+    script = (
+        "return Object.fromEntries([...document.querySelectorAll('.node')].map(n => [n.getAttribute('aria-label')"
+        ".split(/[,=]/)[0].trim(), n.getAttribute('aria-label')]))"
+    )
+    found = on_page(driver, lambda d: d.execute_script(script))
+    return {
+        name: tuple(read(part) for part in text.split(", data ")[1].split(", grad ")) for name, text in found.items()
+    }
+
+
+def read(text):
+    return None if text == "not known yet" else float(text.replace("\u2212", "-"))
+
+
+def at(driver, step):
+    def slide(d):
+        slider = d.find_element(By.CSS_SELECTOR, ".slider input")
+        d.execute_script(
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))", slider, step
+        )
+        return d.find_element(By.CSS_SELECTOR, ".count").text
+
+    return on_page(driver, slide)
+
+
+def field(driver, name):
+    return driver.find_element(By.CSS_SELECTOR, f".chainrule-live input[name='{name}']")
+
+
+def expected(x, w, b):
+    x, w, b = engine.Value(x), engine.Value(w), engine.Value(b)
+    z = w * x + b
+    L = engine.tanh(z)
+    L.backward()
+    return {"x": x, "w": w, "b": b, "z": z, "L": L}
+
+
+def agrees(driver, x, w, b):
+    there = numbers(driver)
+    return all(
+        math.isclose(there[name][0], v.data, rel_tol=5e-4) and math.isclose(there[name][1], v.grad, rel_tol=5e-4)
+        for name, v in expected(x, w, b).items()
+    )
+
+
+def test_the_slider_steps_and_the_numbers_are_the_engines(lab, keep):
+    assert at(lab, 0) == "start · 0/9"
+    assert numbers(lab)["L"] == (None, None)
+    assert at(lab, 3) == "forward 3/3"
+    assert numbers(lab)["L"][1] is None
+    assert at(lab, 9) == "backward 6/6"
+    assert agrees(lab, 2.0, -0.5, 0.7)
+    keep("live-lab")
+
+
+def test_an_edited_leaf_recomputes_the_whole_picture_at_the_same_step(lab):
+    at(lab, 9)
+    w = field(lab, "w")
+    w.send_keys(Keys.CONTROL, "a")
+    w.send_keys("0.25")
+    WebDriverWait(lab, 20).until(lambda d: numbers(d)["w"][0] == 0.25)
+    assert on_page(lab, lambda d: d.find_element(By.CSS_SELECTOR, ".count").text) == "backward 6/6"
+    assert agrees(lab, 2.0, 0.25, 0.7)
+
+
+def test_the_keyboard_changes_a_number_and_the_focus_stays(lab):
+    x = field(lab, "x")
+    x.click()
+    before = float(x.get_attribute("value"))
+    x.send_keys(Keys.ARROW_UP)
+    WebDriverWait(lab, 20).until(lambda d: numbers(d)["x"][0] == pytest.approx(before + 0.1))
+    assert lab.switch_to.active_element == x
+
+
+def test_what_is_no_number_is_marked_and_changes_nothing(lab):
+    b = field(lab, "b")
+    before = numbers(lab)["b"]
+    b.send_keys(Keys.CONTROL, "a")
+    b.send_keys(Keys.BACKSPACE)
+    WebDriverWait(lab, 20).until(lambda d: field(d, "b").get_attribute("aria-invalid") == "true")
+    assert numbers(lab)["b"] == before
+    b.send_keys("0.7")
+    WebDriverWait(lab, 20).until(lambda d: field(d, "b").get_attribute("aria-invalid") == "false")
+
+
+def test_a_training_view_follows_fit_to_its_end(lab, keep):
+    status = ".chainrule-training [role=status]"
+    WebDriverWait(lab, 60).until(
+        lambda d: d.find_element(By.CSS_SELECTOR, status).text.startswith("epoch 40 of 40, loss 0.")
+    )
+    images = lab.find_elements(By.CSS_SELECTOR, ".chainrule-training img")
+    size = "const i = arguments[0]; return i.complete && i.naturalWidth > 100"
+    assert len(images) == 2
+    assert all(WebDriverWait(lab, 20).until(lambda d, i=i: d.execute_script(size, i)) for i in images)
+    assert "epoch 40 of 40" in images[0].get_attribute("alt")
+    assert "∂y/∂w[0]" in images[1].get_attribute("alt")
+    keep("training-lab")
+
+
+def test_the_console_is_clean(lab):
+    ours = [e for e in lab.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
+    assert ours == []

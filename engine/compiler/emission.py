@@ -218,6 +218,8 @@ class Emitter:
                     self._store(EFFECTS[step.op], index, args[0], copy)
                     continue
                 copy.values["register", step] = out = self.value(step.op, args)
+                if self.lanes == 1 and self.contract and step in self.placement.running:
+                    out.flags = ["reassoc", *self.kit.flags]  # LLVM puts the rounds of the loop in lanes
                 stored = self.placement.store[step]
                 if stored is not None:
                     self.spill(stored, out, copy)

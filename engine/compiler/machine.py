@@ -25,8 +25,9 @@ def llvm() -> Any:
 
 @cache
 def features() -> str:
-    """The processor's features, as LLVM writes them."""
-    return str(llvm().get_host_cpu_features().flatten())
+    """The processor's features, as LLVM writes them; it is to use vectors of 512 bits where there are any."""
+    found = str(llvm().get_host_cpu_features().flatten())
+    return f"{found},-prefer-256-bit" if "+avx512f" in found else found
 
 
 def vector_bytes(cpu: str = "") -> int:

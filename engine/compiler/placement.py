@@ -53,6 +53,8 @@ class Placement:
         segments: for each item of the outermost body, the number of the function it goes to.
         cuts: the same for the bodies of loops that are too long for one function. Inside such a loop values go through
             memory from one function to the next and from round to round.
+        running: the additions that are the running sum of an innermost loop, of which only the last is read. Where sums may
+            be reordered, the rounds of such a loop can go in lanes.
         apart: how many items of the outermost body come before those that only add to gradients; these may then run
             after all examples are done with the others, since values reach them through memory alone. None: they
             may not.
@@ -86,6 +88,7 @@ class Placement:
             return
         self._place_stores(length)
         self._find_parallel()
+        self.running = self._running_sums()
 
     def _walk(self, body: Sequence[Step | For], index: dict[int, Any], around: list[For]) -> None:
         np = self.np
@@ -324,3 +327,21 @@ class Placement:
                     if (written_here & (round_of[at] != self.index[reader][loop.variable])).any():
                         facts.parallel = False
                         break
+
+    def _running_sums(self) -> set[Step]:
+        readers: dict[Handle, list[tuple[Step, For | None]]] = {}
+        for step, sources in self.sources.items():
+            for kind, what in sources:
+                if kind == "value":
+                    readers.setdefault(what, []).append((step, self.around[step][-1] if self.around[step] else None))
+        found = set()
+        for loop, facts in self.facts.items():
+            for handle, start in facts.carried.items():
+                step = handle[1]
+                if start is None or handle[0] != "register" or step.op != "add" or self.store[step] is not None:
+                    continue
+                innermost = not any(isinstance(n, For) for n in loop.body)
+                after = readers.get(handle, [])
+                if innermost and readers[("phi", handle, loop)] == [(step, loop)] and not after:
+                    found.add(step)
+        return found

@@ -284,7 +284,8 @@ def jit(
         static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs
             is compiled on its own.
         dtype: "float64" or "float32".
-        contract: let a product and a sum become one fused multiply-add. Without, + - * / and sqrt give the bits of
+        contract: let a product and a sum become one fused multiply-add, and the running sum of an innermost loop be kept
+            in the lanes of a vector, in an order fixed by the processor. Without, + - * / and sqrt give the bits of
             eager mode.
         checked: check the bounds of every load and store; for debugging the compiler. None: as the environment
             variable CHAINRULE_JIT_CHECKED says, 1 for yes.

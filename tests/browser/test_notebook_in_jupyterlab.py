@@ -57,16 +57,24 @@ def agrees(driver, **inputs):
     )
 
 
+def rendered(driver, selector, count):
+    """As many elements at least; JupyterLab renders what is out of sight when it has time."""
+
+    def there(d):
+        found = d.find_elements(By.CSS_SELECTOR, selector)
+        return found if len(found) >= count else None
+
+    return WebDriverWait(driver, 90).until(there)
+
+
 def test_before_anything_runs_pictures_are_shown_and_solutions_fold(lab, keep):
     show = "arguments[0].scrollIntoView({block: 'center'})"
-    images = ".jp-OutputArea-output img"
-    WebDriverWait(lab, 60).until(lambda d: len(d.find_elements(By.CSS_SELECTOR, images)) >= 3)
-    pictures = lab.find_elements(By.CSS_SELECTOR, images)
+    folded = rendered(lab, ".jp-Notebook details", 2)
+    pictures = rendered(lab, ".jp-OutputArea-output img", 3)
     for picture in pictures:
         lab.execute_script(show, picture)
         WebDriverWait(lab, 20).until(lambda d, p=picture: d.execute_script("return arguments[0].naturalWidth", p) > 100)
         assert picture.get_attribute("alt").startswith("Computation graph of L")
-    folded = lab.find_elements(By.CSS_SELECTOR, ".jp-Notebook details")
     assert len(folded) == 2
     lab.execute_script(show, folded[0])
     code = folded[0].find_element(By.TAG_NAME, "pre")

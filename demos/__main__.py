@@ -29,7 +29,6 @@ DEMOS = (  # one a line; the first is the main one
 COURSE = "notebooks"  # is opened, and no demo: it takes no options and writes no pictures
 NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
     "matplotlib": ("matplotlib", "demos"),
-    "names": ("names", "demos"),
     "numpy": ("numpy", "demos"),
     "PIL": ("pillow", "demos"),
     "sklearn": ("scikit-learn", "demos"),

@@ -195,6 +195,7 @@ class NativeTraining:
             if watched:
                 trainer._call("on_batch_end")
             if trainer.interrupted:
+                trainer.optimizer.zero_grad()
                 raise KeyboardInterrupt
 
     def _run_updates(self, most: int) -> None:
@@ -219,8 +220,9 @@ class NativeTraining:
             return trainer.interrupted or trainer.stop
 
         losses = loop.run(order, settings=settings, between=between)[0].tolist()
-        for k, x in zip(self._moving, loop.parameters.tolist()):
-            optimizer.parameters[k].data = x
+        for k, x, g in zip(self._moving, loop.parameters.tolist(), loop.gradients.tolist()):
+            optimizer.parameters[k].data, optimizer.parameters[k].grad = x, g
+        trainer._clip()
         states = list(optimizer.states)
         for k, *state in zip(self._moving, *loop.slots.tolist()):
             states[k] = tuple(state)

@@ -42,6 +42,7 @@ class TrainingLoop:
         parameters: the numbers now, an array; it can be written to.
         examples: the rows, an array; it can be written to, new masks for example.
         slots: the state, an array (slots, parameters).
+        gradients: what the last step moved along, penalty included, before `update`.
         outputs: the outputs kept by the last run, an array (epochs, examples in order, outputs).
         stages, update_stages: what became of the two functions.
 
@@ -105,7 +106,7 @@ class TrainingLoop:
         self._s = self._buffer(max(self._slots, 1) * code.padded)
         self._x = self._buffer((columns + code.kept + 1) * code.stride)
         self._sums, self._memory = self._buffer(max(code.sums, 1)), self._buffer(code.memory)
-        self.parameters = self._p[: self._count]
+        self.parameters, self.gradients = self._p[: self._count], self._g[: self._count]
         self.slots = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
 
     def _buffer(self, size: int) -> Any:

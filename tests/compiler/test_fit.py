@@ -149,7 +149,10 @@ class Batches:
 
     def on_batch_end(self, trainer):
         first = trainer.optimizer.parameters[0].data
-        self.seen.append((trainer.epoch, trainer.update, first, trainer.optimizer.steps, trainer.optimizer.lr))
+        gradients = [p.grad for p in trainer.optimizer.parameters]
+        self.seen.append(
+            (trainer.epoch, trainer.update, first, trainer.optimizer.steps, trainer.optimizer.lr, *gradients)
+        )
         self.act(trainer)
 
 
@@ -181,6 +184,7 @@ def test_a_callback_after_each_batch_sees_and_changes_what_it_would_in_eager_mod
             2,
             net=net,
             optimizer="momentum",
+            clip_norm=0.4,
             callbacks=batches,
             metrics={"first": lambda t, p: p[0][0]},
         )

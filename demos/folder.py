@@ -56,4 +56,4 @@ class Folder:
         figure = Figure(figsize=size, layout="constrained")
         picture(figure)
         with self.new(name) as path:
-            figure.savefig(path, dpi=150, format="png")
+            figure.savefig(path, dpi=120, format="png")

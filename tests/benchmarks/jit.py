@@ -301,6 +301,24 @@ class Table:
         print(f"  {name:62s}{number:14.2f} {unit}   must be at most {most:g}: {'yes' if ok else 'NO'}", flush=True)
 
 
+def keras_step(widths, examples):
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    keras.config.set_floatx("float64")
+    x, y, p = problem(widths, examples)
+    decay = keras.regularizers.L2(L2)
+    dense = [
+        keras.layers.Dense(n, "relu" if i < len(widths) - 2 else None, kernel_regularizer=decay, bias_regularizer=decay)
+        for i, n in enumerate(widths[1:])
+    ]
+    net = keras.Sequential([keras.layers.Input((widths[0],)), *dense])
+    net.set_weights([a for w, b in layers(p, widths) for a in (w.T, b)])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    net.compile(optimizer=keras.optimizers.SGD(RATE), loss=loss)
+    return lambda: net.train_on_batch(x, y)
+
+
 def optional(peer):
     try:
         return peer()
@@ -434,6 +452,9 @@ def peer_steps(table, widths, batch, least=None):
     jax = optional(lambda: jax_steps(widths, batch))
     if jax:
         table.peer("JAX jit, one call a step", seconds(jax[0], repeats=200), least)
+    keras = optional(lambda: keras_step(widths, batch))
+    if keras:
+        table.peer("Keras on JAX, train_on_batch", seconds(keras, repeats=100), least)
 
 
 def all_threads():

@@ -512,17 +512,26 @@ def plot(table, file):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    rows = [(n.replace("ours: demo step, ", "chainrule "), t) for n, t in table.rows if "irregular" not in n]
-    end = next(i for i, (n, _) in enumerate(rows) if "64-32-16-1" in n)
-    rows = sorted(rows[:end], key=lambda row: row[1])
-    fig, axes = plt.subplots(figsize=(9, 0.34 * len(rows) + 1))
-    ours_ = [n.startswith(("chainrule", "ours")) for n, _ in rows]
-    axes.barh([n for n, _ in rows][::-1], [t * 1e6 for _, t in rows][::-1],
-              color=["#c2410c" if o else "#94a3b8" for o in ours_][::-1])  # fmt: skip
+    from nn.canvas import INK, MUTED, POSITIVE, restyle
+
+    names = {"ours: demo step, ": "chainrule, ", "ours, ": "chainrule, ", " (ours too)": ""}
+    end = next(i for i, (name, _) in enumerate(table.rows) if "64-32-16-1" in name)
+    first = dict(table.rows[:end][::-1])  # peers in float64, which come before those in float32
+    rows = sorted(first.items(), key=lambda row: -row[1])
+    for old, new in names.items():
+        rows = [(name.replace(old, new), t) for name, t in rows]
+    fig, axes = plt.subplots(figsize=(9, 0.34 * len(rows) + 1), layout="constrained", facecolor="white")
+    restyle(axes)
+    ours_ = [name.startswith("chainrule") for name, _ in rows]
+    colours = [POSITIVE if o else "#aab4c0" for o in ours_]
+    bars = axes.barh([name for name, _ in rows], [t * 1e6 for _, t in rows], color=colours)
+    axes.bar_label(bars, [f"{t * 1e6:,.{int(t < 1e-4)}f}" for _, t in rows], padding=4, color=INK)
     axes.set_xscale("log")
-    axes.set_xlabel("µs a step of micrograd's demo (log)")
-    fig.tight_layout()
-    fig.savefig(file)
+    axes.set_xlim(0.8, 10 * rows[0][1] * 1e6)
+    axes.set_title("One training step of micrograd's demo, in µs", loc="left", color=INK, weight="bold")
+    axes.set_xlabel("µs, logarithmic", color=MUTED)
+    axes.tick_params(axis="y", length=0)
+    fig.savefig(file, dpi=120)
 
 
 if __name__ == "__main__":

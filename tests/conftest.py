@@ -1,6 +1,7 @@
-"""How Hypothesis runs here: never by the clock, and in CI always the same examples."""
+"""How tests run here: Hypothesis never by the clock, and in CI always the same examples; Ctrl-C is heard."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +12,5 @@ settings.register_profile(
     "nightly", settings.get_profile("default"), max_examples=10_000
 )  # --hypothesis-profile=nightly
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background would ignore Ctrl-C, tests of it too

@@ -4,6 +4,7 @@ import math
 
 import nbformat
 import pytest
+from conftest import media
 from jupyter import environment, serving
 from selenium.common.exceptions import (
     NoSuchElementException,
@@ -181,6 +182,23 @@ def test_a_training_view_follows_fit_to_its_end(lab, keep):
     assert "epoch 40 of 40" in images[0].get_attribute("alt")
     assert "∂y/∂w[0]" in images[1].get_attribute("alt")
     keep("training-lab")
+
+
+def test_the_view_is_dark_where_the_reader_is(lab, keep):
+    def shades():
+        read = "return arguments[0].map(s => getComputedStyle(document.querySelector(s))[arguments[1]])"
+        fields = [".chainrule-live", ".chainrule-live input"]
+        page = on_page(lab, lambda d: d.execute_script(read, ["body", ".node .box"], "backgroundColor"))
+        return [*lab.execute_script(read, fields, "backgroundColor"), page[0]]
+
+    try:
+        media(lab, "dark")
+        dark = shades()
+        keep("live-lab-dark")
+    finally:
+        media(lab)
+    assert dark == ["rgb(20, 24, 29)", "rgb(38, 45, 54)", "rgb(20, 24, 29)"]
+    assert shades() == ["rgb(255, 255, 255)", "rgb(241, 244, 248)", "rgb(255, 255, 255)"]
 
 
 def test_the_console_is_clean(lab):

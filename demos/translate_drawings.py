@@ -20,7 +20,7 @@ def exactness(figure: Figure, shares: Mapping[str, Sequence[float]]) -> None:
     for (kind, ys), colour in zip(shares.items(), (BLUE, ORANGE)):
         axes.plot(range(1, len(ys) + 1), ys, color=colour, marker="o", label=kind)
     axes.axhline(GOAL, color=MUTED, linestyle="--", linewidth=0.8)
-    axes.text(0.995, GOAL - 0.045, f"goal {GOAL:.0%}", color=MUTED, ha="right", transform=axes.get_yaxis_transform())
+    axes.text(0.005, GOAL + 0.015, f"goal {GOAL:.0%}", color=MUTED, ha="left", transform=axes.get_yaxis_transform())
     axes.set(title="Validation pairs translated without a mistake", xlabel="epoch", ylim=(-0.02, 1.03))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -381,7 +381,8 @@ def test_chainrule_draws_what_the_readme_shows(tmp_path):
     assert "∂L/∂w1 = ∂L/∂p1·∂p1/∂w1 = −1.543·2.0 = −3.085" in done.stdout
     kept = Path(__file__).parent.parent / "demos" / "pictures"
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {path.name for path in kept.iterdir()} - {"counterexample.svg", "boundary.png", "jit.png"}  # made elsewhere
+    others = {"counterexample.svg", "boundary.png", "jit.png"}  # made elsewhere
+    assert names == {path.name for path in kept.iterdir()} - others
     for name in sorted(names):
         words = [re.findall(r">([^<>]+)<", (folder / name).read_text("utf-8")) for folder in (tmp_path, kept)]
         assert words[0] == words[1], f"{name}: run `python -m demos chainrule --out demos/pictures`"

@@ -5,12 +5,15 @@ depends on what was edited later. It knows its arguments, not its users: there i
 is dropped is freed at once. Operators and methods are made from the rows of `ops.TABLE`.
 """
 
+import sys
 from itertools import count
+from operator import mul
 
 from . import context, ops
 from .context import About
 from .ops import number, operands
 
+COMPENSATES = sys.version_info >= (3, 12)  # since then sum carries the rounding along; before, it adds left to right
 EDITS = count(1)
 UNREACHED = float("0")  # a 0.0 with an identity of its own: no backward has been here
 new = object.__new__
@@ -343,9 +346,12 @@ def dot(ws, xs, b=0.0):
     v = new(Value)
     v._x = wd, xd, y
     v._a = ws, xs, b if b.__class__ is Value else y
-    for w, x in zip(wd, xd):
-        y += w * x
-    v._data = y
+    if COMPENSATES:
+        for w, x in zip(wd, xd):
+            y += w * x
+        v._data = y
+    else:
+        v._data = sum(map(mul, wd, xd), y)
     v.grad = UNREACHED
     v.op = DOT
     v._about = None

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import any_float, built, hexes, moderate, tapes
 
 import engine
@@ -508,3 +509,14 @@ def test_softmax_and_its_logarithm_differentiate():
     assert [p.data for p in ps] == [0.0, 0.0, 1.0]
     assert [v.data for v in ls] == [-999.0, -998.0, 0.0]
     assert [g.data for g in gradients(ls[0], xs)] == [1.0, 0.0, -1.0]
+
+
+@given(
+    st.lists(st.tuples(moderate, moderate), max_size=20) | st.lists(st.tuples(any_float, any_float)),
+    any_float | moderate,
+)
+def test_dot_adds_left_to_right_on_every_python(pairs, b):
+    y = b
+    for w, x in pairs:
+        y += w * x
+    assert hexes([engine.dot([Value(w) for w, _ in pairs], [x for _, x in pairs], Value(b)).data]) == hexes([y])

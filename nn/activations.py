@@ -63,3 +63,17 @@ def activation_function(activation: Any) -> Callable[[Any], Any] | None:
 
 
 _FUNCTIONS = {name: None if name == "identity" else getattr(Value, name) for name in ACTIVATIONS}
+
+
+class Activated:
+    """What has an activation: the name or function as given, and beside it the function that it stands for."""
+
+    @property
+    def activation(self) -> Any:
+        """A name from `ACTIVATIONS`, or a function of a Value."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, activation: Any) -> None:
+        self._activate = activation_function(activation)
+        self._activation = activation

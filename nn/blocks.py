@@ -12,7 +12,7 @@ from typing import Any
 
 from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
 
-from .activations import activation_function
+from .activations import Activated
 from .data import missing
 from .init import Generator, generator, initialiser
 from .layers import width, written
@@ -68,7 +68,7 @@ class Sequential(Module):
         return f"Sequential(\n{inside})"
 
 
-class Activation(Module):
+class Activation(Activated, Module):
     """An activation as a step of its own: of a list it is applied to each element.
 
     Args:
@@ -88,16 +88,6 @@ class Activation(Module):
 
     def __init__(self, activation: Any) -> None:
         self.activation = activation
-
-    @property
-    def activation(self) -> Any:
-        """A name from `nn.ACTIVATIONS`, or a function of a Value."""
-        return self._activation
-
-    @activation.setter
-    def activation(self, activation: Any) -> None:
-        self._activate = activation_function(activation)
-        self._activation = activation
 
     def forward(self, x: Any) -> Any:
         """The activation of each input, a list; of one Value alone its activation."""

@@ -11,14 +11,14 @@ from typing import Any
 
 from engine import Operands, Value, dot, scope
 
-from .activations import activation_function
+from .activations import Activated, activation_function
 from .data import missing
 from .init import Generator, generator, initialiser
 from .matrices import Matrix
 from .module import Module, Place, new
 
 
-class Neuron(Module):
+class Neuron(Activated, Module):
     """activation(b + w·x): one weighted sum and one activation.
 
     Args:
@@ -62,16 +62,6 @@ class Neuron(Module):
         self.w = [Value(draw(rng, inputs, outputs)) for _ in range(inputs)]
         self.b = Value(0.0)
         self._weights = Operands(self.w)
-
-    @property
-    def activation(self) -> Any:
-        """A name from `ACTIVATIONS`, or a function of a Value."""
-        return self._activation
-
-    @activation.setter
-    def activation(self, activation: Any) -> None:
-        self._activate = activation_function(activation)
-        self._activation = activation
 
     @property
     def nonlin(self) -> bool:

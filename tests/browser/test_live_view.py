@@ -36,22 +36,28 @@ def lab(tmp_path_factory, chromium):
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, root / "work" / "live.ipynb")
     with serving("jupyterlab", root, env) as base:
-        chromium.get("about:blank")
-        chromium.set_window_size(1300, 1500)
-        chromium.get(f"{base}/lab/workspaces/live/tree/live.ipynb?token=t")
-        wait = WebDriverWait(chromium, 90)
-        wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
-        wait.until(ready)
+        enter(chromium, f"{base}/lab/workspaces/live/tree/live.ipynb?token=t")
         run_all(chromium)
-        wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".chainrule-live iframe.shown"))
+        shown = ".chainrule-live iframe.shown"
+        WebDriverWait(chromium, 90).until(lambda d: d.find_elements(By.CSS_SELECTOR, shown))
         yield chromium
-        chromium.switch_to.default_content()
         leave(chromium)
+
+
+def enter(driver, address):
+    """Open a notebook in JupyterLab and wait for its kernel."""
+    driver.get("about:blank")
+    driver.set_window_size(1300, 1500)
+    driver.get(address)
+    wait = WebDriverWait(driver, 90)
+    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
+    wait.until(ready)
 
 
 def leave(driver):
     """Go to an empty page; a notebook with changes would ask first."""
     save = "return window.jupyterapp ? window.jupyterapp.commands.execute('docmanager:save').then(() => true) : true"
+    driver.switch_to.default_content()
     driver.execute_script(save)
     driver.get("about:blank")
 

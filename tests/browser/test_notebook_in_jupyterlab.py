@@ -9,7 +9,7 @@ from jupyter import environment, serving
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-from test_live_view import at, field, leave, numbers, ready, run_all
+from test_live_view import at, enter, field, leave, numbers, run_all
 
 import engine
 
@@ -27,14 +27,8 @@ def lab(tmp_path_factory, chromium):
     switch.source = switch.source.replace("LIVE = False", "LIVE = True")
     nbformat.write(book, root / "work" / "03.ipynb")
     with serving("jupyterlab", root, env) as base:
-        chromium.get("about:blank")
-        chromium.set_window_size(1300, 1500)
-        chromium.get(f"{base}/lab/workspaces/course/tree/03.ipynb?token=t")
-        wait = WebDriverWait(chromium, 90)
-        wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
-        wait.until(ready)
+        enter(chromium, f"{base}/lab/workspaces/course/tree/03.ipynb?token=t")
         yield chromium
-        chromium.switch_to.default_content()
         leave(chromium)
 
 

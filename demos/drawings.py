@@ -47,7 +47,7 @@ def curves(figure: Figure, history: Mapping[str, Sequence[float]], best: Mapping
     if best is not None and best["epoch"] in epochs:
         k = list(epochs).index(best["epoch"])
         kept = 100.0 * history["val_accuracy"][k]
-        title += f": {kept:.1f} % in epoch {best['epoch']}, which is kept"
+        title += f": {kept:.1f} % in epoch {best['epoch']}, kept"
         for axes, y in ((left, history["val_loss"][k]), (right, kept)):
             axes.plot(best["epoch"], y, "o", color=BLUE, markersize=9, mfc="white", mew=2, label="best, kept")
     left.legend(frameon=False, labelcolor=INK)

@@ -1,18 +1,18 @@
 """The chain rule as data: for each node of a graph its paths to the root, and their sum.
 
-Reverse accumulation as in `backprop`, with everything it multiplies and adds kept, and nothing written on the graph.
+Reverse accumulation as in `backprop`: the same order of nodes, edges and additions, so the same bits. Everything that it
+multiplies and adds is kept, and nothing is written on the graph.
 """
 
-from functools import reduce
-from operator import add
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from . import context, ops
-from .backprop import partials, topological_order
+from . import ops
+from .backprop import partials, topological_order, values_of
 from .formula import Name, partial_formulas
 from .value import Value
 
-__all__ = ["Chain", "Path", "chain_rule"]
+__all__ = ["Chain", "Path", "chain_rule", "chains"]
 
 
 class Path:
@@ -23,14 +23,16 @@ class Path:
         edge: which of `user.args` it is.
         adjoint: the derivative of the root with respect to the user.
         local: the derivative of the user with respect to this argument.
+        data: the argument's data as it was at forward time.
         product: adjoint times local, what this path adds to the gradient; 0.0 where it is not connected.
         connected: False where the user selects another argument, or is itself behind one that was not taken.
     """
 
-    __slots__ = ("adjoint", "connected", "edge", "local", "product", "user")
+    __slots__ = ("adjoint", "connected", "data", "edge", "local", "product", "user")
 
-    def __init__(self, user: Value, edge: int, adjoint: float, local: float, connected: bool) -> None:
-        self.user, self.edge, self.adjoint, self.local, self.connected = user, edge, adjoint, local, connected
+    def __init__(self, user: Value, edge: int, adjoint: float, local: float, data: float, connected: bool) -> None:
+        self.user, self.edge, self.adjoint, self.local, self.data = user, edge, adjoint, local, data
+        self.connected = connected
         self.product = adjoint * local if connected else 0.0
 
     def formula(self, name: Name, style: str = "unicode") -> str:
@@ -48,16 +50,16 @@ class Chain(NamedTuple):
     sum: float
 
 
-def chain_rule(root: Value, gradient: float = 1.0) -> dict[Value, Chain]:
+def chain_rule(root: Value | Iterable[Value], gradient: float = 1.0) -> dict[Value, Chain]:
     """The chain rule at every node below a root, users before arguments; the graph and its `.grad` stay as they are.
 
     Args:
-        root: the Value that is differentiated.
+        root: the Value that is differentiated, or a list of Values, for the derivatives of their sum.
         gradient: its adjoint.
 
     Returns:
         A Chain for each node; its sum is the derivative of the root with respect to that node, the same bits that
-        `backward` would compute. The root has no paths, and `gradient` as its sum.
+        `backward` would compute. A root's sum starts from `gradient`.
 
     >>> from engine import Value
     >>> from engine.chain import chain_rule
@@ -65,20 +67,24 @@ def chain_rule(root: Value, gradient: float = 1.0) -> dict[Value, Chain]:
     >>> chain_rule(a * a)[a]
     Chain(paths=[Path(edge=0, adjoint=1.0, local=3.0, product=3.0), Path(edge=1, adjoint=1.0, local=3.0, product=3.0)], sum=6.0)
     """
-    gradient = ops.number(gradient, "chain_rule")
-    paths: dict[Value, list[Path]] = {v: [] for v in reversed(topological_order(root))}
-    chains: dict[Value, Chain] = {}
+    roots = values_of(root, "chain_rule")
+    return chains(topological_order(roots), dict.fromkeys(roots, ops.number(gradient, "chain_rule")))
+
+
+def chains(order: list[Value], seeds: Mapping[Value, float]) -> dict[Value, Chain]:
+    """`chain_rule` over a topological order that is known, from the adjoint that each root starts with."""
+    paths: dict[Value, list[Path]] = {v: [] for v in reversed(order)}
+    found: dict[Value, Chain] = {}
     for v, into in paths.items():
-        reached = [p.product for p in into if p.connected]
-        adjoint = reduce(add, reached) if reached else gradient if v is root else 0.0
-        chains[v] = Chain(into, adjoint)
+        connected, adjoint = v in seeds, seeds.get(v, -0.0)  # -0.0 + g is g exactly
+        for path in into:
+            if path.connected:
+                connected, adjoint = True, adjoint + path.product
+        adjoint = adjoint if connected else 0.0
+        found[v] = Chain(into, adjoint)
         if v.op is None:
             continue
-        connected = bool(reached) or v is root
-        with context.quiet():
-            local = partials(v)
-        for i, (a, p) in enumerate(zip(v.args, local)):
+        for i, ((a, x), p) in enumerate(zip(v._edges(), partials(v))):
             if isinstance(a, Value) and p is not None:
-                taken = connected and (p != 0.0 or not v.op.selects)
-                paths[a].append(Path(v, i, adjoint, p, taken))
-    return chains
+                paths[a].append(Path(v, i, adjoint, p, x, connected and (p != 0.0 or not v.op.selects)))
+    return found

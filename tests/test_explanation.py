@@ -73,6 +73,15 @@ def test_there_is_one_path_for_each_edge_and_its_numbers_are_those_of_the_engine
             assert bits(p.product) == bits(p.adjoint * p.local if p.connected else 0.0)
 
 
+def test_the_chain_rule_of_several_roots_is_that_of_their_sum():
+    x = Value(3.0)
+    y = x * x
+    z = y * 2.0
+    chains = chain_rule([y, z])
+    assert (chains[z].sum, chains[y].sum, chains[x].sum) == (1.0, 3.0, 18.0)
+    assert [p.data for p in chains[x].paths] == [3.0, 3.0]
+
+
 @given(graphs(rows=ROWS, most=8))
 def test_explaining_changes_nothing_and_is_the_same_inside_any_context(root):
     root.backward()

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from ..chain import Path
 from ..context import Scope
 from ..value import Value
-from .flow import Use
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +23,7 @@ class Edge:
     id: str
     source: "Box"
     target: "Box"
-    uses: list[Use]
+    uses: list[Path]
     local: float | None
     product: float | None
     plain: bool

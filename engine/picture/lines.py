@@ -53,7 +53,7 @@ def edge_text(model: Model, e: Edge) -> EdgeText:
     symbol = f"∂{e.target.name}/∂{e.source.name}"
     formula: str | None = None
     if e.plain:
-        formula = model.partial_formula(e.uses[0].user, e.uses[0].arg)
+        formula = model.partial_formula(e.uses[0].user, e.uses[0].edge)
     number: str | None = number_text(e.local)
     if formula in ("1", "−1"):
         number = None

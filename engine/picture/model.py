@@ -8,13 +8,14 @@ through them.
 import math
 from collections.abc import Callable, Iterator
 
+from ..chain import Path
 from ..context import Scope
 from ..formula import partial_formulas
 from ..naming import bracketed
 from ..value import UNREACHED, Value
 from .boxes import Box, Edge
 from .clusters import clusters, tags
-from .flow import Flow, Use
+from .flow import Flow
 from .grouping import ScopeTree
 from .naming import Names, suffixes
 from .partition import Bundle, Key, Partition
@@ -70,7 +71,7 @@ class Model:
             self.outs[e.source].append(e)
             self.ins[e.target].append(e)
         for b in self.boxes:  # the order in which backward adds
-            self.outs[b].sort(key=lambda e: (-flow.index[e.uses[0].user], e.uses[0].arg))
+            self.outs[b].sort(key=lambda e: (-flow.index[e.uses[0].user], e.uses[0].edge))
         whole = [b for b in self.boxes if b.kind != "stub"]
         among = [e for e in self.edges if e.source.kind != "stub"]
         self.labels = len(whole) <= MOST_BOXES and len(among) <= MOST_EDGES
@@ -187,8 +188,8 @@ class Model:
 
     def _edges(self) -> Iterator[Edge]:
         flow, n = self.flow, 0
-        arrows: dict[tuple[int, int], tuple[Box, Box, list[Use]]] = {}
-        into: dict[Value, list[tuple[Box, Box, list[Use]]]] = {}
+        arrows: dict[tuple[int, int], tuple[Box, Box, list[Path]]] = {}
+        into: dict[Value, list[tuple[Box, Box, list[Path]]]] = {}
         for v, key in self.partition.keys.items():
             source = self._box[key]
             for u in flow.uses[v]:
@@ -206,14 +207,14 @@ class Model:
                 arrows[pair][2].append(u)
         inner: dict[Box, dict[Value, float]] = {}
         for v in sorted(into, key=flow.index.__getitem__):
-            for source, target, uses in sorted(into[v], key=lambda t: t[2][0].arg if t[1].kind == "op" else 0):
+            for source, target, uses in sorted(into[v], key=lambda t: t[2][0].edge if t[1].kind == "op" else 0):
                 plain = source.value is not None and target.kind == "op"
-                local = uses[0].partial if plain else None
+                local = uses[0].local if plain else None
                 if not plain and source.value is not None and target.value is not None:
                     if target not in inner:
                         inner[target] = self._inner_chain(target)
                     local = inner[target].get(source.value, 0.0)  # 0 where no path inside is taken
-                products = [p for p in map(flow.product, uses) if p is not None]
+                products = [u.product for u in uses if u.connected]
                 product = math.fsum(products) if products and all(map(math.isfinite, products)) else sum(products)
                 if local is not None and not plain:
                     local = self._checked(local, target, products, product)
@@ -229,8 +230,8 @@ class Model:
         uses: dict[Value, list[tuple[Value, float]]] = {v: [] for v in order}
         for a in {a for v in order for a in v.args if a.__class__ is Value}:
             for u in flow.uses[a]:
-                if u.user in inside and (u.partial != 0.0 or not getattr(u.user.op, "selects", False)):
-                    uses[u.user].append((a, u.partial))
+                if u.user in inside and (u.local != 0.0 or not getattr(u.user.op, "selects", False)):
+                    uses[u.user].append((a, u.local))
         for v in order:
             g = adjoints.get(v)
             if g is None:
@@ -267,7 +268,7 @@ class Model:
         shown, here = self.gradient(v), self.flow.sum(v)
         if shown is None or shown == here or (shown != shown and here != here):
             return True
-        scale = math.fsum(abs(p) for u in self.flow.uses[v] if (p := self.flow.product(u)) is not None and p - p == 0.0)
+        scale = math.fsum(abs(u.product) for u in self.flow.uses[v] if math.isfinite(u.product))
         return abs(shown - here) <= 1e-12 * scale
 
     @property

@@ -55,7 +55,7 @@ class Panels:
         user = e.uses[0].user
         if user not in self._formulas:
             self._formulas[user] = partial_formulas(user, self._model.name, "mathml")
-        return self._formulas[user][e.uses[0].arg] or ""
+        return self._formulas[user][e.uses[0].edge] or ""
 
     @staticmethod
     def _ratio(e: Edge) -> str:

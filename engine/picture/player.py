@@ -76,7 +76,7 @@ def _edge(model: Model, panels: Panels, e: Edge) -> dict[str, Any]:
         "id": e.id,
         "src": e.source.id if e.source.kind != "tag" else e.source.id.rpartition("_")[0],
         "dst": e.target.id,
-        "arg": e.uses[0].arg,
+        "arg": e.uses[0].edge,
         "count": len(e.uses),
         "formula": text.formula,
         "local": json_number(e.local),

@@ -102,7 +102,7 @@ def test_a_branch_not_taken_is_faint_and_contributes_nothing():
     y.backward()
     picture = draw(y, uid=UID)
     edges = {
-        e.uses[0].user.op.name + str(e.uses[0].arg): picture_edge
+        e.uses[0].user.op.name + str(e.uses[0].edge): picture_edge
         for e, picture_edge in zip(picture.model.edges, Drawn(picture.svg, UID).edges.values())
     }
     assert "off" in edges["where1"].classes

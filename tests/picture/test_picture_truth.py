@@ -210,10 +210,10 @@ def a_tape():
 
 
 def test_a_wrong_partial_in_the_picture_is_caught(monkeypatch):
-    from engine.picture import flow
+    from engine import chain
 
-    right = flow.partials
-    monkeypatch.setattr(flow, "partials", lambda v: tuple(p if p is None else p * 1.001 for p in right(v)))
+    right = chain.partials
+    monkeypatch.setattr(chain, "partials", lambda v: tuple(p if p is None else p * 1.001 for p in right(v)))
     drawn = Drawn(draw(a_tape(), level="full", uid="t").svg, "t")
     shown = [(drawn.boxes[k].cells["g"], drawn.rows(k)) for k in drawn.boxes]
     wrong = [

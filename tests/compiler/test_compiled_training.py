@@ -90,6 +90,10 @@ def problem(widths, examples, seed):
     return rows, rng.normal(size=count(widths)) * 0.7
 
 
+def bits(numbers):
+    return [x.hex() for x in numbers]
+
+
 shapes = st.lists(st.integers(1, 9), min_size=2, max_size=4)
 
 
@@ -122,8 +126,8 @@ def test_without_contraction_training_has_the_bits_of_eager_training(widths, exa
     order = np.random.default_rng(seed).permutation(examples)
     losses = loop.run(order, settings=[0.125])
     want, want_losses = eager_training(loss, sgd, ps, rows, batch, order, [[0.125]] * len(losses[0]), 0)
-    assert loop.parameters.tolist() == want
-    assert losses[0].tolist() == want_losses
+    assert bits(loop.parameters.tolist()) == bits(want)  # nan, where a step was too large, in the same places
+    assert bits(losses[0].tolist()) == bits(want_losses)
 
 
 @settings(max_examples=8 * MANY)

@@ -11,7 +11,8 @@ from .kit import I32, I64, POINTER, Kit, ir
 from .lowering import lower
 from .placement import Placement
 from .reduction import Reduction
-from .tape import GRADIENT, Tape
+from .support import Support
+from .tape import GRADIENT, INPUT, Tape
 
 CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
 WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
@@ -64,6 +65,8 @@ class Batch:
                  contract: bool, direct: bool, checked: bool, name: str) -> None:  # fmt: skip
         self.placement, self.shape, self.real, self.gradients, self.direct = placement, shape, real, gradients, direct
         self.stride = 0  # examples from one column of inputs or memory to the next
+        self.columns = 0  # of inputs
+        self.packed: Any = None  # where inputs of the examples that are not flat are written side by side
         self.emitter = Emitter(
             placement, tape, real, shape.lanes, shape.jam, contract, direct, not contract, checked, name
         )
@@ -107,16 +110,47 @@ class Batch:
     def _emit_chunk(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
         """Write it for a whole chunk, whatever stands behind the examples of a smaller one, then the sums over `count`
         of them."""
-        lanes, begun = self.shape.lanes, 0
-        for times, size in self.shape.parts():
-            with Rounds(b, times, name=f"blocks{size}") as rounds:
-                first = b.add(b.mul(rounds.i, I64(lanes * size)), I64(begun))
-                starts = [b.add(first, I64(lanes * k)) for k in range(size)]
-                self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=True))
-            begun += times * size * lanes
+        forward = self.placement.forward
+        if forward is None:
+            self._blocks(b, pointers, sizes, stride, self.shape.parts())
+        else:
+            self._blocks(b, pointers, sizes, stride, self.shape.parts(), 0, forward)
+            pointers, count = self._supported(b, pointers, sizes, count, stride, forward)
         frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
         tile = 16 if self.shape.jam >= 4 else 8
         Reduction(self.emitter, self._mask, tile).emit(b, frame, count)
+
+    def _blocks(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], stride: Any, parts: list[tuple[Any, int]],
+                start: int = 0, end: int | None = None) -> None:  # fmt: skip
+        """Write some items of the program for blocks of vectors: parts are (how often, how many vectors that go together)."""
+        lanes = self.shape.lanes
+        begun: Any = 0
+        for times, size in parts:
+            with Rounds(b, times, name=f"blocks{size}") as rounds:
+                first = b.add(b.mul(rounds.i, I64(lanes * size)), I64(begun))
+                starts = [b.add(first, I64(lanes * k)) for k in range(size)]
+                self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=True), start, end)
+            begun = begun + times * size * lanes if isinstance(times, int) else None
+
+    def _supported(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any,
+                   forward: int) -> tuple[dict[Any, Any], Any]:  # fmt: skip
+        """Write the rest for the examples that are not flat, or for all where they are more than half.
+
+        Returns:
+            The pointers and the number of examples that the sums are to run over.
+        """
+        lanes = self.shape.lanes
+        support = Support(self.emitter, Frame(pointers, sizes, stride, [I64(0)], spread=True), count, self._mask)
+        size = support.size(b)
+        few = b.icmp_signed("<=", b.mul(size, I64(2)), count)
+        with b.if_else(few) as (then, otherwise):
+            with then:
+                support.pack(b, self.packed, self.columns)
+                pairs = b.sdiv(b.add(size, I64(2 * lanes - 1)), I64(2 * lanes))
+                self._blocks(b, {**pointers, INPUT: self.packed}, sizes, stride, [(pairs, 2)])
+            with otherwise:
+                self._blocks(b, pointers, sizes, stride, self.shape.parts(), forward)
+        return {**pointers, INPUT: b.select(few, self.packed, pointers[INPUT])}, b.select(few, size, count)
 
     def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Write what comes before the first chunk of a step."""

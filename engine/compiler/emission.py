@@ -49,11 +49,12 @@ class Emitter:
         self.bytes = 8 if isinstance(real, ir.DoubleType) else 4
         self.written = {EFFECTS[s.op] for s in placement.steps if s.op in EFFECTS} - {GRADIENT}
 
-    def emit(self, builder: Any, frame: Frame) -> None:
+    def emit(self, builder: Any, frame: Frame, start: int = 0, end: int | None = None) -> None:
         """Write the program where a builder stands, but for sums apart; a long one as functions of at most 1,000
-        instructions."""
-        end = self.placement.apart if self.placement.apart is not None else len(self.placement.body)
-        every, segments = self.placement.body[:end], self.placement.segments[:end]
+        instructions. From one item of the outermost body to another, where values reach these through memory alone."""
+        if end is None:
+            end = self.placement.apart if self.placement.apart is not None else len(self.placement.body)
+        every, segments = self.placement.body[start:end], self.placement.segments[start:end]
         if len(set(segments)) <= 1:
             self.begin(builder, frame)
             self._whole(every)

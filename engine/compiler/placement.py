@@ -58,9 +58,13 @@ class Placement:
         apart: how many items of the outermost body come before those that only add to gradients; these may then run
             after all examples are done with the others, since values reach them through memory alone. None: they
             may not.
+        forward: how many items of the outermost body come before those that an example whose loss is flat can do
+            without; values reach these through memory alone, so that all examples may be done with the former first.
+            None: there are no such examples, or they are not worth a choice.
     """
 
-    def __init__(self, body: Sequence[Step | For], length: int, sums_apart: bool = False) -> None:
+    def __init__(self, body: Sequence[Step | For], length: int, sums_apart: bool = False,
+                 gate: int | None = None) -> None:  # fmt: skip
         import numpy as np
 
         self.body = list(body)
@@ -75,6 +79,7 @@ class Placement:
         self._walk(self.body, {}, [])
         self.apart = self._first_sum() if sums_apart else None
         self.segments = _cut(self.body)
+        self.forward = self._after(gate) if self.apart is not None and not any(self.segments) else None
         self.cuts = {loop: _cut(loop.body) for loop in self.facts if size(loop.body) > LONGEST}
         self._parts = self._visible_parts()
         self.owner = np.full(length, -1)
@@ -114,9 +119,14 @@ class Placement:
             return None
         return first
 
+    def _after(self, position: int | None) -> int | None:
+        """The place behind the instruction at a position of the trace; None where a loop is around it."""
+        found = [i for i, n in enumerate(self.body) if isinstance(n, Step) and n.out.number() == position]
+        return found[0] + 1 if found else None
+
     def _visible_parts(self) -> list[int]:
         """Items of the outermost body with one number may hand each other registers."""
-        parts = list(self.segments)
+        parts = list(self.segments) if self.forward is None else [int(i >= self.forward) for i in range(len(self.body))]
         if self.apart is not None:
             part = parts[-1] + 1
             for i in range(self.apart, len(self.body)):

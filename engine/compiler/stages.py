@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import program as rolled_program
+from .flatness import gate
 from .order import canonical
 from .placement import Placement
 from .recognition import WINDOW, rolled
@@ -36,8 +37,8 @@ class Stages:
         yield
         self.times[stage] = self.times.get(stage, 0.0) + time.perf_counter() - start
 
-    def place(self, tape: Tape, window: int = WINDOW, sums_apart: bool = False) -> Placement:
-        """Order, roll and place the instructions of a tape."""
+    def place(self, tape: Tape, window: int = WINDOW, sums_apart: bool = False, loss: int | None = None) -> Placement:
+        """Order, roll and place the instructions of a tape; for a loss, apart what a flat example can do without."""
         self._tape = tape
         with self.timed("order"):
             self._code = canonical(tape)
@@ -45,7 +46,8 @@ class Stages:
             self._body = rolled_program.program(*rolled(self._code, window))
         self.instructions, self.written = len(self._code), rolled_program.size(self._body)
         with self.timed("place"):
-            return Placement(self._body, len(self._code), sums_apart)
+            flat = None if loss is None else gate(self._code, tape.constants, loss)
+            return Placement(self._body, len(self._code), sums_apart, flat)
 
     @property
     def trace(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..adjoints import gradients
 from ..value import Value
+from .flatness import FEWEST
 from .function import HARD, add_fault_counter
 from .machine import Compiled, vector_bytes
 from .recognition import WINDOW
@@ -26,6 +27,7 @@ class TrainingCode:
         faults: how often bounds were broken, in a checked build.
         padded: parameters, filled up to whole vectors; the share of an example stands behind them.
         kept: outputs of an example that are kept.
+        packs: are examples whose loss is flat left out of the backward pass?
         lanes, stride, sums, memory: examples a vector, and the sizes of what native code works in.
         stages, update_stages: what became of the two functions.
     """
@@ -45,7 +47,12 @@ class TrainingCode:
         update_tape = self._update_tape(update, settings + (measure is not None))
         real = DOUBLE if wide == 8 else FLOAT
         direct = is_direct(self._count + 1, shape, wide, self._batch, contract)
-        placement = self.stages.place(tape, WINDOW if window is None else window, sums_apart=contract)
+        vectors = -(-min(self._batch, shape.chunk) // shape.lanes)
+        skips = contract and not self.kept and shape.lanes > 1 and vectors >= FEWEST
+        placement = self.stages.place(
+            tape, WINDOW if window is None else window, contract, self._count if skips else None
+        )
+        self.packs = placement.forward is not None
         body = Batch(
             placement,
             tape,
@@ -161,6 +168,7 @@ class TrainingCode:
         body.stride = (-(-chunk // lanes) | 1) * lanes
         stride = I64(body.stride)
         columns, padded = self._columns, I64(self.padded)
+        body.columns = columns
         memory = I64(self._most_memory(body, step, measured))
         sizes = {PARAMETER: I64(self.padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: memory,
                  GRADIENT: I64(self.padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: b.mul(stride, I64(self.kept + 1))}  # fmt: skip
@@ -168,6 +176,8 @@ class TrainingCode:
         pointers[OUTPUT] = b.gep(a["x"], [I64(body.stride * columns)], source_etype=real)
         example_losses = b.gep(pointers[OUTPUT], [I64(body.stride * self.kept)], source_etype=real)
         slots = [b.gep(a["slots"], [b.mul(padded, I64(k))], source_etype=real) for k in range(self._slots)]
+        if self.packs:
+            body.packed = b.gep(a["x"], [I64(body.stride * (columns + 1))], source_etype=real)
         body.prepare(b, pointers)
         # A batch that is laid out already, the only one of every epoch, is not laid out again.
         small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))
@@ -203,7 +213,7 @@ class TrainingCode:
             total = b.gep(a["g"], [I64(self._count)], source_etype=real)
             if not contract:
                 self._sum_losses(b, real, example_losses, total, count)
-            mean = b.fdiv(b.load(total, typ=real), b.sitofp(count, real))
+            mean = b.fdiv(b.fadd(b.load(total, typ=real), real(0.0)), b.sitofp(count, real))
             b.store(mean, b.gep(a["losses"], [b.sub(rounds.i, a["first"])], source_etype=real))
             settings = b.gep(a["settings"], [b.mul(rounds.i, a["settings_stride"])], source_etype=real)
             if measured is not None:

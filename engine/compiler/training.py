@@ -46,6 +46,9 @@ class TrainingLoop:
         outputs: the outputs kept by the last run, an array (epochs, examples in order, outputs).
         stages, update_stages: what became of the two functions.
 
+    Where a loss is flat behind a relu, as a hinge loss is, examples that are on the right side of it have no gradient. Of
+    large batches they go through the forward pass alone, as soon as they are half of it (with contract, without outputs).
+
     The same numbers come out on every run; threads that call `run` take turns. An interrupt is heard within 0.1 s, between two steps.
 
     >>> from engine import square
@@ -104,7 +107,7 @@ class TrainingLoop:
         self._p = self._buffer(code.padded + code.lanes + self._settings + 1)
         self._g = self._buffer(code.padded + code.lanes)
         self._s = self._buffer(max(self._slots, 1) * code.padded)
-        self._x = self._buffer((columns + code.kept + 1) * code.stride)
+        self._x = self._buffer((columns * (1 + code.packs) + code.kept + 1) * code.stride)
         self._sums, self._memory = self._buffer(max(code.sums, 1)), self._buffer(code.memory)
         self.parameters, self.gradients = self._p[: self._count], self._g[: self._count]
         self.slots = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
@@ -160,13 +163,13 @@ class TrainingLoop:
             self._check_faults()
         return losses
 
-    def prepared(self, order: Any = None, *, settings: Any = ()) -> Callable[[], None]:
-        """One pass over `order` as a function of no arguments, for calling it often: all checks are done here.
+    def prepared(self, order: Any = None, *, epochs: int = 1, settings: Any = ()) -> Callable[[], None]:
+        """A training as a function of no arguments, for calling it often: all checks are done here. Interrupts wait for its end.
 
         Args:
-            order, settings: as for `run`.
+            order, epochs, settings: as for `run`.
         """
-        call, losses = self._call(order, 1, settings)
+        call, losses = self._call(order, epochs, settings)
         call(0, 0)
         context, train = self._np.array(call.context), self._code.train
         context[POINTERS.index("losses")] = losses.ctypes.data

@@ -21,6 +21,7 @@ from .caller import stacklevel
 from .clipping import clipped_by_norm, clipped_by_value
 from .examples import Examples
 from .interruption import flagged_interrupt
+from .metrics import measured, measures
 from .module import Module
 from .objective import Objective, objective
 from .options import (
@@ -29,7 +30,6 @@ from .options import (
     chosen,
     early_stop,
     limit,
-    measures,
     optimiser,
     penalties,
     whole,
@@ -375,7 +375,7 @@ class Trainer:
     def _end_epoch(self) -> None:
         row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._sum / len(self._order)}
         truth = [self._examples.y[i] for i in self._order]
-        row.update(self._measured(truth, self._predicted))
+        row.update(measured(self.metrics, self.objective, truth, self._predicted))
         if self._examples.held is not None:
             self.net.eval()
             row.update({f"val_{name}": x for name, x in self._evaluated(*self._examples.held).items()})
@@ -404,7 +404,7 @@ class Trainer:
         summed, predicted = 0.0, list[Any]()
         if self._native is not None:
             summed, predicted = self._native.evaluated(X, y)
-            return {"loss": summed / len(X), **self._measured(y, predicted)}
+            return {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
         for x, t in zip(X, y):
             outputs = self.net(x)
             summed += float(self.objective.loss(outputs, t))
@@ -412,14 +412,7 @@ class Trainer:
                 predicted.append(self.objective.prediction(_floats(outputs)))
             if self.interrupted:
                 raise KeyboardInterrupt
-        return {"loss": summed / len(X), **self._measured(y, predicted)}
-
-    def _measured(self, truth: Sequence[Any], predicted: list[Any]) -> dict[str, Any]:
-        if not self.metrics:
-            return {}
-        if self.objective.classes:
-            truth = [self.objective.prediction(t) if isinstance(t, list) else int(t) for t in truth]
-        return {name: float(measure(list(truth), predicted)) for name, measure in self.metrics.items()}
+        return {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
 
     # Early stopping --------------------------------------------------------------------------------------------------
 

@@ -6,11 +6,10 @@ two updates a Trainer is whole: `state()` there holds all that the rest of the t
 
 from __future__ import annotations
 
-import contextlib
 import random
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from .options import (
     penalties,
     whole,
 )
+from .progress import NoBar, bar
 from .schedules import SCHEDULES
 from .view import watched
 
@@ -252,7 +252,7 @@ class Trainer:
         self._order: list[int] = []
         self._sum = 0.0  # of the losses of this epoch's examples
         self._predicted: list[Any] = []
-        self._shown: Any = _NoBar()
+        self._shown: Any = NoBar()
 
     # Running ---------------------------------------------------------------------------------------------------------
 
@@ -267,7 +267,9 @@ class Trainer:
             dropout.rng = self.random
         self._call("on_train_begin")
         try:
-            with flagged_interrupt(self), self._bar() as self._shown:
+            updates = self._updates()
+            shown = bar(self.progress, self.epochs * updates, self.epoch * updates + self.update)
+            with flagged_interrupt(self), shown as self._shown:
                 while self.epoch < self.epochs and not self.stop:
                     self._run_epoch()
         except KeyboardInterrupt:
@@ -275,7 +277,7 @@ class Trainer:
             done = f"after update {self.update} of {self._updates()} in epoch {self.epoch + 1}"
             print(f"\n{self._who}: interrupted {done}; the network keeps what it has learned", file=sys.stderr)
         finally:
-            self._shown = _NoBar()
+            self._shown = NoBar()
             for dropout, rng in lent:
                 dropout.rng = rng
             self.optimizer.lr = self.lr
@@ -527,30 +529,6 @@ class Trainer:
             method = getattr(callback, event, callback if event == "on_epoch_end" and callable(callback) else None)
             if method is not None:
                 method(self)
-
-    @contextlib.contextmanager
-    def _bar(self) -> Iterator[Any]:
-        if not self.progress:
-            yield _NoBar()
-            return
-        from tqdm.auto import tqdm
-
-        updates = self._updates()
-        with tqdm(total=self.epochs * updates, initial=self.epoch * updates + self.update, unit="update") as bar:
-            yield bar
-
-
-# Around it, once ------------------------------------------------------------------------------------------------------
-
-
-class _NoBar:
-    """What stands for the progress bar where none is wanted."""
-
-    def update(self, n: int = 1) -> None:
-        """Nothing."""
-
-    def set_postfix_str(self, text: str) -> None:
-        """Nothing."""
 
 
 def _floats(outputs: Any) -> Any:

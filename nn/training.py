@@ -9,15 +9,14 @@ from __future__ import annotations
 import random
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
-
-from engine import Value, mean
 
 from .blocks import Dropout
 from .caller import stacklevel
 from .clipping import clipped_by_norm, clipped_by_value
+from .eager import EagerTraining
 from .examples import Examples
 from .interruption import flagged_interrupt
 from .metrics import measured, measures
@@ -262,16 +261,16 @@ class Trainer:
         if self.early_stopping and not self.stop and self._waited() >= self.early_stopping.patience:
             self.best = None  # asked to go on after an early stop
         lent = [(m, m.rng) for _, m in self.net.named_modules() if isinstance(m, Dropout)]
-        self._draws = bool(lent)
         for dropout, _ in lent:
             dropout.rng = self.random
+        training = self._native or EagerTraining(self)
         self._call("on_train_begin")
         try:
             updates = self._updates()
             shown = bar(self.progress, self.epochs * updates, self.epoch * updates + self.update)
             with flagged_interrupt(self), shown as self._shown:
                 while self.epoch < self.epochs and not self.stop:
-                    self._run_epoch()
+                    self._run_epoch(training)
         except KeyboardInterrupt:
             self.interrupted = True
             done = f"after update {self.update} of {self._updates()} in epoch {self.epoch + 1}"
@@ -288,67 +287,14 @@ class Trainer:
         self._call("on_train_end")
         return self.history
 
-    def _run_epoch(self) -> None:
+    def _run_epoch(self, training: EagerTraining | NativeTraining) -> None:
         if not self._order:
             self._order = self._shuffled()
             self._sum, self._predicted = 0.0, []
         self.net.train()
-        if self._native is not None:
-            self._native.run_epoch()
-            if not self.stop:
-                self._end_epoch()
-            return
-        examples = (self.batch_size or len(self._order)) * self.accumulate
-        while self.update < self._updates():
-            before = self.random.getstate() if self._draws else None
-            try:
-                self._run_update(self._order[self.update * examples : (self.update + 1) * examples])
-            except BaseException:
-                self.optimizer.zero_grad()
-                if before is not None:
-                    self.random.setstate(before)
-                raise
-            self._shown.update()
-            self._call("on_batch_end")
-            if self.stop:
-                return
-        self._end_epoch()
-
-    def _run_update(self, chosen_examples: Sequence[int]) -> None:
-        """The gradient of the mean loss of these examples, in batches, then one step."""
-        net, loss, X, y = self.net, self.objective.loss, self._examples.X, self._examples.y
-        size = self.batch_size or len(chosen_examples)
-        keep, predicted, summed = bool(self.metrics), [], self._sum
-        for p in self.optimizer.parameters:
-            p.zero_grad()
-        for start in range(0, len(chosen_examples), size):
-            batch = chosen_examples[start : start + size]
-            each = []
-            for i in batch:
-                outputs = net(X[i])
-                one = loss(outputs, y[i])
-                if one.__class__ is not Value:
-                    raise TypeError(f"{self._who} takes a loss that returns a Value, got {one!r:.60} from it")
-                each.append(one)
-                if keep:
-                    predicted.append(self.objective.prediction(_floats(outputs)))
-                if self.interrupted:
-                    raise KeyboardInterrupt
-            cost = mean(each)
-            for penalty in self.penalties:
-                cost = cost + penalty(net)
-            cost.backward(len(batch) / len(chosen_examples))
-            for one in each:
-                summed += one.data
-        if self.interrupted:
-            raise KeyboardInterrupt
-        self._clip()
-        if self.schedule is not None:
-            self.optimizer.lr = self.lr * float(self.schedule(self.epoch + self.update / self._updates()))
-        self.optimizer.step()
-        self._sum = summed
-        self._predicted += predicted
-        self.update += 1
+        training.run_epoch()
+        if not self.stop:
+            self._end_epoch(training)
 
     def _shuffled(self) -> list[int]:
         if self._updates() == 1 and self.accumulate == 1:
@@ -374,13 +320,16 @@ class Trainer:
         for p, g in zip(moving, gradients):
             p.grad = g
 
-    def _end_epoch(self) -> None:
+    def _end_epoch(self, training: EagerTraining | NativeTraining) -> None:
         row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._sum / len(self._order)}
         truth = [self._examples.y[i] for i in self._order]
         row.update(measured(self.metrics, self.objective, truth, self._predicted))
         if self._examples.held is not None:
+            X, y = self._examples.held
             self.net.eval()
-            row.update({f"val_{name}": x for name, x in self._evaluated(*self._examples.held).items()})
+            summed, predicted = training.evaluated(X, y)
+            held = {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
+            row.update({f"val_{name}": x for name, x in held.items()})
             self.net.train()
         for name, x in row.items():
             self.history[name].append(x)
@@ -400,21 +349,6 @@ class Trainer:
         self._call("on_epoch_end")
         if self.interrupted:
             raise KeyboardInterrupt
-
-    def _evaluated(self, X: Sequence[Any], y: Sequence[Any]) -> dict[str, Any]:
-        """The mean loss and the metrics of examples, in evaluation mode."""
-        summed, predicted = 0.0, list[Any]()
-        if self._native is not None:
-            summed, predicted = self._native.evaluated(X, y)
-            return {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
-        for x, t in zip(X, y):
-            outputs = self.net(x)
-            summed += float(self.objective.loss(outputs, t))
-            if self.metrics:
-                predicted.append(self.objective.prediction(_floats(outputs)))
-            if self.interrupted:
-                raise KeyboardInterrupt
-        return {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
 
     # Early stopping --------------------------------------------------------------------------------------------------
 
@@ -529,7 +463,3 @@ class Trainer:
             method = getattr(callback, event, callback if event == "on_epoch_end" and callable(callback) else None)
             if method is not None:
                 method(self)
-
-
-def _floats(outputs: Any) -> Any:
-    return [float(y) for y in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)

@@ -13,7 +13,7 @@ from engine import Value, mean
 from .blocks import Dropout
 
 if TYPE_CHECKING:
-    from .training import Trainer
+    from .trainer import Trainer
 
 
 class EagerTraining:

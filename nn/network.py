@@ -17,7 +17,7 @@ from .objective import Objective, binary_target, class_target, objective
 from .optim import SGD
 from .options import calls
 from .progress import printer
-from .training import History, Trainer
+from .trainer import History, Trainer
 
 SQUARES = ("mse", "mae", "huber")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .training import Trainer
+    from .trainer import Trainer
 
 
 class NoBar:

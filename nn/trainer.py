@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .blocks import Dropout
 from .caller import stacklevel
+from .checkpoint import check_state, generator_state, restored_generator
 from .clipping import clipped_by_norm, clipped_by_value
 from .eager import EagerTraining
 from .examples import Examples
@@ -23,16 +24,7 @@ from .interruption import flagged_interrupt
 from .metrics import measured, measures
 from .module import Module
 from .objective import Objective, objective
-from .options import (
-    EarlyStopping,
-    calls,
-    chosen,
-    early_stop,
-    limit,
-    optimiser,
-    penalties,
-    whole,
-)
+from .options import EarlyStopping, calls, chosen, early_stop, limit, optimiser, penalties, whole
 from .progress import NoBar, bar
 from .schedules import SCHEDULES
 
@@ -309,13 +301,12 @@ class Trainer:
 
         A Trainer made with the same arguments that loads it goes on with the same bits.
         """
-        version, internal, gauss = self.random.getstate()
         return {
             "net": self.net.state(),
             "optimizer": self.optimizer.state(),
             "lr": self.lr,
             "seed": self.seed,
-            "random": [version, list(internal), gauss],
+            "random": generator_state(self.random),
             "epoch": self.epoch,
             "update": self.update,
             "order": list(self._order),
@@ -332,28 +323,13 @@ class Trainer:
             TypeError: state is no dict.
             ValueError: it is of another network, optimiser, data or list of metrics; nothing is changed then.
         """
-        who = "load_state of Trainer"
-        if not isinstance(state, Mapping):
-            raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
-        missing = [key for key in self.state() if key not in state]
-        if missing:
-            raise ValueError(f"{who} takes a dict such as state() returns, got one without {missing[0]!r}")
-        if list(state["history"]) != list(self.history):
-            raise ValueError(
-                f"{who} takes a history of {', '.join(self.history)}, got one of {', '.join(state['history'])}; "
-                "make the Trainer with the same validation and metrics"
-            )
-        count = len(self._examples.trained)
-        order = [int(i) for i in state["order"]]
-        if order and (len(order) != count or not all(0 <= i < len(self._examples.X) for i in order)):
-            raise ValueError(f"{who} takes a training on {count} examples, got one on {len(order)}")
+        examples = self._examples
+        check_state("load_state of Trainer", state, self.state(), len(examples.trained), len(examples.X))
         before = self.net.state(), self.optimizer.state()
         try:
             self.net.load_state(state["net"])
             self.optimizer.load_state(state["optimizer"])
-            version, internal, gauss = state["random"]
-            generator = random.Random(0)
-            generator.setstate((int(version), tuple([int(i) for i in internal]), gauss))
+            generator = restored_generator(state["random"])
         except Exception:
             self.net.load_state(before[0])
             self.optimizer.load_state(before[1])
@@ -364,7 +340,8 @@ class Trainer:
             self._examples.divide(self.random)
         self.random = generator
         self.lr = self.optimizer.lr = float(state["lr"])
-        self.epoch, self.update, self._order = int(state["epoch"]), int(state["update"]), order
+        self.epoch, self.update = int(state["epoch"]), int(state["update"])
+        self._order = [int(i) for i in state["order"]]
         self._sum, self._predicted = float(state["sum"]), list(state["predicted"])
         self.history = {name: list(xs) for name, xs in state["history"].items()}
         best = state["best"]

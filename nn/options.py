@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
@@ -70,6 +70,21 @@ def early_stop(who: str, stopping: Any) -> EarlyStopping | None:
     if isinstance(stopping, bool) or not hasattr(stopping, "__index__"):
         raise TypeError(f"{who} takes a number of epochs or an EarlyStopping as early_stopping, got {stopping!r:.60}")
     return EarlyStopping(whole(who, "early_stopping", stopping, least=1))
+
+
+def monitored(stopping: EarlyStopping, legal: Sequence[str]) -> str:
+    """What an EarlyStopping watches, of the numbers that an epoch has.
+
+    >>> from nn import EarlyStopping
+    >>> from nn.options import monitored
+    >>> monitored(EarlyStopping(5), ["loss", "val_loss"])
+    'val_loss'
+    """
+    name = stopping.monitor or ("val_loss" if "val_loss" in legal else "loss")
+    if name not in legal:
+        hint = "; give validation data" if name.startswith("val_") else ""
+        raise ValueError(f"EarlyStopping takes one of {', '.join(legal)} to monitor, got {name!r}{hint}")
+    return name
 
 
 def whole(who: str, name: str, n: Any, *, least: int) -> int:

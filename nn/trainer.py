@@ -24,7 +24,7 @@ from .interruption import flagged_interrupt
 from .metrics import measured, measures
 from .module import Module
 from .objective import Objective, objective
-from .options import EarlyStopping, calls, chosen, early_stop, limit, optimiser, penalties, whole
+from .options import EarlyStopping, calls, chosen, early_stop, limit, monitored, optimiser, penalties, whole
 from .progress import NoBar, bar
 from .schedules import SCHEDULES
 
@@ -140,7 +140,8 @@ class Trainer:
 
         self._examples = Examples(who, net, self.objective, X, y, validation)
         self._validated = validation is not None
-        self._monitor()
+        stopping = self.early_stopping
+        self._monitored = "" if stopping is None else monitored(stopping, self._names()[1:])
         self._begin()
         self._native = None if backend == "eager" else self._compiled(backend)
 
@@ -267,16 +268,6 @@ class Trainer:
             raise KeyboardInterrupt
 
     # Early stopping --------------------------------------------------------------------------------------------------
-
-    def _monitor(self) -> None:
-        stopping = self.early_stopping
-        if stopping is None:
-            return
-        legal = [name for name in self._names() if name != "epoch"]
-        self._monitored = stopping.monitor or ("val_loss" if "val_loss" in legal else "loss")
-        if self._monitored not in legal:
-            hint = "; give validation data" if self._monitored.startswith("val_") else ""
-            raise ValueError(f"EarlyStopping takes one of {', '.join(legal)} to monitor, got {self._monitored!r}{hint}")
 
     def _judge(self, stopping: EarlyStopping, x: float) -> None:
         if self.best is None or stopping.better(x, self.best["value"]):

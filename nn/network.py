@@ -15,7 +15,9 @@ from .layers import MLP, width
 from .matrices import Matrix
 from .objective import Objective, binary_target, class_target, objective
 from .optim import SGD
-from .training import History, Trainer
+from .options import calls
+from .progress import printer
+from .trainer import History, Trainer
 
 SQUARES = ("mse", "mae", "huber")
 
@@ -208,7 +210,7 @@ class NeuralNetwork:
         >>> len(history["loss"])
         2
         """
-        every = _every(displayUpdate)
+        show = printer("train", "displayUpdate", displayUpdate)
         examples, alone = self._examples("train", X)
         if alone:
             raise ValueError("train takes rows of examples as X, got one row; write [X] and [y] for a single example")
@@ -223,7 +225,7 @@ class NeuralNetwork:
             batch_size=self.batch_size,
             seed=int(self._random.random() * 2**32),
             validation=self.validation,
-            callbacks=[_printer(every), *_listed(self.callbacks)],
+            callbacks=[show, *calls("train", self.callbacks)],
             progress=False,
             who="train",
         )
@@ -365,30 +367,6 @@ def _descent(model: MLP, alpha: Any) -> SGD:
         return SGD(model, lr=alpha)
     except (TypeError, ValueError) as e:
         raise type(e)(f"NeuralNetwork takes a positive number as alpha, got {alpha!r:.60}") from None
-
-
-def _every(display: Any) -> int:
-    if isinstance(display, bool) or not hasattr(display, "__index__"):
-        raise TypeError(f"train takes a whole number from 0 as displayUpdate, got {display!r:.60}")
-    if display < 0:
-        raise ValueError(f"train takes a whole number from 0 as displayUpdate, got {display}; 0 prints nothing")
-    return int(display)
-
-
-def _printer(every: int) -> Callable[[Trainer], None]:
-    def show(trainer: Trainer) -> None:
-        epoch = trainer.epoch
-        if every and (epoch == 1 or epoch % every == 0):
-            found = ", ".join(f"{k} {xs[-1]:.7f}" for k, xs in trainer.history.items() if k != "epoch")
-            print(f"epoch {epoch} of {trainer.epochs}: {found}")
-
-    return show
-
-
-def _listed(callbacks: Any) -> list[Any]:
-    if callbacks is None:
-        return []
-    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
 
 
 def _is_listed(x: Any) -> bool:

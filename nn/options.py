@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
@@ -72,6 +72,21 @@ def early_stop(who: str, stopping: Any) -> EarlyStopping | None:
     return EarlyStopping(whole(who, "early_stopping", stopping, least=1))
 
 
+def monitored(stopping: EarlyStopping, legal: Sequence[str]) -> str:
+    """What an EarlyStopping watches, of the numbers that an epoch has.
+
+    >>> from nn import EarlyStopping
+    >>> from nn.options import monitored
+    >>> monitored(EarlyStopping(5), ["loss", "val_loss"])
+    'val_loss'
+    """
+    name = stopping.monitor or ("val_loss" if "val_loss" in legal else "loss")
+    if name not in legal:
+        hint = "; give validation data" if name.startswith("val_") else ""
+        raise ValueError(f"EarlyStopping takes one of {', '.join(legal)} to monitor, got {name!r}{hint}")
+    return name
+
+
 def whole(who: str, name: str, n: Any, *, least: int) -> int:
     """A whole number from `least`."""
     if isinstance(n, bool) or not hasattr(n, "__index__"):
@@ -117,46 +132,6 @@ def calls(who: str, callbacks: Any) -> list[Any]:
                 f"got {c!r:.60}"
             )
     return listed
-
-
-def accuracy(true: list[Any], predicted: list[Any]) -> float:
-    """The part of predictions that are right.
-
-    >>> from nn.options import accuracy
-    >>> accuracy([0, 1, 2, 3], [0, 1, 2, 2])
-    0.75
-    """
-    right = [p for t, p in zip(true, predicted) if t == p]
-    return len(right) / len(true)
-
-
-METRICS: dict[str, Callable[[list[Any], list[Any]], float]] = {"accuracy": accuracy}
-
-
-def measures(who: str, metrics: Any) -> dict[str, Callable[[list[Any], list[Any]], float]]:
-    """Metrics by name, from a dict, a name, or a list of names and functions."""
-    if metrics is None:
-        return {}
-    if not isinstance(metrics, Mapping):
-        listed = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-        metrics = {m if isinstance(m, str) else getattr(m, "__name__", repr(m)): m for m in listed}
-    found = {}
-    for name, measure in metrics.items():
-        if not isinstance(name, str) or name in ("epoch", "loss") or name.startswith("val_"):
-            raise ValueError(
-                f"{who} takes names other than epoch, loss and val_… for metrics, got {name!r:.60}; choose another"
-            )
-        if isinstance(measure, str):
-            if measure not in METRICS:
-                raise ValueError(
-                    f"{who} takes {', '.join(map(repr, METRICS))} or functions (true, predicted) as metrics, got "
-                    f"{measure!r}; scikit-learn has many, such as sklearn.metrics.f1_score"
-                )
-            measure = METRICS[measure]
-        if not callable(measure):
-            raise TypeError(f"{who} takes functions (true, predicted) as metrics, got {measure!r:.60} as {name!r}")
-        found[name] = measure
-    return found
 
 
 def chosen(who: str, name: str, x: Any, table: Mapping[str, Callable[..., Any]], argument: Any) -> Any:

@@ -21,6 +21,7 @@ from engine import no_grad, sigmoid, softmax
 
 from .layers import MLP
 from .losses import binary_cross_entropy, cross_entropy, mse
+from .objective import objective
 from .optim import OPTIMISERS, Optimiser
 from .options import EarlyStopping, whole
 from .penalties import l2
@@ -49,6 +50,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         validation_fraction: float = 0.1,
         warm_start: bool = False,
         verbose: bool = False,
+        backend: str = "eager",
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -64,6 +66,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         self.validation_fraction = validation_fraction
         self.warm_start = warm_start
         self.verbose = verbose
+        self.backend = backend
 
     def _read(self, X: Any, y: Any = "no_validation", **how: Any) -> tuple[Array, Array]:
         """X as an array of float64, and y, checked by scikit-learn."""
@@ -110,6 +113,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
             early_stopping=stopping,
             penalty=l2(0.5 * self.alpha / min(size, len(X))) if self.alpha else None,
             progress=bool(self.verbose),
+            backend=self.backend,
             who=self._who,
         )
         history = trainer.run()
@@ -167,6 +171,9 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a b
         validation_fraction: the part held out.
         warm_start: whether `fit` goes on from the weights of the last one.
         verbose: whether to show a progress bar.
+        backend: "eager"; "jit" for native code (the extra jit; the last digits of a sum may differ), compiled once for all
+            trainings of one structure, such as the folds of a cross-validation; "auto" for jit where it is there and the
+            training compiles, said in a line if not.
 
     Attributes:
         classes_: the classes, sorted.
@@ -213,14 +220,9 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a b
         if fresh:
             self.classes_ = known
             self._start(1 if len(known) == 2 else len(known))
-        loss = binary_cross_entropy if len(known) == 2 else cross_entropy
-
-        def checked_loss(
-            outputs: Any, target: int
-        ) -> Any:  # y is checked already, and a batch may hold one class alone
-            return loss(outputs, target)
-
-        self._train(X, np.searchsorted(known, y).tolist(), checked_loss, epochs)
+        loss = objective(self._who, binary_cross_entropy if len(known) == 2 else cross_entropy)
+        # What partial_fit is given may be of one class alone: nobody need be warned.
+        self._train(X, np.searchsorted(known, y).tolist(), loss._replace(classes=False), epochs)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -244,7 +246,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # a bas
 
     Args:
         hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init, max_iter, random_state, tol,
-            n_iter_no_change, early_stopping, validation_fraction, warm_start, verbose: as for `NetworkClassifier`.
+            n_iter_no_change, early_stopping, validation_fraction, warm_start, verbose, backend: as for `NetworkClassifier`.
 
     Attributes:
         network_, loss_curve_, loss_, n_iter_, n_features_in_, feature_names_in_, n_outputs_: as for `NetworkClassifier`.

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 import nn
 from engine import softmax
+from engine.compiler import machine
+from engine.compiler.cache import PROGRAMS
 from nn.sklearn import NetworkClassifier, NetworkRegressor
 
 rng = np.random.default_rng(0)
@@ -34,10 +37,8 @@ def weights(estimator):
 @pytest.mark.parametrize("ours, theirs", [(NetworkClassifier, MLPClassifier), (NetworkRegressor, MLPRegressor)])
 def test_parameters_have_the_names_of_scikit_learns_networks(ours, theirs):
     own = inspect.signature(ours).parameters
-    assert set(own) <= set(inspect.signature(theirs).parameters) and list(own)[:2] == [
-        "hidden_layer_sizes",
-        "activation",
-    ]
+    assert set(own) - set(inspect.signature(theirs).parameters) == {"backend"}
+    assert list(own)[:2] == ["hidden_layer_sizes", "activation"]
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "identity"])
@@ -173,6 +174,85 @@ def test_early_stopping_restores_the_best_weights_on_held_out_examples():
     assert not hasattr(model, "validation_scores_") and len(model.loss_curve_) == model.n_iter_
 
 
+PROBLEMS = {
+    "two classes": (NetworkClassifier, X3, Y3 == "red"),
+    "three classes": (NetworkClassifier, X3, Y3),
+    "numbers": (NetworkRegressor, X3, YR),
+    "rows of numbers": (NetworkRegressor, X3, X3[:, :2]),
+}
+
+
+def assert_same_training(native, eager, X):
+    assert native.n_iter_ == eager.n_iter_ and native.loss_curve_ == pytest.approx(eager.loss_curve_, rel=1e-9)
+    assert weights(native) == pytest.approx(weights(eager), rel=1e-8, abs=1e-10)
+    for say in ("predict_proba",) if isinstance(eager, NetworkClassifier) else ("predict",):
+        np.testing.assert_allclose(getattr(native, say)(X), getattr(eager, say)(X), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"alpha": 0.0, "batch_size": 64}, {"solver": "nesterov", "alpha": 0.3},
+     {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 1, "tol": 0.0, "max_iter": 30,
+      "learning_rate_init": 0.3}],
+)  # fmt: skip
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_native_code_trains_what_eager_mode_does(problem, options):
+    estimator, X, y = PROBLEMS[problem]
+    models = [estimator(**{**QUICK, "batch_size": 8, **options}, backend=b).fit(X, y) for b in ("jit", "eager", "auto")]
+    assert_same_training(*models[:2], X)
+    assert weights(models[2]) == weights(models[0])
+    assert models[1].n_iter_ < 30
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_native_code_goes_on_where_it_stopped(problem):
+    estimator, X, y = PROBLEMS[problem]
+    native, eager = (estimator(**QUICK, warm_start=True, backend=b) for b in ("jit", "eager"))
+    for model in (native, eager):
+        model.fit(X, y).fit(X, y)
+        for part in (slice(0, 15), slice(15, 40), slice(0, 1)):  # the last is one example, of one class
+            model.partial_fit(X[part], y[part])
+    assert eager.n_iter_ == 11
+    assert_same_training(native, eager, X)
+
+
+def test_an_alpha_that_native_code_left_out_would_be_noticed(monkeypatch):
+    monkeypatch.setattr("nn.native.NativeTraining._penalty", lambda self, ps: 0.0 * ps[0])
+    with pytest.raises(AssertionError):
+        test_native_code_trains_what_eager_mode_does("numbers", {"alpha": 0.3})
+
+
+def test_the_folds_of_a_search_compile_once_for_each_structure():
+    PROGRAMS.clear()
+    choices = {"hidden_layer_sizes": [(2,), (3,)], "learning_rate_init": [0.01, 0.1]}
+    GridSearchCV(NetworkClassifier(**QUICK, batch_size=8, backend="jit"), choices, cv=3).fit(X3, Y3)
+    assert len(PROGRAMS) == 2
+
+
+def test_a_backend_is_a_parameter_like_any():
+    model = NetworkRegressor(**QUICK, backend="jit")
+    assert model.get_params()["backend"] == "jit" and "backend='jit'" in repr(model)
+    twin = pickle.loads(pickle.dumps(clone(model).fit(X3, YR)))
+    assert (twin.predict(X3) == model.fit(X3, YR).predict(X3)).all()
+    assert weights(twin.partial_fit(X3, YR)) == weights(model.partial_fit(X3, YR))
+    assert clone(model).set_params(backend="eager").backend == NetworkRegressor().backend == "eager"
+
+
+def test_a_missing_llvmlite_is_named_and_auto_goes_on_without(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    machine.llvm.cache_clear()
+    try:
+        with pytest.raises(
+            ImportError, match=r"NetworkClassifier takes backend='jit' .* pip install 'chainrule\[jit\]'"
+        ):
+            NetworkClassifier(**QUICK, backend="jit").fit(X3, Y3)
+        found = NetworkClassifier(**QUICK, backend="auto").fit(X3, Y3)
+    finally:
+        machine.llvm.cache_clear()
+    assert "NetworkClassifier trains in eager mode: jit takes llvmlite" in capsys.readouterr().err
+    assert weights(found) == weights(NetworkClassifier(**QUICK).fit(X3, Y3))
+
+
 def test_sparse_and_dense_say_the_same():
     dense, sparse = (NetworkClassifier(**QUICK).fit(X, Y3) for X in (X3, csr_matrix(X3)))
     assert weights(dense) == weights(sparse)
@@ -212,6 +292,8 @@ def test_its_network_is_a_module_like_any(tmp_path):
         ({"batch_size": "auto"}, "NetworkClassifier takes a whole number from 1 as batch_size, got 'auto'"),
         ({"max_iter": -1}, "NetworkClassifier takes a whole number from 1 as max_iter, got -1"),
         ({"random_state": "0"}, "cannot be used to seed"),
+        ({"backend": "native"}, "NetworkClassifier takes 'eager', 'jit' or 'auto' as backend, got 'native'"),
+        ({"backend": None}, "NetworkClassifier takes 'eager', 'jit' or 'auto' as backend, got None"),
     ],
 )
 def test_parameters_out_of_range_are_said(change, message):

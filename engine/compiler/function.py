@@ -13,16 +13,15 @@ from typing import Any
 
 from .. import context
 from ..value import Value
-from .machine import Compiled, aligned, is_checked, llvm
+from .machine import aligned, is_checked, llvm
 from .mapping import Examples, Mapped, mapped_axes
-from .stages import Stages
+from .stages import HARD, Stages
 from .trace import Recorder
 from .tree import Flat, flat
 
 log = logging.getLogger("engine.jit")
 
 DTYPES = ("float64", "float32")
-HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 
 
 class Function:
@@ -219,8 +218,7 @@ class _Program:
             emitter.emit(builder, frame)
             builder.ret_void()
             stages.ir = str(module)
-        with stages.timed("llvm"):
-            stages._compiled = code = Compiled(stages.ir, 3 if stages.written < HARD else 1, stages.written < HARD)
+        code = stages.compile(vectorise=stages.written < HARD)
         self._run = code.function("run", *[ctypes.c_void_p] * 3)
         self._faults = code.variable("faults") if checked else None
 

@@ -8,16 +8,20 @@ import threading
 from functools import cache
 from typing import Any
 
+OLDEST = (0, 45)  # llvmlite, whose LLVM 20 is the first here with pointers that have no type
+
 _lock = threading.Lock()
 
 
 @cache
 def llvm() -> Any:
-    """llvmlite's binding, ready to compile; an ImportError that says what to install where it is missing."""
+    """llvmlite's binding, ready to compile; an ImportError that says what to install where it is missing or old."""
     try:
-        from llvmlite import binding
+        from llvmlite import __version__, binding
     except ImportError as error:
         raise ImportError("jit takes llvmlite; install it with: pip install 'chainrule[jit]'") from error
+    if tuple(map(int, __version__.split(".")[:2])) < OLDEST:
+        raise ImportError(f"jit takes llvmlite 0.45 or later, got {__version__}; pip install --upgrade llvmlite")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..batching import stacked
-from .machine import Compiled, aligned, llvm, vector_bytes
+from .machine import aligned, llvm, vector_bytes
 from .stages import Stages
 from .tape import INPUT, OUTPUT, PARAMETER
 from .trace import Recorder
@@ -109,7 +109,7 @@ class Mapped:
     def _compile(self, tape: Any, contract: bool, checked: bool) -> None:
         from .batch import Batch, Shape, native
         from .emission import MEMORY
-        from .function import HARD, add_fault_counter
+        from .function import add_fault_counter
         from .kit import DOUBLE, FLOAT, I64, ir
 
         real = DOUBLE if self._dtype.itemsize == 8 else FLOAT
@@ -140,8 +140,7 @@ class Mapped:
             batch.emit(b, pointers, sizes, a["count"], a["stride"])
             b.ret_void()
             self.stages.ir = str(module)
-        with self.stages.timed("llvm"):
-            self.stages._compiled = code = Compiled(self.stages.ir, 3 if self.stages.written < HARD else 1, False)
+        code = self.stages.compile()
         self._run = code.function("map", *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2)
         self._faults = code.variable("faults")
 

@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import program as rolled_program
+from .cache import PROGRAMS
 from .flatness import gate
+from .machine import Compiled
 from .order import canonical
 from .placement import Placement
 from .recognition import WINDOW, rolled
 from .tape import EFFECTS, LETTERS, Tape
+
+HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 
 
 class Stages:
@@ -23,11 +27,12 @@ class Stages:
         instructions: how many the trace holds.
         written: how many the rolled program holds.
         ir: LLVM IR, before LLVM's own passes.
+        shared: was there code of the same IR already, so that LLVM had nothing to do?
     """
 
     def __init__(self) -> None:
         self.times: dict[str, float] = {}
-        self.ir = ""
+        self.ir, self.shared = "", False
         self._compiled: Any = None
 
     @contextmanager
@@ -48,6 +53,14 @@ class Stages:
         with self.timed("place"):
             flat = None if loss is None else gate(self._code, tape.constants, loss)
             return Placement(self._body, len(self._code), sums_apart, flat)
+
+    def compile(self, vectorise: bool = False, cpu: str = "") -> Compiled:
+        """The native code of the IR."""
+        with self.timed("llvm"):
+            level = 3 if self.written < HARD else 1
+            code, self.shared = PROGRAMS.compiled(self.ir, level, vectorise, cpu)
+        self._compiled = code
+        return code
 
     @property
     def trace(self) -> str:
@@ -74,4 +87,5 @@ class Stages:
 
     def __repr__(self) -> str:
         times = ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in self.times.items())
-        return f"<{self.instructions} instructions, {self.written} rolled; {times}>"
+        shared = " (shared code)" if self.shared else ""
+        return f"<{self.instructions} instructions, {self.written} rolled; {times}{shared}>"

@@ -8,8 +8,8 @@ from typing import Any
 from ..adjoints import gradients
 from ..value import Value
 from .flatness import FEWEST
-from .function import HARD, add_fault_counter
-from .machine import Compiled, vector_bytes
+from .function import add_fault_counter
+from .machine import vector_bytes
 from .recognition import WINDOW
 from .stages import Stages
 from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
@@ -74,9 +74,7 @@ class TrainingCode:
             penalised = self._penalty(penalty, parameters, real, contract, checked)
             self._emit(module, body, step, penalised, measured, real, contract)
             self.stages.ir = self.update_stages.ir = str(module)
-        with self.stages.timed("llvm"):
-            level = 3 if self.stages.written < HARD else 1
-            code = self.stages._compiled = self.update_stages._compiled = Compiled(self.stages.ir, level, False, cpu)
+        code = self.update_stages._compiled = self.stages.compile(cpu=cpu)
         self.train = code.function("run", ctypes.c_void_p)
         self.faults = code.variable("faults")
         self.lanes, self.stride, self.sums = shape.lanes, body.stride, body.sums

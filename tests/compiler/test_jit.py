@@ -307,3 +307,15 @@ def test_a_missing_llvmlite_is_named_with_its_remedy(monkeypatch):
             jit(lambda x: x)(1.0)
     finally:
         machine.llvm.cache_clear()
+
+
+def test_an_old_llvmlite_is_refused_by_its_version(monkeypatch):
+    from engine.compiler import machine
+
+    monkeypatch.setattr("llvmlite.__version__", "0.44.0")
+    machine.llvm.cache_clear()
+    try:
+        with pytest.raises(ImportError, match=r"0\.45 or later, got 0\.44\.0; pip install --upgrade llvmlite"):
+            jit(lambda x: x)(1.0)
+    finally:
+        machine.llvm.cache_clear()

@@ -1,0 +1,67 @@
+"""Metrics: what is said about a training's predictions besides the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .objective import Objective
+
+Metric = Callable[[list[Any], list[Any]], float]
+
+
+def accuracy(true: list[Any], predicted: list[Any]) -> float:
+    """The part of predictions that are right.
+
+    >>> from nn.metrics import accuracy
+    >>> accuracy([0, 1, 2, 3], [0, 1, 2, 2])
+    0.75
+    """
+    right = [p for t, p in zip(true, predicted) if t == p]
+    return len(right) / len(true)
+
+
+METRICS: dict[str, Metric] = {"accuracy": accuracy}
+
+
+def measures(who: str, metrics: Any) -> dict[str, Metric]:
+    """Metrics by name, from a dict, a name, or a list of names and functions."""
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, Mapping):
+        listed = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+        metrics = {m if isinstance(m, str) else getattr(m, "__name__", repr(m)): m for m in listed}
+    found = {}
+    for name, measure in metrics.items():
+        if not isinstance(name, str) or name in ("epoch", "loss") or name.startswith("val_"):
+            raise ValueError(
+                f"{who} takes names other than epoch, loss and val_… for metrics, got {name!r:.60}; choose another"
+            )
+        if isinstance(measure, str):
+            if measure not in METRICS:
+                raise ValueError(
+                    f"{who} takes {', '.join(map(repr, METRICS))} or functions (true, predicted) as metrics, got "
+                    f"{measure!r}; scikit-learn has many, such as sklearn.metrics.f1_score"
+                )
+            measure = METRICS[measure]
+        if not callable(measure):
+            raise TypeError(f"{who} takes functions (true, predicted) as metrics, got {measure!r:.60} as {name!r}")
+        found[name] = measure
+    return found
+
+
+def measured(
+    metrics: Mapping[str, Metric], objective: Objective, truth: Sequence[Any], predicted: list[Any]
+) -> dict[str, float]:
+    """What each metric says of predictions, by name; of classes where the objective's predictions are classes.
+
+    >>> from nn.metrics import METRICS, measured
+    >>> from nn.objective import objective
+    >>> measured(METRICS, objective("fit", "cross_entropy"), [[0.1, 0.9], 0], [1, 1])
+    {'accuracy': 0.5}
+    """
+    if not metrics:
+        return {}
+    if objective.classes:
+        truth = [objective.prediction(t) if isinstance(t, list) else int(t) for t in truth]
+    return {name: float(metric(list(truth), predicted)) for name, metric in metrics.items()}

@@ -52,7 +52,7 @@ class TrainingCode:
         placement = self.stages.place(
             tape, WINDOW if window is None else window, contract, self._count if skips else None
         )
-        self.packs = placement.forward is not None
+        self.packs: bool = placement.forward is not None
         body = Batch(
             placement,
             tape,

@@ -109,8 +109,9 @@ class TrainingLoop:
         self._s = self._buffer(max(self._slots, 1) * code.padded)
         self._x = self._buffer((columns * (1 + code.packs) + code.kept + 1) * code.stride)
         self._sums, self._memory = self._buffer(max(code.sums, 1)), self._buffer(code.memory)
-        self.parameters, self.gradients = self._p[: self._count], self._g[: self._count]
-        self.slots = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
+        self.parameters: Any = self._p[: self._count]
+        self.gradients: Any = self._g[: self._count]
+        self.slots: Any = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
 
     def _buffer(self, size: int) -> Any:
         """Numbers that native code works in."""

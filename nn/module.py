@@ -7,11 +7,12 @@ likewise, at any time. A Module does not know its own path: the path of a call i
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from engine import Scope, Value
+
+from .structure import Declares, children, holds, rebuilt, walk
 
 new = object.__new__
 
@@ -47,28 +48,7 @@ class Place(Scope):
         return paths.get(id(module), type(module).__name__)
 
 
-class _Declares(type):
-    """The type of Module classes: which attributes hold parameters is settled when `__init__` has ended."""
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        module = super().__call__(*args, **kwargs)
-        module._parameter_attributes = frozenset(
-            [k for k, x in vars(module).items() if k[0] != "_" and _holds_value(x)]
-        )
-        return module
-
-    @property
-    def __signature__(cls) -> Any:  # for help and completion, which would show the arguments of the call above
-        from inspect import Signature, signature
-
-        declared: Any = cls
-        if declared.__init__ is object.__init__:
-            return Signature()
-        of_init = signature(declared.__init__)
-        return of_init.replace(parameters=list(of_init.parameters.values())[1:], return_annotation=Signature.empty)
-
-
-class Module(metaclass=_Declares):
+class Module(metaclass=Declares):
     """A function with parameters. Subclasses make parameters and Modules in `__init__`, and define `forward`.
 
     Attributes:
@@ -118,7 +98,7 @@ class Module(metaclass=_Declares):
         >>> [path for path, module in MLP(2, [1], seed=0).named_modules()]
         ['', 'layers.0', 'layers.0.neurons.0']
         """
-        for path, x in _walk(self):
+        for path, x in walk(self):
             if isinstance(x, Module):
                 yield path, x
 
@@ -129,7 +109,7 @@ class Module(metaclass=_Declares):
         >>> [path for path, p in MLP(1, [1], seed=0).named_parameters()]
         ['layers.0.neurons.0.w.0', 'layers.0.neurons.0.b']
         """
-        for path, x in _walk(self):
+        for path, x in walk(self):
             if not isinstance(x, Module):
                 yield path, x
 
@@ -283,100 +263,12 @@ class Module(metaclass=_Declares):
         leaves: list[Any] = self.parameters()
 
         def rebuild(new_leaves: Iterable[Any]) -> Any:
-            return _rebuilt(self, iter(new_leaves))
+            return rebuilt(self, iter(new_leaves))
 
         return leaves, rebuild
 
     def __repr__(self) -> str:
-        inside = [f"  {k}: {x!r}".replace("\n", "\n  ") for k, x in _children(self) if _holds_module(x)]
+        inside = [f"  {k}: {x!r}".replace("\n", "\n  ") for k, x in children(self) if holds(x, Module)]
         count = self.parameter_count
         head = f"{type(self).__name__}: {count} parameter{'s' * (count != 1)}"
         return "\n".join([head, *inside])
-
-
-# Walking a Module ----------------------------------------------------------------------------------------------------
-
-
-def _children(x: Any) -> Iterable[tuple[Any, Any]]:
-    """(key, what is there) for what a Module or a container holds."""
-    if isinstance(x, Module):
-        return [(k, y) for k, y in vars(x).items() if k[0] != "_"]
-    if isinstance(x, dict):
-        return x.items()
-    return enumerate(x) if isinstance(x, (list, tuple)) else ()
-
-
-def _walk(root: Module) -> Iterator[tuple[str, Any]]:
-    """(path, what is there) for each Module and parameter, once each, in order; a Module before what it holds."""
-    seen: set[int] = set()
-    stack: list[tuple[str, Any, bool]] = [("", root, False)]  # path, what is there, whether a Value is a parameter here
-    while stack:
-        path, x, declared = stack.pop()
-        is_value = x.__class__ is Value
-        if id(x) in seen or not (declared if is_value else isinstance(x, (Module, list, tuple, dict))):
-            continue
-        seen.add(id(x))
-        if is_value:
-            yield path, x
-            continue
-        start = path + "." if path else ""
-        if isinstance(x, Module):
-            yield path, x
-            below = [(f"{start}{k}", y, k in x._parameter_attributes) for k, y in _children(x)]
-        else:
-            below = [(f"{start}{k}", y, declared) for k, y in _children(x)]
-        below.reverse()
-        stack += below
-
-
-def _holds_value(x: Any) -> bool:
-    return _holds(x, Value)
-
-
-def _holds_module(x: Any) -> bool:
-    return _holds(x, Module)
-
-
-def _holds(x: Any, kind: type) -> bool:
-    """Whether x is of a kind, or a container with one in it, at any depth outside Modules."""
-    seen: set[int] = set()
-    stack = [x]
-    while stack:
-        x = stack.pop()
-        if isinstance(x, kind):
-            return True
-        if isinstance(x, (list, tuple, dict)) and id(x) not in seen:
-            seen.add(id(x))
-            stack.extend([y for _, y in _children(x)])
-    return False
-
-
-def _rebuilt(root: Module, new_leaves: Iterator[Any]) -> Any:
-    """A Module of the same structure, with what is given in the places of the parameters, in the order of `_walk`."""
-    made: dict[int, Any] = {}
-
-    def twin(x: Any, declared: bool) -> Any:
-        if id(x) in made:
-            return made[id(x)]
-        if x.__class__ is Value:
-            if not declared:
-                return x
-            leaf = next(new_leaves)
-            made[id(x)] = fresh = Value(leaf) if leaf.__class__ is float else leaf
-            return fresh
-        if isinstance(x, Module):
-            fresh = made[id(x)] = new(type(x))
-            for k, y in vars(x).items():
-                fresh.__dict__[k] = y if k[0] == "_" else twin(y, k in x._parameter_attributes)
-            return fresh
-        if isinstance(x, (list, dict)):
-            fresh = made[id(x)] = copy.copy(x)
-            for k, y in _children(x):
-                fresh[k] = twin(y, declared)
-            return fresh
-        if isinstance(x, tuple):
-            parts = [twin(y, declared) for y in x]
-            return x._make(parts) if hasattr(x, "_make") else type(x)(parts)
-        return x
-
-    return twin(root, False)

@@ -10,16 +10,15 @@ from ..notation import number_text
 from ..value import Value
 from .contents import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
 from .dot import Text
-from .files import saved
 from .grouping import Level
 from .layout import laid_out
 from .level import model_of
 from .model import Model
 from .naming import roots_of
-from .player import framed, part
-from .safety import fresh_uid, json_number, json_text, xml
+from .page import Page, page_of
+from .safety import fresh_uid, json_number, xml
 from .svg import Drawing
-from .theme import HALO, STYLE, THEMES, colour_rules
+from .theme import THEMES
 
 _Sized = TypeVar("_Sized", Content, Label)
 
@@ -144,76 +143,43 @@ def _strips(frame: Frame) -> dict[str, list[str]]:
     return strips
 
 
-class Film:
+class Film(Page):
     """A film of a graph: `.html` is one self-contained page."""
 
     def __init__(self, model: Model, frames: list[Frame], theme: str, timeout: float, uid: str) -> None:
-        self.frames, self.uid = frames, uid
+        self.frames, self.uid, self._name = frames, uid, model.root_name
         contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in model.boxes}
         labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in edge_labels(model)}
         there = laid_out(Text(model, uid, contents, labels, "TB").skeleton(), timeout)
-        self._drawing = Drawing(model, uid, contents, labels, there)
-        self._theme = theme
-        self._name = model.root_name
-
-    @property
-    def html(self) -> str:
-        """One page with all frames."""
-        drawing = self._drawing
-        words = [_words(f) for f in self.frames]
-        always = {key: ["", ""] for found in words for key in found}
-        data = {
-            "version": 1,
-            "uid": self.uid,
-            "root": self._name,
-            "frames": [
-                {
-                    "words": always | w,
-                    "strips": _strips(f),
-                    "edges": f.edges,
-                    "numbers": f.numbers,
-                    "loss": number_text(f.root),
-                }
-                for f, w in zip(self.frames, words)
-            ],
-        }
-        holes = {
-            "SCHEME": "light dark" if self._theme == "auto" else self._theme,
-            "TITLE": xml(f"{drawing.title}, {len(self.frames)} steps"),
-            "UID": self.uid,
-            "WIDTH": str(drawing.width),
-            "HEIGHT": str(drawing.height),
-            "THEME": colour_rules(":root", self._theme) + STYLE.replace("HALO", HALO),
-            "CSS": part("player.css"),
-            "JS": part("film.js"),
-            "SVG": drawing.body(),
-            "DATA": json_text(data),
-        }
-        pieces = part("film.html").split("%")
-        return "".join(holes[p] if i % 2 else p for i, p in enumerate(pieces))
-
-    def save(self, path: Any) -> str:
-        """Write the page.
-
-        Args:
-            path: where to, ending in .html; a file that is there is replaced once the new one is whole.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: another ending.
-        """
-        if not str(path).lower().endswith((".html", ".htm")):
-            raise ValueError(f"save takes a path that ends in .html, got {str(path)!r}")
-        return saved(path, self.html.encode())
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        html = framed(self.html, self._drawing, self._drawing.svg(self._theme))
-        return {"text/html": html, "text/plain": repr(self)}
+        drawing = Drawing(model, uid, contents, labels, there)
+        super().__init__(_film_page(drawing, frames, theme), drawing, theme)
 
     def __repr__(self) -> str:
         return f"<film of {self._name}: {len(self.frames)} frames>"
+
+
+def _film_page(drawing: Drawing, frames: list[Frame], theme: str) -> str:
+    words = [_words(f) for f in frames]
+    always = {key: ["", ""] for found in words for key in found}
+    data = {
+        "version": 1,
+        "uid": drawing.uid,
+        "root": drawing.model.root_name,
+        "frames": [
+            {
+                "words": always | w,
+                "strips": _strips(f),
+                "edges": f.edges,
+                "numbers": f.numbers,
+                "loss": number_text(f.root),
+            }
+            for f, w in zip(frames, words)
+        ],
+    }
+    return page_of(
+        drawing, theme, data, xml(f"{drawing.title}, {len(frames)} steps"), "film.js", "frame",
+        KIND=" film", TICK="0", PANEL="", ROLE="img", LEGEND="<span>four significant digits</span>",
+    )  # fmt: skip
 
 
 def _roomiest(things: list[_Sized]) -> _Sized:

@@ -13,7 +13,7 @@ from ..ops import number
 from ..transforms import replay
 from ..value import Value
 from .model import Model
-from .player import part
+from .page import part
 
 NO_FIELDS = 'no leaf has a box of its own at this level; draw(..., level="full") shows them, or expand= the node'
 

@@ -17,7 +17,8 @@ from .layout import LayoutError, laid_out
 from .level import model_of
 from .model import Model
 from .naming import roots_of
-from .player import Player, image, player_page
+from .page import image
+from .player import Player, player_page
 from .safety import fresh_uid, xml
 from .svg import Drawing
 from .terminal import tree
@@ -144,7 +145,7 @@ class Picture:
         drawing = self._complete(model_of(roots, level, expand, force, given, complete=True))
         swept = self.model.flow.swept
         note = "" if swept else "backward has not run: these are the gradients it gives"
-        return Player(player_page(drawing, self._theme, note), drawing, drawing.svg(self._theme))
+        return Player(player_page(drawing, self._theme, note), drawing, self._theme)
 
     def _complete(self, model: Model) -> Drawing:
         contents = {b: box_content(model, b) for b in model.boxes}

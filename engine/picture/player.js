@@ -1,33 +1,25 @@
-(() => {
-"use strict";
-const data = JSON.parse(document.querySelector('script[type="application/json"]').textContent);
-const page = document.getElementById(data.uid), find = id => document.getElementById(data.uid + "_" + id);
-const say = page.querySelector(".say"), slider = page.querySelector(".slider input"), count = page.querySelector(".count");
-const ledger = page.querySelector(".ledger"), steps = data.steps, last = steps.length - 1;
+const find = id => document.getElementById(data.uid + "_" + id);
+const say = page.querySelector(".say"), ledger = page.querySelector(".ledger"), steps = data.steps, last = steps.length - 1;
 const nodes = data.nodes, edges = data.edges, byId = new Map(nodes.map(n => [n.id, n]));
 const forward = steps.filter(s => s.phase === "forward").length, backward = last - forward;
-let now = 0, timer = 0, swapped = null;
+let now = 0;
 
 for (const n of nodes) { n.ins = []; n.outs = []; n.forth = -1; n.back = Infinity; n.element = find(n.id); }
 steps.forEach((s, i) => { if (s.node) byId.get(s.node)[s.phase === "forward" ? "forth" : "back"] = i; });
 for (const e of edges) { e.from = byId.get(e.src); e.to = byId.get(e.dst); e.from.outs.push(e); e.to.ins.push(e); e.element = find(e.id); }
 const cell = (n, key) => document.getElementById("a_" + data.uid + "_" + n.id + "_" + key);
 
-// Titles are tooltips in the static picture; here the panel says more.
-for (const t of page.querySelectorAll(".graph title")) t.remove();
-
 steps.forEach((s, i) => {
   if (!s.node) return;
   const line = document.createElement("li"), n = byId.get(s.node);
   line.innerHTML = n.lines[s.phase];
   line.hidden = true;
-  line.addEventListener("click", () => { stop(); go(i); });
+  line.addEventListener("click", () => go(i));
   ledger.append(line);
   s.line = line;
 });
 
 function start() {
-  const leaves = nodes.filter(n => n.forth < 0).length;
   return `<h2>Start</h2><p>${data.start}</p><p class="note">${forward} step${forward === 1 ? "" : "s"} forward compute the values, then ${backward} step${backward === 1 ? "" : "s"} backward gather the gradients. Press → or Play; point at a box or an arrow for its formula.</p>`;
 }
 
@@ -54,39 +46,18 @@ function render() {
   show(!current ? start() : step.phase === "forward" ? current.panels.forward : current.panels.backward);
   steps.forEach((s, i) => { if (s.line) { s.line.hidden = i > now || (step.phase === "backward" && s.phase === "forward"); s.line.classList.toggle("now", i === now); } });
   if (step.line) { const box = ledger.getBoundingClientRect(), line = step.line.getBoundingClientRect(); if (line.bottom > box.bottom || line.top < box.top) ledger.scrollTop += line.bottom - box.bottom + 8; }
-  const words = !current ? `start · 0/${last}` : step.phase === "forward" ? `forward ${now}/${forward}` : `backward ${now - forward}/${backward}`;
-  slider.value = now; slider.setAttribute("aria-valuetext", words); count.textContent = words;
-  for (const b of page.querySelectorAll("[data-do]")) b.setAttribute("aria-disabled", String((now === 0 && /first|previous/.test(b.dataset.do)) || (now === last && /next|last/.test(b.dataset.do))));
 }
 
 // A live view around the page keeps the step, and gives the page the height it wants.
 function tell() { if (window.parent !== window) window.parent.postMessage({ player: data.uid, step: now, height: page.getBoundingClientRect().height }, "*"); }
 addEventListener("resize", tell);
 
-function go(i) { now = Math.max(0, Math.min(last, i)); render(); tell(); }
-const button = page.querySelector("[data-do=play]");
-function stop() { clearInterval(timer); timer = 0; button.textContent = "Play"; }
-const acts = {
-  first: () => go(0), previous: () => go(now - 1), next: () => go(now + 1), last: () => go(last),
-  play() {
-    if (timer) return stop();
-    if (now === last) go(0);
-    button.textContent = "Pause";
-    timer = setInterval(() => { if (now < last) go(now + 1); else stop(); }, 1100);
-  },
-};
-page.addEventListener("click", ev => {
-  const b = ev.target.closest("[data-do]");
-  if (!b || b.getAttribute("aria-disabled") === "true") return;
-  if (b.dataset.do !== "play") stop();
-  acts[b.dataset.do]();
-});
-slider.max = last;
-slider.addEventListener("input", () => { stop(); go(Number(slider.value)); });
+function words(i) { return i === 0 ? `start · 0/${last}` : i <= forward ? `forward ${i}/${forward}` : `backward ${i - forward}/${backward}`; }
+const { go, open } = bar(last, 1100, words, i => { now = i; render(); tell(); });
 
 // Boxes can be focused; where there are many, one Tab stop and the arrow keys up and down.
 const many = nodes.length > 40, ring = [];
-function reach(item, html, open) {
+function reach(item, html, visit) {
   const el = item.element;
   ring.push(el);
   el.setAttribute("role", "button");
@@ -95,9 +66,9 @@ function reach(item, html, open) {
   el.addEventListener("mouseleave", () => { el.classList.remove("point"); render(); });
   el.addEventListener("focus", () => { if (el.matches(":focus-visible")) show(html()); });
   el.addEventListener("blur", render);
-  el.addEventListener("click", open);
+  el.addEventListener("click", visit);
   el.addEventListener("keydown", ev => {
-    if (ev.key === "Enter") { ev.preventDefault(); open(); }
+    if (ev.key === "Enter") { ev.preventDefault(); visit(); }
     if (ev.key === "ArrowDown" || ev.key === "ArrowUp") {
       ev.preventDefault();
       const next = ring[(ring.indexOf(el) + (ev.key === "ArrowDown" ? 1 : ring.length - 1)) % ring.length];
@@ -107,24 +78,13 @@ function reach(item, html, open) {
   });
 }
 for (const n of nodes) {
-  reach(n, () => panel(n), () => { stop(); go(now > forward || n.forth < 0 ? (n.back <= last ? n.back : now) : n.forth); });
+  reach(n, () => panel(n), () => go(now > forward || n.forth < 0 ? (n.back <= last ? n.back : now) : n.forth));
   for (const e of n.ins) {
     const path = e.element.querySelector("path"), hit = path.cloneNode();
     hit.setAttribute("class", "hit"); hit.removeAttribute("style");
     path.parentNode.insertBefore(hit, path);
     e.element.setAttribute("aria-label", e.line);
-    reach(e, () => e.panel, () => { stop(); go(now > forward && e.from.back <= last ? e.from.back : e.to.forth); });
+    reach(e, () => e.panel, () => go(now > forward && e.from.back <= last ? e.from.back : e.to.forth));
   }
 }
-const keys = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "play" };
-document.addEventListener("keydown", ev => {
-  const act = keys[ev.key];
-  if (!act || ev.ctrlKey || ev.metaKey || ev.altKey) return;
-  if ((ev.key === " " && ev.target.closest("button")) || (ev.target === slider && ev.key !== " ")) return;
-  ev.preventDefault();
-  if (act !== "play") stop();
-  acts[act]();
-});
-const asked = /step=(\d+|end)/.exec(location.hash);
-go(asked ? (asked[1] === "end" ? last : Number(asked[1])) : data.first);
-})();
+open(data.first);

@@ -1,21 +1,25 @@
 """The player: one page that steps through the forward and the backward pass, with all it needs inside it."""
 
-import base64
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from ..notation import number_text
 from .boxes import Box, Edge
-from .files import saved
 from .lines import box_expression, chain_rows, edge_text, with_numbers
 from .model import Model
+from .page import Page, page_of
 from .panels import Panels
-from .safety import json_number, json_text, xml
+from .safety import json_number, xml
 from .svg import Drawing
-from .theme import HALO, STYLE, colour_rules
 
 SIDE_WIDTH = 620  # pixels of a graph up to which the panel stands on its right
+PANEL = (
+    '<div class="panel"><div class="say" aria-live="polite"></div>'
+    '<ol class="ledger" aria-label="Every line so far" tabindex="0"></ol></div>'
+)
+LEGEND = (
+    '<span><s></s>parameter</span><span><s class="dashed"></s>input</span><span>– not known yet</span>'
+    "<span>four significant digits</span>"
+)
 
 
 def steps_of(model: Model) -> list[tuple[str, Box | None]]:
@@ -88,80 +92,25 @@ def _edge(model: Model, panels: Panels, e: Edge) -> dict[str, Any]:
     }
 
 
-@cache
-def part(name: str) -> str:
-    """A file of the page."""
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
-
-
 def player_page(drawing: Drawing, theme: str, note: str = "", first: int = 0) -> str:
-    """The page, as HTML that needs nothing else; it opens at the step `first`."""
-    model, uid = drawing.model, drawing.uid
-    data = data_of(model, uid, first)
+    """The page of a player; it opens at the step `first`."""
+    data = data_of(drawing.model, drawing.uid, first)
     forward = sum(s["phase"] == "forward" for s in data["steps"])
-    holes = {
-        "SCHEME": "light dark" if theme == "auto" else theme,
-        "TITLE": xml(drawing.title),
-        "UID": uid,
-        "SIDE": " side" if drawing.width <= SIDE_WIDTH else "",
-        "TICK": f"{(forward + 0.5) / max(1, len(data['steps']) - 1):.4f}",
-        "WIDTH": str(drawing.width),
-        "HEIGHT": str(drawing.height),
-        "THEME": colour_rules(":root", theme) + STYLE.replace("HALO", HALO),
-        "CSS": part("player.css"),
-        "JS": part("player.js"),
-        "NOTE": f"<span>{xml(note)}</span>" if note else "",
-        "SVG": drawing.body(),
-        "DATA": json_text(data),
-    }
-    page = part("player.html")
-    pieces = page.split("%")  # holes are words between percent signs; nothing that fills one is read again
-    return "".join(holes[p] if i % 2 else p for i, p in enumerate(pieces))
+    return page_of(
+        drawing, theme, data, xml(drawing.title), "player.js", "step",
+        KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=f"{(forward + 0.5) / max(1, len(data['steps']) - 1):.4f}",
+        PANEL=PANEL, ROLE="group", LEGEND=LEGEND + (f"<span>{xml(note)}</span>" if note else ""),
+    )  # fmt: skip
 
 
-class Player:
+class Player(Page):
     """A step player: `.html` is one self-contained page; a notebook shows it, `.save("x.html")` writes it."""
 
-    def __init__(self, html: str, drawing: Drawing, svg: str) -> None:
-        self.html, self.drawing, self.svg = html, drawing, svg
+    _for_others = "; for others draw(...).save"
 
-    def save(self, path: Any) -> str:
-        """Write the page.
-
-        Args:
-            path: where to, ending in .html; a file that is there is replaced once the new one is whole.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: another ending.
-        """
-        if not str(path).lower().endswith((".html", ".htm")):
-            raise ValueError(f"save takes a path that ends in .html, got {str(path)!r}; for others draw(...).save")
-        return saved(path, self.html.encode())
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/html": framed(self.html, self.drawing, self.svg), "text/plain": repr(self)}
+    def _heights(self) -> tuple[int, int]:
+        height = self.drawing.height
+        return max(height, 420) + 140 if self.drawing.width <= SIDE_WIDTH else height + 420, height + 420
 
     def __repr__(self) -> str:
         return f"<player: {self.drawing.title}>"
-
-
-def framed(html: str, drawing: Drawing, svg: str) -> str:
-    """A page in a frame of its own, and the picture where a notebook strips the frame: never inline."""
-    uid = drawing.uid
-    side = drawing.width <= SIDE_WIDTH
-    height = max(drawing.height, 420 if side else 0) + (140 if side else 420)
-    return (
-        f'<div class="vz-{uid}"><style>.vz-{uid}>img{{display:none}}</style>{image(drawing, svg)}'
-        f'<iframe sandbox="allow-scripts" title="{xml(drawing.title)}" srcdoc="{html.replace("&", "&amp;").replace(chr(34), "&quot;")}" '
-        f'style="width:100%;height:{height}px;border:0"></iframe></div>'
-    )
-
-
-def image(drawing: Drawing, svg: str) -> str:
-    """An SVG as an `<img>` that holds it: it survives where a notebook strips style, script and inline SVG."""
-    data = base64.b64encode(svg.encode()).decode()
-    alt = xml(f"{drawing.title}. {drawing.text}")
-    return f'<img alt="{alt}" width="{drawing.width}" src="data:image/svg+xml;base64,{data}">'

@@ -80,6 +80,7 @@ def test_trusted_shows_the_picture_and_the_player(chromium, server, keep):
     assert not player.find_element(By.TAG_NAME, "img").is_displayed()
     frame = player.find_element(By.TAG_NAME, "iframe")
     assert frame.is_displayed()
+    assert frame.size["width"] > 600
     chromium.switch_to.frame(frame)
     try:
         assert chromium.find_element(By.CSS_SELECTOR, ".count").text == "start · 0/9"

@@ -223,6 +223,24 @@ def test_the_page_fits_and_is_shown_in_both_themes(browser, player, shot, scheme
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@pytest.mark.parametrize("width", [400, 800, 1000])
+@pytest.mark.parametrize("make", [lambda: draw(neuron()).player(), lambda: film(training(3, fresh()))])
+def test_a_frame_is_as_high_as_what_is_in_it(browser, tmp_path, make, width):
+    path = tmp_path / "page.html"
+    frame = make()._repr_mimebundle_()["text/html"]
+    path.write_text(f"<!doctype html><meta charset=utf-8><body style='margin:0'><main style='width:{width}px'>{frame}")
+    browser.get(path.as_uri())
+    browser.switch_to.frame(browser.find_element(By.TAG_NAME, "iframe"))
+    size = "const d = document.documentElement; return [innerWidth, innerHeight, d.scrollHeight]"
+    following = browser.find_element(By.CSS_SELECTOR, "[data-do=next]")
+    while following.get_attribute("aria-disabled") == "false":
+        seen, room, needed = browser.execute_script(size)
+        assert seen == width
+        assert needed <= room
+        following.click()
+    browser.switch_to.default_content()
+
+
 def test_motion_stops_where_the_reader_wants_none(browser, player):
     def moving():
         return browser.execute_script("return document.getAnimations().filter(a => a.animationName).length")
@@ -323,7 +341,7 @@ def test_a_film_shows_the_numbers_of_each_frame_and_never_moves(browser, player)
 
     made = film(watched())
     data = player(made)
-    ids = {b.name: b.id for b in made._drawing.model.boxes}
+    ids = {b.name: b.id for b in made.drawing.model.boxes}
     places = []
     for i, (loss, leaves) in enumerate(kept):
         shown = read(browser)

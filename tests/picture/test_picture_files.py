@@ -347,7 +347,7 @@ def test_each_frame_of_a_film_has_the_numbers_of_its_step():
     made = film(watched(), uid="t")
     frames = page_data(made.html)["frames"]
     assert len(frames) == 20
-    leaves = {b.name: b.id for b in made._drawing.model.boxes}
+    leaves = {b.name: b.id for b in made.drawing.model.boxes}
     for f, (loss, data, grads) in zip(frames, kept):
         assert f["loss"] == number_text(loss)
         for name, x, g in zip("wb", data, grads):
@@ -374,7 +374,7 @@ def test_every_word_of_a_frame_fits_its_box():
     from engine.picture.contents import PAD_X
 
     made = film(training(12, fresh()))
-    sizes = {b.id: c.width for b, c in made._drawing.contents.items()}
+    sizes = {b.id: c.width for b, c in made.drawing.contents.items()}
     for f in made.frames:
         for key, content in f.contents.items():
             assert max(r.width for r in content.rows) + 2 * PAD_X <= sizes[key] + 1.0

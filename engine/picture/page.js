@@ -1,0 +1,53 @@
+const data = JSON.parse(document.querySelector('script[type="application/json"]').textContent);
+const page = document.getElementById(data.uid);
+
+// Titles are tooltips in the static picture; here the page says more.
+for (const t of page.querySelectorAll(".graph title")) t.remove();
+
+// The bar above the graph: buttons, slider, keys, and the step that the address names. `words` says a step, `render` shows it.
+function bar(last, pause, words, render) {
+  const slider = page.querySelector(".slider input"), count = page.querySelector(".count"), button = page.querySelector("[data-do=play]");
+  let now = 0, timer = 0;
+  function go(i) {
+    now = Math.max(0, Math.min(last, i));
+    const text = words(now);
+    slider.value = now; slider.setAttribute("aria-valuetext", text); count.textContent = text;
+    for (const b of page.querySelectorAll("[data-do]")) b.setAttribute("aria-disabled", String((now === 0 && /first|previous/.test(b.dataset.do)) || (now === last && /next|last/.test(b.dataset.do))));
+    render(now);
+  }
+  function stop() { clearInterval(timer); timer = 0; button.textContent = "Play"; }
+  const acts = {
+    first: () => go(0), previous: () => go(now - 1), next: () => go(now + 1), last: () => go(last),
+    play() {
+      if (timer) return stop();
+      if (now === last) go(0);
+      button.textContent = "Pause";
+      timer = setInterval(() => { if (now < last) go(now + 1); else stop(); }, pause);
+    },
+  };
+  function act(name) {
+    if (name !== "play") stop();
+    acts[name]();
+  }
+  page.addEventListener("click", ev => {
+    const b = ev.target.closest("[data-do]");
+    if (b && b.getAttribute("aria-disabled") !== "true") act(b.dataset.do);
+  });
+  slider.max = last;
+  slider.addEventListener("input", () => { stop(); go(Number(slider.value)); });
+  const keys = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "play" };
+  document.addEventListener("keydown", ev => {
+    const name = keys[ev.key];
+    if (!name || ev.ctrlKey || ev.metaKey || ev.altKey) return;
+    if ((ev.key === " " && ev.target.closest("button")) || (ev.target === slider && ev.key !== " ")) return;
+    ev.preventDefault();
+    act(name);
+  });
+  return {
+    go(i) { stop(); go(i); },
+    open(first) {
+      const asked = /step=(\d+|end)/.exec(location.hash);
+      go(asked ? (asked[1] === "end" ? last : Number(asked[1])) : first);
+    },
+  };
+}

@@ -77,6 +77,12 @@ class Batch:
         return self.placement.apart is not None
 
     @property
+    def _end(self) -> int:
+        """How many items of the outermost body come before the sums."""
+        apart = self.placement.apart
+        return len(self.placement.body) if apart is None else apart
+
+    @property
     def memory(self) -> int:
         """Numbers of memory the program needs."""
         if self.apart:
@@ -110,36 +116,42 @@ class Batch:
     def _emit_chunk(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
         """Write it for a whole chunk, whatever stands behind the examples of a smaller one, then the sums over `count`
         of them."""
-        forward = self.placement.forward
-        if forward is None:
-            self._blocks(b, pointers, sizes, stride, self.shape.parts())
+        every = [(0, self._end)]
+        if self.placement.gate is None:
+            self._blocks(b, pointers, sizes, stride, self.shape.parts(), every)
         else:
-            self._blocks(b, pointers, sizes, stride, self.shape.parts(), 0, forward)
-            pointers, count = self._supported(b, pointers, sizes, count, stride, forward)
+            self._blocks(b, pointers, sizes, stride, self.shape.parts(), [(0, self.placement.backward)])
+            pointers, count = self._supported(b, pointers, sizes, count, stride)
         frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
         tile = 16 if self.shape.jam >= 4 else 8
         Reduction(self.emitter, self._mask, tile).emit(b, frame, count)
 
     def _blocks(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], stride: Any, parts: list[tuple[Any, int]],
-                start: int = 0, end: int | None = None) -> None:  # fmt: skip
-        """Write some items of the program for blocks of vectors: parts are (how often, how many vectors that go together)."""
-        lanes = self.shape.lanes
-        begun: Any = 0
+                items: list[tuple[int, int]]) -> None:  # fmt: skip
+        """Write some items of the program, from one to another, for blocks of vectors.
+
+        Args:
+            parts: (how often, how many vectors that go together); the last may be an LLVM integer.
+        """
+        lanes, begun = self.shape.lanes, 0
         for times, size in parts:
             with Rounds(b, times, name=f"blocks{size}") as rounds:
                 first = b.add(b.mul(rounds.i, I64(lanes * size)), I64(begun))
                 starts = [b.add(first, I64(lanes * k)) for k in range(size)]
-                self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=True), start, end)
-            begun = begun + times * size * lanes if isinstance(times, int) else None
+                for start, end in items:
+                    self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=True), start, end)
+            if isinstance(times, int):
+                begun += times * size * lanes
 
-    def _supported(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any,
-                   forward: int) -> tuple[dict[Any, Any], Any]:  # fmt: skip
+    def _supported(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any,
+                   stride: Any) -> tuple[dict[Any, Any], Any]:  # fmt: skip
         """Write the rest for the examples that are not flat, or for all where they are more than half.
 
         Returns:
             The pointers and the number of examples that the sums are to run over.
         """
-        lanes = self.shape.lanes
+        placement, lanes = self.placement, self.shape.lanes
+        backward = (placement.backward, self._end)
         support = Support(self.emitter, Frame(pointers, sizes, stride, [I64(0)], spread=True), count, self._mask)
         size = support.size(b)
         few = b.icmp_signed("<=", b.mul(size, I64(2)), count)
@@ -147,9 +159,10 @@ class Batch:
             with then:
                 support.pack(b, self.packed, self.columns)
                 pairs = b.sdiv(b.add(size, I64(2 * lanes - 1)), I64(2 * lanes))
-                self._blocks(b, {**pointers, INPUT: self.packed}, sizes, stride, [(pairs, 2)])
+                own = {**pointers, INPUT: self.packed}
+                self._blocks(b, own, sizes, stride, [(pairs, 2)], [(0, placement.forward), backward])
             with otherwise:
-                self._blocks(b, pointers, sizes, stride, self.shape.parts(), forward)
+                self._blocks(b, pointers, sizes, stride, self.shape.parts(), [backward])
         return {**pointers, INPUT: b.select(few, self.packed, pointers[INPUT])}, b.select(few, size, count)
 
     def begin(self, b: Any, pointers: dict[Any, Any]) -> None:

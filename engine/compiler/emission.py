@@ -53,7 +53,7 @@ class Emitter:
         """Write the program where a builder stands, but for sums apart; a long one as functions of at most 1,000
         instructions. From one item of the outermost body to another, where values reach these through memory alone."""
         if end is None:
-            end = self.placement.apart if self.placement.apart is not None else len(self.placement.body)
+            end = len(self.placement.body)
         every, segments = self.placement.body[start:end], self.placement.segments[start:end]
         if len(set(segments)) <= 1:
             self.begin(builder, frame)

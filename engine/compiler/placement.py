@@ -58,9 +58,10 @@ class Placement:
         apart: how many items of the outermost body come before those that only add to gradients; these may then run
             after all examples are done with the others, since values reach them through memory alone. None: they
             may not.
-        forward: how many items of the outermost body come before those that an example whose loss is flat can do
-            without; values reach these through memory alone, so that all examples may be done with the former first.
-            None: there are no such examples, or they are not worth a choice.
+        gate: the instruction behind which the loss of an example may be flat, or None.
+        forward: how many items of the outermost body end with it. Behind them come those that write outputs of the
+            example, and from `backward` on what a flat example can do without. Values reach these through memory alone, so
+            that all examples may be done with the former first.
     """
 
     def __init__(self, body: Sequence[Step | For], length: int, sums_apart: bool = False,
@@ -79,7 +80,9 @@ class Placement:
         self._walk(self.body, {}, [])
         self.apart = self._first_sum() if sums_apart else None
         self.segments = _cut(self.body)
-        self.forward = self._after(gate) if self.apart is not None and not any(self.segments) else None
+        self.gate = None if self.apart is None or any(self.segments) else self._step_at(gate)
+        if self.gate is not None:
+            self._part_at(self.gate)
         self.cuts = {loop: _cut(loop.body) for loop in self.facts if size(loop.body) > LONGEST}
         self._parts = self._visible_parts()
         self.owner = np.full(length, -1)
@@ -119,14 +122,29 @@ class Placement:
             return None
         return first
 
-    def _after(self, position: int | None) -> int | None:
-        """The place behind the instruction at a position of the trace; None where a loop is around it."""
-        found = [i for i, n in enumerate(self.body) if isinstance(n, Step) and n.out.number() == position]
-        return found[0] + 1 if found else None
+    def _step_at(self, position: int | None) -> Step | None:
+        """The instruction at a position of the trace; None where a loop is around it."""
+        return next((n for n in self.body if isinstance(n, Step) and n.out.number() == position), None)
+
+    def _part_at(self, gate: Step) -> None:
+        """Put outputs right behind the gate, if they are all made before it."""
+        self.forward = self.body.index(gate) + 1
+        outputs = [n for n in self.body[self.forward :] if any(step.op == "output" for step in steps_of(n))]
+        made = [self._positions(i, step) for n in outputs for step in steps_of(n) for s, i in step.args if s == VALUE]
+        if any(step.op != "output" for n in outputs for step in steps_of(n)) or any(
+            at.max(initial=0) > self._positions(gate.out, gate)[0] for at in made
+        ):
+            self.gate = None
+            return
+        rest = [n for n in self.body[self.forward :] if n not in outputs]
+        self.body[self.forward :] = [*outputs, *rest]
+        self.backward = self.forward + len(outputs)
 
     def _visible_parts(self) -> list[int]:
         """Items of the outermost body with one number may hand each other registers."""
-        parts = list(self.segments) if self.forward is None else [int(i >= self.forward) for i in range(len(self.body))]
+        parts = list(self.segments)
+        if self.gate is not None:
+            parts = [(i >= self.forward) + (i >= self.backward) for i in range(len(self.body))]
         if self.apart is not None:
             part = parts[-1] + 1
             for i in range(self.apart, len(self.body)):

@@ -48,11 +48,11 @@ class TrainingCode:
         real = DOUBLE if wide == 8 else FLOAT
         direct = is_direct(self._count + 1, shape, wide, self._batch, contract)
         vectors = -(-min(self._batch, shape.chunk) // shape.lanes)
-        skips = contract and not self.kept and shape.lanes > 1 and vectors >= FEWEST
+        skips = contract and shape.lanes > 1 and vectors >= FEWEST
         placement = self.stages.place(
             tape, WINDOW if window is None else window, contract, self._count if skips else None
         )
-        self.packs: bool = placement.forward is not None
+        self.packs: bool = placement.gate is not None
         body = Batch(
             placement,
             tape,
@@ -175,7 +175,7 @@ class TrainingCode:
         example_losses = b.gep(pointers[OUTPUT], [I64(body.stride * self.kept)], source_etype=real)
         slots = [b.gep(a["slots"], [b.mul(padded, I64(k))], source_etype=real) for k in range(self._slots)]
         if self.packs:
-            body.packed = b.gep(a["x"], [I64(body.stride * (columns + 1))], source_etype=real)
+            body.packed = b.gep(a["x"], [I64(body.stride * (columns + self.kept + 1))], source_etype=real)
         body.prepare(b, pointers)
         # A batch that is laid out already, the only one of every epoch, is not laid out again.
         small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))

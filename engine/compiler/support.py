@@ -68,8 +68,7 @@ class Support:
     def _slot(self) -> int | None:
         """Where the relu's value is in memory."""
         placement = self._e.placement
-        at = placement.body[: placement.forward][-1].out  # type: ignore[union-attr]  # a Step: Placement looked for one
-        return placement.slots[at.key()].number()
+        return None if placement.gate is None else placement.slots[placement.gate.out.key()].number()
 
     def _vector(self, b: Any, space: Any, column: int | None, first: Any) -> Any:
         e, frame = self._e, self._frame

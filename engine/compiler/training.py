@@ -47,7 +47,7 @@ class TrainingLoop:
         stages, update_stages: what became of the two functions.
 
     Where a loss is flat behind a relu, as a hinge loss is, examples that are on the right side of it have no gradient. Of
-    large batches they go through the forward pass alone, as soon as they are half of it (with contract, without outputs).
+    large batches they go through the forward pass alone, as soon as they are half of it (with contract).
 
     The same numbers come out on every run; threads that call `run` take turns. An interrupt is heard within 0.1 s, between two steps.
 

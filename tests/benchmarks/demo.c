@@ -1,11 +1,11 @@
-/* micrograd's demo step in C by hand: MLP 2-16-16-1, 100 examples, hinge loss and L2, plain gradient step.
-   One neuron's row of parameters is its weights, then its bias. */
+/* micrograd's demo step in C by hand: MLP 2-16-16-1, 100 examples, hinge loss and L2, plain gradient step with its falling
+   rate. One neuron's row of parameters is its weights, then its bias. */
 #include <string.h>
 typedef REAL real;
 enum { N = 100, P = 337, A = 48, B = 320 };
 
 /* One example at a time: the compiler vectorises along the neurons. */
-static void step_one(real *restrict p, const real *restrict X, const real *restrict Y, real *restrict g)
+static void step_one(real *restrict p, const real *restrict X, const real *restrict Y, real *restrict g, real rate)
 {
     real h1[16], h2[16], d1[16], d2[16];
     const real *w1 = p, *w2 = p + A, *w3 = p + B;
@@ -35,7 +35,7 @@ static void step_one(real *restrict p, const real *restrict X, const real *restr
             g1[3*j] += q * x[0]; g1[3*j+1] += q * x[1]; g1[3*j+2] += q;
         }
     }
-    for (int i = 0; i < P; i++) p[i] -= (real)1e-3 * g[i];
+    for (int i = 0; i < P; i++) p[i] -= rate * g[i];
 }
 
 /* Lanes over examples: 64 bytes a vector, two vectors at a time, four neurons at a time. */
@@ -45,12 +45,13 @@ typedef __typeof__((vec){0} > (vec){0}) mask;
 static const vec zero;
 static inline vec positive(vec m, vec a) { return (vec)((mask)a & (m > zero)); } /* a where m is positive, else 0 */
 
-static void step_lanes(real *restrict p, const vec (*restrict x)[2][G], const vec (*restrict y)[G], vec *restrict s)
+static void step_lanes(real *restrict p, const vec (*restrict x)[2][G], const vec (*restrict y)[G], vec *restrict s, int blocks,
+                       real rate)
 {
     const real *w1 = p, *w2 = p + A, *w3 = p + B;
     memset(s, 0, P * sizeof(vec));
     vec *s1 = s, *s2 = s + A, *s3 = s + B;
-    for (int b = 0; b < BLOCKS; b++) {
+    for (int b = 0; b < blocks; b++) {
         vec h1[16][G], h2[16][G], d2[16][G], d[G], out[G];
         for (int j = 0; j < 16; j++)
             for (int c = 0; c < G; c++) {
@@ -103,19 +104,75 @@ static void step_lanes(real *restrict p, const vec (*restrict x)[2][G], const ve
     for (int i = 0; i < P; i++) {
         real t = 0;
         for (int l = 0; l < W; l++) t += s[i][l];
-        p[i] -= (real)1e-3 * (t + (real)2e-4 * p[i]);
+        p[i] -= rate * (t + (real)2e-4 * p[i]);
     }
 }
 
-void train_one(real *p, const real *X, const real *Y, real *g, long n) { while (n--) step_one(p, X, Y, g); }
-
-void train_lanes(real *p, const real *X, const real *Y, real *g, long n)
+/* The same after a forward pass that tells which examples count: those on the right side of the hinge have no gradient. */
+static void step_support(real *restrict p, const vec (*restrict x)[2][G], const vec (*restrict y)[G], vec (*restrict px)[2][G],
+                         vec (*restrict py)[G], vec *restrict s, real rate)
 {
-    static vec x[BLOCKS][2][G], y[BLOCKS][G], s[P];
-    (void)g;
+    const real *w1 = p, *w2 = p + A, *w3 = p + B;
+    int n = 0;
+    for (int b = 0; b < BLOCKS; b++) {
+        vec h1[16][G], out[G];
+        for (int j = 0; j < 16; j++)
+            for (int c = 0; c < G; c++) {
+                vec a = w1[3*j+2] + w1[3*j] * x[b][0][c] + w1[3*j+1] * x[b][1][c];
+                h1[j][c] = positive(a, a);
+            }
+        for (int c = 0; c < G; c++) out[c] = zero + w3[16];
+        for (int j = 0; j < 16; j += 4) {
+            vec a[4][G];
+            for (int u = 0; u < 4; u++) for (int c = 0; c < G; c++) a[u][c] = zero + w2[17*(j+u)+16];
+            for (int k = 0; k < 16; k++)
+                for (int u = 0; u < 4; u++) for (int c = 0; c < G; c++) a[u][c] += w2[17*(j+u)+k] * h1[k][c];
+            for (int u = 0; u < 4; u++) for (int c = 0; c < G; c++) out[c] += w3[j+u] * positive(a[u][c], a[u][c]);
+        }
+        for (int c = 0; c < G; c++) {
+            vec left = 1 - y[b][c] * out[c];
+            for (int l = 0; l < W; l++)
+                if (left[l] > 0 && b * M + c * W + l < N) {
+                    int to = n / M, row = n % M / W, lane = n % W;
+                    px[to][0][row][lane] = x[b][0][c][l];
+                    px[to][1][row][lane] = x[b][1][c][l];
+                    py[to][row][lane] = y[b][c][l];
+                    n++;
+                }
+        }
+    }
+    if (2 * n > N) { step_lanes(p, x, y, s, BLOCKS, rate); return; }
+    for (int e = n; e % M; e++) py[e / M][e % M / W][e % W] = 0;
+    step_lanes(p, (const void *)px, (const void *)py, s, (n + M - 1) / M, rate);
+}
+
+static real rate_at(long k, long n) { return 1 - (real)0.9 * k / n; }
+
+void train_one(real *p, const real *X, const real *Y, real *g, long n)
+{
+    for (long k = 0; k < n; k++) step_one(p, X, Y, g, rate_at(k, n));
+}
+
+static vec x[BLOCKS][2][G], y[BLOCKS][G], px[BLOCKS][2][G], py[BLOCKS][G], s[P];
+
+static void lay_out(const real *X, const real *Y)
+{
     for (int e = 0; e < BLOCKS * M; e++) {
         int b = e / M, c = e % M / W, l = e % W, i = e < N ? e : N - 1;
         x[b][0][c][l] = X[2*i]; x[b][1][c][l] = X[2*i+1]; y[b][c][l] = e < N ? Y[i] : 0;
     }
-    while (n--) step_lanes(p, (const void *)x, (const void *)y, s);
+}
+
+void train_lanes(real *p, const real *X, const real *Y, real *g, long n)
+{
+    (void)g;
+    lay_out(X, Y);
+    for (long k = 0; k < n; k++) step_lanes(p, (const void *)x, (const void *)y, s, BLOCKS, rate_at(k, n));
+}
+
+void train_support(real *p, const real *X, const real *Y, real *g, long n)
+{
+    (void)g;
+    lay_out(X, Y);
+    for (long k = 0; k < n; k++) step_support(p, (const void *)x, (const void *)y, px, py, s, rate_at(k, n));
 }

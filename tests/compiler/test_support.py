@@ -128,15 +128,43 @@ def test_a_loss_that_is_not_flat_needs_all_examples(shape):
     assert not loop._code.packs
 
 
-def test_outputs_and_the_order_of_sums_need_all_examples():
+def with_output(widths, forward=None):
+    forward = forward or network(widths, tanh)
+
+    def loss(ps, row):
+        (score,) = forward(ps, row[: widths[0]])
+        return relu(row[-1] - row[-2] * score), [score, row[0]]
+
+    return loss
+
+
+@pytest.mark.parametrize("flat", [0.3, 0.9])
+def test_outputs_of_flat_examples_are_kept(flat):
+    rows, ps = problem([2, 3, 1], 100, flat, 0)
+    loop = TrainingLoop(with_output([2, 3, 1]), sgd, ps, rows, settings=1, checked=True)
+    assert loop._code.packs
+    loop.run(settings=[0.1])
+    want, _ = eager_training(margin_loss(relu, [2, 3, 1]), sgd, ps, rows, 100, list(range(100)), [[0.1]], 0)
+    np.testing.assert_allclose(loop.parameters, want, rtol=1e-11, atol=1e-11)
+    scores = [[float(y) for y in with_output([2, 3, 1])(ps.tolist(), row)[1]] for row in rows.tolist()]
+    np.testing.assert_allclose(loop.outputs[0], scores, rtol=1e-12)
+
+
+def test_outputs_made_of_the_loss_need_all_examples():
     rows, ps = problem([2, 3, 1], 100, 0.9, 0)
-    forward = network([2, 3, 1], tanh)
 
-    def with_output(ps, row):
-        (score,) = forward(ps, row[:2])
-        return relu(row[3] - row[2] * score), [score]
+    def loss(ps, row):
+        z = relu(row[3] - row[2] * network([2, 3, 1], tanh)(ps, row[:2])[0])
+        return z, [exp(z)]
 
-    assert not TrainingLoop(with_output, sgd, ps, rows, settings=1)._code.packs
+    loop = TrainingLoop(loss, sgd, ps, rows, settings=1, checked=True)
+    assert not loop._code.packs
+    loop.run(settings=[0.1])
+    assert (loop.outputs[0] >= 1.0).all()
+
+
+def test_sums_in_order_need_all_examples():
+    rows, ps = problem([2, 3, 1], 100, 0.9, 0)
     assert not TrainingLoop(margin_loss(relu, [2, 3, 1]), sgd, ps, rows, settings=1, contract=False)._code.packs
 
 

@@ -52,10 +52,11 @@ def head(who: str, count: int, output: Any = None, loss: Any = None) -> Head:
     Raises:
         ValueError, TypeError: an argument is not one of these, or they do not go together.
 
+    >>> from engine import Value
     >>> from nn.head import head
     >>> head("NeuralNetwork", 3).output, head("NeuralNetwork", 3).loss
     ('softmax', 'cross_entropy')
-    >>> head("NeuralNetwork", 1).shown(0.0)
+    >>> head("NeuralNetwork", 1).shown(Value(0.0))
     [0.5]
     """
     if output is None:

@@ -6,16 +6,16 @@ do, takes them as they are; every other loss gets what the output function makes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from engine import softmax
 
 from . import losses
 from .activations import activation_function
-from .objective import Objective, binary_target, class_target, objective
+from .objective import Objective, binary_target, class_target, objective, unbound
 
-_SQUARES = ("mse", "mae", "huber")
+_SQUARES = (losses.mse, losses.mae, losses.huber)
 _USUAL_LOSS = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}
 _INSIDE: dict[Any, str] = {  # the output functions that losses have inside
     losses.binary_cross_entropy: "sigmoid",
@@ -59,14 +59,16 @@ def head(who: str, count: int, output: Any = None, loss: Any = None) -> Head:
     >>> head("NeuralNetwork", 1).shown(Value(0.0))
     [0.5]
     """
+    goal = None if loss is None else objective(who, loss)
     if output is None:
-        output = _usual_output(count, loss)
+        output = _usual_output(count, goal)
     if output == "softmax" and count == 1:
         raise ValueError(f"{who} takes softmax for two outputs or more, got one; use sigmoid")
-    if loss is None:
+    if goal is None:
         loss = _USUAL_LOSS.get(output, "mse")
-    goal = objective(who, loss)
-    needed = _INSIDE.get(goal.loss)
+        goal = objective(who, loss)
+    function = unbound(goal.loss)
+    needed = _INSIDE.get(function) if isinstance(function, Hashable) else None
     if needed is not None and output != needed:
         raise ValueError(f"{who} takes output={needed!r} with the loss {goal.name}, got {output!r:.60}")
     activate = _activation(output)
@@ -80,12 +82,13 @@ def head(who: str, count: int, output: Any = None, loss: Any = None) -> Head:
     return Head(output, loss, goal, shown)
 
 
-def _usual_output(count: int, loss: Any) -> str:
-    if loss in _SQUARES or loss == "hinge":
+def _usual_output(count: int, goal: Objective | None) -> str:
+    function = None if goal is None else unbound(goal.loss)
+    if function in (*_SQUARES, losses.hinge):
         return "identity"
-    if loss == "kl_divergence":
+    if function is losses.kl_divergence:
         return "softmax"
-    return "sigmoid" if count == 1 or loss == "binary_cross_entropy" else "softmax"
+    return "sigmoid" if count == 1 or function is losses.binary_cross_entropy else "softmax"
 
 
 def _activation(output: Any) -> Callable[[Any], Any]:
@@ -101,9 +104,9 @@ def _activation(output: Any) -> Callable[[Any], Any]:
 def _after(activate: Callable[[Any], Any], output: Any, goal: Objective) -> Objective:
     """The objective of sums whose loss is that of the outputs; of probabilities a squared error takes classes too."""
     loss, target = goal.loss, goal.target
-    if loss in (losses.mse, losses.mae, losses.huber) and output == "softmax":
+    if unbound(loss) in _SQUARES and output == "softmax":
         return goal._replace(loss=lambda z, t: loss(activate(z), _spread(t, z)), target=class_target)
-    if loss in (losses.mse, losses.mae, losses.huber) and output == "sigmoid":
+    if unbound(loss) in _SQUARES and output == "sigmoid":
         target = binary_target
     return goal._replace(loss=lambda z, t: loss(activate(z), t), target=target)
 

@@ -104,7 +104,8 @@ def assert_same(net, twin, X, whole=False, floor=0.0, tolerance=1e-10):
         assert abs(v.grad - g) <= tolerance * sizes.get(v, 0.0) + 1e-300
 
 
-numbers = st.floats(-2.0, 2.0)
+# No tiny ones: a sum of 1, -1 and 1e-244 is on one side of a kink or on it, as it is added up.
+numbers = st.floats(-2.0, 2.0).map(lambda x: x if abs(x) > 0.001 else 0.0)
 
 
 def filled(draw, net):

@@ -1,6 +1,6 @@
 """Hyperparameters: Optuna and scikit-learn look for a better network, and say which choices matter.
 
-A configuration is judged by its log loss in a cross-validation on 200 images, with the estimator of nn.sklearn and a
+A configuration is judged by its log loss in a cross-validation on 600 images, with the estimator of nn.sklearn and a
 budget of a few epochs. Optuna chooses the next one by what it has seen (TPE: Bergstra et al., 2011), scikit-learn draws
 as many at random; the best of each is then judged on held-out images. The data are the handwritten digits of the UCI
 repository (Alpaydin & Kaynak, 1998, CC BY 4.0), from the scikit-learn package.
@@ -19,62 +19,64 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, cross_val_score, train_test_split
 
+from demos.backend import backend
 from demos.folder import Folder
 from demos.search_drawings import Configuration, Tried, page
 from nn.interruption import flagged_interrupt
 from nn.sklearn import NetworkClassifier
 
 ACTIVATIONS = ["relu", "tanh", "sigmoid"]
-NEURONS, RATE, ALPHA = (2, 16), (1e-3, 0.3), (1e-4, 3.0)  # in the hidden layer; of Adam; of the l2 penalty
+NEURONS, RATE, ALPHA = (4, 32), (1e-3, 0.3), (1e-4, 3.0)  # in the hidden layer; of Adam; of the l2 penalty
 
 
 def run(options: argparse.Namespace) -> int:
     """Search twice, compare, draw; the exit status, which is 130 where Ctrl-C cut it short."""
     folder, status = Folder(options.out), 0
     X, y = load_digits(return_X_y=True)
-    count = 4 if options.quick else 20
-    X, test_X, y, test_y = train_test_split(X / 16.0, y, train_size=200, random_state=options.seed, stratify=y)
-    print("Training: eager, in Python, as the estimators of nn.sklearn do.")
+    size, count, epochs = (200, 4, 3) if options.quick else (600, 20, 20)
+    X, test_X, y, test_y = train_test_split(X / 16.0, y, train_size=size, random_state=options.seed, stratify=y)
+    plain = NetworkClassifier(max_iter=options.epochs or epochs, random_state=options.seed, backend=backend())
     print(f"{len(y)} images to learn from, {len(test_y)} held out; {count} configurations a search\n", flush=True)
-    plain = NetworkClassifier(max_iter=options.epochs or (1 if options.quick else 5), random_state=options.seed)
     folds = StratifiedKFold(3, shuffle=True, random_state=options.seed)
     told = SimpleNamespace(interrupted=False)  # of Ctrl-C, which is heard when the training at work has ended
-
-    def judged(model: NetworkClassifier, images: Any, labels: Any) -> float:
-        if told.interrupted:
-            raise KeyboardInterrupt
-        return -float(log_loss(labels, model.predict_proba(images)))
-
     tried: dict[str, Tried] = {"Optuna": [], "scikit-learn": []}
 
-    def objective(trial: optuna.Trial) -> float:
-        configuration = suggested(trial)
-        model = clone(plain).set_params(**configuration)
-        loss = -float(cross_val_score(model, X, y, cv=folds, scoring=judged).mean())
-        tried["Optuna"].append((configuration, loss))
-        print(f"Optuna {trial.number + 1:3}: log loss {loss:.4f}   {written(configuration)}", flush=True)
-        return loss
+    def scorer(who: str, trials: Tried) -> Any:
+        """What judges trained networks, fold by fold, and notes each configuration that all folds have judged."""
+        losses: list[float] = []
 
+        def score(model: NetworkClassifier, images: Any, labels: Any) -> float:
+            if told.interrupted:
+                raise KeyboardInterrupt
+            losses.append(loss := float(log_loss(labels, model.predict_proba(images))))
+            if len(losses) == folds.n_splits:
+                trials.append(({name: getattr(model, name) for name in space()}, sum(losses) / len(losses)))
+                losses.clear()
+                print(f"{who} {len(trials):3}: log loss {trials[-1][1]:.4f}   {written(trials[-1][0])}", flush=True)
+            return -loss
+
+        return score
+
+    def loss_of(model: NetworkClassifier, score: Any) -> float:
+        return -float(cross_val_score(model, X, y, cv=folds, scoring=score).mean())
+
+    by_optuna, by_scikit_learn = (scorer(who, trials) for who, trials in tried.items())
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=options.seed))
-    drawn = RandomizedSearchCV(plain, space(), n_iter=count, scoring=judged, cv=folds,
-                               random_state=options.seed, refit=False)  # fmt: skip
+    random = RandomizedSearchCV(plain, space(), n_iter=count, scoring=by_scikit_learn, cv=folds,
+                                random_state=options.seed, refit=False)  # fmt: skip
     try:
         with flagged_interrupt(told):
-            usual = -float(cross_val_score(plain, X, y, cv=folds, scoring=judged).mean())
-            study.optimize(objective, n_trials=count)
-            drawn.fit(X, y)
-        tried["scikit-learn"] = list(zip(drawn.cv_results_["params"], (-drawn.cv_results_["mean_test_score"]).tolist()))
+            usual = loss_of(plain, scorer("as it comes", []))
+            study.optimize(lambda t: loss_of(clone(plain).set_params(**suggested(t)), by_optuna), n_trials=count)
+            random.fit(X, y)
     except KeyboardInterrupt:
-        status = 130
-        print(f"Stopped by Ctrl-C: {len(tried['Optuna'])} configurations of Optuna are kept.", file=sys.stderr)
+        status, kept = 130, " and ".join(f"{len(trials)} configurations of {who}" for who, trials in tried.items())
+        print(f"Stopped by Ctrl-C: {kept} are kept.", file=sys.stderr)
         if not tried["Optuna"]:
             return status
 
-    models = {
-        "logistic regression": LogisticRegression(max_iter=1000),
-        "network as it comes": plain,
-    }
+    models = {"logistic regression": LogisticRegression(max_iter=1000), "network as it comes": plain}
     for who, trials in tried.items():
         if trials:
             best, loss = min(trials, key=lambda trial: trial[1])

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from . import copying, ops  # noqa: F401  copying makes Values copy and pickle
+from . import copying, operators, ops  # noqa: F401  the first two complete Value
 from .adjoints import gradients
 from .backprop import backward, partials, topological_order
 from .batching import vmap

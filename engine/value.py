@@ -2,7 +2,7 @@
 
 A node holds its op, the operands, and the operands' data as they were at forward time, so that a gradient never
 depends on what was edited later. It knows its arguments, not its users: there is no reference cycle, and a graph that
-is dropped is freed at once. Operators and methods are made from the rows of `ops.TABLE`.
+is dropped is freed at once. Its operators, and most of its methods, are made in `operators`, from the rows of `ops.TABLE`.
 """
 
 import sys
@@ -359,133 +359,8 @@ def dot(ws, xs, b=0.0):
 
 
 DOT = ops.TABLE["dot"]
-
-# Operators, made from the rows ---------------------------------------------------------------------------------------
-
-
-def _operand(x, who):
-    """The other operand as a float; None where its own class should answer (an array, say)."""
-    if getattr(x, "shape", ()) != () or isinstance(x, type):
-        return None
-    known = isinstance(x, (str, bytes, complex, list, tuple, dict, set, type(None)))
-    return number(x, who) if known or hasattr(x, "__float__") else None
-
-
-def _binary(op):
-    forward, who = op.forward, op.name
-
-    def method(self, other):
-        if other.__class__ is Value:
-            y = other._data
-        elif other.__class__ is float:
-            y = other
-        else:
-            y = other = _operand(other, who)
-            if y is None:
-                return NotImplemented
-        x = self._data
-        v = new(Value)
-        v._data = forward(x, y)
-        v.grad = UNREACHED
-        v.op = op
-        v._a = self
-        v._b = other
-        v._x = x
-        v._y = y
-        v._about = None
-        return context.record(v) if context.active else v
-
-    return method
-
-
-def _reflected(op):
-    forward, who = op.forward, op.name
-
-    def method(self, other):
-        x = other if other.__class__ is float else _operand(other, who)
-        if x is None:
-            return NotImplemented
-        y = self._data
-        v = new(Value)
-        v._data = forward(x, y)
-        v.grad = UNREACHED
-        v.op = op
-        v._a = x
-        v._b = self
-        v._x = x
-        v._y = y
-        v._about = None
-        return context.record(v) if context.active else v
-
-    return method
-
-
-def _unary(op):
-    forward = op.forward
-
-    def method(self):
-        x = self._data
-        v = new(Value)
-        v._data = forward(x)
-        v.grad = UNREACHED
-        v.op = op
-        v._a = self
-        v._x = x
-        v._about = None
-        return context.record(v) if context.active else v
-
-    return method
-
-
-def _comparison(op):
-    method = _binary(op)
-
-    def compare(self, other):
-        if other is None or isinstance(other, (str, bytes, list, tuple, dict, set, complex)):
-            return NotImplemented  # so that v == None is False
-        return method(self, other)
-
-    return compare
-
-
-def _named(method, name, row):
-    method.__name__, method.__qualname__, method.__doc__ = name, f"Value.{name}", row.__doc__
-    setattr(Value, name, method)
-
-
-def install(row):
-    """Make a row a method of Value, its first argument; one that takes lists stays a function."""
-    if row.lists:
-        return
-    if row.name in RESERVED or (hasattr(Value, row.name) and row.name not in ops.TABLE):
-        raise ValueError(f"op takes a name that Value does not use already, got {row.name!r}")
-    plain = (_unary, _binary, _of_row)[row.kind - 1]
-    _named((_of_row if row.defaults else plain)(row), row.name, row)
-
-
-def _of_row(row):
-    def method(self, *args):
-        return row(self, *args)
-
-    return method
-
-
 RESERVED = frozenset(dir(Value))
 NUMPY_NAMES = {
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
     "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad",
 }  # fmt: skip
-OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "power"}
-COMPARISONS = {
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
-}  # fmt: skip
-for _name, _row in OPERATORS.items():
-    _named(_binary(ops.TABLE[_row]), f"__{_name}__", ops.TABLE[_row])
-    _named(_reflected(ops.TABLE[_row]), f"__r{_name}__", ops.TABLE[_row])
-for _name, _row in COMPARISONS.items():
-    _named(_comparison(ops.TABLE[_row]), f"__{_name}__", ops.TABLE[_row])
-_named(_unary(ops.TABLE["neg"]), "__neg__", ops.TABLE["neg"])
-_named(_unary(ops.TABLE["abs"]), "__abs__", ops.TABLE["abs"])
-for _row in ops.TABLE.values():
-    install(_row)
-ops.new_row_hooks.append(install)

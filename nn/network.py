@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from engine import mean, softmax
+from engine import mean
 
-from . import losses
-from .activations import activation_function
 from .data import check_order, plain, rows, targets
+from .head import head
 from .init import generator
 from .layers import MLP, width
 from .matrices import Matrix
-from .objective import Objective, binary_target, class_target, objective
 from .optim import SGD
 from .options import calls
 from .progress import printer
 from .trainer import History, Trainer
-
-SQUARES = ("mse", "mae", "huber")
 
 
 class NeuralNetwork:
@@ -93,7 +89,7 @@ class NeuralNetwork:
                 "such as [2, 4, 1]"
             )
         self.activation = activation
-        self.output, self.loss, self.objective, self._shown = _goal(self.layers[-1], output, loss)
+        self.output, self.loss, self.objective, self._shown = head("NeuralNetwork", self.layers[-1], output, loss)
         rng, self.seed = generator(seed=seed)
         self._random: Any = rng
         self.model = MLP(
@@ -265,7 +261,7 @@ class NeuralNetwork:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)  # functions made here are made again: they have no names to be pickled by
-        _, _, self.objective, self._shown = _goal(self.layers[-1], self.output, self.loss)
+        _, _, self.objective, self._shown = head("NeuralNetwork", self.layers[-1], self.output, self.loss)
 
     # Inside ----------------------------------------------------------------------------------------------------------
 
@@ -315,51 +311,6 @@ class NeuralNetwork:
     def _keep_gradients(self) -> None:
         self.dW = [W.grad for W in self.W]
         self.db = [b.grad for b in self.b]
-
-
-def _goal(count: int, output: Any, loss: Any) -> tuple[Any, Any, Objective, Callable[[Any], list[float]]]:
-    """(output, loss, objective of the last layer's sums, the shown outputs of such sums)."""
-    if output is None:
-        if loss in SQUARES:
-            output = "identity"
-        elif loss in ("hinge", "kl_divergence"):
-            output = "softmax" if loss == "kl_divergence" else "identity"
-        else:
-            output = "sigmoid" if count == 1 or loss == "binary_cross_entropy" else "softmax"
-    if output == "softmax" and count == 1:
-        raise ValueError("NeuralNetwork takes softmax for two outputs or more, got one; use sigmoid")
-    if loss is None:
-        loss = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}.get(output, "mse")
-    goal = objective("NeuralNetwork", loss)
-    inside: dict[Any, str] = {
-        losses.binary_cross_entropy: "sigmoid",
-        losses.cross_entropy: "softmax",
-        losses.kl_divergence: "softmax",
-    }
-    needed = inside.get(goal.loss)
-    if needed is not None and output != needed:
-        raise ValueError(f"NeuralNetwork takes output={needed!r} with the loss {goal.name}, got {output!r:.60}")
-    if output == "softmax":
-        activate: Callable[[Any], Any] = softmax
-    else:
-        one = activation_function(output)
-        activate = (lambda z: z) if one is None else (lambda z: [one(x) for x in z] if isinstance(z, list) else one(z))
-
-    def shown(z: Any) -> list[float]:
-        y = activate(z)
-        return [float(x) for x in y] if isinstance(y, list) else [float(y)]
-
-    if needed is None and output != "identity":
-        wrapped, target, spread = goal.loss, goal.target, False
-        if wrapped in (losses.mse, losses.mae, losses.huber) and output in ("sigmoid", "softmax"):
-            target, spread = (class_target, True) if output == "softmax" else (binary_target, False)
-        goal = goal._replace(loss=lambda z, t: wrapped(activate(z), _spread(t, z) if spread else t), target=target)
-    return output, loss, goal, shown
-
-
-def _spread(t: Any, z: Any) -> Any:
-    """A class as a list of probabilities, so that a squared error can compare it."""
-    return t if isinstance(t, list) else [float(k == t) for k in range(len(z))]
 
 
 def _descent(model: MLP, alpha: Any) -> SGD:

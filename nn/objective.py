@@ -80,13 +80,25 @@ def objective(who: str, loss: Any) -> Objective:
         loss = losses.LOSSES[loss]
     if not callable(loss):
         raise TypeError(f"{who} takes a name or a function (outputs, target) -> Value as loss, got {loss!r:.60}")
-    function = loss
-    while isinstance(function, partial):
-        function = function.func
+    function = unbound(loss)
     name = getattr(function, "__name__", "loss")
     known = _MEANINGS.get(function) if isinstance(function, Hashable) else None
     target, prediction, classes = known or (_anything, _same, False)
     return Objective(name, loss, target, prediction, classes)
+
+
+def unbound(function: Any) -> Any:
+    """The function itself, of one that has keywords bound by functools.partial.
+
+    >>> from functools import partial
+    >>> from nn.losses import huber
+    >>> from nn.objective import unbound
+    >>> unbound(partial(huber, delta=2.0)) is huber
+    True
+    """
+    while isinstance(function, partial):
+        function = function.func
+    return function
 
 
 # Targets, as each loss takes them ------------------------------------------------------------------------------------

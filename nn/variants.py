@@ -14,6 +14,7 @@ from engine import elu, greater, leaky_relu, softplus, tanh, where
 
 KAPPA = 0.044715  # of the cubic term
 BETA = sqrt(2.0 / pi)
+STRAIGHT = 40.0  # from here on softplus(x) is x to the last bit
 
 
 @dataclass(frozen=True)

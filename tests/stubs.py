@@ -89,6 +89,7 @@ from typing import Any, SupportsFloat
 from .ops import Op
 
 UNREACHED: float
+RESERVED: frozenset[str]
 DOT: Op
 
 def dot(

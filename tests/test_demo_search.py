@@ -22,12 +22,28 @@ def assert_inside(configuration):
     assert ALPHA[0] <= configuration["alpha"] <= ALPHA[1]
 
 
-def test_both_searches_look_in_the_same_space_and_the_best_is_said(tmp_path, capsys, monkeypatch):
-    drawn = []
+def noted(make, made):
+    """A function that notes what another one makes."""
+    return lambda *what, **how: made.append(make(*what, **how)) or made[-1]
+
+
+@pytest.mark.parametrize("trained_by", ["eager", "jit"])
+def test_both_searches_look_in_the_same_space_and_the_best_is_said(trained_by, tmp_path, capsys, monkeypatch):
+    drawn, studies, searches, models = [], [], [], []
     monkeypatch.setattr(search, "page", lambda figure, *what: drawn.append(what))
+    monkeypatch.setattr(search, "backend", lambda: trained_by)
+    monkeypatch.setattr(search.optuna, "create_study", noted(search.optuna.create_study, studies))
+    monkeypatch.setattr(search, "RandomizedSearchCV", noted(search.RandomizedSearchCV, searches))
+    monkeypatch.setattr(search, "NetworkClassifier", noted(search.NetworkClassifier, models))
     assert search.run(options(tmp_path)) == 0
+    assert [model.backend for model in models] == [trained_by]
     text = capsys.readouterr().out
     ((tried, usual, importances),) = drawn
+    assert tried["Optuna"] == [(t.params, pytest.approx(t.value)) for t in studies[0].trials]
+    found = searches[0].cv_results_
+    assert tried["scikit-learn"] == [
+        (params, pytest.approx(-score)) for params, score in zip(found["params"], found["mean_test_score"])
+    ]
     assert [len(trials) for trials in tried.values()] == [4, 4]
     for who, trials in tried.items():
         for configuration, loss in trials:
@@ -44,9 +60,9 @@ def test_both_searches_look_in_the_same_space_and_the_best_is_said(tmp_path, cap
 
 
 def test_the_law_of_the_space_notices_a_number_outside():
-    inside = {"hidden_layer_sizes": 2, "activation": "relu", "learning_rate_init": 0.01, "alpha": 0.01}
+    inside = {"hidden_layer_sizes": 4, "activation": "relu", "learning_rate_init": 0.01, "alpha": 0.01}
     assert_inside(inside)
-    for changed in ({"hidden_layer_sizes": 17}, {"activation": "gelu"}, {"alpha": 0.0}, {"more": 1}):
+    for changed in ({"hidden_layer_sizes": 33}, {"activation": "gelu"}, {"alpha": 0.0}, {"more": 1}):
         with pytest.raises(AssertionError):
             assert_inside({**inside, **changed})
 
@@ -59,26 +75,28 @@ def ctrl_c_works():
 
 
 @pytest.mark.usefixtures("ctrl_c_works")
-@pytest.mark.parametrize("when", [1, 3])
-def test_ctrl_c_keeps_what_was_tried_and_exits_with_130(when, tmp_path, capsys, monkeypatch):
-    real, calls, drawn = search.cross_val_score, [], []
+@pytest.mark.parametrize("judged, kept", [(1, (0, 0)), (6, (1, 0)), (11, (2, 0)), (19, (4, 1))])
+def test_ctrl_c_keeps_what_both_searches_judged_and_exits_with_130(judged, kept, tmp_path, capsys, monkeypatch):
+    """Pressed when so many trained networks were judged: three are the network as it comes, then three a configuration."""
+    real, calls, drawn = search.log_loss, [], []
 
-    def pressing(*what, **how):
+    def pressing(*what):
         calls.append(what)
-        if len(calls) == when:
+        if len(calls) == judged:
             signal.raise_signal(signal.SIGINT)
-        return real(*what, **how)
+        return real(*what)
 
-    monkeypatch.setattr(search, "cross_val_score", pressing)
+    monkeypatch.setattr(search, "backend", lambda: "eager")
+    monkeypatch.setattr(search, "log_loss", pressing)
     monkeypatch.setattr(search, "page", lambda figure, *what: drawn.append(what))
     assert search.run(options(tmp_path)) == 130
     done = capsys.readouterr()
-    kept = max(0, when - 2)  # the first is the network as it comes
-    assert f"Stopped by Ctrl-C: {kept} configurations of Optuna are kept." in done.err
-    assert done.out.count("Optuna ") - done.out.count("best of Optuna") >= kept
-    assert bool(drawn) == bool(kept)
-    if kept:
-        assert "network by Optuna" in done.out
-        assert len(drawn[0][0]["Optuna"]) == kept
-        assert not drawn[0][0]["scikit-learn"]
+    said = "Stopped by Ctrl-C: {} configurations of Optuna and {} configurations of scikit-learn are kept."
+    assert done.err.strip() == said.format(*kept)
+    for who, count in zip(("Optuna", "scikit-learn"), kept):
+        assert len(re.findall(rf"^{who} +\d+: log loss", done.out, re.M)) == count
+        assert (f"network by {who}" in done.out) == (count > 0)
+    assert bool(drawn) == bool(kept[0])
+    if drawn:
+        assert tuple(len(trials) for trials in drawn[0][0].values()) == kept
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -12,7 +12,7 @@ import pytest
 import engine
 
 ROOT = Path(__file__).parents[1]
-CORE = ["ieee", "ops", "context", "value", "backprop", "adjoints", "copying"]  # each may import those before it
+CORE = ["ieee", "ops", "context", "value", "operators", "backprop", "adjoints", "copying"]  # may import those before
 TRANSFORMS = ["trees", "batching", "linearization", "transforms"]
 FORMULA = ["mathml", "notation", "naming", "folding", "formula", "chain", "explanation"]
 PACKAGES = {  # may import these, and themselves

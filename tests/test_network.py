@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 import signal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nn
+from engine import Value
 
 XOR = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
 
@@ -197,6 +199,24 @@ def test_output_and_loss_follow_from_one_another_and_train(count, given_options,
     assert outputs.shape == (3, count)
     if output == "softmax":
         np.testing.assert_allclose(outputs.sum(axis=1), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("output", [None, "identity", "sigmoid", "softmax"])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("name", sorted(nn.LOSSES))
+def test_a_loss_by_name_as_a_function_and_with_keywords_bound_is_one_loss(name, count, output):
+    def told(loss):
+        try:
+            network = nn.NeuralNetwork([1, count], output=output, loss=loss, seed=0)
+        except ValueError as why:
+            return str(why)
+        z = [Value(x) for x in (0.5, -1.0, 2.0)][:count]
+        others = -1.0 if name == "hinge" else 0.0
+        t = network.objective.target("train", [1.0, others, others] if count > 1 else 1.0, count, "y")
+        return network.output, network.objective.loss(z if count > 1 else z[0], t).data
+
+    function = nn.LOSSES[name]
+    assert told(name) == told(function) == told(partial(function))
 
 
 def test_the_loss_of_class_numbers_and_of_one_hot_rows_is_the_same():

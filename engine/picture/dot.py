@@ -33,11 +33,11 @@ class Text:
     def __init__(
         self, model: Model, uid: str, contents: dict[Box, Content], labels: dict[Edge, Label], rankdir: str
     ) -> None:
-        self._model, self._uid, self._contents, self._labels, self._rankdir = model, uid, contents, labels, rankdir
+        self.model, self.uid, self.contents, self.labels, self._rankdir = model, uid, contents, labels, rankdir
 
     def whole(self) -> str:
         """The document: tables, colours, tooltips."""
-        largest = largest_product(self._model)
+        largest = largest_product(self.model)
         return self._document(self._table, lambda e: self._arrow(e, largest), self._title)
 
     def skeleton(self) -> str:
@@ -47,21 +47,21 @@ class Text:
     def _document(
         self, node: Callable[[Box], str], edge: Callable[[Edge], str], cluster: Callable[[str, str], str]
     ) -> str:
-        many = len(self._model.boxes) > MANY
+        many = len(self.model.boxes) > MANY
         speed = " splines=line nslimit=2 nslimit1=2 mclimit=0.2" if many else ""
         out = [
-            f'digraph "{self._uid}" {{',
+            f'digraph "{self.uid}" {{',
             f'graph [rankdir={self._rankdir} bgcolor="transparent" nodesep=0.2 ranksep=0.2 fontname="Helvetica"{speed}]',
             'node [shape=plain fontname="Helvetica"]',
             'edge [fontname="Helvetica" fontsize=11 arrowsize=0.7 penwidth=1.2]',
         ]
         tree: dict[tuple[int, ...], list[Box]] = {}
         scopes = {}
-        for b in self._model.boxes:
+        for b in self.model.boxes:
             tree.setdefault(tuple(map(id, b.scopes)), []).append(b)
             for depth, s in enumerate(b.scopes):
                 scopes[tuple(map(id, b.scopes[: depth + 1]))] = s
-        shown = self._model.clusters
+        shown = self.model.clusters
         children: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
         for path in scopes:
             children.setdefault(path[:-1], []).append(path)
@@ -78,22 +78,22 @@ class Text:
                     name, title = shown[scope]
                     out.append(f'subgraph "cluster_{name}" {{ {cluster(name, title)} labeljust=l margin={MARGIN}')
                     stack.append(None)
-            out += [f'"{self._uid}_{b.id}" [{node(b)}]' for b in tree.get(opened, ())]
+            out += [f'"{self.uid}_{b.id}" [{node(b)}]' for b in tree.get(opened, ())]
             stack += reversed(children.get(opened, ()))
         out += [
-            f'"{self._uid}_{e.source.id}" -> "{self._uid}_{e.target.id}" [id="{self._uid}_{e.id}"{edge(e)}]'
-            for e in self._model.edges
+            f'"{self.uid}_{e.source.id}" -> "{self.uid}_{e.target.id}" [id="{self.uid}_{e.id}"{edge(e)}]'
+            for e in self.model.edges
         ]
         return "\n".join([*out, "}", ""])
 
     # The skeleton ----------------------------------------------------------------------------------------------------
 
     def _size(self, b: Box) -> str:
-        c = self._contents[b]
+        c = self.contents[b]
         return f'shape=box fixedsize=true label="" width={c.width / 72:.5f} height={c.height / 72:.5f}'
 
     def _bare(self, e: Edge) -> str:
-        label = self._labels.get(e)
+        label = self.labels.get(e)
         return f" label={_space(label.width + LABEL_GAP + 2, label.height)}" if label is not None else ""
 
     # The whole text --------------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ class Text:
         return f'label=<{font}> style="rounded,filled" color="{LIGHT["faint"]}" fillcolor="{LIGHT["group"]}"'
 
     def _table(self, b: Box) -> str:
-        content = self._contents[b]
+        content = self.contents[b]
         rows = "".join(f"<TR>{self._cells(r, content)}</TR>" for r in content.rows)
         dashed = b.kind in ("input", "inputs", "stub", "tag")
         fill = LIGHT["leaf" if b.kind in ("input", "inputs", "parameter", "tag") else "node"]
@@ -111,7 +111,7 @@ class Text:
             f'label=<<TABLE BORDER="{2 if b.is_root else 1}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" '
             f'WIDTH="{content.width:.0f}" HEIGHT="{content.height:.0f}" COLOR="{LIGHT["ink" if b.is_root else "line"]}" '
             f'BGCOLOR="{fill}" STYLE="ROUNDED{",DASHED" if dashed else ""}">{rows}</TABLE>> '
-            f"tooltip={dot_string(box_line(self._model, b))}"
+            f"tooltip={dot_string(box_line(self.model, b))}"
         )
 
     def _cells(self, row: Row, content: Content) -> str:
@@ -130,8 +130,8 @@ class Text:
         return f'<TD ALIGN="LEFT">{left}</TD><TD ALIGN="RIGHT">{right}</TD>'
 
     def _arrow(self, e: Edge, largest: float) -> str:
-        tone = {"pos": "positive", "neg": "negative", "off": "faint", "": "line"}[edge_tone(self._model, e)]
-        label = self._labels.get(e)
+        tone = {"pos": "positive", "neg": "negative", "off": "faint", "": "line"}[edge_tone(self.model, e)]
+        label = self.labels.get(e)
         words = ""
         if label is not None:
             lines = ["".join(_font(c.text, c.kind, "") for c in line) for line in label.lines]

@@ -11,7 +11,6 @@ from ..value import Value
 from .contents import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
 from .dot import Text
 from .grouping import Level
-from .layout import laid_out
 from .level import model_of
 from .model import Model
 from .naming import roots_of
@@ -150,8 +149,7 @@ class Film(Page):
         self.frames, self.uid, self._name = frames, uid, model.root_name
         contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in model.boxes}
         labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in edge_labels(model)}
-        there = laid_out(Text(model, uid, contents, labels, "TB").skeleton(), timeout)
-        drawing = Drawing(model, uid, contents, labels, there)
+        drawing = Drawing(Text(model, uid, contents, labels, "TB"), timeout)
         super().__init__(_film_page(drawing, frames, theme), drawing, theme)
 
     def __repr__(self) -> str:

@@ -7,13 +7,12 @@ from typing import Any
 from ..backprop import topological_order
 from ..naming import callers_variables, notebook_variables, variable_names
 from ..value import Value
-from .boxes import Box, Edge
-from .contents import Content, Label, box_content, edge_labels
+from .contents import box_content, edge_labels
 from .dot import RANKDIRS, Text
 from .files import converted, saved
 from .grouping import Level
 from .latex import aligned
-from .layout import LayoutError, laid_out
+from .layout import LayoutError
 from .level import model_of
 from .model import Model
 from .naming import roots_of
@@ -101,16 +100,12 @@ class Picture:
         self.model = model_of(roots, level, expand, force, given)
 
     @cached_property
-    def _contents(self) -> dict[Box, Content]:
-        return {b: box_content(self.model, b) for b in self.model.boxes}
-
-    @cached_property
-    def _labels(self) -> dict[Edge, Label]:
-        return edge_labels(self.model)
-
-    @cached_property
     def _text(self) -> Text:
-        return Text(self.model, self.uid, self._contents, self._labels, self._rankdir)
+        return self._text_of(self.model)
+
+    def _text_of(self, model: Model) -> Text:
+        contents = {b: box_content(model, b) for b in model.boxes}
+        return Text(model, self.uid, contents, edge_labels(model), self._rankdir)
 
     @property
     def dot(self) -> str:
@@ -124,8 +119,7 @@ class Picture:
         Raises:
             LayoutError: no layout program was found, or it failed or took too long.
         """
-        there = laid_out(self._text.skeleton(), self._timeout)
-        return Drawing(self.model, self.uid, self._contents, self._labels, there)
+        return Drawing(self._text, self._timeout)
 
     @property
     def svg(self) -> str:
@@ -142,16 +136,11 @@ class Picture:
         A backward need not have run: the player shows the gradients that it gives.
         """
         roots, level, expand, force, given = self._made_with
-        drawing = self._complete(model_of(roots, level, expand, force, given, complete=True))
+        model = model_of(roots, level, expand, force, given, complete=True)
+        drawing = Drawing(self._text_of(model), self._timeout)
         swept = self.model.flow.swept
         note = "" if swept else "backward has not run: these are the gradients it gives"
         return Player(player_page(drawing, self._theme, note), drawing, self._theme)
-
-    def _complete(self, model: Model) -> Drawing:
-        contents = {b: box_content(model, b) for b in model.boxes}
-        labels = edge_labels(model)
-        text = Text(model, self.uid, contents, labels, self._rankdir)
-        return Drawing(model, self.uid, contents, labels, laid_out(text.skeleton(), self._timeout))
 
     def live(self) -> Any:
         """The step player as a notebook widget, beside a field for each leaf: a number typed there recomputes all.
@@ -174,7 +163,7 @@ class Picture:
         def page(there: Mapping[Value, Value], first: int) -> str:
             names = {there[v]: name for v, name in given.items() if v in there}
             model = model_of([there[r] for r in roots], level, expand, force, names, complete=True, like=like)
-            return player_page(self._complete(model), self._theme, first=first)
+            return player_page(Drawing(self._text_of(model), self._timeout), self._theme, first=first)
 
         return live_view(roots, like, page)
 

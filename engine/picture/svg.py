@@ -16,18 +16,17 @@ from .contents import (
     PAD_TOP,
     PAD_X,
     Cell,
-    Content,
     Label,
     Row,
     edge_tone,
     edge_width,
     largest_product,
 )
+from .dot import Text
 from .fonts import Fonts
-from .layout import INSTALL, Curve, Layout, LayoutError, Point
+from .layout import INSTALL, Curve, LayoutError, Point, laid_out
 from .lines import box_line, edge_text
 from .metrics import text_width
-from .model import Model
 from .safety import xml
 from .theme import literal_style_sheet, style_sheet
 
@@ -40,16 +39,16 @@ class Drawing:
     """A model with its layout.
 
     Args:
-        model: boxes and edges.
-        uid: the prefix of all ids.
-        contents, labels: the words of boxes and edges.
-        layout: where they are.
+        text: boxes and edges with their words, and the prefix of all ids.
+        timeout: seconds that the layout may take.
+
+    Raises:
+        LayoutError: no layout program was found, or it failed or took too long.
     """
 
-    def __init__(
-        self, model: Model, uid: str, contents: dict[Box, Content], labels: dict[Edge, Label], layout: Layout
-    ) -> None:
-        self.model, self.uid, self.contents, self.labels, self.layout = model, uid, contents, labels, layout
+    def __init__(self, text: Text, timeout: float) -> None:
+        model, uid, layout = text.model, text.uid, laid_out(text.skeleton(), timeout)
+        self.model, self.uid, self.contents, self.labels, self.layout = model, uid, text.contents, text.labels, layout
         lost = [b.id for b in model.boxes if f"{uid}_{b.id}" not in layout.nodes]
         lost += [e.id for e in model.edges if f"{uid}_{e.id}" not in layout.edges]
         if lost:

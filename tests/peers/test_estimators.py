@@ -13,15 +13,16 @@ import json, sys
 from sklearn.utils.estimator_checks import check_estimator
 from nn import sklearn
 
-found = check_estimator(getattr(sklearn, sys.argv[1])(), on_fail=None, on_skip=None)
+found = check_estimator(getattr(sklearn, sys.argv[1])(backend=sys.argv[2]), on_fail=None, on_skip=None)
 print(json.dumps([[c["check_name"], c["status"], repr(c["exception"]), c["expected_to_fail"]] for c in found]))
 """
 
 
+@pytest.mark.parametrize("backend", ["eager", "jit"])
 @pytest.mark.parametrize("estimator", ["NetworkClassifier", "NetworkRegressor"])
-def test_every_check_of_scikit_learn_passes(estimator):
+def test_every_check_of_scikit_learn_passes(estimator, backend):
     done = subprocess.run(
-        [sys.executable, "-c", CHECKS, estimator],
+        [sys.executable, "-c", CHECKS, estimator, backend],
         env={**os.environ, "SCIPY_ARRAY_API": "1"},
         capture_output=True,
         text=True,

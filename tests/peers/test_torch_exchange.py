@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value, partials, topological_order, total
-from nn import pytorch
+from nn import pytorch, torch_reader, torch_writer
 from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.weights import slots
 
@@ -104,7 +104,8 @@ def assert_same(net, twin, X, whole=False, floor=0.0, tolerance=1e-10):
         assert abs(v.grad - g) <= tolerance * sizes.get(v, 0.0) + 1e-300
 
 
-numbers = st.floats(-2.0, 2.0)
+# No tiny ones: a sum of 1, -1 and 1e-244 is on one side of a kink or on it, as it is added up.
+numbers = st.floats(-2.0, 2.0).map(lambda x: x if abs(x) > 0.001 else 0.0)
 
 
 def filled(draw, net):
@@ -211,8 +212,8 @@ THEIRS = {
 
 
 def test_every_activation_that_can_be_read_is_compared():
-    assert {name.partition(",")[0] for name in THEIRS} == pytorch._READ.keys()
-    assert pytorch._MADE.keys() == SLOPES - {"identity"} | {"softmax", "log_softmax"}
+    assert {name.partition(",")[0] for name in THEIRS} == torch_reader.READ.keys()
+    assert torch_writer.MADE.keys() == SLOPES - {"identity"} | {"softmax", "log_softmax"}
 
 
 @pytest.mark.parametrize("name", THEIRS)
@@ -531,7 +532,7 @@ def test_the_examples_of_the_docstrings_run(name):
     ("leaky_relu", lambda t: t.LeakyReLU(0.0100001)), ("elu", lambda t: t.CELU(1.0001)),
 ])  # fmt: skip
 def test_an_activation_that_is_nearly_the_same_would_be_seen(monkeypatch, name, wrong):
-    monkeypatch.setitem(pytorch._MADE, name, wrong)
+    monkeypatch.setitem(torch_writer.MADE, name, wrong)
     with pytest.raises(AssertionError):
         test_activations_agree_where_they_bend_and_saturate(name)
 

@@ -7,11 +7,11 @@ All agree with PyTorch's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from math import isfinite
 from typing import Any, ClassVar
 
 from engine import Value
 
+from .hyperparameters import hyperparameter
 from .module import Module
 from .updates import State, Update, adagrad_update, adam_update, adamw_update, rmsprop_update, sgd_update
 
@@ -19,8 +19,8 @@ from .updates import State, Update, adagrad_update, adam_update, adamw_update, r
 class Optimiser:
     """What optimisers share: parameters, a state for each, and the count of steps.
 
-    A subclass names its update, the state to start from, and its hyperparameters, which are attributes: they may be
-    changed between steps, as a schedule does with `lr`.
+    A subclass names its update, the state to start from, and its hyperparameters, which are checked here and become
+    attributes: they may be changed between steps, as a schedule does with `lr`.
 
     Attributes:
         parameters: the list of Values that a step changes.
@@ -34,11 +34,12 @@ class Optimiser:
 
     lr: float
 
-    def __init__(self, parameters: Module | Iterable[Value]) -> None:
+    def __init__(self, parameters: Module | Iterable[Value], **hyperparameters: Any) -> None:
         self._modules = [m for _, m in parameters.named_modules()] if isinstance(parameters, Module) else []
         self.parameters = _parameters(type(self).__name__, parameters)
         self.states: list[State] = [self.initial] * len(self.parameters)
         self.steps = 0
+        self._set(**hyperparameters)
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -120,14 +121,9 @@ class Optimiser:
         self.states, self.steps = states, int(state["steps"])
 
     def _set(self, **hyperparameters: Any) -> None:
-        for name, x in hyperparameters.items():
-            legal, says = LEGAL[name]
-            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
-                raise TypeError(f"{type(self).__name__} takes {says} as {name}, got {x!r:.60}")
-            if not isfinite(x) or not legal(x):
-                raise ValueError(f"{type(self).__name__} takes {says} as {name}, got {x}")
-        for name, x in hyperparameters.items():
-            setattr(self, name, bool(x) if name == "nesterov" else float(x))
+        checked = {name: hyperparameter(type(self).__name__, name, x) for name, x in hyperparameters.items()}
+        for name, x in checked.items():
+            setattr(self, name, x)
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={x}" for name, x in self.hyperparameters.items())
@@ -168,8 +164,7 @@ class SGD(Optimiser):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters)
-        self._set(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+        super().__init__(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
         if self.nesterov and not self.momentum:
             raise ValueError("SGD takes nesterov only with momentum, got momentum 0; try momentum=0.9")
 
@@ -210,8 +205,7 @@ class Adam(Optimiser):
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters)
-        self._set(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
+        super().__init__(parameters, lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
 
 
 class AdamW(Adam):
@@ -282,8 +276,7 @@ class RMSprop(Optimiser):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters)
-        self._set(lr=lr, rho=rho, epsilon=epsilon, momentum=momentum, weight_decay=weight_decay)
+        super().__init__(parameters, lr=lr, rho=rho, epsilon=epsilon, momentum=momentum, weight_decay=weight_decay)
 
 
 class Adagrad(Optimiser):
@@ -317,8 +310,7 @@ class Adagrad(Optimiser):
         epsilon: float = 1e-10,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters)
-        self._set(lr=lr, epsilon=epsilon, weight_decay=weight_decay)
+        super().__init__(parameters, lr=lr, epsilon=epsilon, weight_decay=weight_decay)
 
 
 # By name, as `nn.fit` takes them.
@@ -330,21 +322,6 @@ OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
     "rmsprop": RMSprop,
     "adam": Adam,
     "adamw": AdamW,
-}
-
-
-# What a hyperparameter may be, and how that is said.
-_FRACTION = (lambda x: 0.0 <= x < 1.0), "a number from 0 to below 1"
-_NOT_NEGATIVE = (lambda x: x >= 0.0), "a number from 0"
-LEGAL: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "lr": ((lambda x: x > 0.0), "a positive number"),
-    "momentum": _FRACTION,
-    "nesterov": ((lambda x: x in (0, 1)), "True or False"),
-    "weight_decay": _NOT_NEGATIVE,
-    "rho": _FRACTION,
-    "beta1": _FRACTION,
-    "beta2": _FRACTION,
-    "epsilon": _NOT_NEGATIVE,
 }
 
 

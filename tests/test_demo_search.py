@@ -27,16 +27,13 @@ def noted(make, made):
     return lambda *what, **how: made.append(make(*what, **how)) or made[-1]
 
 
-@pytest.mark.parametrize("trained_by", ["eager", "jit"])
-def test_both_searches_look_in_the_same_space_and_the_best_is_said(trained_by, tmp_path, capsys, monkeypatch):
-    drawn, studies, searches, models = [], [], [], []
+def test_both_searches_look_in_the_same_space_and_the_best_is_said(tmp_path, capsys, monkeypatch):
+    drawn, studies, searches = [], [], []
     monkeypatch.setattr(search, "page", lambda figure, *what: drawn.append(what))
-    monkeypatch.setattr(search, "backend", lambda: trained_by)
+    monkeypatch.setattr(search, "backend", lambda: "eager")
     monkeypatch.setattr(search.optuna, "create_study", noted(search.optuna.create_study, studies))
     monkeypatch.setattr(search, "RandomizedSearchCV", noted(search.RandomizedSearchCV, searches))
-    monkeypatch.setattr(search, "NetworkClassifier", noted(search.NetworkClassifier, models))
     assert search.run(options(tmp_path)) == 0
-    assert [model.backend for model in models] == [trained_by]
     text = capsys.readouterr().out
     ((tried, usual, importances),) = drawn
     assert tried["Optuna"] == [(t.params, pytest.approx(t.value)) for t in studies[0].trials]
@@ -75,10 +72,14 @@ def ctrl_c_works():
 
 
 @pytest.mark.usefixtures("ctrl_c_works")
-@pytest.mark.parametrize("judged, kept", [(1, (0, 0)), (6, (1, 0)), (11, (2, 0)), (19, (4, 1))])
-def test_ctrl_c_keeps_what_both_searches_judged_and_exits_with_130(judged, kept, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("judged", "kept", "trained_by"), [(1, (0, 0), "jit"), (6, (1, 0), "jit"), (19, (4, 1), "eager")]
+)
+def test_ctrl_c_keeps_what_both_searches_judged_and_exits_with_130(
+    judged, kept, trained_by, tmp_path, capsys, monkeypatch
+):
     """Pressed when so many trained networks were judged: three are the network as it comes, then three a configuration."""
-    real, calls, drawn = search.log_loss, [], []
+    real, calls, drawn, models = search.log_loss, [], [], []
 
     def pressing(*what):
         calls.append(what)
@@ -86,10 +87,12 @@ def test_ctrl_c_keeps_what_both_searches_judged_and_exits_with_130(judged, kept,
             signal.raise_signal(signal.SIGINT)
         return real(*what)
 
-    monkeypatch.setattr(search, "backend", lambda: "eager")
+    monkeypatch.setattr(search, "backend", lambda: trained_by)
+    monkeypatch.setattr(search, "NetworkClassifier", noted(search.NetworkClassifier, models))
     monkeypatch.setattr(search, "log_loss", pressing)
     monkeypatch.setattr(search, "page", lambda figure, *what: drawn.append(what))
     assert search.run(options(tmp_path)) == 130
+    assert [model.backend for model in models] == [trained_by]
     done = capsys.readouterr()
     said = "Stopped by Ctrl-C: {} configurations of Optuna and {} configurations of scikit-learn are kept."
     assert done.err.strip() == said.format(*kept)

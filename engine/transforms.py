@@ -53,15 +53,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     >>> grad(lambda p: p["w"] * 2.0 + p["b"])({"w": 3.0, "b": 1.0})
     {'w': 2.0, 'b': 1.0}
     """
-    positions = _positions("grad", f, argnums)
-
-    @wraps(f, updated=())
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        run = Linearization("grad", f, args, kwargs, positions, has_aux, scalar=True)
-        found = run.like_arguments(run.answers(run.pulled_back([1.0])), not isinstance(argnums, (list, tuple)))
-        return (found, run.aux()) if has_aux else found
-
-    return gradient
+    return _transformed("grad", f, argnums, has_aux, _gradient, scalar=True)
 
 
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
@@ -80,15 +72,11 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
     (6.0, (3.0, 2.0))
     """
-    positions = _positions("value_and_grad", f, argnums)
+    return _transformed("value_and_grad", f, argnums, has_aux, _gradient, scalar=True, with_value=True)
 
-    @wraps(f, updated=())
-    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        run = Linearization("value_and_grad", f, args, kwargs, positions, has_aux, scalar=True)
-        found = run.like_arguments(run.answers(run.pulled_back([1.0])), not isinstance(argnums, (list, tuple)))
-        return ((run.output(), run.aux()) if has_aux else run.output()), found
 
-    return value_and_gradient
+def _gradient(run: Linearization, single: bool) -> Any:
+    return run.like_arguments(run.answers(run.pulled_back([1.0])), single)
 
 
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -141,7 +129,7 @@ def jacrev(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
     >>> jacrev(lambda xs: [xs[0] * xs[1], xs[0] ** 2])([2.0, 3.0])
     [[3.0, 2.0], [4.0, 0.0]]
     """
-    return _jacobian("jacrev", f, argnums, has_aux, Linearization.rows)
+    return _transformed("jacrev", f, argnums, has_aux, lambda run, single: run.jacobian(run.rows(), single))
 
 
 jacobian = jacrev
@@ -191,7 +179,7 @@ def jacfwd(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
     >>> jacfwd(lambda x: {"double": 2.0 * x, "square": x**2})(3.0)
     {'double': 2.0, 'square': 6.0}
     """
-    return _jacobian("jacfwd", f, argnums, has_aux, Linearization.columns)
+    return _transformed("jacfwd", f, argnums, has_aux, lambda run, single: run.jacobian(run.columns(), single))
 
 
 # Higher order --------------------------------------------------------------------------------------------------------
@@ -270,6 +258,9 @@ def derivative(f: Function, n: int = 1) -> Function:
     return nth
 
 
+# Other numbers in one graph -------------------------------------------------------------------------------------------
+
+
 def replay(root: Any, leaves: Mapping[Value, float]) -> Any:
     """What a root would be at other leaf values, computed by the graph as it stands; nothing in it is changed.
 
@@ -307,19 +298,38 @@ def replay(root: Any, leaves: Mapping[Value, float]) -> Any:
     for v in order:
         if v.op is None or not any(a.__class__ is Value and a in new for a in v.args):
             continue
-        args, vals = v._operands()
-        new[v] = v.op.forward(
-            *[
-                [new.get(e, y) for e, y in zip(a, x)]
-                if a.__class__ is tuple
-                else x
-                if a.__class__ is list
-                else new.get(a, x)
-                for a, x in zip(args, vals)
-            ]
-        )
+        new[v] = v.op.forward(*[_renewed(a, x, new) for a, x in zip(*v._operands())])
     answers = [new.get(r, r._data) if isinstance(r, Value) else r for r in roots]
     return answers if isinstance(root, (list, tuple)) else answers[0]
+
+
+def _renewed(a: Any, x: Any, new: dict[Value, float]) -> Any:
+    """The number of an operand, or the numbers of a list of them; those that were there if they are not new."""
+    if a.__class__ is tuple:
+        return [new.get(e, y) for e, y in zip(a, x)]
+    return new.get(a, x) if a.__class__ is Value else x
+
+
+# How a transform of several arguments is made -------------------------------------------------------------------------
+
+
+def _transformed(
+    who: str, f: Function, argnums: Any, has_aux: bool, found: Callable[[Linearization, bool], Any],
+    scalar: bool = False, with_value: bool = False,
+) -> Function:  # fmt: skip
+    """The function that linearizes f at its arguments, and returns what is found there."""
+    positions = _positions(who, f, argnums)
+    single = not isinstance(argnums, (list, tuple))
+
+    @wraps(f, updated=())
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        run = Linearization(who, f, args, kwargs, positions, has_aux, scalar)
+        answer = found(run, single)
+        if with_value:
+            return ((run.output(), run.aux()) if has_aux else run.output()), answer
+        return (answer, run.aux()) if has_aux else answer
+
+    return transformed
 
 
 # Checks of what users give -------------------------------------------------------------------------------------------
@@ -349,17 +359,3 @@ def _positions(who: str, f: Any, argnums: Any) -> tuple[int, ...]:
     if not positions:
         raise ValueError(f"{who} takes at least one position as argnums, got {argnums!r}")
     return tuple(map(operator.index, positions))
-
-
-def _jacobian(
-    who: str, f: Function, argnums: Any, has_aux: bool, matrix: Callable[[Linearization], list[list[Any]]]
-) -> Function:
-    positions = _positions(who, f, argnums)
-
-    @wraps(f, updated=())
-    def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
-        run = Linearization(who, f, args, kwargs, positions, has_aux)
-        found = run.jacobian(matrix(run), not isinstance(argnums, (list, tuple)))
-        return (found, run.aux()) if has_aux else found
-
-    return jacobian_of_f

@@ -277,7 +277,7 @@ def _plain(note: str) -> str:
 
 
 def _mathml(equation: _Equation) -> str:
-    """A `<math>` for each summand, so that a browser can break the line between them."""
+    """A `<math>` for each summand, so that a browser can break the line between them; fractions of full size."""
     html = f"{_sides(equation.given)}, so " if equation.given else ""
     html += _sides(equation.sides)
     return f"{html}: {escaped(equation.note)}" if equation.note else html
@@ -288,5 +288,5 @@ def _sides(sides: Sequence[list[str]]) -> str:
     for i, side in enumerate(sides):
         for k, summand in enumerate(side):
             sign = "+" if k else "=" if i else ""
-            pieces.append(f"<math>{f'<mo>{sign}</mo>' if sign else ''}{summand}</math>")
+            pieces.append(f'<math displaystyle="true">{f"<mo>{sign}</mo>" if sign else ""}{summand}</math>')
     return " ".join(pieces)

@@ -327,13 +327,18 @@ CORE = {
 }  # fmt: skip
 
 
+def assert_plain(html):
+    for element in ET.fromstring(html).iter():
+        assert element.tag in CORE
+        assert element.attrib == ({"displaystyle": "true"} if element.tag == "math" else {})  # fractions of full size
+
+
 @given(graphs(rows=ROWS, most=8))
 def test_a_notebook_gets_plain_mathml_and_text(root):
     bundle = explain(root)._repr_mimebundle_()
     assert bundle.keys() == {"text/plain", "text/html"}
     assert bundle["text/plain"] == str(explain(root))
-    for element in ET.fromstring(bundle["text/html"]).iter():
-        assert element.tag in CORE and not element.attrib
+    assert_plain(bundle["text/html"])
     assert_balanced(explain(root).latex())
 
 
@@ -365,8 +370,7 @@ def test_hostile_labels_break_no_explanation(text):
     root.label = text + "L"
     for explanation in (explain(root), explain(root, Value(1.0, label=text))):
         assert_balanced(explanation.to_latex())
-        for element in ET.fromstring(explanation.to_html()).iter():
-            assert element.tag in CORE and not element.attrib
+        assert_plain(explanation.to_html())
         out = str(explanation) + explanation.to_latex() + explanation.to_html()
         assert not any((ord(ch) < 32 and ch != "\n") or ch in "\x7f\x85\u2028\u202e\u2066\u2069\ufeff" for ch in out)
         out.encode()

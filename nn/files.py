@@ -8,34 +8,29 @@ a trainer's state are tensors named `trainer:0`, `trainer:1`, … The header's `
     version   "1", of this layout
     model     how to build the network, as JSON: {"class": "MLP", "arguments": {"nin": 2, …}}; of classes that nn does
               not know, the class name alone
-    trainer   the trainer's state as JSON, without its "net": {"$tensor": name} for a list of floats (with "columns" for a list of lists), {"$float": "nan"} where JSON has no
-              such number; missing without a trainer
+    trainer   the trainer's state as JSON, without its "net": {"$tensor": name} for a list of floats (with "columns"
+              for a list of lists), {"$float": "nan"} where JSON has no such number; missing without a trainer
     sha256    of all the rest
 
-A file is written aside, flushed to the disk, then renamed: at any moment there is the old file or the new one, whole.
+The bytes are made and checked in `container`; `writing` puts them on the disk, whole or not at all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import secrets
-import struct
-import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from engine import Value
 
+from .container import packed, parsed
 from .encoding import Tensors, decoded, encoded
 from .module import Module
 from .recipes import module_of, network, recipe
+from .writing import write_whole
 
-VERSION = "1"
 LARGEST = 2**30  # bytes; as Values so many numbers would need more than 20 GB
-STALE = 3600.0  # seconds after which a file that was being written belongs to a process that died
 
 
 def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
@@ -64,17 +59,11 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
     if trainer is not None and trainer.net is not module:
         raise ValueError(f"save takes a network and its own trainer, got {model!r:.60} and one of {trainer.net!r:.60}")
     tensors = _grouped("save", module.named_parameters())
-    metadata = {
-        "format": "chainrule",
-        "version": VERSION,
-        "model": json.dumps(recipe(model) or {"class": type(model).__name__}),
-    }
+    said = {"model": json.dumps(recipe(model) or {"class": type(model).__name__})}
     if trainer is not None:
         state = {key: x for key, x in trainer.state().items() if key != "net"}  # the parameters are there already
-        metadata["trainer"] = json.dumps(encoded(state, tensors, "state"), allow_nan=False)
-    arrays = {key: _array(xs) for key, xs in tensors.items()}
-    metadata["sha256"] = _digest(metadata, arrays)
-    write_whole("save", name, _packed(metadata, arrays))
+        said["trainer"] = json.dumps(encoded(state, tensors, "state"), allow_nan=False)
+    write_whole("save", name, packed(said, tensors))
 
 
 def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None) -> Any:
@@ -107,7 +96,7 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
     name = os.fsdecode(path)
     blob = _read(name)
     try:
-        metadata, tensors = _parsed(blob)
+        metadata, tensors = parsed(blob)
         said = _json(metadata, "model")
         state = decoded(_json(metadata, "trainer"), tensors) if "trainer" in metadata else None
         model = _built(said, tensors) if into is None else into
@@ -194,88 +183,6 @@ def _module(who: str, model: Any) -> Module:
     return module
 
 
-# Bytes ---------------------------------------------------------------------------------------------------------------
-
-
-def _array(numbers: list[float]) -> Any:
-    import numpy as np
-
-    return np.array(numbers, np.dtype("<f8"))
-
-
-def _packed(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> bytes:
-    """The file as safetensors says, in one order, so that the same network is the same bytes."""
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
-    end = 0
-    for name, array in arrays.items():
-        header[name] = {"dtype": "F64", "shape": [len(array)], "data_offsets": [end, end + 8 * len(array)]}
-        end += 8 * len(array)
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return b"".join([struct.pack("<Q", len(text)), text, *[array.tobytes() for array in arrays.values()]])
-
-
-def _digest(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
-    """The SHA-256 of all but itself, in an order that does not depend on how the file is laid out."""
-    names = sorted(arrays)
-    text = {k: x for k, x in metadata.items() if k != "sha256"}
-    digest = hashlib.sha256(json.dumps([text, [[k, len(arrays[k])] for k in names]], sort_keys=True).encode())
-    for k in names:
-        digest.update(arrays[k].tobytes())
-    return digest.hexdigest()
-
-
-def write_whole(who: str, path: str, blob: bytes) -> None:
-    """Write a file, whole or not at all, also if the machine stops on the way.
-
-    Args:
-        who: the function that was called, for messages.
-        path: where to; an existing file is replaced in one step.
-        blob: what is to be in it.
-
-    Raises:
-        FileNotFoundError: there is no such folder.
-        OSError: the file cannot be written; what was there stays.
-
-    >>> import os, tempfile
-    >>> from nn.files import write_whole
-    >>> path = os.path.join(tempfile.mkdtemp(), "file")
-    >>> write_whole("save", path, b"all of it")
-    >>> os.path.getsize(path)
-    9
-    """
-    path = os.path.realpath(path)  # a link stays a link
-    folder = Path(path).parent
-    if not folder.is_dir() or os.path.isdir(path):
-        raise FileNotFoundError(f"{who} takes the path of a file in a folder that exists, got {path!r}")
-    for old in folder.glob(".chainrule-*.part"):
-        if _age(old) > STALE:
-            old.unlink(missing_ok=True)
-    part = folder / f".chainrule-{secrets.token_hex(8)}.part"
-    try:
-        with open(part, "xb") as file:
-            file.write(blob)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        entry = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(entry)  # the name as well
-        finally:
-            os.close(entry)
-
-
-def _age(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
 def _read(path: str) -> bytes:
     if not os.path.exists(path):
         raise FileNotFoundError(f"load takes the path of a file, got {path!r}, where there is none")
@@ -287,44 +194,6 @@ def _read(path: str) -> bytes:
     if size > LARGEST:
         raise ValueError(f"load takes a file of up to {LARGEST} bytes, got {path!r} of {size}")
     return blob
-
-
-def _parsed(blob: bytes) -> tuple[dict[str, str], Tensors]:
-    """(metadata, tensors), if the file is whole and one of save's."""
-    from safetensors import numpy as safetensors
-
-    if len(blob) < 8:
-        raise ValueError(f"it has {len(blob)} bytes")
-    (size,) = struct.unpack("<Q", blob[:8])
-    if size > len(blob) - 8:
-        raise ValueError("it is cut off, or no safetensors file")
-    try:
-        header = json.loads(blob[8 : 8 + size])
-    except ValueError:
-        raise ValueError("its header is no JSON") from None
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("format") != "chainrule":
-        raise ValueError("it was not written by nn.save")
-    if metadata.get("version") != VERSION:
-        raise ValueError(f"its layout is version {metadata.get('version')!r:.60}, this nn reads version {VERSION!r}")
-    for name, about in header.items():
-        if name != "__metadata__" and (
-            not isinstance(about, dict) or about.get("dtype") != "F64" or not _one_dimensional(about.get("shape"))
-        ):
-            raise ValueError(f"its tensor {name!r:.60} is not a list of float64 numbers")
-    try:
-        arrays = {name: array.astype("<f8", copy=False) for name, array in safetensors.load(blob).items()}
-    except Exception as why:  # whatever its parser says, the file is at fault
-        raise ValueError(f"{why!s:.200}") from None
-    if any(array.ndim != 1 for array in arrays.values()):
-        raise ValueError("its tensors are not lists of float64 numbers")
-    if metadata.get("sha256") != _digest(metadata, arrays):
-        raise ValueError("its checksum is wrong: it was changed after it was written")
-    return metadata, {name: array.tolist() for name, array in arrays.items()}
-
-
-def _one_dimensional(shape: Any) -> bool:
-    return isinstance(shape, list) and len(shape) == 1
 
 
 def _json(metadata: Mapping[str, str], key: str) -> Any:

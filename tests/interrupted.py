@@ -12,7 +12,7 @@ import sys
 import time
 
 import nn
-from nn import files
+from nn import files, writing
 
 X = [[(i * 7 % 13) / 13.0 - 0.5, (i * 5 % 11) / 11.0 - 0.5] for i in range(24)]
 Y = [int(a * b > 0.0) for a, b in X]
@@ -83,15 +83,15 @@ def watch_saving(waits):
         fsync(descriptor)
         return waits("synced")
 
-    files.os = type("os", (), {**vars(os), "fsync": staticmethod(half_then_whole)})
+    writing.os = type("os", (), {**vars(os), "fsync": staticmethod(half_then_whole)})
 
 
 def written_in_place(who, path, blob):
-    """What `files.write_whole` must not be."""
+    """What `writing.write_whole` must not be."""
     with open(path, "wb") as file:
         file.write(blob)
         file.flush()
-        files.os.fsync(file.fileno())
+        writing.os.fsync(file.fileno())
 
 
 def hexadecimal(x):

@@ -21,9 +21,11 @@ from safetensors import numpy as safetensors_numpy
 
 import nn
 from engine import Value, softmax
+from nn.container import digest, parsed
 from nn.encoding import decoded, encoded
-from nn.files import LARGEST, STALE, _digest, _parsed
+from nn.files import LARGEST
 from nn.recipes import ROWS, network
+from nn.writing import STALE
 
 # The same bits -------------------------------------------------------------------------------------------------------
 
@@ -341,7 +343,7 @@ def forged(model, tensors=None, trainer=None, **metadata):
     }
     if trainer is not None:
         metadata["trainer"] = trainer
-    metadata["sha256"] = _digest(metadata, arrays)
+    metadata["sha256"] = digest(metadata, arrays)
     return safetensors_numpy.save(arrays, metadata)
 
 
@@ -559,14 +561,14 @@ def test_a_file_changed_anywhere_is_refused_or_says_the_same(tmp_path_factory, d
     blob = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
         blob[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
-    said = _parsed(path.read_bytes())
+    said = parsed(path.read_bytes())
     path.write_bytes(blob)
     try:
         nn.load(path)
     except ValueError as error:
         assert str(error).startswith("load takes a file that save wrote")
     else:
-        assert _parsed(bytes(blob)) == said
+        assert parsed(bytes(blob)) == said
 
 
 numbers = st.integers(-2, 5) | st.sampled_from([2**31, 2**63, 2**64, 10**30, 1.5, True])

@@ -98,23 +98,13 @@ class _Pull:
         total = self.seeds.get(v)
         guard: Guard = None
         for user, i, k in self.uses.pop(v, ()):
-            p = self._edge_partial(user, i, k)
+            p = _edge_partial(user, i, k, self._lists)
             edge_guard, term = guarded_contribution(user.op, self.adjoints[user], p, self.guards[user])
             if term is not None:
                 guard = edge_guard if total is None else either_guard(guard, edge_guard)
                 total = term if total is None else total + term
         self.adjoints[v], self.guards[v] = total, guard
         return total
-
-    def _edge_partial(self, user: Inner, i: int, k: int | None) -> Any:
-        p = user.op.partials[i]
-        if p.__class__ is float:
-            return p
-        if k is None:
-            return graph_partial(p, user._operands()[0], user)
-        if (user, i) not in self._lists:
-            self._lists[user, i] = graph_partial(p, user._operands()[0], user)
-        return self._lists[user, i][k]
 
 
 def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | None]]:
@@ -132,18 +122,32 @@ def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | 
 
 def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
     """(argument, partial as a Value or number) for the edges that lead to what is asked for."""
+    lists: dict[tuple[Value, int], Any] = {}
+    return [(a, _edge_partial(v, i, k, lists)) for a, i, k in _needed_edges(v, needed)]
+
+
+def _edge_partial(v: Inner, i: int, k: int | None, lists: dict[tuple[Value, int], Any]) -> Any:
+    """The partial of one edge, a Value or a number; `lists` keeps those of whole lists, which are made once."""
+    p = v.op.partials[i]
+    if p.__class__ is float:
+        return p
+    if k is None:
+        return _graph_partial(p, v)
+    if (v, i) not in lists:
+        lists[v, i] = _graph_partial(p, v)
+    return lists[v, i][k]
+
+
+def _graph_partial(p: Any, v: Value) -> Any:
+    """A partial on the graph's own Values; where Python is not IEEE on the numbers among them, on Values alone."""
     args, _ = v._operands()
-    edges: list[tuple[Value, Any]] = []
-    for a, p in zip(args, v.op.partials):
-        if a.__class__ is tuple:
-            if any(e in needed for e in a):
-                ps = graph_partial(p, args, v) if p.__class__ is not float else [p] * len(a)
-                edges.extend([(e, q) for e, q in zip(a, ps) if e in needed])
-        elif a.__class__ is Value and a in needed:
-            edges.append((a, p if p.__class__ is float else graph_partial(p, args, v)))
-    if edges:
-        _check_unchanged(v)
-    return edges
+    try:
+        return p(*args, v)
+    except (ArithmeticError, ValueError):
+        return p(
+            *[[Value(e) for e in a] if a.__class__ is list else Value(a) if a.__class__ is float else a for a in args],
+            v,
+        )
 
 
 def _check_unchanged(v: Inner) -> None:
@@ -152,17 +156,6 @@ def _check_unchanged(v: Inner) -> None:
             raise RuntimeError(
                 f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
             )
-
-
-def graph_partial(p: Any, args: tuple[Any, ...], v: Value) -> Any:
-    """A partial on the graph's own Values; where Python is not IEEE on the numbers among them, on Values alone."""
-    try:
-        return p(*args, v)
-    except (ArithmeticError, ValueError):
-        return p(
-            *[[Value(e) for e in a] if a.__class__ is list else Value(a) if a.__class__ is float else a for a in args],
-            v,
-        )
 
 
 def _same(x: float, y: float) -> bool:

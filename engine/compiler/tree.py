@@ -1,6 +1,7 @@
 """Arguments and results as trees: floats, lists, tuples, dicts, NumPy arrays and Modules, laid flat and put back.
 
-A leaf that is no number (text, None, a bool, a function) belongs to the structure.
+A leaf that is no number (text, None, a bool, a function) belongs to the structure. Every call of a compiled function
+comes through here to find its program, so this asks for a key and for speed, where `engine.trees` asks for messages.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import nn
 from demos import vanishing
 from demos.vanishing import STARTS, gradient_norms
 from engine import gradients
+from engine.compiler.cache import PROGRAMS
 
 IMAGES = [[((3 * i + 5 * k) % 17) / 16.0 for i in range(64)] for k in range(5)]
 LABELS = [0, 3, 9, 4, 1]
@@ -67,3 +68,14 @@ def test_a_run_says_ratio_and_accuracy_of_each_network(tmp_path, capsys, monkeyp
         assert float(ratio) == pytest.approx(result.norms[0] / result.norms[-1], rel=0.06)
         assert float(accuracy) == pytest.approx(100.0 * result.accuracy, abs=0.06)
     assert "would be right on" in text
+
+
+def test_starts_of_one_depth_share_native_code_with_quick_too(tmp_path, monkeypatch):
+    made, trainer = [], nn.Trainer
+    monkeypatch.setattr(nn, "Trainer", lambda *what, **how: made.append(trainer(*what, **how)) or made[-1])
+    monkeypatch.setattr(vanishing, "backend", lambda: "jit")
+    monkeypatch.setattr(vanishing, "STARTS", STARTS[4:])
+    monkeypatch.setattr(vanishing, "draw", lambda figure, results: None)
+    PROGRAMS.clear()
+    assert vanishing.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 0
+    assert [t._native._loop.stages.shared for t in made] == [False, False, True, True]

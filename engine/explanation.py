@@ -15,7 +15,7 @@ from .chain import Path, chain_rule
 from .formula import expression, partial_formulas
 from .mathml import clean, escaped
 from .naming import bracketed, callers_variables, node_names, parameter_paths, scopes_of, variable_names
-from .notation import Part, constant, digits_part, in_parentheses, name_text, number_text
+from .notation import constant, factor, name_text, number_part
 from .value import Value
 
 TERMS = 12
@@ -107,13 +107,13 @@ class Explanation:
     def _block(self, v: Value, written: dict[Value, tuple[str, list[str | None]]], style: str) -> _Block:
         left = [self._derivative(self.root, v, style)]
         if v is self.root:
-            return _Block(_Equation([left, [digits_part("1.0", style).text]]), [])
+            return _Block(_Equation([left, [number_part(1.0, style).text]]), [])
         if v not in self.chains:
-            zero = digits_part("0.0", style).text
+            zero = number_part(0.0, style).text
             return _Block(_Equation([left, [zero]], note=f"{clean(self._name(self.root))} does not depend on it"), [])
         paths, total = self.chains[v]
         taken = [p for p in paths if p.connected]
-        sides = [left, *self._sums(v, taken, style), [digits_part(number_text(total), style).text]]
+        sides = [left, *self._sums(v, taken, style), [number_part(total, style).text]]
         details: dict[tuple[Value, str], _Equation] = {}
         for p in [*taken[: self._terms], *[p for p in paths if not p.connected]][: self._terms]:
             if p.user not in written:
@@ -131,15 +131,15 @@ class Explanation:
         shown = taken[: self._terms]
         more = [_more(len(taken) - len(shown), style)] if len(taken) > len(shown) else []
         symbols = [(self._derivative(self.root, p.user, style), self._derivative(p.user, v, style)) for p in shown]
-        factors = [(_number(p.adjoint, style, k > 0), _number(p.local, style, True)) for k, p in enumerate(shown)]
-        sides = [[_product(a, b, style) for a, b in symbols], [_product(a.text, b.text, style) for a, b in factors]]
+        factors = [(factor(p.adjoint, k == 0, style), factor(p.local, False, style)) for k, p in enumerate(shown)]
+        sides = [[_product(a, b, style) for a, b in pairs] for pairs in (symbols, factors)]
         if len(taken) > 1:
-            sides.append([_number(p.product, style, k > 0).text for k, p in enumerate(shown)])
+            sides.append([factor(p.product, k == 0, style) for k, p in enumerate(shown)])
         return [side + more for side in sides]
 
     def _local(self, v: Value, p: Path, text: str, formula: str, style: str) -> _Equation:
         """`c = a · b, so ∂c/∂a = b = 3.0`."""
-        sides = [[self._derivative(p.user, v, style)], [formula], [digits_part(number_text(p.local), style).text]]
+        sides = [[self._derivative(p.user, v, style)], [formula], [number_part(p.local, style).text]]
         if formula == constant(p.local, style).text:
             del sides[1]
         selected_away = p.local == 0.0 and p.user.op is not None and p.user.op.selects
@@ -208,11 +208,6 @@ def _given(root: Value, variables: dict[Value, str]) -> dict[Value, str]:
 
 
 # In any style --------------------------------------------------------------------------------------------------------
-
-
-def _number(x: float, style: str, later: bool) -> Part:
-    part = digits_part(number_text(x), style)
-    return Part(in_parentheses(part.text, style)) if later and part.signed else part
 
 
 def _product(a: str, b: str, style: str) -> str:

@@ -78,11 +78,21 @@ def constant(x: float, style: str = "text", whole: bool = True) -> Part:
         return Part(digits, SIGN if signed else ATOM, signed, x == 0.0)
     if "e" in digits or "n" in digits or len(digits.lstrip("-")) > 7:  # also inf and nan
         digits = number_text(x)
-    return digits_part(digits.replace("-", "−"), style)._replace(zero=x == 0.0)
+    return _digits_part(digits.replace("-", "−"), style)._replace(zero=x == 0.0)
 
 
-def digits_part(digits: str, style: str) -> Part:
-    """What `number_text` gave, in any style."""
+def number_part(x: float, style: str) -> Part:
+    """What `number_text` gives, in any style."""
+    return _digits_part(number_text(x), style)
+
+
+def factor(x: float, first: bool = False, style: str = "unicode") -> str:
+    """A number inside a product or sum: in parentheses where it is negative and not first."""
+    part = number_part(x, style)
+    return part.text if first or not part.signed else in_parentheses(part.text, style)
+
+
+def _digits_part(digits: str, style: str) -> Part:
     signed = digits[0] == "−"
     size, _, exponent = digits.lstrip("−").partition("e")
     binding = SIGN if signed else PRODUCT if exponent and style in ("latex", "mathml") else ATOM

@@ -1,7 +1,7 @@
 """A graph's forward and backward pass as LaTeX: an aligned block, one line a step."""
 
 from ..formula import expression
-from ..notation import digits_part, name_text, number_text
+from ..notation import factor, name_text
 from .boxes import Box, Edge
 from .lines import MOST_TERMS
 from .model import Model
@@ -24,8 +24,7 @@ def _name(name: str) -> str:
 
 
 def _number(x: float, first: bool = True) -> str:
-    part = digits_part(number_text(x), "latex")
-    return part.text if first or not part.signed else rf"\left({part.text}\right)"
+    return factor(x, first, "latex")
 
 
 def _ratio(a: str, b: str) -> str:

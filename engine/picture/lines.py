@@ -6,7 +6,7 @@ Each number is printed here, once, for the drawing, the player, the terminal and
 from dataclasses import dataclass
 
 from ..formula import expression
-from ..notation import Operand, constant, digits_part, number_text, written
+from ..notation import Operand, constant, factor, number_part, number_text, written
 from ..value import Value
 from .boxes import Box, Edge
 from .clusters import module_word
@@ -14,12 +14,6 @@ from .model import Model
 
 MOST_ROWS = 4  # more uses than this show two rows and a count
 MOST_TERMS = 8  # in a line of text
-
-
-def factor(x: float, first: bool = False) -> str:
-    """A number inside a product or sum: in parentheses where it is negative and not first."""
-    text = number_text(x)
-    return text if first or text[0] != "−" else f"({text})"
 
 
 def tone(x: float | None) -> str:
@@ -76,9 +70,9 @@ def with_numbers(v: Value, style: str = "unicode") -> str:
     operands: list[Operand] = []
     for a, x in zip(*v._operands()):
         if isinstance(x, list):
-            operands.append([digits_part(number_text(e), style) for e in x])
+            operands.append([number_part(e, style) for e in x])
         else:
-            operands.append(digits_part(number_text(x), style) if isinstance(a, Value) else constant(x, style))
+            operands.append(number_part(x, style) if isinstance(a, Value) else constant(x, style))
     return written(v.op, operands, style, elide=True).text
 
 

@@ -1,7 +1,7 @@
 """What the player says at each step, as MathML: made here once, so that the page only shows and hides."""
 
 from ..formula import expression, partial_formulas
-from ..notation import digits_part, name_text, number_text
+from ..notation import name_text, number_part, number_text
 from ..value import Value
 from .boxes import Box, Edge
 from .lines import MOST_TERMS, chain_line, counts, edge_text, gradient_note, tone, with_numbers
@@ -169,7 +169,7 @@ def _name(name: str) -> str:
 
 
 def _number(x: float) -> str:
-    return digits_part(number_text(x), "mathml").text
+    return number_part(x, "mathml").text
 
 
 def _coloured(x: float, first: bool) -> str:

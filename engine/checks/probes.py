@@ -14,7 +14,7 @@ from .balls import Ball, arb
 from .engines import Engine
 from .replay import Replay, Tape
 from .rounding import rounded_number
-from .rules import Fault, agrees, close, expected, faults, holds
+from .rules import Fault, close, expected, faults, fits, holds
 from .witness import KinkError, Witness
 
 
@@ -53,7 +53,7 @@ def _probe(engine: Engine, v: Value, row: Op, mode: str) -> Iterator[Fault]:
     leaves = [engine.make(x) for x in flat]
     output = alone(*leaves)
     number = float(engine.value(output))
-    if value is not None and not _agrees(value, number):
+    if value is not None and not fits(value, number):
         yield Fault(
             "value", v, None, number, _ball(value), close(_ball(value), number), "the forward function is wrong"
         )
@@ -65,14 +65,8 @@ def _probe(engine: Engine, v: Value, row: Op, mode: str) -> Iterator[Fault]:
     mine = [p for p, (a, _) in zip(partials, v._edges()) if isinstance(a, Value)]
     places = [k for k, (a, _) in enumerate(v._edges()) if isinstance(a, Value)]
     for k, p, g in zip(places, mine, got):
-        if p is not None and not _agrees(p, g):
+        if p is not None and not fits(p, g):
             yield Fault("partial", v, k, g, _ball(p), close(_ball(p), g), "the partial is wrong")
-
-
-def _agrees(value: Any, x: float) -> bool:
-    if isinstance(value, float):
-        return agrees(value, x)
-    return holds(value, x)
 
 
 def _ball(value: Any) -> Ball:

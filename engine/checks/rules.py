@@ -74,14 +74,15 @@ def _faults_of_node(v: Value, row: Op) -> Iterator[Fault]:
         if a.__class__ is Value and a._data != x and (x == x or a._data == a._data):
             yield Fault("saved operand", v, i, x, arb(a._data), False, "is not the value of the node it stands for")
     exact, partials = expected(row, vals, [a.__class__ is Value or a.__class__ is tuple for a in args])
-    if exact is not None and not _same(exact, v._data):
+    if exact is not None and not fits(exact, v._data):
         yield Fault("value", v, None, v._data, exact, _close(exact, v._data), "the forward function is wrong")
     for i, (p, ball) in enumerate(zip(engine_partials(v), partials)):
-        if p is not None and ball is not None and not _same(ball, p):
+        if p is not None and ball is not None and not fits(ball, p):
             yield Fault("partial", v, i, p, ball, _close(ball, p), "the partial is wrong")
 
 
-def _same(expected: Any, x: float) -> bool:
+def fits(expected: Any, x: float) -> bool:
+    """Whether a number is what is expected of a row: in the ball, or what the convention says."""
     return agrees(expected, x) if expected.__class__ is float else holds(expected, x)
 
 

@@ -5,7 +5,6 @@ a sweep from the root. The graph and its `.grad` are neither asked nor changed.
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from .chain import Path, chain_rule
 from .formula import expression, partial_formulas
 from .mathml import clean, escaped
 from .naming import bracketed, callers_variables, node_names, parameter_paths, scopes_of, variable_names
-from .notation import constant, factor, name_text, number_part
+from .notation import columns, constant, factor, name_text, number_part
 from .value import Value
 
 TERMS = 12
@@ -233,26 +232,20 @@ def _line(equation: _Equation) -> str:
 
 def _wrapped(text: str, indent: str) -> list[str]:
     """Lines of 80 columns, broken before ` = ` and ` + `, the later ones further in."""
-    if _columns(indent + text) <= COLUMNS:
+    if columns(indent + text) <= COLUMNS:
         return [indent + text]
     lines: list[str] = []
     line, sides = "", 0
     for piece in re.split(r"(?<=, so)(?= )|(?= [=+] )", text):
         sides += piece.startswith(" = ")
         room = COLUMNS - len(indent) - 4 * bool(lines)
-        if line and (_columns(line + piece) > room or (piece.startswith(" = ") and sides > 1 and not indent)):
+        if line and (columns(line + piece) > room or (piece.startswith(" = ") and sides > 1 and not indent)):
             lines.append(line)
             line = piece.lstrip()
         else:
             line += piece
     lines.append(line)
     return [indent + "    " * (k > 0) + line for k, line in enumerate(lines)]
-
-
-def _columns(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    return sum([0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text])
 
 
 # LaTeX and MathML ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ looser than level 2; `{+ … +}` is written once for each element of the lists i
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple, cast
@@ -300,3 +301,11 @@ def in_parentheses(text: str, style: str) -> str:
     if style == "mathml":
         return f"<mrow><mo>(</mo>{text}<mo>)</mo></mrow>"
     return rf"\left({text}\right)" if style == "latex" else f"({text})"
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    marks = ("Mn", "Me", "Cf")  # these take none; wide letters take two
+    return sum([0 if unicodedata.category(c) in marks else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text])

@@ -1,9 +1,8 @@
 """The picture for a terminal: an indented tree from the result down, 80 columns, each box once."""
 
-import unicodedata
 from collections.abc import Iterator
 
-from ..notation import number_text
+from ..notation import columns, number_text
 from .boxes import Box
 from .lines import box_expression, chain_line, counts, data_note, gradient_note
 from .model import Model
@@ -56,12 +55,12 @@ def _box(model: Model, b: Box, indent: str) -> Iterator[str]:
         return
     grad = model.gradient(v)
     numbers = f"data {number_text(model.data(v)):>10}  grad {number_text(grad) if grad is not None else '–':>10}"
-    room = COLUMNS - _width(numbers) - 2
-    if _width(indent + head) <= room:
-        yield indent + head + " " * (room - _width(indent + head)) + "  " + numbers
+    room = COLUMNS - columns(numbers) - 2
+    if columns(indent + head) <= room:
+        yield indent + head + " " * (room - columns(indent + head)) + "  " + numbers
     else:
         yield clipped(indent + head, COLUMNS)
-        yield " " * (COLUMNS - _width(numbers)) + numbers
+        yield " " * (COLUMNS - columns(numbers)) + numbers
     used = data_note(model, v)
     if used is not None:
         yield clipped(f"{indent}  used as {used}", COLUMNS)
@@ -77,7 +76,7 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
     lines, line = [], first
     for i, word in enumerate(text.replace(" = ", "\n= ").replace(" + ", "\n+ ").split("\n")):
         piece = word if i == 0 else f" {word}"
-        if i and _width(line + piece) > COLUMNS:
+        if i and columns(line + piece) > COLUMNS:
             lines.append(clipped(line, COLUMNS))
             line = rest + word
         else:
@@ -85,17 +84,10 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
     return [*lines, clipped(line, COLUMNS)]
 
 
-def _width(text: str) -> int:
-    return sum(
-        0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
-
-
-def clipped(text: str, columns: int) -> str:
+def clipped(text: str, room: int) -> str:
     """`text`, or what fits with an ellipsis after it."""
-    if _width(text) <= columns:
+    if columns(text) <= room:
         return text
-    while _width(text) > columns - 1:
-        text = text[:-1] if _width(text) < columns + 40 else text[: columns + 20]
+    while columns(text) > room - 1:
+        text = text[:-1] if columns(text) < room + 40 else text[: room + 20]
     return text + "…"

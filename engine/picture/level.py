@@ -57,6 +57,7 @@ class _Choice:
         self._origin: dict[Value, Value] = {}
         self._made: dict[Value, str] = {}
         self._places = self._flow.index
+        self._parameters: Mapping[Value, str] = {}  # named once the chosen nodes are unfolded
         self._unfold(expand)
         self._tree = ScopeTree(self._flow.order)
         self._parameters = parameter_paths(self._tree.chains, self._flow.index)
@@ -95,8 +96,6 @@ class _Choice:
             return [was.label or self._given[was]]
         path = self._parameters.get(was)
         return suffixes(path) if path else [f"v{self._places[was]}"]
-
-    _parameters: Mapping[Value, str] = {}
 
     # Levels ----------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ sys.path.insert(0, str(HERE.parent / "picture"))  # the graphs and readers of te
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars "
+    # Sandboxed frames stay in the page's process, or the log would not hold what goes wrong in them.
+    "--disable-features=IsolateSandboxedIframes "
     # Any name resolves to nothing: a page that asks the network for something fails its test.
     "--host-resolver-rules=MAP|*|~NOTFOUND|,|EXCLUDE|127.0.0.1 --force-device-scale-factor=1"
 )

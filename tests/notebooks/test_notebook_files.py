@@ -21,7 +21,7 @@ ROOT = HERE.parent
 FIRST = """
 import sys
 
-sys.path.append("..")  # in a clone the library is here; elsewhere, as on Colab, take away the first #
+sys.path.append("..")  # for a clone; elsewhere, as on Colab, take away the first #
 """
 # No comment behind it, and double quotes: on Windows the line is read by cmd.exe.
 INSTALL = {

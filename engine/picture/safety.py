@@ -1,7 +1,7 @@
-"""The one place where a user's text becomes part of another language: DOT, SVG and HTML, JSON in a script. (MathML and LaTeX: `notation.name_text`.)
+"""The one place where a user's text becomes part of another language: DOT, SVG and HTML, JSON in a script.
 
-Everything that is drawn passes through `plain` first: one line, no control characters, nothing that turns the reading
-direction or breaks an encoder.
+For names in MathML and LaTeX that is `notation.name_text`. Everything that is drawn passes through `plain` first: one
+line, no control characters, nothing that turns the reading direction or breaks an encoder.
 """
 
 import json

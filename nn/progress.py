@@ -37,6 +37,23 @@ def bar(shown: bool, updates: int, done: int) -> Iterator[Any]:
         yield shown_bar
 
 
+@contextlib.contextmanager
+def compiling(shown: bool) -> Iterator[None]:
+    """While it is open, the word `compiling` where the bar will be: a large network takes some seconds.
+
+    >>> from nn.progress import compiling
+    >>> with compiling(False):
+    ...     program = "native code"
+    """
+    if not shown:
+        yield
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(desc="compiling", bar_format="{desc}", leave=False):
+        yield
+
+
 def printer(who: str, name: str, every: Any) -> Callable[[Trainer], None]:
     """A callback that prints a line after the first epoch and after each so many; 0 for none.
 

@@ -25,7 +25,7 @@ from .metrics import measured, measures
 from .module import Module
 from .objective import Objective, objective
 from .options import EarlyStopping, calls, chosen, early_stop, limit, monitored, optimiser, penalties, whole
-from .progress import NoBar, bar
+from .progress import NoBar, bar, compiling
 from .schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ class Trainer:
         from .native import NativeTraining, UnsupportedError
 
         try:
-            return NativeTraining(self)
+            with compiling(self.progress):
+                return NativeTraining(self)
         except (ImportError, UnsupportedError) as error:
             if backend == "jit":
                 raise type(error)(f"{self._who} takes backend='jit' where all compiles: {error}") from error

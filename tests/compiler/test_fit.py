@@ -394,3 +394,12 @@ def test_a_wrong_step_count_is_caught(monkeypatch):
     with pytest.raises(AssertionError):
         assert_same(NUMBERS, 2, optimizer="adam")
     assert Value
+
+
+def test_while_it_compiles_the_bar_says_so(capsys):
+    said = {}
+    for shown in (True, False):
+        nn.fit(nn.MLP(2, [2, 1], seed=0), [[0.0, 1.0]], [1.0], loss="mse", epochs=1, progress=shown, backend="jit")
+        said[shown] = capsys.readouterr().err
+    assert said[True].index("compiling") < said[True].index("1/1")
+    assert said[False] == ""

@@ -98,9 +98,7 @@ class Module(metaclass=Declares):
         >>> [path for path, module in MLP(2, [1], seed=0).named_modules()]
         ['', 'layers.0', 'layers.0.neurons.0']
         """
-        for path, x in walk(self):
-            if isinstance(x, Module):
-                yield path, x
+        yield from walk(self, values=False)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """(path, Value) for each parameter, once each, in the order of attributes.

@@ -49,8 +49,9 @@ def children(x: Any) -> Iterable[tuple[Any, Any]]:
     return enumerate(x) if isinstance(x, (list, tuple)) else ()
 
 
-def walk(root: Any) -> Iterator[tuple[str, Any]]:
-    """(path, what is there) for each Module and parameter, once each, in order; a Module before what it holds.
+def walk(root: Any, values: bool = True) -> Iterator[tuple[str, Any]]:
+    """(path, what is there) for each Module and, if values are wanted, each parameter, once each, in order; a Module before
+    what it holds.
 
     >>> from nn import MLP
     >>> from nn.structure import walk
@@ -66,9 +67,16 @@ def walk(root: Any) -> Iterator[tuple[str, Any]]:
             continue
         seen.add(id(x))
         if is_value:
-            yield path, x
+            if values:
+                yield path, x
             continue
         start = path + "." if path else ""
+        if x.__class__ is list and all([y.__class__ is Value for y in x]):  # weights, most of what there is
+            for k, y in enumerate(x if declared and values else ()):
+                if id(y) not in seen:
+                    seen.add(id(y))
+                    yield f"{start}{k}", y
+            continue
         if _is_module(x):
             yield path, x
             below = [(f"{start}{k}", y, k in x._parameter_attributes) for k, y in children(x)]

@@ -71,7 +71,7 @@ def walk(root: Any, values: bool = True) -> Iterator[tuple[str, Any]]:
                 yield path, x
             continue
         start = path + "." if path else ""
-        if x.__class__ is list and all([y.__class__ is Value for y in x]):  # weights, most of what there is
+        if x.__class__ is list and all(y.__class__ is Value for y in x):  # weights, most of what there is
             for k, y in enumerate(x if declared and values else ()):
                 if id(y) not in seen:
                     seen.add(id(y))

@@ -8,7 +8,9 @@ handwritten digits of the UCI repository (Alpaydin & Kaynak, 1998, CC BY 4.0), f
 """
 
 import argparse
+import sys
 from collections import Counter
+from itertools import product
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
@@ -58,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
     print(f"{test[1].count(guess) / size:.1%} of them\n")
     print("activation  start                    layers   gradient, first layer / last   right, held out", flush=True)
     results: dict[tuple[str, str], dict[int, Result]] = {}
-    for activation, start, init in STARTS:
-        for depth in depths:
+    status = 0
+    try:
+        for (activation, start, init), depth in product(STARTS, depths):
             net = nn.MLP(64, [WIDTH] * (depth - 1) + [10], activation=activation, init=init, seed=options.seed)
             norms = gradient_norms(net, X[:SEEN], y[:SEEN])
             trainer = nn.Trainer(
@@ -68,13 +71,15 @@ def run(options: argparse.Namespace) -> int:
             )  # fmt: skip
             accuracy = trainer.run()["val_accuracy"]
             if trainer.interrupted:
-                break
+                raise KeyboardInterrupt
             results.setdefault((activation, start), {})[depth] = Result(norms, accuracy[-1])
             print(f"{activation:11} {start:24} {depth:6} {norms[0] / norms[-1]:25.1e} {accuracy[-1]:22.1%}", flush=True)
-        if trainer.interrupted:
-            break
-    folder.draw("vanishing.png", (11.5, 7.4), lambda figure: draw(figure, results))
-    return 130 if trainer.interrupted else 0
+    except KeyboardInterrupt:
+        status = 130
+        print(f"Stopped by Ctrl-C: {sum(map(len, results.values()))} networks are kept.", file=sys.stderr)
+    if results:
+        folder.draw("vanishing.png", (11.5, 7.4), lambda figure: draw(figure, results))
+    return status
 
 
 def gradient_norms(net: nn.MLP, images: list[Any], labels: list[int]) -> list[float]:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import signal
 from math import sqrt
 
 import pytest
@@ -79,3 +80,23 @@ def test_starts_of_one_depth_share_native_code_with_quick_too(tmp_path, monkeypa
     PROGRAMS.clear()
     assert vanishing.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 0
     assert [t._native._loop.stages.shared for t in made] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("place", ["gradient_norms", "Trainer", "run"])
+def test_ctrl_c_keeps_the_networks_that_are_trained_wherever_it_is_pressed(place, tmp_path, capsys, monkeypatch):
+    owner = {"gradient_norms": vanishing, "Trainer": nn, "run": nn.Trainer}[place]
+    real, calls, drawn = getattr(owner, place), [], []
+
+    def pressing(*what, **how):
+        calls.append(what)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return real(*what, **how)
+
+    monkeypatch.setattr(owner, place, pressing)
+    monkeypatch.setattr(vanishing, "backend", lambda: "eager")
+    monkeypatch.setattr(vanishing, "draw", lambda figure, results: drawn.append(results))
+    assert vanishing.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 130
+    assert "Stopped by Ctrl-C: 2 networks are kept." in capsys.readouterr().err
+    assert [list(found) for found in drawn[0].values()] == [[2, 6]]
+    assert [path.name for path in tmp_path.iterdir()] == ["vanishing.png"]

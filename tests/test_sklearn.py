@@ -198,10 +198,18 @@ def assert_same_training(native, eager, X):
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_native_code_trains_what_eager_mode_does(problem, options):
     estimator, X, y = PROBLEMS[problem]
-    models = [estimator(**{**QUICK, "batch_size": 8, **options}, backend=b).fit(X, y) for b in ("jit", "eager", "auto")]
-    assert_same_training(*models[:2], X)
-    assert weights(models[2]) == weights(models[0])
-    assert models[1].n_iter_ < 30
+    native, eager = (
+        estimator(**{**QUICK, "batch_size": 8, **options}, backend=backend).fit(X, y) for backend in ("jit", "eager")
+    )
+    assert_same_training(native, eager, X)
+    assert eager.n_iter_ < 30
+
+
+def test_auto_is_native_code_where_it_is_there():
+    PROGRAMS.clear()
+    automatic = NetworkRegressor(**QUICK, backend="auto").fit(X3, YR)
+    assert len(PROGRAMS) == 1
+    assert weights(automatic) == weights(NetworkRegressor(**QUICK, backend="jit").fit(X3, YR))
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)

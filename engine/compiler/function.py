@@ -35,6 +35,7 @@ class Function:
         self, f: Callable[..., Any], static: Iterable[str], dtype: str, contract: bool, checked: bool | None
     ) -> None:
         functools.update_wrapper(self, f)
+        self.__name__ = getattr(f, "__name__", type(f).__name__)  # a partial and a Module have none
         self._f, self._dtype, self._contract, self._checked = f, dtype, contract, is_checked(checked)
         self._static = frozenset([static] if isinstance(static, str) else static)
         self._programs: dict[Any, Any] = {}
@@ -139,8 +140,6 @@ class Function:
                     log.info("compiled %s in %.2f s", self.__name__, sum(program.stages.times.values()))
                     self._programs[key] = program
         return program
-
-    __name__: str
 
 
 class _Program:

@@ -1,5 +1,7 @@
 """jit: trees in and out, caching, threads, faults, other transforms."""
 
+import functools
+import operator
 import threading
 from collections import namedtuple
 
@@ -189,6 +191,12 @@ def test_methods_can_be_compiled():
     assert Scaled(4.0).times(3.0) == 12.0
     assert len(Scaled.times.compilations) == 1
     assert Plain().raised(2.0) == 8.0
+
+
+@pytest.mark.parametrize("f", [functools.partial(operator.mul, 3.0), nn.Neuron(1, seed=0), operator.neg])
+def test_whatever_can_be_called_can_be_compiled(f):
+    argument = [2.0] if isinstance(f, nn.Module) else 2.0
+    assert jit(f)(argument) == pytest.approx(float(f(argument)), rel=1e-14)
 
 
 def test_called_with_values_it_builds_a_graph():

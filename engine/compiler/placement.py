@@ -129,6 +129,11 @@ class Placement:
     def _part_at(self, gate: Step) -> None:
         """Put outputs right behind the gate, if they are all made before it."""
         self.forward = self.body.index(gate) + 1
+        if (
+            self.apart is None or self.forward > self.apart
+        ):  # no gradient passes it: it is made where its loss is summed
+            self.gate = None
+            return
         outputs = [n for n in self.body[self.forward :] if any(step.op == "output" for step in steps_of(n))]
         made = [self._positions(i, step) for n in outputs for step in steps_of(n) for s, i in step.args if s == VALUE]
         if any(step.op != "output" for n in outputs for step in steps_of(n)) or any(

@@ -163,6 +163,19 @@ def test_outputs_made_of_the_loss_need_all_examples():
     assert (loop.outputs[0] >= 1.0).all()
 
 
+@pytest.mark.parametrize("score", [lambda p, row: row[0], lambda p, row: (p[0] * row[0]).detach()])
+def test_a_hinge_loss_that_depends_on_no_parameter_has_no_gradient(score):
+    rows, _ = problem([2, 3, 1], 100, 0.7, 0)
+
+    def loss(p, row):
+        return relu(row[3] - row[2] * score(p, row))
+
+    loop = TrainingLoop(loss, sgd, [2.0], rows, settings=1, checked=True)
+    want = np.mean([float(loss([engine.Value(2.0)], row)) for row in rows.tolist()])
+    np.testing.assert_allclose(loop.run(settings=[0.1]), [[want]], rtol=1e-12)
+    assert loop.parameters.tolist() == [2.0]
+
+
 def test_sums_in_order_need_all_examples():
     rows, ps = problem([2, 3, 1], 100, 0.9, 0)
     assert not TrainingLoop(margin_loss(relu, [2, 3, 1]), sgd, ps, rows, settings=1, contract=False)._code.packs

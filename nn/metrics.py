@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .objective import Objective
+from .objective import Objective, class_target
 
 Metric = Callable[[list[Any], list[Any]], float]
 
@@ -63,5 +63,13 @@ def measured(
     if not metrics:
         return {}
     if objective.classes:
-        truth = [objective.prediction(t) if isinstance(t, list) else int(t) for t in truth]
+        truth = [_class(objective, t) for t in truth]
     return {name: float(metric(list(truth), predicted)) for name, metric in metrics.items()}
+
+
+def _class(objective: Objective, t: Any) -> Any:
+    """The class that a target names; of probabilities the one that they make most likely."""
+    if objective.target is class_target and not isinstance(t, list):
+        return t
+    middle = [p - 0.5 for p in t] if isinstance(t, list) else t - 0.5  # a logit is 0 where a probability is 1/2
+    return objective.prediction(middle)

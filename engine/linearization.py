@@ -108,14 +108,15 @@ class Linearization:
 
     # Answers ---------------------------------------------------------------------------------------------------------
 
-    def answers(self, xs: list[Any]) -> list[Any]:
-        """Each x as a float, unless it depends on a Value from outside this call."""
+    def answers(self, xs: list[Any], given: Iterable[Any] = ()) -> list[Any]:
+        """Each x as a float, unless it depends on a Value from outside this call; `given` ones may be younger."""
         values = [x for x in xs if x.__class__ is Value]
         if not values:
             return xs
         older: set[Value] = set()
         if context.links():
             older |= self._linked
+            older.update(g for g in given if g.__class__ is Value)
             for v in topological_order(values, self._linked):
                 if v.op is None:
                     if _stamp(v) < self._call:

@@ -106,7 +106,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
     def pullback(adjoint: Any) -> Any:
         seeds = flatten(adjoint, "the pullback of vjp", "the adjoint", like=output, like_what="the output").leaves
-        return run.like_arguments(run.answers(run.pulled_back(seeds)), single=False)
+        return run.like_arguments(run.answers(run.pulled_back(seeds), seeds), single=False)
 
     return (output, pullback, run.aux()) if has_aux else (output, pullback)
 

@@ -428,6 +428,25 @@ def test_a_pullback_may_be_called_again_and_under_no_grad():
         assert pullback([1.0, 10.0]) == (13.0, 2.0)
 
 
+def test_an_adjoint_made_after_the_call_is_differentiated_through_the_pullback():
+    _, pullback = vjp(lambda x, y: [x**3 * y, x], 2.0, 5.0)
+
+    def pulled(a):
+        dx, dy = pullback([a**2, 1.0])
+        return dx + dy  # a²·(3x²y + x³) + 1
+
+    assert grad(pulled)(3.0) == 2.0 * 3.0 * 68.0
+    assert jvp(pulled, (3.0,), (1.0,)) == (9.0 * 68.0 + 1.0, 2.0 * 3.0 * 68.0)
+    assert hessian(pulled)(3.0) == 2.0 * 68.0
+    late = Value(3.0)
+    dx, dy = pullback([late, 0.0])
+    assert (dx.data, dy.data) == (180.0, 24.0)
+    dx.backward()
+    assert late.grad == 60.0
+    (same,) = vjp(lambda x: x, 2.0)[1](late)
+    assert same is late
+
+
 def test_threads_do_not_take_each_others_values_for_constants():
     wrong = []
 

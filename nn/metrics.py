@@ -24,13 +24,20 @@ def accuracy(true: list[Any], predicted: list[Any]) -> float:
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
 
 
-def measures(who: str, metrics: Any) -> dict[str, Metric]:
+def measures(who: str, metrics: Any, objective: Objective) -> dict[str, Metric]:
     """Metrics by name, from a dict, a name, or a list of names and functions."""
     if metrics is None:
         return {}
     if not isinstance(metrics, Mapping):
         listed = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-        metrics = {m if isinstance(m, str) else getattr(m, "__name__", repr(m)): m for m in listed}
+        names = [m if isinstance(m, str) else getattr(m, "__name__", repr(m)) for m in listed]
+        twice = [name for k, name in enumerate(names) if name in names[:k]]
+        if twice:
+            raise ValueError(
+                f"{who} takes metrics of different names, got two called {twice[0]!r:.60}; "
+                "write a dict name -> function(true, predicted)"
+            )
+        metrics = dict(zip(names, listed))
     found = {}
     for name, measure in metrics.items():
         if not isinstance(name, str) or name in ("epoch", "loss") or name.startswith("val_"):
@@ -44,6 +51,12 @@ def measures(who: str, metrics: Any) -> dict[str, Metric]:
                     f"{measure!r}; scikit-learn has many, such as sklearn.metrics.f1_score"
                 )
             measure = METRICS[measure]
+        if measure is accuracy and not objective.classes:
+            raise ValueError(
+                f"{who} takes accuracy where the loss is one of classes, got the loss {objective.name!r:.60}, whose "
+                "predictions are the outputs; take such a loss, its keywords bound by functools.partial, or a function "
+                "(true, predicted) as metric"
+            )
         if not callable(measure):
             raise TypeError(f"{who} takes functions (true, predicted) as metrics, got {measure!r:.60} as {name!r}")
         found[name] = measure

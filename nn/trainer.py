@@ -129,7 +129,7 @@ class Trainer:
         self.clip_value = limit(who, "clip_value", clip_value)
         self.clip_norm = limit(who, "clip_norm", clip_norm)
         self.progress = bool(progress)
-        self.metrics = measures(who, metrics)
+        self.metrics = measures(who, metrics, self.objective)
         self._callbacks = calls(who, callbacks)
         self.penalties = penalties(who, penalty)
         self.seed = random.SystemRandom().getrandbits(32) if seed is None else whole(who, "seed", seed, least=0)

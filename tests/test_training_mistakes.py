@@ -1,6 +1,7 @@
 """What a training is easily asked for by mistake, or without being said clearly: the answer is right, or an error says why."""
 
 import random
+from functools import partial
 
 import pytest
 
@@ -32,3 +33,22 @@ def test_accuracy_takes_a_probability_as_the_class_that_it_makes_more_likely(out
         neuron.w[0].data, neuron.w[1].data = 9.0, -9.0  # says what LABELS say
     barely = {"epochs": 1, "optimizer": nn.SGD(model, lr=1e-9), "metrics": "accuracy"}
     assert fit(model, soft, **barely)["accuracy"] == fit(model, hard, **barely)["accuracy"] == [1.0]
+
+
+@pytest.mark.parametrize(
+    "loss", ["mse", lambda z, t: nn.binary_cross_entropy(z, t, label_smoothing=0.1)], ids=["mse", "a function"]
+)
+def test_accuracy_is_refused_where_predictions_are_no_classes(loss):
+    with pytest.raises(ValueError, match="fit takes accuracy where the loss is one of classes, got the loss"):
+        fit(line(), loss=loss, metrics="accuracy")
+    near = {"near": lambda true, predicted: sum(abs(t - p) < 0.5 for t, p in zip(true, predicted)) / len(true)}
+    assert fit(line(), SUMS, "mse", metrics=near, epochs=1)["near"][0] >= 0.0
+    bound = partial(nn.binary_cross_entropy, label_smoothing=0.1)
+    assert fit(line(), loss=bound, metrics="accuracy") == fit(
+        line(), loss=bound, metrics={"accuracy": lambda true, predicted: sum(map(int.__eq__, true, predicted)) / 12}
+    )
+
+
+def test_two_metrics_of_one_name_are_refused_since_only_one_would_be_kept():
+    with pytest.raises(ValueError, match="fit takes metrics of different names, got two called '<lambda>'"):
+        fit(line(), metrics=[lambda true, predicted: 1.0, lambda true, predicted: 2.0])

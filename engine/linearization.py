@@ -52,12 +52,16 @@ class Linearization:
         self.inputs: list[Tree] = []
         self._leaves: list[Value] = []
         filled = list(args)
+        seen = set[int]()
         for i in positions:
             if not -len(args) <= i < len(args):
                 raise ValueError(
                     f"{who} takes argnums that are positions of its arguments, got {i} for {len(args)} positional "
                     f"argument{'s' * (len(args) != 1)}; give by position what is differentiated"
                 )
+            if i % len(args) in seen:
+                raise ValueError(f"{who} takes each argument once in argnums, got argument {i % len(args)} twice")
+            seen.add(i % len(args))
             tree = flatten(args[i], who, f"argument {i % len(args)}")
             fresh = [Value(x._data if x.__class__ is Value else x) for x in tree.leaves]
             filled[i] = tree.rebuild(fresh)

@@ -354,7 +354,7 @@ def _positions(who: str, f: Any, argnums: Any) -> tuple[int, ...]:
     _check(who, f)
     positions = argnums if isinstance(argnums, (list, tuple)) else [argnums]
     for i in positions:
-        if isinstance(i, bool) or not hasattr(i, "__index__"):
+        if isinstance(i, bool) or not hasattr(i, "__index__") or getattr(i, "shape", ()) != ():
             raise TypeError(f"{who} takes an int or a tuple of ints as argnums, got {argnums!r}")
     if not positions:
         raise ValueError(f"{who} takes at least one position as argnums, got {argnums!r}")

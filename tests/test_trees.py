@@ -409,6 +409,9 @@ BAD = [
     (lambda: grad(square, argnums=1.0), TypeError, "got 1.0"),
     (lambda: jacobian(square, argnums=(0, True)), TypeError, "jacrev takes an int or a tuple of ints"),
     (lambda: hessian(square, argnums=()), ValueError, "at least one position"),
+    (lambda: grad(pow, argnums=np.array([0, 1])), TypeError, "takes an int or a tuple of ints as argnums, got array([0, 1])"),
+    (lambda: grad(pow, argnums=(0, 0))(2.0, 3.0), ValueError, "grad takes each argument once in argnums, got argument 0 twice"),
+    (lambda: jacfwd(pow, argnums=(1, -1))(2.0, 3.0), ValueError, "got argument 1 twice"),
     # Tangents and adjoints
     (lambda: jvp(square, 1.0, 1.0), TypeError, "jvp takes primals as a tuple, one entry for each argument of f, got the number 1.0; write (x,)"),
     (lambda: jvp(square, (1.0,), 1.0), TypeError, "jvp takes tangents as a tuple"),

@@ -212,8 +212,11 @@ def _dict_builder(x: dict[Any, Any], keys: tuple[Any, ...]) -> Build:
 
 
 def _dict(empty: dict[Any, Any] | None, keys: tuple[Any, ...], children: list[Any]) -> dict[Any, Any]:
-    filled = {} if empty is None else copy.copy(empty)
-    filled.update(zip(keys, children))
+    if empty is None:
+        return dict(zip(keys, children))
+    filled = copy.copy(empty)
+    for key, child in zip(keys, children):
+        filled[key] = child  # the update of a Counter counts
     return filled
 
 

@@ -95,6 +95,14 @@ def test_the_same_tree_comes_out_as_goes_in(tree):
     assert (output, pullback(gradient)) == (tree, (gradient,))
 
 
+def test_a_counter_comes_back_as_a_counter_of_the_gradient():
+    counter = collections.Counter(a=2, b=3)
+    gradient = grad(lambda c: c["a"] ** 2 * c["b"])(counter)
+    assert type(gradient) is collections.Counter
+    assert gradient == {"a": 12.0, "b": 4.0}
+    assert counter == {"a": 2, "b": 3}
+
+
 @given(trees, trees)
 def test_jacobians_have_a_tree_of_arguments_in_each_place_of_the_tree_of_outputs(inputs, outputs):
     def f(tree):

@@ -281,7 +281,11 @@ class Trainer:
         stopping = self.early_stopping
         if stopping is None or not stopping.restore or self.update or self.interrupted:
             return False
-        return self.epoch >= self.epochs or self._waited() >= stopping.patience
+        return self.epoch >= self.epochs or self._waited() >= stopping.patience or self._diverged()
+
+    def _diverged(self) -> bool:
+        """Whether the loss of the latest epoch is nan or infinite."""
+        return not all(isfinite(x) for x in self.history["loss"][-1:])
 
     def _waited(self) -> int:
         return 0 if self.best is None else self.epoch - int(self.best["epoch"])
@@ -338,9 +342,9 @@ class Trainer:
         self.history = {name: list(xs) for name, xs in state["history"].items()}
         best = state["best"]
         self.best = None if best is None else {**best, "parameters": list(best["parameters"])}
-        stopping, losses = self.early_stopping, self.history["loss"]
+        stopping = self.early_stopping
         patient = stopping is None or self._waited() < stopping.patience
-        self._ending = not (patient and all(isfinite(x) for x in losses[-1:]))
+        self._ending = self._diverged() or not patient
 
     def __repr__(self) -> str:
         return f"Trainer(epoch {self.epoch} of {self.epochs}, loss={self.objective.name}, {self.optimizer!r})"

@@ -52,3 +52,21 @@ def test_accuracy_is_refused_where_predictions_are_no_classes(loss):
 def test_two_metrics_of_one_name_are_refused_since_only_one_would_be_kept():
     with pytest.raises(ValueError, match="fit takes metrics of different names, got two called '<lambda>'"):
         fit(line(), metrics=[lambda true, predicted: 1.0, lambda true, predicted: 2.0])
+
+
+# Early stopping ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["eager", "jit"])
+def test_early_stopping_restores_the_best_weights_of_a_training_that_diverged(backend):
+    model, kept = line(), []
+
+    def explode(trainer):
+        kept.append(model.state())
+        if trainer.epoch == 3:
+            trainer.optimizer.lr = 1e200
+
+    with pytest.warns(RuntimeWarning, match="whose loss is"):
+        history = fit(model, SUMS, "mse", epochs=20, callbacks=explode, early_stopping=10, backend=backend)
+    best = min(range(3), key=history["loss"].__getitem__)
+    assert len(history["loss"]) == 4 and model.state() == kept[best]

@@ -84,12 +84,14 @@ def monitored(stopping: EarlyStopping, legal: Sequence[str]) -> str:
     if name not in legal:
         hint = "; give validation data" if name.startswith("val_") else ""
         raise ValueError(f"EarlyStopping takes one of {', '.join(legal)} to monitor, got {name!r}{hint}")
+    if name.removeprefix("val_") == "accuracy" and stopping.mode == "min":
+        raise ValueError(f"EarlyStopping takes mode='max' to monitor {name!r}, where more is better, got mode='min'")
     return name
 
 
 def whole(who: str, name: str, n: Any, *, least: int) -> int:
     """A whole number from `least`."""
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
+    if isinstance(n, bool) or not hasattr(n, "__index__") or getattr(n, "shape", ()) != ():
         raise TypeError(f"{who} takes a whole number from {least} as {name}, got {n!r:.60}")
     count = int(n.__index__())
     if count < least:

@@ -3,6 +3,7 @@
 import random
 from functools import partial
 
+import numpy as np
 import pytest
 
 import nn
@@ -70,3 +71,21 @@ def test_early_stopping_restores_the_best_weights_of_a_training_that_diverged(ba
         history = fit(model, SUMS, "mse", epochs=20, callbacks=explode, early_stopping=10, backend=backend)
     best = min(range(3), key=history["loss"].__getitem__)
     assert len(history["loss"]) == 4 and model.state() == kept[best]
+
+
+@pytest.mark.parametrize("name", ["accuracy", "val_accuracy"])
+def test_early_stopping_on_the_smallest_accuracy_is_refused(name):
+    options = {"metrics": "accuracy", "validation": 0.25}
+    with pytest.raises(ValueError, match=f"EarlyStopping takes mode='max' to monitor '{name}'"):
+        fit(line(), early_stopping=nn.EarlyStopping(2, monitor=name), **options)
+    stopping = nn.EarlyStopping(2, monitor=name, mode="max")
+    assert len(fit(line(), early_stopping=stopping, **options)["loss"]) == 3
+
+
+# Numbers -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "accumulate", "seed"])
+def test_an_array_is_no_whole_number(name):
+    with pytest.raises(TypeError, match=f"fit takes a whole number from . as {name}, got array"):
+        fit(line(), **{name: np.array([3])})

@@ -7,6 +7,7 @@ comes through here to find its program, so this asks for a key and for speed, wh
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from types import ModuleType
 from typing import Any
 
 from ..value import Value
@@ -55,13 +56,25 @@ def _flatten(tree: Any, leaves: list[Any], who: str) -> tuple[Hashable, Callable
         return ("module", _module_key(tree), count), lambda xs: rebuild([next(xs) for _ in range(count)])
     if hasattr(tree, "__array__") and hasattr(tree, "dtype"):
         return _flatten_array(tree, leaves, who)
-    try:
-        hash(tree)
-    except TypeError:
+    if not _is_constant(tree):
+        what = "a list of what it yields" if hasattr(tree, "__next__") else "its numbers"
+        hint = f"return {what}" if who != "jit" else f"pass {what}, or name its argument in static_argnames"
         raise TypeError(
-            f"{who} takes numbers, lists, tuples, dicts, arrays and Modules, got {tree!r:.60} of type {kind.__name__}"
-        ) from None
+            f"{who} takes numbers, lists, tuples, dicts, arrays and Modules, got {tree!r:.60} of type {kind.__name__}; {hint}"
+        )
     return ("static", kind, tree), lambda xs: tree
+
+
+def _is_constant(x: Any) -> bool:
+    """Is it equal only to what is the same for good? An object that is equal to itself alone may change."""
+    kind = x.__class__
+    if kind.__hash__ is object.__hash__:
+        return x is None or x is ... or kind is object or callable(x) or isinstance(x, ModuleType)
+    try:
+        hash(x)
+    except TypeError:
+        return False
+    return True
 
 
 def _module_key(module: Any) -> Hashable:
@@ -87,8 +100,14 @@ def _module_key(module: Any) -> Hashable:
             parts.append("n")
         elif isinstance(x, (str, int, float, bool, type(None))) or callable(x):
             parts.append(x)
+        elif hasattr(x, "tobytes") and hasattr(x, "dtype"):
+            objects = x.dtype.kind == "O"
+            parts.append((type(x), x.shape, x.dtype.str, None if objects else x.tobytes()))
+            stack.extend(x.ravel().tolist() if objects else ())
+        elif isinstance(x, set):
+            parts.append((set, frozenset(x)))
         else:
-            parts.append(type(x))
+            parts.append((type(x), x) if _is_constant(x) else type(x))
     return tuple(parts)
 
 

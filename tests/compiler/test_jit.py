@@ -1,9 +1,11 @@
 """jit: trees in and out, caching, threads, faults, other transforms."""
 
 import functools
+import math
 import operator
 import threading
 from collections import namedtuple
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -197,6 +199,45 @@ def test_methods_can_be_compiled():
 def test_whatever_can_be_called_can_be_compiled(f):
     argument = [2.0] if isinstance(f, nn.Module) else 2.0
     assert jit(f)(argument) == pytest.approx(float(f(argument)), rel=1e-14)
+
+
+class Scaled(nn.Module):
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, x):
+        return x * float(np.sum(list(self.scale) if isinstance(self.scale, (set, frozenset)) else self.scale))
+
+
+@pytest.mark.parametrize(
+    "kind", [np.float32, np.int64, lambda x: np.array([x, 1.0]), lambda x: {x}, lambda x: frozenset([x]), Fraction]
+)
+def test_a_setting_of_a_module_that_changes_is_seen(kind):
+    scaled, f = Scaled(kind(2.0)), jit(lambda m, x: m(x))
+    before = f(scaled, 3.0), scaled(3.0)
+    scaled.scale = kind(5.0)
+    assert before[0] == before[1]
+    assert f(scaled, 3.0) == scaled(3.0) == before[0] + 9.0
+    assert len(f.compilations) == 2
+
+
+class Settings:
+    rate = 2.0
+
+
+@pytest.mark.parametrize(
+    "argument", [Settings(), np.random.default_rng(0), iter([1.0]), zip([1.0]), (x for x in [1.0])], ids=type
+)
+def test_what_may_change_unseen_is_neither_taken_nor_returned(argument):
+    with pytest.raises(TypeError, match=r"jit takes .*; pass .* static_argnames"):
+        jit(lambda x, a: x)(1.0, argument)
+    with pytest.raises(TypeError, match=r"jit, as results, takes .*; return "):
+        jit(lambda x: (x, argument))(1.0)
+
+
+def test_functions_modules_and_names_are_constants_of_a_program():
+    f = jit(lambda x, g, library, name: (g(x) * library.pi, name, g))
+    assert f(1.0, sin, math, "a") == (sin(1.0) * math.pi, "a", sin)
 
 
 def test_called_with_values_it_builds_a_graph():

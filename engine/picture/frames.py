@@ -11,6 +11,7 @@ from ..value import Value
 from .contents import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
 from .dot import Text
 from .grouping import Level
+from .layout import check_timeout
 from .level import model_of
 from .model import Model
 from .naming import roots_of
@@ -72,6 +73,9 @@ def film(
         raise ValueError(f"film takes theme {', '.join(map(repr, THEMES))}, got {theme!r:.40}")
     if isinstance(frames, Value):
         raise TypeError("film takes the losses of many steps, got one Value; try draw")
+    if not isinstance(frames, Iterable):
+        raise TypeError(f"film takes the losses of many steps, got {frames!r:.60}; try a list of Values")
+    check_timeout("film", timeout)
     given = variable_names(callers_variables(1) if names is None else names)
     if isinstance(frames, (list, tuple)) and frames:
         given = {v: name for v, name in given.items() if v.op is None or "[" not in name} | {

@@ -20,6 +20,9 @@ INSTALL = (
 )
 
 
+LONGEST = 1e6  # seconds that a system call can wait for; more is no limit
+
+
 class LayoutError(RuntimeError):
     """No layout program was found, or it failed or took too long; the message says what to do."""
 
@@ -82,7 +85,11 @@ def program_output(dot: str, format: str, timeout: float) -> bytes:
     exe = layout_program()
     try:
         done = subprocess.run(  # noqa: S603  a layout program found by name, no shell; the graph is its standard input
-            [exe, "-Kdot", f"-T{format}"], input=dot.encode(), capture_output=True, timeout=timeout, check=False
+            [exe, "-Kdot", f"-T{format}"],
+            input=dot.encode(),
+            capture_output=True,
+            timeout=min(timeout, LONGEST),
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise LayoutError(
@@ -99,6 +106,12 @@ def program_output(dot: str, format: str, timeout: float) -> bytes:
             f"{': ' + said[:300] if said else ''}; {INSTALL}"
         )
     return done.stdout
+
+
+def check_timeout(who: str, timeout: object) -> None:
+    """Raise a ValueError where `timeout` is no positive number of seconds."""
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise ValueError(f"{who} takes a positive number of seconds as timeout, got {timeout!r:.40}")
 
 
 def laid_out(dot: str, timeout: float = 20.0) -> Layout:

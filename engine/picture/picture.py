@@ -12,7 +12,7 @@ from .dot import RANKDIRS, Text
 from .files import converted, saved
 from .grouping import Level
 from .latex import aligned
-from .layout import LayoutError
+from .layout import LayoutError, check_timeout
 from .level import model_of
 from .model import Model
 from .naming import roots_of
@@ -90,8 +90,7 @@ class Picture:
         for word, value, legal in (("theme", theme, THEMES), ("rankdir", rankdir, RANKDIRS)):
             if value not in legal:
                 raise ValueError(f"draw takes {word} {', '.join(map(repr, legal))}, got {value!r:.40}")
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
-            raise ValueError(f"draw takes a positive number of seconds as timeout, got {timeout!r:.40}")
+        check_timeout("draw", timeout)
         if not isinstance(expand, (list, tuple, set, str)) or not all(isinstance(word, str) for word in expand):
             raise TypeError(f"draw takes expand as a list of paths and names, got {expand!r:.40}")
         self.uid = fresh_uid(uid)

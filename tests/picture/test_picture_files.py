@@ -380,6 +380,18 @@ def test_every_word_of_a_frame_fits_its_box():
             assert max(r.width for r in content.rows) + 2 * PAD_X <= sizes[key] + 1.0
 
 
+@pytest.mark.parametrize("frames", [None, 5, 2.0])
+def test_what_is_no_list_of_losses_is_refused_as_a_film(frames):
+    with pytest.raises(TypeError, match=r"film takes the losses of many steps, got .*; try a list"):
+        film(frames)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, math.nan, "3", True, None])
+def test_a_film_takes_the_timeouts_that_a_picture_takes(timeout):
+    with pytest.raises(ValueError, match="film takes a positive number of seconds as timeout, got "):
+        film([neuron()], timeout=timeout)
+
+
 def test_a_film_of_graphs_of_two_shapes_is_refused():
     a = Value(2.0, label="a")
     with pytest.raises(ValueError, match=r"one shape, got 3 nodes in frame 1 and 2 in frame 0"):

@@ -53,6 +53,11 @@ def test_a_program_that_hangs_is_stopped_in_the_set_time(tmp_path, monkeypatch):
     assert time.monotonic() - start < 20.0  # not the minute that the program would take
 
 
+@pytest.mark.parametrize("timeout", [float("inf"), 1e12, 3e6])
+def test_any_time_may_be_allowed(timeout):
+    assert draw(small(), timeout=timeout).svg.startswith("<svg")
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [

@@ -87,7 +87,10 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     if context.active:
         context.refuse(root, "backward()")
     if root.op is None:
-        root.grad += gradient
+        try:
+            root.grad += gradient
+        except TypeError:
+            raise _no_number([root], [root.grad]) from None
         return
     stack, order = [root], list[Value]()
     leaves, before = list[Value](), list[float]()
@@ -99,12 +102,22 @@ def backward(root: Value, gradient: float = 1.0) -> None:
         else:
             _sweep(order, zero)
         after = [0.0 if v.grad is zero else v.grad for v in leaves]
-        after = [g if old is UNREACHED else old + g for g, old in zip(after, before)]
+        try:
+            after = [g if old is UNREACHED else old + g for g, old in zip(after, before)]
+        except TypeError:
+            raise _no_number(leaves, before) from None
         _set_grads(leaves, after)
     except BaseException:
         _set_grads(leaves, before)
         _set_grads(order + [v for v in stack if v.op is not None], repeat(UNREACHED))
         raise
+
+
+def _no_number(leaves: list[Value], before: list[Any]) -> TypeError:
+    """What is wrong where a gradient that was set by hand cannot be added to."""
+    v, found = next(((v, g) for v, g in zip(leaves, before) if not hasattr(g, "__float__")), (leaves[0], before[0]))
+    leaf = f"the leaf {v.label!r:.60}" if v.label else f"a leaf of data {v._data}"
+    return TypeError(f"backward takes numbers as grad to add to, got {found!r:.60} on {leaf}; zero_grad() resets it")
 
 
 def _set_grads(nodes: list[Value], grads: Iterable[float]) -> None:

@@ -106,6 +106,23 @@ def test_a_gradient_may_be_added_to_before_any_backward():
 # Laws over random graphs ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("grad", [None, "1", [0.0]])
+def test_a_gradient_set_to_no_number_is_refused_and_all_leaves_stay_as_they_were(grad):
+    a, b = Value(2.0, label="a"), Value(3.0)
+    b.grad = 7.0
+    for root in (b * a, a):
+        a.grad = grad
+        with pytest.raises(
+            TypeError, match=r"backward takes numbers as grad to add to, got .* on the leaf 'a'; zero_grad"
+        ):
+            root.backward()
+        assert (a.grad, b.grad) == (grad, 7.0)
+    root = a * b
+    root.zero_grad()
+    root.backward()
+    assert (a.grad, b.grad) == (3.0, 2.0)
+
+
 def cut_at_non_finite(root):
     """Whether a row that is not `where` cuts, and something is not finite: there gradients may answer nan."""
     nodes = [v for v in topological_order(root) if v.op is not None]

@@ -197,7 +197,8 @@ class Trainer:
             self._shown = NoBar()
             for dropout, rng in lent:
                 dropout.rng = rng
-            self.optimizer.lr = self.lr
+            if self.schedule is not None:
+                self.optimizer.lr = self.lr
             self.net.eval()
         if self.best is not None and self._over():
             for p, x in zip(self.net.parameters(), self.best["parameters"]):
@@ -335,7 +336,9 @@ class Trainer:
             self.random = random.Random(self.seed)
             self._examples.divide(self.random)
         self.random = generator
-        self.lr = self.optimizer.lr = float(state["lr"])
+        self.lr = float(state["lr"])
+        if self.schedule is not None:  # else the optimiser's own is what callbacks have made of it
+            self.optimizer.lr = self.lr
         self.epoch, self.update = int(state["epoch"]), int(state["update"])
         self._order = [int(i) for i in state["order"]]
         self._sum, self._predicted = float(state["sum"]), list(state["predicted"])

@@ -89,3 +89,28 @@ def test_early_stopping_on_the_smallest_accuracy_is_refused(name):
 def test_an_array_is_no_whole_number(name):
     with pytest.raises(TypeError, match=f"fit takes a whole number from . as {name}, got array"):
         fit(line(), **{name: np.array([3])})
+
+
+# Resuming ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["eager", "jit"])
+def test_a_learning_rate_that_a_callback_lowers_stays_so_when_the_training_is_resumed(backend):
+    def trainer(*callbacks):
+        model = line()
+        return nn.Trainer(
+            model, X, SUMS, loss="mse", optimizer=nn.SGD(model, lr=0.1), epochs=4, batch_size=4, seed=0,
+            progress=False, callbacks=[lambda t: setattr(t.optimizer, "lr", t.optimizer.lr * 0.5), *callbacks],
+            backend=backend,
+        )  # fmt: skip
+
+    whole, states = trainer(lambda t: states.append(t.state())), []
+    whole.run()
+    resumed = trainer()
+    resumed.load_state(states[1])
+    resumed.run()
+    assert resumed.net.state() == whole.net.state()
+    paused = trainer(lambda t: setattr(t, "stop", t.epoch == 2))
+    paused.run()
+    paused.run()
+    assert paused.net.state() == whole.net.state()

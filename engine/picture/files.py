@@ -15,7 +15,9 @@ def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
     Raises:
         OSError: the folder is not there, or not writable.
     """
-    there = os.fspath(path)
+    there = os.path.expanduser(os.fspath(path))
+    if "\0" in there:
+        raise ValueError(f"save takes a path without null characters, got {there!r:.80}")
     folder, name = os.path.split(os.path.abspath(there))
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"save takes a file in a folder that exists, got {there!r}; make {folder!r} first")
@@ -26,9 +28,12 @@ def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
         with open(aside, "xb") as f:
             f.write(content)
         os.replace(aside, there)
-    except BaseException:
+    except BaseException as e:
         if os.path.exists(aside):
             os.unlink(aside)
+        if isinstance(e, OSError):  # of the path that was given, not of the one aside
+            why = f"save takes a path that can be written to, got {there!r:.200}: {e.strerror}"
+            raise type(e)(e.errno, f"{why}; try another folder or name") from None
         raise
     return there
 

@@ -179,8 +179,8 @@ class Picture:
             ValueError: another ending.
             LayoutError: see `drawing`.
         """
-        kind = str(path).rpartition(".")[2].lower()
-        if kind not in FORMATS:
+        _, dot, kind = str(path).lower().rpartition(".")
+        if not dot or kind not in FORMATS:
             raise ValueError(f"save takes a path that ends in {', '.join('.' + f for f in FORMATS)}, got {str(path)!r}")
         if kind in ("png", "pdf"):
             light = "dark" if self._theme == "dark" else "light"

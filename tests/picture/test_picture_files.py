@@ -208,6 +208,25 @@ def test_other_endings_and_places_are_refused(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["folder.svg"]
 
 
+def test_a_path_that_cannot_be_written_to_is_named_as_it_was_given(tmp_path):
+    long = str(tmp_path / ("x" * 300 + ".dot"))
+    with pytest.raises(OSError, match=r"save takes a path that can be written to, got '.*/xxx.*; try another") as e:
+        draw(neuron()).save(long)
+    assert "/." not in str(e.value)  # nothing of the file that is written aside
+    with pytest.raises(ValueError, match="save takes a path without null characters"):
+        draw(neuron()).save(str(tmp_path / "a\0b.dot"))
+    with pytest.raises(ValueError, match=r"save takes a path that ends in \.svg, .*got 'dot'"):
+        draw(neuron()).save("dot")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert draw(neuron()).save("~/x.dot") == str(tmp_path / "x.dot")
+    assert (tmp_path / "x.dot").read_text().startswith("digraph")
+
+
 def test_a_picture_with_a_given_uid_is_the_same_bytes_each_time():
     assert draw(neuron(), uid="t").svg == draw(neuron(), uid="t").svg
     assert draw(neuron()).uid != draw(neuron()).uid

@@ -28,7 +28,7 @@ class Folder:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path)
+        self.path = Path(os.path.expanduser(path))  # a shell leaves the ~ of --out=~/pictures as it is
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):

@@ -327,6 +327,14 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(name, tmp
         assert said.count("\n") == len(DEMOS) + 2  # the list alone
 
 
+def test_a_tilde_in_out_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    with Folder("~/pictures").new("a.txt") as path:
+        path.write_text("a")
+    assert (tmp_path / "pictures" / "a.txt").read_text() == "a"
+
+
 @pytest.mark.parametrize("module", NEEDS)
 def test_a_missing_package_names_the_pip_line(module, tmp_path, monkeypatch, capsys):
     def missing(options):

@@ -186,10 +186,15 @@ class TrainingLoop:
     def _call(self, order: Any, epochs: int, settings: Any) -> tuple[_Call, Any]:
         """(a call of native code, the losses it will write)."""
         np = self._np
-        order = np.arange(len(self.examples)) if order is None else np.ascontiguousarray(order, np.int64)
+        given = np.asarray(np.arange(len(self.examples)) if order is None else order)
+        if given.size and given.dtype.kind not in "iu":
+            raise TypeError(f"TrainingLoop takes row numbers, whole numbers, as order, got an array of {given.dtype}")
+        order = np.ascontiguousarray(given, np.int64)
         epochs = len(order) if order.ndim == 2 else epochs
         if order.size and (order.min() < 0 or order.max() >= len(self.examples)):
-            raise IndexError(f"TrainingLoop takes row numbers from 0 to {len(self.examples) - 1}, got {order.max()}")
+            raise IndexError(
+                f"TrainingLoop takes row numbers from 0 to {len(self.examples) - 1}, got {order.min() if order.min() < 0 else order.max()}"
+            )
         per_epoch = order.shape[-1]
         steps = -(-per_epoch // self._batch)
         table = np.ascontiguousarray(settings, self._dtype)

@@ -434,3 +434,12 @@ def test_a_recurrent_network_trains_as_in_eager_mode(steps, width, hidden):
     slopes = gradients(expected, leaves)
     assert found[0, 0] == pytest.approx(expected.data, rel=1e-12)
     assert loop.parameters == pytest.approx([p - 0.1 * g.data for p, g in zip(parameters, slopes)], rel=1e-11)
+
+
+@pytest.mark.parametrize("order, error, got", [
+    ([0.5, 1.7], TypeError, "float64"), ([True, False, True], TypeError, "bool"), ([-1, 0], IndexError, "got -1"),
+])  # fmt: skip
+def test_an_order_is_of_row_numbers(order, error, got):
+    loop = TrainingLoop(lambda p, e: p[0] * e[0], sgd, [1.0], [[1.0], [2.0], [3.0]], settings=1)
+    with pytest.raises(error, match=got):
+        loop.run(order, settings=[0.1])

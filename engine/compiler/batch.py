@@ -167,8 +167,8 @@ class Batch:
 
     def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Write what comes before the first chunk of a step."""
-        if self.gradients:
-            self._zero(b, pointers[GRADIENT], self.gradients)
+        if self.gradients:  # what is left out of a sum counts 0.0
+            self._zero(b, pointers[GRADIENT], self.gradients, -0.0 if self.placement.gate is None else 0.0)
 
     def finish(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Write what comes after the last chunk of a step."""
@@ -179,12 +179,12 @@ class Batch:
         """Write what comes before the first step."""
         self._zero(b, pointers[SUMS], self.sums)
 
-    def _zero(self, b: Any, at: Any, size: int) -> None:
-        """Write: set numbers to -0.0, which adds nothing."""
+    def _zero(self, b: Any, at: Any, size: int, value: float = -0.0) -> None:
+        """Write: set numbers to -0.0, which adds nothing, or to another number."""
         lanes = self.shape.lanes
-        nothing = Kit(b, self.real, lanes, False, False, lower).constant(-0.0)
+        nothing = Kit(b, self.real, lanes, False, False, lower).constant(value)
         whole = size - size % lanes
-        for number, start, end, step in ((nothing, 0, whole, lanes), (ir.Constant(self.real, -0.0), whole, size, 1)):
+        for number, start, end, step in ((nothing, 0, whole, lanes), (ir.Constant(self.real, value), whole, size, 1)):
             with Rounds(b, end, start, step, name="zero") as rounds:
                 b.store(number, b.gep(at, [rounds.i], source_etype=self.real)).align = self.emitter.bytes
 

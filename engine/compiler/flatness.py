@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, nan
 
 from .tape import CONSTANT, VALUE, Instruction
 
@@ -36,7 +36,7 @@ def gate(code: Sequence[Instruction], constants: Sequence[float], loss: int) -> 
             op in ("move", "neg")
             or (op == "add" and fixed == [0.0])
             or (op == "mul" and (args[0] == args[1] or (all(map(isfinite, fixed)) and len(fixed) == 1)))
-            or (op == "div" and number(args[1]) not in (None, 0.0))
+            or (op == "div" and isfinite(number(args[1]) or nan))
         )
         if not keeps_zero:
             return None

@@ -564,7 +564,7 @@ def plot(table, file):
     bars = axes.barh([name for name, _ in rows], [t * 1e6 for _, t in rows], color=colours)
     axes.bar_label(bars, [f"{t * 1e6:,.{int(t < 1e-4)}f}" for _, t in rows], padding=4, color=INK)
     axes.set_xscale("log")
-    axes.set_xlim(0.8, 10 * rows[0][1] * 1e6)
+    axes.set_xlim(0.1, 10 * rows[0][1] * 1e6)
     axes.set_title("One training step of micrograd's demo, in µs", loc="left", color=INK, weight="bold")
     axes.set_xlabel("µs, logarithmic", color=MUTED)
     axes.tick_params(axis="y", length=0)

@@ -31,6 +31,8 @@ NOT_FLAT = {
     "two of them": lambda z: relu(z) + relu(2.0 - z),
     "maximum, whose partials at a tie are a half": lambda z: maximum(z, 0.0),
     "endless": lambda z: float("inf") * relu(z),
+    "undefined": lambda z: relu(z) / float("nan"),
+    "over zero": lambda z: relu(z) / 0.0,
     "smooth": lambda z: engine.softplus(z),
 }
 
@@ -109,6 +111,12 @@ def test_an_example_on_the_edge_counts_as_eager_mode_counts_it():
     loop = TrainingLoop(lambda ps, row: relu(row[2] - row[1] * (ps[0] * row[0])), sgd, [0.0], rows, settings=1)
     assert loop.run(settings=[1.0]).tolist() == [[0.0]]
     assert loop.parameters.tolist() == [0.0]
+
+
+def test_where_all_examples_are_flat_gradients_are_zero_as_in_eager_mode():
+    rows, ps = problem([2, 3, 1], 100, 1.0, 0)
+    loop = TrainingLoop(margin_loss(relu, [2, 3, 1]), sgd, ps, rows, settings=1)
+    assert {str(x) for x in [*loop.run(settings=[0.1])[0].tolist(), *loop.gradients.tolist()]} == {"0.0"}
 
 
 def test_a_loss_that_is_nan_counts():

@@ -6,6 +6,7 @@ The data are 442 patients, ten measurements of each and how far diabetes went in
 """
 
 import argparse
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,21 +47,26 @@ def run(options: argparse.Namespace) -> int:
     say("linear regression", LinearRegression().fit(X[learn], y[learn]).predict(X[test]), y[test])
     histories: dict[str, dict[str, Array]] = {}
     guesses: dict[str, Array] = {}
-    for name, cure in CURES.items():
-        net = network(options.seed, **cure)
-        how = {option: x for option, x in cure.items() if option != "dropout"}
-        trainer = nn.Trainer(
-            net, X[learn], targets[learn], loss="mse", optimizer=nn.Adam(net, lr=0.005), batch_size=20,
-            epochs=options.epochs or (20 if options.quick else 150), seed=options.seed, progress=False,
-            validation=(X[validation], targets[validation]), backend=native, **how,
-        )  # fmt: skip
-        history = trainer.run()
-        histories[name] = {what: unit * np.sqrt(history[what]) for what in ("loss", "val_loss")}
-        guesses[name] = middle + unit * outputs(net, X[test])
-        say(f"a network, {name}", guesses[name], y[test])
-        if trainer.interrupted:
-            status = 130
-            break
+    try:
+        for name, cure in CURES.items():
+            net = network(options.seed, **cure)
+            how = {option: x for option, x in cure.items() if option != "dropout"}
+            trainer = nn.Trainer(
+                net, X[learn], targets[learn], loss="mse", optimizer=nn.Adam(net, lr=0.005), batch_size=20,
+                epochs=options.epochs or (20 if options.quick else 150), seed=options.seed, progress=False,
+                validation=(X[validation], targets[validation]), backend=native, **how,
+            )  # fmt: skip
+            history = trainer.run()
+            histories[name] = {what: unit * np.sqrt(history[what]) for what in ("loss", "val_loss")}
+            guesses[name] = middle + unit * outputs(net, X[test])
+            say(f"a network, {name}", guesses[name], y[test])
+            if trainer.interrupted:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        status = 130
+        print(f"Stopped by Ctrl-C: {len(histories)} networks are kept.", file=sys.stderr)
+        if not histories:
+            return status
     base = rmse(np.full(VALIDATED, middle), y[validation])
     folder.draw("overfit.png", (11, 7.6), lambda figure: draw(figure, histories, guesses, y[test], base))
     return status

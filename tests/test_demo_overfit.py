@@ -2,10 +2,12 @@
 
 import argparse
 import re
+import signal
 
 import numpy as np
 import pytest
 
+import nn
 from demos import overfit
 from demos.overfit import CURES, network
 
@@ -67,3 +69,23 @@ def test_errors_are_in_the_units_of_the_disease():
         p.data = 0.0
     assert overfit.outputs(net, np.ones((3, 10))).tolist() == [0.0, 0.0, 0.0]
     assert overfit.rmse(np.array([1.0, 3.0]), np.array([1.0, 1.0])) == pytest.approx(np.sqrt(2.0))
+
+
+@pytest.mark.parametrize("place", ["network", "Trainer", "run"])
+def test_ctrl_c_keeps_the_networks_that_are_trained_wherever_it_is_pressed(place, tmp_path, capsys, monkeypatch):
+    owner = {"network": overfit, "Trainer": nn, "run": nn.Trainer}[place]
+    real, calls, drawn = getattr(owner, place), [], []
+
+    def pressing(*what, **how):
+        calls.append(what)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return real(*what, **how)
+
+    monkeypatch.setattr(owner, place, pressing)
+    monkeypatch.setattr(overfit, "backend", lambda: "eager")
+    monkeypatch.setattr(overfit, "draw", lambda figure, histories, *rest: drawn.append(histories))
+    assert overfit.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 130
+    assert "Stopped by Ctrl-C: 2 networks are kept." in capsys.readouterr().err
+    assert [list(found) for found in drawn] == [["no cure", "l2"]]
+    assert [path.name for path in tmp_path.iterdir()] == ["overfit.png"]

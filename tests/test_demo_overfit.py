@@ -2,10 +2,10 @@
 
 import argparse
 import re
-import signal
 
 import numpy as np
 import pytest
+from ctrl_c import press_at_call
 
 import nn
 from demos import overfit
@@ -74,15 +74,8 @@ def test_errors_are_in_the_units_of_the_disease():
 @pytest.mark.parametrize("place", ["network", "Trainer", "run"])
 def test_ctrl_c_keeps_the_networks_that_are_trained_wherever_it_is_pressed(place, tmp_path, capsys, monkeypatch):
     owner = {"network": overfit, "Trainer": nn, "run": nn.Trainer}[place]
-    real, calls, drawn = getattr(owner, place), [], []
-
-    def pressing(*what, **how):
-        calls.append(what)
-        if len(calls) == 3:
-            signal.raise_signal(signal.SIGINT)
-        return real(*what, **how)
-
-    monkeypatch.setattr(owner, place, pressing)
+    drawn = []
+    press_at_call(monkeypatch, owner, place, 3)
     monkeypatch.setattr(overfit, "backend", lambda: "eager")
     monkeypatch.setattr(overfit, "draw", lambda figure, histories, *rest: drawn.append(histories))
     assert overfit.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 130

@@ -2,10 +2,10 @@
 
 import argparse
 import re
-import signal
 from math import sqrt
 
 import pytest
+from ctrl_c import press_at_call
 
 import nn
 from demos import vanishing
@@ -85,15 +85,8 @@ def test_starts_of_one_depth_share_native_code_with_quick_too(tmp_path, monkeypa
 @pytest.mark.parametrize("place", ["gradient_norms", "Trainer", "run"])
 def test_ctrl_c_keeps_the_networks_that_are_trained_wherever_it_is_pressed(place, tmp_path, capsys, monkeypatch):
     owner = {"gradient_norms": vanishing, "Trainer": nn, "run": nn.Trainer}[place]
-    real, calls, drawn = getattr(owner, place), [], []
-
-    def pressing(*what, **how):
-        calls.append(what)
-        if len(calls) == 3:
-            signal.raise_signal(signal.SIGINT)
-        return real(*what, **how)
-
-    monkeypatch.setattr(owner, place, pressing)
+    drawn = []
+    press_at_call(monkeypatch, owner, place, 3)
     monkeypatch.setattr(vanishing, "backend", lambda: "eager")
     monkeypatch.setattr(vanishing, "draw", lambda figure, results: drawn.append(results))
     assert vanishing.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 130

@@ -100,6 +100,15 @@ def _comparison(op: Op) -> Method:
     return compare
 
 
+def _identity(op: Op, same: bool) -> Method:
+    compare = _comparison(op)
+
+    def method(self: Value, other: Any) -> Any:
+        return (self is other) is same if other.__class__ is Value else compare(self, other)
+
+    return method
+
+
 def _named(method: Method, name: str, row: Op) -> None:
     method.__name__, method.__qualname__, method.__doc__ = name, f"Value.{name}", row.__doc__
     setattr(Value, name, method)
@@ -123,14 +132,15 @@ def _of_row(row: Op) -> Method:
 
 
 OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "power"}
-COMPARISONS = {
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
-}  # fmt: skip
+COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
+IDENTITIES = {"eq": ("equal", True), "ne": ("not_equal", False)}  # between two Values, as hash has it
 for _name, _row in OPERATORS.items():
     _named(_binary(ops.TABLE[_row]), f"__{_name}__", ops.TABLE[_row])
     _named(_reflected(ops.TABLE[_row]), f"__r{_name}__", ops.TABLE[_row])
 for _name, _row in COMPARISONS.items():
     _named(_comparison(ops.TABLE[_row]), f"__{_name}__", ops.TABLE[_row])
+for _name, (_row, _same) in IDENTITIES.items():
+    _named(_identity(ops.TABLE[_row], _same), f"__{_name}__", ops.TABLE[_row])
 _named(_unary(ops.TABLE["neg"]), "__neg__", ops.TABLE["neg"])
 _named(_unary(ops.TABLE["abs"]), "__abs__", ops.TABLE["abs"])
 for _op in ops.TABLE.values():

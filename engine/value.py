@@ -7,7 +7,7 @@ is dropped is freed at once. Its operators, and most of its methods, are made in
 
 import sys
 from itertools import count
-from operator import mul
+from operator import eq, mul, ne
 
 from . import context, ops
 from .context import About
@@ -37,9 +37,15 @@ class Value:
     Raises:
         TypeError: data is no real number.
 
-    NumPy's ufuncs apply the row of their name, to a Value and to arrays of Values. Two limits: inside an object array
-    NumPy itself answers `np.maximum`, `np.minimum` and `np.sign` by comparing, so what comes back is an element or a
-    plain number (at a tie the first, not half of each); `engine.maximum` on the elements has the rule of the table.
+    Between two Values `==` and `!=` ask whether they are one object, in compiled functions too, so that `in`, `index`,
+    `remove` and dicts find a node and not its like; `engine.equal` compares their data. With a number they compare data.
+    What belongs to a node goes into a dict, `momentum = {p: 0.0 for p in parameters}`: a Value has slots and takes no
+    further attributes, which would cost each node 32 bytes.
+
+    NumPy's ufuncs apply the row of their name, to a Value and to arrays of Values; `np.equal` is `==`. Two limits:
+    inside an object array NumPy itself answers `np.maximum`, `np.minimum` and `np.sign` by comparing, so what comes
+    back is an element or a plain number (at a tie the first, not half of each); `engine.maximum` on the elements has
+    the rule of the table.
 
     >>> from engine import Value
     >>> a = Value(2.0, label="a")
@@ -108,7 +114,7 @@ class Value:
         return tuple([a for a, _ in self._edges()])
 
     @property
-    def _prev(self):  # micrograd's name for the arguments
+    def _prev(self):  # micrograd's name for the nodes among the arguments: numbers are none here
         return {a for a in self.args if a.__class__ is Value}
 
     @property
@@ -187,8 +193,9 @@ class Value:
         return notebook_bundle(self)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        """A NumPy ufunc of one of the table's names: its row, elementwise."""
-        row = ops.TABLE.get(NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__))
+        """A NumPy ufunc of one of the table's names: its row, elementwise; `equal` and `not_equal` are == and !=."""
+        name = NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
+        row = IDENTITIES.get(name) or ops.TABLE.get(name)
         if row is None:
             raise TypeError(
                 f"numpy.{ufunc.__name__} takes no Values: the table has no row of this name; engine.op adds one"
@@ -206,7 +213,10 @@ class Value:
                 box[()] = a
             boxes.append(box.astype(object))
         with np.errstate(all="ignore"):  # IEEE here, without NumPy's warnings
-            return np.frompyfunc(row, len(inputs), 1)(*boxes, **kwargs)
+            answer = np.frompyfunc(row, len(inputs), 1)(*boxes, **kwargs)
+        # A mask of identities selects from arrays, as NumPy's own comparison of object arrays does.
+        masks = name in IDENTITIES and isinstance(answer, np.ndarray) and bool in map(type, answer.flat)
+        return answer.astype(bool) if masks else answer
 
     # How nodes are made ----------------------------------------------------------------------------------------------
 
@@ -360,6 +370,7 @@ def dot(ws, xs, b=0.0):
 
 DOT = ops.TABLE["dot"]
 RESERVED = frozenset(dir(Value))
+IDENTITIES = {"equal": eq, "not_equal": ne}
 NUMPY_NAMES = {
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
     "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad",

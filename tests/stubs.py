@@ -84,7 +84,7 @@ def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 
 VALUE = """
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, overload
 
 from .ops import Op
 
@@ -183,8 +183,9 @@ def value_stub():
     """The text of engine/value.pyi."""
     methods = [f"    def __{name}__(self, other: Any, /) -> Value: ..." for name in BINARY]
     methods += [
-        f"    def __{n}__(self, other: object, /) -> Value: ...  # type: ignore[override]  # a row, not a bool"
+        f"    @overload\n    def __{n}__(self, other: {kind}, /) -> {answer}: ..."
         for n in ("eq", "ne")
+        for kind, answer in (("Value", "bool"), ("object", "Any"))  # identity; with a number a row
     ]
     methods += [f"    def __{name}__(self) -> Value: ..." for name in ("neg", "abs")]
     for name, row in sorted(TABLE.items()):

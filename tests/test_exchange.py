@@ -505,6 +505,7 @@ IDIOMS = {
     "torch.autograd.grad(loss, [w], create_graph=True)": lambda v, names: v[0].data == 0.75 and engine.gradients(v[0], [names["w"]])[0].data == 3.0,
     "with torch.no_grad(): z = net(x)": lambda v, names: all(y.op is None for y in names["z"]),
     "loss.item()": lambda v, names: type(v) is float,
+    "torch.eq(w, w.detach())": lambda v, names: v.data == 1.0 and v.op is engine.TABLE["equal"],
     "net.load_state_dict(net.state_dict())": lambda v, names: moved(names, lambda p, g: p),
     "torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)": lambda v, names: len(v["loss"]) == 10,
     "model.fit(X, y, epochs=5, validation_split=0.25)": lambda v, names: len(v["val_loss"]) == 5,

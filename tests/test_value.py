@@ -101,9 +101,107 @@ def test_in_place_operators_make_a_new_node():
 @given(any_float, any_float)
 def test_comparisons_are_values_of_one_or_zero(sign, a, b):
     f = COMPARISONS[sign]
-    for y in (f(Value(a), b), f(a, Value(b)), f(Value(a), Value(b))):
+    both = (TABLE[{"==": "equal", "!=": "not_equal"}[sign]] if sign in "==!=" else f)(Value(a), Value(b))
+    for y in (f(Value(a), b), f(a, Value(b)), both):
         assert y.__class__ is Value
         assert y.data == float(f(a, b))
+
+
+@given(st.lists(any_float, min_size=1, max_size=4), st.data())
+def test_between_values_equality_is_identity_as_hash_is(xs, data):
+    vs = [Value(x) for x in xs]
+    k = data.draw(st.integers(0, len(vs) - 1))
+    v, twin = vs[k], Value(xs[k])
+    for x in (v, twin):
+        assert [a == x for a in vs] == [a is x for a in vs]
+        assert [a != x for a in vs] == [a is not x for a in vs]
+        assert (x in vs, vs.count(x), x in dict.fromkeys(vs)) == (x is v, int(x is v), x is v)
+    assert vs.index(v) == k
+    assert vs == list(vs)
+    assert vs != [twin] * len(vs)
+    vs.remove(v)
+    assert v not in vs
+
+
+@given(st.lists(st.floats(-2.0, 2.0), min_size=1, max_size=4), st.integers(0, 3))
+def test_equality_in_object_arrays_is_identity_and_a_mask(xs, k):
+    vs = [Value(x) for x in xs]
+    v, array = vs[k % len(vs)], np.array(vs, object)
+    alone = [a is v for a in vs]
+    for mask in (array == v, v == array, np.equal(array, v), array == np.array([v], object), np.isin(array, [v])):
+        assert (mask.dtype, mask.tolist()) == (bool, alone)
+    assert (array != v).tolist() == [not same for same in alone]
+    assert array[array == v].tolist() == [v]
+    assert (np.equal(v, v), np.equal(v, Value(v.data)), np.not_equal(v, v)) == (True, False, False)
+    assert [y.data for y in np.array(xs) == v] == [float(x == v.data) for x in xs]  # with numbers the row, as before
+    assert (array == xs[0]).tolist() == [x == xs[0] for x in xs]
+
+
+def test_equality_in_a_compiled_function_is_that_of_eager_mode():
+    def f(x, y, frozen):
+        a, b = x * 2.0, x * 2.0  # one instruction when compiled, two nodes when traced
+        return (
+            (x in frozen)
+            + 2.0 * (x == y)
+            + 4.0 * (a == b)
+            + 8.0 * (x != y)
+            + 16.0 * engine.equal(x, y)
+            + 32.0 * (a == a)
+        )
+
+    eager = float(f(*map(Value, (3.0, 3.0)), [Value(3.0)]))
+    assert engine.jit(f)(3.0, 3.0, [3.0]) == eager == 8.0 + 16.0 + 32.0
+    assert engine.jit(lambda x: x * (x == 3.0))(3.0) == 3.0
+
+
+def test_visualisers_find_every_node_by_sets_and_by_lists():
+    leaves = [Value(0.5) for _ in range(8)]
+    root = sum((a * b).tanh() for a in leaves for b in leaves[:4]) * 0.5
+
+    def by_sets(root):  # the trace of micrograd's notebook
+        nodes, edges = set(), set()
+
+        def build(v):
+            if v not in nodes:
+                nodes.add(v)
+                for child in v._prev:
+                    edges.add((child, v))
+                    build(child)
+
+        build(root)
+        return nodes, edges
+
+    def by_lists(root):
+        nodes, edges = [], []
+
+        def build(v):
+            if v not in nodes:
+                nodes.append(v)
+            for child in v._prev:
+                if (child, v) not in edges:
+                    edges.append((child, v))
+                    build(child)
+
+        build(root)
+        return nodes, edges
+
+    for nodes, edges in (by_sets(root), by_lists(root)):
+        assert (set(nodes), set(edges)) == engine.trace(root)
+        assert len(nodes) == len(topological_order(root)) == 8 + 32 + 32 + 32 + 1
+
+
+def test_prev_holds_nodes_and_args_the_numbers_too():
+    a = Value(2.0)
+    assert [(y._prev, y.args) for y in (2 * a, a + a, a**2)] == [({a}, (2.0, a)), ({a}, (a, a)), ({a}, (a, 2.0))]
+
+
+def test_what_belongs_to_a_node_goes_into_a_dict():
+    a, twin = Value(2.0), Value(2.0)
+    with pytest.raises(AttributeError, match="'Value' object has no attribute '_m'"):
+        a._m = 0.0
+    momentum = dict.fromkeys((a, twin), 0.0)
+    momentum[a] += 1.0
+    assert (momentum[a], momentum[twin]) == (1.0, 0.0)
 
 
 def test_comparisons_carry_no_gradient():

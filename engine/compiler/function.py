@@ -277,7 +277,8 @@ def jit(
         f: a function of floats, lists, tuples, dicts, NumPy arrays and Modules of them, whose Python control flow does
             not depend on a number among them. What vmap returns runs its examples in the lanes of vectors, where they
             are the first axis of arrays or lists, and is compiled once for any number of them. f may call grad, value_and_grad, jvp, hessian, vmap, and be what they
-            return. Values it reads from outside are read again at each call.
+            return. Values it reads from outside are read again at each call. Between two of its numbers == is identity,
+            as between Values everywhere: engine.equal compares them.
         static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs
             is compiled on its own.
         dtype: "float64" or "float32".

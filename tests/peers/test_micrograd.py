@@ -89,3 +89,15 @@ def test_two_losses_are_counted_once_here_and_twice_there():
         second.backward()
         found.append(p.grad)
     assert found == [32.0, 44.0]  # micrograd pushes what the first call left in h once more
+
+
+def test_equality_is_micrograds():
+    found = []
+    for make in (Ours, Theirs):
+        a, b = make(2.0), make(2.0)
+        ps = [a, b]
+        ps.remove(b)
+        found.append(
+            [a == b, a != b, a == a, b in [a], [a, b].index(b), [a] == [b], ps == [a], len({a, b}), a in {b: 0}]
+        )
+    assert found[0] == found[1] == [False, True, True, False, 1, False, True, 2, False]

@@ -10,7 +10,7 @@ from math import copysign
 from typing import Any
 
 from .backprop import topological_order, values_of
-from .ops import Op, mul, number, where
+from .ops import Op, mul, operand, unboxed, where
 from .value import Value
 
 Guard = tuple[Value, bool] | None  # see guarded_contribution
@@ -50,11 +50,13 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any
 
 
 def _seeds(gradient: Any, root: Any, count: int) -> list[Any]:
-    if isinstance(gradient, Value) or not hasattr(gradient, "__iter__") or isinstance(gradient, str):
+    gradient = unboxed(gradient)
+    alone = isinstance(gradient, (Value, str)) or getattr(gradient, "shape", None) == ()
+    if alone or not hasattr(gradient, "__iter__"):
         gradient = [gradient] * count
     elif isinstance(root, Value):
         raise TypeError(f"gradients takes one gradient for one root, got {gradient!r:.60}")
-    seeds = [g if isinstance(g, Value) else number(g, "gradients") for g in gradient]
+    seeds = [operand(g, "gradients") for g in gradient]
     if len(seeds) != count:
         raise ValueError(f"gradients takes as many gradients as roots, got {len(seeds)} and {count}")
     return seeds

@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from . import context
-from .ops import number
+from .ops import number, unboxed
 from .value import UNREACHED, Value
 
 Inner = Any  # a Value that is known to have an op
@@ -57,9 +57,11 @@ def topological_order(root: Value | Iterable[Value], stop: Collection[Value] = (
 
 def values_of(vs: Any, who: str) -> list[Value]:
     """A list of Values from one or an iterable of them, or a TypeError in the user's terms."""
+    vs = unboxed(vs)
     if isinstance(vs, Value):
         return [vs]
-    listed: list[Any] = list(vs) if hasattr(vs, "__iter__") and not isinstance(vs, str) else [vs]
+    many = hasattr(vs, "__iter__") and not isinstance(vs, str) and getattr(vs, "shape", None) != ()
+    listed: list[Any] = list(map(unboxed, vs)) if many else [vs]
     for v in listed:
         if not isinstance(v, Value):
             raise TypeError(f"{who} takes a Value or a list of Values, got {v!r:.60}")

@@ -9,18 +9,21 @@ from collections.abc import Callable
 from typing import Any
 
 from . import context, ops
-from .ops import Op, number
+from .ops import Op, number, operand, unboxed
 from .value import RESERVED, UNREACHED, Value, new
 
 Method = Callable[..., Any]
 
 
-def _operand(x: Any, who: str) -> float | None:
-    """The other operand as a float; None where its own class should answer (an array, say)."""
+def _operand(x: Any, who: str) -> Any:
+    """The other operand, a float or a Value; None where its own class should answer (an array, say)."""
+    if isinstance(x, (float, int)):
+        return number(x, who)
     if getattr(x, "shape", ()) != () or isinstance(x, type):
         return None
+    x = unboxed(x)
     known = isinstance(x, (str, bytes, complex, list, tuple, dict, set, type(None)))
-    return number(x, who) if known or hasattr(x, "__float__") else None
+    return operand(x, who) if known or hasattr(x, "__float__") else None
 
 
 def _binary(op: Op) -> Method:
@@ -33,8 +36,8 @@ def _binary(op: Op) -> Method:
             y = other
         else:
             y = other = _operand(other, who)
-            if y is None:
-                return NotImplemented
+            if y.__class__ is not float:
+                return NotImplemented if y is None else Value._node(op, (self, y))
         x = self._data
         v = new(Value)
         v._data = forward(x, y)
@@ -55,8 +58,8 @@ def _reflected(op: Op) -> Method:
 
     def method(self: Value, other: Any) -> Any:
         x = other if other.__class__ is float else _operand(other, who)
-        if x is None:
-            return NotImplemented
+        if x.__class__ is not float:
+            return NotImplemented if x is None else Value._node(op, (x, self))
         y = self._data
         v = new(Value)
         v._data = forward(x, y)
@@ -104,6 +107,7 @@ def _identity(op: Op, same: bool) -> Method:
     compare = _comparison(op)
 
     def method(self: Value, other: Any) -> Any:
+        other = unboxed(other)
         return (self is other) is same if other.__class__ is Value else compare(self, other)
 
     return method

@@ -9,6 +9,7 @@ never branches: a condition is a row too.
 
 import math
 import operator
+from itertools import chain
 from keyword import iskeyword
 from math import inf
 
@@ -92,8 +93,11 @@ class Op:
             for e in a if k < n else (a,):
                 if hasattr(e, "_node"):
                     return e._node(self, args)
-        numbers = [[number(e, self.name) for e in a] if k < n else number(a, self.name) for k, a in enumerate(args)]
-        return self.forward(*numbers)
+        found = [[operand(e, self.name) for e in a] if k < n else operand(a, self.name) for k, a in enumerate(args)]
+        for a in chain(*found[:n], found[n:]):
+            if a.__class__ is not float:
+                return a._node(self, found)
+        return self.forward(*found)
 
     def __repr__(self):
         return f"<op {self.name}>"
@@ -124,7 +128,9 @@ def number(x, who, takes="real numbers and Values"):
     if x.__class__ is float:
         return x
     refused = (str, bytes, complex, type)
-    if not isinstance(x, refused) and hasattr(x, "__float__") and getattr(x, "shape", ()) == () and not _is_complex(x):
+    if isinstance(x, (float, int)) or (
+        not isinstance(x, refused) and hasattr(x, "__float__") and getattr(x, "shape", ()) == () and not _is_complex(x)
+    ):
         try:
             return float(x)
         except OverflowError:
@@ -141,6 +147,24 @@ def number(x, who, takes="real numbers and Values"):
     raise TypeError(f"{who} takes {takes}, got {x!r:.60}{hint}")
 
 
+def operand(x, who, takes="real numbers and Values"):
+    """`x` as a float, or the Value that it is."""
+    if x.__class__ is float:
+        return x
+    if not isinstance(x, (float, int)):
+        x = unboxed(x)
+        if hasattr(x, "_node"):
+            return x
+    return number(x, who, takes)
+
+
+def unboxed(x):
+    """What an array of objects of shape () holds: NumPy boxes a Value so in asarray, squeeze and where. Else `x`."""
+    while getattr(x, "shape", None) == () and getattr(getattr(x, "dtype", None), "kind", "") == "O":
+        x = x.item()
+    return x
+
+
 def _is_complex(x):
     return getattr(getattr(x, "dtype", None), "kind", "") == "c"  # NumPy would drop the imaginary part with a warning
 
@@ -148,7 +172,8 @@ def _is_complex(x):
 def operands(xs, who):
     """`xs` as a list, from a list, tuple, array or generator; a TypeError in the user's terms from anything else."""
     no_order = (set, frozenset, dict)
-    if isinstance(xs, (str, bytes, *no_order)) or hasattr(xs, "_node") or not hasattr(xs, "__iter__"):
+    single = hasattr(xs, "_node") or getattr(xs, "shape", None) == ()
+    if single or isinstance(xs, (str, bytes, *no_order)) or not hasattr(xs, "__iter__"):
         hint = "; make a list of it, in the order to sum" if isinstance(xs, no_order) else ""
         raise TypeError(f"{who} takes a list of numbers and Values, got {xs!r:.60}{hint}")
     return list(xs)

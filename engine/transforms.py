@@ -22,8 +22,8 @@ from typing import Any
 
 from .backprop import topological_order
 from .linearization import Linearization
-from .ops import number
-from .trees import container, described, flatten, is_array
+from .ops import number, operand
+from .trees import container, described, flatten
 from .value import Value
 
 Function = Callable[..., Any]
@@ -250,7 +250,7 @@ def derivative(f: Function, n: int = 1) -> Function:
 
     @wraps(f, updated=())
     def nth(x: Any) -> Any:
-        if is_array(x) or container(x) is not None:
+        if getattr(x, "shape", ()) != () or container(x) is not None:
             raise TypeError(f"derivative takes a function of one number, got {described(x)}; use grad or jacobian")
         run = Linearization("derivative", f, (x,), {}, (0,), has_aux=False, scalar=True)
         return run.derivative(order)
@@ -284,7 +284,7 @@ def replay(root: Any, leaves: Mapping[Value, float]) -> Any:
     (10.0, 5.0)
     """
     roots = list(root) if isinstance(root, (list, tuple)) else [root]
-    roots = [r if isinstance(r, Value) else number(r, "replay") for r in roots]
+    roots = [operand(r, "replay") for r in roots]
     if not isinstance(leaves, Mapping):
         raise TypeError(f"replay takes a dict {{leaf: number}}, got {leaves!r:.60}")
     order = topological_order([r for r in roots if isinstance(r, Value)])

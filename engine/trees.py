@@ -15,7 +15,7 @@ from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
 
-from .ops import number
+from .ops import operand
 from .value import Value
 
 Shape = tuple[int, ...] | None  # of an array; None for a number that stands alone
@@ -231,11 +231,10 @@ def _children(model: Any, level: Container) -> Sequence[Any]:
 
 def _matched(x: Any, level: Container | None, model: Any, who: str, place: Any, what: str) -> Container | None:
     """The level, in the order of the model; a ValueError where they differ."""
-    if is_array(model) or is_array(x):
-        same = is_array(model) and is_array(x) and model.shape == x.shape
-    else:
-        expected = container(model)
-        same = (level and level.kind) == (expected and expected.kind)
+    expected = None if is_array(model) else container(model)
+    same = (level and level.kind) == (expected and expected.kind)
+    if is_array(model) or is_array(x):  # a number is as good as an array of shape ()
+        same = same and getattr(model, "shape", ()) == getattr(x, "shape", ())
     if not same:
         raise ValueError(
             f"{who} takes {_path(place)} in the shape of {what}, which has {described(model)} there, got {described(x)}"
@@ -264,7 +263,7 @@ def _leaf(x: Any, who: str, place: Any) -> Any:
             f"{who} takes real numbers, Values, and lists, tuples, dicts, arrays and Modules of them, "
             f"got {x!r:.60} ({type(x).__name__}) at {_path(place)}{hint}"
         )
-    return number(x, who)
+    return operand(x, who)
 
 
 def _entries(x: Any, who: str, place: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from operator import eq, mul, ne
 
 from . import context, ops
 from .context import About
-from .ops import number, operands
+from .ops import number, operand, operands
 
 COMPENSATES = sys.version_info >= (3, 12)  # since then sum carries the rounding along; before, it adds left to right
 EDITS = count(1)
@@ -61,9 +61,9 @@ class Value:
 
     def __init__(self, data, label=""):
         if data.__class__ is not float:
+            data = operand(data, "Value", "a real number")
             if data.__class__ is Value:
                 raise TypeError(f"Value takes a real number, got {data!r}; use it as it is, or its detach()")
-            data = number(data, "Value", "a real number")
         self._data = data
         self.grad = UNREACHED
         self.op = None
@@ -240,7 +240,8 @@ class Value:
                     number(a, op.name)  # raises, in the user's terms
                 a, x = _listed(a, op.name)
             else:
-                a = x = number(a, op.name)
+                a = operand(a, op.name)
+                x = a._data if a.__class__ is Value else a
             keep.append(a)
             vals.append(x)
         v = new(Value)
@@ -322,10 +323,10 @@ def _listed(xs, who):
         return xs, [x._data for x in xs]
     except AttributeError:
         pass
+    xs = [x if x.__class__ is float or x.__class__ is Value else operand(x, who) for x in xs]
     if any(x.__class__ is Value for x in xs):
-        xs = tuple([x if x.__class__ is Value else Value(number(x, who)) for x in xs])
+        xs = tuple([x if x.__class__ is Value else Value(x) for x in xs])
         return xs, [x._data for x in xs]
-    xs = [number(x, who) for x in xs]
     return xs, xs
 
 
@@ -350,12 +351,13 @@ def dot(ws, xs, b=0.0):
     xs, xd = (xs._args, xs._vals) if xs.__class__ is Operands else _listed(xs, "dot")
     if len(wd) != len(xd):
         raise ValueError(f"dot takes as many weights as inputs, got {len(wd)} and {len(xd)}")
-    y = b._data if b.__class__ is Value else number(b, "dot")
+    b = b if b.__class__ is Value else operand(b, "dot")
+    y = b._data if b.__class__ is Value else b
     if ws.__class__ is list and xs.__class__ is list and b.__class__ is not Value:
         return ops.TABLE["dot"].forward(wd, xd, y)
     v = new(Value)
     v._x = wd, xd, y
-    v._a = ws, xs, b if b.__class__ is Value else y
+    v._a = ws, xs, b
     if COMPENSATES:
         for w, x in zip(wd, xd):
             y += w * x

@@ -15,7 +15,7 @@ from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
 from .activations import Activated
 from .data import missing
 from .init import Generator, generator, initialiser
-from .layers import width, written
+from .layers import is_alone, width, written
 from .module import Module
 
 
@@ -94,9 +94,8 @@ class Activation(Activated, Module):
         activate = self._activate
         if activate is None:
             return x
-        if x.__class__ is Value:
-            return activate(x)
-        return [activate(a if a.__class__ is Value else Value(a)) for a in _list(self, x)]
+        ys = [activate(a if a.__class__ is Value else Value(a)) for a in _list(self, x)]
+        return ys[0] if is_alone(x) else ys
 
     def __repr__(self) -> str:
         return f"Activation({written(self.activation)})"
@@ -151,13 +150,12 @@ class Dropout(Module):
         """The inputs times a mask; outside training as they are."""
         if not self.training or not self.rate:
             return x
-        alone = x.__class__ is Value
-        xs = [x] if alone else _list(self, x)
+        xs = _list(self, x)
         mask = self.draw(len(xs)) if self.mask is None else self.mask
         if len(mask) != len(xs):
             raise ValueError(f"Dropout takes a mask as long as its inputs, {len(xs)}, got {len(mask)}")
         out = [a * m for a, m in zip(xs, mask)]
-        return out[0] if alone else out
+        return out[0] if is_alone(x) else out
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"
@@ -199,7 +197,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """A list of as many Values."""
-        xs = [x] if x.__class__ is Value else _list(self, x)
+        xs = _list(self, x)
         if len(xs) != len(self.gain):
             raise ValueError(f"LayerNorm takes {len(self.gain)} inputs, got {len(xs)}")
         middle = mean(xs)
@@ -256,7 +254,8 @@ class Embedding(Module):
     def _row(self, i: Any) -> list[Value]:
         if isinstance(i, (str, bytes, complex)) or not hasattr(i, "__float__") or getattr(i, "shape", ()) != ():
             raise TypeError(f"Embedding takes whole numbers, got {i!r:.60}; give each thing a number first")
-        if i.__class__ is Value:
+        if is_alone(i):
+            (i,) = Operands([i])
             try:
                 int(i)
             except TypeError:  # in a trace its number is not known
@@ -276,6 +275,8 @@ class Embedding(Module):
 
 
 def _list(module: Module, x: Any) -> list[Any]:
+    if is_alone(x):
+        x = [x]
     if isinstance(x, (str, bytes, dict, set)) or not hasattr(x, "__iter__"):
         raise TypeError(f"{module!r} takes a list of numbers and Values, got {x!r:.60}")
     if len(getattr(x, "shape", (0,))) != 1:
@@ -287,4 +288,4 @@ def _number(module: Module, a: Any) -> Any:
     if isinstance(a, (str, bytes, complex)) or not hasattr(a, "__float__") or getattr(a, "shape", ()) != ():
         hint = "; fill or drop missing ones first" if missing(a) else ""
         raise TypeError(f"{module!r} takes a list of numbers and Values, got {a!r:.60} in it{hint}")
-    return float(a)
+    return Operands([a])[0]

@@ -239,9 +239,16 @@ def width(who: str, name: str, n: Any) -> int:
     return int(n.__index__())
 
 
+def is_alone(x: Any) -> bool:
+    """Is it one Value, which NumPy may have put into an array of shape ()?"""
+    return x.__class__ is Value or (
+        getattr(x, "shape", None) == () and getattr(getattr(x, "dtype", None), "kind", "") == "O"
+    )
+
+
 def inputs(module: Module, x: Any, expected: int) -> Operands:
     """The inputs of a Module, read once for all its neurons; a ValueError where they are not `expected` many."""
-    if x.__class__ is Value or isinstance(x, (int, float)):
+    if is_alone(x) or isinstance(x, (int, float)):
         x = [x]  # a layer of one neuron hands on its output alone
     elif x.__class__ is not list:
         shape = getattr(x, "shape", None)

@@ -9,7 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine import Value, abs, dot, log, log_softmax, logsumexp, mean, minimum, relu, softplus, square, total, where
+from engine import (
+    Operands,
+    Value,
+    abs,
+    dot,
+    log,
+    log_softmax,
+    logsumexp,
+    mean,
+    minimum,
+    relu,
+    softplus,
+    square,
+    total,
+    where,
+)
 
 Number = Any  # a Value or a float
 
@@ -344,4 +359,5 @@ def _number(who: str, x: Any) -> Number:
         return x
     if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
         raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {x!r:.60}")
-    return float(x)
+    read: Number = Operands([x])[0]
+    return read

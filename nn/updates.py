@@ -2,7 +2,7 @@
 
 An update is a pure function of scalars, `(parameter, gradient, state, …hyperparameters) -> (parameter, state)`, made of
 the engine's operations: the same text runs on floats and, recorded, in a compiled loop. `step` counts from 1. All agree
-with PyTorch's.
+with PyTorch's, also where a gradient that was always 0 is divided by an epsilon of 0, which gives nan.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine import sqrt
+from engine import div, sqrt
 
 Number = Any  # a float, or a Value while an update is recorded
 State = tuple[Number, ...]
@@ -72,7 +72,7 @@ def adam_update(
     square = beta2 * square + (1.0 - beta2) * gradient * gradient
     corrected_mean = mean / (1.0 - beta1**step)
     corrected_square = square / (1.0 - beta2**step)
-    return parameter - lr * corrected_mean / (sqrt(corrected_square) + epsilon), (mean, square)
+    return parameter - div(lr * corrected_mean, sqrt(corrected_square) + epsilon), (mean, square)
 
 
 def adamw_update(
@@ -127,7 +127,7 @@ def rmsprop_update(
     square, velocity = state
     gradient = gradient + weight_decay * parameter
     square = rho * square + (1.0 - rho) * gradient * gradient
-    velocity = momentum * velocity + gradient / (sqrt(square) + epsilon)
+    velocity = momentum * velocity + div(gradient, sqrt(square) + epsilon)
     return parameter - lr * velocity, (square, velocity)
 
 
@@ -152,4 +152,4 @@ def adagrad_update(
     (squares,) = state
     gradient = gradient + weight_decay * parameter
     squares = squares + gradient * gradient
-    return parameter - lr * gradient / (sqrt(squares) + epsilon), (squares,)
+    return parameter - div(lr * gradient, sqrt(squares) + epsilon), (squares,)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Value, no_grad, replay
-from nn import MLP, OPTIMISERS, SGD, Adam
+from nn import MLP, OPTIMISERS, SGD, Adam, fit
 
 moderate = st.floats(-10, 10)
 
@@ -52,6 +52,21 @@ def test_momentum_and_nesterov_are_their_recurrences():
             v = 0.9 * v + g
             x = x - 0.1 * (g + 0.9 * v if nesterov else v)
             assert got == x
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "adagrad"])
+def test_a_gradient_of_0_over_an_epsilon_of_0_is_nan_as_in_pytorch(name):
+    cls, _ = update_of(name)
+    net = MLP(1, [1], seed=0)
+    (w, b) = net.parameters()
+    trail = walked(cls([w, b], lr=0.1, epsilon=0.0), [w, b], [[0.0, 0.5]])
+    assert math.isnan(trail[0][0]) and math.isfinite(trail[0][1])
+    found = []
+    for backend in ("eager", "jit"):  # the input is 0, and so is the gradient of the weight
+        net = MLP(1, [1], seed=0)
+        fit(net, [[0.0]], [1.0], loss="mse", optimizer=cls(net, lr=0.1, epsilon=0.0), epochs=1, backend=backend)
+        found.append([p.data for p in net.parameters()])
+    assert found[0] == pytest.approx(found[1], nan_ok=True) and math.isnan(found[0][0])
 
 
 @given(st.floats(1e-6, 1e6), st.sampled_from([-1.0, 1.0]))

@@ -1,10 +1,12 @@
 """PyTorch in float64 agrees on networks, losses, their gradients, and the steps of optimisers."""
 
+import math
 import random
 
 import pytest
 import torch
 
+import nn
 from engine import Value
 from nn import MLP, SGD, Adam, AdamW, binary_cross_entropy, cross_entropy, hinge, mse
 
@@ -101,6 +103,21 @@ OPTIMISERS = {
     "adam with decay": (Adam, torch.optim.Adam, {"lr": 0.01, "weight_decay": 0.1}),
     "adamw": (AdamW, torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.1}),
 }
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_a_gradient_of_0_over_an_epsilon_of_0_is_nan_alike(name):
+    ours, theirs = [Value(1.0), Value(1.0)], tensor([1.0, 1.0]).requires_grad_()
+    optimiser = getattr(nn, name)(ours, lr=0.1, epsilon=0.0)
+    their_optimiser = getattr(torch.optim, name)([theirs], lr=0.1, eps=0.0)
+    for gs in ([0.0, 0.5], [0.0, -0.25]):
+        for p, g in zip(ours, gs):
+            p.grad = g
+        theirs.grad = tensor(gs)
+        optimiser.step()
+        their_optimiser.step()
+    assert [p.data for p in ours] == pytest.approx(theirs.tolist(), rel=TOLERANCE, nan_ok=True)
+    assert math.isnan(ours[0].data) and math.isfinite(ours[1].data)
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)

@@ -59,7 +59,7 @@ class Value:
     # each in the first. A leaf keeps the number of the transform call it was made in or after.
     __slots__ = ("_data", "grad", "op", "_a", "_b", "_x", "_y", "_about")
 
-    def __init__(self, data, label=""):
+    def __init__(self, data, label="", *children):
         if data.__class__ is not float:
             data = operand(data, "Value", "a real number")
             if data.__class__ is Value:
@@ -68,7 +68,11 @@ class Value:
         self.grad = UNREACHED
         self.op = None
         self._a = context.calls
-        self._about = About(str(label), None, None) if label else None
+        self._about = None
+        if label.__class__ is not str or children:
+            self.label = _text(label, children)
+        elif label:
+            self._about = About(label, None, None)
 
     def __init_subclass__(cls):
         raise TypeError("Value takes no subclasses; for a new operation add a row with engine.op")
@@ -102,7 +106,7 @@ class Value:
     def label(self, text):
         about = self._about
         old = about if about.__class__ is About else About("", about, None)
-        self._about = About("" if text is None else str(text), old.scope, old.line)
+        self._about = About(_text(text), old.scope, old.line)
 
     @property
     def scope(self):
@@ -251,6 +255,16 @@ class Value:
         v._about = None
         v._fill(keep, vals)
         return context.record(v) if context.active else v
+
+
+def _text(label, children=()):
+    """A label as text; a TypeError that says how nodes are made where it is what micrograd calls the children."""
+    if children or isinstance(label, (tuple, list, set, frozenset, Value)):
+        raise TypeError(
+            f"Value takes a number and a str as its label, got {label!r:.60}{', …' * bool(children)}; "
+            "what has children is made by an operation on them: engine.op adds one, with its derivative"
+        )
+    return "" if label is None else str(label)
 
 
 class Operands:

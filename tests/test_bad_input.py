@@ -50,6 +50,8 @@ def node():
 V = "Value(data=2.0, grad=–)"
 REAL = "takes real numbers and Values, got"
 LIST = "takes a list of numbers and Values, got"
+LABEL = "takes a number and a str as its label, got"
+CHILDREN = "; what has children is made by an operation on them: engine.op adds one, with its derivative"
 TEXT = "; convert text with float() first"
 MANY = "; for many at once use a comprehension or a NumPy array of Values"
 LEAF = "; change its leaves and build the graph again, or use replay"
@@ -74,6 +76,10 @@ CASES = [
     (lambda: Value(v()), TypeError, f"Value takes a real number, got {V}; use it as it is, or its detach()"),
     (lambda: Value(10**400), OverflowError, f"Value {HUGE}"),
     (lambda: Value(Fraction(10**400)), OverflowError, re.compile(r"Value takes numbers that fit .*, got Fraction\(10{40}")),
+    (lambda: Value(3.0, (v(), v())), TypeError, f"Value {LABEL} ({V}, {V}){CHILDREN}"),
+    (lambda: Value(3.0, (v(), v()), "+"), TypeError, f"Value {LABEL} ({V}, {V}), …{CHILDREN}"),
+    (lambda: Value(3.0, ()), TypeError, f"Value {LABEL} (){CHILDREN}"),
+    (lambda: setattr(v(), "label", {v()}), TypeError, f"Value {LABEL} {{{V}}}{CHILDREN}"),
     (lambda: type("V", (Value,), {}), TypeError, "Value takes no subclasses; for a new operation add a row with engine.op"),
     # Operators
     (lambda: v() + "a", TypeError, f"add {REAL} 'a'{TEXT}"),

@@ -135,9 +135,10 @@ def minimum(a: float, b: float) -> float:
 
 
 def clip(x: float, low: float, high: float) -> float:
-    if not low <= high:
-        return nan
-    return low if x < low else high if x > high else x
+    """low below low and high above high; high where low is above high, as NumPy has it."""
+    if low <= high:
+        return low if x < low else high if x > high else x
+    return high if low > high and x == x else nan
 
 
 def floor(x: float) -> float:

@@ -289,8 +289,8 @@ _edge = op("edge", lambda c, a, b: a if c else b,
            text="{2:0}", tex="{2:0}", kink=lambda c, a, b: c, selects=True, reference=lambda m, c, a, b: a if c else b, doc="A where whose formula is printed alone: at_edge where the condition is not 0.")
 maximum = op("maximum", ieee.maximum, lambda a, b, y: above(a, b), lambda a, b, y: above(b, a), tex=r"\max\left({0:0}, {1:0}\right)", kink=lambda a, b: a - b, selects=True, reference=lambda m, a, b: a if a > b else b, doc="The larger one; nan if one is; at a tie each has half of the derivative.")
 minimum = op("minimum", ieee.minimum, lambda a, b, y: above(b, a), lambda a, b, y: above(a, b), tex=r"\min\left({0:0}, {1:0}\right)", kink=lambda a, b: a - b, selects=True, reference=lambda m, a, b: a if a < b else b, doc="The smaller one; nan if one is; at a tie each has half of the derivative.")
-clip = op("clip", ieee.clip, lambda x, low, high, y: inside(x, low, high), lambda x, low, high, y: less(x, low), lambda x, low, high, y: greater(x, high),
-          kink=lambda x, low, high: (x - low) * (x - high), selects=True, domain=(REAL, (-inf, -1.0), (1.0, inf)), reference=lambda m, x, low, high: low if x < low else high if x > high else x, doc="x, but low below low and high above high; derivative 1 at both bounds.")
+clip = op("clip", ieee.clip, lambda x, low, high, y: inside(x, low, high), lambda x, low, high, y: less(x, low) * less_equal(low, high), lambda x, low, high, y: greater(maximum(x, low), high),
+          kink=lambda x, low, high: (x - low) * (x - high), selects=True, domain=(REAL, (-inf, -1.0), (1.0, inf)), reference=lambda m, x, low, high: high if x > high or low > high else low if x < low else x, doc="x, but low below low and high above high; derivative 1 at both bounds. High where low is above high, as in NumPy.")
 abs = op("abs", operator.abs, lambda x, y: sign(x), tex=r"\left|{0:0}\right|", kink=lambda x: x, reference=lambda m, x: x if x > 0 else -x, doc="x without its sign; derivative 0 at 0.")
 
 # Exponentials and powers ------------------------------------------------------------------------------------------------

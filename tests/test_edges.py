@@ -115,6 +115,8 @@ CASES = [
     *two("clip", clip, (2.0, -1.0, 2.0), 2, (1, 0, 0), 0),
     *two("clip", clip, (-3.0, -1.0, 2.0), -1, (0, 1, 0), 0),
     *two("clip", clip, (5.0, -1.0, 2.0), 2, (0, 0, 1), 0),
+    # Low above high: high, as NumPy, PyTorch and JAX have it.
+    *[c for x in (0.5, -1.0, 2.0, 0.0, 1.0) for c in two("clip", clip, (x, 1.0, 0.0), 0, (0, 0, 1), 0)],
     *two("hypot", hypot, (0.0, 0.0), 0, (0, 0), ANY),
     *two("arctan2", arctan2, (0.0, 0.0), 0, (NAN, NAN), ANY),
     *two("arctan2", arctan2, (1e200, 1e200), mp.pi / 4, (mp.mpf("5e-201"), -mp.mpf("5e-201")), ANY),

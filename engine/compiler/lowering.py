@@ -92,7 +92,8 @@ def _minimum(k: Kit, a: Number, b: Number) -> Number:
 
 def _clip(k: Kit, x: Number, low: Number, high: Number) -> Number:
     cut = k.choose(k.compare("<", x, low), low, k.choose(k.compare(">", x, high), high, x))
-    return k.choose(k.compare("<=", low, high), cut, math.nan)
+    crossed = k.choose(k.compare(">", low, high), k.choose(k.is_nan(x), x, high), math.nan)
+    return k.choose(k.compare("<=", low, high), cut, crossed)
 
 
 def _relu(k: Kit, x: Number) -> Number:

@@ -11,6 +11,7 @@ from math import nan
 from typing import Any
 
 from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
+from engine.arguments import number
 
 from .activations import Activated
 from .data import missing
@@ -128,16 +129,8 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float = 0.5, *, rng: Generator | None = None, seed: int | None = None) -> None:
-        if (
-            isinstance(rate, (str, bytes, complex))
-            or not hasattr(rate, "__float__")
-            or getattr(rate, "shape", ()) != ()
-        ):
-            raise TypeError(f"Dropout takes a number from 0 to below 1 as rate, got {rate!r:.60}")
-        if not 0.0 <= rate < 1.0:
-            hint = "; at 1 nothing would be left" if rate == 1.0 else "; the part to drop" if rate > 1.0 else ""
-            raise ValueError(f"Dropout takes a number from 0 to below 1 as rate, got {rate}{hint}")
-        self.rate = float(rate)
+        says = "the part to drop, a number from 0 to below 1,"
+        self.rate = number("Dropout", "rate", rate, says, lambda part: 0.0 <= part < 1.0)
         self.rng, self.seed = generator(rng, seed)
         self.mask: list[Any] | None = None
 
@@ -183,15 +176,7 @@ class LayerNorm(Module):
 
     def __init__(self, nin: int, epsilon: float = 1e-5) -> None:
         count = width("LayerNorm", "nin", nin)
-        if (
-            isinstance(epsilon, (str, bytes, complex))
-            or not hasattr(epsilon, "__float__")
-            or getattr(epsilon, "shape", ()) != ()
-        ):
-            raise TypeError(f"LayerNorm takes a positive number as epsilon, got {epsilon!r:.60}")
-        if not 0.0 < epsilon < 1e300:
-            raise ValueError(f"LayerNorm takes a positive number as epsilon, got {epsilon}")
-        self.epsilon = float(epsilon)
+        self.epsilon = number("LayerNorm", "epsilon", epsilon, "a positive number", lambda x: 0.0 < x < 1e300)
         self.gain = [Value(1.0) for _ in range(count)]
         self.bias = [Value(0.0) for _ in range(count)]
 

@@ -13,7 +13,10 @@ import difflib
 import math
 import random
 from collections.abc import Callable
+from math import inf
 from typing import Any, Protocol
+
+from engine.arguments import number, shown, whole
 
 
 class Generator(Protocol):
@@ -227,12 +230,12 @@ def initialiser(init: Any, activation: Any = None) -> Initialiser:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"init takes one of {', '.join(INITIALISERS)}, or a function, got {init!r}{hint}")
         return INITIALISERS[init]()
-    if init in INITIALISERS.values():
+    if any(init is made for made in INITIALISERS.values()):
         made: Initialiser = init()
         return made
     if init is constant or not callable(init):
         hint = "; write constant(0.5)" if init is constant else ""
-        raise TypeError(f"init takes a name or a function (rng, inputs, outputs) -> weight, got {init!r}{hint}")
+        raise TypeError(f"init takes a name or a function (rng, inputs, outputs) -> weight, got {shown(init)}{hint}")
     given: Initialiser = init
     return given
 
@@ -262,11 +265,7 @@ def generator(rng: Any = None, seed: Any = None) -> tuple[Generator, int | None]
         return given, None
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(f"seed takes an int from 0, got {seed!r:.60}")
-    seed = seed.__index__()
-    if seed < 0:
-        raise ValueError(f"seed takes an int from 0, got {seed}")
+    seed = whole("a network", "seed", seed, most=inf)
     return random.Random(seed), seed
 
 
@@ -292,16 +291,8 @@ def _scaled_normal(who: str, gain: float, variance: Callable[[int, int], float])
 
 
 def _positive_gain(who: str, gain: float) -> float:
-    (gain,) = _finite(who, gain=gain)
-    if gain <= 0.0:
-        raise ValueError(f"{who} takes a positive gain, got {gain}")
-    return gain
+    return number(who, "gain", gain, "a positive number", lambda x: x > 0.0)
 
 
 def _finite(who: str, **numbers: Any) -> list[float]:
-    for name, x in numbers.items():
-        if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
-            raise TypeError(f"{who} takes a number as {name}, got {x!r:.60}")
-        if not math.isfinite(x):
-            raise ValueError(f"{who} takes a finite {name}, got {x}")
-    return [float(x) for x in numbers.values()]
+    return [number(who, name, x, "a finite number") for name, x in numbers.items()]

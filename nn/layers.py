@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import Operands, Value, dot, scope
+from engine.arguments import whole
 
 from .activations import Activated, activation_function
 from .data import missing
@@ -232,11 +233,7 @@ class MLP(Module):
 
 def width(who: str, name: str, n: Any) -> int:
     """A number of inputs or neurons, at least 1."""
-    if isinstance(n, bool) or not hasattr(n, "__index__") or getattr(n, "shape", ()) != ():
-        raise TypeError(f"{who} takes whole numbers from 1 as {name}, got {n!r:.60}")
-    if n < 1:
-        raise ValueError(f"{who} takes whole numbers from 1 as {name}, got {n}")
-    return int(n.__index__())
+    return whole(who, name, n, "whole numbers from 1", least=1)
 
 
 def is_alone(x: Any) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
 from typing import Any
+
+from engine.arguments import flag, named, number, real, whole
 
 from .module import Module
 from .optim import OPTIMISERS, Adam, Optimiser
@@ -45,16 +46,9 @@ class EarlyStopping:
         whole("EarlyStopping", "patience", self.patience, least=1)
         if self.monitor is not None and not isinstance(self.monitor, str):
             raise TypeError(f"EarlyStopping takes a name as monitor, got {self.monitor!r:.60}")
-        if (
-            isinstance(self.min_change, str)
-            or not hasattr(self.min_change, "__float__")
-            or getattr(self.min_change, "shape", ()) != ()
-        ):
-            raise TypeError(f"EarlyStopping takes a number from 0 as min_change, got {self.min_change!r:.60}")
-        if not 0.0 <= self.min_change < inf:
-            raise ValueError(f"EarlyStopping takes a number from 0 as min_change, got {self.min_change}")
-        if self.mode not in ("min", "max"):
-            raise ValueError(f"EarlyStopping takes 'min' or 'max' as mode, got {self.mode!r:.60}")
+        number("EarlyStopping", "min_change", self.min_change, "a number from 0", lambda x: x >= 0.0)
+        named("EarlyStopping", "mode", self.mode, ("min", "max"))
+        flag("EarlyStopping", "restore", self.restore)
 
     def better(self, x: float, best: float) -> bool:
         """Whether x is an improvement on the best so far; nan never is."""
@@ -89,37 +83,19 @@ def monitored(stopping: EarlyStopping, legal: Sequence[str]) -> str:
     return name
 
 
-def whole(who: str, name: str, n: Any, *, least: int) -> int:
-    """A whole number from `least`."""
-    if isinstance(n, bool) or not hasattr(n, "__index__") or getattr(n, "shape", ()) != ():
-        raise TypeError(f"{who} takes a whole number from {least} as {name}, got {n!r:.60}")
-    count = int(n.__index__())
-    if count < least:
-        raise ValueError(f"{who} takes a whole number from {least} as {name}, got {count}")
-    return count
-
-
 def limit(who: str, name: str, x: Any) -> float | None:
     """A positive number, or None for no limit."""
-    if x is None:
-        return None
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
-        raise TypeError(f"{who} takes a positive number or None as {name}, got {x!r:.60}")
-    if not isfinite(x) or x <= 0.0:
-        raise ValueError(f"{who} takes a positive number or None as {name}, got {x}")
-    return float(x)
+    return None if x is None else number(who, name, x, "a positive number or None", lambda c: c > 0.0)
 
 
 def is_part(x: Any) -> bool:
     """Whether a validation is a part of the examples, a number."""
-    return hasattr(x, "__float__") and getattr(x, "shape", ()) == () and not isinstance(x, bool)
+    return real(x) is not None and not isinstance(x, bool)
 
 
 def part(who: str, name: str, x: Any) -> float:
     """A number between 0 and 1."""
-    if not 0.0 < x < 1.0:
-        raise ValueError(f"{who} takes a part between 0 and 1 as {name}, got {x}")
-    return float(x)
+    return number(who, name, x, "a part between 0 and 1", lambda p: 0.0 < p < 1.0)
 
 
 def calls(who: str, callbacks: Any) -> list[Any]:

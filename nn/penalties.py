@@ -9,10 +9,11 @@ alone, with the adaptive optimisers it is not, since they divide its gradient by
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
 from typing import Any
 
 from engine import Value, abs, square, total
+from engine.arguments import flag, number, text
+from engine.arguments import function as callable_
 
 from .module import Module
 
@@ -37,15 +38,10 @@ class Penalty:
     """
 
     def __init__(self, name: str, function: Callable[[Number], Number], strength: float, biases: bool = False) -> None:
-        if (
-            isinstance(strength, (str, bytes, complex))
-            or not hasattr(strength, "__float__")
-            or getattr(strength, "shape", ()) != ()
-        ):
-            raise TypeError(f"{name} takes a number from 0 as strength, got {strength!r:.60}")
-        if not isfinite(strength) or strength < 0.0:
-            raise ValueError(f"{name} takes a number from 0 as strength, got {strength}")
-        self.name, self.function, self.strength, self.biases = name, function, float(strength), bool(biases)
+        self.name = text("Penalty", "name", name)
+        self.function = callable_("Penalty", "function", function, "a function of a weight")
+        self.strength = number(name, "strength", strength, "a number from 0", lambda s: s >= 0.0)
+        self.biases = flag(name, "biases", biases)
 
     def __call__(self, net: Module) -> Value:
         """The penalty of a Module's weights, a Value."""

@@ -8,10 +8,11 @@ made of the engine's operations, so that the same text runs on floats here and, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite, pi
+from math import pi
 from typing import Any
 
 from engine import cos, floor, less, maximum, minimum, power, where
+from engine.arguments import function, number
 
 Number = Any  # a float, or a Value while a loop is recorded
 Schedule = Callable[[Number], Number]
@@ -76,8 +77,7 @@ def one_cycle(total: float, peak: float = 0.3, start: float = 0.04, end: float =
     [0.04, 1.0, 0.0]
     """
     total = _positive("one_cycle", "total", total)
-    if not 0.0 < _positive("one_cycle", "peak", peak) < 1.0:
-        raise ValueError(f"one_cycle takes a peak between 0 and 1, got {peak}")
+    peak = number("one_cycle", "peak", peak, "a number between 0 and 1", lambda part: 0.0 < part < 1.0)
     start, end = _fraction("one_cycle", "start", start), _fraction("one_cycle", "end", end)
     top = peak * total
 
@@ -105,9 +105,7 @@ def warmup(length: float, then: Schedule | None = None, start: float = 0.1) -> S
     start = _fraction("warmup", "start", start)
     if then is None:
         then = constant()
-    elif not callable(then):
-        raise TypeError(f"warmup takes a schedule as then, got {then!r:.60}; such as nn.schedules.cosine(10)")
-    later = then
+    later = function("warmup", "then", then, "a schedule, such as nn.schedules.cosine(10),")
 
     def factor(t: Number) -> Number:
         up = start + (1.0 - start) * minimum(t / length, 1.0)
@@ -131,22 +129,8 @@ def _half_cosine(part: Number, first: float, last: float) -> Number:
 
 
 def _positive(who: str, name: str, x: Any) -> float:
-    x = _number(who, name, x)
-    if x <= 0.0:
-        raise ValueError(f"{who} takes a positive {name}, got {x}")
-    return float(x)
+    return number(who, name, x, "a positive number", lambda part: part > 0.0)
 
 
 def _fraction(who: str, name: str, x: Any) -> float:
-    x = _number(who, name, x)
-    if not 0.0 <= x <= 1.0:
-        raise ValueError(f"{who} takes a number from 0 to 1 as {name}, got {x}")
-    return float(x)
-
-
-def _number(who: str, name: str, x: Any) -> float:
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
-        raise TypeError(f"{who} takes a number as {name}, got {x!r:.60}")
-    if not isfinite(x):
-        raise ValueError(f"{who} takes a finite {name}, got {x}")
-    return float(x)
+    return number(who, name, x, "a number from 0 to 1", lambda factor: 0.0 <= factor <= 1.0)

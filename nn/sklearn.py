@@ -18,12 +18,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine import no_grad, sigmoid, softmax
+from engine.arguments import whole
 
 from .layers import MLP
 from .losses import binary_cross_entropy, cross_entropy, mse
 from .objective import objective
 from .optim import OPTIMISERS, Optimiser
-from .options import EarlyStopping, whole
+from .options import EarlyStopping
 from .penalties import l2
 from .training import Trainer
 

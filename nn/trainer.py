@@ -11,8 +11,10 @@ import random
 import sys
 import warnings
 from collections.abc import Mapping
-from math import ceil, isfinite
+from math import ceil, inf, isfinite
 from typing import TYPE_CHECKING, Any
+
+from engine.arguments import flag, named, whole
 
 from .blocks import Dropout
 from .caller import stacklevel
@@ -24,7 +26,7 @@ from .interruption import flagged_interrupt
 from .metrics import measured, measures
 from .module import Module
 from .objective import Objective, objective
-from .options import EarlyStopping, calls, chosen, early_stop, limit, monitored, optimiser, penalties, whole
+from .options import EarlyStopping, calls, chosen, early_stop, limit, monitored, optimiser, penalties
 from .progress import NoBar, bar, compiling
 from .schedules import SCHEDULES
 
@@ -119,8 +121,7 @@ class Trainer:
         if not isinstance(net, Module):
             hint = "; train it by its own train, or pass its model" if hasattr(net, "model") else ""
             raise TypeError(f"{who} takes a Module as net, got {net!r:.60}{hint}")
-        if backend not in ("eager", "jit", "auto"):
-            raise ValueError(f"{who} takes 'eager', 'jit' or 'auto' as backend, got {backend!r:.60}")
+        named(who, "backend", backend, ("eager", "jit", "auto"))
         self.net = net
         self.objective: Objective = objective(who, loss)
         self.epochs = whole(who, "epochs", epochs, least=1)
@@ -128,11 +129,11 @@ class Trainer:
         self.accumulate = whole(who, "accumulate", accumulate, least=1)
         self.clip_value = limit(who, "clip_value", clip_value)
         self.clip_norm = limit(who, "clip_norm", clip_norm)
-        self.progress = bool(progress)
+        self.progress = flag(who, "progress", progress)
         self.metrics = measures(who, metrics, self.objective)
         self._callbacks = calls(who, callbacks)
         self.penalties = penalties(who, penalty)
-        self.seed = random.SystemRandom().getrandbits(32) if seed is None else whole(who, "seed", seed, least=0)
+        self.seed = random.SystemRandom().getrandbits(32) if seed is None else whole(who, "seed", seed, most=inf)
         self.optimizer = optimiser(who, optimizer, net)
         self.lr = self.optimizer.lr
         self.schedule = chosen(who, "schedule", schedule, SCHEDULES, self.epochs)

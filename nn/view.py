@@ -9,10 +9,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, draw, no_grad, topological_order
+from engine.arguments import whole
 
 from .canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, restyle
 from .layers import Neuron
-from .options import whole
 
 if TYPE_CHECKING:
     from .training import Trainer

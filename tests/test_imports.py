@@ -12,7 +12,7 @@ import pytest
 import engine
 
 ROOT = Path(__file__).parents[1]
-CORE = ["ieee", "ops", "context", "value", "operators", "backprop", "adjoints", "copying"]  # may import those before
+CORE = ["arguments", "ieee", "ops", "context", "value", "operators", "backprop", "adjoints", "copying"]  # may import those before
 TRANSFORMS = ["trees", "batching", "linearization", "transforms"]
 FORMULA = ["mathml", "notation", "naming", "folding", "formula", "chain", "explanation"]
 PACKAGES = {  # may import these, and themselves
@@ -22,7 +22,7 @@ PACKAGES = {  # may import these, and themselves
 }
 UPWARDS = {("value", "picture")}  # inside Value._repr_mimebundle_, when a notebook asks
 ROOMS_OF_THEIR_OWN = {  # whose public names are not all in engine
-    "engine.chain", "engine.checks", "engine.compiler", "engine.formula", "engine.picture",
+    "engine.arguments", "engine.chain", "engine.checks", "engine.compiler", "engine.formula", "engine.picture",
 }  # fmt: skip
 ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},

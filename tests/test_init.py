@@ -140,12 +140,12 @@ def test_the_extreme_draws_of_a_generator_give_finite_weights():
 
 BAD = {
     "low above high": (lambda: init.uniform(1.0, -1.0), ValueError, "uniform takes low up to high, got 1.0 and -1.0"),
-    "infinite low": (lambda: init.uniform(-math.inf, 1.0), ValueError, "uniform takes a finite low, got -inf"),
+    "infinite low": (lambda: init.uniform(-math.inf, 1.0), ValueError, "uniform takes a finite number as low, got -inf"),
     "a std below 0": (lambda: init.normal(0.0, -1.0), ValueError, "normal takes a std from 0, got -1.0"),
-    "text as mean": (lambda: init.normal("0"), TypeError, "normal takes a number as mean, got '0'"),
-    "nan": (lambda: init.constant(math.nan), ValueError, "constant takes a finite value, got nan"),
-    "a gain of 0": (lambda: init.he_normal(0.0), ValueError, "he_normal takes a positive gain, got 0.0"),
-    "None": (lambda: init.glorot_uniform(None), TypeError, "glorot_uniform takes a number as gain, got None"),
+    "text as mean": (lambda: init.normal("0"), TypeError, "normal takes a finite number as mean, got '0'"),
+    "nan": (lambda: init.constant(math.nan), ValueError, "constant takes a finite number as value, got nan"),
+    "a gain of 0": (lambda: init.he_normal(0.0), ValueError, "he_normal takes a positive number as gain, got 0.0"),
+    "None": (lambda: init.glorot_uniform(None), TypeError, "glorot_uniform takes a positive number as gain, got None"),
     "constant without its number": (lambda: Neuron(1, init=init.constant), TypeError, "write constant(0.5)"),
 }
 

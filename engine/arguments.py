@@ -1,0 +1,177 @@
+"""Arguments: a number, a whole number, a flag, a name, a function and a list, each asked for in one way.
+
+All take who asks, the argument's name and what was given, and return it as what it stands for. What is nothing of the
+kind raises "<who> takes <what is legal> as <name>, got <what was given>": a TypeError, or a ValueError where the kind is
+right and the value is not. No value reaches the code behind that it was not written for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from math import inf, isfinite, isinf
+from operator import index
+from typing import Any
+
+__all__ = ["flag", "function", "listed", "named", "number", "real", "shown", "text", "whole"]
+
+_UNORDERED = (str, bytes, bytearray, memoryview, set, frozenset, Mapping, type)  # what has no elements, or no order
+
+
+def shown(x: Any) -> str:
+    """What was given, short, for a message: whatever it is, this raises nothing.
+
+    >>> from engine.arguments import shown
+    >>> shown("abc"), shown(10**400)
+    ("'abc'", 'an int of 1329 bits')
+    """
+    try:
+        if isinstance(x, int) and x.bit_length() > 1024:
+            return f"an int of {x.bit_length()} bits"
+        return f"{x!r:.60}"
+    except Exception:  # of a __repr__ that is not ours, or nested too deep
+        return f"a {type(x).__name__}"
+
+
+def real(x: Any) -> float | None:
+    """x as a float where it is a real number, an array of no dimensions included; else None. Too large ones are ±inf.
+
+    >>> from engine.arguments import real
+    >>> real(2), real("2"), real(2j), real(-(10**400))
+    (2.0, None, None, -inf)
+    """
+    if x.__class__ is float:
+        return x
+    if isinstance(x, (str, bytes, complex, type)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
+        return None
+    if getattr(getattr(x, "dtype", None), "kind", "f") not in "biufO":
+        return None
+    try:
+        return float(x)
+    except OverflowError:
+        return inf if x > 0 else -inf
+    except (TypeError, ValueError):
+        return None
+
+
+def number(
+    who: str, name: str, x: Any, takes: str = "a number", legal: Callable[[float], bool] = lambda x: True
+) -> float:
+    """A finite number.
+
+    Args:
+        takes: what is legal, in words.
+        legal: whether a finite number is.
+
+    >>> from engine.arguments import number
+    >>> number("SGD", "lr", 1, "a positive number", lambda x: x > 0.0)
+    1.0
+    """
+    found = real(x)
+    if found is None:
+        raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
+    if not isfinite(found) or not legal(found):
+        got = shown(x) if isinstance(x, int) or isinf(found) else found
+        raise ValueError(f"{who} takes {takes} as {name}, got {got}")
+    return found
+
+
+def whole(who: str, name: str, x: Any, takes: str = "", *, least: int = 0, most: float = sys.maxsize) -> int:
+    """A whole number from `least`; as far as anything can be counted, where nothing else is said.
+
+    >>> from engine.arguments import whole
+    >>> whole("fit", "epochs", 3, least=1)
+    3
+    """
+    takes = takes or f"a whole number from {least}" + (f" to {most}" if most not in (sys.maxsize, inf) else "")
+    try:
+        count = None if isinstance(x, bool) else index(x)
+    except TypeError:
+        count = None
+    if count is None:
+        raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
+    if not least <= count <= most:
+        raise ValueError(f"{who} takes {takes} as {name}, got {shown(count)}")
+    return count
+
+
+def flag(who: str, name: str, x: Any) -> bool:
+    """True or False; 1 and 0 are these.
+
+    >>> from engine.arguments import flag
+    >>> flag("grad", "has_aux", 1)
+    True
+    """
+    found = real(x)
+    if found not in (0.0, 1.0):
+        wrong = TypeError if found is None else ValueError
+        raise wrong(f"{who} takes True or False as {name}, got {shown(x)}")
+    return found == 1.0
+
+
+def text(who: str, name: str, x: Any, takes: str = "text") -> str:
+    """Text as it is.
+
+    >>> from engine.arguments import text
+    >>> text("Scope", "name", "layers.0")
+    'layers.0'
+    """
+    if not isinstance(x, str):
+        raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
+    return x
+
+
+def named(who: str, name: str, x: Any, legal: Iterable[str], also: str = "") -> str:
+    """One of some names; a name that is none of them is told the nearest.
+
+    Args:
+        legal: the names.
+        also: what else is legal, for the message.
+
+    >>> from engine.arguments import named
+    >>> named("draw", "theme", "dark", ("auto", "light", "dark"))
+    'dark'
+    """
+    names = list(legal)
+    takes = f"one of {', '.join(names)}{also}" if len(names) > 3 or also else _either(names)
+    if not isinstance(x, str):
+        raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
+    if x not in names:
+        near = difflib.get_close_matches(x.lower(), names, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{who} takes {takes} as {name}, got {shown(x)}{hint}")
+    return x
+
+
+def _either(names: list[str]) -> str:
+    *first, last = map(repr, names)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def function(who: str, name: str, x: Any, takes: str = "a function") -> Callable[..., Any]:
+    """What can be called, as it is.
+
+    >>> from engine.arguments import function
+    >>> function("jit", "f", abs)
+    <built-in function abs>
+    """
+    if not callable(x):
+        raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
+    return x  # type: ignore[no-any-return]
+
+
+def listed(who: str, name: str, x: Any, takes: str = "a list") -> list[Any]:
+    """The elements of what has an order, in a new list: no text, no set, no dict.
+
+    >>> from engine.arguments import listed
+    >>> listed("film", "frames", (1, 2), "a list of Values")
+    [1, 2]
+    """
+    try:
+        elements = None if isinstance(x, _UNORDERED) else iter(x)
+    except TypeError:
+        elements = None
+    if elements is None:
+        raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
+    return list(elements)

@@ -70,10 +70,10 @@ class Activated:
 
     @property
     def activation(self) -> Any:
-        """A name from `ACTIVATIONS`, or a function of a Value."""
-        return self._activation
+        """A name from `ACTIVATIONS`, or a function of a Value; a Module is found by its name, as in any attribute."""
+        return self.__dict__["activation"]
 
     @activation.setter
     def activation(self, activation: Any) -> None:
         self._activate = activation_function(activation)
-        self._activation = activation
+        self.__dict__["activation"] = activation

@@ -157,7 +157,7 @@ def _copies(model: Module, optimizer: Any) -> tuple[Module, Optimiser | None]:
     """A copy of the network in evaluation mode, and of its optimiser, which moves the copy."""
     rate = None
     if isinstance(optimizer, Optimiser):
-        if not set(optimizer.parameters) <= set(model.parameters()):
+        if not {p for _, p in model.checked_parameters()}.issuperset(optimizer.parameters):
             raise ValueError("diagnose takes an optimiser of this network, got one of other parameters")
     elif optimizer is not None:
         if (

@@ -58,7 +58,7 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
     name, module = os.fsdecode(path), _module("save", model)
     if trainer is not None and trainer.net is not module:
         raise ValueError(f"save takes a network and its own trainer, got {model!r:.60} and one of {trainer.net!r:.60}")
-    tensors = _grouped("save", module.named_parameters())
+    tensors = _grouped("save", module.checked_parameters())
     said = {"model": json.dumps(recipe(model) or {"class": type(model).__name__})}
     if trainer is not None:
         state = {key: x for key, x in trainer.state().items() if key != "net"}  # the parameters are there already

@@ -1,8 +1,11 @@
 """Module: a function with parameters, that may be made of other Modules.
 
-Parameters are the Values that a Module's public attributes hold when its `__init__` ends, alone or in lists, tuples and
-dicts; what a call keeps on the Module afterwards (an input, a hidden activation) is none. Attributes hold Modules
-likewise, at any time. A Module does not know its own path: the path of a call is found from the calls around it.
+Parameters are the Values that a Module's public attributes hold when its `__init__` ends, alone or in lists, tuples,
+dicts, arrays and objects; what a call keeps on the Module afterwards (an input, a hidden activation) is none. Attributes
+hold Modules likewise, at any time. All of them are state: saved, and looked for by identity. A class that overrides
+`parameters()`, as micrograd's do, says which of them are trained, and in what order an optimiser holds them.
+
+A Module does not know its own path: the path of a call is found from the calls around it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Any, Self
 
 from engine import Scope, Value
 
-from .structure import Declares, children, holds, rebuilt, walk
+from .structure import Declares, attributes, children, contents, rebuilt, walk
 
 new = object.__new__
 
@@ -112,23 +115,58 @@ class Module(metaclass=Declares):
                 yield path, x
 
     def parameters(self) -> list[Value]:
-        """The parameters, in the order of `named_parameters`.
+        """The parameters that are trained, in the order of `named_parameters`: all, but for those in a Module whose class
+        overrides this and leaves them out.
 
         >>> from nn import MLP
         >>> len(MLP(2, [16, 16, 1], seed=0).parameters())
         337
         """
-        return [p for _, p in self.named_parameters()]
+        held = dict[Value, None]()
+        own: list[Module] = []  # Modules below that say themselves what they train
+        for _, x in walk(self):
+            if x.__class__ is Value:
+                held[x] = None
+            elif x is not self and _overrides(x):
+                own.append(x)
+        if not own:
+            return list(held)
+        named = dict.fromkeys([p for m in own for p in _said(m)])
+        trained = {x for _, x in walk(self, without=own) if x.__class__ is Value}.union(named)
+        return [p for p in held if p in trained] + [p for p in named if p not in held]
+
+    def checked_parameters(self) -> list[tuple[str, Value]]:
+        """`named_parameters` as a list, if nothing that `parameters()` names is missing there.
+
+        Raises:
+            TypeError, ValueError: a class overrides `parameters()`, and names what the attributes do not hold.
+
+        >>> from nn import MLP
+        >>> len(MLP(2, [16, 16, 1], seed=0).checked_parameters())
+        337
+        """
+        named: dict[Value, str] = {}
+        own: list[Module] = []
+        for path, x in walk(self):
+            if x.__class__ is Value:
+                named[x] = path
+            elif _overrides(x):
+                own.append(x)
+        for module in own:
+            for p in _said(module):
+                if p not in named:
+                    raise ValueError(_missing(module, p))
+        return [(path, p) for p, path in named.items()]
 
     @property
     def parameter_count(self) -> int:
-        """How many parameters there are.
+        """How many parameters there are, trained or not.
 
         >>> from nn import MLP
         >>> MLP(64, [16, 10], seed=0).parameter_count
         1210
         """
-        return len(self.parameters())
+        return len(list(self.named_parameters()))
 
     def zero_grad(self) -> None:
         """Take the gradients off all parameters: they read 0.0 and show as – again.
@@ -140,8 +178,11 @@ class Module(metaclass=Declares):
         >>> net.layers[0].neurons[0].b
         Value(data=0.0, grad=–)
         """
-        for p in self.parameters():
+        for _, p in self.named_parameters():
             p.zero_grad()
+        if _overrides(self):  # which may name others
+            for p in self.parameters():
+                p.zero_grad()
 
     # How it is used --------------------------------------------------------------------------------------------------
 
@@ -177,7 +218,7 @@ class Module(metaclass=Declares):
         >>> MLP(1, [1], init="zeros", seed=0).state()
         {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 0.0}
         """
-        return {path: p.data for path, p in self.named_parameters()}
+        return {path: p.data for path, p in self.checked_parameters()}
 
     def load_state(self, state: Mapping[str, float]) -> None:
         """Set all parameters to the numbers of a `state`. Gradients stay; either all parameters change or none.
@@ -198,7 +239,7 @@ class Module(metaclass=Declares):
         who = f"load_state of {type(self).__name__}"
         if not isinstance(state, Mapping):
             raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
-        named = dict(self.named_parameters())
+        named = dict(self.checked_parameters())
         for what, paths in (
             ("misses", [k for k in named if k not in state]),
             ("has the unknown", [k for k in state if k not in named]),
@@ -258,15 +299,56 @@ class Module(metaclass=Declares):
 
         Values are put in as they are; a float becomes a Value, so that what is built is a Module like any other.
         """
-        leaves: list[Any] = self.parameters()
+        leaves: list[Any] = [p for _, p in self.checked_parameters()]
 
         def rebuild(new_leaves: Iterable[Any]) -> Any:
-            return rebuilt(self, iter(new_leaves))
+            values = [Value(x) if x.__class__ is float else x for x in new_leaves]
+            return rebuilt(self, dict(zip(leaves, values, strict=True)))
 
         return leaves, rebuild
 
     def __repr__(self) -> str:
-        inside = [f"  {k}: {x!r}".replace("\n", "\n  ") for k, x in children(self) if holds(x, Module)]
+        inside = [f"  {k}: {x!r}".replace("\n", "\n  ") for k, x in children(self) if _shown(x)]
         count = self.parameter_count
         head = f"{type(self).__name__}: {count} parameter{'s' * (count != 1)}"
         return "\n".join([head, *inside])
+
+
+def _shown(x: Any) -> bool:
+    return any(isinstance(y, Module) and not in_object for y, in_object in contents(x))
+
+
+def _overrides(module: Module) -> bool:
+    """Whether a Module says itself what is trained."""
+    return type(module).parameters is not Module.parameters or "parameters" in module.__dict__
+
+
+def _said(module: Module) -> list[Value]:
+    """What an overridden `parameters()` names."""
+    who = type(module).__name__
+    if not callable(module.parameters):
+        raise TypeError(f"{who} takes no attribute of the name parameters, which is a method: call it weights")
+    said = module.parameters()
+    if isinstance(said, (Value, str, bytes)) or not hasattr(said, "__iter__"):
+        raise TypeError(f"{who}.parameters() takes a list of Values to return, got {said!r:.60}")
+    listed = list(said)
+    for p in listed:
+        if p.__class__ is not Value:
+            raise TypeError(f"{who}.parameters() takes a list of Values to return, got {p!r:.60} in it")
+    return listed
+
+
+def _missing(module: Module, p: Value) -> str:
+    """Why a Value that `parameters()` names is no parameter."""
+    who = type(module).__name__
+    for name, x in attributes(module).items():
+        if any(y is p for y, _ in contents(x)):
+            hint = (
+                f"the attribute {name} is private; name it {name.lstrip('_')}"
+                if name[0] == "_"
+                else f"the attribute {name} got it after __init__; make it there"
+            )
+            break
+    else:
+        hint = "keep it in an attribute, or return [p for _, p in self.named_parameters() if …]"
+    return f"{who}.parameters() takes Values that the Module's public attributes hold, got {p!r:.60}: {hint}"

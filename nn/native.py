@@ -64,7 +64,7 @@ class NativeTraining:
         frozen = optimizer.frozen()
         moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
         moved = {optimizer.parameters[k] for k in moving}
-        still = {p: p.data for p in trainer.net.parameters() if p not in moved}
+        still = {p: p.data for _, p in trainer.net.named_parameters() if p not in moved}
         layers = [m for _, m in trainer.net.named_modules() if isinstance(m, Dropout)]
         key = (
             tuple(fixed.items()),
@@ -267,7 +267,7 @@ class NativeTraining:
 
         if id(X) not in self._tables:
             self._tables[id(X)] = X, np.array([self._row(x, t) for x, t in zip(X, y)])
-        ps = np.array([p.data for p in self._trainer.net.parameters()])
+        ps = np.array([p.data for p in self._trainer.net._flatten()[0]])
         found = self._evaluate(ps, self._tables[id(X)][1])
         return sum([row[0] for row in found]), [self._prediction(row[1:]) for row in found]
 

@@ -140,7 +140,7 @@ def observation(
     paths = {id(m): path for path, m in net.named_modules()}
     layers: dict[str, UnitLayer] = {}
     seen = Observation()
-    parameters = net.parameters()
+    parameters = [p for _, p in net.checked_parameters()]
     for x, t in zip(examples, targets):
         outputs = net(x)
         error = loss(outputs, t)

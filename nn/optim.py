@@ -87,7 +87,7 @@ class Optimiser:
         >>> len(optimiser.frozen())
         9
         """
-        return {p for m in self._modules if not m.trainable for p in m.parameters()}
+        return {p for m in self._modules if not m.trainable for _, p in m.named_parameters()}
 
     def zero_grad(self) -> None:
         """Take the gradients off all parameters."""
@@ -327,7 +327,8 @@ OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
 
 def _parameters(who: str, parameters: Any) -> list[Value]:
     if isinstance(parameters, Module):
-        parameters = parameters.parameters()
+        parameters.checked_parameters()
+        parameters = dict.fromkeys(parameters.parameters())
     if isinstance(parameters, (Value, str, bytes)) or not hasattr(parameters, "__iter__"):
         raise TypeError(f"{who} takes a Module or a list of Values, got {parameters!r:.60}")
     found = list(parameters)

@@ -130,7 +130,7 @@ def chosen(who: str, name: str, x: Any, table: Mapping[str, Callable[..., Any]],
 def optimiser(who: str, optimizer: Any, net: Module) -> Optimiser:
     """The optimiser that is meant, over the net's parameters."""
     if isinstance(optimizer, Optimiser):
-        own = set(net.parameters())
+        own = {p for _, p in net.checked_parameters()}
         if not own.issuperset(optimizer.parameters):
             raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {optimizer!r} of others")
         return optimizer

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import Value
+
 from .blocks import Activation, Dropout, Embedding, LayerNorm
 from .layers import Layer, Neuron
 from .module import Module
@@ -58,22 +60,26 @@ def summary(model: Any) -> Table:
 
 def _cells(net: Module) -> list[tuple[str, str, str, str]]:
     cells = [("layer", "what", "output", "parameters")]
-    covered: set[Module] = set()
+    covered: set[int] = set()
     shape = "?"
     for path, module in net.named_modules():
-        if module in covered:
+        if id(module) in covered:
             continue
         inside = [m for _, m in module.named_modules()][1:]
         if isinstance(module, ROWS) or not inside:
-            covered.update(inside)
+            covered.update(map(id, inside))
             shape = _output(module, shape)
             count = module.parameter_count
         else:
-            count = len(set(module.parameters()).difference(*[m.parameters() for m in inside]))
+            count = len(_held(module).difference(*map(_held, inside)))
             if not count:
                 continue  # it only holds others
         cells.append((path or "–", _what(module), shape if isinstance(module, ROWS) else "?", f"{count:,}"))
     return cells
+
+
+def _held(module: Module) -> set[Value]:
+    return {p for _, p in module.named_parameters()}
 
 
 def _output(module: Module, before: str) -> str:
@@ -93,4 +99,7 @@ def _what(module: Module) -> str:
 
 
 def _frozen(net: Module) -> set[Any]:
-    return {p for _, m in net.named_modules() if not m.trainable for p in m.parameters()}
+    """The parameters that no step moves, since a Module around them is not trainable, or since parameters() leaves them out."""
+    named = {p for _, p in net.checked_parameters()}
+    frozen = {p for _, m in net.named_modules() if not m.trainable for _, p in m.named_parameters()}
+    return frozen | named.difference(net.parameters())

@@ -45,9 +45,11 @@ class Penalty:
 
     def __call__(self, net: Module) -> Value:
         """The penalty of a Module's weights, a Value."""
-        weights = [p for path, p in net.named_parameters() if self.biases or not is_bias(path)]
-        penalty: Value = self.strength * total([self.function(w) for w in weights])
-        return penalty
+        named = net.checked_parameters()
+        trained = set(net.parameters())
+        weights = [p for path, p in named if p in trained and (self.biases or not is_bias(path))]
+        penalty = self.strength * total([self.function(w) for w in weights])
+        return penalty if penalty.__class__ is Value else Value(penalty)
 
     def __repr__(self) -> str:
         return f"{self.name}({self.strength}{', biases=True' if self.biases else ''})"

@@ -1,22 +1,45 @@
-"""Structure: what a Module holds, at any depth, and Modules of the same structure with other numbers."""
+"""Structure: what a Module holds, at any depth, and Modules of the same structure with other numbers.
+
+What holds something is a list, a tuple, a dict, a deque, an array of objects, or an object with public attributes, such
+as a dataclass. Sets and the keys of dicts say no order: what is nowhere else is refused.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+import sys
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import product
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from engine import Value
+
+_VIEWS: tuple[Any, ...] = type({}.keys()), type({}.values())
+_SEQUENCES = (list, tuple, deque, *_VIEWS)
+_PLAIN = frozenset(  # the classes of what holds nothing, and is met most
+    (float, int, str, bool, bytes, complex, type(None), FunctionType, MethodType, BuiltinFunctionType, Value)
+)
 
 
 class Declares(type):
     """The type of Module classes: which attributes hold parameters is settled when `__init__` has ended."""
 
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
+        super().__init__(name, bases, namespace, **options)
+        for k, x in namespace.items():
+            if k[0] != "_" and _declared(x):
+                raise TypeError(
+                    f"{name} takes parameters that __init__ makes, got {k} in the class itself, one for all Modules; "
+                    f"write self.{k} = … in __init__, or a float for a constant"
+                )
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """A new Module, with its parameters declared."""
         module = super().__call__(*args, **kwargs)
         module._parameter_attributes = frozenset(
-            [k for k, x in vars(module).items() if k[0] != "_" and holds(x, Value)]
+            [k for k, x in attributes(module).items() if k[0] != "_" and _declared(x)]
         )
         return module
 
@@ -31,45 +54,115 @@ class Declares(type):
         return of_init.replace(parameters=list(of_init.parameters.values())[1:], return_annotation=Signature.empty)
 
 
+# One level -----------------------------------------------------------------------------------------------------------
+
+
 def _is_module(x: Any) -> bool:
     return isinstance(type(x), Declares)
 
 
+def is_array(x: Any) -> bool:
+    """Whether x is an array of objects; NumPy is not imported to find out.
+
+    >>> from nn.structure import is_array
+    >>> is_array([0.5])
+    False
+    """
+    arrays: Any = getattr(sys.modules.get("numpy"), "ndarray", ())
+    return isinstance(x, arrays) and bool(x.dtype.kind == "O")
+
+
+def _is_container(x: Any) -> bool:
+    return isinstance(x, (*_SEQUENCES, dict, MappingProxyType, set, frozenset)) or is_array(x)
+
+
+def attributes(x: Any) -> dict[str, Any]:
+    """The attributes of an object by name, those in slots too.
+
+    >>> from nn import Dropout
+    >>> from nn.structure import attributes
+    >>> sorted(attributes(Dropout(0.5, seed=0)))
+    ['_parameter_attributes', 'mask', 'rate', 'rng', 'seed']
+    """
+    found: dict[str, Any] = dict(getattr(x, "__dict__", ()))
+    for kind in type(x).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name[:2] == "__" != name[-2:]:
+                name = f"_{kind.__name__.lstrip('_')}{name}"  # as Python mangles it
+            if name not in found and name not in ("__dict__", "__weakref__") and hasattr(x, name):
+                found[name] = getattr(x, name)
+    return found
+
+
 def children(x: Any) -> Iterable[tuple[Any, Any]]:
-    """(key, what is there) for what a Module or a container holds.
+    """(key, what is there) for what a container, a Module or an object holds in an order.
 
     >>> from nn.structure import children
     >>> list(children([3.0, "text"]))
     [(0, 3.0), (1, 'text')]
     """
-    if _is_module(x):
-        return [(k, y) for k, y in vars(x).items() if k[0] != "_"]
-    if isinstance(x, dict):
+    if x.__class__ in _PLAIN or isinstance(x, (set, frozenset, type, ModuleType)):
+        return ()
+    if isinstance(x, _SEQUENCES):
+        return enumerate(x)
+    if isinstance(x, (dict, MappingProxyType)):
         return x.items()
-    return enumerate(x) if isinstance(x, (list, tuple)) else ()
+    if is_array(x):
+        return [(".".join(map(str, place)) or "0", y) for place, y in zip(_places(x), x.flat)]
+    return [(k, y) for k, y in attributes(x).items() if k[0] != "_"]
 
 
-def walk(root: Any, values: bool = True) -> Iterator[tuple[str, Any]]:
+def _places(array: Any) -> Iterable[tuple[int, ...]]:
+    return product(*map(range, array.shape))
+
+
+def _unordered(x: Any) -> Iterable[Any]:
+    """The elements of a set, and the keys of a dict but for text."""
+    if isinstance(x, (set, frozenset)):
+        return x
+    return [k for k in x if k.__class__ not in (str, int)] if isinstance(x, (dict, MappingProxyType)) else ()
+
+
+# At any depth --------------------------------------------------------------------------------------------------------
+
+
+def walk(root: Any, values: bool = True, without: Collection[Any] = ()) -> Iterator[tuple[str, Any]]:
     """(path, what is there) for each Module and, if values are wanted, each parameter, once each, in order; a Module before
     what it holds.
+
+    Args:
+        root: a Module.
+        values: whether parameters are wanted.
+        without: Modules that are passed by, with all that is in them.
+
+    Raises:
+        TypeError: only a set, or a key of a dict, holds one.
 
     >>> from nn import MLP
     >>> from nn.structure import walk
     >>> [path for path, x in walk(MLP(1, [1], seed=0))]
     ['', 'layers.0', 'layers.0.neurons.0', 'layers.0.neurons.0.w.0', 'layers.0.neurons.0.b']
     """
-    seen: set[int] = set()
+    seen = {id(m) for m in without}
+    passed: set[int] = set()  # seen where Values are no parameters
     stack: list[tuple[str, Any, bool]] = [("", root, False)]  # path, what is there, whether a Value is a parameter here
+    loose: list[tuple[str, Any]] = []
     while stack:
         path, x, declared = stack.pop()
-        is_value = x.__class__ is Value
-        if id(x) in seen or not (declared if is_value else isinstance(x, (list, tuple, dict)) or _is_module(x)):
-            continue
-        seen.add(id(x))
-        if is_value:
-            if values:
+        if x.__class__ is Value:
+            if declared and values and id(x) not in seen:
+                seen.add(id(x))
                 yield path, x
             continue
+        if x.__class__ in _PLAIN or id(x) in seen:
+            continue
+        if not (declared or _is_module(x)):
+            if id(x) in passed or not _is_container(x):
+                continue
+            passed.add(id(x))
+        else:
+            seen.add(id(x))
         start = path + "." if path else ""
         if x.__class__ is list and all(y.__class__ is Value for y in x):  # weights, most of what there is
             for k, y in enumerate(x if declared and values else ()):
@@ -82,61 +175,118 @@ def walk(root: Any, values: bool = True) -> Iterator[tuple[str, Any]]:
             below = [(f"{start}{k}", y, k in x._parameter_attributes) for k, y in children(x)]
         else:
             below = [(f"{start}{k}", y, declared) for k, y in children(x)]
+            for key in _unordered(x):
+                loose += [
+                    (path, y)
+                    for y, _ in contents(key)
+                    if _is_module(y) or (y.__class__ is Value and declared and values)
+                ]
         below.reverse()
         stack += below
+    for path, y in loose:
+        if id(y) not in seen:
+            raise TypeError(
+                f"{type(root).__name__} takes parameters and Modules in attributes, lists, tuples, dicts and arrays, got "
+                f"{y!r:.60} in a set or a key at {path}, which says no order; make it a list"
+            )
 
 
-def holds(x: Any, kind: type) -> bool:
-    """Whether x is of a kind, or a container with one in it, at any depth outside Modules.
+def contents(x: Any) -> Iterator[tuple[Any, bool]]:
+    """(what is there, whether it is in an object) for x and all that it holds, at any depth outside Modules.
 
-    >>> from nn.structure import holds
-    >>> holds({"rates": [0.1, (0.2,)]}, float), holds({"rates": []}, float)
-    (True, False)
+    >>> from nn.structure import contents
+    >>> [y for y, in_object in contents([0.1, {"rates": (0.2,)}]) if y.__class__ is float]
+    [0.2, 0.1]
     """
     seen: set[int] = set()
-    stack = [x]
+    stack = [(x, False)]
     while stack:
-        x = stack.pop()
-        if isinstance(x, kind):
-            return True
-        if isinstance(x, (list, tuple, dict)) and id(x) not in seen:
+        x, in_object = stack.pop()
+        yield x, in_object
+        if x.__class__ not in _PLAIN and not _is_module(x) and id(x) not in seen:
             seen.add(id(x))
-            stack.extend([y for _, y in children(x)])
-    return False
+            in_object = in_object or not _is_container(x)
+            stack += [(y, in_object) for y in _unordered(x)]
+            stack += [(y, in_object) for _, y in children(x)]
 
 
-def rebuilt(root: Any, new_leaves: Iterator[Any]) -> Any:
-    """A Module of the same structure, with what is given in the places of the parameters, in the order of `walk`.
+def _declared(x: Any) -> bool:
+    """Whether x holds parameters outside Modules, or Modules in objects, which are found in the same way."""
+    if x.__class__ in _PLAIN:
+        return x.__class__ is Value
+    return any(y.__class__ is Value or (in_object and _is_module(y)) for y, in_object in contents(x))
+
+
+def rebuilt(root: Any, new: Mapping[Value, Any]) -> Any:
+    """A Module of the same structure, with other things in the places of some Values, wherever they are.
 
     >>> from nn import MLP
     >>> from nn.structure import rebuilt
-    >>> rebuilt(MLP(1, [1], seed=0), iter([2.0, 3.0])).state()
-    {'layers.0.neurons.0.w.0': 2.0, 'layers.0.neurons.0.b': 3.0}
+    >>> net = MLP(1, [1], seed=0)
+    >>> rebuilt(net, {p: Value(k) for k, p in enumerate(net.parameters())}).state()
+    {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 1.0}
     """
     made: dict[int, Any] = {}
+    private: list[tuple[Any, Any, str, Any]] = []
 
-    def twin(x: Any, declared: bool) -> Any:
+    def changed(x: Any) -> bool:
+        return any(y in new if y.__class__ is Value else id(y) in made for y, _ in contents(x))
+
+    def twin(x: Any, public: bool) -> Any:
+        if x.__class__ is Value:
+            return new.get(x, x)
+        if x.__class__ in _PLAIN:
+            return x
         if id(x) in made:
             return made[id(x)]
-        if x.__class__ is Value:
-            if not declared:
-                return x
-            leaf = next(new_leaves)
-            made[id(x)] = fresh = Value(leaf) if leaf.__class__ is float else leaf
-            return fresh
         if _is_module(x):
+            if not public:
+                return x
             fresh = made[id(x)] = object.__new__(type(x))
-            for k, y in vars(x).items():
-                fresh.__dict__[k] = y if k[0] == "_" else twin(y, k in x._parameter_attributes)
+            for k, y in attributes(x).items():
+                if k[0] == "_":
+                    private.append((fresh, x, k, y))
+                else:
+                    _set(fresh, k, twin(y, True), x)
             return fresh
-        if isinstance(x, (list, dict)):
+        if _is_container(x):
+            if not public and not changed(x):
+                return x
+            if isinstance(x, MappingProxyType):
+                return MappingProxyType({k: twin(y, public) for k, y in x.items()})
+            if isinstance(x, (tuple, set, frozenset, *_VIEWS)):
+                listed: Any = x
+                parts = [twin(y, public) for y in listed]
+                make: Any = getattr(x, "_make", list if isinstance(x, _VIEWS) else type(x))
+                return make(parts)
+            fresh = made[id(x)] = copy.copy(x)
+            if isinstance(x, dict):
+                fresh.clear()
+                for k, y in x.items():
+                    fresh[k if k.__class__ is str else twin(k, public)] = twin(y, public)
+            elif is_array(x):
+                for place, y in zip(_places(x), x.flat):
+                    fresh[place] = twin(y, public)
+            else:
+                fresh.clear()
+                fresh.extend([twin(y, public) for y in x])
+            return fresh
+        if any(y in new if y.__class__ is Value else _is_module(y) for y, _ in contents(x)):
             fresh = made[id(x)] = copy.copy(x)
             for k, y in children(x):
-                fresh[k] = twin(y, declared)
+                _set(fresh, k, twin(y, public), x)
             return fresh
-        if isinstance(x, tuple):
-            parts = [twin(y, declared) for y in x]
-            return x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         return x
 
-    return twin(root, False)
+    whole = twin(root, True)
+    for fresh, x, k, y in private:
+        _set(fresh, k, twin(y, False), x)
+    return whole
+
+
+def _set(x: Any, name: str, y: Any, like: Any) -> None:
+    """Give x an attribute, in its dict or in a slot, where `like` has it."""
+    if name in getattr(like, "__dict__", ()):
+        x.__dict__[name] = y
+    else:
+        object.__setattr__(x, name, y)

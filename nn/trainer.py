@@ -202,7 +202,7 @@ class Trainer:
                 self.optimizer.lr = self.lr
             self.net.eval()
         if self.best is not None and self._over():
-            for p, x in zip(self.net.parameters(), self.best["parameters"]):
+            for (_, p), x in zip(self.net.named_parameters(), self.best["parameters"]):
                 p.data = x
         self._call("on_train_end")
         return self.history
@@ -274,7 +274,7 @@ class Trainer:
 
     def _judge(self, stopping: EarlyStopping, x: float) -> None:
         if self.best is None or stopping.better(x, self.best["value"]):
-            self.best = {"epoch": self.epoch, "value": x, "parameters": [p.data for p in self.net.parameters()]}
+            self.best = {"epoch": self.epoch, "value": x, "parameters": list(self.net.state().values())}
         elif self._waited() >= stopping.patience:
             self.stop = True
 

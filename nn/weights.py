@@ -13,6 +13,7 @@ from engine import Value
 
 from .layers import Layer, Neuron
 from .module import Module
+from .structure import attributes, children, is_array
 
 
 class Slot(NamedTuple):
@@ -38,18 +39,19 @@ def slots(net: Module) -> list[Slot]:
     [('the kernel of layers.0', (2, 3)), ('the bias of layers.0', (3,))]
     """
     found: list[Slot] = []
-    covered: set[Module] = set()
+    covered: set[int] = set()
     seen: set[Value] = set()
     for path, module in net.named_modules():
-        if module in covered:
+        if id(module) in covered:
             continue
         if isinstance(module, Layer) and len({len(n.w) for n in module.neurons}) == 1:
-            covered.update([m for _, m in module.named_modules()])
+            covered.update([id(m) for _, m in module.named_modules()])
         for slot in _of_module(path or repr(module), module):
             if not seen.issuperset(slot.values):
                 seen.update(slot.values)
                 found.append(slot)
-    return found
+    rest = [(path, p) for path, p in net.checked_parameters() if p not in seen]
+    return found + [Slot(path, (), [p]) for path, p in rest]
 
 
 def arrays(net: Module) -> list[Any]:
@@ -113,7 +115,7 @@ def _of_module(path: str, module: Module) -> Iterator[Slot]:
         yield Slot(f"the kernel of {path}", shape, [n.w[i] for i in range(shape[0]) for n in neurons])
         yield Slot(f"the bias of {path}", shape[1:], [n.b for n in neurons])
         return
-    for name, x in vars(module).items():
+    for name, x in attributes(module).items():
         if name in module._parameter_attributes:
             yield from _split(f"{name} of {path}", x)
 
@@ -124,13 +126,15 @@ def _split(name: str, x: Any) -> Iterator[Slot]:
     if shape is not None:
         yield Slot(name, shape, list(_leaves(x)))
     elif isinstance(x, (list, tuple, dict)):
-        for key, y in x.items() if isinstance(x, dict) else enumerate(x):
+        for key, y in children(x):
             yield from _split(f"{key} in {name}", y)
 
 
 def _shape(x: Any) -> tuple[int, ...] | None:
     if x.__class__ is Value:
         return ()
+    if is_array(x) and all(y.__class__ is Value for y in x.flat):
+        return tuple(x.shape)
     if not isinstance(x, (list, tuple)) or not x:
         return None
     inner = {_shape(y) for y in x}
@@ -142,7 +146,7 @@ def _leaves(x: Any) -> Iterator[Value]:
     if x.__class__ is Value:
         yield x
     else:
-        for y in x:
+        for _, y in children(x):
             yield from _leaves(y)
 
 

@@ -353,6 +353,43 @@ def test_files_keep_what_is_held_in_whatever_way(tmp_path_factory, shape):
     assert again.state() == net.state()
 
 
+class Rate:
+    __slots__ = ("rate",)
+
+    def __init__(self):
+        self.rate = 2.0
+
+    def __call__(self):
+        return self.rate
+
+
+SETTINGS = {
+    "object": (lambda: types.SimpleNamespace(rate=2.0), lambda s: s.rate, lambda s: setattr(s, "rate", 3.0)),
+    "callable with slots": (Rate, lambda s: s(), lambda s: setattr(s, "rate", 3.0)),
+    "deque": (lambda: collections.deque([2.0]), lambda s: s[0], lambda s: s.__setitem__(0, 3.0)),
+    "length of a deque": (lambda: collections.deque([0, 0]), len, lambda s: s.append(0)),
+    "object in a list": (lambda: [Rate()], lambda s: s[0].rate, lambda s: setattr(s[0], "rate", 3.0)),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_compiled_function_sees_settings_wherever_they_are(name):
+    make, read, change = SETTINGS[name]
+
+    class Scaled(nn.Module):
+        def __init__(self):
+            self.w, self.setting = Value(5.0), make()
+
+        def forward(self, x):
+            return self.w * read(self.setting) * x
+
+    net = Scaled()
+    function = jit(lambda m: m(1.0))
+    assert function(net) == 10.0
+    change(net.setting)
+    assert function(net) == net(1.0).data == 15.0
+
+
 UNORDERED = {
     "set": lambda v: {v},
     "frozenset": lambda v: frozenset([v]),

@@ -6,12 +6,16 @@ comes through here to find its program, so this asks for a key and for speed, wh
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from types import ModuleType
+from functools import cache
+from random import Random
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ..value import Value
 
+_FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, ModuleType, type)
 Rebuild = Callable[[Sequence[Any]], Any]
 
 
@@ -86,7 +90,7 @@ def _module_key(module: Any) -> Hashable:
         x = stack.pop()
         if id(x) in seen:
             continue
-        if isinstance(x, (list, tuple)):
+        if isinstance(x, (list, tuple, deque)):
             parts.append((type(x), len(x)))
             stack.extend(x)
         elif isinstance(x, dict):
@@ -95,10 +99,10 @@ def _module_key(module: Any) -> Hashable:
         elif hasattr(x, "_flatten"):
             seen.add(id(x))
             parts.append(type(x))
-            stack.append(getattr(x, "__dict__", {}))
+            stack.append(_attributes(x))
         elif isinstance(x, Value):
             parts.append("n")
-        elif isinstance(x, (str, int, float, bool, type(None))) or callable(x):
+        elif isinstance(x, (str, int, float, bool, type(None), *_FUNCTIONS)):
             parts.append(x)
         elif hasattr(x, "tobytes") and hasattr(x, "dtype"):
             objects = x.dtype.kind == "O"
@@ -106,9 +110,28 @@ def _module_key(module: Any) -> Hashable:
             stack.extend(x.ravel().tolist() if objects else ())
         elif isinstance(x, set):
             parts.append((set, frozenset(x)))
-        else:
-            parts.append((type(x), x) if _is_constant(x) else type(x))
+        elif _is_constant(x) and not callable(x):
+            parts.append((type(x), x))
+        else:  # an object, of which public attributes are settings; those of a generator say what it drew
+            seen.add(id(x))
+            parts.append(x if callable(x) else type(x))
+            settings = {k: y for k, y in _attributes(x).items() if k[0] != "_"}
+            if settings and not isinstance(x, Random):
+                stack.append(settings)
     return tuple(parts)
+
+
+def _attributes(x: Any) -> dict[str, Any]:
+    """The attributes of an object by name, the public ones in slots too."""
+    held: dict[str, Any] = getattr(x, "__dict__", {})
+    slots = _slots(x.__class__)
+    return {**held, **{k: getattr(x, k) for k in slots if hasattr(x, k)}} if slots else held
+
+
+@cache
+def _slots(kind: type) -> tuple[str, ...]:
+    named = [c.__dict__.get("__slots__", ()) for c in kind.__mro__]
+    return tuple([k for names in named for k in ((names,) if isinstance(names, str) else names) if k[0] != "_"])
 
 
 def _flatten_array(array: Any, leaves: list[Any], who: str) -> tuple[Hashable, Callable[[Any], Any]]:

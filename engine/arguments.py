@@ -14,7 +14,7 @@ from math import inf, isfinite, isinf
 from operator import index
 from typing import Any
 
-__all__ = ["flag", "function", "listed", "named", "number", "real", "shown", "text", "whole"]
+__all__ = ["checked", "flag", "function", "listed", "named", "number", "real", "shown", "text", "whole"]
 
 _UNORDERED = (str, bytes, bytearray, memoryview, set, frozenset, Mapping, type)  # what has no elements, or no order
 
@@ -77,7 +77,7 @@ def number(
     return found
 
 
-def whole(who: str, name: str, x: Any, takes: str = "", *, least: int = 0, most: float = sys.maxsize) -> int:
+def whole(who: str, name: str, x: Any, takes: str = "", *, least: float = 0, most: float = sys.maxsize) -> int:
     """A whole number from `least`; as far as anything can be counted, where nothing else is said.
 
     >>> from engine.arguments import whole
@@ -142,6 +142,33 @@ def named(who: str, name: str, x: Any, legal: Iterable[str], also: str = "") -> 
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{who} takes {takes} as {name}, got {shown(x)}{hint}")
     return x
+
+
+def checked(check: Callable[[str, str, Any], Any]) -> Any:
+    """An attribute that is checked whenever it is set, by a function of (class, attribute, what was given).
+
+    >>> from engine.arguments import checked, number
+    >>> class Scaled:
+    ...     scale: float = checked(number)
+    >>> scaled = Scaled()
+    >>> scaled.scale = 2
+    >>> scaled.scale
+    2.0
+    """
+    return _Checked(check)
+
+
+class _Checked:
+    """Only what sets: an attribute without __get__ is read from the instance, as fast as any."""
+
+    def __init__(self, check: Callable[[str, str, Any], Any]) -> None:
+        self._check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __set__(self, holder: Any, x: Any) -> None:
+        vars(holder)[self._name] = self._check(type(holder).__name__, self._name, x)
 
 
 def _either(names: list[str]) -> str:

@@ -7,11 +7,11 @@ example would depend on its neighbours. LayerNorm has the same use and looks at 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import nan
+from math import isinf, nan
 from typing import Any
 
 from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
-from engine.arguments import number
+from engine.arguments import checked, number, real, shown, whole
 
 from .activations import Activated
 from .data import missing
@@ -102,6 +102,10 @@ class Activation(Activated, Module):
         return f"Activation({written(self.activation)})"
 
 
+def _part(who: str, name: str, x: Any) -> float:
+    return number(who, name, x, "the part to drop, a number from 0 to below 1,", lambda part: 0.0 <= part < 1.0)
+
+
 class Dropout(Module):
     """While training, each input is 0 with probability `rate`, else divided by 1 - rate; in evaluation it is handed on.
 
@@ -128,16 +132,19 @@ class Dropout(Module):
     [1.0, 1.0]
     """
 
+    rate: float = checked(_part)
+    rng: Generator = checked(lambda who, name, rng: generator(rng if rng is not None else False)[0])
+    mask: list[Any] | None = checked(lambda who, name, mask: None if mask is None else _list(who, mask, "factors"))
+
     def __init__(self, rate: float = 0.5, *, rng: Generator | None = None, seed: int | None = None) -> None:
-        says = "the part to drop, a number from 0 to below 1,"
-        self.rate = number("Dropout", "rate", rate, says, lambda part: 0.0 <= part < 1.0)
+        self.rate = rate
         self.rng, self.seed = generator(rng, seed)
-        self.mask: list[Any] | None = None
+        self.mask = None
 
     def draw(self, count: int) -> list[float]:
         """A mask: `count` factors, each 0 or 1/(1 - rate)."""
         kept, draw = 1.0 / (1.0 - self.rate), self.rng.random
-        return [kept if draw() >= self.rate else 0.0 for _ in range(count)]
+        return [kept if draw() >= self.rate else 0.0 for _ in range(whole("draw", "count", count))]
 
     def forward(self, x: Any) -> Any:
         """The inputs times a mask; outside training as they are."""
@@ -174,9 +181,11 @@ class LayerNorm(Module):
     [-1.225, 0.0, 1.225]
     """
 
+    epsilon: float = checked(lambda who, name, x: number(who, name, x, "a positive number", lambda x: 0.0 < x < 1e300))
+
     def __init__(self, nin: int, epsilon: float = 1e-5) -> None:
         count = width("LayerNorm", "nin", nin)
-        self.epsilon = number("LayerNorm", "epsilon", epsilon, "a positive number", lambda x: 0.0 < x < 1e300)
+        self.epsilon = epsilon
         self.gain = [Value(1.0) for _ in range(count)]
         self.bias = [Value(0.0) for _ in range(count)]
 
@@ -237,17 +246,19 @@ class Embedding(Module):
         return [v for i in x for v in self._row(i)]
 
     def _row(self, i: Any) -> list[Value]:
-        if isinstance(i, (str, bytes, complex)) or not hasattr(i, "__float__") or getattr(i, "shape", ()) != ():
-            raise TypeError(f"Embedding takes whole numbers, got {i!r:.60}; give each thing a number first")
         if is_alone(i):
             (i,) = Operands([i])
             try:
                 int(i)
             except TypeError:  # in a trace its number is not known
                 return self._selected(i)
-        if not 0 <= i < len(self.weight) or i != int(i):
-            raise ValueError(f"Embedding takes whole numbers from 0 to {len(self.weight) - 1}, got {float(i):g}")
-        return self.weight[int(i)]
+        place = real(i)
+        if place is None:
+            raise TypeError(f"Embedding takes whole numbers, got {shown(i)}; give each thing a number first")
+        if not 0.0 <= place < len(self.weight) or place != int(place):
+            got = shown(i) if isinf(place) else f"{place:g}"
+            raise ValueError(f"Embedding takes whole numbers from 0 to {len(self.weight) - 1}, got {got}")
+        return self.weight[int(place)]
 
     def _selected(self, i: Value) -> list[Value]:
         """The row of a number that a compiled program is given later: a one-hot row times the table; nan for no row."""
@@ -259,18 +270,19 @@ class Embedding(Module):
         return f"Embedding({len(self.weight)}, {len(self.weight[0])})"
 
 
-def _list(module: Module, x: Any) -> list[Any]:
+def _list(module: Module | str, x: Any, what: str = "numbers and Values") -> list[Any]:
     if is_alone(x):
         x = [x]
     if isinstance(x, (str, bytes, dict, set)) or not hasattr(x, "__iter__"):
-        raise TypeError(f"{module!r} takes a list of numbers and Values, got {x!r:.60}")
+        raise TypeError(f"{module!s} takes a list of {what}, got {shown(x)}")
     if len(getattr(x, "shape", (0,))) != 1:
-        raise ValueError(f"{module!r} takes one row of numbers, got an array of shape {tuple(x.shape)}")
-    return [a if a.__class__ is Value or a.__class__ is float else _number(module, a) for a in x]
+        raise ValueError(f"{module!s} takes one row of {what}, got an array of shape {tuple(x.shape)}")
+    return [a if a.__class__ is Value or a.__class__ is float else _number(module, a, what) for a in x]
 
 
-def _number(module: Module, a: Any) -> Any:
-    if isinstance(a, (str, bytes, complex)) or not hasattr(a, "__float__") or getattr(a, "shape", ()) != ():
+def _number(module: Module | str, a: Any, what: str) -> Any:
+    try:
+        return Operands([a])[0]
+    except TypeError:
         hint = "; fill or drop missing ones first" if missing(a) else ""
-        raise TypeError(f"{module!r} takes a list of numbers and Values, got {a!r:.60} in it{hint}")
-    return Operands([a])[0]
+        raise TypeError(f"{module!s} takes a list of {what}, got {shown(a)} in it{hint}") from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.arguments import shown
+
 POSITIVE, NEGATIVE = "#0a5ea8", "#a84300"  # the sign of a gradient or weight; orange crosses also mark what is dead
 INK, MUTED, FAINT, ZERO = "#1c2128", "#57606b", "#d5dae1", "#f4f6f8"
 POSITIVES = ("#a9cbe8", "#5f9fd3", POSITIVE)
@@ -26,7 +28,7 @@ def axes_for(who: str, ax: Any, size: tuple[float, float]) -> Any:
         figure, ax = pyplot.subplots(figsize=size, layout="constrained")
         figure.set_facecolor("white")
     elif not hasattr(ax, "get_xticklabels"):
-        raise TypeError(f"{who} takes matplotlib Axes as ax, got {ax!r:.60}")
+        raise TypeError(f"{who} takes matplotlib Axes as ax, got {shown(ax)}")
     restyle(ax)
     return ax
 

@@ -12,6 +12,7 @@ from math import fsum, isfinite
 from typing import Any
 
 from engine import AnomalyError, Value, detect_anomaly, log, no_grad
+from engine.arguments import number, whole
 
 from .data import check_order, plain, rows, targets
 from .findings import Diagnosis, Finding
@@ -70,8 +71,7 @@ def diagnose(
     start from random weights: init="he_normal" for relu, "glorot_uniform" otherwise
     """
     model = network_of("diagnose", net)
-    if isinstance(examples, bool) or not hasattr(examples, "__index__") or examples < 1:
-        raise ValueError(f"diagnose takes a whole number from 1 as examples, got {examples!r:.60}")
+    examples = whole("diagnose", "examples", examples, least=1)
     if isinstance(net, NeuralNetwork):
         optimizer = net.optimizer if optimizer is None else optimizer
         history = net.history or None if history is None else history
@@ -160,13 +160,7 @@ def _copies(model: Module, optimizer: Any) -> tuple[Module, Optimiser | None]:
         if not {p for _, p in model.checked_parameters()}.issuperset(optimizer.parameters):
             raise ValueError("diagnose takes an optimiser of this network, got one of other parameters")
     elif optimizer is not None:
-        if (
-            isinstance(optimizer, (str, bytes))
-            or not hasattr(optimizer, "__float__")
-            or getattr(optimizer, "shape", ()) != ()
-        ):
-            raise TypeError(f"diagnose takes an optimiser or a learning rate as optimizer, got {optimizer!r:.60}")
-        rate = float(optimizer)
+        rate = number("diagnose", "optimizer", optimizer, "an optimiser or a learning rate")
     twin, optimiser = copy.deepcopy((model, optimizer if rate is None else None))
     twin.eval().zero_grad()
     return twin, optimiser if rate is None else SGD(twin, lr=rate)
@@ -195,9 +189,13 @@ def _finite_examples(X: Any, y: Any) -> tuple[list[Any], list[Any], int, list[Fi
 def _not_finite(x: Any) -> list[float]:
     """The numbers in x, at any depth, that are nan or infinite."""
     found, stack = [], [x]
+    seen: dict[int, list[Any]] = {}  # a list may hold itself
     while stack:
         x = plain(stack.pop())
         if isinstance(x, list):
+            if id(x) in seen:
+                continue
+            seen[id(x)] = x
             if not _sums_finitely(x):
                 stack += reversed(x)
         elif isinstance(x, float) and not isfinite(x):

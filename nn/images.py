@@ -8,6 +8,7 @@ from math import ceil, isqrt, nan, sqrt
 from typing import Any
 
 from engine import Value, gradients
+from engine.arguments import real, shown, whole
 
 from .canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, axes_for, colour_bar, signs
 from .data import rows
@@ -53,7 +54,10 @@ def plot_weights(net: Any, layer: int | str = 0, *, shape: tuple[int, int] | Non
         image = ax.imshow(weights, cmap=signs(), vmin=-limit, vmax=limit, aspect="auto")
         ax.set_xlabel("input")
         ax.set_ylabel("neuron")
-        ax.locator_params(integer=True)
+        from matplotlib.ticker import MaxNLocator
+
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
     else:
         height, width = shape
         columns = ceil(sqrt(count * height / width))
@@ -115,8 +119,8 @@ def plot_saliency(
     listed = outputs if isinstance(outputs, list) else [outputs]
     if output is None:
         output = max(range(len(listed)), key=lambda k: listed[k].data)
-    elif isinstance(output, bool) or not hasattr(output, "__index__") or not 0 <= output < len(listed):
-        raise ValueError(f"{who} takes an output from 0 to {len(listed) - 1}, got {output!r:.60}")
+    else:
+        output = whole(who, "output", output, most=len(listed) - 1)
     slopes = [g.data for g in gradients(listed[output], inputs)]
     shape = _image_shape(who, len(numbers), shape)
     limit = max(map(abs, slopes)) or 1.0
@@ -183,11 +187,12 @@ def _layer(who: str, model: Module, layer: Any) -> tuple[str, Layer]:
     layers = [(path, m) for path, m in model.named_modules() if isinstance(m, Layer)]
     if not layers:
         raise ValueError(f"{who} takes a network with Layers, got {type(model).__name__} without")
+    place = None if isinstance(layer, bool) else real(layer)
     for k, (path, found) in enumerate(layers):
-        if layer in (path, k, k - len(layers)) and not isinstance(layer, bool):
+        if place in (k, k - len(layers)) or (isinstance(layer, str) and layer == path):
             return path or "the layer", found
     names = ", ".join([path for path, _ in layers])
-    raise ValueError(f"{who} takes a layer from 0 to {len(layers) - 1}, or one of {names}, got {layer!r:.60}")
+    raise ValueError(f"{who} takes a layer from 0 to {len(layers) - 1}, or one of {names}, got {shown(layer)}")
 
 
 def _image_shape(who: str, size: int, shape: Any) -> tuple[int, int] | None:

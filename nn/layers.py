@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import Operands, Value, dot, scope
-from engine.arguments import whole
+from engine.arguments import listed, whole
 
 from .activations import Activated, activation_function
 from .data import missing
@@ -197,9 +197,8 @@ class MLP(Module):
         rng: Generator | None = None,
         seed: int | None = None,
     ) -> None:
-        if isinstance(nouts, (str, bytes)) or not hasattr(nouts, "__iter__"):
-            raise TypeError(f"MLP takes a list of layer sizes as nouts, got {nouts!r:.60}; for one layer write [1]")
-        widths = [width("MLP", "nin", nin), *[width("MLP", "nouts", n) for n in nouts]]
+        sizes = listed("MLP", "nouts", nouts, "a list of layer sizes, [1] for one layer,")
+        widths = [width("MLP", "nin", nin), *[width("MLP", "nouts", n) for n in sizes]]
         if len(widths) == 1:
             raise ValueError("MLP takes at least one layer size in nouts, got []; for one output write [1]")
         rng, self.seed = generator(rng, seed)

@@ -7,6 +7,7 @@ is a Value. All are made of rows of the engine's table, so that they can be diff
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import Any
 
 from engine import (
@@ -25,6 +26,7 @@ from engine import (
     total,
     where,
 )
+from engine.arguments import number, shown, whole
 
 Number = Any  # a Value or a float
 
@@ -113,9 +115,10 @@ def binary_cross_entropy(
     """
     who = "binary_cross_entropy"
     pairs = _pairs(who, logits, targets)
-    if not label_smoothing and class_weights is None:
+    smoothing = _smoothing(who, label_smoothing)
+    if not smoothing and class_weights is None:
         return mean([_binary(z, t) for z, t in pairs])
-    smoothing, weights = _smoothing(who, label_smoothing), _weights(who, class_weights, 2)
+    weights = _weights(who, class_weights, 2)
     return mean([_weighted_binary(z, _binary_target(t), smoothing, weights) for z, t in pairs])
 
 
@@ -268,7 +271,8 @@ def _binary_target(t: Number) -> Number:
 def _categorical(logits: list[Any], target: Any, label_smoothing: Any, class_weights: Any) -> Number:
     who = "cross_entropy"
     zs = [_number(who, z) for z in logits]
-    plain = not label_smoothing and class_weights is None
+    smoothing = _smoothing(who, label_smoothing)
+    plain = not smoothing and class_weights is None
     probabilities = _listed(target)
     if probabilities is not None:
         if len(probabilities) != len(zs):
@@ -276,15 +280,15 @@ def _categorical(logits: list[Any], target: Any, label_smoothing: Any, class_wei
         ps = _probabilities(who, probabilities)
     else:
         if isinstance(target, bool) or not hasattr(target, "__index__"):
-            raise TypeError(f"{who} takes the number of a class or a list of probabilities, got {target!r:.60}")
-        label = target.__index__()
+            raise TypeError(f"{who} takes the number of a class or a list of probabilities, got {shown(target)}")
+        label = whole(who, "target", target, "the number of a class", least=-inf)
         if not 0 <= label < len(zs):
             raise ValueError(f"{who} takes classes from 0 to {len(zs) - 1}, got {label}")
         if plain:
             return logsumexp(zs) - zs[label]
         ps = [float(k == label) for k in range(len(zs))]
     if not plain:
-        smoothing, weights = _smoothing(who, label_smoothing), _weights(who, class_weights, len(zs))
+        weights = _weights(who, class_weights, len(zs))
         ps = [w * (p * (1.0 - smoothing) + smoothing / len(zs)) for p, w in zip(ps, weights)]
     return -dot(ps, log_softmax(zs))
 
@@ -298,10 +302,7 @@ def _probabilities(who: str, probabilities: list[Any]) -> list[Number]:
 
 
 def _smoothing(who: str, s: Any) -> float:
-    s = _number(who, s)
-    if not 0.0 <= s <= 1.0:
-        raise ValueError(f"{who} takes a label_smoothing from 0 to 1, got {s}")
-    return float(s)
+    return number(who, "label_smoothing", s, "a number from 0 to 1", lambda s: 0.0 <= s <= 1.0)
 
 
 def _weights(who: str, weights: Any, classes: int) -> list[float]:

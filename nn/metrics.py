@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from engine.arguments import real, shown
+
 from .objective import Objective, class_target
 
 Metric = Callable[[list[Any], list[Any]], float]
@@ -77,7 +79,14 @@ def measured(
         return {}
     if objective.classes:
         truth = [_class(objective, t) for t in truth]
-    return {name: float(metric(list(truth), predicted)) for name, metric in metrics.items()}
+    return {name: _number(name, metric(list(truth), predicted)) for name, metric in metrics.items()}
+
+
+def _number(name: str, x: Any) -> float:
+    found = real(x)
+    if found is None:
+        raise TypeError(f"metrics takes functions (true, predicted) that return a number, got {shown(x)} from {name!r}")
+    return found
 
 
 def _class(objective: Objective, t: Any) -> Any:

@@ -11,9 +11,11 @@ A Module does not know its own path: the path of a call is found from the calls 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf, isinf
 from typing import Any, Self
 
 from engine import Scope, Value
+from engine.arguments import flag, real, shown
 
 from .structure import Declares, attributes, children, contents, rebuilt, walk
 
@@ -196,8 +198,9 @@ class Module(metaclass=Declares):
         >>> MLP(2, [1], seed=0).eval().train().training
         True
         """
+        mode = flag("train", "mode", mode)
         for _, module in self.named_modules():
-            module.training = bool(mode)
+            module.training = mode
         return self
 
     def eval(self) -> Self:
@@ -252,10 +255,10 @@ class Module(metaclass=Declares):
                 )
         numbers = []
         for path in named:
-            x = state[path]
-            if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
-                raise TypeError(f"{who} takes numbers, got {x!r:.60} for {path!r}")
-            numbers.append(float(x))
+            x = real(state[path])
+            if x is None or (isinf(x) and state[path] not in (inf, -inf)):
+                raise TypeError(f"{who} takes numbers that fit a float, got {shown(state[path])} for {path!r}")
+            numbers.append(x)
         for p, x in zip(named.values(), numbers):
             p.data = x
 

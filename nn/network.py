@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import mean
+from engine.arguments import listed
 
 from .data import check_order, plain, rows, targets
 from .head import head
@@ -80,9 +81,8 @@ class NeuralNetwork:
         validation: Any = None,
         callbacks: Any = (),
     ) -> None:
-        if isinstance(layers, (str, bytes)) or not hasattr(layers, "__iter__"):
-            raise TypeError(f"NeuralNetwork takes a list of sizes as layers, such as [2, 4, 1], got {layers!r:.60}")
-        self.layers = [width("NeuralNetwork", "layers", n) for n in layers]
+        sizes = listed("NeuralNetwork", "layers", layers, "a list of sizes such as [2, 4, 1]")
+        self.layers = [width("NeuralNetwork", "layers", n) for n in sizes]
         if len(self.layers) < 2:
             raise ValueError(
                 f"NeuralNetwork takes at least two sizes as layers, inputs and outputs, got {self.layers}; "
@@ -296,8 +296,11 @@ class NeuralNetwork:
         own = np.array([self._shown(z) for z in outputs], float)
         own = own[0] if alone else own
         try:
-            given = np.asarray(output, float)
-        except (TypeError, ValueError):
+            given = np.asarray(output)
+            if given.dtype.kind not in "biufO":
+                raise TypeError
+            given = given.astype(float)
+        except (ArithmeticError, TypeError, ValueError):
             raise TypeError(f"backward takes what forward(X) returned as output, got {output!r:.60}") from None
         if given.size != own.size:
             raise ValueError(

@@ -12,6 +12,7 @@ from math import fsum, inf, isfinite, sqrt
 from typing import Any
 
 from engine import Value, partials, topological_order
+from engine.arguments import real, shown
 
 from .activations import ACTIVATIONS
 from .layers import Neuron
@@ -144,6 +145,8 @@ def observation(
     for x, t in zip(examples, targets):
         outputs = net(x)
         error = loss(outputs, t)
+        if real(error) is None:
+            raise TypeError(f"a loss takes (outputs, target) and returns a Value, got {shown(error)} from it")
         seen.outputs.append([float(y) for y in outputs] if isinstance(outputs, list) else float(outputs))
         seen.losses.append(float(error))
         if not isinstance(error, Value):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.arguments import flag, named, number, real, whole
+from engine.arguments import flag, named, number, real, shown, whole
 
 from .module import Module
 from .optim import OPTIMISERS, Adam, Optimiser
@@ -46,15 +46,24 @@ class EarlyStopping:
         whole("EarlyStopping", "patience", self.patience, least=1)
         if self.monitor is not None and not isinstance(self.monitor, str):
             raise TypeError(f"EarlyStopping takes a name as monitor, got {self.monitor!r:.60}")
-        number("EarlyStopping", "min_change", self.min_change, "a number from 0", lambda x: x >= 0.0)
+        change = number("EarlyStopping", "min_change", self.min_change, "a number from 0", lambda x: x >= 0.0)
+        object.__setattr__(self, "min_change", change)
         named("EarlyStopping", "mode", self.mode, ("min", "max"))
         flag("EarlyStopping", "restore", self.restore)
 
     def better(self, x: float, best: float) -> bool:
         """Whether x is an improvement on the best so far; nan never is."""
+        x, best = _measured("x", x), _measured("best", best)
         if best != best:
             return x == x
         return x < best - self.min_change if self.mode == "min" else x > best + self.min_change
+
+
+def _measured(name: str, x: Any) -> float:
+    found = real(x)
+    if found is None:
+        raise TypeError(f"better takes a number as {name}, got {shown(x)}")
+    return found
 
 
 def early_stop(who: str, stopping: Any) -> EarlyStopping | None:

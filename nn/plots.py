@@ -8,14 +8,14 @@ function draws into `ax` where one is given, else into a new figure, and returns
 from __future__ import annotations
 
 import copy
-import difflib
-from math import inf, nan, sqrt
+from math import nan, sqrt
 from typing import Any
 
 from engine import TABLE, Value, explain, partials, total
+from engine.arguments import listed, named, number
 
 from .activations import ACTIVATIONS
-from .canvas import FAINT, INK, MUTED, NEGATIVE, NEGATIVES, POSITIVE, POSITIVES, axes_for, pyplot_for, restyle, shades
+from .canvas import FAINT, INK, MUTED, NEGATIVE, NEGATIVES, POSITIVE, POSITIVES, axes_for, pyplot_for, shades
 from .data import check_order, plain, rows, targets
 from .diagnosis import examples_of, network_of
 from .images import plot_saliency, plot_weights
@@ -48,12 +48,9 @@ def plot_activation(name: str, ax: Any = None, *, low: float = -4.0, high: float
     >>> plot_activation("tanh").get_title(loc="left")
     'tanh'
     """
-    if name not in ACTIVATIONS or name not in TABLE:
-        names = [n for n in ACTIVATIONS if n in TABLE]
-        close = difflib.get_close_matches(str(name).lower(), names, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"plot_activation takes one of {', '.join(names)}, got {name!r:.60}{hint}")
-    if not -inf < low < high < inf:
+    named("plot_activation", "name", name, [n for n in ACTIVATIONS if n in TABLE])
+    low, high = number("plot_activation", "low", low), number("plot_activation", "high", high)
+    if not low < high:
         raise ValueError(f"plot_activation takes low below high, both finite, got {low} and {high}")
     ax = axes_for("plot_activation", ax, (5.6, 4.2))
     row = TABLE[name]
@@ -200,11 +197,11 @@ def plot_activations(net: Any, X: Any, *, axes: Any = None) -> list[Any]:
         )
         axes = list(grid[0])
         figure.set_facecolor("white")
-    drawn: list[Any] = list(plain(axes)) if hasattr(axes, "__iter__") else [axes]
+    drawn: list[Any] = listed(who, "axes", plain(axes), "matplotlib Axes") if hasattr(axes, "__iter__") else [axes]
     if len(drawn) != len(layers):
         raise ValueError(f"{who} takes one Axes a layer, {len(layers)}, got {len(drawn)}")
     for k, (layer, ax) in enumerate(zip(layers, drawn)):
-        restyle(ax)
+        axes_for(who, ax, (0.0, 0.0))
         _draw_histograms(layer, ax)
         if k == 0:
             ax.set_ylabel("output")

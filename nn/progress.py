@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from engine.arguments import whole
+
 if TYPE_CHECKING:
     from .trainer import Trainer
 
@@ -69,10 +71,7 @@ def printer(who: str, name: str, every: Any) -> Callable[[Trainer], None]:
     >>> printer("train", "every", 2)(SimpleNamespace(epoch=4, epochs=9, history={"epoch": [4], "loss": [0.5]}))
     epoch 4 of 9: loss 0.5000000
     """
-    if isinstance(every, bool) or not hasattr(every, "__index__"):
-        raise TypeError(f"{who} takes a whole number from 0 as {name}, got {every!r:.60}")
-    if every < 0:
-        raise ValueError(f"{who} takes a whole number from 0 as {name}, got {every}; 0 prints nothing")
+    every = whole(who, name, every)
 
     def show(trainer: Trainer) -> None:
         epoch = trainer.epoch

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from engine import Value
+from engine.arguments import shown
 
 from .layers import Layer, Neuron
 from .module import Module
@@ -154,15 +155,15 @@ def _flat(who: str, slot: Slot, k: int, array: Any) -> list[float]:
     import numpy as np
 
     what = f"{who} takes an array of shape {slot.shape} as {slot.name}"
-    if callable(getattr(array, "detach", None)):  # PyTorch's tensors
+    if callable(getattr(array, "cpu", None)):  # PyTorch's tensors
         array = array.detach().cpu()
     try:
         read = np.asarray(array)
         if read.dtype.kind in "SUcMm" or np.ma.is_masked(array):
             raise TypeError
         read = read.astype(float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{what}, array {k}, got what is no array of real numbers: {array!r:.60}") from None
+    except (ArithmeticError, TypeError, ValueError):
+        raise TypeError(f"{what}, array {k}, got what is no array of real numbers: {shown(array)}") from None
     if read.shape != slot.shape:
         turned = len(slot.shape) == 2 and read.shape == slot.shape[::-1]
         hint = "; a kernel has a row for each input: transpose it, as PyTorch's weight.T" if turned else ""

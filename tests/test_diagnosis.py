@@ -605,7 +605,7 @@ BAD = [
     ({"history": 3.0}, TypeError, "diagnose takes a list of losses"),
     ({"history": {"val_loss": [1.0]}}, TypeError, "diagnose takes a list of losses"),
     ({"examples": 0}, ValueError, "diagnose takes a whole number from 1 as examples, got 0"),
-    ({"examples": 1.5}, ValueError, "diagnose takes a whole number from 1 as examples, got 1.5"),
+    ({"examples": 1.5}, TypeError, "diagnose takes a whole number from 1 as examples, got 1.5"),
 ]
 
 

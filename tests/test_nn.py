@@ -527,7 +527,7 @@ BAD = {
     "None inside": (lambda: MLP(2, [1], seed=0)([1.0, None]), TypeError, "None"),
     "complex inside": (lambda: MLP(2, [1], seed=0)([1.0, 2j]), TypeError, "2j"),
     "no layers": (lambda: MLP(2, []), ValueError, "MLP takes at least one layer size in nouts, got []; for one output write [1]"),
-    "a number of layers": (lambda: MLP(2, 3), TypeError, "MLP takes a list of layer sizes as nouts, got 3"),
+    "a number of layers": (lambda: MLP(2, 3), TypeError, "MLP takes a list of layer sizes, [1] for one layer, as nouts, got 3"),
     "text of layers": (lambda: MLP(2, "16"), TypeError, "MLP takes a list of layer sizes"),
     "zero neurons": (lambda: MLP(2, [0, 1]), ValueError, "MLP takes whole numbers from 1 as nouts, got 0"),
     "negative inputs": (lambda: MLP(-2, [1]), ValueError, "MLP takes whole numbers from 1 as nin, got -2"),

@@ -275,7 +275,7 @@ BROKEN = nn.MLP(2, [2, 1], init=lambda *_: 1e200, seed=0)
         (lambda: nn.plot_weights(NET, shape=(2, 2)), ValueError, "(height, width) as shape, 2 pixels in all"),
         (lambda: nn.plot_saliency(NET, [1.0]), ValueError, "layers.0 takes 2 inputs, got 1"),
         (lambda: nn.plot_saliency(NET, [1.0, math.nan]), ValueError, "plot_saliency takes finite numbers"),
-        (lambda: nn.plot_saliency(NET, X2[0], output=1), ValueError, "an output from 0 to 0, got 1"),
+        (lambda: nn.plot_saliency(NET, X2[0], output=1), ValueError, "a whole number from 0 to 0 as output, got 1"),
     ],
 )
 def test_bad_input_is_refused_in_the_users_terms(call, kind, message):

@@ -87,7 +87,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         seed = int(self._random.randint(2**31 - 1))
         self.network_ = MLP(self.n_features_in_, [*hidden, outputs], activation=self.activation, seed=seed)
         self.n_outputs_ = outputs
-        self.n_iter_ = 0
         self.loss_curve_: list[float] = []
 
     def _train(self, X: Array, y: list[Any], loss: Any, epochs: int | None) -> None:
@@ -118,7 +117,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
             who=self._who,
         )
         history = trainer.run()
-        self.n_iter_ += trainer.epoch
+        self.n_iter_ = trainer.epoch
         self.loss_curve_ += history["loss"]
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else inf
 
@@ -179,8 +178,8 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a b
     Attributes:
         classes_: the classes, sorted.
         network_: the trained Module: save, draw, diagnose or explain it.
-        loss_curve_, loss_: the loss of each epoch, and of the last.
-        n_iter_: how many epochs were trained.
+        loss_curve_, loss_: the loss of each epoch since the weights were new, and of the last.
+        n_iter_: how many epochs the last call of fit or partial_fit trained.
         n_features_in_, feature_names_in_, n_outputs_: what the data and the network looked like.
 
     >>> from sklearn.datasets import load_iris

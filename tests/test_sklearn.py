@@ -3,6 +3,7 @@
 import inspect
 import pickle
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_partial_fit_goes_on_where_it_stopped_optimiser_included(estimator, y):
     parts = estimator(**QUICK, batch_size=len(y))
     for _ in range(4):
         parts.partial_fit(X3, y, **({"classes": np.unique(y)} if estimator is NetworkClassifier else {}))
-    assert weights(whole) == weights(parts) and whole.loss_curve_ == parts.loss_curve_ and parts.n_iter_ == 4
+    assert weights(whole) == weights(parts) and whole.loss_curve_ == parts.loss_curve_ and parts.n_iter_ == 1
 
 
 def test_a_batch_of_one_class_is_learned_in_partial_fit():
@@ -152,7 +153,24 @@ def test_fit_begins_anew_and_warm_start_goes_on():
     network = warm.network_
     assert weights(warm) == first
     warm.fit(X3, Y3)
-    assert warm.network_ is network and warm.n_iter_ == 8 and warm.loss_curve_[-1] < warm.loss_curve_[3]
+    assert warm.network_ is network and warm.loss_curve_[-1] < warm.loss_curve_[3]
+
+
+@pytest.mark.parametrize(
+    "ours, theirs, y", [(NetworkClassifier, MLPClassifier, Y3), (NetworkRegressor, MLPRegressor, YR)]
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_epochs_are_counted_as_scikit_learn_counts_them(ours, theirs, y):
+    first = {"classes": np.unique(y)} if ours is NetworkClassifier else {}
+    counts = []
+    for estimator in (ours, theirs):
+        model = estimator(hidden_layer_sizes=(4,), max_iter=10, n_iter_no_change=50, warm_start=True, random_state=0)
+        seen = []
+        for call in (model.fit, model.fit, partial(model.partial_fit, **first), model.fit):
+            call(X3, y)
+            seen.append((model.n_iter_, len(model.loss_curve_)))
+        counts.append(seen)
+    assert counts[0] == counts[1] == [(10, 10), (10, 20), (1, 21), (10, 31)]
 
 
 def test_the_same_random_state_gives_the_same_bits_and_another_gives_others():

@@ -12,7 +12,17 @@ import pytest
 import engine
 
 ROOT = Path(__file__).parents[1]
-CORE = ["arguments", "ieee", "ops", "context", "value", "operators", "backprop", "adjoints", "copying"]  # may import those before
+CORE = [
+    "arguments",
+    "ieee",
+    "ops",
+    "context",
+    "value",
+    "operators",
+    "backprop",
+    "adjoints",
+    "copying",
+]  # may import those before
 TRANSFORMS = ["trees", "batching", "linearization", "transforms"]
 FORMULA = ["mathml", "notation", "naming", "folding", "formula", "chain", "explanation"]
 PACKAGES = {  # may import these, and themselves

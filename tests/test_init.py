@@ -140,7 +140,11 @@ def test_the_extreme_draws_of_a_generator_give_finite_weights():
 
 BAD = {
     "low above high": (lambda: init.uniform(1.0, -1.0), ValueError, "uniform takes low up to high, got 1.0 and -1.0"),
-    "infinite low": (lambda: init.uniform(-math.inf, 1.0), ValueError, "uniform takes a finite number as low, got -inf"),
+    "infinite low": (
+        lambda: init.uniform(-math.inf, 1.0),
+        ValueError,
+        "uniform takes a finite number as low, got -inf",
+    ),
     "a std below 0": (lambda: init.normal(0.0, -1.0), ValueError, "normal takes a std from 0, got -1.0"),
     "text as mean": (lambda: init.normal("0"), TypeError, "normal takes a finite number as mean, got '0'"),
     "nan": (lambda: init.constant(math.nan), ValueError, "constant takes a finite number as value, got nan"),

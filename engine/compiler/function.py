@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import context
 from ..value import Value
-from .machine import aligned, is_checked, llvm
+from .machine import aligned, is_checked, llvm, processor
 from .mapping import Examples, Mapped, mapped_axes
 from .stages import HARD, Stages
 from .trace import Recorder
@@ -32,11 +32,18 @@ class Function:
     """
 
     def __init__(
-        self, f: Callable[..., Any], static: Iterable[str], dtype: str, contract: bool, checked: bool | None
+        self,
+        f: Callable[..., Any],
+        static: Iterable[str],
+        dtype: str,
+        contract: bool,
+        checked: bool | None,
+        cpu: str | None,
     ) -> None:
         functools.update_wrapper(self, f)
         self.__name__ = getattr(f, "__name__", type(f).__name__)  # a partial and a Module have none
         self._f, self._dtype, self._contract, self._checked = f, dtype, contract, is_checked(checked)
+        self._cpu = processor(cpu)
         self._static = frozenset([static] if isinstance(static, str) else static)
         self._programs: dict[Any, Any] = {}
         self._lock = threading.Lock()
@@ -83,7 +90,7 @@ class Function:
     def _mapped(self, examples: Examples) -> Mapped:
         f = self._f.mapping[0]  # type: ignore[attr-defined]  # set by vmap
         found: Mapped = self._kept(
-            examples.key, lambda: Mapped(f, examples, self._dtype, self._contract, self._checked)
+            examples.key, lambda: Mapped(f, examples, self._dtype, self._contract, self._checked, self._cpu)
         )
         return found
 
@@ -125,7 +132,7 @@ class Function:
 
     def _program(self, given: Flat, call: Callable[[Any], Any]) -> _Program:
         found: _Program = self._kept(
-            given.key, lambda: _Program(call, given, self._dtype, self._contract, self._checked)
+            given.key, lambda: _Program(call, given, self._dtype, self._contract, self._checked, self._cpu)
         )
         return found
 
@@ -145,7 +152,9 @@ class Function:
 class _Program:
     """Native code for one structure of arguments."""
 
-    def __init__(self, call: Callable[[Any], Any], given: Flat, dtype: str, contract: bool, checked: bool) -> None:
+    def __init__(
+        self, call: Callable[[Any], Any], given: Flat, dtype: str, contract: bool, checked: bool, cpu: str
+    ) -> None:
         import numpy as np
 
         llvm()
@@ -162,7 +171,7 @@ class _Program:
             self._rebuild = result.rebuild
             tape = recorder.tape(effects)
         self._captured, self._free = recorder.captured, recorder.free
-        self._compile(tape, len(effects), contract, checked)
+        self._compile(tape, len(effects), contract, checked, cpu)
         self._spaces: list[Any] = []  # (parameters, outputs, memory), one for each call under way
 
     def _traced(self, recorder: Recorder, leaves: list[Any]) -> list[Any]:
@@ -193,7 +202,7 @@ class _Program:
                 effects.append(("output", leaf, len(effects)))
         return effects, pieces
 
-    def _compile(self, tape: Any, outputs: int, contract: bool, checked: bool) -> None:
+    def _compile(self, tape: Any, outputs: int, contract: bool, checked: bool, cpu: str) -> None:
         from .emission import MEMORY, Emitter
         from .frame import Frame
         from .kit import DOUBLE, FLOAT, I64, POINTER, ir
@@ -217,7 +226,7 @@ class _Program:
             emitter.emit(builder, frame)
             builder.ret_void()
             stages.ir = str(module)
-        code = stages.compile(vectorise=stages.written < HARD)
+        code = stages.compile(vectorise=stages.written < HARD, cpu=cpu)
         self._run = code.function("run", *[ctypes.c_void_p] * 3)
         self._faults = code.variable("faults") if checked else None
 
@@ -270,6 +279,7 @@ def jit(
     dtype: str = "float64",
     contract: bool = True,
     checked: bool | None = None,
+    cpu: str | None = None,
 ) -> Any:
     """A function that runs natively what `f` computes: traced once for each structure of arguments, compiled, kept.
 
@@ -287,6 +297,9 @@ def jit(
             eager mode.
         checked: check the bounds of every load and store; for debugging the compiler. None: as the environment
             variable CHAINRULE_JIT_CHECKED says, 1 for yes.
+        cpu: "native" for all features of the processor, or a level of x86-64: "x86-64" (SSE2), "x86-64-v2", "x86-64-v3"
+            (AVX2), "x86-64-v4" (AVX-512). A level makes the same code on every processor that has it. None: as the
+            environment variable CHAINRULE_JIT_CPU says, "native" without.
 
     Returns:
         A function that takes and returns the same trees; scalars come back as floats, arrays as arrays. Called with
@@ -295,6 +308,7 @@ def jit(
 
     Raises:
         TypeError: the function branches on a traced number, or an argument is no number; the message says what to do.
+        ValueError: an option is none of these, or the processor lacks a feature of the level.
         ImportError: llvmlite is missing.
 
     >>> import engine
@@ -305,7 +319,7 @@ def jit(
     if dtype not in DTYPES:
         raise ValueError(f"jit takes 'float64' or 'float32' as dtype, got {dtype!r}")
     if f is None:
-        return lambda g: Function(g, static_argnames, dtype, contract, checked)
+        return lambda g: Function(g, static_argnames, dtype, contract, checked, cpu)
     if not callable(f):
         raise TypeError(f"jit takes a function, got {f!r:.60}")
-    return Function(f, static_argnames, dtype, contract, checked)
+    return Function(f, static_argnames, dtype, contract, checked, cpu)

@@ -10,6 +10,16 @@ from typing import Any
 
 OLDEST = (0, 45)  # llvmlite, whose LLVM 20 is the first here with pointers that have no type
 
+# The levels of x86-64 (System V ABI, 1.0, section 3.1.1): bytes in a vector, and what each adds to the one before, in
+# LLVM's words. AVX-512 is more than its first part.
+LEVELS = {
+    "x86-64": (16, "sse2"),
+    "x86-64-v2": (16, "ssse3 sse4.1 sse4.2 popcnt cx16"),
+    "x86-64-v3": (32, "avx avx2 bmi bmi2 f16c fma lzcnt movbe"),
+    "x86-64-v4": (64, "avx512f avx512bw avx512cd avx512dq avx512vl"),
+}
+_WIDE = "-prefer-256-bit"  # use vectors of 512 bits where there are any
+
 _lock = threading.Lock()
 
 
@@ -29,15 +39,40 @@ def llvm() -> Any:
 
 @cache
 def features() -> str:
-    """The processor's features, as LLVM writes them; it is to use vectors of 512 bits where there are any."""
+    """The processor's features, as LLVM writes them."""
     found = str(llvm().get_host_cpu_features().flatten())
-    return f"{found},-prefer-256-bit" if "+avx512f" in found else found
+    return f"{found},{_WIDE}" if "+avx512f" in found else found
+
+
+def processor(asked: str | None) -> str:
+    """The level of x86-64 to compile for, "" for all that this processor has.
+
+    Args:
+        asked: one of LEVELS or "native"; None: as the environment variable CHAINRULE_JIT_CPU says, "native" without.
+
+    Raises:
+        ValueError: it is none of these, or this processor lacks a feature of it.
+    """
+    if asked is None:
+        return processor(os.environ.get("CHAINRULE_JIT_CPU") or "native")
+    if asked == "native":
+        return ""
+    if asked not in LEVELS:
+        raise ValueError(f"jit takes 'native' or one of {', '.join(map(repr, LEVELS))} as cpu, got {asked!r:.60}")
+    has = set(features().split(","))
+    for level, (_, needed) in LEVELS.items():
+        lacking = [name for name in needed.split() if f"+{name}" not in has]
+        if lacking:
+            raise ValueError(f"jit takes {asked!r} as cpu where the processor has {lacking[0]}, and this one has not")
+        if level == asked:
+            break
+    return asked
 
 
 def vector_bytes(cpu: str = "") -> int:
-    """Bytes in a vector register."""
+    """Bytes in a vector register: of 512 bits, of 256, else of 128, as every x86-64 and every 64-bit ARM has them."""
     if cpu:
-        return 64 if "avx512" in cpu or cpu.endswith("-v4") else 32
+        return LEVELS[cpu][0]
     has = features().split(",")
     return 64 if "+avx512f" in has else 32 if "+avx" in has else 16
 
@@ -54,15 +89,16 @@ class Compiled:
         text: LLVM IR.
         level: how hard LLVM tries, 0 to 3.
         vectorise: let LLVM look for loops to vectorise.
-        cpu: a processor to compile for instead of this one, as LLVM names it.
+        cpu: what `processor` answers.
     """
 
     def __init__(self, text: str, level: int = 3, vectorise: bool = True, cpu: str = "") -> None:
         binding = llvm()
         with _lock:
-            host = not cpu
             self._machine = binding.Target.from_default_triple().create_target_machine(
-                cpu=cpu or binding.get_host_cpu_name(), features=features() if host else "", opt=level
+                cpu=cpu or binding.get_host_cpu_name(),
+                features=_WIDE if cpu == "x86-64-v4" else "" if cpu else features(),
+                opt=level,
             )
             self._module = binding.parse_assembly(text)
             self._module.verify()

@@ -71,7 +71,9 @@ def mapped_axes(args: Sequence[Any], kwargs: Any, in_axes: Any, out_axes: Any) -
 class Mapped:
     """Native code for one structure of arguments, for any number of examples."""
 
-    def __init__(self, f: Callable[..., Any], given: Examples, dtype: str, contract: bool, checked: bool) -> None:
+    def __init__(
+        self, f: Callable[..., Any], given: Examples, dtype: str, contract: bool, checked: bool, cpu: str
+    ) -> None:
         import numpy as np
 
         llvm()
@@ -86,7 +88,7 @@ class Mapped:
             tape = recorder.tape([("output", x, i) for i, x in enumerate(leaves)])
         self._rebuild, self._outputs, self._captured = result.rebuild, len(leaves), recorder.captured
         self._columns, self._given = given.table.shape[1], recorder.free
-        self._compile(tape, contract, checked)
+        self._compile(tape, contract, checked, cpu)
 
     @staticmethod
     def _traced(recorder: Recorder, f: Callable[..., Any], given: Examples) -> Any:
@@ -106,14 +108,14 @@ class Mapped:
         recorder.free, at = at, 0
         return given.call(f, whole, [traced(shape, INPUT) for shape in given.shapes])
 
-    def _compile(self, tape: Any, contract: bool, checked: bool) -> None:
+    def _compile(self, tape: Any, contract: bool, checked: bool, cpu: str) -> None:
         from .batch import Batch, Shape, native
         from .emission import MEMORY
         from .function import add_fault_counter
         from .kit import DOUBLE, FLOAT, I64, ir
 
         real = DOUBLE if self._dtype.itemsize == 8 else FLOAT
-        shape = Shape(vector_bytes(), self._dtype.itemsize, None, True)
+        shape = Shape(vector_bytes(cpu), self._dtype.itemsize, None, True)
         batch = Batch(
             self.stages.place(tape),
             tape,
@@ -140,7 +142,7 @@ class Mapped:
             batch.emit(b, pointers, sizes, a["count"], a["stride"])
             b.ret_void()
             self.stages.ir = str(module)
-        code = self.stages.compile()
+        code = self.stages.compile(cpu=cpu)
         self._run = code.function("map", *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2)
         self._faults = code.variable("faults")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .function import DTYPES
-from .machine import aligned, is_checked, llvm
+from .machine import aligned, is_checked, llvm, processor
 from .stepping import INTEGERS, POINTERS, TrainingCode
 
 GUARD = 64  # numbers on both sides of a buffer, in a checked build
@@ -36,7 +36,7 @@ class TrainingLoop:
         contract: allow fused multiply-adds and lane-wide sums. Without, a step has the bits of eager mode where only
             + - * / and sqrt occur: sums run over the examples in eager's order, slower.
         checked: check the bounds of every load and store; None: as the environment variable CHAINRULE_JIT_CHECKED says.
-        cpu: compile for another processor, as LLVM names it (a benchmark's wish).
+        cpu: which features of the processor to use, as for `jit`.
 
     Attributes:
         parameters: the numbers now, an array; it can be written to.
@@ -64,7 +64,7 @@ class TrainingLoop:
                  penalty: Callable[..., Any] | None = None, measure: Callable[..., Any] | None = None,
                  slots: Any = 0, settings: int = 0,
                  batch: int | None = None, dtype: str = "float64",
-                 contract: bool = True, checked: bool | None = None, cpu: str = "", window: int | None = None) -> None:  # fmt: skip
+                 contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None) -> None:  # fmt: skip
         import numpy as np
 
         llvm()
@@ -81,7 +81,7 @@ class TrainingLoop:
         self._guards: list[Any] = []  # what lies on both sides of each buffer, in a checked build: nan
         self._code = TrainingCode(
             loss, update, penalty, measure, parameters, self.examples[0], self._slots, settings, self._batch,
-            self._dtype.itemsize, contract, self._checked, cpu, window,
+            self._dtype.itemsize, contract, self._checked, processor(cpu), window,
         )  # fmt: skip
         self.stages, self.update_stages = self._code.stages, self._code.update_stages
         self._turn = threading.RLock()  # one run at a time: all work in the same numbers

@@ -8,11 +8,13 @@ import weakref
 
 import numpy as np
 import pytest
+from test_levels import HERE
 
 import nn
 from engine import TrainingLoop, Value, jit, square, tanh, vmap
 from engine.compiler import cache
 from engine.compiler.cache import PROGRAMS, Programs
+from engine.compiler.machine import processor
 
 RNG = random.Random(5)
 X = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(40)]
@@ -172,7 +174,7 @@ def test_a_key_without_the_constants_is_caught(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "shared"),
     [({}, True), ({"dtype": "float32"}, False), ({"contract": False}, False), ({"checked": True}, False),
-     ({"cpu": "x86-64"}, False), ({"slots": 1}, False)],
+     ({"slots": 1}, False), *[({"cpu": level}, False) for level in HERE if processor(level) != processor(None)]],
 )  # fmt: skip
 def test_every_option_of_a_loop_that_changes_its_code_is_in_the_key(options, shared):
     def loop(settings=1, slots=0, checked=False, **options):

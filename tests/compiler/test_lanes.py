@@ -59,9 +59,10 @@ def test_the_same_bits_come_out_every_time():
 
 
 def test_sums_in_lanes_are_another_order_than_eager_mode():
-    a = numbers(1001)
-    assert jit(total)(a) != float(total(a))  # so that the balls above are tested on what they are for
-    assert "reassoc" in jit(total).lower(a).ir
+    summed = jit(total)
+    rows = [numbers(1001, seed) for seed in range(8)]  # one may round to eager's bits in some number of lanes
+    assert any(summed(a) != float(total(a)) for a in rows)  # so that the balls above are tested on what they are for
+    assert "reassoc" in summed.lower(rows[0]).ir
 
 
 def prefix_sums(a):

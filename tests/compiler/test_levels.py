@@ -1,0 +1,99 @@
+"""Every width of vectors that this processor has: the same numbers, odd numbers of examples, and errors that say which."""
+
+import numpy as np
+import pytest
+from test_compiled_training import bits, eager_training, momentum, problem, squared_error
+
+import engine
+from engine import exp, jit, relu, sin, tanh, vmap
+from engine.compiler import machine
+from engine.compiler.training import TrainingLoop
+
+
+def is_here(level):
+    try:
+        return machine.processor(level) == level
+    except ValueError:
+        return False
+
+
+HERE = ["native", *filter(is_here, machine.LEVELS)]  # on another architecture "native" alone
+
+
+@pytest.mark.parametrize("examples", [1, 3, 99, 101])
+@pytest.mark.parametrize("cpu", HERE)
+def test_a_training_agrees_with_eager_training_at_each_width(cpu, examples):
+    rows, ps = problem([3, 5, 2], examples, 7)
+    loss = squared_error([3, 5, 2], tanh)
+    for contract in (True, False):
+        loop = TrainingLoop(
+            loss, momentum, ps, rows, slots=1, settings=1, batch=67, contract=contract, checked=True, cpu=cpu
+        )
+        losses = loop.run(settings=[0.01])
+        steps = len(losses[0])
+        want, want_losses = eager_training(loss, momentum, ps, rows, 67, list(range(examples)), [[0.01]] * steps, 1)
+        np.testing.assert_allclose(loop.parameters, want, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(losses[0], want_losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("cpu", HERE)
+def test_without_contraction_a_training_has_eager_bits_at_each_width(cpu):
+    rows, ps = problem([3, 5, 2], 101, 7)
+    loss = squared_error([3, 5, 2], relu)
+    loop = TrainingLoop(loss, momentum, ps, rows, slots=1, settings=1, batch=67, contract=False, cpu=cpu)
+    losses = loop.run(settings=[0.125])
+    want, want_losses = eager_training(loss, momentum, ps, rows, 67, list(range(101)), [[0.125]] * 2, 1)
+    assert bits(loop.parameters.tolist()) == bits(want)
+    assert bits(losses[0].tolist()) == bits(want_losses)
+
+
+@pytest.mark.parametrize("examples", [1, 3, 99, 101])
+@pytest.mark.parametrize("cpu", HERE)
+def test_examples_in_lanes_agree_with_eager_mode_at_each_width(cpu, examples):
+    def f(x, y):
+        return exp(-x * x) * tanh(y) + sin(x * y)
+
+    x, y = np.random.default_rng(3).normal(size=(2, examples))
+    mapped = jit(vmap(engine.grad(f, (0, 1))), checked=True, cpu=cpu)
+    np.testing.assert_allclose(mapped(x, y), vmap(engine.grad(f, (0, 1)))(x, y), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("cpu", HERE)
+def test_code_uses_vectors_of_the_width_it_was_made_for(cpu):
+    cpu = machine.processor(cpu)
+    assembly = jit(vmap(lambda x: x * x + 1.0), cpu=cpu or "native").lower([1.0, 2.0]).assembly
+    used = 64 if "zmm" in assembly else 32 if "ymm" in assembly else 16
+    assert used == machine.vector_bytes(cpu)
+
+
+def test_code_of_one_level_is_not_that_of_another():
+    lowered = {cpu: jit(lambda x: x * x - 3.0, cpu=cpu).lower(2.0) for cpu in HERE}
+    assert [stages.shared for stages in lowered.values()] == [False] * len(HERE)
+
+
+@pytest.mark.parametrize("cpu", ["sse9", "x86-64-v5", "haswell", "", 3])
+def test_an_unknown_level_is_refused_with_those_there_are(cpu):
+    says = "takes 'native' or one of 'x86-64', 'x86-64-v2', 'x86-64-v3', 'x86-64-v4' as cpu, got"
+    with pytest.raises(ValueError, match=says):
+        jit(lambda x: x, cpu=cpu)
+    with pytest.raises(ValueError, match=says):
+        TrainingLoop(lambda p, e: p[0] * e[0], lambda p, g, slots, settings: (p, slots), [0.0], [[1.0]], cpu=cpu)
+
+
+def test_a_level_above_the_processor_is_refused(monkeypatch):
+    monkeypatch.setattr(machine, "features", lambda: "+sse2,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+avx")
+    assert machine.processor("x86-64-v2") == "x86-64-v2"
+    with pytest.raises(ValueError, match=r"'x86-64-v4' as cpu where the processor has avx2, and this one has not"):
+        jit(lambda x: x, cpu="x86-64-v4")
+    assert machine.vector_bytes() == 32
+
+
+def test_the_environment_sets_the_level_where_nobody_says(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_JIT_CPU", "sse9")
+    with pytest.raises(ValueError, match="as cpu, got 'sse9'"):
+        jit(lambda x: x)
+    assert jit(lambda x: x + 1.0, cpu="native")(1.0) == 2.0
+    monkeypatch.setenv("CHAINRULE_JIT_CPU", HERE[-1])
+    assert machine.processor(None) == machine.processor(HERE[-1])
+    monkeypatch.delenv("CHAINRULE_JIT_CPU")
+    assert machine.processor(None) == ""

@@ -41,6 +41,8 @@ def topological_order(root: Value | Iterable[Value], stop: Collection[Value] = (
     done: set[Value] = set()
     opened: set[Value] = set()
     stack = values_of(root, "topological_order")[::-1]
+    if not isinstance(stop, (set, frozenset, dict)):
+        stop = frozenset(values_of(stop, "topological_order"))
     while stack:
         v = stack.pop()
         if v in done:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..adjoints import gradients
+from ..arguments import listed, named, real, shown, whole
 from ..backprop import topological_order
 from ..value import Value
 from .balls import NOTHING, Ball, arb, ctx
-from .engines import CHAINRULE, Engine
+from .engines import CHAINRULE, Engine, adapter
 from .probes import adds_right, engine_faults, second_faults
 from .replay import Replay, Tape
 from .report import GradientError, Report
@@ -60,6 +61,7 @@ def check_gradients(
     >>> report.verdicts["ok"], report.ok
     (13, True)
     """
+    order = whole("check_gradients", "order", order, least=1, most=3)
     modes = _modes(modes, order, engine)
     before = ctx.prec
     ctx.prec = PRECISION
@@ -74,14 +76,12 @@ def check_gradients(
 
 
 def _modes(modes: Iterable[str], order: int, engine: Engine) -> tuple[str, ...]:
-    found = (modes,) if isinstance(modes, str) else tuple(modes)
-    unknown = [m for m in found if m not in ("reverse", "forward")]
-    if unknown or not found:
-        raise ValueError(f"check_gradients takes modes 'reverse' and 'forward', got {unknown or 'none'}")
-    if order not in (1, 2, 3):
-        raise ValueError(f"check_gradients takes an order from 1 to 3, got {order!r}")
-    if not isinstance(engine, Engine):
-        raise TypeError(f"check_gradients takes an engine.checks.Engine, got {engine!r:.60}; see help(Engine)")
+    who = "check_gradients"
+    asked = (modes,) if isinstance(modes, str) else listed(who, "modes", modes, "a list of 'reverse' and 'forward'")
+    found = tuple([named(who, "modes", mode, ("reverse", "forward")) for mode in asked])
+    if not found:
+        raise ValueError(f"{who} takes 'reverse' or 'forward' as modes, got none")
+    adapter(who, engine)
     if engine is not CHAINRULE and order > 1:
         raise ValueError(f"check_gradients takes order 1 for other engines, got {order} for {engine.name}")
     if "forward" in found and engine.jvp is None:
@@ -134,10 +134,17 @@ class _Check:
         runs = []
         for _ in range(2):
             output, leaves = self.subject.run(self.engine)
-            number = self.engine.value(output)
-            runs.append((float(number), [float(g) for g in self.engine.grads(output, leaves)]))
+            number = self._number("value", self.engine.value(output))
+            grads = listed("Engine", "what grads returns", self.engine.grads(output, leaves), "a list of numbers")
+            runs.append((number, [self._number("grads", g) for g in grads]))
         self._check_deterministic(output.data if self.ours else self.subject.record()[0].data)
         return runs[0][0], runs[0][1], runs[1][1]
+
+    def _number(self, what: str, x: Any) -> float:
+        found = real(x)
+        if found is None:
+            raise TypeError(f"Engine takes as {what} a function that returns numbers, got {shown(x)} from it")
+        return found
 
     def _check_deterministic(self, again: float) -> None:
         if again != self.root.data and again == again:

@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ..arguments import function, shown, text
 from ..ops import TABLE
 from ..value import Value
 
@@ -64,6 +65,25 @@ class Engine(NamedTuple):
     backward: Callable[[Any], Any] | None = None
     grad: Callable[[Any], float] | None = None
     args: Callable[[Any], Sequence[Any]] | None = None
+
+
+def adapter(who: str, engine: Any, *needed: str) -> Engine:
+    """The engine, after its functions were found to be functions.
+
+    Args:
+        who: the function that was called, for messages.
+        engine: an `Engine`.
+        needed: which of those that may be left out are needed.
+    """
+    if not isinstance(engine, Engine):
+        raise TypeError(f"{who} takes an engine.checks.Engine as engine, got {shown(engine)}; see help(Engine)")
+    given = text("Engine", "name", engine.name)
+    for name, f in engine._asdict().items():
+        if name in needed and f is None:
+            raise ValueError(f"{who} takes an Engine with {'= and '.join(needed)}=, got {given} without")
+        if name != "name" and (f is not None or name in ("make", "value", "grads", "fn")):
+            function("Engine", name, f)
+    return engine
 
 
 def _grads(output: Value, leaves: Sequence[Value]) -> list[float]:

@@ -7,12 +7,16 @@ recursive tree of expressions can do neither: it never shares an inner node, and
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
+from ..arguments import listed, real, shown, whole
+from ..arguments import text as written
 from ..ops import BUILT_IN, TABLE, Op
 
 NICE = (0.0, 1.0, -1.0, 0.5, 2.0, -2.0, 3.0)
 SIMPLE_FIRST = ("add", "mul", "sub", "neg", "square", "div", "exp", "log", "sin", "relu", "maximum")
+MOST = 10**6  # ops in a graph
 LARGE = 50.0  # inner values stay below it, so that derivatives of derivatives stay finite
 
 
@@ -47,8 +51,13 @@ class Graph:
     """
 
     def __init__(self, inputs: Iterable[float], steps: Iterable[Step]) -> None:
-        self.inputs = tuple(map(float, inputs))
-        self.steps = tuple(steps)
+        self.inputs = tuple([_input(x) for x in listed("Graph", "inputs", inputs, "a list of numbers")])
+        self.steps = tuple(listed("Graph", "steps", steps, "a list of Steps"))
+        if not self.inputs:
+            raise ValueError("Graph takes at least one number as inputs, got none")
+        for step in self.steps:
+            if not isinstance(step, Step):
+                raise TypeError(f"Graph takes Steps as steps, got {shown(step)}; from text make it with Graph.parse")
 
     def __call__(self, *xs: Any, fn: Callable[[str], Callable[..., Any]] = TABLE.__getitem__) -> Any:
         """The output for some leaves; `fn` gives the ops of another engine by their names."""
@@ -76,7 +85,7 @@ class Graph:
         Raises:
             ValueError: the text is no graph.
         """
-        head, *rest = text.split("|")
+        head, *rest = written("Graph.parse", "text", text).split("|")
         try:
             inputs = [float(x) for x in head.split()]
             steps = [Step(words[0], tuple(map(_operand, words[1:]))) for words in map(str.split, rest)]
@@ -98,6 +107,13 @@ class Graph:
                         counts[_place(e, len(counts))] += 1
             counts.append(0)
         return counts
+
+
+def _input(x: Any) -> float:
+    found = real(x)
+    if found is None:
+        raise TypeError(f"Graph takes numbers as inputs, got {shown(x)}")
+    return found
 
 
 def _operand(word: str) -> Any:
@@ -140,8 +156,9 @@ def rows(ops: Iterable[str] | None = None) -> list[Op]:
     Raises:
         ValueError: a name is none of the table.
     """
-    names = [*SIMPLE_FIRST, *sorted(BUILT_IN - {"edge", *SIMPLE_FIRST})] if ops is None else list(ops)
-    unknown = [n for n in names if n not in TABLE]
+    usual = [*SIMPLE_FIRST, *sorted(BUILT_IN - {"edge", *SIMPLE_FIRST})]
+    names = usual if ops is None else listed("graphs", "ops", ops, "a list of names of the table")
+    unknown = [n for n in names if not isinstance(n, str) or n not in TABLE]
     if unknown or not names:
         raise ValueError(f"graphs takes ops of the table, got {unknown[0] if unknown else 'none'!r}")
     return [TABLE[n] for n in names]
@@ -246,6 +263,7 @@ def _number(rng: random.Random) -> float:
 
 def random_graphs(count: int, seed: int, max_ops: int = 12, ops: Iterable[str] | None = None) -> Iterable[Graph]:
     """Some random graphs, without Hypothesis: the same for the same seed."""
-    rng, table = random.Random(seed), rows(ops)  # noqa: S311  for tests, not for secrets
-    for _ in range(count):
-        yield random_graph(rng, max_ops, table)
+    who = "random_graphs"
+    rng, table = random.Random(whole(who, "seed", seed, least=-inf)), rows(ops)  # noqa: S311  for tests, not for secrets
+    count, max_ops = whole(who, "count", count), whole(who, "max_ops", max_ops, least=1, most=MOST)
+    return (random_graph(rng, max_ops, table) for _ in range(count))

@@ -7,7 +7,7 @@ that is deeper than Python's stack. Each law is a short scenario with a known an
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .engines import CHAINRULE, Engine
+from .engines import CHAINRULE, Engine, adapter
 
 DEEP = 20_000
 
@@ -51,8 +51,7 @@ def check_lifecycle(engine: Engine = CHAINRULE) -> None:
     >>> from engine.checks import check_lifecycle
     >>> check_lifecycle()
     """
-    if engine.backward is None or engine.grad is None:
-        raise ValueError(f"check_lifecycle takes an Engine with backward= and grad=, got {engine.name} without")
+    adapter("check_lifecycle", engine, "backward", "grad")
     broken = []
     for law in LAWS:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..adjoints import gradients
 from ..value import Value
-from .engines import CHAINRULE, Engine
+from .engines import CHAINRULE, Engine, adapter
 
 try:
     from hypothesis import strategies as st
@@ -107,9 +107,9 @@ def lifecycle_machine(engine: Engine = CHAINRULE) -> type[RuleBasedStateMachine]
     >>> from engine.checks import lifecycle_machine
     >>> TestLifecycle = lifecycle_machine().TestCase
     """
-    if engine.backward is None or engine.grad is None:
-        raise ValueError(f"lifecycle_machine takes an Engine with backward= and grad=, got {engine.name} without")
-    backward, grad = engine.backward, engine.grad
+    adapter("lifecycle_machine", engine, "backward", "grad")
+    backward: Any = engine.backward
+    grad: Any = engine.grad
     names = [name for name in OPS if _has(engine, name)]
     unary = [n for n in names if n in ("neg", "square", "relu")]
     binary = [n for n in names if n not in unary]

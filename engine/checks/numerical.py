@@ -6,6 +6,7 @@ Ridders, Accurate computation of F'(x) and F'(x) F''(x), Advances in Engineering
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..arguments import function, number, real, shown, whole
 from ..trees import flatten
 
 WHO = "numerical_gradient"
@@ -40,8 +41,9 @@ def numerical_gradient(f: Callable[..., Any], at: Any, step: float = 0.1, rounds
     >>> abs(estimate.gradient - 12.0) < 1e-9, estimate.error < 1e-9
     (True, True)
     """
-    if not step > 0.0 or rounds < 2:
-        raise ValueError(f"{WHO} takes a step above 0 and rounds from 2 on, got {step!r} and {rounds!r}")
+    function(WHO, "f", f, "a function of numbers")
+    step = number(WHO, "step", step, "a number above 1e-300", lambda h: h > 1e-300)
+    rounds = whole(WHO, "rounds", rounds, least=2, most=100)
     args = at if isinstance(at, tuple) else (at,)
     trees = [flatten(a, WHO, f"argument {i}") for i, a in enumerate(args)]
     point = [float(x) for t in trees for x in t.leaves]
@@ -50,7 +52,11 @@ def numerical_gradient(f: Callable[..., Any], at: Any, step: float = 0.1, rounds
 
     def value(xs: list[float]) -> float:
         rest = iter(xs)
-        return float(f(*[t.rebuild([next(rest) for _ in t.leaves]) for t in trees]))
+        y = f(*[t.rebuild([next(rest) for _ in t.leaves]) for t in trees])
+        found = real(y)
+        if found is None:
+            raise TypeError(f"{WHO} takes a function that returns one number, got {shown(y)} from it")
+        return found
 
     found = [_derivative(value, point, i, step, rounds) for i in range(len(point))]
     rebuilt = []
@@ -70,7 +76,10 @@ def _derivative(
         there, back = list(point), list(point)
         there[i] += h
         back[i] -= h
-        return (value(there) - value(back)) / (there[i] - back[i])
+        width = there[i] - back[i]
+        if not width:
+            raise ValueError(f"{WHO} takes a step that changes {point[i]}, got one of {h}; take a larger one")
+        return (value(there) - value(back)) / width
 
     shrink = 1.4
     h = step * max(1.0, abs(point[i]))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..arguments import listed, shown
 from ..value import Value
 from .balls import ctx
 from .graph import Graph
@@ -53,7 +54,9 @@ def distribution(graphs: Iterable[Graph]) -> Distribution:
     found, ops, shared, kinks = Distribution(), Counter[str](), 0, 0
     before, ctx.prec = ctx.prec, 128
     try:
-        for graph in graphs:
+        for graph in listed("distribution", "graphs", graphs, "a list of Graphs"):
+            if not isinstance(graph, Graph):
+                raise TypeError(f"distribution takes Graphs, got {shown(graph)}")
             found.count += 1
             ops.update({step.op for step in graph.steps})
             shared += any(n > 1 for n in graph.uses())
@@ -64,6 +67,8 @@ def distribution(graphs: Iterable[Graph]) -> Distribution:
                 found.depth[_depth(tape)] += 1
     finally:
         ctx.prec = before
+    if not found.count:
+        raise ValueError("distribution takes at least one Graph, got none")
     found.ops = {name: n / found.count for name, n in ops.items()}
     found.shared, found.kinks = shared / found.count, kinks / found.count
     return found

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+from ..arguments import listed, number, shown, whole
 from ..ops import TABLE
-from .graph import FAR, NICE, Gene, Graph, grown, rows
+from .graph import FAR, MOST, NICE, Gene, Graph, grown, rows
 
 try:
     from hypothesis import strategies as st
@@ -30,6 +31,7 @@ def values(low: float = -MODERATE, high: float = MODERATE) -> st.SearchStrategy[
     >>> find(values(), lambda x: x > 2.5)
     3.0
     """
+    low, high = number("values", "low", low), number("values", "high", high)
     if not low < high:
         raise ValueError(f"values takes low < high, got {low!r} and {high!r}")
     nice = [x for x in NICE if low <= x <= high]
@@ -52,13 +54,12 @@ def points(size: int, low: float = -MODERATE, high: float = MODERATE) -> st.Sear
         size: how many numbers.
         low, high: their range.
     """
-    if size < 1:
-        raise ValueError(f"points takes a size from 1 on, got {size!r}")
-    number = values(low, high)
+    size = whole("points", "size", size, least=1, most=MOST)
+    one = values(low, high)
     tied = st.tuples(
-        st.lists(number, min_size=1, max_size=size), st.lists(st.integers(0, size), min_size=size, max_size=size)
+        st.lists(one, min_size=1, max_size=size), st.lists(st.integers(0, size), min_size=size, max_size=size)
     )
-    loose = st.lists(number, min_size=size, max_size=size).map(tuple)
+    loose = st.lists(one, min_size=size, max_size=size).map(tuple)
     return st.one_of(loose, loose, tied.map(lambda p: tuple(p[0][k % len(p[0])] for k in p[1])))
 
 
@@ -87,13 +88,15 @@ def graphs(
     >>> [step.op for step in find(graphs(ops=["exp"]), lambda graph: graph(*graph.inputs) > 0.5).steps]
     ['exp']
     """
-    if max_ops < 1:
-        raise ValueError(f"graphs takes max_ops from 1 on, got {max_ops!r}")
+    max_ops = whole("graphs", "max_ops", max_ops, least=1, most=MOST)
+    inputs = None if inputs is None else whole("graphs", "inputs", inputs, least=1, most=MOST)
     table = rows(ops)
-    low, high = domain
-    number = values(low, high)
+    ends = listed("graphs", "domain", domain, "(low, high)")
+    if len(ends) != 2:
+        raise ValueError(f"graphs takes (low, high) as domain, got {shown(domain)}")
+    one = values(*ends)
     gene = st.builds(Gene, st.integers(0, len(table) - 1), st.integers(0, FAR - 1))
-    point = st.lists(number, min_size=inputs or 1, max_size=inputs or 3)
+    point = st.lists(one, min_size=inputs or 1, max_size=inputs or 3)
     numbers = st.lists(_VALUES, min_size=1, max_size=3)
     genes = st.lists(gene, min_size=1, max_size=max_ops)
     ties = st.integers(0, 4).map(lambda k: k == 4)
@@ -144,18 +147,20 @@ def mlps(
     >>> check_gradients(network, network.point).ok
     True
     """
-    names = list(activations)
+    max_layers = whole("mlps", "max_layers", max_layers, least=1, most=MOST)
+    max_width = whole("mlps", "max_width", max_width, least=1, most=MOST)
+    names = listed("mlps", "activations", activations, "a list of names of the table")
     rows(names)
 
     @st.composite
     def network(draw: Any) -> Network:
         widths = draw(st.lists(st.integers(1, max_width), min_size=2, max_size=max_layers + 1))
-        number = values(-2.0, 2.0)
+        one = values(-2.0, 2.0)
         layers = [
-            [[[draw(number) for _ in range(before)], draw(number)] for _ in range(after)]
+            [[[draw(one) for _ in range(before)], draw(one)] for _ in range(after)]
             for before, after in pairwise(widths)
         ]
-        inputs = [draw(number) for _ in range(widths[0])]
+        inputs = [draw(one) for _ in range(widths[0])]
         return Network((layers, inputs), draw(st.sampled_from(names)))
 
     return network()

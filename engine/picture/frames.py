@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from ..arguments import named, shown
 from ..backprop import topological_order
 from ..naming import callers_variables, variable_names
 from ..notation import number_text
@@ -69,15 +70,14 @@ def film(
     >>> film(losses)
     <film of loss: 3 frames>
     """
-    if theme not in THEMES:
-        raise ValueError(f"film takes theme {', '.join(map(repr, THEMES))}, got {theme!r:.40}")
+    named("film", "theme", theme, THEMES)
     if isinstance(frames, Value):
         raise TypeError("film takes the losses of many steps, got one Value; try draw")
-    if not isinstance(frames, Iterable):
-        raise TypeError(f"film takes the losses of many steps, got {frames!r:.60}; try a list of Values")
+    if not isinstance(frames, Iterable) or getattr(frames, "shape", None) == ():
+        raise TypeError(f"film takes the losses of many steps, got {shown(frames)}; try a list of Values")
     check_timeout("film", timeout)
     given = variable_names(callers_variables(1) if names is None else names)
-    if isinstance(frames, (list, tuple)) and frames:
+    if isinstance(frames, (list, tuple)) and frames and isinstance(frames[0], Value):
         given = {v: name for v, name in given.items() if v.op is None or "[" not in name} | {
             frames[0]: given.get(frames[-1], "L")  # a loop leaves its variable at the last
         }

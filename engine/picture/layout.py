@@ -12,6 +12,8 @@ import sysconfig
 from dataclasses import dataclass
 from importlib import metadata
 
+from ..arguments import shown
+
 Point = tuple[float, float]
 
 INSTALL = (
@@ -111,7 +113,7 @@ def program_output(dot: str, format: str, timeout: float) -> bytes:
 def check_timeout(who: str, timeout: object) -> None:
     """Raise a ValueError where `timeout` is no positive number of seconds."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
-        raise ValueError(f"{who} takes a positive number of seconds as timeout, got {timeout!r:.40}")
+        raise ValueError(f"{who} takes a positive number of seconds as timeout, got {shown(timeout)}")
 
 
 def laid_out(dot: str, timeout: float = 20.0) -> Layout:

@@ -42,7 +42,7 @@ def model_of(
     """
     expand = [expand] if isinstance(expand, str) else list(expand)
     choice = _Choice(roots, expand, given or {}, complete, replayed, like)
-    return choice.auto() if level == "auto" else choice.at(level, force)
+    return choice.auto() if isinstance(level, str) and level == "auto" else choice.at(level, force)
 
 
 class _Choice:

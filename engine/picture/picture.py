@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
+from ..arguments import flag, named
 from ..backprop import topological_order
 from ..naming import callers_variables, notebook_variables, variable_names
 from ..value import Value
@@ -87,9 +88,9 @@ class Picture:
         self, roots: Sequence[Value], level: Level, expand: str | Sequence[str], theme: str, rankdir: str, force: bool,
         timeout: float, uid: str | None, given: Mapping[Value, str],
     ) -> None:  # fmt: skip
-        for word, value, legal in (("theme", theme, THEMES), ("rankdir", rankdir, RANKDIRS)):
-            if value not in legal:
-                raise ValueError(f"draw takes {word} {', '.join(map(repr, legal))}, got {value!r:.40}")
+        named("draw", "theme", theme, THEMES)
+        named("draw", "rankdir", rankdir, RANKDIRS)
+        force = flag("draw", "force", force)
         check_timeout("draw", timeout)
         if not isinstance(expand, (list, tuple, set, str)) or not all(isinstance(word, str) for word in expand):
             raise TypeError(f"draw takes expand as a list of paths and names, got {expand!r:.40}")
@@ -222,8 +223,7 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Picture:
     >>> draw_dot(Value(2.0, label="a") * 3.0)
     <picture of v1: 2 boxes, 1 edges>
     """
-    if format not in FORMATS:
-        raise ValueError(f"draw_dot takes format {', '.join(map(repr, FORMATS))}, got {format!r:.40}")
+    named("draw_dot", "format", format, FORMATS)
     given = variable_names(callers_variables(1))
     return Picture(roots_of(root, "draw_dot"), "auto", (), "auto", rankdir, False, 20.0, None, given)
 
@@ -242,5 +242,15 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
 
 def notebook_bundle(root: Value) -> dict[str, str]:
     """A Value's rich display: its picture, nodes named by the notebook's variables."""
-    picture = Picture([root], "auto", (), "auto", "TB", False, 20.0, None, variable_names(notebook_variables()))
+    picture = Picture(
+        roots_of(root, "notebook_bundle"),
+        "auto",
+        (),
+        "auto",
+        "TB",
+        False,
+        20.0,
+        None,
+        variable_names(notebook_variables()),
+    )
     return {"text/html": picture.html, "text/plain": repr(root)}

@@ -445,8 +445,8 @@ def test_micrograds_calls_work():
     [
         ({"level": "fine"}, "draw takes level 'auto', 'full', 'neuron', 'layer' or a depth from 0, got 'fine'"),
         ({"level": -1}, "got -1"),
-        ({"theme": "blue"}, "draw takes theme 'auto', 'light', 'dark', got 'blue'"),
-        ({"rankdir": "up"}, "draw takes rankdir 'TB', 'LR', 'BT', 'RL', got 'up'"),
+        ({"theme": "blue"}, "draw takes 'auto', 'light' or 'dark' as theme, got 'blue'"),
+        ({"rankdir": "up"}, "draw takes one of TB, LR, BT, RL as rankdir, got 'up'"),
         ({"uid": '"><script>'}, "draw takes as uid a word"),
     ],
 )

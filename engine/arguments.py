@@ -8,13 +8,14 @@ right and the value is not. No value reaches the code behind that it was not wri
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, isfinite, isinf
 from operator import index
 from typing import Any
 
-__all__ = ["checked", "flag", "function", "listed", "named", "number", "real", "shown", "text", "whole"]
+__all__ = ["checked", "flag", "function", "listed", "named", "number", "path", "real", "shown", "text", "whole"]
 
 _UNORDERED = (str, bytes, bytearray, memoryview, set, frozenset, Mapping, type)  # what has no elements, or no order
 
@@ -174,6 +175,24 @@ class _Checked:
 def _either(names: list[str]) -> str:
     *first, last = map(repr, names)
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def path(who: str, name: str, x: Any) -> str:
+    """A path as text, which the system can have: text, bytes, or an os.PathLike.
+
+    >>> from engine.arguments import path
+    >>> path("save", "path", b"net.safetensors")
+    'net.safetensors'
+    """
+    try:
+        found = os.fsdecode(x)
+        os.fsencode(found)
+    except (TypeError, UnicodeError):
+        found = "\0"
+    if "\0" in found or not found:
+        wrong = ValueError if isinstance(x, (str, bytes)) else TypeError
+        raise wrong(f"{who} takes the {name} of a file, got {shown(x)}")
+    return found
 
 
 def function(who: str, name: str, x: Any, takes: str = "a function") -> Callable[..., Any]:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, mean
+from engine.arguments import real, shown
 
 from .blocks import Dropout
+from .schedules import factor
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -66,7 +68,10 @@ class EagerTraining:
                     raise KeyboardInterrupt
             cost = mean(each)
             for penalty in trainer.penalties:
-                cost = cost + penalty(net)
+                added = penalty(net)
+                if real(added) is None:
+                    raise TypeError(f"{trainer._who} takes a penalty that returns a Value, got {shown(added)} from it")
+                cost = cost + added
             cost.backward(len(batch) / len(chosen))
             for one in each:
                 summed += one.data
@@ -75,7 +80,7 @@ class EagerTraining:
         trainer._clip()
         if trainer.schedule is not None:
             time = trainer.epoch + trainer.update / trainer._updates()
-            trainer.optimizer.lr = trainer.lr * float(trainer.schedule(time))
+            trainer.optimizer.lr = trainer.lr * factor(trainer._who, trainer.schedule(time))
         trainer.optimizer.step()
         trainer._sum = summed
         trainer._predicted += predicted

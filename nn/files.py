@@ -23,6 +23,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine import Value
+from engine.arguments import path as of_file
+from engine.arguments import shown
 
 from .container import packed, parsed
 from .encoding import Tensors, decoded, encoded
@@ -55,7 +57,9 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
     >>> nn.load(path).state() == net.state()
     True
     """
-    name, module = os.fsdecode(path), _module("save", model)
+    name, module = of_file("save", "path", path), _module("save", model)
+    if trainer is not None:
+        _trainer("save", trainer)
     if trainer is not None and trainer.net is not module:
         raise ValueError(f"save takes a network and its own trainer, got {model!r:.60} and one of {trainer.net!r:.60}")
     tensors = _grouped("save", module.checked_parameters())
@@ -89,11 +93,12 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
     >>> nn.load(path)
     MLP(2, [3, 1], activation='tanh')
     """
-    if into is None and trainer is not None:
-        into = trainer.net
+    if trainer is not None:
+        _trainer("load", trainer)
+        into = trainer.net if into is None else into
     if into is not None:
         _module("load", into)
-    name = os.fsdecode(path)
+    name = of_file("load", "path", path)
     blob = _read(name)
     try:
         metadata, tensors = parsed(blob)
@@ -173,6 +178,11 @@ def _fill(path: str, module: Module, numbers: Mapping[str, float], trainer: Any,
         module.load_state(before[0])
         trainer.load_state(before[1])
         raise ValueError(f"load takes a file of the same kind of trainer, got {path!r}: {why}") from why
+
+
+def _trainer(who: str, trainer: Any) -> None:
+    if isinstance(trainer, type) or not all(hasattr(trainer, name) for name in ("net", "state", "load_state")):
+        raise TypeError(f"{who} takes a Trainer as trainer, got {shown(trainer)}")
 
 
 def _module(who: str, model: Any) -> Module:

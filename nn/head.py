@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from engine import softmax
+from engine.arguments import function, real
+from engine.arguments import shown as written
 
 from . import losses
 from .activations import activation_function
@@ -62,20 +64,25 @@ def head(who: str, count: int, output: Any = None, loss: Any = None) -> Head:
     goal = None if loss is None else objective(who, loss)
     if output is None:
         output = _usual_output(count, goal)
-    if output == "softmax" and count == 1:
+    if not isinstance(output, str):
+        function(who, "output", output, "a name or a function of a Value")
+    elif output == "softmax" and count == 1:
         raise ValueError(f"{who} takes softmax for two outputs or more, got one; use sigmoid")
     if goal is None:
-        loss = _USUAL_LOSS.get(output, "mse")
+        loss = _USUAL_LOSS.get(output, "mse") if isinstance(output, str) else "mse"
         goal = objective(who, loss)
-    function = unbound(goal.loss)
-    needed = _INSIDE.get(function) if isinstance(function, Hashable) else None
+    known = unbound(goal.loss)
+    needed = _INSIDE.get(known) if isinstance(known, Hashable) else None
     if needed is not None and output != needed:
         raise ValueError(f"{who} takes output={needed!r} with the loss {goal.name}, got {output!r:.60}")
     activate = _activation(output)
 
     def shown(z: Any) -> list[float]:
         y = activate(z)
-        return [float(x) for x in y] if isinstance(y, list) else [float(y)]
+        numbers = [real(x) for x in (y if isinstance(y, list) else [y])]
+        if None in numbers:
+            raise TypeError(f"{who} takes as output a function that returns a Value, got {written(y)} from it")
+        return [x for x in numbers if x is not None]
 
     if needed is None and output != "identity":
         goal = _after(activate, output, goal)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import Operands, Value, dot, scope
-from engine.arguments import listed, whole
+from engine.arguments import checked, listed, whole
 
 from .activations import Activated, activation_function
 from .data import missing
@@ -84,6 +84,11 @@ class Neuron(Activated, Module):
         return f"Neuron({len(self.w)}, activation={written(self.activation)})"
 
 
+def width(who: str, name: str, n: Any) -> int:
+    """A number of inputs or neurons, at least 1."""
+    return whole(who, name, n, "whole numbers from 1", least=1)
+
+
 class Layer(Module):
     """Neurons side by side, each of which sees all inputs.
 
@@ -104,6 +109,8 @@ class Layer(Module):
     (Layer(2, 3, activation='tanh'), [0.0, 0.0, 0.0])
     """
 
+    nin: int = checked(width)
+
     def __init__(
         self,
         nin: int,
@@ -115,7 +122,7 @@ class Layer(Module):
         rng: Generator | None = None,
         seed: int | None = None,
     ) -> None:
-        self.nin = width("Layer", "nin", nin)
+        self.nin = nin
         outputs = width("Layer", "nout", nout)
         rng, self.seed = generator(rng, seed)
         self.neurons = [
@@ -228,11 +235,6 @@ class MLP(Module):
         hidden = dict.fromkeys(written(n.activation) for layer in self.layers[:-1] for n in layer.neurons)
         activation = f", activation={' '.join(hidden)}" if hidden else ""
         return f"MLP({self.layers[0].nin}, {widths}{activation})"
-
-
-def width(who: str, name: str, n: Any) -> int:
-    """A number of inputs or neurons, at least 1."""
-    return whole(who, name, n, "whole numbers from 1", least=1)
 
 
 def is_alone(x: Any) -> bool:

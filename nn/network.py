@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine import mean
-from engine.arguments import listed
+from engine import Value, mean
+from engine.arguments import listed, shown
 
 from .data import check_order, plain, rows, targets
 from .head import head
@@ -181,7 +181,11 @@ class NeuralNetwork:
         read = self.objective.target
         goals = [read("backward", t, self.layers[-1], f"row {i} of y") for i, t in enumerate(right)]
         self.model.zero_grad()
-        mean([self.objective.loss(z, t) for z, t in zip(outputs, goals)]).backward()
+        losses = [self.objective.loss(z, t) for z, t in zip(outputs, goals)]
+        for one in losses:
+            if one.__class__ is not Value:
+                raise TypeError(f"backward takes a loss that returns a Value, got {shown(one)} from it")
+        mean(losses).backward()
         self._keep_gradients()
         self.optimizer.step()
 

@@ -11,6 +11,7 @@ from importlib import import_module, metadata
 from typing import Any
 
 from engine import Value
+from engine.arguments import path as of_file
 
 from .stages import Dense, Dropping, Function, Normalization, Stage, Table, inputs_of, outputs_of, stages
 from .variants import BETA, ELU, KAPPA, LeakyReLU, Softplus, TanhGELU
@@ -53,7 +54,7 @@ def to_onnx(net: Any, path: str | os.PathLike[str], *, dtype: str | None = None)
         onnx = import_module("onnx")
     except ImportError as error:
         raise ImportError(f"{who} takes onnx, which is not installed; pip install 'chainrule[onnx]'") from error
-    name = os.fsdecode(path)
+    name = of_file(who, "path", path)
     found = stages(who, net)
     graph = _Graph(onnx, _double(who, found, dtype))
     for stage in found:

@@ -201,7 +201,7 @@ def plot_activations(net: Any, X: Any, *, axes: Any = None) -> list[Any]:
     if len(drawn) != len(layers):
         raise ValueError(f"{who} takes one Axes a layer, {len(layers)}, got {len(drawn)}")
     for k, (layer, ax) in enumerate(zip(layers, drawn)):
-        axes_for(who, ax, (0.0, 0.0))
+        ax = drawn[k] = axes_for(who, ax, (4.8, 3.8))
         _draw_histograms(layer, ax)
         if k == 0:
             ax.set_ylabel("output")

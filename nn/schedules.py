@@ -12,7 +12,7 @@ from math import pi
 from typing import Any
 
 from engine import cos, floor, less, maximum, minimum, power, where
-from engine.arguments import function, number
+from engine.arguments import function, number, real, shown
 
 Number = Any  # a float, or a Value while a loop is recorded
 Schedule = Callable[[Number], Number]
@@ -122,6 +122,18 @@ SCHEDULES: dict[str, Callable[[float], Schedule]] = {
     "one_cycle": one_cycle,
     "warmup": lambda epochs: warmup(0.1 * epochs, cosine(0.9 * epochs)),
 }
+
+
+def factor(who: str, x: Any) -> float:
+    """What a schedule returned, as the factor that it is.
+
+    >>> from nn.schedules import cosine, factor
+    >>> factor("fit", cosine(2)(1.0))
+    0.5
+    """
+    if real(x) is None:
+        raise TypeError(f"{who} takes a schedule that returns a number, got {shown(x)} from it")
+    return number(who, "what the schedule returns", x, "a number from 0", lambda part: part >= 0.0)
 
 
 def _half_cosine(part: Number, first: float, last: float) -> Number:

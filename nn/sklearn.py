@@ -6,7 +6,6 @@ many machines with one line more, `with joblib.parallel_config(backend="dask"):`
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from math import inf
 from typing import Any, Self
@@ -18,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine import no_grad, sigmoid, softmax
-from engine.arguments import whole
+from engine.arguments import flag, listed, named, number, real, shown, whole
 
 from .layers import MLP
 from .losses import binary_cross_entropy, cross_entropy, mse
@@ -75,15 +74,20 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         X, y = read if isinstance(read, tuple) else (read, None)
         return X.toarray() if hasattr(X, "toarray") else X, y
 
+    def _fresh(self) -> bool:
+        return not (flag(self._who, "warm_start", self.warm_start) and hasattr(self, "network_"))
+
     def _start(self, outputs: int) -> None:
         """A new network."""
         sizes = self.hidden_layer_sizes
-        if isinstance(sizes, str) or not (hasattr(sizes, "__index__") or hasattr(sizes, "__iter__")):
-            raise TypeError(f"{self._who} takes sizes such as (16,) as hidden_layer_sizes, got {sizes!r:.60}")
-        hidden = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-        if any(n < 1 for n in hidden):
-            raise ValueError(f"{self._who} takes sizes from 1 as hidden_layer_sizes, got {sizes!r:.60}")
-        self._random = check_random_state(self.random_state)
+        name, takes = "hidden_layer_sizes", "sizes such as (16,)"
+        one = not isinstance(sizes, str) and hasattr(sizes, "__index__") and getattr(sizes, "shape", ()) == ()
+        hidden = [sizes] if one else listed(self._who, name, sizes, takes)
+        hidden = [whole(self._who, name, n, "sizes, whole numbers from 1,", least=1) for n in hidden]
+        seed = self.random_state
+        if seed is not None and seed is not np.random and not isinstance(seed, np.random.RandomState):
+            seed = whole(self._who, "random_state", seed, most=2**32 - 1)
+        self._random = check_random_state(seed)
         seed = int(self._random.randint(2**31 - 1))
         self.network_ = MLP(self.n_features_in_, [*hidden, outputs], activation=self.activation, seed=seed)
         self.n_outputs_ = outputs
@@ -93,13 +97,14 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         """Train on: `max_iter` epochs with a new optimiser, or, for `partial_fit`, so many with the one at hand."""
         if epochs is None or not hasattr(self, "_optimiser"):
             self._optimiser = self._new_optimiser()
-        if isinstance(self.alpha, str) or not 0.0 <= self.alpha < inf:
-            raise ValueError(f"{self._who} takes a number from 0 as alpha, got {self.alpha!r:.60}")
+        alpha = number(self._who, "alpha", self.alpha, "a number from 0", lambda a: a >= 0.0)
+        early = flag(self._who, "early_stopping", self.early_stopping)
         size = whole(self._who, "batch_size", self.batch_size, least=1)
         stopping = None
-        if epochs is None and self.n_iter_no_change is not None and self.n_iter_no_change < inf:
-            monitor = "val_loss" if self.early_stopping else "loss"
-            stopping = EarlyStopping(self.n_iter_no_change, monitor, self.tol, restore=self.early_stopping)
+        if epochs is None and self.n_iter_no_change is not None and real(self.n_iter_no_change) != inf:
+            patience = whole(self._who, "n_iter_no_change", self.n_iter_no_change, least=1)
+            change = number(self._who, "tol", self.tol, "a number from 0", lambda tol: tol >= 0.0)
+            stopping = EarlyStopping(patience, "val_loss" if early else "loss", change, restore=early)
         trainer = Trainer(
             self.network_,
             X,
@@ -109,10 +114,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
             epochs=whole(self._who, "max_iter", self.max_iter, least=1) if epochs is None else epochs,
             batch_size=size,
             seed=int(self._random.randint(2**31 - 1)),
-            validation=self.validation_fraction if self.early_stopping and epochs is None else None,
+            validation=self.validation_fraction if early and epochs is None else None,
             early_stopping=stopping,
-            penalty=l2(0.5 * self.alpha / min(size, len(X))) if self.alpha else None,
-            progress=bool(self.verbose),
+            penalty=l2(0.5 * alpha / min(size, len(X))) if alpha else None,
+            progress=flag(self._who, "verbose", self.verbose),
             backend=self.backend,
             who=self._who,
         )
@@ -122,15 +127,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else inf
 
     def _new_optimiser(self) -> Optimiser:
-        if not isinstance(self.solver, str) or self.solver not in OPTIMISERS:
-            near = difflib.get_close_matches(str(self.solver).lower(), OPTIMISERS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{self._who} takes one of {', '.join(OPTIMISERS)} as solver, got {self.solver!r}{hint}")
-        rate = self.learning_rate_init
-        if isinstance(rate, str) or not 0.0 < rate < inf:
-            raise ValueError(f"{self._who} takes a positive number as learning_rate_init, got {rate!r:.60}")
-        optimiser = OPTIMISERS[self.solver](self.network_)
-        optimiser.lr = float(rate)
+        solver = named(self._who, "solver", self.solver, OPTIMISERS)
+        rate = number(self._who, "learning_rate_init", self.learning_rate_init, "a positive number", lambda r: r > 0.0)
+        optimiser = OPTIMISERS[solver](self.network_)
+        optimiser.lr = rate
         return optimiser
 
     def _outputs(self, X: Any) -> list[Any]:
@@ -194,8 +194,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a b
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on examples X, (count, features), and their classes y, (count,): of any kind that can be sorted."""
-        fresh = not (self.warm_start and hasattr(self, "network_"))
-        return self._learn(X, y, fresh, None, None)
+        return self._learn(X, y, self._fresh(), None, None)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Use each example once more; the first call names all classes there will be."""
@@ -208,6 +207,12 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a b
         X, y = self._read(X, y, reset=fresh)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
+        if classes is not None:
+            try:
+                classes = column_or_1d(listed(self._who, "classes", classes, "a list of classes"))
+                np.unique(classes)
+            except TypeError:
+                raise TypeError(f"{self._who} takes classes of one kind as classes, got {shown(classes)}") from None
         known = np.unique(y if classes is None else classes) if fresh else self.classes_
         if len(known) < 2:
             raise ValueError(f"{self._who} takes at least two classes in y, got one class, {known.tolist()[0]!r}")
@@ -260,7 +265,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # a bas
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on examples X, (count, features), and targets y, (count,) or (count, outputs)."""
-        return self._learn(X, y, not (self.warm_start and hasattr(self, "network_")), None)
+        return self._learn(X, y, self._fresh(), None)
 
     def partial_fit(self, X: Any, y: Any) -> Self:
         """Use each example once more."""

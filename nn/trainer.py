@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from math import ceil, inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from engine.arguments import flag, named, whole
+from engine.arguments import checked, flag, function, named, whole
 
 from .blocks import Dropout
 from .caller import stacklevel
@@ -92,6 +92,16 @@ class Trainer:
     >>> trainer.epoch
     0
     """
+
+    # What a callback may change while it runs.
+    epochs: int = checked(lambda who, name, x: whole(who, name, x, least=1))
+    batch_size: int | None = checked(lambda who, name, x: None if x is None else whole(who, name, x, least=1))
+    accumulate: int = checked(lambda who, name, x: whole(who, name, x, least=1))
+    clip_value: float | None = checked(limit)
+    clip_norm: float | None = checked(limit)
+    progress: bool = checked(flag)
+    stop: bool = checked(flag)
+    schedule: Any = checked(lambda who, name, x: None if x is None else function(who, name, x))
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ nodes of a closed scope, and of all within it, are one box.
 
 from collections.abc import Iterable, Sequence
 
+from ..arguments import shown
 from ..context import Scope
 from ..value import Value
 
@@ -53,13 +54,13 @@ class ScopeTree:
         Raises:
             ValueError: there is no such level.
         """
-        if level == "full":
+        if isinstance(level, str) and level == "full":
             return frozenset()
-        if level in ("neuron", "layer"):
+        if isinstance(level, str) and level in ("neuron", "layer"):
             return self.closed_at(("neuron", "layer").index(level), expand)
         if isinstance(level, int) and not isinstance(level, bool) and level >= 0:
             return self._opened({s for s, c in self.chains.items() if len(c) == level + 1}, expand)
-        raise ValueError(f"draw takes level {', '.join(map(repr, LEVELS))} or a depth from 0, got {level!r}")
+        raise ValueError(f"draw takes level {', '.join(map(repr, LEVELS))} or a depth from 0, got {shown(level)}")
 
     def closed_at(self, height: int, expand: Sequence[str] = ()) -> frozenset[Scope]:
         """The outermost scopes up to a height."""

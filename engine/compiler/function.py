@@ -15,6 +15,7 @@ from .. import context
 from ..value import Value
 from .machine import aligned, is_checked, llvm, processor
 from .mapping import Examples, Mapped, mapped_axes
+from .settings import exact
 from .stages import HARD, Stages
 from .trace import Recorder
 from .tree import Flat, flat
@@ -63,12 +64,20 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run natively; compile first if the structure of the arguments is new."""
-        if context.local.state.tracing is not None or any(x.__class__ is Value for x in self._loose(args, kwargs)):
+        if context.local.state.tracing is not None:
             return self._f(*args, **kwargs)
-        examples = self._examples(args, kwargs)
+        try:
+            examples = self._examples(args, kwargs)
+            if examples is None:
+                given, call = self._flat(args, kwargs)
+        except TypeError:
+            if _holds_values([*args, *kwargs.values()]):
+                return self._f(*args, **kwargs)
+            raise
+        if (examples or given).holds_values:
+            return self._f(*args, **kwargs)
         if examples is not None:
             return self._mapped(examples).run(examples)
-        given, call = self._flat(args, kwargs)
         return self._program(given, call).run(given.leaves)
 
     def lower(self, *args: Any, **kwargs: Any) -> Stages:
@@ -85,7 +94,8 @@ class Function:
         if mapping is None or self._static:
             return None
         axes = mapped_axes(args, kwargs, *mapping[1:])
-        return None if axes is None else Examples(args, axes)
+        examples = None if axes is None else Examples(args, axes)
+        return examples if examples and examples.alike else None
 
     def _mapped(self, examples: Examples) -> Mapped:
         f = self._f.mapping[0]  # type: ignore[attr-defined]  # set by vmap
@@ -93,21 +103,6 @@ class Function:
             examples.key, lambda: Mapped(f, examples, self._dtype, self._contract, self._checked, self._cpu)
         )
         return found
-
-    @staticmethod
-    def _loose(args: Any, kwargs: Any) -> Iterable[Any]:
-        """The leaves outside Modules, arrays aside."""
-        stack = [*args, *kwargs.values()]
-        while stack:
-            x = stack.pop()
-            if isinstance(x, (list, tuple)):
-                stack.extend(x)
-            elif isinstance(x, dict):
-                stack.extend(x.values())
-            elif x.__class__ is Value:
-                yield x
-            elif getattr(getattr(x, "dtype", None), "kind", "") == "O":
-                stack.extend(x.ravel().tolist())
 
     def _flat(self, args: Any, kwargs: Any) -> tuple[Flat, Callable[[Any], Any]]:
         if self._signature is None:
@@ -121,7 +116,8 @@ class Function:
         except TypeError:
             raise TypeError(f"jit takes hashable values for static_argnames, got {fixed!r:.80}") from None
         found = flat(moving)
-        found.key = (found.key, tuple(fixed.items()), tuple(type(x) for x in fixed.values()))
+        found.key = (found.key, exact(fixed))
+        found.holds_values = found.holds_values or _holds_values(fixed.values())
         signature = self._signature
 
         def call(tree: Any) -> Any:
@@ -147,6 +143,21 @@ class Function:
                     log.info("compiled %s in %.2f s", self.__name__, sum(program.stages.times.values()))
                     self._programs[key] = program
         return program
+
+
+def _holds_values(trees: Iterable[Any]) -> bool:
+    """Is there a Value outside Modules?"""
+    stack, seen = [*trees], set[int]()
+    while stack:
+        x = stack.pop()
+        if x.__class__ is Value:
+            return True
+        if isinstance(x, (list, tuple, dict)) and id(x) not in seen:
+            seen.add(id(x))
+            stack.extend(x.values() if isinstance(x, dict) else x)
+        elif getattr(getattr(x, "dtype", None), "kind", "") == "O":
+            stack.extend(x.ravel().tolist())
+    return False
 
 
 class _Program:

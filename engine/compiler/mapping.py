@@ -22,6 +22,8 @@ class Examples:
         table: one row an example.
         shapes: for each mapped argument, the Flat of its first example.
         arrays: was an array mapped?
+        alike: are all examples of an argument of one structure?
+        holds_values: is one of the numbers a Value, those of Modules aside?
         key: equal for calls of one structure and as many examples.
     """
 
@@ -32,6 +34,7 @@ class Examples:
         self.whole = flat([a for a, axis in zip(args, axes) if axis is None])
         mapped = [a for a, axis in zip(args, axes) if axis is not None]
         self.arrays = any(hasattr(a, "shape") for a in mapped)
+        self.alike, self.holds_values = True, self.whole.holds_values
         columns = []
         self.shapes: list[Flat] = []
         for a in mapped:
@@ -40,8 +43,10 @@ class Examples:
                 columns.append(np.asarray(a, float).reshape(len(a), -1))
             else:
                 rows = [flat(x) for x in a]
+                self.holds_values = self.holds_values or any(row.holds_values for row in rows)
                 if any(row.key != rows[0].key for row in rows):
-                    raise ValueError("jit of vmap takes examples of one structure, got several in one list")
+                    self.alike = False
+                    return
                 self.shapes.append(rows[0])
                 columns.append(np.array([_numbers(row.leaves) for row in rows]).reshape(len(rows), -1))
         self.table = np.concatenate(columns, 1)

@@ -6,17 +6,20 @@ comes through here to find its program, so this asks for a key and for speed, wh
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from functools import cache
-from random import Random
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from functools import partial
+from types import ModuleType
 from typing import Any
 
+from ..arguments import shown
+from ..ops import operand
+from ..trees import container
 from ..value import Value
+from .settings import attributes, exact, is_hashable
 
-_FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, ModuleType, type)
-Rebuild = Callable[[Sequence[Any]], Any]
+LARGE = 100_000  # places of a tree from which on it is asked whether it ends
+
+Step = tuple[Callable[[list[Any]], Any], int] | None  # how what holds so many places is built; None for a number
 
 
 class Flat:
@@ -25,126 +28,162 @@ class Flat:
     Attributes:
         leaves: its numbers: floats, Values and arrays.
         key: equal for trees of one structure; the numbers are not in it.
-        rebuild: leaves -> the tree.
+        holds_values: is one of the numbers a Value, those of Modules aside?
     """
 
-    def __init__(self, leaves: list[Any], key: Hashable, rebuild: Rebuild) -> None:
-        self.leaves, self.key, self.rebuild = leaves, key, rebuild
+    __slots__ = ("_steps", "holds_values", "key", "leaves")
+
+    def __init__(self, leaves: list[Any], key: Hashable, steps: list[Step], holds_values: bool) -> None:
+        self.leaves, self.key, self.holds_values = leaves, key, holds_values
+        self._steps = steps
+
+    def rebuild(self, leaves: Sequence[Any]) -> Any:
+        """The tree with other leaves."""
+        rest, built = list(leaves), list[Any]()
+        for step in reversed(self._steps):
+            if step is None:
+                built.append(rest.pop())
+            else:
+                build, count = step
+                children = built[: -count - 1 : -1] if count else []
+                del built[len(built) - count :]
+                built.append(build(children))
+        return built[0]
 
 
 def flat(tree: Any, who: str = "jit") -> Flat:
-    """Lay a tree flat."""
+    """Lay a tree flat.
+
+    Raises:
+        TypeError: something in it is neither a number nor always the same.
+        ValueError: it contains itself.
+    """
     leaves: list[Any] = []
-    key, rebuild = _flatten(tree, leaves, who)
-    return Flat(leaves, key, lambda xs: rebuild(iter(xs)))
-
-
-def _flatten(tree: Any, leaves: list[Any], who: str) -> tuple[Hashable, Callable[[Any], Any]]:
-    kind = tree.__class__
-    if kind is float or kind is int or kind is Value:
-        leaves.append(tree)
-        return "n", next
-    if kind is list or kind is tuple or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
-        parts = [_flatten(x, leaves, who) for x in tree]
-        inner = [r for _, r in parts]
-        make = kind._make if hasattr(kind, "_fields") else kind
-        return (kind, *[k for k, _ in parts]), lambda xs: make([r(xs) for r in inner])
-    if isinstance(tree, dict):
-        parts = [_flatten(x, leaves, who) for x in tree.values()]
-        names, inner = list(tree), [r for _, r in parts]
-        return (dict, *zip(names, [k for k, _ in parts])), lambda xs: dict(zip(names, [r(xs) for r in inner]))
-    if hasattr(tree, "_flatten"):
-        own, rebuild = tree._flatten()
-        leaves.extend(own)
-        count = len(own)
-        return ("module", _module_key(tree), count), lambda xs: rebuild([next(xs) for _ in range(count)])
-    if hasattr(tree, "__array__") and hasattr(tree, "dtype"):
-        return _flatten_array(tree, leaves, who)
-    if not _is_constant(tree):
-        what = "a list of what it yields" if hasattr(tree, "__next__") else "its numbers"
-        hint = f"return {what}" if who != "jit" else f"pass {what}, or name its argument in static_argnames"
-        raise TypeError(
-            f"{who} takes numbers, lists, tuples, dicts, arrays and Modules, got {tree!r:.60} of type {kind.__name__}; {hint}"
-        )
-    return ("static", kind, tree), lambda xs: tree
-
-
-def _is_constant(x: Any) -> bool:
-    """Is it equal only to what is the same for good? An object that is equal to itself alone may change."""
-    kind = x.__class__
-    if kind.__hash__ is object.__hash__:
-        return x is None or x is ... or kind is object or callable(x) or isinstance(x, ModuleType)
-    try:
-        hash(x)
-    except TypeError:
-        return False
-    return True
-
-
-def _module_key(module: Any) -> Hashable:
-    """What a Module is besides its numbers: its class and settings, those of Modules inside included."""
-    parts: list[Any] = []
-    stack = [module]
-    seen = set()
+    key: list[Any] = []
+    steps: list[Step] = []
+    holds_values, most = False, LARGE
+    stack = [tree]
     while stack:
         x = stack.pop()
-        if id(x) in seen:
-            continue
-        if isinstance(x, (list, tuple, deque)):
-            parts.append((type(x), len(x)))
-            stack.extend(x)
-        elif isinstance(x, dict):
-            parts.append(tuple(map(repr, x)))
-            stack.extend(x.values())
-        elif hasattr(x, "_flatten"):
-            seen.add(id(x))
-            parts.append(type(x))
-            stack.append(_attributes(x))
-        elif isinstance(x, Value):
-            parts.append("n")
-        elif isinstance(x, (str, int, float, bool, type(None), *_FUNCTIONS)):
-            parts.append(x)
-        elif hasattr(x, "tobytes") and hasattr(x, "dtype"):
-            objects = x.dtype.kind == "O"
-            parts.append((type(x), x.shape, x.dtype.str, None if objects else x.tobytes()))
-            stack.extend(x.ravel().tolist() if objects else ())
-        elif isinstance(x, set):
-            parts.append((set, frozenset(x)))
-        elif _is_constant(x) and not callable(x):
-            parts.append((type(x), x))
-        else:  # an object, of which public attributes are settings; those of a generator say what it drew
-            seen.add(id(x))
-            parts.append(x if callable(x) else type(x))
-            settings = {k: y for k, y in _attributes(x).items() if k[0] != "_"}
-            if settings and not isinstance(x, Random):
-                stack.append(settings)
-    return tuple(parts)
+        kind = x.__class__
+        if kind is float:
+            leaves.append(x)
+            key.append("n")
+            steps.append(None)
+        elif kind is int:
+            leaves.append(operand(x, who))
+            key.append("n")
+            steps.append(None)
+        elif kind is Value:
+            holds_values = True
+            leaves.append(x)
+            key.append("n")
+            steps.append(None)
+        elif kind is list or kind is tuple:
+            key.append((kind, len(x)))
+            steps.append((kind, len(x)))
+            stack.extend(x[::-1])
+        elif kind is dict:
+            keys = tuple(x)
+            key.append((dict, keys if _is_plain(keys) else exact(keys)))
+            steps.append((partial(_dict, keys), len(keys)))
+            stack.extend(reversed(x.values()))
+        elif kind is str or kind is bool or x is None:
+            key.append(("static", kind, x))
+            steps.append((_same(x), 0))
+        elif hasattr(x, "dtype") and hasattr(x, "__array__"):
+            found = _array(x, who)
+            if found.__class__ is bool:
+                key.append(("static", bool, found))
+                steps.append((_same(found), 0))
+            else:
+                holds_values = (
+                    holds_values
+                    or found.__class__ is Value
+                    or getattr(getattr(found, "dtype", None), "kind", "") == "O"
+                )
+                leaves.append(found)
+                key.append(("array", found.shape) if hasattr(found, "shape") else "n")
+                steps.append(None)
+        else:
+            level = container(x)
+            if level is None:
+                key.append(("static", exact(_constant(x, who))))
+                steps.append((_same(x), 0))
+            elif hasattr(kind, "_flatten"):  # a Module: its numbers are floats and Values
+                leaves.extend(level.children)
+                key.append(("module", exact(x, numbers=False), len(level.children)))
+                steps.append((level.build, len(level.children)))
+                steps.extend([None] * len(level.children))
+            else:  # a class of its own of lists, tuples or dicts
+                settings = attributes(x), getattr(x, "default_factory", None)
+                key.append((kind, len(level.children), exact((tuple(level.keys), *settings), numbers=False)))
+                steps.append((level.build, len(level.children)))
+                stack.extend(reversed(level.children))
+        if len(steps) > most:
+            most *= 10
+            _refuse_endless(tree, who)
+    return Flat(leaves, tuple(key), steps, holds_values)
 
 
-def _attributes(x: Any) -> dict[str, Any]:
-    """The attributes of an object by name, the public ones in slots too."""
-    held: dict[str, Any] = getattr(x, "__dict__", {})
-    slots = _slots(x.__class__)
-    return {**held, **{k: getattr(x, k) for k in slots if hasattr(x, k)}} if slots else held
+def _is_plain(keys: Sequence[Any]) -> bool:
+    """Are all of them text, so that equal ones are the same?"""
+    return all(k.__class__ is str for k in keys)
 
 
-@cache
-def _slots(kind: type) -> tuple[str, ...]:
-    named = [c.__dict__.get("__slots__", ()) for c in kind.__mro__]
-    return tuple([k for names in named for k in ((names,) if isinstance(names, str) else names) if k[0] != "_"])
+def _dict(keys: Sequence[Any], children: list[Any]) -> dict[Any, Any]:
+    return dict(zip(keys, children))
 
 
-def _flatten_array(array: Any, leaves: list[Any], who: str) -> tuple[Hashable, Callable[[Any], Any]]:
+def _same(x: Any) -> Callable[[list[Any]], Any]:
+    return lambda _: x
+
+
+def _constant(x: Any, who: str) -> Any:
+    """x, if it is the same for good. An object that is equal to itself alone may change."""
+    kind = x.__class__
+    if kind.__hash__ is object.__hash__:
+        constant = x is ... or kind is object or callable(x) or isinstance(x, ModuleType)
+    else:
+        constant = is_hashable(x)
+    if not constant:
+        what = "a list of what it yields" if hasattr(x, "__next__") else "its numbers"
+        hint = f"return {what}" if who != "jit" else f"pass {what}, or name its argument in static_argnames"
+        raise TypeError(
+            f"{who} takes numbers, lists, tuples, dicts, arrays and Modules, got {shown(x)} of type {kind.__name__}; {hint}"
+        )
+    return x
+
+
+def _array(array: Any, who: str) -> Any:
+    """An array of floats, one of objects if Values are in it; of no dimensions the number, Value or bool alone."""
     import numpy as np
 
     array = np.asarray(array)
-    if array.dtype.kind == "b" and array.ndim == 0:
-        flag = bool(array)
-        return ("static", bool, flag), lambda xs: flag
     if array.dtype.kind not in "fiubO":
         raise TypeError(f"{who} takes arrays of real numbers, got one of {array.dtype}; convert it with astype(float)")
     if array.ndim == 0:
-        leaves.append(array.item())
-        return "n", next
-    leaves.append(array)
-    return ("array", array.shape), next
+        alone = array.item()
+        return alone if array.dtype.kind == "b" else operand(alone, who)
+    if array.dtype.kind != "O":
+        return array
+    entries = [operand(x, who) for x in array.ravel().tolist()]
+    if any(x.__class__ is Value for x in entries):
+        return array
+    return np.array(entries, float).reshape(array.shape)
+
+
+def _refuse_endless(tree: Any, who: str) -> None:
+    """Raise where a tree contains itself."""
+    stack, opened, ended = [(tree, False)], set[int](), set[int]()
+    while stack:
+        x, done = stack.pop()
+        if done:
+            opened.discard(id(x))
+            ended.add(id(x))
+        elif isinstance(x, (list, tuple, dict)) and id(x) not in ended:
+            if id(x) in opened:
+                raise ValueError(f"{who} takes trees that end, got one that contains itself: {shown(x)}")
+            opened.add(id(x))
+            stack.append((x, True))
+            stack.extend([(y, False) for y in (x.values() if isinstance(x, dict) else x)])

@@ -104,11 +104,6 @@ def test_vmap_is_compiled_once_for_any_number_of_examples():
     assert g([]) == []
 
 
-def test_a_mapped_function_is_refused_examples_of_several_structures():
-    with pytest.raises(ValueError, match="one structure"):
-        jit(vmap(lambda x: x[0]))([[1.0], [1.0, 2.0]])
-
-
 def test_trees_come_back_as_they_are():
     g = jit(lambda p, k: {"out": (p.x * 2.0, [p.y, k["a"]]), "none": None, "text": "kept", "point": Point(p.y, 1.0)})
     out = g(Point(1.0, 2), {"a": 3.0})

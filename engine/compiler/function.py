@@ -6,6 +6,7 @@ import ctypes
 import functools
 import inspect
 import logging
+import sys
 import threading
 import types
 from collections.abc import Callable, Iterable
@@ -56,6 +57,15 @@ class Function:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: of a Module, or of any object that static_argnames names ("self")."""
         return self if instance is None else types.MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        """A copy, or what pickle loads, compiles anew; a decorated function is found by its name, as functions are."""
+        found: Any = sys.modules.get(self.__module__)
+        for name in getattr(self, "__qualname__", "").split("."):
+            found = getattr(found, name, None)
+        if found is self:
+            return self.__qualname__
+        return Function, (self._f, self._static, self._dtype, self._contract, self._checked, self._cpu or "native")
 
     @property
     def compilations(self) -> list[Stages]:
@@ -314,7 +324,8 @@ def jit(
 
     Returns:
         A function that takes and returns the same trees; scalars come back as floats, arrays as arrays. Called with
-        Values, or inside another trace, it is `f` itself. `.lower(*args)` shows the stages. When it compiles it says
+        Values, or inside another trace, it is `f` itself. It is copied and pickled as `f` is, and compiles anew there.
+        `.lower(*args)` shows the stages. When it compiles it says
         so to the logger "engine.jit".
 
     Raises:

@@ -1,8 +1,10 @@
 """jit: trees in and out, caching, threads, faults, other transforms."""
 
+import copy
 import functools
 import math
 import operator
+import pickle
 import threading
 from collections import namedtuple
 from fractions import Fraction
@@ -233,6 +235,44 @@ def test_what_may_change_unseen_is_neither_taken_nor_returned(argument):
 def test_functions_modules_and_names_are_constants_of_a_program():
     f = jit(lambda x, g, library, name: (g(x) * library.pi, name, g))
     assert f(1.0, sin, math, "a") == (sin(1.0) * math.pi, "a", sin)
+
+
+@jit
+def decorated(x):
+    return x * 2.0
+
+
+class Holder:
+    @jit
+    @staticmethod
+    def held(x):
+        return x * 2.0
+
+
+@pytest.mark.parametrize("f", [decorated, Holder.held], ids=["function", "method"])
+def test_a_decorated_function_is_copied_and_pickled_by_its_name(f):
+    assert copy.deepcopy(f) is copy.copy(f) is pickle.loads(pickle.dumps(f)) is f
+    assert f(1.5) == 3.0
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("f", [f, functools.partial(operator.mul, 0.1), nn.Neuron(2, seed=0)], ids=type)
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
+def test_a_compiled_function_is_copied_and_pickled_as_what_it_was_made_of(f, copied, dtype):
+    compiled, x = jit(f, dtype=dtype, contract=False), 0.7 if isinstance(f, functools.partial) else X
+    twin = copied(compiled)
+    assert twin(x) == compiled(x)
+    assert copied(twin).compilations == [] and len(twin.compilations) == 1
+    if isinstance(f, nn.Module) and copied is not copy.copy:
+        f.b.data += 1.0
+        assert twin(x) != compiled(x)
+
+
+def test_a_function_without_a_name_is_deep_copied_and_not_pickled():
+    held = {"f": jit(lambda x: x * 2.0)}
+    assert copy.deepcopy(held)["f"](3.0) == 6.0
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        pickle.dumps(held)
 
 
 def test_called_with_values_it_builds_a_graph():

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
-from engine import Value
+from engine import TABLE, Operands, Value
 
 Activation = str | Callable[[Any], Any]
 
@@ -63,6 +63,24 @@ def activation_function(activation: Any) -> Callable[[Any], Any] | None:
 
 
 _FUNCTIONS = {name: None if name == "identity" else getattr(Value, name) for name in ACTIVATIONS}
+
+
+def value_of(activation: Any, y: Any) -> Value:
+    """What an activation gave for a Value, where that is not plainly a Value: NumPy may have boxed it.
+
+    Raises:
+        TypeError: it is a number, or anything else that no gradient passes.
+    """
+    if getattr(y, "shape", None) == ():
+        boxed = Operands([y])[0]
+        if isinstance(boxed, Value):
+            return boxed
+    name = getattr(activation, "__name__", repr(activation))
+    hint = f"use engine.{name}" if name in TABLE else "make it of engine's functions, as engine.where for np.where"
+    raise TypeError(
+        f"activation takes a function that returns a Value for a Value, got {y!r:.60} from {name:.60}, and no gradient "
+        f"passes that; {hint}"
+    )
 
 
 class Activated:

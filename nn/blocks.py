@@ -13,7 +13,7 @@ from typing import Any
 from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
 from engine.arguments import checked, number, real, shown, whole
 
-from .activations import Activated
+from .activations import Activated, value_of
 from .data import missing
 from .init import Generator, generator, initialiser
 from .layers import is_alone, width, written
@@ -96,6 +96,7 @@ class Activation(Activated, Module):
         if activate is None:
             return x
         ys = [activate(a if a.__class__ is Value else Value(a)) for a in _list(self, x)]
+        ys = [y if y.__class__ is Value else value_of(self.activation, y) for y in ys]
         return ys[0] if is_alone(x) else ys
 
     def __repr__(self) -> str:

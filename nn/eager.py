@@ -66,6 +66,7 @@ class EagerTraining:
                     predicted.append(objective.prediction(_floats(outputs)))
                 if trainer.interrupted:
                     raise KeyboardInterrupt
+            trainer._check(each)
             cost = mean(each)
             for penalty in trainer.penalties:
                 added = penalty(net)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
-from engine import softmax
+from engine import Value, softmax
 from engine.arguments import function, real
 from engine.arguments import shown as written
 
 from . import losses
-from .activations import activation_function
+from .activations import activation_function, value_of
 from .objective import Objective, binary_target, class_target, objective, unbound
 
 _SQUARES = (losses.mse, losses.mae, losses.huber)
@@ -105,7 +105,12 @@ def _activation(output: Any) -> Callable[[Any], Any]:
     one = activation_function(output)
     if one is None:
         return lambda z: z
-    return lambda z: [one(x) for x in z] if isinstance(z, list) else one(z)
+
+    def applied(x: Any) -> Any:
+        y = one(x)
+        return value_of(output, y) if x.__class__ is Value and y.__class__ is not Value else y
+
+    return lambda z: [applied(x) for x in z] if isinstance(z, list) else applied(z)
 
 
 def _after(activate: Callable[[Any], Any], output: Any, goal: Objective) -> Objective:

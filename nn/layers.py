@@ -12,7 +12,7 @@ from typing import Any
 from engine import Operands, Value, dot, scope
 from engine.arguments import checked, listed, whole
 
-from .activations import Activated, activation_function
+from .activations import Activated, activation_function, value_of
 from .data import missing
 from .init import Generator, generator, initialiser
 from .matrices import Matrix
@@ -78,7 +78,10 @@ class Neuron(Activated, Module):
         activate = self._activate
         if activate is None:
             return y
-        return activate(y) if y.__class__ is Value else float(activate(Value(y)))
+        out = activate(y if y.__class__ is Value else Value(y))
+        if out.__class__ is not Value:
+            out = value_of(self.activation, out)
+        return out if y.__class__ is Value else out.data
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.w)}, activation={written(self.activation)})"

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .training import Trainer
 
 
+LOOKED_AT = 100  # examples of the first batch that eager mode runs, if so many are needed to see where its loss leads
+
+
 class UnsupportedError(ValueError):
     """This training has a part that does not compile; the message names it."""
 
@@ -188,6 +191,7 @@ class NativeTraining:
     def run_epoch(self) -> None:
         """What is left of the epoch, or as much as there is until someone asks to stop."""
         trainer = self._trainer
+        trainer._check(self._losses())
         watched = any(hasattr(c, "on_batch_end") for c in trainer._callbacks)
         while trainer.update < trainer._updates() and not trainer.stop:
             self._prepare()
@@ -197,6 +201,14 @@ class NativeTraining:
             if trainer.interrupted:
                 trainer.optimizer.zero_grad()
                 raise KeyboardInterrupt
+
+    def _losses(self) -> Iterator[Value]:
+        """The losses of the examples of a batch, of the first ones of a large batch, in eager mode, one after the other."""
+        trainer = self._trainer
+        with _drawn_by(lambda layer, count: [1.0] * count, {layer for layer, _ in self._masks}):
+            for i in trainer._order[: min(self._batch, LOOKED_AT)]:
+                outputs = trainer.net(trainer._examples.X[i])
+                yield trainer.objective.loss(outputs, trainer._examples.y[i])
 
     def _run_updates(self, most: int) -> None:
         """So many updates, or fewer if someone asks to stop."""

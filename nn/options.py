@@ -137,21 +137,19 @@ def chosen(who: str, name: str, x: Any, table: Mapping[str, Callable[..., Any]],
 
 
 def optimiser(who: str, optimizer: Any, net: Module) -> Optimiser:
-    """The optimiser that is meant, over the net's parameters."""
-    if isinstance(optimizer, Optimiser):
-        own = {p for _, p in net.checked_parameters()}
-        if not own.issuperset(optimizer.parameters):
-            raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {optimizer!r} of others")
-        return optimizer
+    """The optimiser that is meant, over the net's parameters, or some of them: those that it leaves out are frozen."""
+    made: Any = optimizer
     if optimizer is None:
-        return Adam(net, lr=0.01)
-    if isinstance(optimizer, type) and issubclass(optimizer, Optimiser):
-        made: Any = optimizer(net)
-    else:
+        made = Adam(net, lr=0.01)
+    elif isinstance(optimizer, type) and issubclass(optimizer, Optimiser):
+        made = optimizer(net)
+    elif not isinstance(optimizer, Optimiser):
         made = chosen(who, "optimizer", optimizer, OPTIMISERS, net)
         made = made if isinstance(optimizer, str) else made(net)
     if not isinstance(made, Optimiser):
         raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {made!r:.60}")
+    if not {p for _, p in net.checked_parameters()}.issuperset(made.parameters):
+        raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {made!r} of others")
     return made
 
 

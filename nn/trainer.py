@@ -10,16 +10,18 @@ from __future__ import annotations
 import random
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil, inf, isfinite
 from typing import TYPE_CHECKING, Any
 
+from engine import Value
 from engine.arguments import checked, flag, function, named, whole
 
 from .blocks import Dropout
 from .caller import stacklevel
 from .checkpoint import check_state, generator_state, restored_generator
 from .clipping import clipped_by_norm, clipped_by_value
+from .dependence import check_dependence, check_penalties
 from .eager import EagerTraining
 from .examples import Examples
 from .interruption import flagged_interrupt
@@ -44,7 +46,7 @@ class Trainer:
         X, y: examples and targets.
         loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value for one example.
         optimizer: a name from `nn.optim.OPTIMISERS`, an Optimiser of the net's parameters, or a function of the net
-            that makes one; None for Adam(net, lr=0.01).
+            that makes one; None for Adam(net, lr=0.01). Parameters that it does not hold stay as they are.
         epochs: how many times each example is used, from 1.
         batch_size: examples in a batch; None for all at once. The last batch of an epoch may be smaller.
         seed: an int for shuffling, splitting and Dropout; None for a fresh one, kept in `seed`.
@@ -154,6 +156,8 @@ class Trainer:
         stopping = self.early_stopping
         self._monitored = "" if stopping is None else monitored(stopping, self._names()[1:])
         self._begin()
+        check_penalties(who, net, self.penalties)
+        self._checked = False  # whether the loss was seen to depend on what is trained
         self._native = None if backend == "eager" else self._compiled(backend)
 
     def _compiled(self, backend: str) -> NativeTraining | None:
@@ -235,6 +239,14 @@ class Trainer:
         """Updates in an epoch."""
         count = len(self._examples.trained)
         return ceil(count / ((self.batch_size or count) * self.accumulate))
+
+    def _check(self, losses: Iterable[Value]) -> None:
+        """Once, on losses of the first batch: do they depend on what is trained?"""
+        frozen = self.optimizer.frozen()
+        trained = [p for p in self.optimizer.parameters if p not in frozen]
+        if not self._checked and trained:
+            check_dependence(self._who, self.net, trained, losses)
+            self._checked = True
 
     def _clip(self) -> None:
         """Cut gradients by value, then by norm, those of frozen parameters aside."""

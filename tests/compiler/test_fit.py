@@ -297,7 +297,7 @@ def test_a_native_training_resumes_with_the_same_bits(update):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"loss": lambda outputs, t: outputs[0] * 2.0 if outputs[0] > 0 else outputs[0] * 0.5}, "bool"),
+        ({"loss": lambda ys, t: ys[0] * ys[1] if ys[0] > 0 else ys[0] + ys[1]}, "bool"),
         ({"optimizer": lambda net: OwnStep(net, lr=0.1)}, "a step of its own"),
     ],
 )

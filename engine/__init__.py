@@ -9,7 +9,7 @@ from .backprop import backward, partials, topological_order
 from .batching import vmap
 from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
-from .ops import TABLE, Op, log_softmax, op, softmax
+from .ops import PRIVATE, TABLE, Op, log_softmax, op, softmax
 from .transforms import derivative, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, replay, value_and_grad, vjp
 from .value import Operands, Value, dot
 
@@ -72,7 +72,7 @@ ops.new_row_hooks.insert(0, _refuse_public_name)
 
 def __dir__() -> list[str]:
     """The public names, those not loaded yet and the ops of users among them: for completion."""
-    return sorted({*__all__, *TABLE} - {"edge"} | {name for name in globals() if name.startswith("__")})
+    return sorted({*__all__, *TABLE} - PRIVATE | {name for name in globals() if name.startswith("__")})
 
 
 def __getattr__(name: str) -> Any:

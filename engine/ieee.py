@@ -198,6 +198,20 @@ def logaddexp(a: float, b: float) -> float:
     return maximum(a, b) + math.log1p(math.exp(-abs(a - b)))
 
 
+def gap(a: float, b: float) -> float:
+    """a - b, and 0 where both are inf."""
+    return 0.0 if a == b == inf else a - b
+
+
+def top(xs: Sequence[float]) -> float:
+    return reduce(maximum, xs, -inf)
+
+
+def sole(xs: Sequence[float], y: float) -> float:
+    """y, but nan where it is inf as more than one of a list is."""
+    return nan if y == inf and list(xs).count(inf) > 1 else y
+
+
 def logsumexp(xs: Sequence[float]) -> float:
     top = reduce(maximum, xs, -inf)
     if not math.isfinite(top):

@@ -350,12 +350,16 @@ logaddexp = op("logaddexp", ieee.logaddexp, lambda a, b, y: sigmoid(a - b), lamb
 _dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0, tex=r"{+ {0:2} \cdot {1:4} +} + {2:1}", binding=SUM, lists=2, defaults=(0.0,), reference=lambda m, ws, xs, b: b + m.fdot(ws, xs), doc="b + w1*x1 + w2*x2 + …, one node.")
 total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), tex="{+ {0:1} +}", binding=SUM, lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
 mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
-logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: [exp(x - y) for x in xs], tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: _shares(xs, _sole(xs, y)), tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+_top = op("top", ieee.top, 0.0, lists=1, selects=True, doc="The largest of a list, as a constant: derivative 0.")
+_gap = op("gap", ieee.gap, 1.0, -1.0, text="{0:1} - {1:2}", tex="{0:1} - {1:2}", binding=SUM, reference=lambda m, a, b: a - b, doc="a - b, and 0 where both are inf.")
+_sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, selects=True, reference=lambda m, xs, y: y, doc="y, but nan where more than one of a list is inf.")
 # fmt: on
 
 
 BUILT_IN = frozenset(TABLE)
-__all__ = sorted(BUILT_IN - {"edge", "dot"})  # noqa: PLE0605  a star import is all the rows
+PRIVATE = frozenset(("edge", "top", "gap", "sole"))  # parts of other rows
+__all__ = sorted(BUILT_IN - PRIVATE - {"dot"})  # noqa: PLE0605  a star import is all the rows
 
 
 def edge(condition, at_edge, formula):
@@ -365,16 +369,22 @@ def edge(condition, at_edge, formula):
     return _edge(condition, at_edge, formula)
 
 
+def _shares(xs, y):
+    return [exp(_gap(x, y)) for x in xs]
+
+
 def softmax(xs):
     """exp(x) / sum of exp, for each x of a list: a list of Values (or floats) that sum to 1.
 
+    The largest is taken from all first, so that none overflows, and a number added to all changes nothing.
+
     >>> from engine import softmax
-    >>> softmax([0.0, 0.0])
-    [0.5, 0.5]
+    >>> softmax([0.0, 0.0]), softmax([1e17, 1e17])
+    ([0.5, 0.5], [0.5, 0.5])
     """
-    xs = operands(xs, "softmax")
-    y = logsumexp(xs)
-    return [exp(x - y) for x in xs]
+    powers = [exp(x) for x in _centred(xs, "softmax")]
+    whole = total(powers)
+    return [p / whole for p in powers]
 
 
 def log_softmax(xs):
@@ -384,6 +394,12 @@ def log_softmax(xs):
     >>> log_softmax([1000.0, 0.0])
     [0.0, -1000.0]
     """
-    xs = operands(xs, "log_softmax")
+    xs = _centred(xs, "log_softmax")
     y = logsumexp(xs)
     return [x - y for x in xs]
+
+
+def _centred(xs, who):
+    xs = operands(xs, who)
+    largest = _top(xs)
+    return [x - largest for x in xs]

@@ -11,10 +11,12 @@ from math import inf
 from typing import Any
 
 from engine import (
+    TABLE,
     Operands,
     Value,
     abs,
     dot,
+    less,
     log,
     log_softmax,
     logsumexp,
@@ -254,12 +256,24 @@ def _binary(z: Number, t: Number) -> Number:
         if t == 0.0:
             return softplus(z)
     t = _binary_target(t)
-    return t * softplus(-z) + (1.0 - t) * softplus(z)
+    return _part(t, softplus(-z)) + _part(1.0 - t, softplus(z))
 
 
 def _weighted_binary(z: Number, t: Number, smoothing: float, weights: list[float]) -> Number:
     t = t * (1.0 - smoothing) + 0.5 * smoothing
-    return weights[1] * t * softplus(-z) + weights[0] * (1.0 - t) * softplus(z)
+    return _part(weights[1] * t, softplus(-z)) + _part(weights[0] * (1.0 - t), softplus(z))
+
+
+def _part(weight: Number, term: Number) -> Number:
+    """weight * term, and 0 where the weight is exactly 0, whatever the term: a class that is masked has -inf."""
+    if weight.__class__ is not Value and weight != 0.0:
+        return weight * term
+    return weight * _term(weight, term)
+
+
+def _term(weight: Number, term: Number) -> Number:
+    """A term that may be multiplied by its weight: where that is 0, infinities and nan are replaced by 0."""
+    return where(where(weight, 1.0, less(abs(term), inf)), term, 0.0)
 
 
 def _binary_target(t: Number) -> Number:
@@ -285,12 +299,16 @@ def _categorical(logits: list[Any], target: Any, label_smoothing: Any, class_wei
         if not 0 <= label < len(zs):
             raise ValueError(f"{who} takes classes from 0 to {len(zs) - 1}, got {label}")
         if plain:
-            return logsumexp(zs) - zs[label]
+            largest = TABLE["top"](zs)  # taken off first, as log_softmax does for all classes
+            return logsumexp([z - largest for z in zs]) - (zs[label] - largest)
         ps = [float(k == label) for k in range(len(zs))]
     if not plain:
         weights = _weights(who, class_weights, len(zs))
         ps = [w * (p * (1.0 - smoothing) + smoothing / len(zs)) for p, w in zip(ps, weights)]
-    return -dot(ps, log_softmax(zs))
+    parts = [(p, q) for p, q in zip(ps, log_softmax(zs)) if p.__class__ is Value or p != 0.0]
+    if not parts:  # a graph all the same
+        return 0.0 * _term(0.0, logsumexp(zs))
+    return -dot([p for p, _ in parts], [q if p.__class__ is not Value else _term(p, q) for p, q in parts])
 
 
 def _probabilities(who: str, probabilities: list[Any]) -> list[Number]:

@@ -25,6 +25,7 @@ SIGN: int
 POWER: int
 ATOM: int
 BUILT_IN: frozenset[str]
+PRIVATE: frozenset[str]
 TABLE: dict[str, Op]
 new_row_hooks: list[Callable[[Op], object]]
 

@@ -1,16 +1,18 @@
 """Losses: known answers, exact derivatives, extreme logits, shapes, and bad input."""
 
+import functools
 import math
 import re
 
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine import Value, grad, gradients, replay
-from nn import binary_cross_entropy, cross_entropy, hinge, mse
+import engine
+from engine import Value, grad, gradients, log_softmax, replay, softmax
+from nn import binary_cross_entropy, cross_entropy, hinge, kl_divergence, mse
 
 logit = st.floats(-30, 30)
 logits = st.lists(logit, min_size=1, max_size=6)
@@ -156,3 +158,123 @@ def test_bad_input_is_refused_in_the_users_terms(case):
     act, error, says = BAD[case]
     with pytest.raises(error, match=re.escape(says)):
         act()
+
+
+# Huge logits, infinite logits, weights of 0 ----------------------------------------------------------------------------
+
+
+@functools.cache
+def of_logits(n, label):
+    """What depends on the differences of n logits alone, and the same compiled."""
+    even = [1.0 / n] * n
+
+    def f(zs):
+        weighted = cross_entropy(zs, label, label_smoothing=0.1, class_weights=[2.0] * n)
+        return [
+            [cross_entropy(zs, label), cross_entropy(zs, even), kl_divergence(zs, even), weighted],
+            [softmax(zs), log_softmax(zs)],
+            engine.grad(lambda zs: cross_entropy(zs, label))(zs),
+        ]
+
+    return f, engine.jit(f)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=4), st.sampled_from([0.0, 1e3, 1e9, 1e16, -1e17, 1e17]))
+def test_a_number_added_to_all_logits_changes_nothing(steps, shift):
+    near, far = [16.0 * k for k in steps], [16.0 * k + shift for k in steps]  # floats, also next to 1e17
+    label = len(steps) // 2
+    f, compiled = of_logits(len(steps), label)
+    want, got = np.array(flatten(f(near))), np.array(flatten(compiled(far)))
+    assert flatten(f(far)) == want.tolist()
+    np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-300)
+    assert sum(softmax(far)) == pytest.approx(1.0, abs=len(steps) * 2.0**-52)
+    with mpmath.workdps(60):
+        exact = mpmath.log(sum(mpmath.exp(z - near[label]) for z in near))
+    assert cross_entropy(far, label) == pytest.approx(float(exact), rel=1e-14, abs=1e-300)
+
+
+def flatten(tree):
+    return [x for e in tree for x in flatten(e)] if isinstance(tree, list) else [float(tree)]
+
+
+def test_huge_logits_have_the_losses_of_their_differences():
+    assert softmax([1e17, 1e17]) == [0.5, 0.5]
+    assert cross_entropy([1e17] * 2, 1) == cross_entropy([1e17] * 2, [0.0, 1.0]) == math.log(2.0)
+    assert kl_divergence([1e17] * 2, [0.5, 0.5]) == 0.0
+    assert softmax([Value(1e308), Value(-1e308)])[0].data == 1.0
+
+
+INFINITE = st.just(-math.inf) | st.floats(-20, 20)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(INFINITE, min_size=2, max_size=4),
+    st.integers(0, 3),
+    st.sampled_from(["label", "one-hot", "weights", "kl"]),
+)
+@example([1.0, 2.0, -math.inf], 1, "one-hot")
+@example([-math.inf, 2.0, -math.inf], 1, "weights")
+def test_a_masked_class_takes_no_part(logits, label, how):
+    label %= len(logits)
+    logits[label] = 1.5
+    kept = [k for k, z in enumerate(logits) if z > -math.inf]
+    hot = [float(k == label) for k in range(len(logits))]
+    weights = [3.0 * (z > -math.inf) for z in logits]
+
+    def loss(zs, ts):
+        if how == "label":
+            return cross_entropy(zs, label)
+        if how == "weights":
+            return cross_entropy(zs, label, class_weights=weights)
+        return kl_divergence(zs, ts) if how == "kl" else cross_entropy(zs, ts)
+
+    rest = [mpmath.exp(logits[k]) for k in kept]  # without the masked classes
+    size = 3.0 if how == "weights" else 1.0
+    want = size * float(mpmath.log(sum(rest)) - 1.5)
+    slopes = [
+        size * (float(mpmath.exp(z) / sum(rest)) - (k == label)) if k in kept else 0.0 for k, z in enumerate(logits)
+    ]
+    leaves = [Value(z) for z in logits]
+    y = loss(leaves, hot)
+    y.backward()
+    both = engine.value_and_grad(loss)
+    for value, grads in (
+        (y.data, [v.grad for v in leaves]),
+        (y.data, [g.data for g in engine.gradients(y, leaves)]),
+        both(logits, hot),
+        engine.jit(both)(logits, hot),  # the targets, too, are known only when it runs
+    ):
+        assert value == pytest.approx(want, rel=1e-13, abs=1e-14)
+        assert list(grads) == pytest.approx(slopes, rel=1e-13, abs=1e-14)
+        assert all(g == 0.0 for k, g in enumerate(grads) if k not in kept)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"class_weights": [2.0, 2.0]}, {"class_weights": [0.0, 2.0]}, {"class_weights": [2.0, 0.0]}],
+    ids=str,
+)
+@pytest.mark.parametrize(("z", "t"), [(-math.inf, 0.0), (math.inf, 1.0)])
+def test_a_sure_and_right_yes_or_no_costs_nothing(z, t, options):
+    def loss(z, t):
+        return binary_cross_entropy(z, t, **options)
+
+    v = Value(z)
+    y = loss(v, t)
+    y.backward()
+    assert (y.data, v.grad) == (0.0, 0.0)
+    for f in (engine.value_and_grad(loss, (0, 1)), engine.jit(engine.value_and_grad(loss, (0, 1)))):
+        value, (slope, by_target) = f(z, t)
+        assert (value, slope) == (0.0, 0.0)
+        assert not math.isnan(by_target)
+
+
+def test_weights_of_0_leave_a_graph_and_the_slope_of_a_target_of_0():
+    y = cross_entropy([Value(1.0), Value(2.0)], 1, class_weights=[1.0, 0.0])
+    assert isinstance(y, Value) and y.data == 0.0
+    assert isinstance(binary_cross_entropy(Value(1.0), 1, class_weights=[1.0, 0.0]), Value)
+    ts = [Value(0.0), Value(1.0)]
+    cross_entropy([1.0, 2.0], ts).backward()
+    assert [t.grad for t in ts] == pytest.approx([-q for q in log_softmax([1.0, 2.0])])

@@ -29,6 +29,7 @@ CONDITIONS = {  # rows of constant partials 0, with NumPy's name or formula for 
     "sign": np.sign,
     "floor": np.floor,
     "ceil": np.ceil,
+    "top": lambda *xs: NAN if any(x != x for x in xs) else max(xs),
 }
 FORWARD = {  # rows whose forward NumPy has under another name, or with another nan rule
     "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "identity": np.positive,
@@ -90,12 +91,12 @@ def test_exact_derivatives_are_exact():
 
 def condition_is_numpys(name, xs):
     row = TABLE[name]
-    args = xs[: row.arity]
+    args = xs if row.lists else xs[: row.arity]
     with np.errstate(all="ignore"):
         want = float(CONDITIONS[name](*args))
         if name == "above" and any(x != x for x in args):
             want = NAN
-    got = row(*args)
+    got = row(args) if row.lists else row(*args)
     assert got == want or (got != got and want != want)
     assert math.copysign(1.0, got) == math.copysign(1.0, want) or got != got or name == "sign"
 
@@ -116,6 +117,8 @@ def value_is_numpys(row, args):
     with np.errstate(all="ignore"):
         want = float(ufunc(*map(np.float64, args)))
     got = row(*args)
+    if row.name == "power" and args == (-INF, 0.5):
+        want = INF  # as C's pow; NumPy takes the root
     if row.name == "hypot" and any(a != a for a in args) and INF in map(abs, args):
         want = INF
     assert (got != got and want != want) or math.isclose(got, want, rel_tol=1e-13, abs_tol=1e-320), (args, got, want)

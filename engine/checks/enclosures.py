@@ -1,6 +1,7 @@
 """The value and the partials of a row on balls, by its reference alone."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 from ..ops import Op
@@ -45,6 +46,7 @@ CONDITIONS: dict[str, Callable[..., Ball]] = {
     "sign": lambda x: arb(0) if x.is_zero() else arb(1) if x > 0 else arb(-1) if x < 0 else arb(0, 1),
     "floor": lambda x: x.floor() if x.is_finite() else NOTHING,
     "ceil": lambda x: x.ceil() if x.is_finite() else NOTHING,
+    "top": lambda xs: reduce(arb.max, xs),
 }
 
 
@@ -86,7 +88,8 @@ def enclosure(row: Op, args: Sequence[Operand], wanted: Sequence[bool]) -> Enclo
     """
     condition = CONDITIONS.get(row.name)
     if condition is not None:
-        return Enclosure(condition(*args), [arb(0) if w else None for w in wanted], _jumps(row, args))
+        zeros = [([arb(0)] * len(a) if a.__class__ is list else arb(0)) if w else None for a, w in zip(args, wanted)]
+        return Enclosure(condition(*args), zeros, _jumps(row, args))
     if row.name in LISTS and row.lists:
         value, partials = LISTS[row.name](*args)
         return Enclosure(value, partials, False)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..arguments import listed, real, shown, whole
 from ..arguments import text as written
-from ..ops import BUILT_IN, TABLE, Op
+from ..ops import BUILT_IN, PRIVATE, TABLE, Op
 
 NICE = (0.0, 1.0, -1.0, 0.5, 2.0, -2.0, 3.0)
 SIMPLE_FIRST = ("add", "mul", "sub", "neg", "square", "div", "exp", "log", "sin", "relu", "maximum")
@@ -156,7 +156,7 @@ def rows(ops: Iterable[str] | None = None) -> list[Op]:
     Raises:
         ValueError: a name is none of the table.
     """
-    usual = [*SIMPLE_FIRST, *sorted(BUILT_IN - {"edge", *SIMPLE_FIRST})]
+    usual = [*SIMPLE_FIRST, *sorted(BUILT_IN - PRIVATE.union(SIMPLE_FIRST))]
     names = usual if ops is None else listed("graphs", "ops", ops, "a list of names of the table")
     unknown = [n for n in names if not isinstance(n, str) or n not in TABLE]
     if unknown or not names:

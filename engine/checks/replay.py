@@ -88,7 +88,7 @@ def edges(row: Op, args: Sequence[Argument], partials: Sequence[Any]) -> list[Ed
         if a.__class__ is int:
             found.append(Edge(a, p, not (row.selects and p.is_zero())))
         elif a.__class__ is list and p is not None:
-            found.extend([Edge(e, q, True) for e, q in zip(a, p) if e.__class__ is int])
+            found.extend([Edge(e, q, not (row.selects and q.is_zero())) for e, q in zip(a, p) if e.__class__ is int])
     return found
 
 

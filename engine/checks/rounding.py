@@ -13,10 +13,10 @@ from .balls import LARGEST, TINY, UNIT, Ball, Operand, arb
 from .enclosures import CONDITIONS, Enclosure, enclosure
 
 CORRECT = frozenset(
-    ("add", "sub", "mul", "div", "square", "reciprocal", "sqrt")
+    ("add", "sub", "mul", "div", "square", "reciprocal", "sqrt", "gap")
 )  # exact where a float holds the result
 SELECTING = frozenset(
-    ("neg", "identity", "abs", "relu", "maximum", "minimum", "clip", "where", "edge")
+    ("neg", "identity", "abs", "relu", "maximum", "minimum", "clip", "where", "edge", "sole")
 )  # no rounding at all
 ROUNDING: dict[str, tuple[float, float]] = {
     **dict.fromkeys(SELECTING, (0.0, 0.0)),
@@ -26,7 +26,7 @@ ROUNDING: dict[str, tuple[float, float]] = {
 }
 BUILT_IN_ROUNDING, OTHER_ROUNDING = (10.0, 0.0), (16.0, 2.0)
 PARTIAL_UNITS = 10.0  # partials are short formulas, also of the rows that round once
-EXACT_PARTIALS = SELECTING | frozenset(("add", "sub", "mul", "dot", "total"))  # an operand, or a whole number
+EXACT_PARTIALS = SELECTING | frozenset(("add", "sub", "mul", "dot", "total", "gap"))  # an operand, or a whole number
 
 _relative: dict[float, Ball] = {}
 

@@ -76,8 +76,8 @@ class Witness:
     @staticmethod
     def _row(row: Any, args: Sequence[Any], order: int) -> Any:
         if row.name in CONDITIONS:
-            y = CONDITIONS[row.name](*map(constant, args))
-            if not y.is_exact() and y.is_finite():
+            y = CONDITIONS[row.name](*[[constant(e) for e in a] if a.__class__ is list else constant(a) for a in args])
+            if row.kink is not None and not y.is_exact() and y.is_finite():
                 raise KinkError(row.name)
             return y
         if row.kink is None:

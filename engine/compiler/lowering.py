@@ -177,6 +177,10 @@ def _logaddexp(k: Kit, a: Number, b: Number) -> Number:
     return k.choose(k.compare("==", a, b), a + math.log(2.0), apart)
 
 
+def _gap(k: Kit, a: Number, b: Number) -> Number:
+    return k.choose(k.both(k.compare("==", a, math.inf), k.compare("==", b, math.inf)), 0.0, a - b)
+
+
 def _cbrt(k: Kit, x: Number) -> Number:
     """The C library's cube root errs by up to 4 ulps: one Newton step on the exact residual mends it."""
     if not k.double:
@@ -248,6 +252,7 @@ FORMULAS: dict[str, Lowering] = {
     "normal_cdf": _normal_cdf,
     "gelu": _gelu,
     "logaddexp": _logaddexp,
+    "gap": _gap,
     "unit": _unit,
     "over": _over,
 }

@@ -8,7 +8,7 @@ number are applied: x*1, x + -0.0, x - 0.0, x/1, --x; x*0 and x + 0.0 stay as th
 from __future__ import annotations
 
 import struct
-from math import inf
+from math import inf, nan
 from typing import Any
 
 from ..ops import TABLE, Op
@@ -130,11 +130,30 @@ class Tape:
             return self.constant(TABLE["mean"].forward([]))
         return self.emit(DIV, (self.total(xs), self.constant(float(len(xs)))))
 
-    def logsumexp(self, xs: list[int]) -> int:
-        """The row `logsumexp`: the largest term is taken out, so that small others count; an infinite one is the answer."""
+    def top(self, xs: list[int]) -> int:
+        """The row `top`; 0 for what it was taken from."""
+        made = [self.instruction(x) for x in xs]
+        if made and all(op == "sub" and args[1] == made[0][1][1] for op, args in made):
+            taken: int | None = self.constant(-inf)
+            for _, args in made:
+                taken = None if taken is None else self.seen("maximum", (taken, args[0]))
+            if taken == made[0][1][1]:
+                return self.constant(0.0)
         top = self.constant(-inf)
         for x in xs:
             top = self.emit(TABLE["maximum"], (top, x))
+        return top
+
+    def sole(self, xs: list[int], y: int) -> int:
+        """The row `sole`."""
+        endless = [self.emit(TABLE["equal"], (x, self.constant(inf))) for x in xs]
+        tied = self.emit(TABLE["greater"], (self.total(endless), self.constant(1.0)))
+        tied = self.emit(MUL, (tied, self.emit(TABLE["equal"], (y, self.constant(inf)))))
+        return self.emit(TABLE["where"], (tied, self.constant(nan), y))
+
+    def logsumexp(self, xs: list[int]) -> int:
+        """The row `logsumexp`: the largest term is taken out, so that small others count; an infinite one is the answer."""
+        top = self.top(xs)
         largest = [self.emit(TABLE["equal"], (x, top)) for x in xs]
         terms = [
             self.emit(TABLE["where"], (same, self.constant(0.0), self.emit(TABLE["exp"], (self.emit(SUB, (x, top)),))))
@@ -148,7 +167,9 @@ class Tape:
 
 
 ADD, SUB, MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "where"))
-LIST_OPS = {"dot": Tape.dot, "total": Tape.total, "mean": Tape.mean, "logsumexp": Tape.logsumexp}
+LIST_OPS = {
+    "dot": Tape.dot, "total": Tape.total, "mean": Tape.mean, "logsumexp": Tape.logsumexp, "top": Tape.top, "sole": Tape.sole,
+}  # fmt: skip
 SAME_AS = {"edge": "where"}
 
 

@@ -22,11 +22,12 @@ from engine.checks import (
     values,
 )
 from engine.checks.graph import Step, random_graph, rows
+from engine.ops import PRIVATE
 
 
 def test_every_op_sharing_and_kinks_occur_as_often_as_promised():
     found = distribution(random_graphs(3000, seed=3))
-    assert set(found.ops) == {row.name for row in rows()} == set(TABLE) - {"edge"}
+    assert set(found.ops) == {row.name for row in rows()} == set(TABLE) - PRIVATE
     assert min(found.ops.values()) >= 0.01
     assert found.shared >= 0.30
     assert 0.02 <= found.kinks <= 0.10

@@ -23,11 +23,11 @@ from engine.checks import Graph, graphs, mlps, random_graphs
 from engine.checks.graph import _looked_up, value_at
 from engine.compiler import batch, elementary, interpolation, lowering
 from engine.compiler.training import TrainingLoop
-from engine.ops import BUILT_IN
+from engine.ops import BUILT_IN, PRIVATE
 from engine.trees import flatten
 
 MANY = int(os.environ.get("MANY", "1"))
-ROWS = sorted(BUILT_IN - {"edge"})
+ROWS = sorted(BUILT_IN - PRIVATE)
 TOGETHER = 5 if MANY == 1 else 20  # graphs compiled as one program: LLVM is most of the time
 DTYPES = ("float64", "float32")
 COUNTS = st.integers(1, 37)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import engine
+import nn
 from engine import TABLE, Value, gradients, partials, topological_order
 
 TOLERANCE = 1e-12
@@ -174,3 +175,53 @@ def test_networks_have_pytorchs_losses_and_gradients(widths, activation):
         for unit, line in zip(layer, tensor.grad.tolist()):
             for w, g in zip(unit, line):
                 assert agree(w.grad, g, sizes[w])
+
+
+ENDS = [-math.inf, -1.0, 0.0, 1e17, math.inf]
+
+
+@pytest.mark.parametrize("b", ENDS)
+@pytest.mark.parametrize("a", ENDS)
+def test_logaddexp_at_infinities_is_pytorchs_and_logsumexp_the_same(a, b):
+    theirs = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (a, b)]
+    y = torch.logaddexp(*theirs)
+    want = [y.item(), *[g.item() for g in torch.autograd.grad(y, theirs)]]
+    for f in (engine.logaddexp, lambda a, b: engine.logsumexp([a, b])):
+        ours = [Value(a), Value(b)]
+        y = f(*ours)
+        y.backward()
+        found = [y.data, *[v.grad for v in ours]]
+        graph = [y.data, *[g.data for g in gradients(y, ours)]]
+        value, slopes = engine.jit(engine.value_and_grad(f, (0, 1)))(a, b)
+        for got in (found, graph, [value, *slopes]):
+            if a == b == 1e17 and f is not engine.logaddexp:  # exp(x - y), as PyTorch's own logsumexp
+                assert got == [want[0], 1.0, 1.0]
+            else:
+                assert got == pytest.approx(want, nan_ok=True)
+
+
+LOGITS = [
+    [1e17, 1e17],
+    [1e9, 1e9, 1e9 + 1.0],
+    [1e3] * 3,
+    [1.0, 2.0, -math.inf],
+    [-math.inf, 0.5, -math.inf],
+    [1e16, 0.0],
+]
+
+
+@pytest.mark.parametrize("zs", LOGITS, ids=str)
+def test_huge_and_masked_logits_have_pytorchs_softmax_and_cross_entropy(zs):
+    for label in range(len(zs)):
+        theirs = torch.tensor(zs, dtype=torch.float64, requires_grad=True)
+        loss = torch.nn.functional.cross_entropy(theirs[None], torch.tensor([label]))
+        (slopes,) = torch.autograd.grad(loss, [theirs])
+        ours = [Value(z) for z in zs]
+        y = nn.cross_entropy(ours, label)
+        y.backward()
+        value, compiled = engine.jit(engine.value_and_grad(lambda zs, label=label: nn.cross_entropy(zs, label)))(zs)
+        assert y.data == value == pytest.approx(loss.item(), rel=1e-14)
+        for got in ([v.grad for v in ours], compiled):
+            assert got == pytest.approx(slopes.tolist(), abs=1e-15)
+    for f, g in ((engine.softmax, torch.softmax), (engine.log_softmax, torch.log_softmax)):
+        assert f(zs) == pytest.approx(g(torch.tensor(zs, dtype=torch.float64), 0).tolist(), rel=1e-14)

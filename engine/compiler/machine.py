@@ -53,17 +53,20 @@ def processor(asked: str | None) -> str:
     Raises:
         ValueError: it is none of these, or this processor lacks a feature of it.
     """
+    what = "cpu"
     if asked is None:
-        return processor(os.environ.get("CHAINRULE_JIT_CPU") or "native")
+        what, asked = "CHAINRULE_JIT_CPU", os.environ.get("CHAINRULE_JIT_CPU") or "native"
     if asked == "native":
         return ""
     if asked not in LEVELS:
-        raise ValueError(f"jit takes 'native' or one of {', '.join(map(repr, LEVELS))} as cpu, got {asked!r:.60}")
+        raise ValueError(f"jit takes 'native' or one of {', '.join(map(repr, LEVELS))} as {what}, got {asked!r:.60}")
     has = set(features().split(","))
     for level, (_, needed) in LEVELS.items():
         lacking = [name for name in needed.split() if f"+{name}" not in has]
         if lacking:
-            raise ValueError(f"jit takes {asked!r} as cpu where the processor has {lacking[0]}, and this one has not")
+            raise ValueError(
+                f"jit takes {asked!r} as {what} where the processor has {lacking[0]}, and this one has not"
+            )
         if level == asked:
             break
     return asked

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from test_compiled_training import bits, eager_training, momentum, problem, squared_error
+from test_compiled_training import bits, eager_training, momentum, problem, sgd, squared_error
 
 import engine
 from engine import exp, jit, relu, sin, tanh, vmap
 from engine.compiler import machine
+from engine.compiler.cache import PROGRAMS
 from engine.compiler.training import TrainingLoop
 
 
@@ -34,6 +35,17 @@ def test_a_training_agrees_with_eager_training_at_each_width(cpu, examples):
         want, want_losses = eager_training(loss, momentum, ps, rows, 67, list(range(examples)), [[0.01]] * steps, 1)
         np.testing.assert_allclose(loop.parameters, want, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(losses[0], want_losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("examples", [1, 3, 99, 101])
+@pytest.mark.parametrize("cpu", HERE)
+def test_a_float32_training_agrees_with_eager_training_at_each_width(cpu, examples):
+    rows, ps = problem([3, 5, 2], examples, 7)
+    loss = squared_error([3, 5, 2], tanh)
+    loop = TrainingLoop(loss, sgd, ps, rows, settings=1, batch=67, dtype="float32", checked=True, cpu=cpu)
+    steps = len(loop.run(settings=[0.01])[0])
+    want, _ = eager_training(loss, sgd, ps, rows, 67, list(range(examples)), [[0.01]] * steps, 0)
+    np.testing.assert_allclose(loop.parameters, want, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("cpu", HERE)
@@ -90,10 +102,43 @@ def test_a_level_above_the_processor_is_refused(monkeypatch):
 
 def test_the_environment_sets_the_level_where_nobody_says(monkeypatch):
     monkeypatch.setenv("CHAINRULE_JIT_CPU", "sse9")
-    with pytest.raises(ValueError, match="as cpu, got 'sse9'"):
+    with pytest.raises(ValueError, match="as CHAINRULE_JIT_CPU, got 'sse9'"):
         jit(lambda x: x)
     assert jit(lambda x: x + 1.0, cpu="native")(1.0) == 2.0
     monkeypatch.setenv("CHAINRULE_JIT_CPU", HERE[-1])
     assert machine.processor(None) == machine.processor(HERE[-1])
     monkeypatch.delenv("CHAINRULE_JIT_CPU")
     assert machine.processor(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "wide"),
+    [("+neon,+fp-armv8", 16), ("+sse2,+sse4.2", 16), ("+sse4.2,+avx,-avx2,-fma", 32), ("+avx2,+fma,+avx512f", 64)],
+)
+def test_a_vector_is_as_wide_as_the_processor_says(found, wide, monkeypatch):
+    monkeypatch.setattr(machine, "features", lambda: found)
+    assert machine.vector_bytes() == wide
+
+
+@pytest.mark.parametrize("contract", [True, False])
+def test_a_processor_with_avx_and_no_fused_multiply_adds_agrees_too(contract, monkeypatch):
+    whole = machine.features()
+    if "+avx" in whole.split(","):  # as Sandy Bridge has it, between two levels
+        lacks = ",".join(
+            f"-{name[1:]}" for name in whole.split(",") if name.startswith(("+avx", "+fma")) and name != "+avx"
+        )
+        monkeypatch.setattr(machine, "features", lambda: f"{whole},{lacks}")
+        monkeypatch.setattr(machine, "vector_bytes", lambda cpu="": 32)
+    PROGRAMS.clear()
+    try:
+        rows, ps = problem([3, 5, 2], 101, 7)
+        loss = squared_error([3, 5, 2], tanh)
+        loop = TrainingLoop(
+            loss, momentum, ps, rows, slots=1, settings=1, batch=67, contract=contract, checked=True, cpu="native"
+        )
+        loop.run(settings=[0.01])
+        assert "vfmadd" not in loop.stages.assembly
+    finally:
+        PROGRAMS.clear()
+    want, _ = eager_training(loss, momentum, ps, rows, 67, list(range(101)), [[0.01]] * 2, 1)
+    np.testing.assert_allclose(loop.parameters, want, rtol=1e-12, atol=1e-12)

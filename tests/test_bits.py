@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("bits")  # what all tests here read is made once
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = """
 import math, random, sys

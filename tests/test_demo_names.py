@@ -13,6 +13,8 @@ from demos import names
 from demos.names import LETTERS, Speller, bits, context, pairs, probabilities, sample, spelled
 from nn import Trainer
 
+pytestmark = pytest.mark.xdist_group("names")  # what all tests here read is made once
+
 DATA = Path(names.__file__).with_name("data") / "first_names.tsv"
 
 

@@ -11,6 +11,8 @@ import nn
 from demos import overfit
 from demos.overfit import CURES, network
 
+pytestmark = pytest.mark.xdist_group("overfit")  # what all tests here read is made once
+
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):

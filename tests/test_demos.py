@@ -50,8 +50,9 @@ def written(out):
 EACH = """
 import os, sys, traceback
 from demos.__main__ import main
-folder, names, arguments = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
-for name in names:
+folder, arguments = sys.argv[1], sys.argv[2:]
+answers = os.fdopen(os.dup(1), "w")
+for name in map(str.strip, sys.stdin):
     for stream in (1, 2):
         os.dup2(os.open(f"{folder}/{name}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
     try:
@@ -59,8 +60,7 @@ for name in names:
     except BaseException:
         traceback.print_exc()
         status = 1
-    with open(f"{folder}/{name}.status", "w") as file:
-        file.write(str(status))
+    print(status, file=answers, flush=True)
 """
 
 
@@ -73,19 +73,36 @@ class Ended(NamedTuple):
     out: Path
 
 
+class Smallest:
+    """The smallest run of each demo, when it is asked for, in one process, since its imports take longer than most demos."""
+
+    def __init__(self, folder):
+        self.folder, self.ended = folder, {}
+        command = [sys.executable, "-W", "error", "-X", "utf8", "-u", "-c", EACH, str(folder), *SMALLEST]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+
+    def __getitem__(self, name):
+        if name not in self.ended:
+            print(name, file=self.process.stdin)
+            status = int(self.process.stdout.readline())
+            printed = [(self.folder / f"{name}.{stream}").read_text("utf-8") for stream in (1, 2)]
+            self.ended[name] = Ended(status, *printed, self.folder / name / "new")
+        return self.ended[name]
+
+
 @pytest.fixture(scope="module")
-def smallest(request, tmp_path_factory):
-    """The smallest run of each demo that is tested, in one process, since its imports take longer than most demos."""
-    folder = tmp_path_factory.mktemp("demos")
-    chosen = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
-    names = [name for name in DEMOS if name in (*chosen, "digits", "activations")]
-    command = [sys.executable, "-W", "error", "-X", "utf8", "-u", "-c", EACH, str(folder), " ".join(names), *SMALLEST]
-    subprocess.run(command, cwd=ROOT, check=True)
-    read = [[(folder / f"{name}.{what}").read_text("utf-8") for what in ("status", 1, 2)] for name in names]
-    return {n: Ended(int(status), out, err, folder / n / "new") for n, (status, out, err) in zip(names, read)}
+def smallest(tmp_path_factory):
+    runs = Smallest(tmp_path_factory.mktemp("demos"))
+    yield runs
+    runs.process.stdin.close()
+    assert runs.process.wait(60) == 0
 
 
-@pytest.mark.parametrize("name", DEMOS)
+ONE_WORKER_EACH = [pytest.param(name, marks=pytest.mark.xdist_group(f"demo {name}")) for name in DEMOS]
+
+
+@pytest.mark.parametrize("name", ONE_WORKER_EACH)
 def test_a_demo_ends_well_without_a_warning_and_says_each_file(name, smallest):
     done = smallest[name]
     assert (done.status, done.stderr) == (0, "")
@@ -112,7 +129,7 @@ def assert_whole(path):
         assert path.suffix in (".safetensors", ".csv", ".txt", ".onnx")
 
 
-@pytest.mark.parametrize("name", DEMOS)
+@pytest.mark.parametrize("name", ONE_WORKER_EACH)
 def test_the_same_seed_gives_the_same_files_to_the_last_bit(name, smallest, tmp_path):
     first = smallest[name].out
     assert main([name, *SMALLEST, str(tmp_path)]) == 0  # in another process: this one
@@ -199,6 +216,7 @@ def digits(smallest):
     return smallest["digits"]
 
 
+@pytest.mark.xdist_group("demo digits")
 def test_digits_are_learned_drawn_and_explained(digits):
     assert (digits.status, digits.stderr) == (0, "")
     assert float(re.search(r"^\d+ of 360 held-out digits read right: ([\d.]+)%", digits.stdout, re.M)[1]) > 80.0
@@ -224,6 +242,7 @@ def test_a_whole_training_reaches_its_figure_and_beats_the_line(name, least, sai
     assert reached > linear > 90.0
 
 
+@pytest.mark.xdist_group("demo activations")
 def test_derivatives_of_activations_are_those_of_central_differences(smallest):
     out = smallest["activations"].stdout
     assert float(re.search(r"central differences, at 800 points each: (\S+)\.\n", out)[1]) < 1e-9
@@ -231,6 +250,7 @@ def test_derivatives_of_activations_are_those_of_central_differences(smallest):
     assert re.search(r"^sigmoid +y · σ\(−x\) +0\.2500 +0\.0177 +0\.0177 +9\.5e-07$", out, re.M)
 
 
+@pytest.mark.xdist_group("demo digits")
 def test_the_chain_rule_line_of_a_weight_is_true(digits):
     line = re.search(r"^∂p/∂w\d+ = (.*) = (.*) = (.*)$", digits.stdout, re.M)
     left, right, whole = (float(x.replace("−", "-").strip("()")) for x in (*line[2].split("·"), line[3]))
@@ -239,6 +259,7 @@ def test_the_chain_rule_line_of_a_weight_is_true(digits):
     assert whole != 0.0
 
 
+@pytest.mark.xdist_group("demo digits")
 def test_the_saved_network_reads_as_well_as_was_said(digits):
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split

@@ -11,7 +11,9 @@ PATHS = notebooks()
 MEASURE = "import os\n\nprint(sum(os.times()[:4]))"
 
 
-@pytest.fixture(scope="module", params=PATHS, ids=[p.stem for p in PATHS])
+@pytest.fixture(
+    scope="module", params=[pytest.param(p, id=p.stem, marks=pytest.mark.xdist_group(p.stem)) for p in PATHS]
+)
 def run(request, tmp_path_factory):
     """(the notebook as it is kept, a fresh run of it, what its solutions printed, seconds of CPU)."""
     old = nbformat.read(request.param, 4)

@@ -2,7 +2,9 @@
 
 import os
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -11,6 +13,36 @@ settings.register_profile("ci", settings.get_profile("default"), derandomize=Tru
 settings.register_profile(
     "nightly", settings.get_profile("default"), max_examples=10_000
 )  # --hypothesis-profile=nightly
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+usual = "ci" if os.environ.get("CI") else "default"
+settings.register_profile("quick", settings.get_profile(usual), max_examples=10)
+settings.load_profile(usual)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background would ignore Ctrl-C, tests of it too
+
+TESTS = Path(__file__).parent
+QUICK = {  # the laws of the engine, and what a change in another room would break first
+    "test_anomaly", "test_backward", "test_bad_input", "test_blocks", "test_edges", "test_explanation", "test_formula",
+    "test_gradient_graphs", "test_imports", "test_init", "test_losses", "test_nn", "test_optim", "test_rules",
+    "test_stubs", "test_transforms", "test_trees", "test_value", "picture/test_picture_safety",
+    "picture/test_picture_truth", "checks/test_check_laws", "checks/test_rounding", "compiler/test_graphs",
+    "compiler/test_jit", "compiler/test_trace",
+}  # fmt: skip
+LONG = {  # in these files, what takes more than a second
+    "test_a_chain_of_a_million_nodes_has_a_gradient_and_a_tangent", "test_replay_of_a_million_nodes_needs_no_recursion",
+    "test_the_table_of_accuracy_is_of_these_rows", "test_work_grows_with_the_graph_and_not_faster",
+    "test_the_agreement_of_modes_finds_a_wrong_partial_of_one_mode", "test_trace_order_and_rolling_keep_every_bit",
+    "test_matplotlib_reads_the_latex_of_every_row", "test_native_code_agrees_with_eager_mode",
+    "test_a_long_chain_is_differentiated_twice_and_through_a_value",
+}  # fmt: skip
+
+
+def pytest_configure(config):
+    if config.option.markexpr == "quick":
+        settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        file = item.path.relative_to(TESTS).with_suffix("").as_posix() if item.path.is_relative_to(TESTS) else ""
+        if file in QUICK and getattr(item, "originalname", item.name) not in LONG:
+            item.add_marker(pytest.mark.quick)

@@ -247,7 +247,9 @@ def test_numerical_gradients_come_in_the_tree_of_the_arguments():
     assert estimate.gradient[1] == pytest.approx([0.0, 2.0])
 
 
-@pytest.mark.parametrize("settings, takes", [({"step": 0.0}, "a number above 1e-300"), ({"rounds": 1}, "from 2 to 100")])
+@pytest.mark.parametrize(
+    "settings, takes", [({"step": 0.0}, "a number above 1e-300"), ({"rounds": 1}, "from 2 to 100")]
+)
 def test_numerical_gradients_say_what_they_take(settings, takes):
     with pytest.raises(ValueError, match=takes):
         numerical_gradient(lambda x: x, 1.0, **settings)

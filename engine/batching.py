@@ -5,11 +5,12 @@ Lists and arrays have axes; tuples, dicts and Modules are trees of them. In eage
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from functools import wraps
+from math import inf
 from typing import Any
 
+from .arguments import whole
 from .trees import array, container, described, is_array
 from .value import Value
 
@@ -195,9 +196,7 @@ def _members(axes: Any, level: Any, place: str, name: str) -> list[Any]:
 
 
 def _axis(axis: Any, rank: int, x: Any, place: str) -> int:
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise TypeError(f"vmap takes integers and None as axes, got {axis!r}")
-    k = operator.index(axis)
+    k = whole("vmap", "axes", axis, "integers and None", least=-inf)
     if not -rank <= k < rank:
         raise ValueError(f"vmap takes an axis from {-rank} to {rank - 1} for {place}, {described(x)}, got {k}")
     return k % rank

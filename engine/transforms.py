@@ -15,11 +15,12 @@ other direction (Griewank & Walther, Evaluating Derivatives, 2nd ed., 2008, sect
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from math import inf
 from typing import Any
 
+from .arguments import flag, whole
 from .backprop import topological_order
 from .linearization import Linearization
 from .ops import number, operand
@@ -101,6 +102,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     ([6.0, 5.0], (13.0, 12.0))
     """
     _check("vjp", f)
+    has_aux = flag("vjp", "has_aux", has_aux)
     run = Linearization("vjp", f, primals, {}, range(len(primals)), has_aux)
     output = run.output()
 
@@ -165,6 +167,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         for i, (t, p) in enumerate(zip(tangents, primals))
         for x in flatten(t, "jvp", f"tangent {i}", like=p, like_what=f"argument {i}").leaves
     ]
+    has_aux = flag("jvp", "has_aux", has_aux)
     run = Linearization("jvp", f, tuple(primals), {}, range(len(primals)), has_aux)
     tangent = run.out.rebuild(run.answers(run.pushed_forward(seeds)))
     return (run.output(), tangent, run.aux()) if has_aux else (run.output(), tangent)
@@ -242,11 +245,7 @@ def derivative(f: Function, n: int = 1) -> Function:
     [16.0, 32.0, 48.0, 48.0, 24.0, 0.0]
     """
     _check("derivative", f)
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"derivative takes an integer as order n, got {n!r}")
-    order = operator.index(n)
-    if order < 0:
-        raise ValueError(f"derivative takes an order n from 0 on, got {n}")
+    order = whole("derivative", "n", n)
 
     @wraps(f, updated=())
     def nth(x: Any) -> Any:
@@ -318,7 +317,7 @@ def _transformed(
     scalar: bool = False, with_value: bool = False,
 ) -> Function:  # fmt: skip
     """The function that linearizes f at its arguments, and returns what is found there."""
-    positions = _positions(who, f, argnums)
+    positions, has_aux = _positions(who, f, argnums), flag(who, "has_aux", has_aux)
     single = not isinstance(argnums, (list, tuple))
 
     @wraps(f, updated=())
@@ -353,9 +352,6 @@ def _check_pairs(who: str, primals: Any, tangents: Any) -> None:
 def _positions(who: str, f: Any, argnums: Any) -> tuple[int, ...]:
     _check(who, f)
     positions = argnums if isinstance(argnums, (list, tuple)) else [argnums]
-    for i in positions:
-        if isinstance(i, bool) or not hasattr(i, "__index__") or getattr(i, "shape", ()) != ():
-            raise TypeError(f"{who} takes an int or a tuple of ints as argnums, got {argnums!r}")
     if not positions:
         raise ValueError(f"{who} takes at least one position as argnums, got {argnums!r}")
-    return tuple(map(operator.index, positions))
+    return tuple([whole(who, "argnums", i, "an int or a tuple of ints", least=-inf) for i in positions])

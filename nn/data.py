@@ -6,8 +6,10 @@ Everything is checked here, once and before training: what is no finite number i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import inf, isfinite, isinf
 from typing import Any
+
+from engine.arguments import real, shown
 
 from .init import Generator
 
@@ -175,15 +177,14 @@ def number(who: str, x: Any, where: str) -> float:
         text = isinstance(x, (str, bytes))
         hint = "; turn text and categories into numbers first" if text else _FILL if missing(x) else ""
         raise TypeError(f"{who} takes real numbers, got {x!r:.60} in {where}{hint}")
-    try:
-        x = float(x)
-    except OverflowError:
-        raise ValueError(f"{who} takes numbers that fit a float (up to 1.8e308), got a larger one in {where}") from None
-    except (TypeError, ValueError):
-        raise TypeError(f"{who} takes real numbers, got {x!r:.60} in {where}") from None
-    if not isfinite(x):
-        raise ValueError(_not_finite(who, x, where))
-    return float(x)
+    found = real(x)
+    if found is None:
+        raise TypeError(f"{who} takes real numbers, got {shown(x)} in {where}")
+    if isinf(found) and x not in (inf, -inf):
+        raise ValueError(f"{who} takes numbers that fit a float (up to 1.8e308), got a larger one in {where}")
+    if not isfinite(found):
+        raise ValueError(_not_finite(who, found, where))
+    return found
 
 
 def _not_finite(who: str, x: float, where: str) -> str:

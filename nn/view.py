@@ -283,7 +283,10 @@ def watched(callbacks: Any, view: Any) -> Any:
     if view is None or view is False:
         return callbacks
     if view is True:
-        from IPython.display import display
+        try:
+            from IPython.display import display
+        except ImportError:
+            raise ImportError("fit takes view=True in a notebook; pip install 'chainrule[notebooks]'") from None
 
         view = training_view()
         display(view)

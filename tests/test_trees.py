@@ -436,9 +436,9 @@ BAD = [
     (lambda: vjp(lambda x: [x, x], 1.0)[1](1.0), ValueError, "the pullback of vjp takes the adjoint in the shape of the output, which has a list of 2"),
     (lambda: vjp(square, 1.0)[1]([1.0]), ValueError, "which has the number 1.0 there, got a list of 1 element"),
     # Orders
-    (lambda: derivative(square, 1.5), TypeError, "derivative takes an integer as order n, got 1.5"),
+    (lambda: derivative(square, 1.5), TypeError, "derivative takes a whole number from 0 as n, got 1.5"),
     (lambda: derivative(square, True), TypeError, "got True"),
-    (lambda: derivative(square, -1), ValueError, "derivative takes an order n from 0 on, got -1"),
+    (lambda: derivative(square, -1), ValueError, "derivative takes a whole number from 0 as n, got -1"),
     # Replay
     (lambda: replay(INNER, {INNER: 1.0}), ValueError, "replay takes leaves of the graph, got a node"),
     (lambda: replay(INNER, {X: 1.0}), ValueError, "something that is not in the graph: Value(data=2.0, grad=–, label='x')"),

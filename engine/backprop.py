@@ -101,7 +101,7 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     try:
         zero = _marked_order(stack, order, leaves, before)
         root.grad = gradient
-        if context.active and context.local.state.anomaly:
+        if context.active and context.watching():
             _watched_sweep(order, zero)
         else:
             _sweep(order, zero)

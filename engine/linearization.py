@@ -259,7 +259,7 @@ def _stamp(leaf: Any) -> int:
 
 
 def _recording() -> contextlib.AbstractContextManager[None]:
-    return contextlib.nullcontext() if context.local.state.recording else context.enable_grad()
+    return contextlib.nullcontext() if context.recording() else context.enable_grad()
 
 
 def _one_number(output: Any, who: str) -> Any:

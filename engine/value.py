@@ -186,8 +186,8 @@ class Value:
 
     def detach(self):
         """A new leaf with the same data and label: no gradient flows through it."""
-        if context.active and context.local.state.tracing is not None:
-            return context.local.state.tracing.detached(self)
+        if context.active and (recorder := context.recorder()) is not None:
+            return recorder.detached(self)
         return Value(self._data, self.label)
 
     def _repr_mimebundle_(self, include=None, exclude=None):

@@ -11,6 +11,7 @@ A Module does not know its own path: the path of a call is found from the calls 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from math import inf, isinf
 from typing import Any, Self
 
@@ -91,8 +92,7 @@ class Module(metaclass=Declares):
         place.module = self
         if not more and not named:
             return place.call(self.forward, x)
-        with place:
-            return self.forward(x, *more, **named)
+        return place.call(partial(_forward, self, more, named), x)
 
     # What it is made of ----------------------------------------------------------------------------------------------
 
@@ -355,3 +355,7 @@ def _missing(module: Module, p: Value) -> str:
     else:
         hint = "keep it in an attribute, or return [p for _, p in self.named_parameters() if …]"
     return f"{who}.parameters() takes Values that the Module's public attributes hold, got {p!r:.60}: {hint}"
+
+
+def _forward(module: Module, more: tuple[Any, ...], named: dict[str, Any], x: Any) -> Any:
+    return module.forward(x, *more, **named)

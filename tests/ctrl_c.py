@@ -1,6 +1,7 @@
 """Ctrl-C, pressed in a test at a place it names."""
 
 import signal
+import sys
 
 
 def press_at_call(monkeypatch, owner, name, nth):
@@ -14,3 +15,34 @@ def press_at_call(monkeypatch, owner, name, nth):
         return real(*what, **how)
 
     monkeypatch.setattr(owner, name, pressing)
+
+
+def pressed_at_each_call(function, *files):
+    """Run a function again and again, Ctrl-C pressed at the first, second, … place in some files where Python hears it.
+
+    It hears a signal where a Python function begins, and after each call of a function in C. Yields each
+    KeyboardInterrupt, until one run is not interrupted.
+    """
+    nth = 0
+    while True:
+        nth += 1
+        left = [nth]
+
+        def profile(frame, event, argument, left=left):
+            del argument  # the function in C, which a traceback would hold
+            if frame.f_code.co_filename in files and event in ("call", "c_return"):
+                left[0] -= 1
+                if left[0] == 0:
+                    raise KeyboardInterrupt
+
+        before = sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            function()
+        except KeyboardInterrupt as error:
+            sys.setprofile(before)
+            yield error
+        else:
+            return
+        finally:
+            sys.setprofile(before)

@@ -146,7 +146,7 @@ def test_it_ends_with_its_block_also_after_an_error():
     with pytest.raises(AnomalyError), detect_anomaly():
         log(Value(-1.0))
     assert log(Value(-1.0)).data != log(Value(-1.0)).data
-    assert engine.context.active == 0
+    assert not engine.context.active
 
 
 def test_it_is_a_decorator_and_nests():

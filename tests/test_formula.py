@@ -536,7 +536,7 @@ def test_printing_changes_nothing_and_is_the_same_inside_any_context(root):
         again = printed(root)
     assert once == again
     assert all(a is b or a == b for x, y in zip(before, snapshot(root)) for a, b in zip(x[1:], y[1:]))
-    assert engine.context.local.state.scope is None and engine.context.local.state.recording
+    assert engine.context.innermost() is None and engine.context.recording()
 
 
 # Names ---------------------------------------------------------------------------------------------------------------

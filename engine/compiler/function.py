@@ -74,7 +74,7 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run natively; compile first if the structure of the arguments is new."""
-        if context.local.state.tracing is not None:
+        if context.recorder() is not None:
             return self._f(*args, **kwargs)
         try:
             examples = self._examples(args, kwargs)

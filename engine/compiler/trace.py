@@ -56,11 +56,8 @@ class Recorder:
         """What detach() gives while tracing."""
         if not self._depends(v, True):
             return Value(v._data, v.label)
-        recording, context.local.state.recording = context.local.state.recording, True
-        try:
+        with context.enable_grad():
             return DETACHED(v)  # type: ignore[no-any-return]  # a row gives Any
-        finally:
-            context.local.state.recording = recording
 
     def refuse(self, v: Value, how: str) -> None:
         """Raise where Python asks a traced value for its number."""

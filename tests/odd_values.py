@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import types
 import warnings
 from datetime import date, timedelta
 from decimal import Decimal
@@ -261,7 +262,7 @@ ODD = {
     "DataFrame": series("DataFrame", {"a": [1.0, None], "b": ["x", "y"]}),
     "NA": missing,
     "StringIO": io.StringIO,
-    "environ": lambda: os.environ.copy(),
+    "mappingproxy": lambda: types.MappingProxyType({"x": 1}),
 }
 
 
@@ -290,6 +291,8 @@ def is_raw(error):
     tb, ours = decides
     if not ours:
         return not entered
+    if tb.tb_next is not None and f"{os.sep}sklearn{os.sep}" in tb.tb_next.tb_frame.f_code.co_filename:
+        return False  # an estimator's X and y are read by scikit-learn, whose users know what it says
     raised = tb.tb_frame.f_code.co_code[tb.tb_lasti] == RAISE
     return tb.tb_next is not None or not raised or len(str(error).split()) < 3
 
@@ -373,7 +376,8 @@ class Trial:
             setattr(made, self.place[1], odd)
             call.then(made)
             return
-        put(bound.arguments, self.place, odd)
+        first, *inside = self.place
+        bound.arguments[first] = put(bound.arguments.get(first), inside, odd)
         call.then(call.function(*bound.args, **bound.kwargs))
 
     def __str__(self):
@@ -384,16 +388,15 @@ class Trial:
 
 
 def put(held, place, odd):
-    """Put a value at a place in nested dicts, lists and tuples, copied where they cannot be changed."""
-    key, *rest = place
+    """A copy of nested dicts, lists and tuples, with an odd value at a place."""
+    if not place:
+        return odd
+    key, *inside = place
     if isinstance(held, tuple):
-        return (*held[:key], put_into(held[key], rest, odd), *held[key + 1 :])
-    held[key] = put_into(held.get(key) if isinstance(held, dict) else held[key], rest, odd)
-    return held
-
-
-def put_into(held, rest, odd):
-    return put(held, rest, odd) if rest else odd
+        return (*held[:key], put(held[key], inside, odd), *held[key + 1 :])
+    copied = dict(held) if isinstance(held, dict) else list(held)
+    copied[key] = put(copied[key], inside, odd)
+    return copied
 
 
 def places(arguments, parameters):

@@ -7,6 +7,8 @@ partial is exactly 0 is not connected, so that a branch not taken never contribu
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
@@ -77,7 +79,8 @@ def backward(root: Value, gradient: float = 1.0) -> None:
         root: the Value to differentiate.
         gradient: its adjoint, the number to start from.
 
-    An interrupted call leaves the gradients of leaves as they were.
+    An interrupted call leaves the gradients of leaves as they were. Calls in several threads wait for each other, so
+    that those whose graphs share leaves add up; other uses of a leaf's `.grad` meanwhile are not safe.
 
     >>> from engine import Value
     >>> a = Value(3.0)
@@ -90,6 +93,16 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     gradient = number(gradient, "backward", "a real number as gradient")
     if context.active:
         context.refuse(root, "backward()")
+    with _sweeping:
+        _swept(root, gradient)
+
+
+_sweeping = threading.RLock()  # while a graph is swept, the grad slots of leaves that others may share are marks
+if hasattr(os, "register_at_fork"):  # a child begins with no sweep half done, and the lock free
+    os.register_at_fork(before=_sweeping.acquire, after_in_parent=_sweeping.release, after_in_child=_sweeping.release)
+
+
+def _swept(root: Value, gradient: float) -> None:
     if root.op is None:
         try:
             root.grad += gradient

@@ -182,11 +182,11 @@ PLANTED = [
     Planted("a shared list walked once, though nodes of it wait", edited(backprop, "_marked_order", "if len(stack) == top:", "if True:"), test_backward.test_lists_of_operands_that_nodes_share_are_ordered_and_swept_as_others, searched(test_backward.orders_agree, test_backward.shared_lists())),
     Planted("gradients overwrites where it should add", edited(adjoints, "_Pull", "term if total is None else total + term", "term"), BITS, searched(test_backward.backward_and_gradients_agree, tapes())),
     Planted("inner nodes pushed again by a second backward", replaced(backprop, "backward", planting.accumulating_backward), test_backward.test_two_losses_that_share_a_node_add_up_in_the_leaf),
-    Planted("leaves overwritten by a second backward", edited(backprop, "backward", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),
+    Planted("leaves overwritten by a second backward", edited(backprop, "_swept", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),
     Planted("operands read at backward time", edited(backprop, "_sweep", "p = p(v._x, v._y, v._data)", "p = p(a._data, getattr(b, '_data', b), v._data)"), test_backward.test_editing_a_leaf_after_forward_does_not_change_backward, searched(test_backward.edited_leaf_is_harmless, tapes())),
     Planted("gradients of an edited graph are given", replaced(adjoints, "_same", lambda x, y: True), test_backward.test_gradients_refuses_a_graph_whose_leaf_was_edited),
-    Planted("the seed is forgotten", edited(backprop, "backward", "root.grad = gradient", "root.grad = 1.0"), test_backward.test_the_gradient_is_linear_in_its_seed, lambda: test_backward.seed_scales(test_backward.SHARED, 2.0)),
-    Planted("an interrupt leaves half the gradients", edited(backprop, "backward", "_set_grads(leaves, before)", "pass"), test_backward.test_an_interrupted_backward_leaves_leaf_gradients_as_they_were, interrupted),
+    Planted("the seed is forgotten", edited(backprop, "_swept", "root.grad = gradient", "root.grad = 1.0"), test_backward.test_the_gradient_is_linear_in_its_seed, lambda: test_backward.seed_scales(test_backward.SHARED, 2.0)),
+    Planted("an interrupt leaves half the gradients", edited(backprop, "_swept", "_set_grads(leaves, before)", "pass"), test_backward.test_an_interrupted_backward_leaves_leaf_gradients_as_they_were, interrupted),
     # Scale, memory, bits
     Planted("a recursive walk", replaced(backprop, "topological_order", planting.recursive_order), test_scale.test_a_million_nodes_are_built_differentiated_printed_pickled_copied_and_dropped, deep_chain),
     Planted("gradients kept in .grad: a reference cycle", replaced(adjoints, "gradients", planting.kept_gradients), DROPPED, lambda: DROPPED(test_scale.USES["gradients"])),
@@ -199,7 +199,7 @@ PLANTED = [
     Planted("lists cut to the shorter one (dot)", edited(value, "dot", "len(wd) != len(xd)", "False"), MESSAGES, told("dot takes as many weights")),
     Planted("the imaginary part dropped", replaced(ops, "_is_complex", lambda x: False), MESSAGES, told("Value takes a real number, got np.complex64")),
     Planted("a refused op is half installed", hooks_in_the_wrong_order, test_added_rows.test_a_refused_row_leaves_no_method, refused_row),
-    Planted("detect_anomaly watches forward only", edited(backprop, "backward", "context.active and", "False and"), test_anomaly.test_an_infinite_partial_in_backward),
+    Planted("detect_anomaly watches forward only", edited(backprop, "_swept", "context.active and", "False and"), test_anomaly.test_an_infinite_partial_in_backward),
     Planted("detect_anomaly names the line before", edited(context, "user_line", "frame.f_lineno", "frame.f_lineno - 1"), test_anomaly.test_a_nan_in_forward),
     Planted("an import upwards", an_import_upwards, test_imports.test_modules_import_downwards_only),
 ]

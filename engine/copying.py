@@ -13,7 +13,7 @@ from typing import Any
 
 from . import context
 from .backprop import topological_order
-from .ops import Op
+from .ops import TABLE, Op
 from .value import UNREACHED, Value, new
 
 
@@ -24,6 +24,9 @@ def zero_grad(root: Value) -> None:
 
 
 def _copied(v: Value, args: Any) -> Value:
+    """A node like v. What a transform gives its function has copies that stay connected to it, as in JAX."""
+    if v.op is None and hasattr(v, "_b"):
+        return TABLE["identity"](v)  # type: ignore[no-any-return]  # a row gives Any
     c = new(Value)
     c._data, c.grad, c.op, c._about = v._data, v.grad, v.op, v._about
     if v.op is None:
@@ -33,12 +36,22 @@ def _copied(v: Value, args: Any) -> Value:
     return c
 
 
+def _traced(v: Value) -> Any:
+    """The identity of what a trace computes, which is all that may stand for it there; None outside."""
+    recorder = context.local.state.tracing if context.active else None
+    return TABLE["identity"](v) if recorder is not None and recorder.depends(v) else None
+
+
 def _copy(self: Value) -> Value:
-    return _copied(self, self._operands()[0])
+    traced: Value | None = _traced(self)
+    return traced if traced is not None else _copied(self, self._operands()[0])
 
 
 def _deepcopy(self: Value, memo: dict[int, Any]) -> Value:
-    for v in [self] if self.op is None else topological_order(self):
+    traced = _traced(self)
+    if traced is not None:
+        memo[id(self)] = traced
+    for v in [self] if self.op is None or traced is not None else topological_order(self):
         if id(v) not in memo:
             memo[id(v)] = _copied(v, [_there(a, memo) for a in v._operands()[0]])
     copy: Value = memo[id(self)]
@@ -85,6 +98,13 @@ _writing = _Writing()
 
 
 def _reduce(self: Value, protocol: int) -> tuple[Any, ...]:
+    if context.active:
+        context.refuse(self, "a pickle")
+    if self.op is None and hasattr(self, "_b"):
+        raise TypeError(
+            "pickle takes Values of the caller's, got one that a transform gives its function, and what is loaded would "
+            "be a constant; copy.copy and copy.deepcopy stay connected; for a constant use its detach()"
+        )
     if self.op is None or _writing.tape() is not None:
         grad = None if self.grad is UNREACHED else self.grad
         if self.op is None:

@@ -67,8 +67,14 @@ class Linearization:
             filled[i] = tree.rebuild(fresh)
             self.inputs.append(tree)
             self._leaves.extend(fresh)
-        with _recording():
-            output = f(*filled, **kwargs)
+        for v in self._leaves:
+            v._b = who  # until the function returns: then `copying` knows it
+        try:
+            with _recording():
+                output = f(*filled, **kwargs)
+        finally:
+            for v in self._leaves:
+                del v._b
         self._aux: Any = None
         if has_aux:
             if not isinstance(output, (list, tuple)) or len(output) != 2:

@@ -31,6 +31,7 @@ REMEDY = {
     "round()": "use engine.floor(x + 0.5), or round what the compiled function returns",
     "format()": "return the number, and print it outside",
     ".data": "compute with the Value itself; its detach() cuts the gradient",
+    "a pickle": "copy.copy and copy.deepcopy stay connected; pickle what the compiled function returns",
     "backward()": "use engine.grad or engine.value_and_grad inside jit",
     "setting .data": "return the new value instead",
 }
@@ -54,14 +55,14 @@ class Recorder:
 
     def detached(self, v: Value) -> Value:
         """What detach() gives while tracing."""
-        if not self._depends(v, True):
+        if not self.depends(v, True):
             return Value(v._data, v.label)
         with context.enable_grad():
             return DETACHED(v)  # type: ignore[no-any-return]  # a row gives Any
 
     def refuse(self, v: Value, how: str) -> None:
         """Raise where Python asks a traced value for its number."""
-        if self._depends(v, how not in ("backward()", "partials()")):
+        if self.depends(v, how not in ("backward()", "partials()")):
             hint = REMEDY.get(how, "its number is known only when the compiled function runs")
             raise TraceError(
                 f"jit takes functions that compute with traced values only, got {how} at {context.user_line()}; {hint}"
@@ -71,7 +72,7 @@ class Recorder:
         """Is this leaf older than the trace?"""
         return bool(v._a < self._call)
 
-    def _depends(self, v: Value, in_flight: bool) -> bool:
+    def depends(self, v: Value, in_flight: bool = True) -> bool:
         """Does it depend on more than constants of the function? A transform's leaves stand for what it is given."""
         seen, stack = {v}, [v]
         while stack:

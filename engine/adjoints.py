@@ -6,9 +6,10 @@ Where `backprop` cuts an edge by value, a graph is guarded by `where`, so that i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import copysign
+from math import copysign, isfinite
 from typing import Any
 
+from . import context
 from .backprop import topological_order, values_of
 from .ops import Op, mul, operand, unboxed, where
 from .value import Value
@@ -166,7 +167,7 @@ def _same(x: float, y: float) -> bool:
 
 def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
     """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
-    connected, and whether the path leads through a `where`, behind which every product is guarded."""
+    connected, and whether the path leads through a `where`, behind which anything may be infinite."""
     if op.selects:
         if p.__class__ is float:
             if p == 0.0:
@@ -176,8 +177,11 @@ def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, A
             strict = op.name in ("where", "edge") or (guard is not None and guard[1])
             return (condition, strict), where(condition, _times(g, p), 0.0)
     product = _times(g, p)
-    if guard is not None and p.__class__ is Value and (guard[1] or op.name not in FINITE):
+    if guard is not None and (p.__class__ is Value or not isfinite(p)):
         product = where(guard[0], product, 0.0)
+        tracing = context.local.state.tracing
+        if tracing is not None and not guard[1] and op.name in FINITE:
+            tracing.spare.add(product)
     return guard, product
 
 
@@ -198,8 +202,8 @@ def _times(g: Any, p: Any) -> Any:
     return mul(g, p)
 
 
-# Rows whose partials are finite at finite arguments: behind relu and its like their products need no guard, since the
-# adjoint is 0 there. Others (1/x at 0) would give 0·inf.
+# Rows whose partials are finite at finite arguments: behind relu and its like the adjoint is 0, and so are their products
+# without a guard, unless a number overflows. Others (1/x at 0) would often give 0·inf.
 FINITE = frozenset((
     "add", "sub", "mul", "neg", "identity", "sin", "cos", "tanh", "sigmoid", "softplus", "logsigmoid", "dot", "total",
     "mean", "relu", "leaky_relu", "abs",

@@ -4,7 +4,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import (
@@ -14,6 +14,7 @@ from engine import (
     adjoints,
     clip,
     cos,
+    dot,
     elu,
     exp,
     gradients,
@@ -80,6 +81,13 @@ KINKS = {
     "power": lambda x: x**3 + x**2 + x**1 + x**0,
     "power of a Value": lambda x: (x + 2.0) ** x,
     "power with a Value at 0": lambda x: where(x > 0.0, x**x, 1.0),
+    "relu behind exp": lambda x: relu(-(x**2) * exp(800.0 * x)),
+    "relu behind a dot": lambda x: relu(dot([-1.0, x], [exp(800.0 * x), x])),
+    "relu behind an infinite number": lambda x: relu(x * math.inf),
+    "relu of relu behind exp": lambda x: relu(-relu(exp(800.0 * x)) * x),
+    "leaky_relu behind relu": lambda x: relu(leaky_relu(-exp(800.0 * x), x)),
+    "maximum behind exp": lambda x: maximum(-x * exp(800.0 * x), 0.0),
+    "clip behind exp": lambda x: clip(x * exp(800.0 * x), -1.0, 1.0),
     "relu of cos": lambda x: relu(cos(3.0 * x)) * relu(sin(3.0 * x)),
 }
 
@@ -132,21 +140,16 @@ def test_a_tangent_graph_replayed_across_a_kink_is_the_tangent_there(name):
         assert same(replayed([tangent], [x], [there]), [jvp(f, (there,), (1.0,))[1]]), (here, there)
 
 
-TAME = """add sub mul neg square sin cos tanh sigmoid total dot relu abs maximum minimum clip where leaky_relu elu
-    sqrt log reciprocal div""".split()
+SELECTS = """add sub mul neg square sin cos tanh sigmoid total dot relu abs maximum minimum clip where leaky_relu elu
+    sqrt log exp reciprocal div""".split()
+endless = moderate | st.sampled_from([math.inf, -math.inf, 1e308, -1e308, 800.0, -800.0, -0.0])
 
 
-def tame(nodes):
-    """Whether no operand is infinite or nan, nor near overflow: what the guards are promised for."""
-    return all(math.isfinite(v.data) and math.fabs(v.data) < 1e50 for v in nodes)
-
-
-@given(tapes(moderate, TAME, max_steps=9), st.lists(moderate, min_size=3, max_size=3))
+@given(tapes(endless, SELECTS, max_steps=9), st.lists(endless, min_size=3, max_size=3))
 def test_gradient_graphs_of_random_graphs_hold_at_other_points(tape, other):
     leaves, nodes = built(tape)
     there = other[: len(leaves)]
     fresh_leaves, fresh_nodes = built(Tape(there, tape.steps))
-    assume(tame(fresh_nodes))
     graph = gradients(nodes[-1], leaves)
     fresh_nodes[-1].backward()
     expected = [v.grad for v in fresh_leaves]
@@ -154,10 +157,9 @@ def test_gradient_graphs_of_random_graphs_hold_at_other_points(tape, other):
     assert same([g.data for g in gradients(fresh_nodes[-1], fresh_leaves)], expected)
 
 
-@given(tapes(moderate, max_steps=9))
-def test_gradients_equal_backward_where_no_operand_is_infinite(tape):
+@given(tapes(endless, max_steps=9))
+def test_gradients_equal_backward(tape):
     leaves, nodes = built(tape)
-    assume(tame(nodes))
     graph = gradients(nodes[-1], leaves)
     nodes[-1].backward()
     assert same([g.data for g in graph], [v.grad for v in leaves])
@@ -178,7 +180,7 @@ def test_every_row_that_selects_is_among_the_kinks():
     [
         ("where", lambda c, a, b: a),  # no guards
         ("either_guard", lambda guard, other: guard),  # of two paths only the first is looked at
-        ("FINITE", frozenset(TABLE)),  # every partial is taken for finite
+        ("isfinite", lambda x: True),  # every number is taken for finite
     ],
     ids=lambda bug: bug[0],
 )

@@ -15,15 +15,22 @@ from .stages import Stages
 from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
 from .trace import Recorder
 
-POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "outputs", "losses"]
+POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "outputs", "reached", "losses"]
 INTEGERS = ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"]
 
 
 class TrainingCode:
     """Native code for a `TrainingLoop`, which says what the arguments are.
 
+    Behind a relu that is closed the adjoint is 0, and so is what it is multiplied by, unless that is infinite. To guard
+    every product of a training against an infinity that is seldom there makes its steps up to 1.8 times as long. So this
+    code can be bare: without those guards, it stops before the update of a step whose gradients are nan, and the step is
+    done again by code that has them.
+
     Attributes:
         train: the native function; it is given the address of its arguments, POINTERS and INTEGERS, eight bytes each.
+            It writes how many steps are done by then where "reached" points.
+        bare: may it stop before the last of the steps?
         faults: how often bounds were broken, in a checked build.
         padded: parameters, filled up to whole vectors; the share of an example stands behind them.
         kept: outputs of an example that are kept.
@@ -33,17 +40,19 @@ class TrainingCode:
     """
 
     def __init__(self, loss: Any, update: Any, penalty: Any, measure: Any, parameters: Any, example: Any, slots: int,
-                 settings: int, batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any) -> None:  # fmt: skip
+                 settings: int, batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any,
+                 bare: bool) -> None:  # fmt: skip
         from .batch import Batch, Shape, is_direct
         from .kit import DOUBLE, FLOAT, ir
 
         self._count, self._columns, self._slots, self._settings = len(parameters), len(example), slots, settings
-        self._batch = batch
+        self._batch, self._wide = batch, wide
         shape = Shape(vector_bytes(cpu), wide, self._batch, contract)
         self.padded = -(-self._count // shape.lanes) * shape.lanes
         self.stages, self.update_stages = Stages(), Stages()
         self._penalty_memory = 0
-        tape = self._loss_tape(loss, parameters, example, contract)
+        tape = self._loss_tape(loss, parameters, example, contract, bare)
+        self.bare = bool(tape.bare)
         update_tape = self._update_tape(update, settings + (measure is not None))
         real = DOUBLE if wide == 8 else FLOAT
         direct = is_direct(self._count + 1, shape, wide, self._batch, contract)
@@ -80,7 +89,7 @@ class TrainingCode:
         self.lanes, self.stride, self.sums = shape.lanes, body.stride, body.sums
         self.memory = self._most_memory(body, step, measured)
 
-    def _loss_tape(self, loss: Any, parameters: Any, row: Any, contract: bool) -> Tape:
+    def _loss_tape(self, loss: Any, parameters: Any, row: Any, contract: bool, bare: bool) -> Tape:
         with self.stages.timed("trace"):
             recorder = Recorder()
             ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
@@ -98,7 +107,10 @@ class TrainingCode:
             self.kept = len(outputs)
             kept = [("output", v, k) for k, v in enumerate(outputs)]
             last = ("accumulate", value, self._count) if contract else ("output", value, self.kept)
-            tape = recorder.tape([*kept, *[("accumulate", g, i) for i, g in enumerate(found)], last])
+            effects = [*kept, *[("accumulate", g, i) for i, g in enumerate(found)], last]
+            tape = recorder.tape(effects, bare)
+            if not tape.shows_bare():
+                tape = recorder.tape(effects)
             self._refuse_captured(recorder, "loss")
             return tape
 
@@ -213,6 +225,10 @@ class TrainingCode:
                 self._sum_losses(b, real, example_losses, total, count)
             mean = b.fdiv(b.fadd(b.load(total, typ=real), real(0.0)), b.sitofp(count, real))
             b.store(mean, b.gep(a["losses"], [b.sub(rounds.i, a["first"])], source_etype=real))
+            if self.bare:
+                with b.if_then(self._is_nan(b, real, a["g"], lanes), likely=False):
+                    b.store(rounds.i, a["reached"])
+                    b.ret_void()
             settings = b.gep(a["settings"], [b.mul(rounds.i, a["settings_stride"])], source_etype=real)
             if measured is not None:
                 settings = self._measured(b, real, measured, settings, a, memory)
@@ -228,7 +244,26 @@ class TrainingCode:
                 padded,
                 padded,
             )
+        b.store(a["last"], a["reached"])
         b.ret_void()
+
+    def _is_nan(self, b: Any, real: Any, gradients: Any, lanes: int) -> Any:
+        """Write: is one of the gradients nan?"""
+        from .frame import Rounds
+        from .kit import I64, Kit, ir
+        from .lowering import lower
+
+        kit, bit = Kit(b, real, lanes, False, False, lower), ir.IntType(1)
+        with Rounds(b, I64(self.padded), 0, lanes, name="nan") as rounds:
+            seen = rounds.carried(kit.type_of(bit))
+            v = b.load(b.gep(gradients, [rounds.i], source_etype=real), typ=kit.type)
+            v.align = self._wide
+            seen.add_incoming(ir.Constant(kit.type_of(bit), None), rounds.before)
+            seen.add_incoming(b.or_(seen, kit.is_nan(v)), b.block)
+        if lanes == 1:
+            return seen
+        whole = ir.IntType(lanes)
+        return b.icmp_unsigned("!=", b.bitcast(seen, whole), whole(0))
 
     def _measured(self, b: Any, real: Any, measured: Any, settings: Any, a: Any, memory: Any) -> Any:
         """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""

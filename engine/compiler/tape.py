@@ -32,12 +32,14 @@ class Tape:
         code: the instructions, arguments before users.
         constants: the numbers that operands in the space CONSTANT stand for.
         rows: the op behind each name that occurs in the code.
+        bare: operands that are nan where, behind a closed guard that was left out, 0 met an infinity.
     """
 
     def __init__(self) -> None:
         self.code: list[Instruction] = []
         self.constants: list[float] = []
         self.rows: dict[str, Op] = {}
+        self.bare: set[int] = set()
         self._constant_of: dict[bytes, int] = {}
         self._seen: dict[Any, int] = {}
 
@@ -106,6 +108,17 @@ class Tape:
                 self._seen[name, args[1], args[0]] = operand
         return operand
 
+    def shows_bare(self) -> bool:
+        """Is what is bare nan in sums over the examples alone, and sure to be seen there?"""
+        bare = set(self.bare)
+        for i, (op, args, _) in enumerate(self.code):
+            if not bare.isdisjoint(args):
+                if op in LINEAR and self.rows[op] is TABLE[op] and not (op == "where" and args[0] in bare):
+                    bare.add(i * 8 + VALUE)
+                elif op != "accumulate":
+                    return False
+        return True
+
     # Ops of lists, as the reductions they are ---------------------------------------------------------------------------
 
     def sum(self, first: int, terms: list[int]) -> int:
@@ -171,6 +184,7 @@ LIST_OPS = {
     "dot": Tape.dot, "total": Tape.total, "mean": Tape.mean, "logsumexp": Tape.logsumexp, "top": Tape.top, "sole": Tape.sole,
 }  # fmt: skip
 SAME_AS = {"edge": "where"}
+LINEAR = frozenset(("add", "sub", "mul", "div", "neg", "where"))  # a nan among the terms is one in the result
 
 
 def _is(tape: Tape, operand: int, x: float) -> bool:

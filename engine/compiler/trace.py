@@ -48,6 +48,7 @@ class Recorder:
         self.nodes: list[Value] = []
         self.operands: dict[Value, int] = {}
         self.captured: list[Value] = []
+        self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
 
     def record(self, v: Value) -> None:
         """Called with each new node."""
@@ -113,15 +114,23 @@ class Recorder:
         self.operands[v] = index * 8 + space
         return v
 
-    def tape(self, effects: Iterable[tuple[str, Any, int]]) -> Tape:
-        """The instructions that the effects need: `(effect, a Value or number, target)`, in order."""
+    def tape(self, effects: Iterable[tuple[str, Any, int]], bare: bool = False) -> Tape:
+        """The instructions that the effects need: `(effect, a Value or number, target)`, in order.
+
+        Bare, without the spare guards: where one of them matters, an effect is nan.
+        """
         tape, effects = Tape(), list(effects)
-        live = self._live([x for _, x, _ in effects])
+        spare = self.spare if bare else set[Value]()
+        live = self._live([x for _, x, _ in effects], spare)
         operands = self.operands
         for v in self.nodes:
             if v not in live or v.op is None:
                 continue
             args, _ = v._operands()
+            if v in spare:
+                operands[v] = self._operand(tape, args[1])
+                tape.bare.add(operands[v])
+                continue
             if v.op.name in LIST_OPS:
                 expand: Any = LIST_OPS[v.op.name]
                 operands[v] = expand(
@@ -160,12 +169,12 @@ class Recorder:
 
     free = 0  # index of the first parameter that is not an argument
 
-    def _live(self, roots: Sequence[Any]) -> set[Value]:
+    def _live(self, roots: Sequence[Any], spare: set[Value]) -> set[Value]:
         live = {v for v in roots if v.__class__ is Value}
         stack = list(live)
         while stack:
             v = stack.pop()
-            for a in v.args:
+            for a in v.args[1:2] if v in spare else v.args:
                 if a.__class__ is Value and a not in live:
                     live.add(a)
                     if a.op is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from .function import DTYPES
@@ -21,9 +23,9 @@ class TrainingLoop:
 
     Args:
         loss: (parameters, example) -> the loss of one example, a Value, or (loss, outputs) with a list of Values to be
-            kept. It is called once, with lists of traced Values.
+            kept. It is called with lists of traced Values: once, and once more at the first gradient that is nan.
         update: (parameter, gradient, slots, settings) -> (new parameter, new slots), a pure function of scalars: called
-            once, for one parameter, with traced Values. The gradient is that of the mean loss over the batch.
+            as loss is, for one parameter, with traced Values. The gradient is that of the mean loss over the batch.
         parameters: the numbers to train.
         examples: one row an example, (examples, columns): inputs, targets, masks, whatever `loss` reads. It is copied.
         penalty: parameters -> a Value that is added to the mean loss of every batch, not to what `run` returns; None: none.
@@ -79,10 +81,11 @@ class TrainingLoop:
             raise ValueError(f"TrainingLoop takes slots of shape (slots, {self._count}), got {start.shape}")
         self._slots, self._checked = len(start), is_checked(checked)
         self._guards: list[Any] = []  # what lies on both sides of each buffer, in a checked build: nan
-        self._code = TrainingCode(
-            loss, update, penalty, measure, parameters, self.examples[0], self._slots, settings, self._batch,
-            self._dtype.itemsize, contract, self._checked, processor(cpu), window,
+        self._compiled = partial(
+            TrainingCode, loss, update, penalty, measure, list(parameters), self.examples[0].copy(), self._slots,
+            settings, self._batch, self._dtype.itemsize, contract, self._checked, processor(cpu), window,
         )  # fmt: skip
+        self._code = self._compiled(bare=True)
         self.stages, self.update_stages = self._code.stages, self._code.update_stages
         self._turn = threading.RLock()  # one run at a time: all work in the same numbers
         self._allocate()
@@ -103,15 +106,26 @@ class TrainingLoop:
         return min(size, len(self.examples))
 
     def _allocate(self) -> None:
-        code, columns = self._code, self.examples.shape[1]
+        code = self._code
         self._p = self._buffer(code.padded + code.lanes + self._settings + 1)
         self._g = self._buffer(code.padded + code.lanes)
         self._s = self._buffer(max(self._slots, 1) * code.padded)
-        self._x = self._buffer((columns * (1 + code.packs) + code.kept + 1) * code.stride)
-        self._sums, self._memory = self._buffer(max(code.sums, 1)), self._buffer(code.memory)
+        self._work = self._workspace(code)
         self.parameters: Any = self._p[: self._count]
         self.gradients: Any = self._g[: self._count]
         self.slots: Any = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
+
+    def _workspace(self, code: TrainingCode) -> list[Any]:
+        """What code works in: inputs by column, sums and values."""
+        columns = self.examples.shape[1]
+        sizes = ((columns * (1 + code.packs) + code.kept + 1) * code.stride, max(code.sums, 1), code.memory)
+        return [self._buffer(size) for size in sizes]
+
+    @cached_property
+    def _guarded(self) -> tuple[TrainingCode, list[Any]]:
+        """Code for the steps at which the other stops, and what it works in."""
+        code = self._compiled(bare=False)
+        return code, self._workspace(code)
 
     def _buffer(self, size: int) -> Any:
         """Numbers that native code works in."""
@@ -174,13 +188,15 @@ class TrainingLoop:
         call(0, 0)
         context, train = self._np.array(call.context), self._code.train
         context[POINTERS.index("losses")] = losses.ctypes.data
-        context[len(POINTERS) + INTEGERS.index("last")] = losses.size
-        at = context.ctypes.data
+        context[len(POINTERS) + INTEGERS.index("last")] = total = losses.size
+        at, reached = context.ctypes.data, call.reached
 
         def step() -> None:
             train(at)
+            if reached.value < total:
+                call(reached.value, total)
 
-        step.keep = self, call, losses, context  # type: ignore[attr-defined]  # a function carries what its code points into
+        step.keep = self, losses, context  # type: ignore[attr-defined]  # a function carries what its code points into
         return step
 
     def _call(self, order: Any, epochs: int, settings: Any) -> tuple[_Call, Any]:
@@ -203,32 +219,51 @@ class TrainingLoop:
             raise ValueError(f"TrainingLoop takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
         losses = np.zeros((epochs, steps), self._dtype)
         self.outputs = np.zeros((epochs, per_epoch, self._code.kept), self._dtype)
-        arrays = [self._p, self._g, self._s, self.examples, order, table, self._x, self._sums, self._memory]
-        arrays += [self.outputs, losses]
         strides = (steps, per_epoch, per_epoch if order.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
-        return _Call(self._code.train, arrays, strides), losses
+        given, written = [self._p, self._g, self._s, self.examples, order, table], [self.outputs, losses]
+
+        def guarded() -> _Call:
+            code, work = self._guarded
+            return _Call(code.train, [*given, *work, *written], strides, guarded)  # it does not stop
+
+        return _Call(self._code.train, [*given, *self._work, *written], strides, guarded), losses
 
     def _check_faults(self) -> None:
         written = sum([int((guard == guard).sum()) for guard in self._guards])
-        if self._code.faults.value or written:
-            raise AssertionError(
-                f"training wrote or read {self._code.faults.value + written} times outside its buffers; please report this"
-            )
+        written += self._code.faults.value
+        if "_guarded" in self.__dict__:
+            written += self._guarded[0].faults.value
+        if written:
+            raise AssertionError(f"training wrote or read {written} times outside its buffers; please report this")
 
 
 class _Call:
-    """A call of native code: the arguments in one array, which native code reads."""
+    """A call of native code: the arguments in one array, which native code reads.
 
-    def __init__(self, train: Any, arrays: list[Any], strides: tuple[int, ...]) -> None:
+    Args:
+        guarded: () -> a call of the code that makes the steps at which this one stops.
+    """
+
+    def __init__(self, train: Any, arrays: list[Any], strides: tuple[int, ...], guarded: Callable[[], _Call]) -> None:
         import numpy as np
 
-        self._train, self._arrays = train, arrays
-        self.context = np.array([*[x.ctypes.data for x in arrays], 0, 0, *strides], np.int64)
+        self._train, self._arrays, self._guarded = train, arrays, guarded
+        self.reached = ctypes.c_int64()
+        addresses = [x.ctypes.data for x in arrays]
+        addresses.insert(POINTERS.index("reached"), ctypes.addressof(self.reached))
+        self.context = np.array([*addresses, 0, 0, *strides], np.int64)
         self._at = self.context.ctypes.data
 
     def __call__(self, first: int, last: int) -> None:
         """Run some steps."""
+        self._native(first, last)
+        while self.reached.value < last:
+            stopped = self.reached.value
+            self._guarded()(stopped, stopped + 1)
+            self._native(stopped + 1, last)
+
+    def _native(self, first: int, last: int) -> None:
         losses = self._arrays[-1]
-        self.context[len(POINTERS) - 1] = losses.ctypes.data + first * losses.itemsize
+        self.context[POINTERS.index("losses")] = losses.ctypes.data + first * losses.itemsize
         self.context[len(POINTERS) : len(POINTERS) + 2] = first, last
         self._train(self._at)

@@ -179,9 +179,8 @@ def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, A
     product = _times(g, p)
     if guard is not None and (p.__class__ is Value or not isfinite(p)):
         product = where(guard[0], product, 0.0)
-        tracing = context.local.state.tracing
-        if tracing is not None and not guard[1] and op.name in FINITE:
-            tracing.spare.add(product)
+        if context.active and not guard[1] and op.name in FINITE and (recorder := context.recorder()) is not None:
+            recorder.spare.add(product)
     return guard, product
 
 

@@ -38,7 +38,7 @@ def _copied(v: Value, args: Any) -> Value:
 
 def _traced(v: Value) -> Any:
     """The identity of what a trace computes, which is all that may stand for it there; None outside."""
-    recorder = context.local.state.tracing if context.active else None
+    recorder = context.recorder() if context.active else None
     return TABLE["identity"](v) if recorder is not None and recorder.depends(v) else None
 
 

@@ -16,6 +16,7 @@ from math import isfinite
 from typing import Any
 
 from . import context
+from .arguments import real, shown
 from .ops import number, unboxed
 from .value import UNREACHED, Value
 
@@ -121,7 +122,7 @@ def _swept(root: Value, gradient: float) -> None:
         after = [0.0 if v.grad is zero else v.grad for v in leaves]
         try:
             after = [g if old is UNREACHED else old + g for g, old in zip(after, before)]
-        except TypeError:
+        except (TypeError, OverflowError):
             raise _no_number(leaves, before) from None
         _set_grads(leaves, after)
     except BaseException:
@@ -132,9 +133,10 @@ def _swept(root: Value, gradient: float) -> None:
 
 def _no_number(leaves: list[Value], before: list[Any]) -> TypeError:
     """What is wrong where a gradient that was set by hand cannot be added to."""
-    v, found = next(((v, g) for v, g in zip(leaves, before) if not hasattr(g, "__float__")), (leaves[0], before[0]))
+    given = [(v, g) for v, g in zip(leaves, before) if g is not UNREACHED and g.__class__ is not float]
+    v, found = next(((v, g) for v, g in given if not isfinite(real(g) or 0.0) or real(g) is None), given[0])
     leaf = f"the leaf {v.label!r:.60}" if v.label else f"a leaf of data {v._data}"
-    return TypeError(f"backward takes numbers as grad to add to, got {found!r:.60} on {leaf}; zero_grad() resets it")
+    return TypeError(f"backward takes numbers as grad to add to, got {shown(found)} on {leaf}; zero_grad() resets it")
 
 
 def _set_grads(nodes: list[Value], grads: Iterable[float]) -> None:

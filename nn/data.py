@@ -196,7 +196,7 @@ def _place(j: int, where: str, columns: Sequence[Any]) -> str:
 
 
 def _is_number(x: Any) -> bool:
-    return hasattr(x, "__float__") and not isinstance(x, (str, bytes, complex)) and getattr(x, "shape", ()) == ()
+    return real(x) is not None
 
 
 def _listed(who: str, x: Any, name: str) -> list[Any]:

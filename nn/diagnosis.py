@@ -206,7 +206,8 @@ def _not_finite(x: Any) -> list[float]:
 def _sums_finitely(x: list[Any]) -> bool:
     """Whether x is numbers with a finite sum, and so finite all: quickly told."""
     try:
-        return bool(isfinite(sum(x)))
+        summed = sum(x)
+        return isinstance(summed, (int, float)) and isfinite(summed)
     except (ArithmeticError, TypeError, ValueError):
         return False
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import Value, abs, square, total
-from engine.arguments import flag, number, text
+from engine.arguments import checked, flag, number, shown, text
 from engine.arguments import function as callable_
 
 from .module import Module
@@ -37,14 +37,20 @@ class Penalty:
     0.0
     """
 
+    name: str = checked(text)
+    function: Callable[[Number], Number] = checked(callable_)
+    strength: float = checked(lambda who, name, s: number(who, name, s, "a number from 0", lambda s: s >= 0.0))
+    biases: bool = checked(flag)
+
     def __init__(self, name: str, function: Callable[[Number], Number], strength: float, biases: bool = False) -> None:
         self.name = text("Penalty", "name", name)
-        self.function = callable_("Penalty", "function", function, "a function of a weight")
         self.strength = number(name, "strength", strength, "a number from 0", lambda s: s >= 0.0)
-        self.biases = flag(name, "biases", biases)
+        self.function, self.biases = function, flag(name, "biases", biases)
 
     def __call__(self, net: Module) -> Value:
         """The penalty of a Module's weights, a Value."""
+        if not isinstance(net, Module):
+            raise TypeError(f"{self.name} takes a Module, got {shown(net)}")
         named = net.checked_parameters()
         trained = set(net.parameters())
         weights = [p for path, p in named if p in trained and (self.biases or not is_bias(path))]
@@ -94,5 +100,5 @@ def is_bias(path: str) -> bool:
     >>> is_bias("layers.0.neurons.1.b"), is_bias("layers.0.neurons.1.w.0")
     (True, False)
     """
-    names = [part for part in path.split(".") if not part.isdigit()]
+    names = [part for part in text("is_bias", "path", path).split(".") if not part.isdigit()]
     return bool(names) and names[-1] in BIASES

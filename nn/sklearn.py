@@ -206,16 +206,18 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a b
     def _learn(self, X: Any, y: Any, fresh: bool, classes: Any, epochs: int | None) -> Self:
         X, y = self._read(X, y, reset=fresh)
         y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        with np.errstate(invalid="ignore"):  # numbers too large for a class are told apart all the same
+            check_classification_targets(y)
         if classes is not None:
+            named = listed(self._who, "classes", classes, "a list of classes")
             try:
-                classes = column_or_1d(listed(self._who, "classes", classes, "a list of classes"))
-                np.unique(classes)
-            except TypeError:
-                raise TypeError(f"{self._who} takes classes of one kind as classes, got {shown(classes)}") from None
+                classes = np.unique(column_or_1d(named))
+            except (ArithmeticError, TypeError):
+                raise TypeError(f"{self._who} takes classes of one kind as classes, got {shown(named)}") from None
         known = np.unique(y if classes is None else classes) if fresh else self.classes_
         if len(known) < 2:
-            raise ValueError(f"{self._who} takes at least two classes in y, got one class, {known.tolist()[0]!r}")
+            got = f"one class, {known.tolist()[0]!r}" if len(known) else "none"
+            raise ValueError(f"{self._who} takes at least two classes in y, got {got}")
         unknown = np.setdiff1d(y, known)
         if len(unknown) or (not fresh and classes is not None and not np.array_equal(np.unique(classes), known)):
             raise ValueError(

@@ -310,7 +310,8 @@ class Watched:
 
     def warn(self, original):
         def warn(message, *args, **named):
-            if sys._getframe(1).f_code.co_filename.startswith(OURS):
+            caller = sys._getframe(1).f_code.co_filename
+            if caller.startswith(OURS) or f"{os.sep}sklearn{os.sep}" in caller:
                 return
             original(message, *args, **named)
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from engine.arguments import shown
+
 # The module of each notebook's checks, in the order of the course.
 NOTEBOOKS = (
     "coming_from_micrograd",
@@ -103,12 +105,12 @@ def verdict(name: str, answer: Any) -> Verdict:
 
 
 def _check(name: str) -> Check:
-    if name not in CHECKS:
-        number = name[:2] if isinstance(name, str) and name[:2].isdecimal() else "99"
+    if isinstance(name, str) and name not in CHECKS:
+        number = name[:2] if name[:2].isdecimal() else "99"
         if int(number) < len(NOTEBOOKS):
             import_module("." + NOTEBOOKS[int(number)], __package__)
-    if name not in CHECKS:
-        raise ValueError(f"check_answer takes the name of an exercise, such as '03.1', got {name!r:.60}")
+    if not isinstance(name, str) or name not in CHECKS:
+        raise ValueError(f"check_answer takes the name of an exercise, such as '03.1', got {shown(name)}")
     return CHECKS[name]
 
 

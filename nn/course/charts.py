@@ -7,6 +7,8 @@ import io
 from html import escape
 from typing import Any
 
+from engine.arguments import listed, shown
+
 DPI = 100
 COLOURS = 96  # of the palette: a third of the bytes of a full-colour PNG
 
@@ -61,9 +63,10 @@ def chart(axes: Any, alt: str) -> Chart:
         raise ValueError(f"chart takes as alt a sentence that says what is to be seen, got {alt!r:.60}")
     first = axes
     while not hasattr(first, "savefig") and not hasattr(first, "get_figure"):
-        if not hasattr(first, "__getitem__") or isinstance(first, str) or not len(first):
-            raise TypeError(f"chart takes Axes, a list of Axes, or a Figure, got {axes!r:.60}")
-        first = first[0]
+        inside = listed("chart", "axes", first, "Axes, a list of Axes, or a Figure")
+        if not inside or inside[0] is first:
+            raise TypeError(f"chart takes Axes, a list of Axes, or a Figure as axes, got {shown(axes)}")
+        first = inside[0]
     figure = first if hasattr(first, "savefig") else first.get_figure()
     from matplotlib import pyplot
     from PIL import Image  # matplotlib's own dependency

@@ -15,7 +15,20 @@ from math import inf, isfinite, isinf
 from operator import index
 from typing import Any
 
-__all__ = ["checked", "flag", "function", "listed", "named", "number", "path", "real", "shown", "text", "whole"]
+__all__ = [
+    "checked",
+    "flag",
+    "float_of",
+    "function",
+    "listed",
+    "named",
+    "number",
+    "path",
+    "real",
+    "shown",
+    "text",
+    "whole",
+]
 
 _UNORDERED = (str, bytes, bytearray, memoryview, set, frozenset, Mapping, type)  # what has no elements, or no order
 
@@ -75,6 +88,19 @@ def number(
     if not isfinite(found) or not legal(found):
         got = shown(x) if isinstance(x, int) or isinf(found) else found
         raise ValueError(f"{who} takes {takes} as {name}, got {got}")
+    return found
+
+
+def float_of(who: str, name: str, x: Any) -> float:
+    """A number, which may be nan or infinite, as where a training has diverged.
+
+    >>> from engine.arguments import float_of
+    >>> float_of("load_state", "sum", float("inf"))
+    inf
+    """
+    found = real(x)
+    if found is None or (isinf(found) and isinstance(x, int)):
+        raise TypeError(f"{who} takes a number as {name}, got {shown(x)}")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -63,6 +64,12 @@ class Examples:
                 UserWarning,
                 stacklevel=stacklevel(),
             )
+
+    def divided(self, rng: Generator) -> Examples:
+        """These examples, as a generator would divide them."""
+        twin = copy.copy(self)
+        twin.divide(rng)
+        return twin
 
     def divide(self, rng: Generator) -> None:
         """Choose by a generator which examples are held out, where a part of them is."""

@@ -168,12 +168,13 @@ def _built(said: Any, tensors: Tensors) -> Any:
 
 def _fill(path: str, module: Module, numbers: Mapping[str, float], trainer: Any, state: Any) -> None:
     """Set everything or nothing."""
-    before = module.state(), None if trainer is None else trainer.state()
-    module.load_state(numbers)
     if trainer is None:
+        module.load_state(numbers)
         return
+    before = module.state(), trainer.state()
     try:
         trainer.load_state({"net": dict(numbers), **state})
+        module.load_state(numbers)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as why:
         module.load_state(before[0])
         trainer.load_state(before[1])

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from engine import Value
+from engine.arguments import number, shown
+from engine.assignment import assign
 
 
 class Matrix:
@@ -68,14 +70,19 @@ class Matrix:
 
         array = self.__array__()
         try:
-            array[place] = np.asarray(numbers, float)
-        except (TypeError, ValueError, IndexError) as e:
-            raise type(e)(
-                f"{self._name} takes real numbers that fit its shape {array.shape}, got {numbers!r:.60}: {e}"
+            given = np.asarray(numbers)
+            if given.dtype.kind == "O":
+                given = np.vectorize(lambda x: number(self._name, "an element", x), [float])(given)
+            if given.dtype.kind not in "biuf":
+                raise TypeError(f"its elements are {given.dtype}")
+            array[place] = given
+        except (ArithmeticError, TypeError, ValueError, IndexError) as e:
+            wrong = type(e) if isinstance(e, (TypeError, ValueError, IndexError)) else ValueError
+            raise wrong(
+                f"{self._name} takes real numbers that fit its shape {array.shape}, got {shown(numbers)}: {e}"
             ) from None
         flat = [v for row in self.values for v in (row if isinstance(row, list) else [row])]
-        for v, x in zip(flat, array.ravel().tolist()):
-            v.data = x
+        assign(flat, array.ravel().tolist())
 
     def __getitem__(self, place: Any) -> Any:
         return self.__array__()[place]

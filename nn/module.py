@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from engine import Scope, Value
 from engine.arguments import flag, real, shown
+from engine.assignment import assign
 
 from .structure import Declares, attributes, children, contents, rebuilt, walk
 
@@ -239,6 +240,10 @@ class Module(metaclass=Declares):
         >>> twin.state() == net.state()
         True
         """
+        assign(*self._loaded(state))
+
+    def _loaded(self, state: Any) -> tuple[list[Value], list[float]]:
+        """(the parameters, their numbers) of a state, checked."""
         who = f"load_state of {type(self).__name__}"
         if not isinstance(state, Mapping):
             raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
@@ -259,8 +264,7 @@ class Module(metaclass=Declares):
             if x is None or (isinf(x) and state[path] not in (inf, -inf)):
                 raise TypeError(f"{who} takes numbers that fit a float, got {shown(state[path])} for {path!r}")
             numbers.append(x)
-        for p, x in zip(named.values(), numbers):
-            p.data = x
+        return list(named.values()), numbers
 
     def get_weights(self) -> list[Any]:
         """The parameters as a list of new NumPy arrays, in Keras' order: for each layer its kernel, then its bias.

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import Value, mean
 from engine.arguments import listed, shown
+from engine.assignment import assign
 
 from .data import check_order, plain, rows, targets
 from .head import head
@@ -186,8 +187,7 @@ class NeuralNetwork:
             if one.__class__ is not Value:
                 raise TypeError(f"backward takes a loss that returns a Value, got {shown(one)} from it")
         mean(losses).backward()
-        self._keep_gradients()
-        self.optimizer.step()
+        self.optimizer._step(*[(self, name, x) for name, x in self._gradients().items()])
 
     def train(self, X: Any, y: Any, epochs: int = 1000, displayUpdate: int = 100) -> History:
         """Train, and return the history: a dict of lists, "epoch", "loss" and with validation "val_loss".
@@ -231,7 +231,7 @@ class NeuralNetwork:
         )
         self.history = trainer.run()
         if not trainer.interrupted:
-            self._keep_gradients()  # of the last update: they still stand in the Values
+            assign([], [], [(self, name, x) for name, x in self._gradients().items()])  # they still stand in the Values
         return self.history
 
     def get_weights(self) -> list[Any]:
@@ -315,9 +315,9 @@ class NeuralNetwork:
                 "backward takes what forward(X) returns with the present weights as output, got other numbers"
             )
 
-    def _keep_gradients(self) -> None:
-        self.dW = [W.grad for W in self.W]
-        self.db = [b.grad for b in self.b]
+    def _gradients(self) -> dict[str, list[Any]]:
+        """∂L/∂W and ∂L/∂b of the latest update."""
+        return {"dW": [W.grad for W in self.W], "db": [b.grad for b in self.b]}
 
 
 def _descent(model: MLP, alpha: Any) -> SGD:

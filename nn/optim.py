@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from engine import Value
+from engine.arguments import float_of, listed, whole
+from engine.assignment import assign
 
 from .hyperparameters import hyperparameter
 from .module import Module
@@ -65,6 +67,10 @@ class Optimiser:
         >>> p.data
         0.8
         """
+        self._step()
+
+    def _step(self, *more: tuple[Any, str, Any]) -> None:
+        """A step, and what else is set in it: all or nothing, also where Ctrl-C is pressed."""
         update, fixed = type(self).update, self.hyperparameters
         fixed["step"] = self.steps + 1
         frozen = self.frozen()
@@ -72,10 +78,11 @@ class Optimiser:
             (p.data, s) if p in frozen else update(p.data, p.grad, s, **fixed)
             for p, s in zip(self.parameters, self.states)
         ]
-        for p, (x, _) in zip(self.parameters, moved):
-            p.data = x
-        self.states = [s for _, s in moved]
-        self.steps += 1
+        assign(
+            self.parameters,
+            [x for x, _ in moved],
+            [(self, "states", [s for _, s in moved]), (self, "steps", self.steps + 1), *more],
+        )
 
     def frozen(self) -> set[Value]:
         """The parameters that no step moves, since a Module around them is not trainable.
@@ -102,28 +109,38 @@ class Optimiser:
         """Go on from a `state` of the same kind of optimiser over as many parameters.
 
         Raises:
-            TypeError: state is no dict.
-            ValueError: it is of another kind of optimiser, or for other parameters.
+            TypeError: state is no dict, or something in it is no number.
+            ValueError: it is of another kind of optimiser, or for other parameters; nothing is changed then.
         """
+        assign([], [], self._loaded(state))
+
+    def _loaded(self, state: Any) -> list[tuple[Any, str, Any]]:
+        """What a state sets, checked."""
         who = f"load_state of {type(self).__name__}"
         if not isinstance(state, Mapping):
             raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
         expected = {"steps", "states", *self.names}
         if state.keys() != expected:
             raise ValueError(f"{who} takes the keys {', '.join(sorted(expected))}, got {', '.join(map(str, state))}")
-        states = [tuple([float(x) for x in s]) for s in state["states"]]
+        states = [
+            tuple([float_of(who, "states", x) for x in listed(who, "states", s)])
+            for s in listed(who, "states", state["states"])
+        ]
         if len(states) != len(self.parameters) or any(len(s) != len(self.initial) for s in states):
             raise ValueError(
                 f"{who} takes {len(self.initial)} numbers for each of its {len(self.parameters)} parameters, "
                 f"got {len(states)} states; was it saved for another network?"
             )
-        self._set(**{name: state[name] for name in self.names})
-        self.states, self.steps = states, int(state["steps"])
+        fixed = self._checked({name: state[name] for name in self.names})
+        fixed |= {"states": states, "steps": whole(who, "steps", state["steps"])}
+        return [(self, name, x) for name, x in fixed.items()]
 
     def _set(self, **hyperparameters: Any) -> None:
-        checked = {name: hyperparameter(type(self).__name__, name, x) for name, x in hyperparameters.items()}
-        for name, x in checked.items():
+        for name, x in self._checked(hyperparameters).items():
             setattr(self, name, x)
+
+    def _checked(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: hyperparameter(type(self).__name__, name, x) for name, x in hyperparameters.items()}
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={x}" for name, x in self.hyperparameters.items())
@@ -165,8 +182,12 @@ class SGD(Optimiser):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
-        if self.nesterov and not self.momentum:
+
+    def _checked(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(hyperparameters)
+        if checked["nesterov"] and not checked["momentum"]:
             raise ValueError("SGD takes nesterov only with momentum, got momentum 0; try momentum=0.9")
+        return checked
 
 
 class Adam(Optimiser):

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.arguments import checked, flag, function, named, whole
+from engine.assignment import assign
 
 from .blocks import Dropout
 from .caller import stacklevel
-from .checkpoint import check_state, generator_state, restored_generator
+from .checkpoint import check_keys, checked_state, generator_state
 from .clipping import clipped_by_norm, clipped_by_value
 from .dependence import check_dependence, check_penalties
 from .eager import EagerTraining
@@ -216,8 +217,7 @@ class Trainer:
                 self.optimizer.lr = self.lr
             self.net.eval()
         if self.best is not None and self._over():
-            for (_, p), x in zip(self.net.named_parameters(), self.best["parameters"]):
-                p.data = x
+            assign([p for _, p in self.net.named_parameters()], self.best["parameters"])
         self._call("on_train_end")
         return self.history
 
@@ -340,37 +340,38 @@ class Trainer:
         """Go on from a `state` of a Trainer with the same arguments and data.
 
         Raises:
-            TypeError: state is no dict.
-            ValueError: it is of another network, optimiser, data or list of metrics; nothing is changed then.
+            TypeError: state is no dict, or something in it is of another kind.
+            ValueError: it is of another network, optimiser, data or list of metrics, or of no training at all; nothing is
+                changed then.
         """
-        examples = self._examples
-        check_state("load_state of Trainer", state, self.state(), len(examples.trained), len(examples.X))
-        before = self.net.state(), self.optimizer.state()
-        try:
-            self.net.load_state(state["net"])
-            self.optimizer.load_state(state["optimizer"])
-            generator = restored_generator(state["random"])
-        except Exception:
-            self.net.load_state(before[0])
-            self.optimizer.load_state(before[1])
-            raise
-        if int(state["seed"]) != self.seed:
-            self.seed = int(state["seed"])
-            self.random = random.Random(self.seed)
-            self._examples.divide(self.random)
-        self.random = generator
-        self.lr = float(state["lr"])
-        if self.schedule is not None:  # else the optimiser's own is what callbacks have made of it
-            self.optimizer.lr = self.lr
-        self.epoch, self.update = int(state["epoch"]), int(state["update"])
-        self._order = [int(i) for i in state["order"]]
-        self._sum, self._predicted = float(state["sum"]), list(state["predicted"])
-        self.history = {name: list(xs) for name, xs in state["history"].items()}
-        best = state["best"]
-        self.best = None if best is None else {**best, "parameters": list(best["parameters"])}
+        assign(*self._loaded(state))
+
+    def _loaded(self, state: Any) -> tuple[list[Value], list[float], list[tuple[Any, str, Any]]]:
+        """What a state sets, all of it checked: (parameters, their numbers, the attributes of Trainer and optimiser)."""
+        who = "load_state of Trainer"
+        check_keys(who, state, self.state())
+        parameters, numbers = self.net._loaded(state["net"])
+        seed, examples = whole(who, "seed", state["seed"], most=inf), self._examples
+        if seed != self.seed:
+            examples = examples.divided(random.Random(seed))
+        found = checked_state(who, state, examples.trained, self._updates(), len(numbers), bool(self.metrics))
+        best, epoch = found["best"], found["epoch"]
+        waited = 0 if best is None else epoch - best["epoch"]
+        diverged = not all(isfinite(x) for x in found["history"]["loss"][-1:])
         stopping = self.early_stopping
-        patient = stopping is None or self._waited() < stopping.patience
-        self._ending = self._diverged() or not patient
+        own = {
+            **{name: found[name] for name in ("lr", "random", "epoch", "update", "history", "best")},
+            "seed": seed,
+            "_examples": examples,
+            "_order": found["order"],
+            "_sum": found["sum"],
+            "_predicted": found["predicted"],
+            "_ending": diverged or (stopping is not None and waited >= stopping.patience),
+        }
+        sets = self.optimizer._loaded(state["optimizer"])
+        if self.schedule is not None:  # else the optimiser's own is what callbacks have made of it
+            sets.append((self.optimizer, "lr", found["lr"]))
+        return parameters, numbers, sets + [(self, name, x) for name, x in own.items()]
 
     def __repr__(self) -> str:
         return f"Trainer(epoch {self.epoch} of {self.epochs}, loss={self.objective.name}, {self.optimizer!r})"

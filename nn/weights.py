@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from engine import Value
 from engine.arguments import shown
+from engine.assignment import assign
 
 from .layers import Layer, Neuron
 from .module import Module
@@ -102,8 +103,7 @@ def fill(who: str, net: Module, given: Any) -> None:
                 raise ValueError(
                     f"{who} takes one number for a shared parameter, got {numbers[v]} and {x} in {slot.name}"
                 )
-    for v, x in numbers.items():
-        v.data = x
+    assign(numbers, numbers.values())
 
 
 # One Module, one array -----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ CORE = [
     "ops",
     "context",
     "value",
+    "assignment",
     "operators",
     "backprop",
     "adjoints",
@@ -32,7 +33,7 @@ PACKAGES = {  # may import these, and themselves
 }
 UPWARDS = {("value", "picture")}  # inside Value._repr_mimebundle_, when a notebook asks
 ROOMS_OF_THEIR_OWN = {  # whose public names are not all in engine
-    "engine.arguments", "engine.chain", "engine.checks", "engine.compiler", "engine.formula", "engine.picture",
+    "engine.arguments", "engine.assignment", "engine.chain", "engine.checks", "engine.compiler", "engine.formula", "engine.picture",
 }  # fmt: skip
 ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},

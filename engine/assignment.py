@@ -1,0 +1,42 @@
+"""Assignment: many numbers set in one step, all or none of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import chain, repeat
+from operator import setitem
+from typing import Any
+
+from . import context
+from .ops import number
+from .value import EDITS, Value  # type: ignore[attr-defined]  # the stub has what users see
+
+__all__ = ["assign"]
+
+
+def assign(leaves: Iterable[Value], numbers: Iterable[float], more: Iterable[tuple[Any, str, Any]] = ()) -> None:
+    """Set the data of leaves, and attributes of other objects, in a step that no KeyboardInterrupt can enter.
+
+    Args:
+        leaves: the Values to set.
+        numbers: a float for each.
+        more: (object, attribute, what it is set to), already checked: no property or descriptor is asked.
+
+    >>> from engine import Value
+    >>> from engine.assignment import assign
+    >>> a, b = Value(1.0), Value(2.0)
+    >>> assign([a, b], [3.0, 4.0])
+    >>> a.data, b.data
+    (3.0, 4.0)
+    """
+    leaves, more = list(leaves), list(more)
+    if context.active:
+        for v in leaves:
+            context.refuse(v, "setting .data")
+    numbers = [x if x.__class__ is float else number(x, "data", "a real number") for x in numbers]
+    stores = [*[vars(holder) for holder, _, _ in more], vars(context)]
+    names = [*[name for _, name, _ in more], "edits"]
+    contents = [*[x for _, _, x in more], next(EDITS)]
+    # One call into C: all are set, or none.
+    deque(chain(map(setattr, leaves, repeat("_data"), numbers), map(setitem, stores, names, contents)), 0)

@@ -19,7 +19,8 @@ from engine import Scope, Value
 from engine.arguments import flag, real, shown
 from engine.assignment import assign
 
-from .structure import Declares, attributes, children, contents, rebuilt, walk
+from .structure import Declares, attributes, children, contents, walk
+from .twin import rebuilt
 
 new = object.__new__
 

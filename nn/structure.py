@@ -1,25 +1,25 @@
-"""Structure: what a Module holds, at any depth, and Modules of the same structure with other numbers.
+"""Structure: what a Module holds, at any depth.
 
-What holds something is a list, a tuple, a dict, a deque, an array of objects, or an object with public attributes, such
-as a dataclass. Sets and the keys of dicts say no order: what is nowhere else is refused.
+What holds something is a list, a tuple, a dict, a deque, an array of objects, an object with public attributes, such as a
+dataclass, a bound method or a functools.partial. Sets and the keys of dicts say no order: what is nowhere else is refused.
 """
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from itertools import product
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from engine import Value
 
-_VIEWS: tuple[Any, ...] = type({}.keys()), type({}.values())
-_SEQUENCES = (list, tuple, deque, *_VIEWS)
-_PLAIN = frozenset(  # the classes of what holds nothing, and is met most
-    (float, int, str, bool, bytes, complex, type(None), FunctionType, MethodType, BuiltinFunctionType, Value)
+VIEWS: tuple[Any, ...] = type({}.keys()), type({}.values())
+_SEQUENCES = (list, tuple, deque, *VIEWS)
+PLAIN = frozenset(  # the classes of what holds nothing, and is met most
+    (float, int, str, bool, bytes, complex, type(None), FunctionType, BuiltinFunctionType, Value)
 )
 
 
@@ -57,7 +57,13 @@ class Declares(type):
 # One level -----------------------------------------------------------------------------------------------------------
 
 
-def _is_module(x: Any) -> bool:
+def is_module(x: Any) -> bool:
+    """Whether x is a Module.
+
+    >>> from nn.structure import is_module
+    >>> is_module([])
+    False
+    """
     return isinstance(type(x), Declares)
 
 
@@ -72,7 +78,13 @@ def is_array(x: Any) -> bool:
     return isinstance(x, arrays) and bool(x.dtype.kind == "O")
 
 
-def _is_container(x: Any) -> bool:
+def is_container(x: Any) -> bool:
+    """Whether x is of a class that is made to hold things.
+
+    >>> from nn.structure import is_container
+    >>> is_container([]), is_container(max)
+    (True, False)
+    """
     return isinstance(x, (*_SEQUENCES, dict, MappingProxyType, set, frozenset)) or is_array(x)
 
 
@@ -102,18 +114,29 @@ def children(x: Any) -> Iterable[tuple[Any, Any]]:
     >>> list(children([3.0, "text"]))
     [(0, 3.0), (1, 'text')]
     """
-    if x.__class__ in _PLAIN or isinstance(x, (set, frozenset, type, ModuleType)):
+    if x.__class__ in PLAIN or isinstance(x, (set, frozenset, type, ModuleType)):
         return ()
     if isinstance(x, _SEQUENCES):
         return enumerate(x)
     if isinstance(x, (dict, MappingProxyType)):
         return x.items()
     if is_array(x):
-        return [(".".join(map(str, place)) or "0", y) for place, y in zip(_places(x), x.flat)]
+        return [(".".join(map(str, place)) or "0", y) for place, y in zip(places(x), x.flat)]
+    if isinstance(x, MethodType):
+        return [("self", x.__self__)]
+    if isinstance(x, partial):
+        return [("func", x.func), ("args", x.args), ("keywords", x.keywords)]
     return [(k, y) for k, y in attributes(x).items() if k[0] != "_"]
 
 
-def _places(array: Any) -> Iterable[tuple[int, ...]]:
+def places(array: Any) -> Iterable[tuple[int, ...]]:
+    """The indices of an array, in order.
+
+    >>> import numpy as np
+    >>> from nn.structure import places
+    >>> list(places(np.zeros((1, 2))))
+    [(0, 0), (0, 1)]
+    """
     return product(*map(range, array.shape))
 
 
@@ -155,10 +178,10 @@ def walk(root: Any, values: bool = True, without: Collection[Any] = ()) -> Itera
                 seen.add(id(x))
                 yield path, x
             continue
-        if x.__class__ in _PLAIN or id(x) in seen:
+        if x.__class__ in PLAIN or id(x) in seen:
             continue
-        if not (declared or _is_module(x)):
-            if id(x) in passed or not _is_container(x):
+        if not (declared or is_module(x)):
+            if id(x) in passed or not is_container(x):
                 continue
             passed.add(id(x))
         else:
@@ -170,7 +193,7 @@ def walk(root: Any, values: bool = True, without: Collection[Any] = ()) -> Itera
                     seen.add(id(y))
                     yield f"{start}{k}", y
             continue
-        if _is_module(x):
+        if is_module(x):
             yield path, x
             below = [(f"{start}{k}", y, k in x._parameter_attributes) for k, y in children(x)]
         else:
@@ -179,7 +202,7 @@ def walk(root: Any, values: bool = True, without: Collection[Any] = ()) -> Itera
                 loose += [
                     (path, y)
                     for y, _ in contents(key)
-                    if _is_module(y) or (y.__class__ is Value and declared and values)
+                    if is_module(y) or (y.__class__ is Value and declared and values)
                 ]
         below.reverse()
         stack += below
@@ -203,90 +226,15 @@ def contents(x: Any) -> Iterator[tuple[Any, bool]]:
     while stack:
         x, in_object = stack.pop()
         yield x, in_object
-        if x.__class__ not in _PLAIN and not _is_module(x) and id(x) not in seen:
+        if x.__class__ not in PLAIN and not is_module(x) and id(x) not in seen:
             seen.add(id(x))
-            in_object = in_object or not _is_container(x)
+            in_object = in_object or not is_container(x)
             stack += [(y, in_object) for y in _unordered(x)]
             stack += [(y, in_object) for _, y in children(x)]
 
 
 def _declared(x: Any) -> bool:
     """Whether x holds parameters outside Modules, or Modules in objects, which are found in the same way."""
-    if x.__class__ in _PLAIN:
+    if x.__class__ in PLAIN:
         return x.__class__ is Value
-    return any(y.__class__ is Value or (in_object and _is_module(y)) for y, in_object in contents(x))
-
-
-def rebuilt(root: Any, new: Mapping[Value, Any]) -> Any:
-    """A Module of the same structure, with other things in the places of some Values, wherever they are.
-
-    >>> from nn import MLP
-    >>> from nn.structure import rebuilt
-    >>> net = MLP(1, [1], seed=0)
-    >>> rebuilt(net, {p: Value(k) for k, p in enumerate(net.parameters())}).state()
-    {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 1.0}
-    """
-    made: dict[int, Any] = {}
-    private: list[tuple[Any, Any, str, Any]] = []
-
-    def changed(x: Any) -> bool:
-        return any(y in new if y.__class__ is Value else id(y) in made for y, _ in contents(x))
-
-    def twin(x: Any, public: bool) -> Any:
-        if x.__class__ is Value:
-            return new.get(x, x)
-        if x.__class__ in _PLAIN:
-            return x
-        if id(x) in made:
-            return made[id(x)]
-        if _is_module(x):
-            if not public:
-                return x
-            fresh = made[id(x)] = object.__new__(type(x))
-            for k, y in attributes(x).items():
-                if k[0] == "_":
-                    private.append((fresh, x, k, y))
-                else:
-                    _set(fresh, k, twin(y, True), x)
-            return fresh
-        if _is_container(x):
-            if not public and not changed(x):
-                return x
-            if isinstance(x, MappingProxyType):
-                return MappingProxyType({k: twin(y, public) for k, y in x.items()})
-            if isinstance(x, (tuple, set, frozenset, *_VIEWS)):
-                listed: Any = x
-                parts = [twin(y, public) for y in listed]
-                make: Any = getattr(x, "_make", list if isinstance(x, _VIEWS) else type(x))
-                return make(parts)
-            fresh = made[id(x)] = copy.copy(x)
-            if isinstance(x, dict):
-                fresh.clear()
-                for k, y in x.items():
-                    fresh[k if k.__class__ is str else twin(k, public)] = twin(y, public)
-            elif is_array(x):
-                for place, y in zip(_places(x), x.flat):
-                    fresh[place] = twin(y, public)
-            else:
-                fresh.clear()
-                fresh.extend([twin(y, public) for y in x])
-            return fresh
-        if any(y in new if y.__class__ is Value else _is_module(y) for y, _ in contents(x)):
-            fresh = made[id(x)] = copy.copy(x)
-            for k, y in children(x):
-                _set(fresh, k, twin(y, public), x)
-            return fresh
-        return x
-
-    whole = twin(root, True)
-    for fresh, x, k, y in private:
-        _set(fresh, k, twin(y, False), x)
-    return whole
-
-
-def _set(x: Any, name: str, y: Any, like: Any) -> None:
-    """Give x an attribute, in its dict or in a slot, where `like` has it."""
-    if name in getattr(like, "__dict__", ()):
-        x.__dict__[name] = y
-    else:
-        object.__setattr__(x, name, y)
+    return any(y.__class__ is Value or (in_object and is_module(y)) for y, in_object in contents(x))

@@ -6,6 +6,7 @@ Right values are mathematics: a Module's answer and gradient are written out bes
 import collections
 import copy
 import dataclasses
+import functools
 import pickle
 import types
 
@@ -458,6 +459,83 @@ def test_a_parameter_that_a_call_also_keeps_elsewhere_is_not_lost():
     net = Keeps()
     net([1.0])
     assert [path for path, _ in walk(net)] == ["", "ws.0"]
+
+
+class Alone(nn.Module):
+    """What reads a parameter of its own by another way than an attribute: each a function of x."""
+
+    def __init__(self, way):
+        w = self.w = Value(3.0)
+        ws = [w]
+        self.inner = Two(Value(1.0), Value(2.0))
+        self._alias, self._rows = w, {"w": [w]}
+        self.read = {
+            "a private attribute": lambda m, x: m._alias * x,
+            "a private container": lambda m, x: m._rows["w"][0] * x,
+        }.get(way)
+        self.call = {
+            "a closure": lambda x: w * x,
+            "a closure over the Module": lambda x: self.w * x,
+            "a closure over a list": lambda x: ws[0] * x,
+            "a default": lambda x, v=w: v * x,
+            "a default by keyword": lambda x, *, v=w: v * x,
+            "a method": self._product,
+            "a partial": functools.partial(_product, w),
+            "a partial by keyword": functools.partial(_product, y=w),
+            "a partial of a method": functools.partial(self._product),
+            "an object's method": types.MethodType(_of_object, types.SimpleNamespace(w=w)),
+        }.get(way)
+        self.calls = [lambda x: self.w * x]
+
+    def _product(self, x):
+        return self.w * x
+
+    def forward(self, x):
+        if self.read is not None:
+            return self.read(self, x)
+        return (self.call or self.calls[0])(x)
+
+
+def _product(x, y):
+    return x * y
+
+
+def _of_object(self, x):
+    return self.w * x
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "a private attribute", "a private container", "a closure", "a closure over the Module", "a closure over a list",
+        "a default", "a default by keyword", "a method", "a partial", "a partial by keyword", "a partial of a method",
+        "an object's method", "in a list",
+    ],
+)  # fmt: skip
+def test_a_parameter_keeps_its_gradient_by_whatever_way_it_is_read(way):
+    net = Alone(way)
+    gradient = grad(lambda m: m(X))(net)
+    assert gradient.state() == {"w": X, "inner.w": 0.0, "inner.b": 0.0}
+    assert jit(grad(lambda m: m(X)))(net).w.data == X
+    assert net(X).data == 3.0 * X  # the Module itself is as it was
+    assert net.state() == {"w": 3.0, "inner.w": 1.0, "inner.b": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("held", "names"),
+    [
+        (lambda: functools.partial(_product, Value(2.0)), ["held.args.0"]),
+        (lambda: functools.partial(_product, y=Value(2.0)), ["held.keywords.y"]),
+        (lambda: Two(Value(2.0), Value(5.0)).zero_grad, ["held.self.w", "held.self.b"]),
+    ],
+)
+def test_parameters_of_partials_and_of_what_methods_are_bound_to_are_found(held, names):
+    class Holding(nn.Module):
+        def __init__(self):
+            self.held = held()
+
+    assert [name for name, _ in Holding().named_parameters()] == names
+    assert list(Holding()._flatten()[1]([0.0] * len(names)).state().values()) == [0.0] * len(names)
 
 
 class Slope(nn.Module):

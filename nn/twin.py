@@ -1,0 +1,120 @@
+"""Twin: a Module of the same structure as another, with other things in the places of some of its Values.
+
+What stands for a Value or a Module is put wherever the original is met: in attributes, private ones too, in sets and keys
+of dicts, in what a lambda or a method closes over. A reference that were left would take the number without its gradient.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import partial
+from types import CellType, FunctionType, MappingProxyType, MethodType
+from typing import Any
+
+from engine import Value
+
+from .structure import PLAIN, VIEWS, attributes, children, contents, is_array, is_container, is_module, places, walk
+
+
+def rebuilt(root: Any, new: Mapping[Value, Any]) -> Any:
+    """A Module like another, with what is given in the places of some Values.
+
+    Args:
+        root: a Module.
+        new: what stands for each of some Values.
+
+    >>> from nn import MLP
+    >>> from nn.twin import rebuilt
+    >>> net = MLP(1, [1], seed=0)
+    >>> rebuilt(net, {p: Value(k) for k, p in enumerate(net.parameters())}).state()
+    {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 1.0}
+    """
+    return _Twin(root, new).made[id(root)]
+
+
+class _Twin:
+    def __init__(self, root: Any, new: Mapping[Value, Any]) -> None:
+        self._new = new
+        modules = [m for _, m in walk(root, values=False)]
+        self.made: dict[int, Any] = {id(m): object.__new__(type(m)) for m in modules}  # by what it stands for
+        for m in modules:
+            for k, y in attributes(m).items():
+                _set(self.made[id(m)], k, self._of(y, k[0] != "_"), m)
+
+    def _of(self, x: Any, public: bool) -> Any:
+        """What stands for x: containers in public attributes are always new ones, other things if something in them is."""
+        if x.__class__ is Value:
+            return self._new.get(x, x)
+        if x.__class__ is FunctionType:
+            return self._function(x)
+        if x.__class__ in PLAIN:
+            return x
+        if id(x) in self.made:
+            return self.made[id(x)]
+        if is_module(x) or not ((public and is_container(x)) or self._changes(x)):
+            return x
+        if isinstance(x, MethodType):
+            return MethodType(x.__func__, self._of(x.__self__, public))
+        if isinstance(x, partial):
+            keywords = {k: self._of(y, public) for k, y in x.keywords.items()}
+            return type(x)(self._of(x.func, public), *[self._of(y, public) for y in x.args], **keywords)
+        if isinstance(x, MappingProxyType):
+            return MappingProxyType({k: self._of(y, public) for k, y in x.items()})
+        if isinstance(x, (tuple, set, frozenset, *VIEWS)):
+            listed: Any = x
+            make: Any = getattr(x, "_make", list if isinstance(x, VIEWS) else type(x))
+            return make([self._of(y, public) for y in listed])
+        fresh = self.made[id(x)] = copy.copy(x)
+        if isinstance(x, dict):
+            fresh.clear()
+            for k, y in x.items():
+                fresh[k if k.__class__ is str else self._of(k, public)] = self._of(y, public)
+        elif is_array(x):
+            for place, y in zip(places(x), x.flat):
+                fresh[place] = self._of(y, public)
+        elif is_container(x):
+            fresh.clear()
+            fresh.extend([self._of(y, public) for y in x])
+        else:
+            for k, y in children(x):
+                _set(fresh, k, self._of(y, public), x)
+        return fresh
+
+    def _changes(self, x: Any) -> bool:
+        """Whether something stands for x, or for something in it."""
+        return any(self._is_replaced(y) or (y.__class__ is FunctionType and self._reads(y)) for y, _ in contents(x))
+
+    def _is_replaced(self, x: Any) -> bool:
+        return x in self._new if x.__class__ is Value else id(x) in self.made
+
+    def _reads(self, f: FunctionType) -> bool:
+        """Whether a function finds around it, or in its defaults, what something stands for."""
+        found = [*[c.cell_contents for c in f.__closure__ or () if _is_filled(c)], f.__defaults__, f.__kwdefaults__]
+        return any(self._is_replaced(y) for x in found for y, _ in (contents(x) if is_container(x) else [(x, False)]))
+
+    def _function(self, f: FunctionType) -> Any:
+        if id(f) in self.made or not self._reads(f):
+            return self.made.get(id(f), f)
+        cells = f.__closure__ or ()
+        closure = [CellType(self._of(c.cell_contents, False)) if _is_filled(c) else c for c in cells]
+        defaults = self._of(f.__defaults__, False)
+        fresh = self.made[id(f)] = FunctionType(f.__code__, f.__globals__, f.__name__, defaults, tuple(closure))
+        fresh.__kwdefaults__ = self._of(f.__kwdefaults__, False)
+        fresh.__dict__.update(f.__dict__)
+        return fresh
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        return bool(cell.cell_contents is not cell)
+    except ValueError:
+        return False
+
+
+def _set(x: Any, name: str, y: Any, like: Any) -> None:
+    """Give x an attribute, in its dict or in a slot, where `like` has it."""
+    if name in getattr(like, "__dict__", ()):
+        x.__dict__[name] = y
+    else:
+        object.__setattr__(x, name, y)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .encoding import Tensors
@@ -34,6 +34,10 @@ def packed(said: Mapping[str, str], tensors: Tensors) -> bytes:
         end += 8 * len(array)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
+    if len(text) > _largest_header(end):
+        raise ValueError(
+            f"save takes names and settings that are short beside the numbers, got {len(text)} bytes of them for {end}"
+        )
     return b"".join([struct.pack("<Q", len(text)), text, *[array.tobytes() for array in arrays.values()]])
 
 
@@ -47,8 +51,8 @@ def digest(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
     return sha.hexdigest()
 
 
-def parsed(blob: bytes) -> tuple[dict[str, str], Tensors]:
-    """(metadata, tensors), if the file is whole and one of save's."""
+def parsed(blob: bytes, wanted: Callable[[str], bool] = lambda name: True) -> tuple[dict[str, str], Tensors]:
+    """(metadata, tensors), if the file is whole and one of save's; of the tensors those that are wanted by name."""
     from safetensors import numpy as safetensors
 
     if len(blob) < 8:
@@ -56,10 +60,12 @@ def parsed(blob: bytes) -> tuple[dict[str, str], Tensors]:
     (size,) = struct.unpack("<Q", blob[:8])
     if size > len(blob) - 8:
         raise ValueError("it is cut off, or no safetensors file")
+    if size > _largest_header(len(blob) - 8 - size):
+        raise ValueError(f"its header has {size} bytes, for {len(blob) - 8 - size} bytes of numbers")
     try:
-        header = json.loads(blob[8 : 8 + size])
-    except ValueError:
-        raise ValueError("its header is no JSON") from None
+        header = json.loads(blob[8 : 8 + size], object_pairs_hook=_unique)
+    except ValueError as why:
+        raise ValueError(f"{why}" if why.__class__ is _TwiceError else "its header is no JSON") from None
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or metadata.get("format") != "chainrule":
         raise ValueError("it was not written by nn.save")
@@ -78,7 +84,23 @@ def parsed(blob: bytes) -> tuple[dict[str, str], Tensors]:
         raise ValueError("its tensors are not lists of float64 numbers")
     if metadata.get("sha256") != digest(metadata, arrays):
         raise ValueError("its checksum is wrong: it was changed after it was written")
-    return metadata, {name: array.tolist() for name, array in arrays.items()}
+    return metadata, {name: array.tolist() for name, array in arrays.items() if wanted(name)}
+
+
+def _largest_header(numbers: int) -> int:
+    """How many bytes may name and describe so many bytes of numbers; JSON takes many times its length to read."""
+    return 2**20 + 64 * numbers
+
+
+class _TwiceError(ValueError):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _TwiceError("its header says something twice")
+    return found
 
 
 def _array(numbers: list[float]) -> Any:

@@ -1,7 +1,8 @@
-"""Plain states as JSON, with their lists of floats beside it: what a trainer's `state()` becomes in a file.
+"""Plain states as JSON, with their lists of numbers beside it: what a trainer's `state()` becomes in a file.
 
 A list of floats is moved to a tensor and stands as {"$tensor": name}, a list of equally long lists of floats as
-{"$tensor": name, "columns": length}, a float that JSON has no number for as {"$float": "nan"}. Tuples become lists.
+{"$tensor": name, "columns": length}, one of whole numbers as {"$tensor": name, "whole": true}; a float that JSON has no
+number for as {"$float": "nan"}. Tuples become lists. Each tensor stands once.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ def encoded(x: Any, tensors: Tensors, where: str) -> Any:
             name = f"trainer:{len(tensors)}"
             tensors[name] = list(rows)
             return {"$tensor": name, **columns}
+        if len(x) > 8 and all(y.__class__ is int and abs(y) <= 2**53 for y in x):  # what floats hold exactly
+            name = f"trainer:{len(tensors)}"
+            tensors[name] = [float(y) for y in x]
+            return {"$tensor": name, "whole": True}
         return [encoded(y, tensors, f"{where}[{i}]") for i, y in enumerate(x)]
     raise TypeError(f"save takes a trainer whose {where} is plain: dict, list, number, text or None, got {x!r:.60}")
 
@@ -66,19 +71,28 @@ def decoded(x: Any, tensors: Tensors) -> Any:
     >>> decoded({"loss": {"$tensor": "trainer:0"}, "epoch": 2}, {"trainer:0": [0.5, 0.25]})
     {'loss': [0.5, 0.25], 'epoch': 2}
     """
+    return _decoded(x, dict(tensors))
+
+
+def _decoded(x: Any, left: dict[str, Any]) -> Any:
     if isinstance(x, list):
-        return [decoded(y, tensors) for y in x]
+        return [_decoded(y, left) for y in x]
     if not isinstance(x, dict):
         return x
     if x.keys() == {"$float"} and x["$float"] in ("nan", "inf", "-inf"):
         return float(x["$float"])
     name = x.get("$tensor")
-    if isinstance(name, str) and name in tensors and x.keys() <= {"$tensor", "columns"}:
-        numbers, columns = tensors[name], x.get("columns")
-        if columns is None:
-            return list(numbers)
-        if isinstance(columns, int) and columns > 0 and len(numbers) % columns == 0:
+    if isinstance(name, str) and name in left and x.keys() <= {"$tensor", "columns", "whole"}:
+        numbers, columns = (
+            list(left.pop(name)),
+            x.get("columns"),
+        )  # once: a short text could ask for much, again and again
+        if x.get("whole") is True and columns is None and all(n.is_integer() for n in numbers):
+            return [int(n) for n in numbers]
+        if columns is None and "whole" not in x:
+            return numbers
+        if isinstance(columns, int) and columns > 0 and "whole" not in x and len(numbers) % columns == 0:
             return [numbers[i : i + columns] for i in range(0, len(numbers), columns)]
     if any(k.startswith("$") for k in x):
-        raise ValueError("its state refers to nothing")
-    return {k: decoded(y, tensors) for k, y in x.items()}
+        raise ValueError("its state refers to no tensor, or to one twice")
+    return {k: _decoded(y, left) for k, y in x.items()}

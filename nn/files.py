@@ -1,15 +1,15 @@
 """Files of networks: parameters, and if wanted a whole training run, in one safetensors file.
 
 The format is safetensors (a JSON header, then plain numbers: nothing in it can run), readable by every framework. Each
-list of parameters is a one-dimensional F64 tensor named by its path, such as `layers.0.neurons.0.w`; lists of floats in
+list of parameters is a one-dimensional F64 tensor named by its path, such as `layers.0.neurons.0.w`; lists of numbers in
 a trainer's state are tensors named `trainer:0`, `trainer:1`, … The header's `__metadata__` holds text:
 
     format    "chainrule"
     version   "1", of this layout
     model     how to build the network, as JSON: {"class": "MLP", "arguments": {"nin": 2, …}}; of classes that nn does
               not know, the class name alone
-    trainer   the trainer's state as JSON, without its "net": {"$tensor": name} for a list of floats (with "columns"
-              for a list of lists), {"$float": "nan"} where JSON has no such number; missing without a trainer
+    trainer   the trainer's state as JSON, without its "net": {"$tensor": name} for a list of numbers (with "columns"
+              for a list of lists, "whole" for whole numbers), {"$float": "nan"} where JSON has no such number; missing without a trainer
     sha256    of all the rest
 
 The bytes are made and checked in `container`; `writing` puts them on the disk, whole or not at all.
@@ -101,9 +101,10 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
     name = of_file("load", "path", path)
     blob = _read(name)
     try:
-        metadata, tensors = parsed(blob)
+        metadata, tensors = parsed(blob, lambda name: trainer is not None or not name.startswith("trainer:"))
         said = _json(metadata, "model")
-        state = decoded(_json(metadata, "trainer"), tensors) if "trainer" in metadata else None
+        wanted = trainer is not None and "trainer" in metadata
+        state = decoded(_json(metadata, "trainer"), tensors) if wanted else None
         model = _built(said, tensors) if into is None else into
         numbers = _ungrouped(_module("load", model), tensors)
     except ValueError as why:
@@ -201,7 +202,7 @@ def _read(path: str) -> bytes:
         raise ValueError(f"load takes the path of a file, got {path!r}, which is no plain file")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        blob = b"" if size > LARGEST else file.read(LARGEST)
+        blob = b"" if size > LARGEST else file.read(size)  # so much is set aside
     if size > LARGEST:
         raise ValueError(f"load takes a file of up to {LARGEST} bytes, got {path!r} of {size}")
     return blob

@@ -10,6 +10,7 @@ import struct
 import sys
 import threading
 import time
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -21,6 +22,7 @@ from safetensors import numpy as safetensors_numpy
 
 import nn
 from engine import Value, softmax
+from nn import container
 from nn.container import digest, parsed
 from nn.encoding import decoded, encoded
 from nn.files import LARGEST
@@ -459,9 +461,20 @@ HOSTILE = {
     "as many numbers under other names": forged(
         {"class": "MLP", "arguments": {"nin": 1, "nouts": [1]}}, {"../../etc/passwd": [1.0], "__class__": [2.0]}
     ),
-    "a trainer's state that refers to nothing": forged(ONE, ONE_NUMBERS, trainer='{"$tensor": "trainer:9"}'),
-    "a trainer's state nested 100,000 deep": forged({"class": "MLP"}, trainer='{"a":' * 100_000 + "1" + "}" * 100_000),
-    "columns of 0": forged({"class": "MLP"}, trainer='{"$tensor": "w", "columns": 0}'),
+    "a header of 90 MB": packed(b"[" + b"[]," * 30_000_000 + b"[]]"),
+    "a header of many names for nothing": packed({"__metadata__": ours, **{f"w{'x' * 99}{k}": None for k in range(20_000)}}),
+    "a key twice in the metadata": packed(json.dumps({"__metadata__": ours}).replace('"model"', '"version": "1", "model"').encode()),
+}  # fmt: skip
+WITH_NUMBERS = {**ONE_NUMBERS, "trainer:0": [float(k) for k in range(20_000)], "trainer:1": [0.5]}
+STATES = {
+    "refers to nothing": '{"$tensor": "trainer:9"}',
+    "nested 100,000 deep": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "columns of 0": '{"$tensor": "trainer:0", "columns": 0}',
+    "one tensor twice": '{"a": {"$tensor": "trainer:0"}, "b": {"$tensor": "trainer:0"}}',
+    "one tensor 20,000 times": json.dumps({"history": [{"$tensor": "trainer:0"}] * 20_000}),
+    "whole numbers that are none": '{"$tensor": "trainer:1", "whole": true}',
+    "whole numbers and columns": '{"$tensor": "trainer:0", "whole": true, "columns": 2}',
+    "whole, or not": '{"$tensor": "trainer:0", "whole": 1}',
 }  # fmt: skip
 
 watched = threading.local()
@@ -513,6 +526,41 @@ def test_a_hostile_file_is_refused_in_words_and_nothing_runs(tmp_path, nothing_r
         )  # the others are found before, or in spite of it
         assert ("checksum" in str(caught.value)) == by_checksum
         assert (into and network_bits(into)) == before
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_hostile_state_of_a_trainer_is_read_only_where_one_is_wanted_and_refused_then(tmp_path, name):
+    (tmp_path / "hostile").write_bytes(forged(ONE, WITH_NUMBERS, trainer=STATES[name]))
+    net = nn.MLP(1, [1], seed=0)
+    trainer = nn.Trainer(net, [[0.0], [1.0]], [0.0, 1.0], loss="mse", progress=False)
+    before = repr(trainer.state())
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="^load takes a file that save wrote, got '.*hostile': its "):
+            nn.load(tmp_path / "hostile", trainer=trainer)
+        assert repr(trainer.state()) == before
+        assert nn.load(tmp_path / "hostile").state() == {"layers.0.neurons.0.w.0": 1.0, "layers.0.neurons.0.b": 2.0}
+        assert tracemalloc.get_traced_memory()[1] < 2**26
+    finally:
+        tracemalloc.stop()
+
+
+def test_save_writes_no_header_that_load_would_not_read():
+    with pytest.raises(ValueError, match="save takes names and settings that are short beside the numbers, got 2"):
+        container.packed({"model": "x" * 2**21}, {"w": [1.0]})
+    assert len(container.packed({"model": "x" * 2**21}, {"w": [1.0] * 2**15})) > 2**21
+
+
+def test_a_state_of_many_whole_numbers_is_small_and_comes_back(tmp_path):
+    net = nn.MLP(1, [1], seed=0)
+    order = list(range(100_000)) + [2**53, -(2**53), 2**53 + 1, 2**99]
+    run = Run(net, {"order": order[:-2], "large": order, "mixed": [1] * 20 + [True]})
+    nn.save(tmp_path / "run", net, run)
+    assert (tmp_path / "run").stat().st_size < 17 * len(order)
+    again = Run(nn.MLP(1, [1], seed=1), {})
+    nn.load(tmp_path / "run", trainer=again)
+    assert {k: x for k, x in again.kept.items() if k != "net"} == run.kept
+    assert all(type(i) is int for i in again.kept["order"]) and again.kept["mixed"][-1] is True
 
 
 def test_there_are_more_than_30_hostile_files():

@@ -145,19 +145,16 @@ class NativeTraining:
         own, rebuild = net._flatten()
         return rebuild([moved[p] if p in moved else Value(self._still[p]) for p in own])
 
-    def _of_one_example(self, net: Any, row: Sequence[Any]) -> tuple[Value, list[Any]]:
-        """(loss, outputs) of one row."""
-        trainer, rest = self._trainer, iter(row)
-        x = _like(trainer._examples.X[0], rest)
-        outputs = net(x)
-        loss = trainer.objective.loss(outputs, _like(self._target(trainer._examples.y[0]), rest))
-        return loss, list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    def _like(self) -> tuple[Any, Any]:
+        """The first example and its target, in whose shapes a row of numbers is read."""
+        examples = self._trainer._examples
+        return examples.X[0], self._target(examples.y[0])
 
     def _loss(self, ps: list[Any], example: list[Any]) -> Any:
         masks = iter(example[self._first_mask :])
         layers = {layer for layer, _ in self._masks}
         with _drawn_by(lambda layer, count: [next(masks) for _ in range(count)], layers):
-            loss, outputs = self._of_one_example(self._network(ps), example)
+            loss, outputs = _of_one_example(self._network(ps), self._trainer.objective.loss, self._like(), example)
         return (loss, outputs) if self._trainer.metrics else loss
 
     def _penalty(self, ps: list[Any]) -> Any:
@@ -267,12 +264,13 @@ class NativeTraining:
 
     def evaluated(self, X: Sequence[Any], y: Sequence[Any]) -> tuple[float, list[Any]]:
         """(the sum of the losses, the predictions) of examples, in evaluation mode."""
-        if self._evaluate is None:
+        if self._evaluate is None:  # it reads what it needs, not the Trainer, in which something always changes
+            net, loss, like = self._trainer.net, self._trainer.objective.loss, self._like()
 
             def one(ps: Any, row: Any) -> Any:
-                _, rebuild = self._trainer.net._flatten()
-                loss, outputs = self._of_one_example(rebuild(ps), row)
-                return [loss, *outputs]
+                _, rebuild = net._flatten()
+                found, outputs = _of_one_example(rebuild(ps), loss, like, row)
+                return [found, *outputs]
 
             self._evaluate = jit(vmap(one, in_axes=(None, 0)))
         import numpy as np
@@ -282,6 +280,14 @@ class NativeTraining:
         ps = np.array([p.data for p in self._trainer.net._flatten()[0]])
         found = self._evaluate(ps, self._tables[id(X)][1])
         return sum([row[0] for row in found]), [self._prediction(row[1:]) for row in found]
+
+
+def _of_one_example(net: Any, loss: Any, like: tuple[Any, Any], row: Sequence[Any]) -> tuple[Value, list[Any]]:
+    """(loss, outputs) of one row."""
+    rest = iter(row)
+    outputs = net(_like(like[0], rest))
+    found = loss(outputs, _like(like[1], rest))
+    return found, list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from .. import context
 from ..value import Value
 from .machine import aligned, is_checked, llvm, processor
 from .mapping import Examples, Mapped, mapped_axes
+from .outside import Outside
 from .settings import exact
 from .stages import HARD, Stages
 from .trace import Recorder
@@ -24,6 +25,7 @@ from .tree import Flat, flat
 log = logging.getLogger("engine.jit")
 
 DTYPES = ("float64", "float32")
+MOST = 256  # programs that a function keeps, the latest
 
 
 class Function:
@@ -49,6 +51,7 @@ class Function:
         self._static = frozenset([static] if isinstance(static, str) else static)
         self._programs: dict[Any, Any] = {}
         self._lock = threading.Lock()
+        self._outside = Outside(f)
         self._signature = inspect.signature(f) if self._static else None
         if self._signature and self._static - set(self._signature.parameters):
             names = ", ".join(sorted(self._static - set(self._signature.parameters)))
@@ -138,12 +141,14 @@ class Function:
 
     def _program(self, given: Flat, call: Callable[[Any], Any]) -> _Program:
         found: _Program = self._kept(
-            given.key, lambda: _Program(call, given, self._dtype, self._contract, self._checked, self._cpu)
+            given.key, lambda: _Program(self._f, call, given, self._dtype, self._contract, self._checked, self._cpu)
         )
         return found
 
     def _kept(self, key: Any, compiled: Callable[[], Any]) -> Any:
         """The code for a structure, compiled once whatever the number of threads that ask."""
+        number = self._outside.number()
+        key = key, number
         program = self._programs.get(key)
         if program is None:
             with self._lock:
@@ -152,6 +157,9 @@ class Function:
                     program = compiled()
                     log.info("compiled %s in %.2f s", self.__name__, sum(program.stages.times.values()))
                     self._programs[key] = program
+                    self._outside.settle(number)
+                    if len(self._programs) > MOST:
+                        del self._programs[next(iter(self._programs))]
         return program
 
 
@@ -174,7 +182,14 @@ class _Program:
     """Native code for one structure of arguments."""
 
     def __init__(
-        self, call: Callable[[Any], Any], given: Flat, dtype: str, contract: bool, checked: bool, cpu: str
+        self,
+        f: Callable[..., Any],
+        call: Callable[[Any], Any],
+        given: Flat,
+        dtype: str,
+        contract: bool,
+        checked: bool,
+        cpu: str,
     ) -> None:
         import numpy as np
 
@@ -183,7 +198,7 @@ class _Program:
         recorder = Recorder()
         with self.stages.timed("trace"):
             traced = self._traced(recorder, given.leaves)
-            returned = recorder.run(lambda: call(given.rebuild(traced)))
+            returned = recorder.run(lambda: call(given.rebuild(traced)), reads=(f, *given.modules))
             result = flat(returned, "jit, as results,")
             effects, self._pieces = self._outputs(result.leaves)
             if returned.__class__ is tuple and returned and returned[0].__class__ is Value:
@@ -307,9 +322,12 @@ def jit(
     Args:
         f: a function of floats, lists, tuples, dicts, NumPy arrays and Modules of them, whose Python control flow does
             not depend on a number among them. What vmap returns runs its examples in the lanes of vectors, where they
-            are the first axis of arrays or lists, and is compiled once for any number of them. f may call grad, value_and_grad, jvp, hessian, vmap, and be what they
-            return. Values it reads from outside are read again at each call. Between two of its numbers == is identity,
-            as between Values everywhere: engine.equal compares them.
+            are the first axis of arrays or lists, and is compiled once for any number of them. f may call grad,
+            value_and_grad, jvp, hessian, vmap, and be what they return. Values it reads from outside are read again at
+            each call. All else that it reads there, by name, in Modules and in objects (up to 20,000 things; not inside
+            libraries), is looked at before each call, and where it is no longer as it was f is traced anew. What f
+            changes outside it changes when it is traced; it draws no random numbers, as Dropout does in training.
+            Between two of its numbers == is identity, as between Values everywhere: engine.equal compares them.
         static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs
             is compiled on its own.
         dtype: "float64" or "float32".
@@ -329,7 +347,8 @@ def jit(
         so to the logger "engine.jit".
 
     Raises:
-        TypeError: the function branches on a traced number, or an argument is no number; the message says what to do.
+        TypeError: the function branches on a traced number or draws random ones, or an argument is no number; the
+            message says what to do.
         ValueError: an option is none of these, or the processor lacks a feature of the level.
         ImportError: llvmlite is missing.
 

@@ -24,6 +24,7 @@ class Examples:
         arrays: was an array mapped?
         alike: are all examples of an argument of one structure?
         holds_values: is one of the numbers a Value, those of Modules aside?
+        modules: the Modules among the arguments, of examples those of the first.
         key: equal for calls of one structure and as many examples.
     """
 
@@ -34,7 +35,7 @@ class Examples:
         self.whole = flat([a for a, axis in zip(args, axes) if axis is None])
         mapped = [a for a, axis in zip(args, axes) if axis is not None]
         self.arrays = any(hasattr(a, "shape") for a in mapped)
-        self.alike, self.holds_values = True, self.whole.holds_values
+        self.alike, self.holds_values, self.modules = True, self.whole.holds_values, [*self.whole.modules]
         columns = []
         self.shapes: list[Flat] = []
         for a in mapped:
@@ -48,6 +49,7 @@ class Examples:
                     self.alike = False
                     return
                 self.shapes.append(rows[0])
+                self.modules += rows[0].modules
                 columns.append(np.array([_numbers(row.leaves) for row in rows]).reshape(len(rows), -1))
         self.table = np.concatenate(columns, 1)
         self.key = (self.whole.key, tuple(s.key for s in self.shapes), tuple(axes), self.arrays)
@@ -85,7 +87,9 @@ class Mapped:
         self._np, self._dtype, self.stages = np, np.dtype(dtype), Stages()
         recorder = Recorder()
         with self.stages.timed("trace"):
-            result = flat(recorder.run(lambda: self._traced(recorder, f, given)), "jit, as results,")
+            result = flat(
+                recorder.run(lambda: self._traced(recorder, f, given), reads=(f, *given.modules)), "jit, as results,"
+            )
             leaves: list[Any] = []
             self._shapes = [getattr(x, "shape", None) for x in result.leaves]
             for x in result.leaves:

@@ -8,15 +8,18 @@ from functools import cache, partial
 from numbers import Number
 from random import Random
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..value import Value
+from ..value import Operands, Value
+
+if TYPE_CHECKING:
+    from .outside import Watch
 
 _SEQUENCES = (list, tuple, deque)
 _NAMED = (FunctionType, BuiltinFunctionType, ModuleType, type)  # what is the same only as itself
 
 
-def exact(x: Any, numbers: bool = True) -> Hashable:
+def exact(x: Any, numbers: bool = True, watch: Watch | None = None) -> Hashable:
     """A key that tells apart what Python calls equal but a function may not: 1, 1.0 and True; 0.0 and -0.0; nan is nan.
 
     It goes into containers, Modules and objects, so that what changes in them changes it.
@@ -24,10 +27,13 @@ def exact(x: Any, numbers: bool = True) -> Hashable:
     Args:
         x: anything.
         numbers: whether it counts which Values, Modules and objects there are, not just what they are made of.
+        watch: is told what there is, and says where to go on: into what functions and classes read, not into what
+            belongs to libraries.
     """
     parts: list[Any] = []
     stack = [x]
     seen: dict[int, int] = {}
+    met: list[Any] = []  # which keeps what was made on the way, so that no two things have one id
     while stack:
         x = stack.pop()
         kind = x.__class__
@@ -39,14 +45,23 @@ def exact(x: Any, numbers: bool = True) -> Hashable:
             parts.append(x if numbers else "n")
         elif kind is float or isinstance(x, Number):
             parts.append((kind, repr(x)))
+        elif kind is Operands:  # Values that are there anyway, as they were read last
+            parts.append(kind)
         elif isinstance(x, _NAMED):
             parts.append(x)
+            if watch is not None and id(x) not in seen:
+                seen[id(x)] = len(met)
+                met.append(x)
+                stack.extend(watch.read(x))
         elif id(x) in seen:
             parts.append(("again", seen[id(x)]))
         elif kind is list and not numbers and x and all(y.__class__ is Value for y in x):
             parts.append(("n", len(x)))
         else:
-            seen[id(x)] = len(seen)
+            seen[id(x)] = len(met)
+            met.append(x)
+            if watch is not None and not watch.hold(x):
+                continue
             if isinstance(x, _SEQUENCES):
                 parts.append((kind, len(x)))
                 stack.extend(x)
@@ -70,7 +85,9 @@ def exact(x: Any, numbers: bool = True) -> Hashable:
                 stack += [x.func, x.args, x.keywords]
             else:
                 parts.append(kind)
-                held = {} if isinstance(x, Random) else attributes(x)  # those of a generator say what it drew
+                closed = isinstance(x, Random) or (watch is not None and watch.is_opaque(x))
+                held = {} if closed else attributes(x)  # those of a generator say what it drew
+                stack.extend([] if watch is None else watch.read(x))
                 if numbers or not _is_made_of(x, held):
                     parts.append(x if is_hashable(x) else None)
                 stack.append(held)

@@ -103,7 +103,7 @@ class TrainingCode:
                     raise TypeError(f"TrainingLoop takes a loss that returns a Value, got {value!r:.60}")
                 return value, list(outputs), gradients(value, ps, seed)
 
-            value, outputs, found = recorder.run(run)
+            value, outputs, found = recorder.run(run, reads=(loss,))
             self.kept = len(outputs)
             kept = [("output", v, k) for k, v in enumerate(outputs)]
             last = ("accumulate", value, self._count) if contract else ("output", value, self.kept)
@@ -122,7 +122,7 @@ class TrainingCode:
             return None
         recorder = Recorder()
         ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
-        found = recorder.run(lambda: gradients(penalty(list(ps)), ps))
+        found = recorder.run(lambda: gradients(penalty(list(ps)), ps), reads=(penalty,))
         tape = recorder.tape([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
         self._refuse_captured(recorder, "penalty")
         placement = Stages().place(tape)

@@ -14,6 +14,7 @@ from typing import Any
 from .. import context
 from ..ops import TABLE, Op
 from ..value import Value
+from .outside import Generators
 from .tape import CONSTANT, GRADIENT, INPUT, LIST_OPS, PARAMETER, STATE, Tape
 
 IDENTITY = TABLE["identity"]
@@ -87,14 +88,19 @@ class Recorder:
             stack.extend(below)
         return False
 
-    def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function under this recorder, the garbage collector off: a trace is millions of objects, none garbage."""
+    def run(self, function: Callable[..., Any], *args: Any, reads: Sequence[Any] = ()) -> Any:
+        """Call a function under this recorder, the garbage collector off: a trace is millions of objects, none garbage.
+
+        Args:
+            reads: what may hold generators of random numbers, from which nothing may be drawn.
+        """
         self._call = context.new_call()
+        generators = Generators(*reads)
         collecting = gc.isenabled()
         gc.disable()
         try:
             with context.tracing(self):
-                return function(*args)
+                result = function(*args)
         except (TypeError, IndexError, KeyError) as error:
             line = _integer_wanted(error)
             if line is None:
@@ -105,8 +111,15 @@ class Recorder:
                 "engine.where"
             ) from error
         finally:
+            drawn = generators.drawn()
             if collecting:
                 gc.enable()
+        if drawn:
+            raise TraceError(
+                f"jit takes functions that draw no random numbers, which would be the same at every call, got one that "
+                f"draws from a {drawn}; pass them as arguments; a Module's eval() switches Dropout off"
+            )
+        return result
 
     def parameter(self, data: float, index: int, space: int = PARAMETER) -> Value:
         """A new traced leaf."""

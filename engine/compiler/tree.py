@@ -29,12 +29,15 @@ class Flat:
         leaves: its numbers: floats, Values and arrays.
         key: equal for trees of one structure; the numbers are not in it.
         holds_values: is one of the numbers a Value, those of Modules aside?
+        modules: the Modules in it.
     """
 
-    __slots__ = ("_steps", "holds_values", "key", "leaves")
+    __slots__ = ("_steps", "holds_values", "key", "leaves", "modules")
 
-    def __init__(self, leaves: list[Any], key: Hashable, steps: list[Step], holds_values: bool) -> None:
-        self.leaves, self.key, self.holds_values = leaves, key, holds_values
+    def __init__(
+        self, leaves: list[Any], key: Hashable, steps: list[Step], holds_values: bool, modules: list[Any]
+    ) -> None:
+        self.leaves, self.key, self.holds_values, self.modules = leaves, key, holds_values, modules
         self._steps = steps
 
     def rebuild(self, leaves: Sequence[Any]) -> Any:
@@ -61,6 +64,7 @@ def flat(tree: Any, who: str = "jit") -> Flat:
     leaves: list[Any] = []
     key: list[Any] = []
     steps: list[Step] = []
+    modules: list[Any] = []
     holds_values, most = False, LARGE
     stack = [tree]
     while stack:
@@ -111,6 +115,7 @@ def flat(tree: Any, who: str = "jit") -> Flat:
                 key.append(("static", exact(_constant(x, who))))
                 steps.append((_same(x), 0))
             elif hasattr(kind, "_flatten"):  # a Module: its numbers are floats and Values
+                modules.append(x)
                 leaves.extend(level.children)
                 key.append(("module", exact(x, numbers=False), len(level.children)))
                 steps.append((level.build, len(level.children)))
@@ -123,7 +128,7 @@ def flat(tree: Any, who: str = "jit") -> Flat:
         if len(steps) > most:
             most *= 10
             _refuse_endless(tree, who)
-    return Flat(leaves, tuple(key), steps, holds_values)
+    return Flat(leaves, tuple(key), steps, holds_values, modules)
 
 
 def _is_plain(keys: Sequence[Any]) -> bool:

@@ -107,6 +107,11 @@ def test_metrics_are_of_the_outputs_before_each_update():
     assert_same(CLASSES, 3, loss="cross_entropy", metrics="accuracy", validation=0.25, optimizer="adam")
 
 
+def test_the_evaluation_is_compiled_once():
+    trainer = trained("jit", NUMBERS, 2, validation=0.3, epochs=4)[2]
+    assert len(trainer._native._evaluate.compilations) == 1
+
+
 def with_dropout():
     return nn.Sequential(
         nn.Layer(3, 6, seed=0),

@@ -25,6 +25,8 @@ from contextvars import ContextVar
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .arguments import shown
+
 if TYPE_CHECKING:
     from .value import Value
 
@@ -227,6 +229,9 @@ class Scope(_Block):
             try:
                 calls.place = self
                 return function(x)
+            except TypeError:
+                _refuse_uncallable(function)
+                raise
             finally:
                 calls.place = outer
         mark = object()
@@ -234,6 +239,9 @@ class Scope(_Block):
             active.add(mark)
             calls.place = self
             return function(x)
+        except TypeError:
+            _refuse_uncallable(function)
+            raise
         finally:
             calls.place = None
             active.discard(mark)
@@ -346,6 +354,12 @@ def quiet() -> contextlib.AbstractContextManager[None]:
     if not active:
         return contextlib.nullcontext()
     return _Setting(scope=None, within=_local.calls.place, recording=True, anomaly=False)
+
+
+def _refuse_uncallable(function: Any) -> None:
+    """Asked after a call failed, so that a call that does not costs nothing."""
+    if not callable(function):
+        raise TypeError(f"call takes a function, got {shown(function)}") from None
 
 
 def scope(place: str | Scope) -> Scope:

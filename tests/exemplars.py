@@ -254,10 +254,15 @@ exemplar(
     "engine.TrainingLoop.prepared",
     lambda: Call(loop().prepared, [0, 1], epochs=1, settings=[0.1], then=lambda run: run()),
 )
-exemplar("engine.jit", lambda: Call(engine.jit, both, static_argnames=("y",), then=of_two))
+exemplar("engine.jit", lambda: Call(engine.jit, both, static_argnames=("y",), then=decorated))
 exemplar("engine.jit()", lambda: Call(lambda x, y: compiled()(x, y), 0.5, 0.25))
 exemplar("engine.jit() of lists", lambda: Call(single(listed()), [0.5, {"a": 0.25}]))
 exemplar("engine.jit(of what it returns)", lambda: Call(returned(engine.jit), 0.5))
+
+
+def decorated(f):
+    """What jit returned: a function, or where it was given none yet, a decorator."""
+    return of_two(f if hasattr(f, "compilations") else f(both))
 
 
 def listed():
@@ -468,7 +473,14 @@ for name, f in {**nn.INITIALISERS, "constant": nn.init.constant}.items():
 exemplar("nn.schedules.factor", lambda: Call(nn.schedules.factor, "fit", 0.5))
 exemplar("nn.init.initialiser", lambda: Call(nn.init.initialiser, "zeros", "relu", then=drawn_from))
 exemplar("nn.init.generator", lambda: Call(nn.init.generator, seed=0))
+exemplar("nn.activations.value_of", lambda: Call(nn.activations.value_of, engine.relu, boxed()))
 exemplar("nn.activations.activation_function", lambda: Call(nn.activations.activation_function, "relu"))
+
+
+def boxed():
+    from odd_values import of_value
+
+    return of_value()
 
 
 class Seeded:

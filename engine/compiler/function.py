@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import context
+from ..arguments import flag, named, shown, text
 from ..value import Value
 from .machine import aligned, is_checked, llvm, processor
 from .mapping import Examples, Mapped, mapped_axes
@@ -48,7 +49,11 @@ class Function:
         self.__name__ = getattr(f, "__name__", type(f).__name__)  # a partial and a Module have none
         self._f, self._dtype, self._contract, self._checked = f, dtype, contract, is_checked(checked)
         self._cpu = processor(cpu)
-        self._static = frozenset([static] if isinstance(static, str) else static)
+        try:
+            asked = [static] if isinstance(static, str) else list(static)
+        except TypeError:
+            raise TypeError(f"jit takes names of arguments as static_argnames, got {shown(static)}") from None
+        self._static = frozenset([text("jit", "static_argnames", name, "names of arguments") for name in asked])
         self._programs: dict[Any, Any] = {}
         self._lock = threading.Lock()
         self._outside = Outside(f)
@@ -357,10 +362,10 @@ def jit(
     >>> round(f(0.5, 2.0), 12)
     1.958851077208
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"jit takes 'float64' or 'float32' as dtype, got {dtype!r}")
+    named("jit", "dtype", dtype, DTYPES)
+    contract = flag("jit", "contract", contract)
     if f is None:
         return lambda g: Function(g, static_argnames, dtype, contract, checked, cpu)
     if not callable(f):
-        raise TypeError(f"jit takes a function, got {f!r:.60}")
+        raise TypeError(f"jit takes a function, got {shown(f)}")
     return Function(f, static_argnames, dtype, contract, checked, cpu)

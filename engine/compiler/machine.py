@@ -8,6 +8,8 @@ import threading
 from functools import cache
 from typing import Any
 
+from ..arguments import flag, shown
+
 OLDEST = (0, 45)  # llvmlite, whose LLVM 20 is the first here with pointers that have no type
 
 # The levels of x86-64 (System V ABI, 1.0, section 3.1.1): bytes in a vector, and what each adds to the one before, in
@@ -56,10 +58,10 @@ def processor(asked: str | None) -> str:
     what = "cpu"
     if asked is None:
         what, asked = "CHAINRULE_JIT_CPU", os.environ.get("CHAINRULE_JIT_CPU") or "native"
-    if asked == "native":
+    if isinstance(asked, str) and asked == "native":
         return ""
-    if asked not in LEVELS:
-        raise ValueError(f"jit takes 'native' or one of {', '.join(map(repr, LEVELS))} as {what}, got {asked!r:.60}")
+    if not isinstance(asked, str) or asked not in LEVELS:
+        raise ValueError(f"jit takes 'native' or one of {', '.join(map(repr, LEVELS))} as {what}, got {shown(asked)}")
     has = set(features().split(","))
     for level, (_, needed) in LEVELS.items():
         lacking = [name for name in needed.split() if f"+{name}" not in has]
@@ -82,7 +84,7 @@ def vector_bytes(cpu: str = "") -> int:
 
 def is_checked(asked: bool | None) -> bool:
     """Are bounds checked? Where nobody says, the environment variable CHAINRULE_JIT_CHECKED does: 1 is yes."""
-    return os.environ.get("CHAINRULE_JIT_CHECKED", "") == "1" if asked is None else asked
+    return os.environ.get("CHAINRULE_JIT_CHECKED", "") == "1" if asked is None else flag("jit", "checked", asked)
 
 
 class Compiled:

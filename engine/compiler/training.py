@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, SupportsIndex
 
+from ..arguments import flag, function, named, real, shown, whole
+from ..value import Value
 from .function import DTYPES
 from .machine import aligned, is_checked, llvm, processor
 from .stepping import INTEGERS, POINTERS, TrainingCode
 
+WHO = "TrainingLoop"
 GUARD = 64  # numbers on both sides of a buffer, in a checked build
 SLICE = 0.05  # seconds of native code between two looks at what Python wants
 
@@ -70,13 +73,27 @@ class TrainingLoop:
         import numpy as np
 
         llvm()
-        if dtype not in DTYPES:
-            raise ValueError(f"TrainingLoop takes 'float64' or 'float32' as dtype, got {dtype!r}")
+        named(WHO, "dtype", dtype, DTYPES)
         self._np, self._dtype = np, np.dtype(dtype)
         self.examples = self._table(examples)
         self._batch = self._batch_size(batch)
-        self._count, self._settings = len(parameters), settings
-        start = np.asarray(slots, float) if not isinstance(slots, int) else np.zeros((slots, self._count))
+        contract = flag(WHO, "contract", contract)
+        window = None if window is None else whole(WHO, "window", window, least=1)
+        function(WHO, "loss", loss)
+        update = _updating(function(WHO, "update", update))
+        penalty = None if penalty is None else function(WHO, "penalty", penalty)
+        measure = None if measure is None else _measuring(function(WHO, "measure", measure))
+        start = _numbers("parameters", parameters, np.float64)
+        if start.ndim != 1:
+            raise ValueError(f"{WHO} takes a list of numbers as parameters, got an array of shape {start.shape}")
+        parameters = start.tolist()
+        self._count, self._settings = len(parameters), whole(WHO, "settings", settings)
+        counted = not isinstance(slots, bool) and isinstance(slots, SupportsIndex) and not hasattr(slots, "__len__")
+        shape = (whole(WHO, "slots", slots), self._count) if counted else ()
+        start = np.zeros(shape) if counted else _numbers("slots", slots, np.float64)
+        if not start.ndim:
+            raise TypeError(f"{WHO} takes a whole number or an array (slots, parameters) as slots, got {shown(slots)}")
+        start = start if len(start) else np.zeros((0, self._count))
         if start.shape[1:] != (self._count,) and len(start):
             raise ValueError(f"TrainingLoop takes slots of shape (slots, {self._count}), got {start.shape}")
         self._slots, self._checked = len(start), is_checked(checked)
@@ -93,17 +110,14 @@ class TrainingLoop:
         self.slots[:] = start
 
     def _table(self, examples: Any) -> Any:
-        np = self._np
-        rows = np.array(examples, self._dtype, order="C")
+        rows = _numbers("examples", examples, self._dtype)
         if rows.ndim != 2 or not len(rows):
             raise ValueError(f"TrainingLoop takes examples as a table of at least one row, got shape {rows.shape}")
         return rows
 
     def _batch_size(self, batch: int | None) -> int:
-        size = len(self.examples) if batch is None else batch
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f"TrainingLoop takes a whole number of examples from 1 up as batch, got {batch!r}")
-        return min(size, len(self.examples))
+        size = len(self.examples)
+        return size if batch is None else min(whole(WHO, "batch", batch, least=1), size)
 
     def _allocate(self) -> None:
         code = self._code
@@ -163,6 +177,8 @@ class TrainingLoop:
         Raises:
             IndexError: order names a row that is not there.
         """
+        if between is not None:
+            function(WHO, "between", between)
         with self._turn:
             call, losses = self._call(order, epochs, settings)
             first, width, total = 0, 1, losses.size
@@ -202,9 +218,17 @@ class TrainingLoop:
     def _call(self, order: Any, epochs: int, settings: Any) -> tuple[_Call, Any]:
         """(a call of native code, the losses it will write)."""
         np = self._np
-        given = np.asarray(np.arange(len(self.examples)) if order is None else order)
+        epochs = whole(WHO, "epochs", epochs)
+        try:
+            given = np.asarray(np.arange(len(self.examples)) if order is None else order)
+        except ValueError:
+            raise TypeError(f"TrainingLoop takes row numbers as order, got {shown(order)}") from None
         if given.size and given.dtype.kind not in "iu":
             raise TypeError(f"TrainingLoop takes row numbers, whole numbers, as order, got an array of {given.dtype}")
+        if given.ndim not in (1, 2):
+            raise ValueError(
+                f"TrainingLoop takes (examples,) or (epochs, examples) as order, got an array of shape {given.shape}"
+            )
         order = np.ascontiguousarray(given, np.int64)
         epochs = len(order) if order.ndim == 2 else epochs
         if order.size and (order.min() < 0 or order.max() >= len(self.examples)):
@@ -213,7 +237,7 @@ class TrainingLoop:
             )
         per_epoch = order.shape[-1]
         steps = -(-per_epoch // self._batch)
-        table = np.ascontiguousarray(settings, self._dtype)
+        table = _numbers("settings", settings, self._dtype)
         wanted = ((self._settings,), (epochs * steps, self._settings))
         if table.shape not in wanted:
             raise ValueError(f"TrainingLoop takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
@@ -235,6 +259,45 @@ class TrainingLoop:
             written += self._guarded[0].faults.value
         if written:
             raise AssertionError(f"training wrote or read {written} times outside its buffers; please report this")
+
+
+def _numbers(name: str, x: Any, dtype: Any) -> Any:
+    """A new array of real numbers; None, text and complex numbers are none."""
+    import numpy as np
+
+    try:
+        read = np.asarray(x)
+        if read.dtype.kind == "O":
+            found = [real(e) for e in read.ravel().tolist()]
+            if None not in found:
+                return np.array(found, dtype).reshape(read.shape)
+        elif read.dtype.kind in "biuf":
+            return np.array(read, dtype, order="C")
+    except (ArithmeticError, TypeError, ValueError):  # lists of different lengths, and what is no list
+        pass
+    raise TypeError(f"{WHO} takes numbers as {name}, got {shown(x)}")
+
+
+def _updating(update: Callable[..., Any]) -> Callable[..., Any]:
+    def updated(*given: Any) -> Any:
+        found = update(*given)
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            raise TypeError(
+                f"{WHO} takes as update a function that returns (parameter, slots), got {shown(found)} from it"
+            )
+        return found
+
+    return updated
+
+
+def _measuring(measure: Callable[..., Any]) -> Callable[..., Any]:
+    def measured(gradient: Any) -> Any:
+        found = measure(gradient)
+        if real(found) is None and found.__class__ is not Value:
+            raise TypeError(f"{WHO} takes as measure a function that returns a number, got {shown(found)} from it")
+        return found
+
+    return measured
 
 
 class _Call:

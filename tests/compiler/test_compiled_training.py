@@ -312,7 +312,7 @@ def test_an_interrupt_is_heard_in_time():
     [
         ({"examples": np.zeros((0, 3))}, "at least one row"),
         ({"examples": np.zeros(3)}, "shape"),
-        ({"batch": 0}, "from 1 up as batch"),
+        ({"batch": 0}, "a whole number from 1 as batch"),
         ({"dtype": "float16"}, "float64.*float32"),
         ({"slots": np.zeros((1, 2))}, "slots of shape"),
     ],

@@ -17,6 +17,10 @@ from .caller import stacklevel
 from .module import Module
 from .penalties import Penalty
 
+CONSTANTS = (
+    "use the network's outputs themselves and engine's functions: float(y), y.data, math.tanh(y) and Value(…) "
+    "of a number are constants"
+)
 Place = tuple[str, str]  # the path of a Module, and the name of an attribute
 
 
@@ -40,6 +44,34 @@ def check_dependence(who: str, net: Module, trained: Collection[Value], losses: 
     Traceback (most recent call last):
     ValueError: fit takes a loss that depends on the parameters, …
     """
+    lost = left_out(net, trained, losses)
+    if "" in lost:
+        raise ValueError(
+            f"{who} takes a loss that depends on the parameters, got one that depends on none of the {lost['']:,} "
+            f"that are to be trained; {CONSTANTS}"
+        )
+    if lost:
+        listed = ", ".join([f"{name} ({n:,} parameter{'s' * (n != 1)})" for name, n in lost.items()])
+        warnings.warn(
+            f"{who} trains {listed:.300}, on which the loss of the first batch does not depend: no gradient comes there; "
+            "is it used, and by engine's functions? set trainable = False where it stays as it is on purpose",
+            RuntimeWarning,
+            stacklevel=stacklevel(),
+        )
+
+
+def left_out(net: Module, trained: Collection[Value], losses: Iterable[Value]) -> dict[str, int]:
+    """How many parameters no loss depends on, by the path of a Module or attribute; the path "" where it is all of them.
+
+    Args:
+        net, trained, losses: as for `check_dependence`.
+
+    >>> from nn import MLP
+    >>> from nn.dependence import left_out
+    >>> net = MLP(1, [1], seed=0)
+    >>> left_out(net, net.parameters(), [net([1.0])]), left_out(net, net.parameters(), [Value(1.0)])
+    ({}, {'': 2})
+    """
     place_of = _places(net, set(trained))
     places = list(dict.fromkeys(place_of.values()))
     missing = set(places)
@@ -47,24 +79,8 @@ def check_dependence(who: str, net: Module, trained: Collection[Value], losses: 
     for some in (islice(rest, 1), rest):  # mostly the first example uses all there is
         if missing:
             missing.difference_update([place_of[v] for v in topological_order(some) if v in place_of])
-    if missing and len(missing) == len(places):
-        raise ValueError(
-            f"{who} takes a loss that depends on the parameters, got one that depends on none of the {len(place_of):,} "
-            "that are to be trained; make it of the network's outputs themselves and of engine's functions: float(y), "
-            "y.data, math.tanh(y) and Value(…) of a number are constants"
-        )
-    if missing:
-        listed = ", ".join(
-            f"{name} ({n:,} parameter{'s' * (n != 1)})"
-            for name, below in _named(missing, places, {path for path, _ in net.named_modules()}).items()
-            for n in [sum([place in below for place in place_of.values()])]
-        )
-        warnings.warn(
-            f"{who} trains {listed:.300}, on which the loss of the first batch does not depend: no gradient comes there; "
-            "is it used, and by engine's functions? set trainable = False where it stays as it is on purpose",
-            RuntimeWarning,
-            stacklevel=stacklevel(),
-        )
+    named = _named(missing, places, {path for path, _ in net.named_modules()}) if missing else {}
+    return {name: sum([place in below for place in place_of.values()]) for name, below in named.items()}
 
 
 def check_penalties(who: str, net: Module, penalties: Iterable[Callable[[Module], Any]]) -> None:

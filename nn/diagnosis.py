@@ -7,7 +7,7 @@ follows from it is left out.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import fsum, isfinite
 from typing import Any
 
@@ -15,6 +15,7 @@ from engine import AnomalyError, Value, detect_anomaly, log, no_grad
 from engine.arguments import number, whole
 
 from .data import check_order, plain, rows, targets
+from .dependence import CONSTANTS, left_out
 from .findings import Diagnosis, Finding
 from .module import Module
 from .network import NeuralNetwork
@@ -41,7 +42,7 @@ def diagnose(
 ) -> Diagnosis:
     """What is wrong with a network, layer by layer, and what to do.
 
-    It finds dead units, vanishing and exploding gradients, saturation, symmetric weights, an exploding loss, a learning
+    It finds what the loss does not depend on, dead units, vanishing and exploding gradients, saturation, symmetric weights, an exploding loss, a learning
     rate that is too large, and where the first nan comes from. The network runs forward and backward on up to
     `examples` of the examples, evenly spaced. All of this happens on a copy in evaluation mode: the network, its
     gradients and the optimiser stay as they are.
@@ -91,6 +92,10 @@ def diagnose(
         findings.append(finding_of_origin(seen.broken, twin, _line(lambda: goal.loss(twin(x), t).backward())))
         return Diagnosis(findings + exploding_loss(0.0, 0.0, losses), [], [], seen.loss, about)
     findings += _broken_parameters(twin)
+    lost = _left_out(twin, optimiser, (goal.loss(twin(x), t) for x, t in zip(xs, ts)))
+    if any(not f.layer for f in lost):
+        return Diagnosis(findings + lost + exploding_loss(0.0, 0.0, losses), [], [], seen.loss, about)
+    findings += lost
     saturated = [layer.saturated(FLAT) for layer in seen.layers]
     constant = _constant_losses(goal, seen.outputs[0], ts)
     symmetric = symmetric_weights(seen.layers)
@@ -99,7 +104,7 @@ def diagnose(
     if not constant or seen.loss > LEARNT * min(constant):
         blocked = saturation(seen.layers, saturated, xs)
         findings += blocked
-        if not (symmetric or blocked or any(f.figure == 1.0 for f in dead)):
+        if not (lost or symmetric or blocked or any(f.figure == 1.0 for f in dead)):
             findings += gradient_flow(seen.layers)
     findings += exploding_loss(seen.loss, max(constant, default=0.0), losses)
     if optimiser is not None:
@@ -221,6 +226,17 @@ def _filled(x: Any) -> Any:
 
 
 # What is measured ----------------------------------------------------------------------------------------------------
+
+
+def _left_out(net: Module, optimiser: Optimiser | None, losses: Iterable[Any]) -> list[Finding]:
+    """What is to be trained, and no gradient comes to."""
+    moving = net.parameters() if optimiser is None else optimiser.parameters
+    frozen = {p for _, m in net.named_modules() if not m.trainable for _, p in m.named_parameters()}
+    found = []
+    for name, n in left_out(net, set(moving) - frozen, (x for x in losses if isinstance(x, Value))).items():
+        message = f"the loss depends on none of the {n:,} parameters{name and f' of {name}'}: no gradient comes there"
+        found.append(Finding("no gradient", name, float(n), message, CONSTANTS))
+    return found
 
 
 def _broken_parameters(model: Module) -> list[Finding]:

@@ -14,6 +14,7 @@ from .observation import UnitLayer
 
 ILLNESSES = (
     "not finite",
+    "no gradient",
     "symmetric weights",
     "dead units",
     "saturation",

@@ -220,3 +220,30 @@ def test_a_penalty_that_depends_on_no_parameter_is_refused(penalty, error, messa
     with pytest.raises(error, match=f"fit takes {message}"):
         trained(nn.MLP(2, [3, 1], seed=0), backend, penalty=[nn.l2(0.1), penalty])
     trained(nn.MLP(2, [1], seed=0), backend, penalty=nn.l2(0.0))
+
+
+# What a diagnosis and the estimators say -----------------------------------------------------------------------------
+
+
+def test_a_diagnosis_names_what_the_loss_does_not_depend_on():
+    for loss in (lambda o, t: (float(o) - t) ** 2, lambda o, t: (o.detach() - t) ** 2):
+        (found,) = nn.diagnose(nn.MLP(2, [3, 1], seed=0), X, Y, loss=loss)
+        assert (found.kind, found.layer, found.figure) == ("no gradient", "", 13.0)
+    diagnosis = nn.diagnose(Blocks(cut={2}), X, Y, loss="mse")
+    assert [(f.kind, f.layer) for f in diagnosis] == [("no gradient", "blocks.0"), ("no gradient", "blocks.1")]
+    assert "on none of the 6 parameters of blocks.0" in str(diagnosis)
+    frozen = Blocks(cut={2})
+    for block in frozen.blocks[:2]:
+        block.trainable = False
+    assert "no gradient" not in nn.diagnose(frozen, X, Y, loss="mse").kinds
+    net = Blocks(cut={2})
+    some = nn.SGD([*net.blocks[2].parameters(), *net.last.parameters()], lr=1e-3)
+    assert "no gradient" not in nn.diagnose(net, X, Y, loss="mse", optimizer=some).kinds
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_estimators_notice_it_too(backend):
+    from nn.sklearn import NetworkRegressor
+
+    with pytest.raises(TypeError, match="activation takes a function that returns a Value"):
+        NetworkRegressor((3,), activation=math.tanh, max_iter=1, backend=backend).fit(X, Y)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.writing import write_whole
+
 
 class UnwritableError(Exception):
     """A folder that cannot be made, or not be written to; the message is for who chose it."""
@@ -42,7 +44,7 @@ class Folder:
         aside, final = self.path / f".{os.getpid()}-{name}", self.path / name
         try:
             yield aside
-            os.replace(aside, final)
+            write_whole("--out", str(final), aside.read_bytes())
         except OSError as error:
             raise UnwritableError(self.path, error) from error
         finally:

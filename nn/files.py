@@ -25,12 +25,12 @@ from typing import Any
 from engine import Value
 from engine.arguments import path as of_file
 from engine.arguments import shown
+from engine.writing import write_whole
 
 from .container import packed, parsed
 from .encoding import Tensors, decoded, encoded
 from .module import Module
 from .recipes import module_of, network, recipe
-from .writing import write_whole
 
 LARGEST = 2**30  # bytes; as Values so many numbers would need more than 20 GB
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from engine import Value
 from engine.arguments import path as of_file
+from engine.writing import write_whole
 
 from .stages import Dense, Dropping, Function, Normalization, Stage, Table, inputs_of, outputs_of, stages
 from .variants import BETA, ELU, KAPPA, LeakyReLU, Softplus, TanhGELU
-from .writing import write_whole
 
 OPSET, IR = 17, 8  # of ONNX 1.12 (2022): what every later runtime reads
 LARGEST = 3.4028234663852886e38  # in float32

@@ -12,7 +12,8 @@ import sys
 import time
 
 import nn
-from nn import files, writing
+from engine import writing
+from nn import files
 
 X = [[(i * 7 % 13) / 13.0 - 0.5, (i * 5 % 11) / 11.0 - 0.5] for i in range(24)]
 Y = [int(a * b > 0.0) for a, b in X]

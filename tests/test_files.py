@@ -22,12 +22,12 @@ from safetensors import numpy as safetensors_numpy
 
 import nn
 from engine import Value, softmax
+from engine.writing import STALE
 from nn import container
 from nn.container import digest, parsed
 from nn.encoding import decoded, encoded
 from nn.files import LARGEST
 from nn.recipes import ROWS, network
-from nn.writing import STALE
 
 # The same bits -------------------------------------------------------------------------------------------------------
 
@@ -255,7 +255,7 @@ def test_a_missing_file_or_folder_is_said(tmp_path):
         nn.load(tmp_path / "gone")
     with pytest.raises(FileNotFoundError, match="save takes the path of a file in a folder that exists, got '.*net'"):
         nn.save(tmp_path / "gone" / "net", nn.MLP(2, [1], seed=0))
-    with pytest.raises(FileNotFoundError, match="save takes the path of a file in a folder that exists"):
+    with pytest.raises(IsADirectoryError, match="save takes the path of a file, got the folder"):
         nn.save(tmp_path, nn.MLP(2, [1], seed=0))
 
 

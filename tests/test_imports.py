@@ -14,6 +14,7 @@ import engine
 ROOT = Path(__file__).parents[1]
 CORE = [
     "arguments",
+    "writing",
     "ieee",
     "ops",
     "context",
@@ -34,6 +35,7 @@ PACKAGES = {  # may import these, and themselves
 UPWARDS = {("value", "picture")}  # inside Value._repr_mimebundle_, when a notebook asks
 ROOMS_OF_THEIR_OWN = {  # whose public names are not all in engine
     "engine.arguments", "engine.assignment", "engine.chain", "engine.checks", "engine.compiler", "engine.formula", "engine.picture",
+    "engine.writing",
 }  # fmt: skip
 ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},

@@ -14,6 +14,7 @@ from ..backprop import topological_order
 from ..formula import partial_formulas, to_text
 from ..naming import node_names
 from ..value import Value
+from ..writing import write_whole
 from .balls import Ball, text
 from .rules import Fault
 from .subject import Subject
@@ -207,6 +208,8 @@ def _drawn(report: Report) -> str | None:
     if not path:
         key = hashlib.sha256(report.subject.reproduce(report.settings).encode()).hexdigest()[:12]
         path = os.path.join(tempfile.gettempdir(), f"gradient-{key}.svg")
+        if os.path.islink(path):  # somebody else's, in a folder that all share: to be followed by nobody
+            path = os.path.join(tempfile.mkdtemp(), os.path.basename(path))
     guilty = report.blame.node if report.blame is not None else None
     with contextlib.suppress(Exception):
         report.root.backward()  # our own graph of the function: the picture shows its gradients
@@ -216,9 +219,7 @@ def _drawn(report: Report) -> str | None:
             if not file.endswith(".svg"):
                 return str(picture.save(file))
             svg = _outlined(picture.svg)
-            with open(file + ".part", "w", encoding="utf-8") as part:
-                part.write(svg)
-            os.replace(file + ".part", file)
+            write_whole("check_gradients", file, svg.encode())
             return file
     return None
 

@@ -1,10 +1,10 @@
-"""Files: written aside and moved into place, and the formats that another program makes."""
+"""Files: pictures on the disk, and the formats that another program makes."""
 
 import os
-import secrets
 from collections.abc import Callable
 from typing import Any
 
+from ..writing import write_whole
 from .fonts import Fonts, cairo_width, fitting_fonts
 from .layout import INSTALL, LayoutError, program_output
 
@@ -13,28 +13,12 @@ def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
     """Write a file whole or not at all.
 
     Raises:
-        OSError: the folder is not there, or not writable.
+        OSError: the folder is not there, or not writable, or the path is no file's.
     """
     there = os.path.expanduser(os.fspath(path))
     if "\0" in there:
         raise ValueError(f"save takes a path without null characters, got {there!r:.80}")
-    folder, name = os.path.split(os.path.abspath(there))
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"save takes a file in a folder that exists, got {there!r}; make {folder!r} first")
-    if os.path.isdir(there):
-        raise IsADirectoryError(f"save takes the path of a file, got the folder {there!r}")
-    aside = os.path.join(folder, f".{name[:40]}.{secrets.token_hex(4)}")
-    try:
-        with open(aside, "xb") as f:
-            f.write(content)
-        os.replace(aside, there)
-    except BaseException as e:
-        if os.path.exists(aside):
-            os.unlink(aside)
-        if isinstance(e, OSError):  # of the path that was given, not of the one aside
-            why = f"save takes a path that can be written to, got {there!r:.200}: {e.strerror}"
-            raise type(e)(e.errno, f"{why}; try another folder or name") from None
-        raise
+    write_whole("save", there, content)
     return there
 
 

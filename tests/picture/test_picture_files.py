@@ -199,7 +199,9 @@ def test_other_endings_and_places_are_refused(tmp_path):
         picture.save("x.gif")
     with pytest.raises(ValueError, match=r"ends in \.html"):
         picture.player().save(tmp_path / "x.svg")
-    with pytest.raises(FileNotFoundError, match=r"save takes a file in a folder that exists, got '.*x\.svg'; make "):
+    with pytest.raises(
+        FileNotFoundError, match=r"save takes the path of a file in a folder that exists, got '.*x\.svg'; make "
+    ):
         picture.save(tmp_path / "no" / "x.svg")
     assert not list(tmp_path.iterdir())
     (tmp_path / "folder.svg").mkdir()

@@ -242,7 +242,7 @@ def _slope(x, n, y):
             return 0.0
         if n - 1.0 + 1.0 == n:
             return n * power(x, n - 1.0)
-    rounded = not_equal(n - 1.0 + 1.0, n) * inside(y, 1e-308, 1e308)
+    rounded = not_equal(n - 1.0 + 1.0, n) * equal(inside(y, 1e-308, 1e308), 1.0)  # 0 where y is nan
     slope = edge(rounded, n * y / x, n * power(x, n - 1.0))
     return edge(equal(n, 0.0), n * where(greater(abs(x), 1e-308), 1.0 / x, 0.0), slope)
 
@@ -308,8 +308,8 @@ cbrt = op("cbrt", ieee.cbrt, lambda x, y: 1.0 / (3.0 * y**2), tex=r"\sqrt[3]{{0:
 sin = op("sin", ieee.sin, lambda x, y: cos(x), tex=_function(r"\sin"), reference="sin", doc="The sine of x radians.")
 cos = op("cos", ieee.cos, lambda x, y: -sin(x), tex=_function(r"\cos"), reference="cos", doc="The cosine of x radians.")
 tan = op("tan", ieee.tan, lambda x, y: 1.0 + y**2, tex=_function(r"\tan"), domain=(-math.pi / 2, math.pi / 2), reference="tan", doc="The tangent of x radians.")
-arcsin = op("arcsin", ieee.arcsin, lambda x, y: 1.0 / sqrt((1.0 - x) * (1.0 + x)), tex=_function(r"\arcsin"), domain=UNIT, reference="asin", doc="The angle whose sine is x, in radians.")
-arccos = op("arccos", ieee.arccos, lambda x, y: -1.0 / sqrt((1.0 - x) * (1.0 + x)), tex=_function(r"\arccos"), domain=UNIT, reference="acos", doc="The angle whose cosine is x, in radians.")
+arcsin = op("arcsin", ieee.arcsin, lambda x, y: 1.0 / sqrt(_difference_of_squares(1.0, x)), tex=_function(r"\arcsin"), domain=UNIT, reference="asin", doc="The angle whose sine is x, in radians.")
+arccos = op("arccos", ieee.arccos, lambda x, y: -1.0 / sqrt(_difference_of_squares(1.0, x)), tex=_function(r"\arccos"), domain=UNIT, reference="acos", doc="The angle whose cosine is x, in radians.")
 arctan = op("arctan", math.atan, lambda x, y: over(1.0, x), tex=_function(r"\arctan"), reference="atan", doc="The angle whose tangent is x, in radians.")
 arctan2 = op("arctan2", math.atan2, lambda a, b, y: over(b, a), lambda a, b, y: -over(a, b), domain=(REAL, POSITIVE), reference=lambda m, a, b: m.atan(a / b), doc="The angle of the point with x = b and y = a, in radians.")
 sinh = op("sinh", ieee.sinh, lambda x, y: cosh(x), tex=_function(r"\sinh"), reference="sinh", doc="The hyperbolic sine.")
@@ -317,8 +317,8 @@ cosh = op("cosh", ieee.cosh, lambda x, y: sinh(x), tex=_function(r"\cosh"), refe
 tanh = op("tanh", math.tanh, lambda x, y: sech2(x), tex=_function(r"\tanh"), reference="tanh", doc="The hyperbolic tangent.")
 sech2 = op("sech2", ieee.sech2, lambda x, y: -2.0 * y * tanh(x), tex=r"\operatorname{sech}^2\left({0:0}\right)", reference=lambda m, x: 1 / m.cosh(x) ** 2, doc="1/cosh²: the derivative of tanh, accurate where 1 - tanh² is 0.")
 arcsinh = op("arcsinh", math.asinh, lambda x, y: 1.0 / hypot(1.0, x), tex=_function(r"\operatorname{arcsinh}"), reference="asinh", doc="The inverse of sinh.")
-arccosh = op("arccosh", ieee.arccosh, lambda x, y: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)), tex=_function(r"\operatorname{arccosh}"), domain=(1.0, inf), reference="acosh", doc="The inverse of cosh.")
-arctanh = op("arctanh", ieee.arctanh, lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)), tex=_function(r"\operatorname{arctanh}"), domain=UNIT, reference="atanh", doc="The inverse of tanh.")
+arccosh = op("arccosh", ieee.arccosh, lambda x, y: 1.0 / sqrt(x - 1.0) / sqrt(x + 1.0), tex=_function(r"\operatorname{arccosh}"), domain=(1.0, inf), reference="acosh", doc="The inverse of cosh.")
+arctanh = op("arctanh", ieee.arctanh, lambda x, y: 1.0 / _difference_of_squares(1.0, x), tex=_function(r"\operatorname{arctanh}"), domain=UNIT, reference="atanh", doc="The inverse of tanh.")
 
 # Two sides of a triangle ------------------------------------------------------------------------------------------------
 hypot = op("hypot", math.hypot, lambda a, b, y: unit(a, b), lambda a, b, y: unit(b, a), tex=r"\sqrt{{0:5}^2 + {1:5}^2}", kink=lambda a, b: a * a + b * b, reference=lambda m, a, b: m.sqrt(a * a + b * b), doc="sqrt(a² + b²) without overflow; derivatives 0 at the origin.")
@@ -326,14 +326,14 @@ unit = op("unit", ieee.unit,
           lambda a, b, y: over(b, a) * unit(b, a), lambda a, b, y: -y * over(b, a),
           text="{0:2}/hypot({0:0}, {1:0})", tex=r"\frac{{0:0}}{\sqrt{{0:5}^2 + {1:5}^2}}", binding=PRODUCT, kink=lambda a, b: a * a + b * b, reference=lambda m, a, b: a / m.sqrt(a * a + b * b), doc="a/hypot(a, b), 0 at the origin.")
 over = op("over", ieee.over,
-          lambda a, b, y: (over(b, a) - y) * (over(b, a) + y), lambda a, b, y: -2.0 * y * over(b, a),
+          lambda a, b, y: _difference_of_squares(over(b, a), y), lambda a, b, y: -2.0 * y * over(b, a),
           text="{0:2}/({0:5}**2 + {1:5}**2)", tex=r"\frac{{0:0}}{{0:5}^2 + {1:5}^2}", binding=PRODUCT, kink=lambda a, b: a * a + b * b, reference=lambda m, a, b: a / (a * a + b * b), doc="a/(a² + b²), without overflow: the derivative of arctan2.")
 
 # Activations and the functions behind them ------------------------------------------------------------------------------
 relu = op("relu", ieee.relu, lambda x, y: step(x), kink=lambda x: x, selects=True, reference=lambda m, x: x if x > 0 else m.mpf(0), doc="max(x, 0); derivative 0 at 0.")
-leaky_relu = op("leaky_relu", ieee.leaky_relu, lambda x, slope, y: where(step(x), 1.0, slope), lambda x, slope, y: minimum(x, 0.0), kink=lambda x, slope: x, defaults=(0.01,), reference=lambda m, x, slope: x if x > 0 else slope * x, doc="x above 0, slope*x below.")
-elu = op("elu", ieee.elu, lambda x, alpha, y: where(step(x), 1.0, alpha * exp(x)), lambda x, alpha, y: where(step(x), 0.0, expm1(x)), kink=lambda x, alpha: x, defaults=(1.0,), reference=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(x), doc="x above 0, alpha*(exp(x) - 1) below.")
-selu = op("selu", ieee.selu, lambda x, y: where(step(x), ieee.SELU_SCALE, ieee.SELU_SCALE * ieee.SELU_ALPHA * exp(x)), kink=lambda x: x, reference=lambda m, x: m.mpf(ieee.SELU_SCALE) * (x if x > 0 else m.mpf(ieee.SELU_ALPHA) * m.expm1(x)), doc="elu scaled so that activations keep mean 0 and variance 1.")
+leaky_relu = op("leaky_relu", ieee.leaky_relu, lambda x, slope, y: where(less_equal(x, 0.0), slope, step(x)), lambda x, slope, y: where(greater(x, 0.0), 0.0, x), kink=lambda x, slope: x, defaults=(0.01,), reference=lambda m, x, slope: x if x > 0 else slope * x, doc="x above 0, slope*x below.")
+elu = op("elu", ieee.elu, lambda x, alpha, y: where(less_equal(x, 0.0), alpha * exp(x), step(x)), lambda x, alpha, y: where(greater(x, 0.0), 0.0, expm1(x)), kink=lambda x, alpha: x, defaults=(1.0,), reference=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(x), doc="x above 0, alpha*(exp(x) - 1) below.")
+selu = op("selu", ieee.selu, lambda x, y: where(less_equal(x, 0.0), ieee.SELU_SCALE * ieee.SELU_ALPHA * exp(x), ieee.SELU_SCALE * step(x)), kink=lambda x: x, reference=lambda m, x: m.mpf(ieee.SELU_SCALE) * (x if x > 0 else m.mpf(ieee.SELU_ALPHA) * m.expm1(x)), doc="elu scaled so that activations keep mean 0 and variance 1.")
 sigmoid = op("sigmoid", ieee.sigmoid, lambda x, y: y * sigmoid(-x), tex=_function(r"\sigma"), reference=lambda m, x: 1 / (1 + m.exp(-x)), doc="1 / (1 + exp(-x)).")
 logsigmoid = op("logsigmoid", ieee.logsigmoid, lambda x, y: sigmoid(-x), tex=_function(r"\ln\sigma"), reference=lambda m, x: -m.log1p(m.exp(-x)), doc="log(sigmoid(x)) without overflow.")
 softplus = op("softplus", ieee.softplus, lambda x, y: sigmoid(x), tex=r"\ln\left(1 + e^{{0:0}}\right)", reference=lambda m, x: m.log1p(m.exp(x)), doc="log(1 + exp(x)) without overflow.")
@@ -351,6 +351,7 @@ _dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0
 total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), tex="{+ {0:1} +}", binding=SUM, lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
 mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
 logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: _shares(xs, _sole(xs, y)), tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+_difference_of_squares = op("difference_of_squares", lambda a, b: (a - b) * (a + b), lambda a, b, y: 2.0 * a, lambda a, b, y: -2.0 * b, text="({0:1} - {1:2})*({0:1} + {1:2})", tex=r"\left({0:1} - {1:2}\right) \cdot \left({0:1} + {1:2}\right)", binding=PRODUCT, reference=lambda m, a, b: (a - b) * (a + b), doc="a² - b² without cancellation.")
 _top = op("top", ieee.top, 0.0, lists=1, selects=True, doc="The largest of a list, as a constant: derivative 0.")
 _gap = op("gap", ieee.gap, 1.0, -1.0, text="{0:1} - {1:2}", tex="{0:1} - {1:2}", binding=SUM, reference=lambda m, a, b: a - b, doc="a - b, and 0 where both are inf.")
 _sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, selects=True, reference=lambda m, xs, y: y, doc="y, but nan where more than one of a list is inf.")
@@ -358,7 +359,7 @@ _sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, sele
 
 
 BUILT_IN = frozenset(TABLE)
-PRIVATE = frozenset(("edge", "top", "gap", "sole"))  # parts of other rows
+PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares"))  # parts of other rows
 __all__ = sorted(BUILT_IN - PRIVATE - {"dot"})  # noqa: PLE0605  a star import is all the rows
 
 

@@ -10,6 +10,7 @@ from .report import Finding, Report
 from .rules import OVERFLOWS, Fault, close, holds
 from .witness import KinkError, Witness
 
+DIGITS = 1e-6  # of a derivative of order 3 that must be those of the Taylor series
 RESOLVED = 1e-12  # a ball of this radius is narrow whatever it encloses
 
 
@@ -65,6 +66,8 @@ class Verdicts:
         kinks = self.kinks or (replay is not self.replay and bool(replay.kinks_met()))
         exact = None if kinks else self._exact(order, direction, leaf, ball)
         verdict = self._verdict(got, ball, exact, kinks, size, replay)
+        if verdict == "ok" and order > 2 and exact is not None and not _near(got, exact):
+            verdict = "inconclusive"  # the ball, made of the same rules, is as wide as what cancels in them
         self.report.findings.append(Finding(name, order, mode, verdict, got, ball, exact, along))
 
     def _verdict(self, got: float, ball: Ball, exact: Ball | None, kinks: bool, size: float, replay: Replay) -> str:
@@ -108,6 +111,11 @@ class Verdicts:
                 if matters and f.verdict in ("ok", "kink", "singular", "inconclusive", "inaccurate"):
                     worse = "wrong" if "wrong" in (verdict, f.verdict) else verdict
                     self.report.findings[k] = f._replace(verdict=worse)
+
+
+def _near(got: float, exact: Ball) -> bool:
+    """Whether a number has the first digits of the exact one; where that is 0 there are none."""
+    return bool(abs(arb(got) - exact) <= DIGITS * abs(exact)) or bool(exact.contains(0))
 
 
 def _overflows(replay: Replay) -> bool:

@@ -102,6 +102,18 @@ def test_a_rule_that_loses_its_digits_is_inaccurate_and_named(fault, monkeypatch
     assert not report.verdicts["wrong"]
 
 
+def test_a_derivative_of_order_3_is_compared_with_the_taylor_series(monkeypatch):
+    # Factors that cancel make the ball, too, wider than the derivative: 1.6e-19, and 2.4e-19 is exact.
+    def verdicts(n):
+        report = check_gradients(lambda x: e.derivative(e.arctan)(x), 1e-20, order=3, save=False)
+        return [f.verdict for f in report.findings if f.order == n]
+
+    assert verdicts(3) == ["ok"]
+    partials = (lambda a, b, y: (e.over(b, a) - y) * (e.over(b, a) + y), TABLE["over"].partials[1])
+    monkeypatch.setattr(TABLE["over"], "partials", partials)
+    assert (verdicts(2), verdicts(3)) == (["ok"], ["inconclusive"])
+
+
 FORWARD = {
     "expm1 by subtraction": ("expm1", lambda x: math.exp(x) - 1.0, 1e-9),
     "log1p by addition": ("log1p", lambda x: math.log(1.0 + x), 1e-9),

@@ -11,6 +11,7 @@ from functools import reduce
 from math import copysign, inf, nan
 from operator import add, mul
 
+MOST = math.ldexp(1.0 - 2.0**-53, 1024)
 SQRT_PI = math.sqrt(math.pi)
 SQRT_2_PI = math.sqrt(2.0 * math.pi)
 SQRT_HALF = math.sqrt(0.5)
@@ -147,6 +148,49 @@ def floor(x: float) -> float:
 
 def ceil(x: float) -> float:
     return copysign(math.ceil(x), x) if math.isfinite(x) else x
+
+
+def trunc(x: float) -> float:
+    return copysign(math.trunc(x), x) if math.isfinite(x) else x
+
+
+def remainder(a: float, b: float) -> float:
+    """a % b, of the sign of b; nan where b is 0 or a infinite."""
+    try:
+        return a % b
+    except ZeroDivisionError:
+        return nan
+
+
+def floor_divide(a: float, b: float) -> float:
+    try:
+        return a // b
+    except ZeroDivisionError:
+        return div(a, b)
+
+
+def fmod(a: float, b: float) -> float:
+    try:
+        return math.fmod(a, b)
+    except ValueError:
+        return nan
+
+
+def ieee_remainder(a: float, b: float) -> float:
+    try:
+        return math.remainder(a, b)
+    except ValueError:
+        return nan
+
+
+def logaddexp2(a: float, b: float) -> float:
+    if a == b:
+        return a + 1.0
+    return maximum(a, b) + math.log1p(exp2(-abs(a - b))) / math.log(2.0)
+
+
+def nan_to_num(x: float) -> float:
+    return 0.0 if x != x else max(-MOST, min(x, MOST))
 
 
 def sigmoid(x: float) -> float:

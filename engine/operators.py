@@ -135,7 +135,15 @@ def _of_row(row: Op) -> Method:
     return method
 
 
-OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "power"}
+OPERATORS = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "truediv": "div",
+    "pow": "power",
+    "mod": "remainder",
+    "floordiv": "floor_divide",
+}
 COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 IDENTITIES = {"eq": ("equal", True), "ne": ("not_equal", False)}  # between two Values, as hash has it
 for _name, _row in OPERATORS.items():

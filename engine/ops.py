@@ -247,6 +247,11 @@ def _slope(x, n, y):
     return edge(equal(n, 0.0), n * where(greater(abs(x), 1e-308), 1.0 / x, 0.0), slope)
 
 
+def _nearest(r, b):
+    """A remainder from -b/2 to b/2, whichever its sign at a tie."""
+    return r if r > -b / 2 else r + b
+
+
 BUILT_IN = frozenset()  # filled below: the rows that users may not redefine
 
 # fmt: off
@@ -263,6 +268,9 @@ neg = op("neg", operator.neg, -1.0, text="-{0:2}", tex="-{0:2}", binding=SIGN, r
 identity = op("identity", operator.pos, 1.0, reference=lambda m, x: x, doc="x itself, as a node of its own.")
 square = op("square", lambda x: x * x, lambda x, y: 2.0 * x, text="{0:5}**2", tex="{0:5}^{2}", binding=POWER, reference=lambda m, x: x * x, doc="x * x.")
 reciprocal = op("reciprocal", ieee.reciprocal, lambda x, y: -y * y, text="1/{0:4}", tex=r"\frac{1}{{0:0}}", binding=PRODUCT, domain=POSITIVE, reference=lambda m, x: 1 / x, doc="1 / x.")
+remainder = op("remainder", ieee.remainder, 1.0, lambda a, b, y: -floor_divide(a, b), domain=(REAL, POSITIVE), kink=operator.mod, reference=lambda m, a, b: a - b * m.floor(a / b), doc="a % b: what division leaves, of the sign of b; nan where b is 0.")
+fmod = op("fmod", ieee.fmod, 1.0, lambda a, b, y: -floor((a - y) / b + 0.5), domain=(REAL, POSITIVE), kink=operator.mod, reference=lambda m, a, b: a - b * m.floor(a / b) if a > 0 else a + b * m.floor(-a / b), doc="What division leaves, of the sign of a, as C's fmod; nan where b is 0.")
+ieee_remainder = op("ieee_remainder", ieee.ieee_remainder, 1.0, lambda a, b, y: -floor((a - y) / b + 0.5), domain=(REAL, POSITIVE), kink=lambda a, b: (a + b / 2) % b, reference=lambda m, a, b: _nearest(a - b * m.floor(a / b + m.mpf(1) / 2), b), doc="a less the multiple of b that is nearest, the even one at a tie: math.remainder; nan where b is 0.")
 deg2rad = op("deg2rad", lambda x: x * (math.pi / 180.0), math.pi / 180.0, reference=lambda m, x: x * m.pi / 180, doc="Degrees to radians.")
 rad2deg = op("rad2deg", lambda x: x * (180.0 / math.pi), 180.0 / math.pi, reference=lambda m, x: x * 180 / m.pi, doc="Radians to degrees.")
 
@@ -279,6 +287,9 @@ inside = op("inside", ieee.inside, 0.0, 0.0, 0.0, text="[{1:1} <= {0:1} <= {2:1}
 sign = op("sign", ieee.sign, 0.0, kink=lambda x: x, selects=True, doc="1 above 0, -1 below, 0 at 0; derivative 0.")
 floor = op("floor", ieee.floor, 0.0, tex=r"\left\lfloor {0:0} \right\rfloor", kink=lambda x: x - round(x), selects=True, doc="The largest integer up to x; derivative 0.")
 ceil = op("ceil", ieee.ceil, 0.0, tex=r"\left\lceil {0:0} \right\rceil", kink=lambda x: x - round(x), selects=True, doc="The smallest integer from x on; derivative 0.")
+trunc = op("trunc", ieee.trunc, 0.0, kink=lambda x: x - round(x), selects=True, doc="The integer next to x on the side of 0; derivative 0.")
+floor_divide = op("floor_divide", ieee.floor_divide, 0.0, 0.0, tex=r"\left\lfloor \frac{{0:0}}{{1:0}} \right\rfloor", domain=(REAL, POSITIVE), kink=operator.mod, selects=True, doc="a // b: the largest integer up to a / b; derivative 0.")
+isfinite = op("isfinite", lambda x: float(math.isfinite(x)), 0.0, selects=True, doc="1 where x is neither infinite nor nan, else 0; derivative 0.")
 
 # Choices: the argument that is not chosen contributes nothing -----------------------------------------------------------
 where = op("where", lambda c, a, b: a if c else b,
@@ -291,6 +302,8 @@ maximum = op("maximum", ieee.maximum, lambda a, b, y: above(a, b), lambda a, b, 
 minimum = op("minimum", ieee.minimum, lambda a, b, y: above(b, a), lambda a, b, y: above(a, b), tex=r"\min\left({0:0}, {1:0}\right)", kink=lambda a, b: a - b, selects=True, reference=lambda m, a, b: a if a < b else b, doc="The smaller one; nan if one is; at a tie each has half of the derivative.")
 clip = op("clip", ieee.clip, lambda x, low, high, y: inside(x, low, high), lambda x, low, high, y: less(x, low) * less_equal(low, high), lambda x, low, high, y: greater(maximum(x, low), high),
           kink=lambda x, low, high: (x - low) * (x - high), selects=True, domain=(REAL, (-inf, -1.0), (1.0, inf)), reference=lambda m, x, low, high: high if x > high or low > high else low if x < low else x, doc="x, but low below low and high above high; derivative 1 at both bounds. High where low is above high, as in NumPy.")
+copysign = op("copysign", math.copysign, lambda a, b, y: sign(a) * copysign(1.0, b), 0.0, kink=lambda a, b: a * b, reference=lambda m, a, b: (a if a > 0 else -a) if b > 0 else (-a if a > 0 else a), doc="a with the sign of b; derivative 0 at 0.")
+nan_to_num = op("nan_to_num", ieee.nan_to_num, lambda x, y: isfinite(x), selects=True, reference=lambda m, x: x, doc="x, but 0 for nan and the largest float for infinity; derivative 0 there.")
 abs = op("abs", operator.abs, lambda x, y: sign(x), tex=r"\left|{0:0}\right|", kink=lambda x: x, reference=lambda m, x: x if x > 0 else -x, doc="x without its sign; derivative 0 at 0.")
 
 # Exponentials and powers ------------------------------------------------------------------------------------------------
@@ -345,6 +358,8 @@ gauss = op("gauss", ieee.gauss, lambda x, y: -2.0 * x * y, tex="e^{-{0:5}^2}", b
 normal_pdf = op("normal_pdf", ieee.normal_pdf, lambda x, y: -x * y, tex=_function(r"\varphi"), reference=lambda m, x: m.exp(-x * x / 2) / m.sqrt(2 * m.pi), doc="Density of the standard normal distribution.")
 normal_cdf = op("normal_cdf", ieee.normal_cdf, lambda x, y: normal_pdf(x), tex=_function(r"\Phi"), reference=lambda m, x: m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="The standard normal distribution function.")
 logaddexp = op("logaddexp", ieee.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a), tex=r"\ln\left(e^{{0:0}} + e^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a) + m.exp(b)), doc="log(exp(a) + exp(b)) without overflow.")
+
+logaddexp2 = op("logaddexp2", ieee.logaddexp2, lambda a, b, y: sigmoid(math.log(2.0) * (a - b)), lambda a, b, y: sigmoid(math.log(2.0) * (b - a)), tex=r"\log_2\left(2^{{0:0}} + 2^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a * m.log(m.mpf(2))) + m.exp(b * m.log(m.mpf(2)))) / m.log(m.mpf(2)), doc="log2(2**a + 2**b) without overflow.")
 
 # Lists: the partial of a list is the list of its edges' partials ---------------------------------------------------------
 _dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0, tex=r"{+ {0:2} \cdot {1:4} +} + {2:1}", binding=SUM, lists=2, defaults=(0.0,), reference=lambda m, ws, xs, b: b + m.fdot(ws, xs), doc="b + w1*x1 + w2*x2 + …, one node.")

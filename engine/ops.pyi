@@ -19,6 +19,7 @@ __all__ = [
     "cbrt",
     "ceil",
     "clip",
+    "copysign",
     "cos",
     "cosh",
     "deg2rad",
@@ -31,13 +32,17 @@ __all__ = [
     "exp2",
     "expm1",
     "floor",
+    "floor_divide",
+    "fmod",
     "gauss",
     "gelu",
     "greater",
     "greater_equal",
     "hypot",
     "identity",
+    "ieee_remainder",
     "inside",
+    "isfinite",
     "leaky_relu",
     "less",
     "less_equal",
@@ -46,12 +51,14 @@ __all__ = [
     "log1p",
     "log2",
     "logaddexp",
+    "logaddexp2",
     "logsigmoid",
     "logsumexp",
     "maximum",
     "mean",
     "minimum",
     "mul",
+    "nan_to_num",
     "neg",
     "normal_cdf",
     "normal_pdf",
@@ -61,6 +68,7 @@ __all__ = [
     "rad2deg",
     "reciprocal",
     "relu",
+    "remainder",
     "sech2",
     "selu",
     "sigmoid",
@@ -76,6 +84,7 @@ __all__ = [
     "tan",
     "tanh",
     "total",
+    "trunc",
     "unit",
     "where",
 ]
@@ -165,6 +174,7 @@ arctanh: _Unary
 cbrt: _Unary
 ceil: _Unary
 clip: Op
+copysign: _Binary
 cos: _Unary
 cosh: _Unary
 deg2rad: _Unary
@@ -177,13 +187,17 @@ exp: _Unary
 exp2: _Unary
 expm1: _Unary
 floor: _Unary
+floor_divide: _Binary
+fmod: _Binary
 gauss: _Unary
 gelu: _Unary
 greater: _Binary
 greater_equal: _Binary
 hypot: _Binary
 identity: _Unary
+ieee_remainder: _Binary
 inside: Op
+isfinite: _Unary
 leaky_relu: _Binary
 less: _Binary
 less_equal: _Binary
@@ -192,12 +206,14 @@ log10: _Unary
 log1p: _Unary
 log2: _Unary
 logaddexp: _Binary
+logaddexp2: _Binary
 logsigmoid: _Unary
 logsumexp: _List
 maximum: _Binary
 mean: _List
 minimum: _Binary
 mul: _Binary
+nan_to_num: _Unary
 neg: _Unary
 normal_cdf: _Unary
 normal_pdf: _Unary
@@ -207,6 +223,7 @@ power: _Binary
 rad2deg: _Unary
 reciprocal: _Unary
 relu: _Unary
+remainder: _Binary
 sech2: _Unary
 selu: _Unary
 sigmoid: _Unary
@@ -222,5 +239,6 @@ sub: _Binary
 tan: _Unary
 tanh: _Unary
 total: _List
+trunc: _Unary
 unit: _Binary
 where: Op

@@ -166,6 +166,15 @@ class Value:
             context.refuse(self, "int()")
         return int(self._data)
 
+    def __trunc__(self):
+        return int(self)
+
+    def __divmod__(self, other):
+        return self // other, self % other
+
+    def __rdivmod__(self, other):
+        return other // self, other % self
+
     def __bool__(self):
         if context.active:
             context.refuse(self, "bool()")
@@ -199,7 +208,7 @@ class Value:
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         """A NumPy ufunc of one of the table's names: its row, elementwise; `equal` and `not_equal` are == and !=."""
         name = NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
-        row = IDENTITIES.get(name) or ops.TABLE.get(name)
+        row = OF_PYTHON.get(name) or ops.TABLE.get(name)
         if row is None:
             raise TypeError(
                 f"numpy.{ufunc.__name__} takes no Values: the table has no row of this name; engine.op adds one"
@@ -217,9 +226,9 @@ class Value:
                 box[()] = a
             boxes.append(box.astype(object))
         with np.errstate(all="ignore"):  # IEEE here, without NumPy's warnings
-            answer = np.frompyfunc(row, len(inputs), 1)(*boxes, **kwargs)
+            answer = np.frompyfunc(row, len(inputs), ufunc.nout)(*boxes, **kwargs)
         # A mask of identities selects from arrays, as NumPy's own comparison of object arrays does.
-        masks = name in IDENTITIES and isinstance(answer, np.ndarray) and bool in map(type, answer.flat)
+        masks = name in OF_PYTHON and isinstance(answer, np.ndarray) and bool in map(type, answer.flat)
         return answer.astype(bool) if masks else answer
 
     # How nodes are made ----------------------------------------------------------------------------------------------
@@ -255,6 +264,11 @@ class Value:
         v._about = None
         v._fill(keep, vals)
         return context.record(v) if context.active else v
+
+
+def _value_first(a, b):
+    """Operands of a symmetric operator: a number of NumPy that comes first would ask NumPy again."""
+    return (a, b) if a.__class__ is Value else (b, a)
 
 
 def _text(label, children=()):
@@ -386,7 +400,10 @@ def dot(ws, xs, b=0.0):
 
 DOT = ops.TABLE["dot"]
 RESERVED = frozenset(dir(Value))
-IDENTITIES = {"equal": eq, "not_equal": ne}
+OF_PYTHON = {
+    "equal": lambda a, b: eq(*_value_first(a, b)), "not_equal": lambda a, b: ne(*_value_first(a, b)),
+    "divmod": lambda a, b: (ops.floor_divide(a, b), ops.remainder(a, b)),
+}  # fmt: skip
 NUMPY_NAMES = {
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
     "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad",

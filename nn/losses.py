@@ -16,7 +16,7 @@ from engine import (
     Value,
     abs,
     dot,
-    less,
+    isfinite,
     log,
     log_softmax,
     logsumexp,
@@ -273,7 +273,7 @@ def _part(weight: Number, term: Number) -> Number:
 
 def _term(weight: Number, term: Number) -> Number:
     """A term that may be multiplied by its weight: where that is 0, infinities and nan are replaced by 0."""
-    return where(where(weight, 1.0, less(abs(term), inf)), term, 0.0)
+    return where(where(weight, 1.0, isfinite(term)), term, 0.0)
 
 
 def _binary_target(t: Number) -> Number:

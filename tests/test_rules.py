@@ -3,6 +3,7 @@
 A new row needs no new test: it is here because it is in the table.
 """
 
+import functools
 import math
 
 import accuracy
@@ -13,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import INF, LEAST, MOST, NAN, SPECIAL, any_float, applied, hexes, operand_count
 
-from engine import TABLE, Value, gradients, partials
+import engine
+from engine import TABLE, Value, derivative, gradients, hessian, jit, partials, value_and_grad
 
 ROWS = list(TABLE.values())
 CONDITIONS = {  # rows of constant partials 0, with NumPy's name or formula for them
@@ -29,6 +31,9 @@ CONDITIONS = {  # rows of constant partials 0, with NumPy's name or formula for 
     "sign": np.sign,
     "floor": np.floor,
     "ceil": np.ceil,
+    "trunc": np.trunc,
+    "floor_divide": np.floor_divide,
+    "isfinite": np.isfinite,
     "top": lambda *xs: NAN if any(x != x for x in xs) else max(xs),
 }
 FORWARD = {  # rows whose forward NumPy has under another name, or with another nan rule
@@ -131,7 +136,7 @@ def value_is_numpys(row, args):
 def test_values_at_every_operand_are_numpys(row, data):
     """Signs of infinities, overflow, nan: whatever IEEE says. Digits are another test's business."""
     args = data.draw(st.tuples(*[st.sampled_from(SPECIAL) | any_float] * row.arity))
-    if row.name in ("mean", "where", "sign"):
+    if row.name in ("mean", "where", "sign", "floor_divide"):
         return
     value_is_numpys(row, args)
 
@@ -179,3 +184,79 @@ def test_empty_lists_have_the_value_of_an_empty_sum(name):
     want = {"total": 0.0, "logsumexp": -INF, "dot": 0.0}.get(name, NAN)
     got = row(*[[] for _ in range(row.lists)])
     assert got == want or (got != got and want != want)
+
+
+# Arguments in which a row is linear, and the bounds of clip, where PyTorch has 0 too.
+NOT_NAN = {("mul", 0), ("mul", 1), ("div", 0), ("where", 1), ("where", 2), ("edge", 1), ("edge", 2), ("leaky_relu", 1)}
+NOT_NAN |= {("elu", 1), ("clip", 1), ("clip", 2), ("nan_to_num", 0)}
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.reference and not r.lists], ids=repr)
+@given(st.sampled_from([0.5, 2.0, 3.0]))
+def test_the_derivative_at_nan_is_nan_in_every_mode(row, other):
+    for i, p in enumerate(row.partials):
+        if not callable(p) or (row.name, i) in NOT_NAN:
+            continue
+        xs = [other] * row.arity
+        xs[i] = NAN
+        leaves = [Value(x) for x in xs]
+        y = row(*leaves)
+        y.backward()
+        assert math.isnan(y.data) and math.isnan(leaves[i].grad)
+        assert math.isnan(gradients(y, leaves)[i].data)
+
+
+# Derivatives of high order ---------------------------------------------------------------------------------------------
+
+POINTS = {"arccosh": (1.5, 3.0), "arcsin": (1e-20, 0.3, -0.75), "arccos": (1e-20, 0.3), "arctanh": (1e-20, 0.3, -0.75)}
+# Not those of SUMS, nor what is made of y*sigmoid(-x), whose derivatives at 0 are the differences of two halves.
+SMOOTH = [r for r in ROWS if r.arity == 1 and not r.lists and r.reference and r.kink is None]
+SMOOTH = [r for r in SMOOTH if r.name not in ("gelu", "silu", "sigmoid", "logsigmoid", "softplus", "nan_to_num")]
+
+
+@pytest.mark.parametrize("row", SMOOTH, ids=repr)
+def test_derivatives_of_order_3_to_5_keep_their_digits(row):
+    """mpmath's Taylor series of the reference at 120 digits, relative to the size of the derivatives near the point."""
+    for x in POINTS.get(row.name, (1e-20, 0.3, 2.0) if row.domain[0] != (0.0, INF) else (0.3, 2.0)):
+        if not row.domain[0][0] < x < row.domain[0][1]:
+            continue
+        with mpmath.workdps(240):
+            exact = mpmath.taylor(functools.partial(accuracy.reference_at, row.reference), mpmath.mpf(x), 6)
+            want = [c * mpmath.factorial(k) for k, c in enumerate(exact)]
+        for n in (3, 4, 5):
+            got = derivative(row, n)(x)
+            scale = abs(want[n]) if abs(x) < 1e-9 else max(map(abs, want[1:]))
+            assert abs(got - want[n]) <= 1e-12 * scale + 1e-250, (n, x, got, float(want[n]))
+
+
+def test_high_derivatives_of_the_angle_near_the_axes():
+    for x in (1e-20, -1e-10):
+        for n, coefficient in ((2, -2.0), (4, 24.0), (6, -720.0)):
+            assert derivative(engine.arctan, n)(x) == pytest.approx(coefficient * x, rel=1e-14)
+    third = derivative(lambda b: derivative(lambda a: engine.arctan2(a, b))(1.0), 2)
+    assert third(1e-20) == pytest.approx(-6e-20, rel=1e-14)
+    for f, ends in ((engine.arcsin, (INF, -INF)), (engine.arccos, (-INF, INF)), (engine.arctanh, (INF, -INF))):
+        for x, want in zip((1.0, -1.0), ends):
+            assert derivative(f, 2)(x) == hessian(f)(x) == jit(derivative(f, 2))(x) == want
+    assert (
+        derivative(engine.arccosh, 2)(1.0)
+        == hessian(engine.arccosh)(1.0)
+        == jit(derivative(engine.arccosh, 2))(1.0)
+        == -INF
+    )
+
+
+@given(
+    st.sampled_from(["leaky_relu", "elu"]), st.sampled_from([-0.0, 0.0, -1.0, 2.0]), st.sampled_from([0.01, 1.0, -0.5])
+)
+def test_hessians_of_leaky_activations_are_symmetric(name, x, slope):
+    (_, a), (b, _) = hessian(lambda v: TABLE[name](v[0], v[1]))([x, slope])
+    assert a == b == (0.0 if x > 0.0 else 1.0 if name == "leaky_relu" else math.exp(x))
+
+
+def test_a_power_of_nan_has_one_derivative():
+    x, n = Value(NAN), Value(1.0)
+    y = x**n
+    y.backward()
+    assert (x.grad, gradients(y, [x])[0].data) == (1.0, 1.0)  # as PyTorch and JAX
+    assert jit(value_and_grad(lambda x, n: x**n, (0, 1)))(NAN, 1.0)[1][0] == 1.0

@@ -1,6 +1,7 @@
 """Value as a number among numbers: operators, comparisons, NumPy, labels, copies, pickles, threads."""
 
 import copy
+import math
 import pickle
 import threading
 from fractions import Fraction
@@ -92,6 +93,32 @@ def test_in_place_operators_make_a_new_node():
     assert (a.data, b.data) == (16.0, 2.0)
     a.backward()
     assert b.grad == 12.0
+
+
+@given(any_float, any_float)
+def test_remainders_and_whole_quotients_are_pythons(a, b):
+    with np.errstate(all="ignore"):
+        quotient, rest = map(float, divmod(np.float64(a), np.float64(b)))
+    for x, y in (
+        (Value(a), b),
+        (a, Value(b)),
+        (Value(a), Value(b)),
+        (Value(a), np.float64(b)),
+        (np.float64(a), Value(b)),
+    ):
+        found = [x // y, x % y, *divmod(x, y)]
+        assert [v.op.name for v in found] == ["floor_divide", "remainder"] * 2
+        assert hexes([v.data for v in found]) == hexes([quotient, rest] * 2)
+
+
+def test_remainders_differentiate_and_trunc_is_a_whole_number():
+    a, b = Value(-5.0), Value(3.0)
+    (a % b).backward()
+    assert (a.grad, b.grad) == (1.0, 2.0)  # as PyTorch and JAX
+    assert (math.trunc(Value(-2.5)), math.trunc(Value(2.5)).__class__) == (-2, int)
+    quotients, rests = np.divmod(a, np.array([2.0, 3.0]))
+    assert ([v.data for v in quotients], [v.data for v in rests]) == ([-3.0, -2.0], [1.0, 1.0])
+    assert [v.data for v in np.fmod(a, np.array([3.0, -3.0]))] == [-2.0, -2.0]
 
 
 # Comparisons and identity --------------------------------------------------------------------------------------------
@@ -531,9 +558,11 @@ def test_ufuncs_of_the_tables_names_are_its_rows(name):
         assert [(e.op, e.data) for e in many] == [(row, row(0.5, 0.1)), (row, row(0.5, 0.2))]
 
 
-@pytest.mark.parametrize("name", [n for n in UFUNCS if TABLE[n].arity == 1 and n not in ("sign", "floor", "ceil")])
+@pytest.mark.parametrize(
+    "name", [n for n in UFUNCS if TABLE[n].arity == 1 and n not in ("sign", "floor", "ceil", "trunc", "isfinite")]
+)
 def test_ufuncs_of_object_arrays_differentiate(name):
-    # Here NumPy asks the methods of the elements, not us: sign, floor and ceil make numbers of them.
+    # Here NumPy asks the methods of the elements, not us: sign, floor, ceil and trunc make numbers of them; isfinite is refused.
     x = 1.5 if name == "arccosh" else 0.5
     xs = np.array([Value(x), Value(x)])
     y = getattr(np, name)(xs)[1]

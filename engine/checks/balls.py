@@ -79,6 +79,12 @@ class Arithmetic:
         return arb.pi()
 
     @staticmethod
+    def floor(x: Any) -> Any:
+        """The largest integer up to x: a constant between its jumps."""
+        c = arb(constant(x))
+        return c.floor() if c.is_finite() else NOTHING
+
+    @staticmethod
     def cbrt(x: Any) -> Any:
         """The real cube root, also below 0."""
         return -((-x) ** (arb(1) / 3)) if constant(x) < 0 else x ** (arb(1) / 3)

@@ -46,14 +46,19 @@ CONDITIONS: dict[str, Callable[..., Ball]] = {
     "sign": lambda x: arb(0) if x.is_zero() else arb(1) if x > 0 else arb(-1) if x < 0 else arb(0, 1),
     "floor": lambda x: x.floor() if x.is_finite() else NOTHING,
     "ceil": lambda x: x.ceil() if x.is_finite() else NOTHING,
+    "trunc": lambda x: (
+        (x.floor() if x > 0 else x.ceil() if x < 0 else x.floor().union(x.ceil())) if x.is_finite() else NOTHING
+    ),
+    "floor_divide": lambda a, b: (a / b).floor() if (a / b).is_finite() else NOTHING,
+    "isfinite": lambda x: arb(1) if x.is_finite() else NOTHING,
     "top": lambda xs: reduce(arb.max, xs),
 }
 
 
 def _jumps(row: Op, args: Sequence[Ball]) -> bool:
     """Whether the operands of a condition touch its jump."""
-    if row.name in ("floor", "ceil"):
-        return bool(args[0].contains_integer())
+    if row.name in ("floor", "ceil", "trunc", "floor_divide"):
+        return bool((args[0] / args[1] if row.arity > 1 else args[0]).contains_integer())
     difference = row.kink(*args) if row.kink is not None else arb(1)
     return bool(difference.contains(0)) if difference.is_finite() else False
 

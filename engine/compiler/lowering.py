@@ -44,7 +44,7 @@ C_LIBRARY = {
     "power": "pow", "exp2": "exp2", "expm1": "expm1", "log2": "log2", "log10": "log10",
     "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
     "sinh": "sinh", "cosh": "cosh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "hypot": "hypot",
-    "erfc": "erfc",
+    "erfc": "erfc", "fmod": "fmod", "ieee_remainder": "remainder",
 }  # fmt: skip
 
 
@@ -177,6 +177,36 @@ def _logaddexp(k: Kit, a: Number, b: Number) -> Number:
     return k.choose(k.compare("==", a, b), a + math.log(2.0), apart)
 
 
+def _remainder(k: Kit, a: Number, b: Number) -> Number:
+    left = k.apply("fmod", a, b)
+    apart = k.both(k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0), k.compare("!=", left, 0.0))
+    return k.choose(
+        k.compare("==", left, 0.0), k.intrinsic("copysign", k.number(0.0), b), k.choose(apart, left + b, left)
+    )
+
+
+def _floor_divide(k: Kit, a: Number, b: Number) -> Number:
+    left = k.apply("fmod", a, b)
+    apart = k.both(k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0), k.compare("!=", left, 0.0))
+    whole = (a - left) / b
+    whole = k.choose(apart, whole - 1.0, whole)
+    lower = k.intrinsic("floor", whole)
+    lower = k.choose(k.compare(">", whole - lower, 0.5), lower + 1.0, lower)
+    lower = k.choose(k.compare("==", whole, 0.0), k.intrinsic("copysign", k.number(0.0), a / b), lower)
+    return k.choose(k.compare("==", b, 0.0), a / b, lower)
+
+
+def _logaddexp2(k: Kit, a: Number, b: Number) -> Number:
+    apart = _maximum(k, a, b) + k.apply("log1p", k.apply("exp2", -abs(a - b))) / math.log(2.0)
+    return k.choose(k.compare("==", a, b), a + 1.0, apart)
+
+
+def _nan_to_num(k: Kit, x: Number) -> Number:
+    most = ieee.MOST if k.double else 3.4028234663852886e38
+    cut = k.choose(k.compare("<", x, -most), -most, k.choose(k.compare(">", x, most), most, x))
+    return k.choose(k.is_nan(x), 0.0, cut)
+
+
 def _gap(k: Kit, a: Number, b: Number) -> Number:
     return k.choose(k.both(k.compare("==", a, math.inf), k.compare("==", b, math.inf)), 0.0, a - b)
 
@@ -253,6 +283,14 @@ FORMULAS: dict[str, Lowering] = {
     "gelu": _gelu,
     "logaddexp": _logaddexp,
     "gap": _gap,
+    "trunc": lambda k, x: k.intrinsic("trunc", x),
+    "remainder": _remainder,
+    "floor_divide": _floor_divide,
+    "copysign": lambda k, a, b: k.intrinsic("copysign", a, b),
+    "logaddexp2": _logaddexp2,
+    "nan_to_num": _nan_to_num,
+    "isfinite": lambda k, x: k.flag(k.compare("<", abs(x), math.inf)),
+    "difference_of_squares": lambda k, a, b: (a - b) * (a + b),
     "unit": _unit,
     "over": _over,
 }

@@ -15,6 +15,8 @@ TORCH = {  # rows and their peers; a list is a stacked tensor
     "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "neg": torch.neg,
     "square": torch.square, "reciprocal": torch.reciprocal, "abs": torch.abs,
     "maximum": torch.maximum, "minimum": torch.minimum, "sign": torch.sign, "floor": torch.floor, "ceil": torch.ceil,
+    "trunc": torch.trunc, "remainder": torch.remainder, "fmod": torch.fmod, "copysign": torch.copysign,
+    "nan_to_num": torch.nan_to_num, "logaddexp2": torch.logaddexp2,
     "where": lambda c, a, b: torch.where(c != 0, a, b),
     "exp": torch.exp, "exp2": torch.exp2, "expm1": torch.expm1, "log": torch.log, "log2": torch.log2,
     "log10": torch.log10, "log1p": torch.log1p, "sqrt": torch.sqrt,
@@ -225,3 +227,26 @@ def test_huge_and_masked_logits_have_pytorchs_softmax_and_cross_entropy(zs):
             assert got == pytest.approx(slopes.tolist(), abs=1e-15)
     for f, g in ((engine.softmax, torch.softmax), (engine.log_softmax, torch.log_softmax)):
         assert f(zs) == pytest.approx(g(torch.tensor(zs, dtype=torch.float64), 0).tolist(), rel=1e-14)
+
+
+NUMBERS = [-math.inf, -5.0, -2.5, -0.0, 0.0, 1.0, 3.0, 6.0, math.inf, math.nan]
+
+
+@pytest.mark.parametrize("name", ["remainder", "fmod", "copysign", "logaddexp2"])
+def test_rows_of_division_have_pytorchs_values_and_derivatives_at_ends_and_kinks(name):
+    row, compiled = TABLE[name], engine.jit(engine.value_and_grad(TABLE[name], (0, 1)))
+    for a in NUMBERS:
+        for b in NUMBERS:
+            theirs = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (a, b)]
+            y = TORCH[name](*theirs)
+            want = [y.item(), *[g.item() for g in torch.autograd.grad(y, theirs)]]
+            if (name == "copysign" and math.isinf(a)) or (name == "logaddexp2" and a == b == 0.0):
+                want[1:] = [math.copysign(1.0, a) * math.copysign(1.0, b), 0.0] if name == "copysign" else [0.5, 0.5]
+            ours = [Value(a), Value(b)]
+            v = row(*ours)
+            v.backward()
+            value, slopes = compiled(a, b)
+            for got in ([v.data, *[x.grad for x in ours]], [value, *slopes]):
+                assert got[0] == pytest.approx(want[0], rel=1e-15, nan_ok=True), (a, b)
+                if math.isfinite(want[0]):  # where the value is nan, PyTorch's slopes are of no rule
+                    assert got[1:] == pytest.approx(want[1:], rel=1e-15, nan_ok=True), (a, b, got, want)

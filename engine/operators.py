@@ -10,7 +10,7 @@ from typing import Any
 
 from . import context, ops
 from .ops import Op, number, operand, unboxed
-from .value import RESERVED, UNREACHED, Value, new
+from .value import NUMPY_NAMES, RESERVED, UNREACHED, Value, new
 
 Method = Callable[..., Any]
 
@@ -157,4 +157,6 @@ _named(_unary(ops.TABLE["neg"]), "__neg__", ops.TABLE["neg"])
 _named(_unary(ops.TABLE["abs"]), "__abs__", ops.TABLE["abs"])
 for _op in ops.TABLE.values():
     install(_op)
+for _ufunc in ("degrees", "fabs", "radians"):  # in an array of objects NumPy calls the method of its own name
+    _named(_unary(ops.TABLE[NUMPY_NAMES[_ufunc]]), _ufunc, ops.TABLE[NUMPY_NAMES[_ufunc]])
 ops.new_row_hooks.append(install)

@@ -42,10 +42,10 @@ class Value:
     What belongs to a node goes into a dict, `momentum = {p: 0.0 for p in parameters}`: a Value has slots and takes no
     further attributes, which would cost each node 32 bytes.
 
-    NumPy's ufuncs apply the row of their name, to a Value and to arrays of Values; `np.equal` is `==`. Two limits:
-    inside an object array NumPy itself answers `np.maximum`, `np.minimum` and `np.sign` by comparing, so what comes
-    back is an element or a plain number (at a tie the first, not half of each); `engine.maximum` on the elements has
-    the rule of the table.
+    NumPy's ufuncs apply the row of their name, to a Value and to arrays of Values; `np.equal` is `==`. Limits: inside
+    an object array NumPy itself answers `np.maximum`, `np.minimum`, `np.max`, `np.min` and `np.sign` by comparing, so
+    what comes back is an element or a plain number (at a tie the first, not half of each; a nan may be passed over), and
+    `np.float_power` and `np.linalg` take no objects; the functions of engine on the elements have the rules of the table.
 
     >>> from engine import Value
     >>> a = Value(2.0, label="a")
@@ -191,6 +191,10 @@ class Value:
         return format(self._data, spec) if spec else repr(self)
 
     def __pos__(self):
+        return self
+
+    def conjugate(self):
+        """Itself, a real number: NumPy asks for it in var, std and vdot."""
         return self
 
     def detach(self):
@@ -406,5 +410,5 @@ OF_PYTHON = {
 }  # fmt: skip
 NUMPY_NAMES = {
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
-    "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad",
+    "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad", "conjugate": "identity",
 }  # fmt: skip

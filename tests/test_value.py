@@ -606,6 +606,26 @@ def test_inside_object_arrays_numpy_compares_by_itself():  # a limit that the do
     assert list(np.sign(xs)) == [1, -1]
     assert np.maximum(xs[0], 0.0).op is TABLE["maximum"]
     assert [engine.sign(x).op for x in xs] == [TABLE["sign"]] * 2
+    tied = np.array([Value(1.0), Value(1.0)])
+    assert np.max(tied) is tied[0] and np.min(tied) is tied[0]
+    with np.errstate(invalid="ignore"):
+        assert np.max(np.array([Value(math.nan), Value(1.0)])).data == 1.0  # engine.maximum: nan
+        assert math.isnan(np.max(np.array([Value(1.0), Value(math.nan)])).data)
+    with pytest.raises(TypeError, match="float_power"):
+        np.float_power(tied, 2.0)
+
+
+def test_numpy_names_that_are_not_those_of_the_table_work_on_arrays_of_values():
+    xs = np.array([Value(90.0), Value(-3.0)])
+    for name, row in (("degrees", "rad2deg"), ("radians", "deg2rad"), ("fabs", "abs")):
+        assert [y.op for y in getattr(np, name)(xs)] == [TABLE[row]] * 2
+        assert getattr(np, name)(xs[0]).op is TABLE[row]
+    assert np.float_power(xs[1], 3.0).data == -27.0 and np.float_power(xs[1], np.array([2.0]))[0].data == 9.0
+    assert xs[0].conjugate() is xs[0]
+    ys = [Value(x) for x in (1.0, 2.0, 6.0)]
+    engine.total([np.var(ys), np.std(np.array(ys))]).backward()
+    # 2(x - mean)/n, and that over twice the deviation, which is sqrt(14/3)
+    assert [y.grad for y in ys] == pytest.approx([d * (1.0 + 0.5 / math.sqrt(14 / 3)) for d in (-4 / 3, -2 / 3, 2.0)])
 
 
 def test_lists_arrays_and_generators_of_values_are_lists_of_operands():

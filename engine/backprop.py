@@ -15,7 +15,7 @@ from itertools import repeat
 from math import isfinite
 from typing import Any
 
-from . import context
+from . import context, readings
 from .arguments import real, shown
 from .ops import number, unboxed
 from .value import UNREACHED, Value
@@ -94,6 +94,8 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     gradient = number(gradient, "backward", "a real number as gradient")
     if context.active:
         context.refuse(root, "backward()")
+    if readings.running:
+        readings.refuse(root, "backward()")
     with _sweeping:
         _swept(root, gradient)
 

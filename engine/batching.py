@@ -5,13 +5,14 @@ Lists and arrays have axes; tuples, dicts and Modules are trees of them. In eage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from math import inf
 from typing import Any
 
 from .arguments import whole
-from .trees import array, container, described, is_array
+from .readings import Call
+from .trees import array, container, described, flatten, is_array
 from .value import Value
 
 
@@ -56,16 +57,23 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             raise ValueError(
                 f"vmap takes at least one argument to map over, got in_axes={in_axes!r} and nothing mapped"
             )
-        results = []
-        for i in range(batch.length):
-            taken = [x if s is None else s[i] for x, s in zip(whole, slices)]
-            results.append(f(*taken[: len(args)], **dict(zip(kwargs, taken[len(args) :]))))
+        examples = [[x if s is None else s[i] for x, s in zip(whole, slices)] for i in range(batch.length)]
+        results = Call("vmap", lambda: _values(examples)).run(
+            lambda: [f(*taken[: len(args)], **dict(zip(kwargs, taken[len(args) :]))) for taken in examples]
+        )
         if not results:
             return array([], (0,)) if batch.arrays else []
         return batch.stacked(results, out_axes)
 
     mapped.mapping = f, in_axes, out_axes  # type: ignore[attr-defined]  # for the compiler, which maps in lanes
     return mapped
+
+
+def _values(examples: list[list[Any]]) -> Iterator[Value]:
+    """The Values among the arguments."""
+    for taken in examples:
+        for x in taken:
+            yield from (e for e in flatten(x, "vmap", "an argument", keep=True).leaves if e.__class__ is Value)
 
 
 def stacked(results: list[Any], arrays: bool) -> Any:

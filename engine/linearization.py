@@ -16,6 +16,7 @@ from . import context
 from .adjoints import Guard, Inner, either_guard, graph_edges, graph_sweep, guarded_contribution
 from .backprop import backward, connected_edges, topological_order
 from .ops import TABLE
+from .readings import Call
 from .trees import Shape, Tree, array, described, flatten, is_array
 from .value import UNREACHED, Value, dot
 
@@ -71,7 +72,7 @@ class Linearization:
             v._b = who  # until the function returns: then `copying` knows it
         try:
             with _recording():
-                output = f(*filled, **kwargs)
+                output = Call(who, self._leaves).run(f, *filled, **kwargs)
         finally:
             for v in self._leaves:
                 del v._b

@@ -14,6 +14,7 @@ from keyword import iskeyword
 from math import inf
 
 from . import ieee
+from .readings import ReadingError, number_of
 
 TABLE = {}
 new_row_hooks = []  # each is called with a row that was added: Value makes it a method
@@ -128,14 +129,19 @@ def number(x, who, takes="real numbers and Values"):
     if x.__class__ is float:
         return x
     refused = (str, bytes, complex, type)
-    if isinstance(x, (float, int)) or (
+    known = isinstance(x, (float, int))
+    x = x if known else unboxed(x)
+    if known or (
         not isinstance(x, refused) and hasattr(x, "__float__") and getattr(x, "shape", ()) == () and not _is_complex(x)
     ):
+        known = known or hasattr(x, "_node") or getattr(getattr(x, "dtype", None), "kind", "O") in "fiub"
         try:
-            return float(x)
+            return float(x) if known else number_of(x, who)
         except OverflowError:
             size = f"an int of {x.bit_length()} bits" if isinstance(x, int) else f"{x!r:.60}"
             raise OverflowError(f"{who} takes numbers that fit a float (up to 1.8e308), got {size}") from None
+        except ReadingError:
+            raise
         except (TypeError, ValueError):
             pass
     if isinstance(x, str):

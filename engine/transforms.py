@@ -9,6 +9,9 @@ Answers are plain floats, unless they depend on a Value that is older than the c
 that the function closes over. Then they are Values, which the outer graph can go on with. A Value made inside the
 function is a constant of it. Under `no_grad` all answers are floats.
 
+The function is called in a `readings.Call`: where it reads the number of what depends on its arguments, as by
+`math.sin(x)` or `float(x)`, it is refused, since the derivative would lose what comes of it.
+
 Reverse mode runs `backward` where floats are enough, else `gradients`. Forward mode reads the same partials in the
 other direction (Griewank & Walther, Evaluating Derivatives, 2nd ed., 2008, section 3.1).
 """

@@ -9,9 +9,10 @@ import sys
 from itertools import count
 from operator import eq, mul, ne
 
-from . import context, ops
+from . import context, ops, readings
 from .context import About
 from .ops import number, operand, operands
+from .readings import running
 
 COMPENSATES = sys.version_info >= (3, 12)  # since then sum carries the rounding along; before, it adds left to right
 EDITS = count(1)
@@ -46,6 +47,10 @@ class Value:
     an object array NumPy itself answers `np.maximum`, `np.minimum`, `np.max`, `np.min` and `np.sign` by comparing, so
     what comes back is an element or a plain number (at a tie the first, not half of each; a nan may be passed over), and
     `np.float_power` and `np.linalg` take no objects; the functions of engine on the elements have the rules of the table.
+
+    `float(x)`, `int(x)`, `round(x)`, a format and the functions of math read the number, and no gradient flows through
+    what they return: inside a transform they raise, and a function of math on a node warns. `x.data` and `x.detach()`
+    are numbers on purpose, and a branch is taken by the number.
 
     >>> from engine import Value
     >>> a = Value(2.0, label="a")
@@ -89,6 +94,8 @@ class Value:
     def data(self, x):
         if context.active:
             context.refuse(self, "setting .data")
+        if running:
+            readings.refuse(self, "setting .data")
         if self.op is not None:
             raise AttributeError(
                 f"data takes a new number on leaves only, got a node made by {self.op.name}; "
@@ -159,11 +166,17 @@ class Value:
     def __float__(self):
         if context.active:
             context.refuse(self, "float()")
+        if running:
+            readings.refuse(self, "float()")
+        elif self.op is not None:
+            readings.warn(self)
         return self._data
 
     def __int__(self):
         if context.active:
             context.refuse(self, "int()")
+        if running:
+            readings.refuse(self, "int()")
         return int(self._data)
 
     def __trunc__(self):
@@ -183,11 +196,15 @@ class Value:
     def __round__(self, digits=None):
         if context.active:
             context.refuse(self, "round()")
+        if running:
+            readings.refuse(self, "round()")
         return round(self._data, digits)
 
     def __format__(self, spec):
         if context.active and spec:
             context.refuse(self, "format()")
+        if running and spec:
+            readings.refuse(self, "format()")
         return format(self._data, spec) if spec else repr(self)
 
     def __pos__(self):

@@ -16,6 +16,7 @@ CORE = [
     "arguments",
     "writing",
     "ieee",
+    "readings",
     "ops",
     "context",
     "value",

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..naming import node_names
 from ..ops import TABLE
+from ..readings import Call, ReadingError
 from ..trees import container, described, flatten, is_array
 from ..value import Value
 from .engines import Engine
@@ -28,13 +29,14 @@ class Subject:
         point: its numbers, all arguments laid flat.
         names: a name for each number.
         graph: the `Graph`, where it is one, else None.
+        is_graph: whether it is one, as a `Graph` or a Value, and no function of Python.
         notes: what a reader should know.
     """
 
     def __init__(self, f: Any, at: Any = None) -> None:
         self.notes: list[str] = []
-        self._runs_anywhere = True
         self.graph = f if isinstance(f, Graph) else None
+        self.is_graph = isinstance(f, (Graph, Value))
         if isinstance(f, Value):
             self._from_value(f)
         elif isinstance(f, Graph):
@@ -79,39 +81,37 @@ class Subject:
         def call(xs: Sequence[Any], fn: Callable[[str], Callable[..., Any]]) -> Any:
             rest = iter(xs)
             filled = [t.rebuild([next(rest) for _ in range(n)]) for t, n in zip(trees, sizes)]
-            passed[:] = [filled, list(xs), [getattr(x, "data", x) for x in xs]]
+            passed[:] = [filled, list(xs)]
             return f(*filled, fn=fn) if isinstance(f, Graph) else f(*filled)
 
         def intact() -> None:
-            filled, before, data = passed
+            filled, before = passed
             after = [x for i, a in enumerate(filled) for x in flatten(a, WHO, f"argument {i}").leaves]
             if len(after) != len(before) or any(a is not b for a, b in zip(after, before) if isinstance(b, Value)):
                 raise ValueError(
                     f"{WHO} takes a function that leaves its arguments as they are, got {self.name}, which changes them; let it work on a copy"
-                )
-            if any(x.data != d for x, d in zip(before, data) if isinstance(x, Value)):
-                raise ValueError(
-                    f"{WHO} takes a function that leaves its arguments as they are, got {self.name}, which sets .data of one; let it compute a new Value"
                 )
 
         self._call, self._intact = call, intact
 
     # Running it ------------------------------------------------------------------------------------------------------
 
-    def record(self) -> tuple[Value, list[Value]]:
-        """The output and the leaves of one call on our own Values.
+    def record(self, point: Sequence[float] | None = None) -> tuple[Value, list[Value]]:
+        """The output and the leaves of one call on our own Values, at the point of the subject or at another.
 
         Raises:
             TypeError, ValueError, RuntimeError: the function cannot be checked, and why.
         """
-        leaves = [Value(x, label=name) for x, name in zip(self.point, self.names)]
+        leaves = [Value(x, label=name) for x, name in zip(self.point if point is None else point, self.names)]
         output = self._output(self._ran(leaves, TABLE.__getitem__))
         self._intact()
         return output, leaves
 
     def _ran(self, leaves: Sequence[Any], fn: Callable[[str], Callable[..., Any]]) -> Any:
         try:
-            return self._call(leaves, fn)
+            return Call(WHO, [x for x in leaves if isinstance(x, Value)]).run(self._call, leaves, fn)
+        except ReadingError:
+            raise
         except Exception as error:
             hint = "; hold an integer fixed by closing over it: lambda x: f(x, 3)" if "integer" in str(error) else ""
             raise RuntimeError(

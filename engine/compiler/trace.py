@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import context
 from ..ops import TABLE, Op
+from ..readings import refuse, running
 from ..value import Value
 from .outside import Generators
 from .tape import CONSTANT, GRADIENT, INPUT, LIST_OPS, PARAMETER, STATE, Tape
@@ -176,6 +177,8 @@ class Recorder:
             raise TraceError(
                 "jit takes functions of their arguments, got a Value computed outside; pass it as an argument"
             )
+        if running:
+            refuse(a, "a reading by jit")
         self.captured.append(a)
         self.operands[a] = operand = (self.free + len(self.captured) - 1) * 8 + PARAMETER
         return operand

@@ -12,6 +12,7 @@ from ..backprop import topological_order
 from ..value import Value
 from .balls import NOTHING, Ball, arb, ctx
 from .engines import CHAINRULE, Engine, adapter
+from .fidelity import read_arguments
 from .probes import adds_right, engine_faults, second_faults
 from .replay import Replay, Tape
 from .report import GradientError, Report
@@ -106,7 +107,8 @@ class _Check:
 
     def run(self) -> Report:
         """All parts, in order."""
-        self._unused()
+        read = read_arguments(self.subject, self.tape)
+        self._unused(read)
         rule_faults = list(faults(self.tape.nodes)) if self.ours else []
         self.report.faults += rule_faults
         adjoints = self.replay.adjoints()
@@ -122,6 +124,7 @@ class _Check:
             self._forward()
         if self.ours and self.order > 1:
             self._higher()
+        self.verdicts.doubt(read)
         self.verdicts.convict(rule_faults)
         if not self.report.ok and not self.report.faults:
             self._blame(grads)
@@ -153,9 +156,9 @@ class _Check:
                 f"{again!r} from {self.subject.name}; give its random generator a seed inside the function"
             )
 
-    def _unused(self) -> None:
+    def _unused(self, read: Sequence[str]) -> None:
         for name, place in zip(self.subject.names, self.tape.leaves):
-            if place is None:
+            if place is None and name not in read:
                 self.report.notes.append(f"{self.subject.name} does not use {name}: its derivative is 0")
 
     # Forward mode and higher orders ------------------------------------------------------------------------------------

@@ -99,6 +99,20 @@ class Verdicts:
         except KinkError:
             return None
 
+    def doubt(self, arguments: Sequence[str]) -> None:
+        """No derivative by, or along, an argument whose number the function reads is proved."""
+        if not arguments:
+            return
+        listed = ", ".join(arguments[:8]) + (", …" if len(arguments) > 8 else "")
+        self.report.notes.append(
+            f"inconclusive: the function reads numbers, by .data, detach() or a branch at the point: near it, its graph "
+            f"is another function of {listed}"
+        )
+        doubtful = {*arguments, "a direction", "d"}
+        for k, f in enumerate(self.report.findings):
+            if f.verdict == "ok" and f.order > 0 and (f.argument in doubtful or f.along in doubtful):
+                self.report.findings[k] = f._replace(verdict="inconclusive")
+
     def convict(self, rule_faults: Sequence[Fault]) -> None:
         """A rule that is wrong makes what is computed through it wrong, however little it shows there."""
         for fault in rule_faults:

@@ -32,7 +32,8 @@ class EagerTraining:
     def run_epoch(self) -> None:
         """What is left of the epoch, or as much as there is until someone asks to stop."""
         trainer = self._trainer
-        examples = (trainer.batch_size or len(trainer._order)) * trainer.accumulate
+        size, batches = trainer._sizes
+        examples = (size or len(trainer._order)) * batches
         while trainer.update < trainer._updates() and not trainer.stop:
             before = trainer.random.getstate() if self._draws else None
             try:
@@ -49,7 +50,7 @@ class EagerTraining:
         """The gradient of the mean loss of these examples, in batches, then one step."""
         trainer = self._trainer
         net, objective, X, y = trainer.net, trainer.objective, trainer._examples.X, trainer._examples.y
-        loss, size = objective.loss, trainer.batch_size or len(chosen)
+        loss, size = objective.loss, trainer._sizes[0] or len(chosen)
         keep, predicted, summed = bool(trainer.metrics), [], trainer._sum
         for p in trainer.optimizer.parameters:
             p.zero_grad()

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine import TrainingLoop, Value, clip, jit, no_grad, square, vmap
+from engine import TrainingLoop, Value, clip, jit, square, topological_order, vmap
+from engine.arguments import shown
+from engine.compiler import Generators, exact
 
 from .blocks import Dropout
 from .clipping import norm_factor
@@ -44,18 +46,16 @@ class NativeTraining:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        if type(trainer.optimizer).step is not Optimiser.step:
-            raise UnsupportedError("an optimiser with a step of its own needs eager mode")
         self._key: Any = None
         self._evaluate: Any = None
         self._tables: dict[int, Any] = {}  # examples that were evaluated, as arrays
-        trainer.net.eval()
-        with no_grad():
-            outputs = trainer.net(trainer._examples.X[0])
-        self._listed = isinstance(outputs, (list, tuple))
-        self._width = len(outputs) if self._listed else 1
+        modes = [(m, m.training) for _, m in trainer.net.named_modules()]
         trainer.net.train()
-        self._prepare()
+        try:
+            self._prepare()
+        finally:
+            for module, training in modes:
+                module.training = training
 
     # Compiling -----------------------------------------------------------------------------------------------------------
 
@@ -63,51 +63,58 @@ class NativeTraining:
         """Compile, if what was compiled before is no longer what is trained."""
         trainer = self._trainer
         optimizer = trainer.optimizer
+        if type(optimizer).step is not Optimiser.step:
+            raise UnsupportedError("an optimiser with a step of its own needs eager mode")
         fixed = {name: x for name, x in optimizer.hyperparameters.items() if name != "lr"}
         frozen = optimizer.frozen()
         moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
         moved = {optimizer.parameters[k] for k in moving}
         still = {p: p.data for _, p in trainer.net.named_parameters() if p not in moved}
-        layers = [m for _, m in trainer.net.named_modules() if isinstance(m, Dropout)]
-        key = (
-            tuple(fixed.items()),
-            tuple(moving),
-            tuple(still.values()),
-            len(trainer._examples.trained),
-            tuple([bool(m.rate and m.training) for m in layers]),
+        settings = (
+            fixed,
+            moving,
+            list(still.values()),
+            trainer._sizes,
             (trainer.clip_value, trainer.clip_norm),
-            tuple([(penalty, getattr(penalty, "strength", None)) for penalty in trainer.penalties]),
+            bool(trainer.metrics),
+            tuple(trainer.objective),
+            trainer.penalties,
+            trainer.net,
         )
+        key = trainer.net, optimizer, exact(settings, numbers=False)
         if key == self._key:
             return
-        self._moving, self._still = moving, still
-        self._masks = self._dropout_calls()
+        self._evaluate, self._tables, self._moving, self._still = None, {}, moving, still
+        self._masks = self._probe()
         rows = [self._row(x, t) for x, t in zip(trainer._examples.X, trainer._examples.y)]
         width = len(rows[0])
         if any(len(row) != width for row in rows):
             raise UnsupportedError("examples of several lengths need eager mode")
         self._first_mask = width
         masks = [1.0] * sum(count for _, count in self._masks)
-        batch = (trainer.batch_size or len(trainer._examples.trained)) * trainer.accumulate
-        try:
-            self._loop = TrainingLoop(
-                self._loss,
-                self._update(fixed),
-                [optimizer.parameters[k].data for k in self._moving],
-                [row + masks for row in rows],
-                penalty=self._penalty if trainer.penalties else None,
-                measure=None if trainer.clip_norm is None else self._square,
-                slots=len(optimizer.initial),
-                settings=2,
-                batch=batch,
-            )
-        except TypeError as error:
-            raise UnsupportedError(str(error)) from error
+        size, batches = trainer._sizes
+        batch = (size or len(trainer._examples.trained)) * batches
+        self._loop = _compiled(
+            TrainingLoop,
+            self._loss,
+            self._update(fixed),
+            [optimizer.parameters[k].data for k in self._moving],
+            [row + masks for row in rows],
+            penalty=self._penalty if trainer.penalties else None,
+            measure=None if trainer.clip_norm is None else self._square,
+            slots=len(optimizer.initial),
+            settings=2,
+            batch=batch,
+        )
         self._batch, self._key = batch, key
 
-    def _dropout_calls(self) -> list[tuple[Dropout, int]]:
-        """(Dropout, how many inputs it has) for each call of one in the network, in order."""
-        net = self._trainer.net
+    def _probe(self) -> list[tuple[Dropout, int]]:
+        """(Dropout, how many inputs it has) for each call of one in the network, in order.
+
+        The first example is run twice in eager mode, and the penalties, to see that no number is another one each time.
+        """
+        trainer = self._trainer
+        net, objective, x, t = trainer.net, trainer.objective, trainer._examples.X[0], trainer._examples.y[0]
         layers = [m for _, m in net.named_modules() if isinstance(m, Dropout) and m.rate and m.training]
         found: list[tuple[Dropout, int]] = []
 
@@ -115,15 +122,29 @@ class NativeTraining:
             found.append((layer, count))
             return [1.0] * count
 
-        with no_grad(), _drawn_by(draw, layers):
-            answers = []
-            for _ in range(2):
-                found.clear()
-                outputs = net(self._trainer._examples.X[0])
-                answers.append(repr([float(y) for y in outputs] if self._listed else float(outputs)))
-        if answers[0] != answers[1]:
+        generators = Generators(net, objective.loss, trainer.penalties)
+        seen = []
+        try:
+            with _drawn_by(draw, layers):
+                for _ in range(2):
+                    found.clear()
+                    outputs = net(x)
+                    loss = objective.loss(outputs, t)
+                    roots = [v for v in (loss, *[p(net) for p in trainer.penalties]) if v.__class__ is Value]
+                    seen.append(repr([(v.op and v.op.name, v.data) for v in topological_order(roots)]))
+        finally:
+            drawn = generators.drawn()
+        if drawn or seen[0] != seen[1]:
+            what = f"draw from a {drawn}, " if drawn else ""
             raise UnsupportedError(
-                "a network that answers differently from call to call, Dropout aside, needs eager mode"
+                f"a network, a loss or a penalty that answers differently from call to call, Dropout aside, needs eager "
+                f"mode: they {what}are compiled once"
+            )
+        self._listed = isinstance(outputs, (list, tuple))
+        self._width = len(outputs) if self._listed else 1
+        if trainer.metrics and not _numbered(outputs):
+            raise UnsupportedError(
+                f"metrics of outputs that are no list of numbers need eager mode, got {shown(outputs)}"
             )
         return found
 
@@ -278,8 +299,19 @@ class NativeTraining:
         if id(X) not in self._tables:
             self._tables[id(X)] = X, np.array([self._row(x, t) for x, t in zip(X, y)])
         ps = np.array([p.data for p in self._trainer.net._flatten()[0]])
-        found = self._evaluate(ps, self._tables[id(X)][1])
-        return sum([row[0] for row in found]), [self._prediction(row[1:]) for row in found]
+        found = _compiled(self._evaluate, ps, self._tables[id(X)][1])
+        predicted = [self._prediction(row[1:]) for row in found] if self._trainer.metrics else []
+        return sum([row[0] for row in found]), predicted
+
+
+def _compiled(compiles: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What a function that compiles returns; where it raises, whatever that is, the training has to be eager."""
+    try:
+        return compiles(*args, **options)
+    except ImportError:
+        raise
+    except Exception as error:
+        raise UnsupportedError(f"{error}" or type(error).__name__) from error
 
 
 def _of_one_example(net: Any, loss: Any, like: tuple[Any, Any], row: Sequence[Any]) -> tuple[Value, list[Any]]:
@@ -287,7 +319,14 @@ def _of_one_example(net: Any, loss: Any, like: tuple[Any, Any], row: Sequence[An
     rest = iter(row)
     outputs = net(_like(like[0], rest))
     found = loss(outputs, _like(like[1], rest))
-    return found, list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    return found, _numbered(outputs)
+
+
+def _numbered(outputs: Any) -> list[Any]:
+    """Outputs as a list of numbers; [] of those that are another tree, which are for the loss alone."""
+    listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    numbers = [y.item() if getattr(y, "shape", None) == () else y for y in listed]
+    return numbers if all(y.__class__ is Value or isinstance(y, (int, float)) for y in numbers) else []
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil, inf, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -66,13 +66,15 @@ class Trainer:
         penalty: a function of the net that returns a Value to add to the loss, such as nn.l2(1e-4); or a list of them.
         progress: whether to show a bar.
         backend: "eager"; "jit" for native code, many thousand times faster (the extra jit; the last digits of a sum may
-            differ; a callback on_batch_end costs a return to Python after each update; plain numbers that the loss or the
-            net reads from elsewhere are fixed when it compiles, before the first epoch); "auto" for jit where it is
-            installed and can, else eager with a line that says why.
+            differ; a callback on_batch_end costs a return to Python after each update; what callbacks change in the net,
+            the penalties, the optimiser and here counts as in eager mode, but plain numbers that the loss or the net
+            reads from elsewhere are fixed when it compiles); "auto" for jit where it is installed and as long as all
+            compiles, else eager with a line that says why.
 
     Attributes:
         net, optimizer, objective: what is trained, how, and what for.
         epochs: how many epochs there are to be; it may be raised to go on.
+        batch_size, accumulate: as given; a change counts from the next epoch on.
         epoch: how many are done.
         update: how many updates of the present epoch are done.
         history: the dict that `fit` returns.
@@ -159,19 +161,41 @@ class Trainer:
         self._begin()
         check_penalties(who, net, self.penalties)
         self._checked = False  # whether the loss was seen to depend on what is trained
-        self._native = None if backend == "eager" else self._compiled(backend)
+        self._backend = backend
+        self._native: NativeTraining | None = None
+        if backend != "eager":
+            self._compile()
 
-    def _compiled(self, backend: str) -> NativeTraining | None:
-        from .native import NativeTraining, UnsupportedError
+    def _compile(self) -> None:
+        from .native import NativeTraining
 
         try:
             with compiling(self.progress):
-                return NativeTraining(self)
-        except (ImportError, UnsupportedError) as error:
-            if backend == "jit":
+                self._native = NativeTraining(self)
+        except Exception as error:
+            self._fall_back(error)
+
+    def _fall_back(self, error: Exception) -> None:
+        """To eager mode, if that is allowed, with a line that says why; what is wrong in it, too, is told there."""
+        if self._backend == "jit":
+            from .native import UnsupportedError
+
+            if isinstance(error, (ImportError, UnsupportedError)):
                 raise type(error)(f"{self._who} takes backend='jit' where all compiles: {error}") from error
-            print(f"{self._who} trains in eager mode: {error}", file=sys.stderr)
-            return None
+            raise error
+        self._native = None
+        print(f"{self._who} trains in eager mode: {error}", file=sys.stderr)
+
+    def _by(self, part: Callable[[EagerTraining | NativeTraining], Any]) -> Any:
+        """What a training answers: a compiled one, or, where it does not compile any more, an eager one."""
+        if self._native is not None:
+            from .native import UnsupportedError
+
+            try:
+                return part(self._native)
+            except UnsupportedError as error:
+                self._fall_back(error)
+        return part(EagerTraining(self))
 
     def _begin(self) -> None:
         """The state before the first update, by the seed."""
@@ -182,6 +206,7 @@ class Trainer:
         self.best: dict[str, Any] | None = None
         self.stop = self.interrupted = False
         self._ending = False  # whether a state was loaded in which the training had ended early
+        self._sizes = self.batch_size, self.accumulate  # those of the epoch: a change counts from the next one on
         self._order: list[int] = []
         self._sum = 0.0  # of the losses of this epoch's examples
         self._predicted: list[Any] = []
@@ -197,14 +222,13 @@ class Trainer:
         lent = [(m, m.rng) for _, m in self.net.named_modules() if isinstance(m, Dropout)]
         for dropout, _ in lent:
             dropout.rng = self.random
-        training = self._native or EagerTraining(self)
         self._call("on_train_begin")
         try:
             updates = self._updates()
             shown = bar(self.progress, self.epochs * updates, self.epoch * updates + self.update)
             with flagged_interrupt(self), shown as self._shown:
                 while self.epoch < self.epochs and not self.stop:
-                    self._run_epoch(training)
+                    self._run_epoch()
         except KeyboardInterrupt:
             self.interrupted = True
             done = f"after update {self.update} of {self._updates()} in epoch {self.epoch + 1}"
@@ -221,24 +245,25 @@ class Trainer:
         self._call("on_train_end")
         return self.history
 
-    def _run_epoch(self, training: EagerTraining | NativeTraining) -> None:
+    def _run_epoch(self) -> None:
         if not self._order:
+            self._sizes = self.batch_size, self.accumulate
             self._order = self._shuffled()
             self._sum, self._predicted = 0.0, []
         self.net.train()
-        training.run_epoch()
+        self._by(lambda training: training.run_epoch())
         if not self.stop:
-            self._end_epoch(training)
+            self._end_epoch()
 
     def _shuffled(self) -> list[int]:
-        if self._updates() == 1 and self.accumulate == 1:
+        if self._updates() == self._sizes[1] == 1:
             return list(self._examples.trained)  # one batch holds all: the order says nothing
         return self._examples.shuffled(self.random)
 
     def _updates(self) -> int:
         """Updates in an epoch."""
-        count = len(self._examples.trained)
-        return ceil(count / ((self.batch_size or count) * self.accumulate))
+        count, (size, batches) = len(self._examples.trained), self._sizes
+        return ceil(count / ((size or count) * batches))
 
     def _check(self, losses: Iterable[Value]) -> None:
         """Once, on losses of the first batch: do they depend on what is trained?"""
@@ -262,14 +287,14 @@ class Trainer:
         for p, g in zip(moving, gradients):
             p.grad = g
 
-    def _end_epoch(self, training: EagerTraining | NativeTraining) -> None:
+    def _end_epoch(self) -> None:
         row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._sum / len(self._order)}
         truth = [self._examples.y[i] for i in self._order]
         row.update(measured(self.metrics, self.objective, truth, self._predicted))
         if self._examples.held is not None:
             X, y = self._examples.held
             self.net.eval()
-            summed, predicted = training.evaluated(X, y)
+            summed, predicted = self._by(lambda training: training.evaluated(X, y))
             held = {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
             row.update({f"val_{name}": x for name, x in held.items()})
             self.net.train()
@@ -363,6 +388,7 @@ class Trainer:
             **{name: found[name] for name in ("lr", "random", "epoch", "update", "history", "best")},
             "seed": seed,
             "_examples": examples,
+            "_sizes": (self.batch_size, self.accumulate),
             "_order": found["order"],
             "_sum": found["sum"],
             "_predicted": found["predicted"],

@@ -1,9 +1,12 @@
 """The compiler: trace, order, roll, place, emit, run.
 
-`jit` compiles a function of numbers; `TrainingLoop` a whole training, for `nn.fit(backend="jit")`.
+`jit` compiles a function of numbers; `TrainingLoop` a whole training, for `nn.fit(backend="jit")`. What code is right for
+is told by `exact`, a key of settings, and `Generators`, whether random numbers were drawn.
 """
 
 from .function import jit
+from .outside import Generators
+from .settings import exact
 from .training import TrainingLoop
 
-__all__ = ["TrainingLoop", "jit"]
+__all__ = ["Generators", "TrainingLoop", "exact", "jit"]

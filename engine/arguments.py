@@ -7,7 +7,6 @@ right and the value is not. No value reaches the code behind that it was not wri
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -165,6 +164,8 @@ def named(who: str, name: str, x: Any, legal: Iterable[str], also: str = "") -> 
     if not isinstance(x, str):
         raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
     if x not in names:
+        import difflib  # when a name is wrong, not when engine is imported
+
         near = difflib.get_close_matches(x.lower(), names, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{who} takes {takes} as {name}, got {shown(x)}{hint}")

@@ -13,7 +13,7 @@ from itertools import chain
 from keyword import iskeyword
 from math import inf
 
-from . import ieee
+from . import arguments, ieee
 from .readings import ReadingError, number_of
 
 TABLE = {}
@@ -219,6 +219,10 @@ def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL,
     for p in partials:
         if not callable(p) and not isinstance(p, (int, float)):
             raise TypeError(f"op {name!r} takes functions or numbers as partials, got {p!r}")
+    if BUILT_IN:  # a row of the user's
+        selects, lists, domain, defaults = _facts(
+            name, partials, text, tex, binding, domain, kink, reference, selects, lists, defaults, doc
+        )
     slots = ", ".join(f"{{{i}:0}}" for i in range(len(partials)))
     row = Op(
         name, forward, partials,
@@ -227,10 +231,57 @@ def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL,
         reference=reference, selects=selects, lists=lists, defaults=tuple(map(float, defaults)), rounding=rounding,
     )  # fmt: skip
     row.__doc__ = doc or f"The op {name}."
+    if BUILT_IN:
+        _tried(row)
     for hook in new_row_hooks:
         hook(row)
     TABLE[name] = row
     return row
+
+
+def _facts(name, partials, text, tex, binding, domain, kink, reference, selects, lists, defaults, doc):
+    """What a user's row says of itself, checked: (selects, lists, domain, defaults)."""
+    who, many = f"op {name!r}", "numbers (low, high), or such a pair for each argument"
+    for fact, x in (("text", text), ("tex", tex), ("doc", doc)):
+        if x is not None:
+            arguments.text(who, fact, x)
+    arguments.whole(who, "binding", binding, least=SUM, most=ATOM)
+    for p in partials:
+        if not callable(p):
+            arguments.number(who, "a partial", p)
+    if kink is not None:
+        arguments.function(who, "kink", kink)
+    if reference is not None and not isinstance(reference, str):
+        arguments.function(who, "reference", reference, "the name of an elementary function, or a function,")
+    lists = arguments.whole(who, "lists", lists, most=len(partials))
+    ends = arguments.listed(who, "domain", domain, many)
+    pairs = [ends] * len(partials) if len(ends) == 2 and None not in map(arguments.real, ends) else ends
+    pairs = [arguments.listed(who, "domain", pair, many) for pair in pairs]
+    if len(pairs) != len(partials) or not all(len(p) == 2 and None not in map(arguments.real, p) for p in pairs):
+        raise ValueError(f"{who} takes {many} as domain, got {arguments.shown(domain)}")
+    intervals = tuple([(arguments.real(low), arguments.real(high)) for low, high in pairs])
+    if not all(low < high for low, high in intervals):
+        raise ValueError(f"{who} takes low below high as domain, got {arguments.shown(domain)}")
+    defaults = tuple([number(x, who) for x in arguments.listed(who, "defaults", defaults, "a list of numbers")])
+    if len(defaults) > len(partials) - lists:
+        raise ValueError(f"{who} takes defaults of its last arguments, got {len(defaults)} for {len(partials) - lists}")
+    return arguments.flag(who, "selects", selects), lists, intervals, defaults
+
+
+def _tried(row):
+    """A user's row is run once, on floats inside its domain: what is no number is told here, not where it is drawn."""
+    point = [
+        max(min(0.5, high - 0.5), low + 0.5) if high - low > 1.0 else 0.5 * (low + high) for low, high in row.domain
+    ]
+    args = [[x, x] if k < row.lists else x for k, x in enumerate(point)]
+    try:
+        y = row.forward(*args)
+        found = [("forward function", y), *[("partial", p(*args, y)) for p in row.partials if callable(p)]]
+    except Exception:  # at some points it may raise
+        return
+    for what, x in found:
+        if isinstance(x, bool) or hasattr(x, "_node") or (not isinstance(x, list) and arguments.real(x) is None):
+            raise TypeError(f"op {row.name!r} takes a {what} that returns a float, got {arguments.shown(x)} at {point}")
 
 
 def _function(tex):

@@ -21,6 +21,7 @@ from .blocks import Dropout
 from .clipping import norm_factor
 from .objective import class_target
 from .optim import Optimiser
+from .schedules import factor
 
 if TYPE_CHECKING:
     from .training import Trainer
@@ -278,7 +279,7 @@ class NativeTraining:
         trainer = self._trainer
         if trainer.schedule is None:
             return trainer.optimizer.lr
-        return trainer.lr * float(trainer.schedule(trainer.epoch + update / trainer._updates()))
+        return trainer.lr * factor(trainer._who, trainer.schedule(trainer.epoch + update / trainer._updates()))
 
     def _prediction(self, outputs: list[float]) -> Any:
         return self._trainer.objective.prediction(outputs if self._listed else outputs[0])

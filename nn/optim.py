@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from engine import Value
-from engine.arguments import float_of, listed, whole
+from engine.arguments import checked, float_of, listed, number, shown, whole
 from engine.assignment import assign
 
 from .hyperparameters import hyperparameter
@@ -34,7 +34,8 @@ class Optimiser:
     initial: ClassVar[State]
     names: ClassVar[tuple[str, ...]]
 
-    lr: float
+    lr: float = checked(lambda who, name, x: number(who, name, x, "a number from 0", lambda lr: lr >= 0.0))
+    steps: int = checked(whole)
 
     def __init__(self, parameters: Module | Iterable[Value], **hyperparameters: Any) -> None:
         self._modules = [m for _, m in parameters.named_modules()] if isinstance(parameters, Module) else []
@@ -169,9 +170,9 @@ class SGD(Optimiser):
     initial = (0.0,)
     names = ("lr", "momentum", "nesterov", "weight_decay")
 
-    momentum: float
-    nesterov: bool
-    weight_decay: float
+    momentum: float = checked(hyperparameter)
+    nesterov: bool = checked(hyperparameter)
+    weight_decay: float = checked(hyperparameter)
 
     def __init__(
         self,
@@ -212,10 +213,10 @@ class Adam(Optimiser):
     initial = (0.0, 0.0)
     names = ("lr", "beta1", "beta2", "epsilon", "weight_decay")
 
-    beta1: float
-    beta2: float
-    epsilon: float
-    weight_decay: float
+    beta1: float = checked(hyperparameter)
+    beta2: float = checked(hyperparameter)
+    epsilon: float = checked(hyperparameter)
+    weight_decay: float = checked(hyperparameter)
 
     def __init__(
         self,
@@ -283,10 +284,10 @@ class RMSprop(Optimiser):
     initial = (0.0, 0.0)
     names = ("lr", "rho", "epsilon", "momentum", "weight_decay")
 
-    rho: float
-    epsilon: float
-    momentum: float
-    weight_decay: float
+    rho: float = checked(hyperparameter)
+    epsilon: float = checked(hyperparameter)
+    momentum: float = checked(hyperparameter)
+    weight_decay: float = checked(hyperparameter)
 
     def __init__(
         self,
@@ -321,8 +322,8 @@ class Adagrad(Optimiser):
     initial = (0.0,)
     names = ("lr", "epsilon", "weight_decay")
 
-    epsilon: float
-    weight_decay: float
+    epsilon: float = checked(hyperparameter)
+    weight_decay: float = checked(hyperparameter)
 
     def __init__(
         self,
@@ -350,12 +351,15 @@ def _parameters(who: str, parameters: Any) -> list[Value]:
     if isinstance(parameters, Module):
         parameters.checked_parameters()
         parameters = dict.fromkeys(parameters.parameters())
-    if isinstance(parameters, (Value, str, bytes)) or not hasattr(parameters, "__iter__"):
-        raise TypeError(f"{who} takes a Module or a list of Values, got {parameters!r:.60}")
-    found = list(parameters)
+    try:
+        found = list(() if isinstance(parameters, (Value, str, bytes)) else parameters)
+    except TypeError:
+        found = []
+    if not found and not isinstance(parameters, (list, tuple, dict)):
+        raise TypeError(f"{who} takes a Module or a list of Values, got {shown(parameters)}")
     for p in found:
         if p.__class__ is not Value:
-            raise TypeError(f"{who} takes Values as parameters, got {p!r:.60}")
+            raise TypeError(f"{who} takes Values as parameters, got {shown(p)}")
         if p.op is not None:
             raise ValueError(f"{who} takes leaves as parameters, got the result of {p.op.name}: {p!r}")
     if not found:

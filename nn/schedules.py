@@ -8,10 +8,11 @@ made of the engine's operations, so that the same text runs on floats here and, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import pi
 from typing import Any
 
-from engine import cos, floor, less, maximum, minimum, power, where
+from engine import Value, cos, floor, less, maximum, minimum, power, where
 from engine.arguments import function, number, real, shown
 
 Number = Any  # a float, or a Value while a loop is recorded
@@ -25,7 +26,7 @@ def constant() -> Schedule:
     >>> constant()(3.0)
     1.0
     """
-    return lambda t: 1.0
+    return _constant
 
 
 def step(every: float, factor: float = 0.1) -> Schedule:
@@ -41,7 +42,7 @@ def step(every: float, factor: float = 0.1) -> Schedule:
     """
     every = _positive("step", "every", every)
     factor = _fraction("step", "factor", factor)
-    return lambda t: power(factor, floor(t / every))
+    return partial(_step, every=every, factor=factor)
 
 
 def cosine(total: float, end: float = 0.0) -> Schedule:
@@ -59,7 +60,7 @@ def cosine(total: float, end: float = 0.0) -> Schedule:
     """
     total = _positive("cosine", "total", total)
     end = _fraction("cosine", "end", end)
-    return lambda t: _half_cosine(minimum(t / total, 1.0), 1.0, end)
+    return partial(_cosine, total=total, end=end)
 
 
 def one_cycle(total: float, peak: float = 0.3, start: float = 0.04, end: float = 4e-6) -> Schedule:
@@ -79,14 +80,7 @@ def one_cycle(total: float, peak: float = 0.3, start: float = 0.04, end: float =
     total = _positive("one_cycle", "total", total)
     peak = number("one_cycle", "peak", peak, "a number between 0 and 1", lambda part: 0.0 < part < 1.0)
     start, end = _fraction("one_cycle", "start", start), _fraction("one_cycle", "end", end)
-    top = peak * total
-
-    def factor(t: Number) -> Number:
-        up = _half_cosine(minimum(t / top, 1.0), start, 1.0)
-        down = _half_cosine(minimum(maximum((t - top) / (total - top), 0.0), 1.0), 1.0, end)
-        return where(less(t, top), up, down)
-
-    return factor
+    return partial(_one_cycle, total=total, top=peak * total, start=start, end=end)
 
 
 def warmup(length: float, then: Schedule | None = None, start: float = 0.1) -> Schedule:
@@ -105,13 +99,9 @@ def warmup(length: float, then: Schedule | None = None, start: float = 0.1) -> S
     start = _fraction("warmup", "start", start)
     if then is None:
         then = constant()
-    later = function("warmup", "then", then, "a schedule, such as nn.schedules.cosine(10),")
-
-    def factor(t: Number) -> Number:
-        up = start + (1.0 - start) * minimum(t / length, 1.0)
-        return where(less(t, length), up, later(maximum(t - length, 0.0)))
-
-    return factor
+    else:
+        function("warmup", "then", then, "a schedule, such as nn.schedules.cosine(10),")
+    return partial(_warmup, length=length, then=then, start=start)
 
 
 # By name, for a training of so many epochs.
@@ -136,12 +126,50 @@ def factor(who: str, x: Any) -> float:
     return number(who, "what the schedule returns", x, "a number from 0", lambda part: part >= 0.0)
 
 
+# Of time: functions of a module, so that schedules can be copied and pickled ------------------------------------------
+
+
+def _constant(t: Number) -> Number:
+    _time("constant", t)
+    return 1.0
+
+
+def _step(t: Number, *, every: float, factor: float) -> Number:
+    return power(factor, floor(_time("step", t) / every))
+
+
+def _cosine(t: Number, *, total: float, end: float) -> Number:
+    return _half_cosine(minimum(_time("cosine", t) / total, 1.0), 1.0, end)
+
+
+def _one_cycle(t: Number, *, total: float, top: float, start: float, end: float) -> Number:
+    t = _time("one_cycle", t)
+    up = _half_cosine(minimum(t / top, 1.0), start, 1.0)
+    down = _half_cosine(minimum(maximum((t - top) / (total - top), 0.0), 1.0), 1.0, end)
+    return where(less(t, top), up, down)
+
+
+def _warmup(t: Number, *, length: float, then: Schedule, start: float) -> Number:
+    t = _time("warmup", t)
+    up = start + (1.0 - start) * minimum(t / length, 1.0)
+    return where(less(t, length), up, then(maximum(t - length, 0.0)))
+
+
+def _time(who: str, t: Number) -> Number:
+    if t.__class__ is float or t.__class__ is Value:
+        return t
+    found = real(t)
+    if found is None:
+        raise TypeError(f"{who} takes a time in epochs, got {shown(t)}")
+    return found
+
+
 def _half_cosine(part: Number, first: float, last: float) -> Number:
     return last + 0.5 * (first - last) * (1.0 + cos(pi * part))
 
 
 def _positive(who: str, name: str, x: Any) -> float:
-    return number(who, name, x, "a positive number", lambda part: part > 0.0)
+    return number(who, name, x, "a positive number", lambda part: part > 1e-300)
 
 
 def _fraction(who: str, name: str, x: Any) -> float:

@@ -430,7 +430,7 @@ exemplar("nn.kl_divergence", lambda: Call(nn.kl_divergence, [[Value(0.5), 0.25]]
 
 for name in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad"):
     f = getattr(nn, name)
-    exemplar(f"nn.{name}", lambda f=f: Call(f, [Value(0.5)], then=step_of), attributes=True)
+    exemplar(f"nn.{name}", lambda f=f: Call(f, [Value(0.5)], then=step_of), attributes=(*f.names, "steps"))
     exemplar(f"nn.{name}.load_state", lambda f=f: Call(f([Value(0.5)]).load_state, f([Value(0.5)]).state()))
 exemplar("nn.Optimiser", lambda: Call(Plain, [Value(0.5)], then=step_of))
 for name in ("frozen", "state", "step", "zero_grad"):

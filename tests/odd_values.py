@@ -393,6 +393,7 @@ def put(held, place, odd):
     if not place:
         return odd
     key, *inside = place
+    key = Nth.in_(held, key)
     if isinstance(held, tuple):
         return (*held[:key], put(held[key], inside, odd), *held[key + 1 :])
     copied = dict(held) if isinstance(held, dict) else list(held)
@@ -413,9 +414,17 @@ def places(arguments, parameters):
             yield from inside(arguments[name], (name,))
 
 
+class Nth(int):
+    """The place of a key that is another object in each call, such as a Value."""
+
+    @staticmethod
+    def in_(held, key):
+        return list(held)[key] if isinstance(key, Nth) else key
+
+
 def inside(held, place, depth=3):
     if isinstance(held, dict):
-        keys = list(held)
+        keys = [key if isinstance(key, str) else Nth(k) for k, key in enumerate(held)]
     elif isinstance(held, (list, tuple)) and not hasattr(held, "_fields"):
         keys = range(min(len(held), 1))
     else:
@@ -423,7 +432,7 @@ def inside(held, place, depth=3):
     for key in keys:
         yield (*place, key)
         if depth:
-            yield from inside(held[key], (*place, key), depth - 1)
+            yield from inside(held[Nth.in_(held, key)], (*place, key), depth - 1)
 
 
 def settable(made):

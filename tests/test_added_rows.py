@@ -161,3 +161,32 @@ def test_every_row_shows_its_name():
 )  # fmt: skip
 def test_the_signature_of_a_row_names_its_arguments(name, signature):
     assert str(inspect.signature(TABLE[name])) == signature
+
+
+@pytest.mark.parametrize(
+    "facts, says",
+    [
+        ({"text": 5}, "op 'odd' takes text as text, got 5"),
+        ({"tex": b"x"}, "op 'odd' takes text as tex, got b'x'"),
+        ({"domain": None}, "op 'odd' takes numbers (low, high), or such a pair for each argument as domain, got None"),
+        ({"domain": (1.0, 0.0)}, "op 'odd' takes low below high as domain, got (1.0, 0.0)"),
+        ({"lists": "x"}, "op 'odd' takes a whole number from 0 to 1 as lists, got 'x'"),
+        ({"defaults": None}, "op 'odd' takes a list of numbers as defaults, got None"),
+        ({"defaults": (1.0, 2.0)}, "op 'odd' takes defaults of its last arguments, got 2 for 1"),
+        ({"selects": "no"}, "op 'odd' takes True or False as selects, got 'no'"),
+        ({"binding": 9}, "op 'odd' takes a whole number from 1 to 5 as binding, got 9"),
+    ],
+)
+def test_what_a_row_says_of_itself_is_checked_when_it_is_added(facts, says):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        engine.op("odd", lambda x: x, 1.0, **facts)
+    assert str(caught.value) == says and "odd" not in TABLE
+
+
+@pytest.mark.parametrize("returned", [None, 1j, True, "1", Value(1.0)])
+def test_a_row_that_returns_no_number_is_refused_when_it_is_added(returned):
+    with pytest.raises(TypeError, match="op 'odd' takes a forward function that returns a float, got"):
+        engine.op("odd", lambda x: returned, 1.0)
+    with pytest.raises(TypeError, match="op 'odd' takes a partial that returns a float, got"):
+        engine.op("odd", lambda x: x, lambda x, y: returned)
+    assert "odd" not in TABLE

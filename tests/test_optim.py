@@ -1,7 +1,9 @@
 """Optimisers: known answers, updates as pure functions that also run recorded, states, and bad input."""
 
+import copy
 import json
 import math
+import pickle
 import re
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Value, no_grad, replay
-from nn import MLP, OPTIMISERS, SGD, Adam, fit
+from nn import MLP, OPTIMISERS, SGD, Adam, fit, schedules
 
 moderate = st.floats(-10, 10)
 
@@ -207,3 +209,15 @@ def test_bad_input_is_refused_in_the_users_terms(case):
     act, error, says = BAD[case]
     with pytest.raises(error, match=re.escape(says)):
         act()
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        schedules.constant(), schedules.step(2.0), schedules.cosine(3.0), schedules.one_cycle(4.0),
+        schedules.warmup(1.0, schedules.cosine(3.0)),
+    ],
+)  # fmt: skip
+def test_schedules_can_be_copied_and_pickled(schedule):
+    for twin in (copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))):
+        assert [twin(t) for t in (0.0, 0.5, 3.5)] == [schedule(t) for t in (0.0, 0.5, 3.5)]

@@ -145,6 +145,9 @@ class _Batch:
         elif is_array(first):
             import numpy as np
 
+            shapes = list(dict.fromkeys(np.shape(x) for x in results))
+            if len(shapes) > 1:
+                raise ValueError(f"vmap takes a function whose outputs have one shape, got {shapes[0]} and {shapes[1]}")
             return np.stack(results, _axis(axis, first.ndim + 1, first, "the output, mapped"))
         elif level is None or isinstance(first, list):
             k = _axis(axis, _rank(first) + 1, first, "the output, mapped")

@@ -27,9 +27,7 @@ def test_every_public_callable_has_an_exemplar():
     assert [name for name, x in public() if not covered(name, x)] == []
 
 
-@pytest.mark.parametrize(
-    "part", ["engine.Value", "engine.checks", "engine.compiler", "engine.picture", "nn.plots", "nn.sklearn"]
-)
+@pytest.mark.parametrize("part", PARTS)
 def test_odd_values_are_answered_in_the_users_terms(part):
     names = [name for name in EXEMPLARS if part_of(name) == part]
     count, raw = sweep(names)

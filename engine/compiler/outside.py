@@ -90,7 +90,7 @@ class Watch:
 
     def hold(self, x: Any) -> bool:
         """Look at what a container holds; False where that is too much."""
-        self.count += len(x) if hasattr(x, "__len__") else 1
+        self.count += x.size if hasattr(x, "dtype") else len(x) if hasattr(x, "__len__") else 1
         if self.count > MOST:
             return False
         if isinstance(x, dict):
@@ -141,10 +141,16 @@ class Watch:
         things += chain.from_iterable([attributes(x).values() for x in self._slotted])
         rest: list[Any] = [*map(len, self._containers), *map(len, self._dicts)]
         for x in self._arrays:
-            if getattr(getattr(x, "dtype", None), "kind", "") == "O":
-                things += x.ravel().tolist()
-            else:
+            if isinstance(x, bytearray):
                 rest.append(bytes(x))
+                continue
+            import numpy as np
+
+            array = np.asarray(x)
+            if array.dtype.kind == "O":
+                things += array.ravel().tolist()
+            else:
+                rest.append(array.tobytes())
         return things, rest
 
 

@@ -103,6 +103,32 @@ def cbrt(x: float) -> float:
     return math.ldexp(y + left / (3.0 * y * y), third)
 
 
+def _from_whole(x: float) -> tuple[float, float]:
+    """x less the nearest whole number, and the sign that this number gives to sines and cosines of πx."""
+    r = math.remainder(x, 1.0)
+    return r, 1.0 if math.remainder(x - r, 2.0) == 0.0 else -1.0
+
+
+def sinpi(x: float) -> float:
+    """sin(πx), with its digits next to whole numbers too."""
+    if not math.isfinite(x):
+        return nan
+    r, sign = _from_whole(x)
+    return sign * (math.sin(math.pi * r) if abs(r) <= 0.25 else copysign(math.cos(math.pi * (0.5 - abs(r))), r))
+
+
+def cospi(x: float) -> float:
+    """cos(πx), with its digits next to its zeros too."""
+    if not math.isfinite(x):
+        return nan
+    r, sign = _from_whole(x)
+    return sign * (math.cos(math.pi * r) if abs(r) <= 0.25 else math.sin(math.pi * (0.5 - abs(r))))
+
+
+def sinc(x: float) -> float:
+    return 1.0 if x == 0.0 else sinpi(x) / (math.pi * x)
+
+
 def arctanh(x: float) -> float:
     try:
         return math.atanh(x)

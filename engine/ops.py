@@ -304,6 +304,18 @@ def _slope(x, n, y):
     return edge(equal(n, 0.0), n * where(greater(abs(x), 1e-308), 1.0 / x, 0.0), slope)
 
 
+# The Taylor series of sinc'(x)/x in x², highest power first.
+_SINC = [2.0 * k * (-1.0) ** k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(14, 0, -1)]
+
+
+def _sinc_slope(x, y):
+    """The slope of sinc: near 0 its series, differentiable to any order; beyond (cos πx - sinc x)/x."""
+    s = _SINC[0]
+    for c in _SINC[1:]:
+        s = s * (x * x) + c
+    return where(less(x * x, 0.3), x * s, (_cospi(x) - y) / x)
+
+
 def _nearest(r, b):
     """A remainder from -b/2 to b/2, whichever its sign at a tie."""
     return r if r > -b / 2 else r + b
@@ -382,6 +394,7 @@ arcsin = op("arcsin", ieee.arcsin, lambda x, y: 1.0 / sqrt(_difference_of_square
 arccos = op("arccos", ieee.arccos, lambda x, y: -1.0 / sqrt(_difference_of_squares(1.0, x)), tex=_function(r"\arccos"), domain=UNIT, reference="acos", doc="The angle whose cosine is x, in radians.")
 arctan = op("arctan", math.atan, lambda x, y: over(1.0, x), tex=_function(r"\arctan"), reference="atan", doc="The angle whose tangent is x, in radians.")
 arctan2 = op("arctan2", math.atan2, lambda a, b, y: over(b, a), lambda a, b, y: -over(a, b), domain=(REAL, POSITIVE), reference=lambda m, a, b: m.atan(a / b), doc="The angle of the point with x = b and y = a, in radians.")
+sinc = op("sinc", ieee.sinc, _sinc_slope, reference=lambda m, x: m.sin(m.pi * x) / (m.pi * x) if x else m.mpf(1), doc="sin(πx)/(πx), 1 at 0.")
 sinh = op("sinh", ieee.sinh, lambda x, y: cosh(x), tex=_function(r"\sinh"), reference="sinh", doc="The hyperbolic sine.")
 cosh = op("cosh", ieee.cosh, lambda x, y: sinh(x), tex=_function(r"\cosh"), reference="cosh", doc="The hyperbolic cosine.")
 tanh = op("tanh", math.tanh, lambda x, y: sech2(x), tex=_function(r"\tanh"), reference="tanh", doc="The hyperbolic tangent.")
@@ -423,6 +436,8 @@ _dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0
 total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), tex="{+ {0:1} +}", binding=SUM, lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
 mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
 logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: _shares(xs, _sole(xs, y)), tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+_sinpi = op("sinpi", ieee.sinpi, lambda x, y: math.pi * _cospi(x), reference=lambda m, x: m.sin(m.pi * x), doc="sin(πx).")
+_cospi = op("cospi", ieee.cospi, lambda x, y: -math.pi * _sinpi(x), reference=lambda m, x: m.cos(m.pi * x), doc="cos(πx).")
 _difference_of_squares = op("difference_of_squares", lambda a, b: (a - b) * (a + b), lambda a, b, y: 2.0 * a, lambda a, b, y: -2.0 * b, text="({0:1} - {1:2})*({0:1} + {1:2})", tex=r"\left({0:1} - {1:2}\right) \cdot \left({0:1} + {1:2}\right)", binding=PRODUCT, reference=lambda m, a, b: (a - b) * (a + b), doc="a² - b² without cancellation.")
 _top = op("top", ieee.top, 0.0, lists=1, selects=True, doc="The largest of a list, as a constant: derivative 0.")
 _gap = op("gap", ieee.gap, 1.0, -1.0, text="{0:1} - {1:2}", tex="{0:1} - {1:2}", binding=SUM, reference=lambda m, a, b: a - b, doc="a - b, and 0 where both are inf.")
@@ -431,7 +446,7 @@ _sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, sele
 
 
 BUILT_IN = frozenset(TABLE)
-PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares"))  # parts of other rows
+PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares", "sinpi", "cospi"))  # parts of other rows
 __all__ = sorted(BUILT_IN - PRIVATE - {"dot"})  # noqa: PLE0605  a star import is all the rows
 
 

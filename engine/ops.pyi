@@ -75,6 +75,7 @@ __all__ = [
     "sign",
     "silu",
     "sin",
+    "sinc",
     "sinh",
     "softplus",
     "sqrt",
@@ -230,6 +231,7 @@ sigmoid: _Unary
 sign: _Unary
 silu: _Unary
 sin: _Unary
+sinc: _Unary
 sinh: _Unary
 softplus: _Unary
 sqrt: _Unary

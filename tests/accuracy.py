@@ -22,7 +22,7 @@ from engine.ops import TABLE
 BOUNDS = (4.0, 4.0, 16.0)  # ulps, for the value, the first and the second derivative
 TABLE_FILE = Path(__file__).with_name("accuracy.md")
 STEP = 400  # bits: the step of a difference is 2^-STEP times the argument, or 2^-STEP above 1
-SUMS = {"over", "silu", "gelu", "logaddexp", "logaddexp2", "total", "mean", "dot", "logsumexp"}
+SUMS = {"over", "silu", "gelu", "logaddexp", "logaddexp2", "sinc", "total", "mean", "dot", "logsumexp"}
 LENGTH = 3  # of the lists given to a row that takes lists
 
 

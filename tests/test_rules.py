@@ -136,7 +136,7 @@ def value_is_numpys(row, args):
 def test_values_at_every_operand_are_numpys(row, data):
     """Signs of infinities, overflow, nan: whatever IEEE says. Digits are another test's business."""
     args = data.draw(st.tuples(*[st.sampled_from(SPECIAL) | any_float] * row.arity))
-    if row.name in ("mean", "where", "sign", "floor_divide"):
+    if row.name in ("mean", "where", "sign", "floor_divide", "sinc"):
         return
     value_is_numpys(row, args)
 
@@ -260,3 +260,12 @@ def test_a_power_of_nan_has_one_derivative():
     y.backward()
     assert (x.grad, gradients(y, [x])[0].data) == (1.0, 1.0)  # as PyTorch and JAX
     assert jit(value_and_grad(lambda x, n: x**n, (0, 1)))(NAN, 1.0)[1][0] == 1.0
+
+
+def test_sinc_is_0_at_whole_numbers_and_numpys_between():
+    assert [engine.sinc(x) for x in (0.0, 1.0, -2.0, 1e300)] == [1.0, 0.0, 0.0, 0.0]
+    for x in (0.25, -0.5, 0.8, 1e-9):
+        assert engine.sinc(x) == pytest.approx(float(np.sinc(x)), rel=1e-15)
+    assert math.isnan(engine.sinc(INF))
+    taylor = [1.0, 0.0, -(math.pi**2) / 3, 0.0, math.pi**4 / 5, 0.0, -(math.pi**6) / 7]  # PyTorch's second is 0 at 0
+    assert [derivative(engine.sinc, n)(0.0) for n in range(7)] == pytest.approx(taylor, rel=1e-15)

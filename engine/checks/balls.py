@@ -6,6 +6,7 @@ coefficient of the reference on the power series x + t, so it comes from the ele
 the row that is being checked.
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -85,6 +86,18 @@ class Arithmetic:
         return c.floor() if c.is_finite() else NOTHING
 
     @staticmethod
+    def sinc(x: Any) -> Any:
+        """sin(πx)/(πx); near 0, where a quotient would lose its digits, the Taylor series with its remainder."""
+        if not abs(constant(x)) < 0.5:
+            return Arithmetic.sin(arb.pi() * x) / (arb.pi() * x)
+        square = arb.pi() * arb.pi() * x * x
+        rest: Any = arb(0, 1) / math.factorial(81)
+        y = arb_series([rest] * x.prec, x.prec) if x.__class__ is arb_series else rest
+        for k in range(39, -1, -1):
+            y = arb(1) / math.factorial(2 * k + 1) - square * y
+        return y
+
+    @staticmethod
     def cbrt(x: Any) -> Any:
         """The real cube root, also below 0."""
         return -((-x) ** (arb(1) / 3)) if constant(x) < 0 else x ** (arb(1) / 3)
@@ -116,7 +129,9 @@ class Arithmetic:
 ARITHMETIC = Arithmetic()
 
 # Where the text of a reference holds on part of the row's domain only.
-WHOLE: dict[str, Callable[..., Any]] = {"cbrt": lambda m, x: m.cbrt(x), "arctan2": lambda m, a, b: m.atan2(a, b)}
+WHOLE: dict[str, Callable[..., Any]] = {
+    "cbrt": lambda m, x: m.cbrt(x), "arctan2": lambda m, a, b: m.atan2(a, b), "sinc": lambda m, x: m.sinc(x),
+}  # fmt: skip
 
 
 def reference(row: Op) -> Callable[..., Any]:

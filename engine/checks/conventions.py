@@ -132,6 +132,7 @@ CONVENTIONS: dict[str, Callable[..., Edge | None]] = {
     "arccos": _at({1.0: (0.0, [-inf]), -1.0: (math.pi, [-inf])}),
     "arccosh": _at({1.0: (0.0, [inf])}),
     "arctanh": _at({1.0: (inf, [inf]), -1.0: (-inf, [inf])}),
+    "sinc": _at({0.0: (1.0, [0.0])}),
     "hypot": _origin(0.0, 0.0, 0.0),
     "unit": _origin(0.0, None, None),
     "arctan2": _origin(0.0, nan, nan),

@@ -207,6 +207,29 @@ def _nan_to_num(k: Kit, x: Number) -> Number:
     return k.choose(k.is_nan(x), 0.0, cut)
 
 
+def _of_pi(sine: bool) -> Lowering:
+    """sin(πx) or cos(πx), from the nearest whole number or the zero next to it."""
+
+    def lowered(k: Kit, x: Number) -> Number:
+        if not k.double:
+            return k.in_double(lowered, x)
+        r = k.apply("ieee_remainder", x, 1.0)
+        near, far = math.pi * r, math.pi * (0.5 - abs(r))
+        if sine:
+            y = k.choose(
+                k.compare("<=", abs(r), 0.25), k.apply("sin", near), k.intrinsic("copysign", k.apply("cos", far), r)
+            )
+        else:
+            y = k.choose(k.compare("<=", abs(r), 0.25), k.apply("cos", near), k.apply("sin", far))
+        return k.choose(k.compare("==", k.apply("ieee_remainder", x - r, 2.0), 0.0), y, -y)
+
+    return lowered
+
+
+def _sinc(k: Kit, x: Number) -> Number:
+    return k.choose(k.compare("==", x, 0.0), 1.0, k.apply("sinpi", x) / (math.pi * x))
+
+
 def _gap(k: Kit, a: Number, b: Number) -> Number:
     return k.choose(k.both(k.compare("==", a, math.inf), k.compare("==", b, math.inf)), 0.0, a - b)
 
@@ -283,6 +306,9 @@ FORMULAS: dict[str, Lowering] = {
     "gelu": _gelu,
     "logaddexp": _logaddexp,
     "gap": _gap,
+    "sinc": _sinc,
+    "sinpi": _of_pi(True),
+    "cospi": _of_pi(False),
     "trunc": lambda k, x: k.intrinsic("trunc", x),
     "remainder": _remainder,
     "floor_divide": _floor_divide,

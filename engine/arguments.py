@@ -85,7 +85,8 @@ def number(
     if found is None:
         raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
     if not isfinite(found) or not legal(found):
-        got = shown(x) if isinstance(x, int) or isinf(found) else found
+        too_large = isinf(found) and x not in (inf, -inf)
+        got = f"{shown(x)}, which no float holds" if too_large else shown(x) if isinstance(x, int) else found
         raise ValueError(f"{who} takes {takes} as {name}, got {got}")
     return found
 

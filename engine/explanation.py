@@ -178,7 +178,7 @@ def explain(
         An Explanation: `print` it, leave it as the last line of a notebook cell, or ask for `to_latex()`.
 
     Raises:
-        TypeError: root or node is no Value.
+        TypeError, ValueError: root or node is no Value, terms or nodes no whole number from 1.
 
     >>> from engine import Value, explain
     >>> a, b = Value(2.0), Value(3.0)

@@ -200,6 +200,7 @@ def op(name, forward, *partials, text=None, tex=None, binding=ATOM, domain=REAL,
     Raises:
         ValueError: the name is taken by another op or by an attribute of Value, or is no identifier.
         TypeError: forward or a partial cannot be called, or there is no partial.
+        TypeError, ValueError: a fact is not what `Op` says, or forward or a partial returns no float.
 
     >>> import engine
     >>> cube = engine.op("cube", lambda x: x * x * x, lambda x, y: 3.0 * x**2, text="{0:5}**3", binding=4)

@@ -45,7 +45,7 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
             None), to resume from.
 
     Raises:
-        TypeError: model is no network, or the trainer's state holds something else.
+        TypeError: path is none, model is no network, trainer no Trainer, or its state holds something else.
         ValueError: the trainer is another network's.
         OSError: the file cannot be written; what was there stays.
 
@@ -84,6 +84,7 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
 
     Raises:
         FileNotFoundError: there is no such file.
+        TypeError: path is none, into is no network, or trainer no Trainer.
         ValueError: it is damaged, not one of `save`, of another shape, or holds no trainer's state though one is wanted.
 
     >>> import os, tempfile

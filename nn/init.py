@@ -48,7 +48,7 @@ def constant(value: float) -> Initialiser:
         value: a finite number.
 
     Raises:
-        ValueError: value is not finite.
+        TypeError, ValueError: value is no finite number.
 
     >>> from nn.init import constant
     >>> constant(0.5)(None, 2, 1)
@@ -65,7 +65,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
         low, high: finite, low not above high.
 
     Raises:
-        ValueError: low is above high, or one is not finite.
+        TypeError, ValueError: low is above high, or one is no finite number.
 
     >>> import random
     >>> from nn.init import uniform
@@ -85,7 +85,7 @@ def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
         mean, std: finite, std not negative.
 
     Raises:
-        ValueError: std is negative, or one is not finite.
+        TypeError, ValueError: std is negative, or one is no finite number.
 
     >>> import random
     >>> from nn.init import normal
@@ -107,6 +107,9 @@ def glorot_uniform(gain: float = 1.0) -> Initialiser:
     Args:
         gain: a factor, positive.
 
+    Raises:
+        TypeError, ValueError: gain is no positive number.
+
     >>> import random
     >>> from nn.init import glorot_uniform
     >>> abs(glorot_uniform()(random.Random(0), 2, 1)) <= 2.0**0.5
@@ -120,6 +123,9 @@ def glorot_normal(gain: float = 1.0) -> Initialiser:
 
     Args:
         gain: a factor, positive.
+
+    Raises:
+        TypeError, ValueError: gain is no positive number.
 
     >>> import random
     >>> from nn.init import glorot_normal
@@ -137,6 +143,9 @@ def he_uniform(gain: float = 1.0) -> Initialiser:
     Args:
         gain: a factor, positive.
 
+    Raises:
+        TypeError, ValueError: gain is no positive number.
+
     >>> import random
     >>> from nn.init import he_uniform
     >>> abs(he_uniform()(random.Random(0), 6, 1)) <= 1.0
@@ -150,6 +159,9 @@ def he_normal(gain: float = 1.0) -> Initialiser:
 
     Args:
         gain: a factor, positive.
+
+    Raises:
+        TypeError, ValueError: gain is no positive number.
 
     >>> import random
     >>> from nn.init import he_normal
@@ -167,6 +179,9 @@ def lecun_uniform(gain: float = 1.0) -> Initialiser:
     Args:
         gain: a factor, positive.
 
+    Raises:
+        TypeError, ValueError: gain is no positive number.
+
     >>> import random
     >>> from nn.init import lecun_uniform
     >>> abs(lecun_uniform()(random.Random(0), 3, 1)) <= 1.0
@@ -180,6 +195,9 @@ def lecun_normal(gain: float = 1.0) -> Initialiser:
 
     Args:
         gain: a factor, positive.
+
+    Raises:
+        TypeError, ValueError: gain is no positive number.
 
     >>> import random
     >>> from nn.init import lecun_normal

@@ -11,6 +11,7 @@ from importlib import import_module, metadata
 from typing import Any
 
 from engine import Value
+from engine.arguments import named
 from engine.arguments import path as of_file
 from engine.writing import write_whole
 
@@ -83,8 +84,8 @@ def _double(who: str, found: Sequence[Stage], dtype: Any) -> bool:
                     f"{who} takes activations that ONNX has too, identity, {names}, got {stage.function!r:.60} at "
                     f"{stage.path}; choose one of these"
                 )
-    if dtype not in (None, "float32", "float64"):
-        raise ValueError(f'{who} takes "float64" or "float32" as dtype, got {dtype!r:.60}')
+    if dtype is not None:
+        named(who, "dtype", dtype, ("float64", "float32"))
     if dtype == "float64" and single:
         raise ValueError(
             f"{who} takes dtype='float64' where onnxruntime has kernels for it, got {single}; leave dtype out"

@@ -68,6 +68,9 @@ def l1(strength: float, biases: bool = False) -> Penalty:
         strength: from 0.
         biases: whether biases count too.
 
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
+
     >>> from nn import MLP
     >>> from nn.penalties import l1
     >>> net = MLP(2, [1], init=lambda rng, inputs, outputs: -3.0, seed=0)
@@ -83,6 +86,9 @@ def l2(strength: float, biases: bool = False) -> Penalty:
     Args:
         strength: from 0.
         biases: whether biases count too.
+
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
 
     >>> from nn import MLP
     >>> from nn.penalties import l2

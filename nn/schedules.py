@@ -36,6 +36,9 @@ def step(every: float, factor: float = 0.1) -> Schedule:
         every: the time between, in epochs.
         factor: from 0 to 1.
 
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
+
     >>> from nn.schedules import step
     >>> [step(10, 0.5)(t) for t in (0.0, 9.9, 10.0, 20.0)]
     [1.0, 1.0, 0.5, 0.25]
@@ -53,6 +56,9 @@ def cosine(total: float, end: float = 0.0) -> Schedule:
     Args:
         total: how long it goes down, in epochs.
         end: the last factor, from 0 to 1.
+
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
 
     >>> from nn.schedules import cosine
     >>> [round(cosine(10)(t), 3) for t in (0.0, 5.0, 10.0)]
@@ -73,6 +79,9 @@ def one_cycle(total: float, peak: float = 0.3, start: float = 0.04, end: float =
         peak: where the largest rate stands, as a part of the total, between 0 and 1.
         start, end: the first and last factor, from 0 to 1.
 
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
+
     >>> from nn.schedules import one_cycle
     >>> [round(one_cycle(10)(t), 3) for t in (0.0, 3.0, 10.0)]
     [0.04, 1.0, 0.0]
@@ -90,6 +99,9 @@ def warmup(length: float, then: Schedule | None = None, start: float = 0.1) -> S
         length: how long the rate rises, in epochs.
         then: the schedule after it; None for a constant rate.
         start: the first factor, from 0 to 1.
+
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
 
     >>> from nn.schedules import cosine, warmup
     >>> [warmup(2, cosine(8), start=0.0)(t) for t in (0.0, 1.0, 2.0, 10.0)]

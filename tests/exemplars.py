@@ -615,7 +615,7 @@ exemplar("nn.plot_saliency", lambda: Call(nn.plot_saliency, net(), [0.5, 0.25], 
 exemplar("nn.plot_weights", lambda: Call(nn.plot_weights, net(), 0, shape=(1, 2), ax=axes("weights")))
 exemplar("nn.from_torch", lambda: Call(nn.from_torch, sequential()), needs="torch")
 exemplar("nn.to_torch", lambda: Call(nn.to_torch, net()), needs="torch")
-exemplar("nn.to_onnx", lambda: Call(nn.to_onnx, net(), "a.onnx"), files=["a.onnx"], needs="onnx")
+exemplar("nn.to_onnx", lambda: Call(nn.to_onnx, net(), "a.onnx"), files=["a.onnx", "x", "1", "relu"], needs="onnx")
 
 
 def sequential():

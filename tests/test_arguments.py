@@ -32,7 +32,8 @@ def test_a_real_number_is_read_as_a_float_whatever_its_type(given, read):
     "ask, error, says",
     [
         (lambda: number("f", "x", "1"), TypeError, "f takes a number as x, got '1'"),
-        (lambda: number("f", "x", 10**400), ValueError, "f takes a number as x, got an int of 1329 bits"),
+        (lambda: number("f", "x", 10**400), ValueError, "f takes a number as x, got an int of 1329 bits, which no float holds"),
+        (lambda: number("f", "x", -math.inf), ValueError, "f takes a number as x, got -inf"),
         (lambda: number("f", "x", math.nan), ValueError, "f takes a number as x, got nan"),
         (lambda: number("f", "x", -1, "a number from 0", lambda x: x >= 0), ValueError, "f takes a number from 0 as x, got -1"),
         (lambda: whole("f", "n", 1.0), TypeError, "f takes a whole number from 0 as n, got 1.0"),

@@ -15,6 +15,7 @@ from engine import (
     clip,
     dot,
     exp,
+    explain,
     gradients,
     leaky_relu,
     log_softmax,
@@ -29,6 +30,7 @@ from engine import (
     total,
     where,
 )  # fmt: skip
+from engine.checks import Graph, check_gradients
 
 
 class Badly:
@@ -151,6 +153,12 @@ CASES = [
     (lambda: dot([[v()]], [[v()]]), TypeError, f"dot {REAL} [{V}]{MANY}"),
     (lambda: TABLE["dot"]([v()], [v(), v()], 0.0), ValueError, "dot takes lists of one length, got 1 and 2"),
     (lambda: TABLE["dot"]([v()], [v()], [0.0]), TypeError, f"dot {REAL} [0.0]{MANY}"),
+    # Explanations and checks
+    (lambda: explain(node(), terms="x"), TypeError, "explain takes a whole number from 1 as terms, got 'x'"),
+    (lambda: explain(node(), nodes=1.5), TypeError, "explain takes a whole number from 1 as nodes, got 1.5"),
+    (lambda: check_gradients(exp, (0.5,), modes=5), TypeError, "check_gradients takes a list of 'reverse' and 'forward' as modes, got 5"),
+    (lambda: check_gradients(exp, (0.5,), order=None), TypeError, "check_gradients takes a whole number from 1 to 3 as order, got None"),
+    (lambda: Graph.parse(3), TypeError, "Graph.parse takes text such as '0.5 2.0 | mul 1 2 | exp 1' as text, got 3"),
     # Gradients
     (lambda: v().backward("a"), TypeError, f"backward takes a real number as gradient, got 'a'{TEXT}"),
     (lambda: v().backward(None), TypeError, "backward takes a real number as gradient, got None"),

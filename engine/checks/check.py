@@ -55,7 +55,8 @@ def check_gradients(
 
     Raises:
         GradientError: a derivative is wrong; its `report` has all findings.
-        TypeError, ValueError, RuntimeError: the function or the point is not one that can be checked.
+        TypeError, ValueError, RuntimeError: the function or the point is not one that can be checked, or an argument is
+            not one of these.
 
     >>> from engine.checks import check_gradients
     >>> report = check_gradients(lambda x, y: x * y.exp(), (0.5, 2.0), order=2, modes=("reverse", "forward"))

@@ -41,6 +41,9 @@ class Graph:
         inputs: the point: the data of the leaves.
         steps: the ops in order.
 
+    Raises:
+        TypeError, ValueError: inputs holds no number, or something that is none; something among the steps is no Step.
+
     Called with as many numbers or Values as there are inputs, it runs.
 
     >>> graph = Graph.parse("0.5 2.0 | mul 1 2 | exp 1")
@@ -83,9 +86,9 @@ class Graph:
         """The graph that a printed one stands for.
 
         Raises:
-            ValueError: the text is no graph.
+            TypeError, ValueError: the text is no graph.
         """
-        head, *rest = written("Graph.parse", "text", text).split("|")
+        head, *rest = written("Graph.parse", "text", text, "text such as '0.5 2.0 | mul 1 2 | exp 1'").split("|")
         try:
             inputs = [float(x) for x in head.split()]
             steps = [Step(words[0], tuple(map(_operand, words[1:]))) for words in map(str.split, rest)]
@@ -154,7 +157,7 @@ def rows(ops: Iterable[str] | None = None) -> list[Op]:
     """The rows to draw from, simple ones first, since what shrinks shrinks towards them.
 
     Raises:
-        ValueError: a name is none of the table.
+        TypeError, ValueError: a name is none of the table.
     """
     usual = [*SIMPLE_FIRST, *sorted(BUILT_IN - PRIVATE.union(SIMPLE_FIRST))]
     names = usual if ops is None else listed("graphs", "ops", ops, "a list of names of the table")
@@ -262,7 +265,21 @@ def _number(rng: random.Random) -> float:
 
 
 def random_graphs(count: int, seed: int, max_ops: int = 12, ops: Iterable[str] | None = None) -> Iterable[Graph]:
-    """Some random graphs, without Hypothesis: the same for the same seed."""
+    """Some random graphs, without Hypothesis: the same for the same seed.
+
+    Args:
+        count: how many.
+        seed: a whole number.
+        max_ops: the largest number of ops.
+        ops: the names of the ops to use; by default all.
+
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
+
+    >>> from engine.checks import random_graphs
+    >>> [len(graph.steps) <= 3 for graph in random_graphs(2, seed=0, max_ops=3)]
+    [True, True]
+    """
     who = "random_graphs"
     rng, table = random.Random(whole(who, "seed", seed, least=-inf)), rows(ops)  # noqa: S311  for tests, not for secrets
     count, max_ops = whole(who, "count", count), whole(who, "max_ops", max_ops, least=1, most=MOST)

@@ -46,7 +46,7 @@ def check_lifecycle(engine: Engine = CHAINRULE) -> None:
 
     Raises:
         LifecycleError: a law is broken; `broken` lists all of them.
-        ValueError: the engine has no `backward` or no `grad`.
+        TypeError, ValueError: engine is no Engine, or has no `backward` or no `grad`.
 
     >>> from engine.checks import check_lifecycle
     >>> check_lifecycle()

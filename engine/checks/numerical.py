@@ -36,6 +36,9 @@ def numerical_gradient(f: Callable[..., Any], at: Any, step: float = 0.1, rounds
     Returns:
         An Estimate (gradient, error). The error is an estimate, not a bound: `check_gradients` has bounds.
 
+    Raises:
+        TypeError, ValueError: an argument is not one of these, or f returns no number.
+
     >>> from engine.checks import numerical_gradient
     >>> estimate = numerical_gradient(lambda x: x**3, 2.0)
     >>> abs(estimate.gradient - 12.0) < 1e-9, estimate.error < 1e-9

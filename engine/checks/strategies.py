@@ -26,6 +26,9 @@ def values(low: float = -MODERATE, high: float = MODERATE) -> st.SearchStrategy[
     Args:
         low, high: the range.
 
+    Raises:
+        TypeError, ValueError: an argument is no number, or low is not below high.
+
     >>> from hypothesis import find
     >>> from engine.checks import values
     >>> find(values(), lambda x: x > 2.5)
@@ -53,6 +56,9 @@ def points(size: int, low: float = -MODERATE, high: float = MODERATE) -> st.Sear
     Args:
         size: how many numbers.
         low, high: their range.
+
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
     """
     size = whole("points", "size", size, least=1, most=MOST)
     one = values(low, high)
@@ -81,7 +87,7 @@ def graphs(
         A strategy of `Graph`s; `check_gradients` takes them as they are.
 
     Raises:
-        ValueError: an op is none of the table.
+        TypeError, ValueError: an argument is not one of these.
 
     >>> from hypothesis import find
     >>> from engine.checks import graphs
@@ -140,6 +146,9 @@ def mlps(
     Args:
         max_layers, max_width: the largest number of layers, and of neurons in one.
         activations: names of ops of one argument to draw from.
+
+    Raises:
+        TypeError, ValueError: an argument is not one of these.
 
     >>> from hypothesis import find
     >>> from engine.checks import check_gradients, mlps

@@ -54,6 +54,9 @@ class TrainingLoop:
     Where a loss is flat behind a relu, as a hinge loss is, examples that are on the right side of it have no gradient. Of
     large batches they go through the forward pass alone, as soon as they are half of it (with contract).
 
+    Raises:
+        TypeError, ValueError: an argument is not one of these, or a function returns something else.
+
     The same numbers come out on every run; threads that call `run` take turns. An interrupt is heard within 0.1 s, between two steps.
 
     >>> from engine import square
@@ -176,6 +179,7 @@ class TrainingLoop:
 
         Raises:
             IndexError: order names a row that is not there.
+            TypeError, ValueError: an argument is not one of these.
         """
         if between is not None:
             function(WHO, "between", between)

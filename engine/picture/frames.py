@@ -57,7 +57,7 @@ def film(
         A Film: it shows itself in a notebook; `.save("film.html")` writes the page.
 
     Raises:
-        ValueError: no frames, or one of another shape.
+        TypeError, ValueError: no frames, or one of another shape; an argument is not one of these.
 
     >>> from engine import Value, film
     >>> w, losses = Value(1.0), []

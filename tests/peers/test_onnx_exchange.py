@@ -244,7 +244,7 @@ def wavy(x):
 def test_wrong_arguments_are_refused_and_nothing_is_written(tmp_path):
     net = nn.MLP(2, [3, 1], seed=0)
     path = tmp_path / "net.onnx"
-    with pytest.raises(ValueError, match=r'to_onnx takes "float64" or "float32" as dtype, got \'half\''):
+    with pytest.raises(ValueError, match="to_onnx takes 'float64' or 'float32' as dtype, got 'half'"):
         nn.to_onnx(net, path, dtype="half")
     with pytest.raises(
         ValueError, match=r"takes activations that ONNX has too, identity, relu, .*, got <function wavy"

@@ -64,7 +64,7 @@ class Value:
     # each in the first. A leaf keeps the number of the transform call it was made in or after.
     __slots__ = ("_data", "grad", "op", "_a", "_b", "_x", "_y", "_about")
 
-    def __init__(self, data, label="", *children):
+    def __init__(self, data, label="", _op=None):
         if data.__class__ is not float:
             data = operand(data, "Value", "a real number")
             if data.__class__ is Value:
@@ -73,11 +73,11 @@ class Value:
         self.grad = UNREACHED
         self.op = None
         self._a = context.calls
-        self._about = None
-        if label.__class__ is not str or children:
-            self.label = _text(label, children)
-        elif label:
-            self._about = About(label, None, None)
+        if label.__class__ is str and _op is None:
+            self._about = About(label, None, None) if label else None
+        else:
+            label = _text(label, _op)
+            self._about = About(label, None, None) if label else None
 
     def __init_subclass__(cls):
         raise TypeError("Value takes no subclasses; for a new operation add a row with engine.op")
@@ -292,11 +292,11 @@ def _value_first(a, b):
     return (a, b) if a.__class__ is Value else (b, a)
 
 
-def _text(label, children=()):
+def _text(label, op=None):
     """A label as text; a TypeError that says how nodes are made where it is what micrograd calls the children."""
-    if children or isinstance(label, (tuple, list, set, frozenset, Value)):
+    if op is not None or isinstance(label, (tuple, list, set, frozenset, Value)):
         raise TypeError(
-            f"Value takes a number and a str as its label, got {label!r:.60}{', …' * bool(children)}; "
+            f"Value takes a number and a str as its label, got {label!r:.60}{', …' * (op is not None)}; "
             "what has children is made by an operation on them: engine.op adds one, with its derivative"
         )
     return "" if label is None else str(label)

@@ -5,6 +5,7 @@ from importlib import import_module
 
 import engine
 import engine.checks
+import engine.compiler
 import engine.picture
 import nn
 import nn.course
@@ -263,6 +264,13 @@ exemplar("engine.jit(of what it returns)", lambda: Call(returned(engine.jit), 0.
 def decorated(f):
     """What jit returned: a function, or where it was given none yet, a decorator."""
     return of_two(f if hasattr(f, "compilations") else f(both))
+
+
+# A key of settings, made before each compiled call: `numbers` and `watch` are for the compiler, which asks nothing twice.
+exemplar("engine.exact", lambda: Call(single(engine.compiler.exact), {"rate": 0.5, "layers": [net()]}))
+exemplar(
+    "engine.Generators", lambda: Call(engine.compiler.Generators, net(), then=lambda generators: vars(type(generators)))
+)
 
 
 def listed():

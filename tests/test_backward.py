@@ -376,11 +376,17 @@ def test_backward_inside_no_grad_is_backward():
 def interrupting_row():
     """A row whose partial is where the user presses Ctrl-C."""
 
+    pressed = False  # not yet: a new row is tried once
+
     def stop(x, y):
-        raise KeyboardInterrupt
+        if pressed:
+            raise KeyboardInterrupt
+        return 1.0
 
     try:
-        yield engine.op("interrupting", lambda x: x, stop)
+        row = engine.op("interrupting", lambda x: x, stop)
+        pressed = True
+        yield row
     finally:
         del TABLE["interrupting"], Value.interrupting
 

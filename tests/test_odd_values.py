@@ -8,7 +8,7 @@ from odd_values import ODD, ROOT, outcome, sweep, trials
 PARTS = {
     "engine.Value": ("engine.Value",),
     "engine.checks": ("engine.checks",),
-    "engine.compiler": ("engine.TrainingLoop", "engine.jit"),
+    "engine.compiler": ("engine.TrainingLoop", "engine.jit", "engine.exact", "engine.Generators"),
     "engine.picture": ("engine.draw", "engine.explain", "engine.film", "engine.picture", "engine.steps"),
     "nn.optim": ("nn.SGD", "nn.Ada", "nn.RMSprop", "nn.Optimiser", "nn.init", "nn.schedules", "nn.l1", "nn.l2", "nn.penalties"),
     "nn.plots": ("nn.plot", "nn.diagnose"),

@@ -10,6 +10,7 @@ from math import copysign, isfinite
 from typing import Any
 
 from . import context
+from .arguments import shown
 from .backprop import topological_order, values_of
 from .ops import Op, mul, operand, unboxed, where
 from .value import Value
@@ -45,7 +46,7 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any
     (27.0, 18.0)
     """
     if isinstance(wrt, Value):
-        raise TypeError(f"gradients takes a list of Values to differentiate by, got {wrt!r:.60}; put it in a list")
+        raise TypeError(f"gradients takes a list of Values to differentiate by, got {shown(wrt)}; put it in a list")
     roots, wrt = values_of(root, "gradients"), values_of(wrt, "gradients")
     return graph_sweep(topological_order(roots), roots, _seeds(gradient, root, len(roots)), wrt)
 
@@ -56,7 +57,7 @@ def _seeds(gradient: Any, root: Any, count: int) -> list[Any]:
     if alone or not hasattr(gradient, "__iter__"):
         gradient = [gradient] * count
     elif isinstance(root, Value):
-        raise TypeError(f"gradients takes one gradient for one root, got {gradient!r:.60}")
+        raise TypeError(f"gradients takes one gradient for one root, got {shown(gradient)}")
     seeds = [operand(g, "gradients") for g in gradient]
     if len(seeds) != count:
         raise ValueError(f"gradients takes as many gradients as roots, got {len(seeds)} and {count}")

@@ -69,7 +69,7 @@ def values_of(vs: Any, who: str) -> list[Value]:
     listed: list[Any] = list(map(unboxed, vs)) if many else [vs]
     for v in listed:
         if not isinstance(v, Value):
-            raise TypeError(f"{who} takes a Value or a list of Values, got {v!r:.60}")
+            raise TypeError(f"{who} takes a Value or a list of Values, got {shown(v)}")
     return listed
 
 
@@ -90,7 +90,9 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     27.0
     """
     if root.__class__ is not Value:
-        raise TypeError(f"backward takes a Value, got {root!r:.60}; of several losses call it on each, or on their sum")
+        raise TypeError(
+            f"backward takes a Value, got {shown(root)}; of several losses call it on each, or on their sum"
+        )
     gradient = number(gradient, "backward", "a real number as gradient")
     if context.active:
         context.refuse(root, "backward()")
@@ -331,7 +333,7 @@ def partials(v: Value) -> tuple[float | None, ...]:
     (4.0, 3.0)
     """
     if not isinstance(v, Value):
-        raise TypeError(f"partials takes a Value, got {v!r:.60}")
+        raise TypeError(f"partials takes a Value, got {shown(v)}")
     if context.active:
         context.refuse(v, "partials()")
     args, vals = v._operands()

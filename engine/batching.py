@@ -10,9 +10,9 @@ from functools import wraps
 from math import inf
 from typing import Any
 
-from .arguments import whole
+from .arguments import shown, whole
 from .readings import Call
-from .trees import array, container, described, flatten, is_array
+from .trees import array, check_depth, container, described, flatten, is_array
 from .value import Value
 
 
@@ -51,6 +51,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             )
         whole = [*args, *kwargs.values()]
         places = [*[f"argument {i}" for i in range(len(args))], *[f"argument {k}" for k in kwargs]]
+        for x in whole:
+            check_depth(x, "vmap")
         batch = _Batch()
         slices = [batch.slices(x, axis, place) for x, axis, place in zip(whole, [*axes, *[0] * len(kwargs)], places)]
         if batch.length is None:
@@ -137,6 +139,7 @@ class _Batch:
     def stacked(self, results: list[Any], axis: Any) -> Any:
         """The outputs of all examples as one output."""
         first = results[0]
+        check_depth(first, "vmap")
         if axis is None:
             return _unmapped(results)
         level: Any = None if is_array(first) else container(first)
@@ -203,7 +206,7 @@ def _members(axes: Any, level: Any, place: str, name: str) -> list[Any]:
             return list(axes)
         if set(axes) == set(level.keys):
             return [axes[k] for k in level.keys]
-    raise ValueError(f"vmap takes {name} in the shape of {place}, got {axes!r:.60}")
+    raise ValueError(f"vmap takes {name} in the shape of {place}, got {shown(axes)}")
 
 
 def _axis(axis: Any, rank: int, x: Any, place: str) -> int:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .arguments import shown as as_shown
 from .arguments import whole
 from .backprop import topological_order
 from .chain import Path, chain_rule
@@ -191,7 +192,7 @@ def explain(
     """
     for what, v in (("root", root), ("node", node)):
         if not isinstance(v, Value) and (v is not None or what == "root"):
-            raise TypeError(f"explain takes a Value as {what}, got {v!r:.60}; for several, call it once for each")
+            raise TypeError(f"explain takes a Value as {what}, got {as_shown(v)}; for several, call it once for each")
     terms = None if terms is None else whole("explain", "terms", terms, least=1)
     nodes = None if nodes is None else whole("explain", "nodes", nodes, least=1)
     given = _given(root, variable_names(callers_variables(1) if names is None else names))

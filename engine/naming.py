@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import product
 from typing import Any
 
+from .arguments import shown
 from .context import Scope
 from .value import Value
 
@@ -37,7 +38,7 @@ def names(namespace: Mapping[str, object]) -> dict[str, Value]:
     'w[1]'
     """
     if not isinstance(namespace, Mapping):
-        raise TypeError(f"names takes a mapping of names to Values, got {namespace!r:.60}; try names(locals())")
+        raise TypeError(f"names takes a mapping of names to Values, got {shown(namespace)}; try names(locals())")
     # In and Out are the history of a notebook: what is there has a better name or none.
     level = [(k, v) for k, v in namespace.items() if isinstance(k, str) and k[:1] != "_" and k not in ("In", "Out")]
     given: dict[str, Value] = {}
@@ -69,7 +70,7 @@ def _elements(name: str, box: object) -> Iterable[tuple[str, object]]:
 def variable_names(namespace: Mapping[str, object]) -> dict[Value, str]:
     """The variables that hold a Value, and places in lists of Values, by Value; the first name wins."""
     if not isinstance(namespace, Mapping):
-        raise TypeError(f"names takes a mapping of names to Values, got {namespace!r:.60}; try names=locals()")
+        raise TypeError(f"names takes a mapping of names to Values, got {shown(namespace)}; try names=locals()")
     found: dict[Value, str] = {}
     lists = []
     for name, x in list(namespace.items()):

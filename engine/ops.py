@@ -150,7 +150,7 @@ def number(x, who, takes="real numbers and Values"):
         hint = "; for many at once use a comprehension or a NumPy array of Values"
     else:
         hint = ""
-    raise TypeError(f"{who} takes {takes}, got {x!r:.60}{hint}")
+    raise TypeError(f"{who} takes {takes}, got {arguments.shown(x)}{hint}")
 
 
 def operand(x, who, takes="real numbers and Values"):
@@ -181,7 +181,7 @@ def operands(xs, who):
     single = hasattr(xs, "_node") or getattr(xs, "shape", None) == ()
     if single or isinstance(xs, (str, bytes, *no_order)) or not hasattr(xs, "__iter__"):
         hint = "; make a list of it, in the order to sum" if isinstance(xs, no_order) else ""
-        raise TypeError(f"{who} takes a list of numbers and Values, got {xs!r:.60}{hint}")
+        raise TypeError(f"{who} takes a list of numbers and Values, got {arguments.shown(xs)}{hint}")
     return list(xs)
 
 

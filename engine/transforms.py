@@ -23,7 +23,7 @@ from functools import wraps
 from math import inf
 from typing import Any
 
-from .arguments import flag, whole
+from .arguments import flag, shown, whole
 from .backprop import topological_order
 from .linearization import Linearization
 from .ops import number, operand
@@ -288,7 +288,7 @@ def replay(root: Any, leaves: Mapping[Value, float]) -> Any:
     roots = list(root) if isinstance(root, (list, tuple)) else [root]
     roots = [operand(r, "replay") for r in roots]
     if not isinstance(leaves, Mapping):
-        raise TypeError(f"replay takes a dict {{leaf: number}}, got {leaves!r:.60}")
+        raise TypeError(f"replay takes a dict {{leaf: number}}, got {shown(leaves)}")
     order = topological_order([r for r in roots if isinstance(r, Value)])
     found = {v for v in order if v.op is None}
     new: dict[Value, float] = {}

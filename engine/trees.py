@@ -15,11 +15,13 @@ from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
 
+from .arguments import shown
 from .ops import operand
 from .value import Value
 
 Shape = tuple[int, ...] | None  # of an array; None for a number that stands alone
 Build = Callable[[list[Any]], Any]
+DEEPEST = 100  # levels of a tree that is gone through level by level
 
 
 class Container(NamedTuple):
@@ -136,6 +138,22 @@ def flatten(tree: Any, who: str, what: str, like: Any = _ANY, like_what: str = "
     return Tree(leaves, blocks, program)
 
 
+def check_depth(tree: Any, who: str) -> None:
+    """Raise where a tree is nested too deep to be gone through level by level, as one that contains itself is."""
+    deepest: dict[int, int] = {}
+    stack = [(tree, 0)]
+    while stack:
+        x, depth = stack.pop()
+        if depth > DEEPEST:
+            raise ValueError(
+                f"{who} takes trees of up to {DEEPEST} levels, got a deeper one, or one that contains itself: {shown(tree)}"
+            )
+        if isinstance(x, (list, tuple, dict)) and deepest.get(id(x), -1) < depth:
+            deepest[id(x)] = depth
+            below = x.values() if isinstance(x, dict) else x
+            stack.extend([(y, depth + 1) for y in below if isinstance(y, (list, tuple, dict))])
+
+
 def is_array(x: Any) -> bool:
     """Whether x is a NumPy array; NumPy is not imported to find out."""
     numpy = sys.modules.get("numpy")
@@ -158,7 +176,7 @@ def described(x: Any) -> str:
         return f"an array of shape {x.shape}"
     level = container(x)
     if level is None:
-        return f"the number {x!r}" if hasattr(x, "__float__") else f"{x!r:.60} ({type(x).__name__})"
+        return f"the number {x!r}" if hasattr(x, "__float__") else f"{shown(x)} ({type(x).__name__})"
     count = len(level.children)
     if isinstance(x, dict):
         return f"a dict with the keys {', '.join(map(repr, x)):.80}" if x else "an empty dict"
@@ -261,7 +279,7 @@ def _leaf(x: Any, who: str, place: Any) -> Any:
         hint = "; a set has no order, use a list" if isinstance(x, (set, frozenset)) else ""
         raise TypeError(
             f"{who} takes real numbers, Values, and lists, tuples, dicts, arrays and Modules of them, "
-            f"got {x!r:.60} ({type(x).__name__}) at {_path(place)}{hint}"
+            f"got {shown(x)} ({type(x).__name__}) at {_path(place)}{hint}"
         )
     return operand(x, who)
 

@@ -14,6 +14,7 @@ from engine.arguments import real, shown
 from .init import Generator
 
 Row = list[Any]  # numbers, or lists of them to any depth
+DEEPEST = 20  # levels of a row
 _FILL = "; fill or drop such examples first"
 
 
@@ -44,8 +45,8 @@ def rows(who: str, X: Any, name: str = "X") -> list[Row]:
         if not isinstance(row, list):
             if _is_number(row):
                 hint = f"; for one example write [{name}], for examples of one number [[x] for x in {name}]"
-                raise ValueError(f"{who} takes rows of numbers in {name}, got the number {row!r:.60} as row {i}{hint}")
-            raise TypeError(f"{who} takes rows of numbers in {name}, got {row!r:.60} as row {i}")
+                raise ValueError(f"{who} takes rows of numbers in {name}, got the number {shown(row)} as row {i}{hint}")
+            raise TypeError(f"{who} takes rows of numbers in {name}, got {shown(row)} as row {i}")
         if width is None:
             width = len(row)
             if not row:
@@ -151,16 +152,21 @@ def check_order(who: str, X: Any, y: Any, name: str = "y") -> None:
         )
 
 
-def numbers(who: str, row: Sequence[Any], where: str, columns: Sequence[Any] = ()) -> Row:
+def numbers(who: str, row: Sequence[Any], where: str, columns: Sequence[Any] = (), depth: int = 0) -> Row:
     """A row as floats; rows inside it likewise, of one length. Columns have the names that are given, or numbers."""
     read: Row = []
+    if depth > DEEPEST:
+        place = where.rpartition(" in ")[2]
+        raise ValueError(
+            f"{who} takes rows of up to {DEEPEST} levels, got a deeper one, or one that contains itself, as {place}"
+        )
     for j, x in enumerate(row):
         if x.__class__ is not float:
             x = plain(x)
             if isinstance(x, list):
                 if read and not (isinstance(read[0], list) and len(read[0]) == len(x)):
                     raise ValueError(f"{who} takes rows of one shape, got another at {j} in {where}")
-                read.append(numbers(who, x, f"{j} in {where}"))
+                read.append(numbers(who, x, f"{j} in {where}", depth=depth + 1))
                 continue
             x = number(who, x, _place(j, where, columns))
             if read and isinstance(read[0], list):
@@ -176,7 +182,7 @@ def number(who: str, x: Any, where: str) -> float:
     if not _is_number(x):
         text = isinstance(x, (str, bytes))
         hint = "; turn text and categories into numbers first" if text else _FILL if missing(x) else ""
-        raise TypeError(f"{who} takes real numbers, got {x!r:.60} in {where}{hint}")
+        raise TypeError(f"{who} takes real numbers, got {shown(x)} in {where}{hint}")
     found = real(x)
     if found is None:
         raise TypeError(f"{who} takes real numbers, got {shown(x)} in {where}")
@@ -205,5 +211,5 @@ def _listed(who: str, x: Any, name: str) -> list[Any]:
         return x
     no_order = isinstance(x, (str, bytes, dict, set, frozenset))
     if x is None or no_order or not hasattr(x, "__iter__"):
-        raise TypeError(f"{who} takes a list, an array or a frame as {name}, got {x!r:.60}")
+        raise TypeError(f"{who} takes a list, an array or a frame as {name}, got {shown(x)}")
     return list(x)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import Operands, Value, dot, scope
-from engine.arguments import checked, listed, whole
+from engine.arguments import checked, listed, shown, whole
 
 from .activations import Activated, activation_function, value_of
 from .data import missing
@@ -259,7 +259,7 @@ def inputs(module: Module, x: Any, expected: int) -> Operands:
         if hasattr(x, "tolist"):
             x = x.tolist()
         elif isinstance(x, (str, bytes, dict, set)) or not hasattr(x, "__iter__"):
-            raise TypeError(f"{_named(module)} takes a list of {_plural(expected)}, numbers or Values, got {x!r:.60}")
+            raise TypeError(f"{_named(module)} takes a list of {_plural(expected)}, numbers or Values, got {shown(x)}")
     if x.__class__ is not Operands:
         x = x if x.__class__ is list else list(x)
         try:
@@ -279,9 +279,9 @@ def _no_numbers(module: Module, x: list[Any], expected: int) -> TypeError:
             nested = isinstance(a, (list, tuple)) or getattr(a, "shape", ()) != ()
             hint = "; call it on one row at a time" if nested else "; fill or drop missing ones" if missing(a) else ""
             return TypeError(
-                f"{_named(module)} takes {_plural(expected)}, numbers or Values, got {a!r:.60} as x[{k}]{hint}"
+                f"{_named(module)} takes {_plural(expected)}, numbers or Values, got {shown(a)} as x[{k}]{hint}"
             )
-    return TypeError(f"{_named(module)} takes {_plural(expected)}, numbers or Values, got {x!r:.60}")
+    return TypeError(f"{_named(module)} takes {_plural(expected)}, numbers or Values, got {shown(x)}")
 
 
 def _plural(n: int) -> str:
@@ -296,7 +296,7 @@ def _named(module: Module) -> str:
 
 def _activation(who: str, nonlin: Any, activation: Any) -> Any:
     if not isinstance(nonlin, (bool, int)):
-        raise TypeError(f"{who} takes True or False as nonlin, got {nonlin!r:.60}; write activation={nonlin!r:.60}")
+        raise TypeError(f"{who} takes True or False as nonlin, got {shown(nonlin)}; write activation={nonlin!r:.60}")
     if not nonlin and activation is not None:
         raise ValueError(f"{who} takes nonlin=False or an activation, got both; leave one out")
     return ("relu" if nonlin else "identity") if activation is None else activation

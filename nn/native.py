@@ -19,6 +19,7 @@ from engine.compiler import Generators, exact
 
 from .blocks import Dropout
 from .clipping import norm_factor
+from .data import DEEPEST
 from .objective import class_target
 from .optim import Optimiser
 from .schedules import factor
@@ -342,12 +343,16 @@ def _drawn_by(draw: Callable[[Dropout, int], list[Any]], layers: Iterable[Dropou
             del layer.__dict__["draw"]
 
 
-def _numbers(x: Any) -> list[float]:
+def _numbers(x: Any, depth: int = 0) -> list[float]:
     """The numbers of nested lists, in order."""
+    if depth > DEEPEST:
+        raise UnsupportedError(
+            f"an example of more than {DEEPEST} levels, or one that contains itself, needs eager mode"
+        )
     if isinstance(x, (list, tuple)):
-        return [n for e in x for n in _numbers(e)]
+        return [n for e in x for n in _numbers(e, depth + 1)]
     if not hasattr(x, "__float__"):
-        raise UnsupportedError(f"{x!r:.60} among the examples needs eager mode")
+        raise UnsupportedError(f"{shown(x)} among the examples needs eager mode")
     return [float(x)]
 
 

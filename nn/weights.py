@@ -90,7 +90,7 @@ def fill(who: str, net: Module, given: Any) -> None:
     """
     wanted = slots(net)
     if isinstance(given, (str, bytes, dict, set)) or hasattr(given, "shape") or not hasattr(given, "__iter__"):
-        raise TypeError(f"{who} takes a list of arrays such as get_weights() returns, got {given!r:.60}")
+        raise TypeError(f"{who} takes a list of arrays such as get_weights() returns, got {shown(given)}")
     listed = list(given)
     if len(listed) != len(wanted):
         shapes = ", ".join([f"{slot.name} {slot.shape}" for slot in wanted[len(listed) :]])

@@ -132,7 +132,7 @@ class Function:
         try:
             hash(tuple(fixed.values()))
         except TypeError:
-            raise TypeError(f"jit takes hashable values for static_argnames, got {fixed!r:.80}") from None
+            raise TypeError(f"jit takes hashable values for static_argnames, got {shown(fixed)}") from None
         found = flat(moving)
         found.key = (found.key, exact(fixed))
         found.holds_values = found.holds_values or _holds_values(fixed.values())

@@ -6,6 +6,7 @@ Names are computed into a dictionary; the graph is not written to.
 import re
 from collections.abc import Iterable, Mapping
 
+from ..arguments import shown
 from ..context import Scope
 from ..naming import bracketed
 from ..value import Value
@@ -88,5 +89,5 @@ def roots_of(root: object, who: str) -> list[Value]:
         return [root]
     roots = list(root) if isinstance(root, (list, tuple)) else []
     if not roots or not all(isinstance(r, Value) for r in roots):
-        raise TypeError(f"{who} takes a Value or a list of Values, got {root!r:.60}")
+        raise TypeError(f"{who} takes a Value or a list of Values, got {shown(root)}")
     return roots

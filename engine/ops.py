@@ -314,7 +314,7 @@ def _sinc_slope(x, y):
     s = _SINC[0]
     for c in _SINC[1:]:
         s = s * (x * x) + c
-    return where(less(x * x, 0.3), x * s, (_cospi(x) - y) / x)
+    return edge(less(x * x, 0.3), x * s, (_cospi(x) - y) / x)
 
 
 def _nearest(r, b):

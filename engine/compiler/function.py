@@ -7,7 +7,6 @@ import functools
 import inspect
 import logging
 import sys
-import threading
 import types
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from .. import context
 from ..arguments import flag, named, shown, text
 from ..value import Value
-from .machine import aligned, is_checked, llvm, processor
+from .machine import Turn, aligned, is_checked, llvm, processor
 from .mapping import Examples, Mapped, mapped_axes
 from .outside import Outside
 from .settings import exact
@@ -55,7 +54,7 @@ class Function:
             raise TypeError(f"jit takes names of arguments as static_argnames, got {shown(static)}") from None
         self._static = frozenset([text("jit", "static_argnames", name, "names of arguments") for name in asked])
         self._programs: dict[Any, Any] = {}
-        self._lock = threading.Lock()
+        self._lock = Turn()
         self._outside = Outside(f)
         self._signature = inspect.signature(f) if self._static else None
         if self._signature and self._static - set(self._signature.parameters):
@@ -156,7 +155,7 @@ class Function:
         key = key, number
         program = self._programs.get(key)
         if program is None:
-            with self._lock:
+            with self._lock.taken():
                 program = self._programs.get(key)
                 if program is None:
                     program = compiled()

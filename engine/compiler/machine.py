@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import threading
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -22,7 +24,9 @@ LEVELS = {
 }
 _WIDE = "-prefer-256-bit"  # use vectors of 512 bits where there are any
 
-_lock = threading.Lock()
+OVERHEAD = 2**15  # bytes that a piece of code takes besides itself, in LLVM and in whole pages
+
+_lock = threading.RLock()  # one compilation at a time
 
 
 @cache
@@ -36,7 +40,27 @@ def llvm() -> Any:
         raise ImportError(f"jit takes llvmlite 0.45 or later, got {__version__}; pip install --upgrade llvmlite")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
+    _let_forks_wait()
     return binding
+
+
+def _let_forks_wait() -> None:
+    """A fork waits for what runs in LLVM, and a child finds it free: the thread that was there is not in the child."""
+    if not hasattr(os, "register_at_fork"):
+        return
+    from llvmlite.binding import ffi
+
+    inner = getattr(ffi.lib, "_lock", None) or contextlib.nullcontext()  # what other users of LLVM hold, too
+
+    def held() -> None:
+        _lock.acquire()
+        inner.__enter__()
+
+    def released() -> None:
+        inner.__exit__(None, None, None)
+        _lock.release()
+
+    os.register_at_fork(before=held, after_in_parent=released, after_in_child=released)
 
 
 @cache
@@ -87,32 +111,59 @@ def is_checked(asked: bool | None) -> bool:
     return os.environ.get("CHAINRULE_JIT_CHECKED", "") == "1" if asked is None else flag("jit", "checked", asked)
 
 
+class Turn:
+    """A lock that a thread may take again, and that a child process finds free: who held it is not there."""
+
+    def __init__(self) -> None:
+        self._locks: dict[int, threading.RLock] = {}
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """While it is open, other threads wait."""
+        with self._locks.setdefault(os.getpid(), threading.RLock()):
+            yield
+
+
 class Compiled:
-    """Native code.
+    """Native code. Of LLVM, no more is kept than what the code needs: its own copies take thirty times the memory.
 
     Args:
         text: LLVM IR.
         level: how hard LLVM tries, 0 to 3.
         vectorise: let LLVM look for loops to vectorise.
         cpu: what `processor` answers.
+
+    Attributes:
+        size: bytes of memory, about.
     """
 
     def __init__(self, text: str, level: int = 3, vectorise: bool = True, cpu: str = "") -> None:
         binding = llvm()
+        self._how = level, vectorise, cpu
         with _lock:
-            self._machine = binding.Target.from_default_triple().create_target_machine(
-                cpu=cpu or binding.get_host_cpu_name(),
-                features=_WIDE if cpu == "x86-64-v4" else "" if cpu else features(),
-                opt=level,
-            )
-            self._module = binding.parse_assembly(text)
-            self._module.verify()
-            options = binding.create_pipeline_tuning_options(speed_level=level)
-            options.loop_vectorization = options.slp_vectorization = vectorise
-            builder = binding.create_pass_builder(self._machine, options)
-            builder.getModulePassManager().run(self._module, builder)
-            self._engine = binding.create_mcjit_compiler(self._module, self._machine)
+            machine, module = self._optimised(text)
+            found = machine.emit_object(module)
+            self.size = len(found) + OVERHEAD
+            fresh = binding.Target.from_default_triple().create_target_machine()  # the other holds on to its work
+            self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), fresh)
+            self._engine.add_object_file(binding.ObjectFileRef.from_data(found))
             self._engine.finalize_object()
+
+    def _optimised(self, text: str) -> tuple[Any, Any]:
+        """(a machine, the module as LLVM's passes leave it)."""
+        binding, (level, vectorise, cpu) = llvm(), self._how
+        machine = binding.Target.from_default_triple().create_target_machine(
+            cpu=cpu or binding.get_host_cpu_name(),
+            features=_WIDE if cpu == "x86-64-v4" else "" if cpu else features(),
+            opt=level,
+        )
+        module = binding.parse_assembly(text)
+        module.verify()
+        options = binding.create_pipeline_tuning_options(speed_level=level)
+        options.loop_vectorization = options.slp_vectorization = vectorise
+        builder = binding.create_pass_builder(machine, options)
+        builder.getModulePassManager().run(module, builder)
+        return machine, module
 
     def function(self, name: str, *kinds: Any) -> Any:
         """A native function of these ctypes kinds. It holds no lock on the interpreter while it runs."""
@@ -124,11 +175,11 @@ class Compiled:
         """A global integer."""
         return ctypes.c_int64.from_address(self._engine.get_global_value_address(name))
 
-    @property
-    def assembly(self) -> str:
-        """The machine code as text."""
+    def assembly(self, text: str) -> str:
+        """The machine code as text, of the IR that it was compiled from."""
         with _lock:
-            return str(self._machine.emit_assembly(self._module))
+            machine, module = self._optimised(text)
+            return str(machine.emit_assembly(module))
 
 
 def aligned(size: int, dtype: Any) -> Any:

@@ -83,7 +83,7 @@ class Stages:
     @property
     def assembly(self) -> str:
         """The machine code."""
-        return str(self._compiled.assembly)
+        return str(self._compiled.assembly(self.ir))
 
     def __repr__(self) -> str:
         times = ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in self.times.items())

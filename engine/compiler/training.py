@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
@@ -13,7 +12,7 @@ from typing import Any, SupportsIndex
 from ..arguments import flag, function, named, real, shown, whole
 from ..value import Value
 from .function import DTYPES
-from .machine import aligned, is_checked, llvm, processor
+from .machine import Turn, aligned, is_checked, llvm, processor
 from .stepping import INTEGERS, POINTERS, TrainingCode
 
 WHO = "TrainingLoop"
@@ -107,7 +106,7 @@ class TrainingLoop:
         )  # fmt: skip
         self._code = self._compiled(bare=True)
         self.stages, self.update_stages = self._code.stages, self._code.update_stages
-        self._turn = threading.RLock()  # one run at a time: all work in the same numbers
+        self._turn = Turn()  # one run at a time: all work in the same numbers
         self._allocate()
         self.parameters[:] = parameters
         self.slots[:] = start
@@ -183,7 +182,7 @@ class TrainingLoop:
         """
         if between is not None:
             function(WHO, "between", between)
-        with self._turn:
+        with self._turn.taken():
             call, losses = self._call(order, epochs, settings)
             first, width, total = 0, 1, losses.size
             while first < total:  # so many steps at a time that an interrupt need not wait

@@ -213,6 +213,7 @@ def compiled_texts(monkeypatch):
             if text == "wrong":
                 raise ValueError("no IR")
             texts.append(text)
+            self.size = len(text)
 
     monkeypatch.setattr(cache, "Compiled", Compiled)
     return texts

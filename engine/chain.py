@@ -4,7 +4,7 @@ Reverse accumulation as in `backprop`: the same order of nodes, edges and additi
 multiplies and adds is kept, and nothing is written on the graph.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from . import ops
@@ -71,8 +71,12 @@ def chain_rule(root: Value | Iterable[Value], gradient: float = 1.0) -> dict[Val
     return chains(topological_order(roots), dict.fromkeys(roots, ops.number(gradient, "chain_rule")))
 
 
-def chains(order: list[Value], seeds: Mapping[Value, float]) -> dict[Value, Chain]:
-    """`chain_rule` over a topological order that is known, from the adjoint that each root starts with."""
+def chains(order: list[Value], seeds: Mapping[Value, float], stop: Container[Value] = ()) -> dict[Value, Chain]:
+    """`chain_rule` over a topological order that is known, from the adjoint that each root starts with.
+
+    Args:
+        stop: nodes to take as leaves.
+    """
     paths: dict[Value, list[Path]] = {v: [] for v in reversed(order)}
     found: dict[Value, Chain] = {}
     for v, into in paths.items():
@@ -82,7 +86,7 @@ def chains(order: list[Value], seeds: Mapping[Value, float]) -> dict[Value, Chai
                 connected, adjoint = True, adjoint + path.product
         adjoint = adjoint if connected else 0.0
         found[v] = Chain(into, adjoint)
-        if v.op is None:
+        if v.op is None or v in stop:
             continue
         for i, ((a, x), p) in enumerate(zip(v._edges(), partials(v))):
             if isinstance(a, Value) and p is not None:

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from ..backprop import topological_order
 from ..chain import chains
 from ..value import UNREACHED, Value
+from .nearest import Nearest
 
 
 class Flow:
-    """Order, uses and adjoints below some roots.
+    """Order, uses and adjoints below some roots, of a large graph near them.
 
     Attributes:
-        order: all nodes, arguments first.
+        order: all nodes, arguments first; of a large graph those that are shown, and those that these use.
+        size: how many nodes there are.
         index: their places in it.
         uses: for each node a path for each edge to a user, in the order in which `backward` adds their products.
         seeds: the adjoint that each root starts with.
@@ -23,19 +25,26 @@ class Flow:
         swept: a backward has reached a root, so that gradients are shown.
     """
 
-    def __init__(self, roots: Sequence[Value]) -> None:
+    def __init__(self, roots: Sequence[Value], near: Nearest | None = None) -> None:
+        stop = {} if near is None else near.behind
         self.roots = list(dict.fromkeys(roots))
-        self.order = topological_order(self.roots)
-        self.index = {v: i for i, v in enumerate(self.order)}
+        self.order = topological_order(self.roots, stop)
+        self.size = len(self.order) if near is None else near.size
+        self.index = {v: i for i, v in enumerate(self.order, self.size - len(self.order))}
         self.seeds = {r: r.grad for r in self.roots if r.grad is not UNREACHED}
         self.swept = bool(self.seeds)
         if not self.swept:
             self.seeds = dict.fromkeys(self.roots, 1.0)
-        found = chains(self.order, self.seeds)
+        found = chains(self.order, self.seeds, stop)
         self.uses = {v: chain.paths for v, chain in found.items()}
         self.adjoints = {
             v: chain.sum for v, chain in found.items() if v in self.seeds or any(p.connected for p in chain.paths)
         }
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the graph is a large one, known near its roots only."""
+        return len(self.order) < self.size
 
     def sum(self, v: Value) -> float:
         """The derivative of the roots with respect to a node, 0.0 where nothing reaches it."""

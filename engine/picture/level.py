@@ -12,6 +12,7 @@ from .grouping import Level, ScopeTree
 from .metrics import text_width
 from .model import MOST_BOXES, MOST_EDGES, Model
 from .naming import suffixes
+from .nearest import Nearest, nearest
 from .partition import Partition
 from .unfolding import UNFOLDABLE, Unfolded
 
@@ -41,16 +42,18 @@ def model_of(
         like: a model of a graph of the same shape, whose level is taken.
     """
     expand = [expand] if isinstance(expand, str) else list(expand)
-    choice = _Choice(roots, expand, given or {}, complete, replayed, like)
-    return choice.auto() if isinstance(level, str) and level == "auto" else choice.at(level, force)
+    auto = isinstance(level, str) and level == "auto"
+    near = nearest(roots, MOST_BOXES, HOVERED) if auto and not expand and (like is None or like.flow.is_part) else None
+    choice = _Choice(roots, expand, given or {}, complete, replayed, like, near)
+    return choice.near(near) if near is not None else choice.auto() if auto else choice.at(level, force)
 
 
 class _Choice:
     def __init__(
         self, roots: Sequence[Value], expand: list[str], given: Mapping[Value, str],
-        complete: bool, replayed: bool, like: Model | None,
+        complete: bool, replayed: bool, like: Model | None, near: Nearest | None,
     ) -> None:  # fmt: skip
-        self._flow, self._shows = Flow(roots), (complete, replayed)
+        self._flow, self._shows = Flow(roots, near), (complete, replayed)
         self._heights = range(-1, 1000) if like is None else (like.height,)
         self._given = given
         self._like = like
@@ -91,7 +94,7 @@ class _Choice:
         if v in self._made:
             return [self._made[v]]
         if self._like is not None:
-            return [self._like.name(self._like.flow.order[self._places[was]])]
+            return [self._like.name(self._like.flow.order[self._places[was] - self._like.flow.size])]
         if was.label or was in self._given:
             return [was.label or self._given[was]]
         path = self._parameters.get(was)
@@ -127,6 +130,12 @@ class _Choice:
         model.height, model.caption = height, self._caption(model, height)
         return model
 
+    def near(self, near: Nearest) -> Model:
+        """The nodes nearest the roots."""
+        partition = Partition(self._flow, self._tree, frozenset(), self._parameters)
+        partition.keep_near(near)
+        return self._captioned(self._model(partition), -1)
+
     def at(self, level: Level, force: bool) -> Model:
         partition = self._partition(self._tree.closed(level, self._expand))
         boxes, _ = partition.size()
@@ -138,7 +147,7 @@ class _Choice:
         return self._captioned(self._model(partition), -1)
 
     def _caption(self, model: Model, height: int) -> str:
-        n = f"{len(self._flow.order):,} nodes"
+        n = f"{self._flow.size:,} nodes"
         hidden = model.partition.hidden
         if hidden:
             shown = sum(b.kind != "stub" for b in model.boxes)
@@ -151,7 +160,7 @@ class _Choice:
 
 
 def _force(flow: Flow) -> str:
-    return ", force=True" if len(flow.order) > HARD_LIMIT else ""
+    return ", force=True" if flow.size > HARD_LIMIT else ""
 
 
 def _widest_rank(model: Model) -> float:

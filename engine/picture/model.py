@@ -60,6 +60,7 @@ class Model:
         self.complete, self.replayed = complete, replayed
         self._choices = choices
         self._box: dict[Key, Box] = {}
+        self._behind: dict[Box, int] = {}
         self._formulas: dict[Value, list[str | None]] = {}
         self.boxes = self._boxes()
         self._name_boxes()
@@ -109,6 +110,8 @@ class Model:
                 box.scopes = self.tree.chain(them[0])
             elif kind == "parameter":
                 box.scopes = self._common_scopes(them[0])
+            if isinstance(key, Bundle):
+                self._behind[box] = key.count
             self._box[key] = box
         return sorted(self._box.values(), key=lambda b: flow.index[b.members[-1]])
 
@@ -147,7 +150,7 @@ class Model:
         for b in self.boxes:
             v = b.value
             if b.kind == "stub":
-                n = len(b.members)
+                n = self._behind[b]
                 b.name = b.full = f"… {n:,} more node{'s' * (n != 1)}"
             elif b.kind == "inputs":
                 b.name = b.full = self._choices(b.members[0])[0] + " … " + self._choices(b.members[-1])[0]

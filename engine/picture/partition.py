@@ -11,6 +11,7 @@ from ..context import Scope
 from ..value import Value
 from .flow import Flow
 from .grouping import ScopeTree
+from .nearest import Nearest
 
 MERGED_INPUTS = 8  # more inputs than this that feed the same groups are one box
 
@@ -18,10 +19,11 @@ MERGED_INPUTS = 8  # more inputs than this that feed the same groups are one box
 class Bundle:
     """Nodes drawn as one box though no scope holds them; `kind` is "inputs" or "stub"."""
 
-    __slots__ = ("kind",)
+    __slots__ = ("count", "kind")
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, count: int = 0) -> None:
         self.kind = kind
+        self.count = count  # of nodes behind a stub
 
 
 Key = Value | Scope | Bundle
@@ -96,6 +98,16 @@ class Partition:
         What is left out goes to a stub beside the first box that depends on it.
         """
         shown = self._nearest(limit)
+        self._cut(shown)
+
+    def keep_near(self, near: Nearest) -> None:
+        """Keep what is near the roots of a large graph, as `keep`."""
+        stubs = {by: Bundle("stub", n) for by, n in near.counts.items()}
+        for v, by in near.behind.items():
+            self.keys[v] = stubs[by]
+        self.hidden = sum(near.counts.values())
+
+    def _cut(self, shown: set[Key]) -> None:
         stubs: dict[Key, Bundle] = {}
         owner: dict[Value, Key] = {}
         for v in reversed(self.flow.order):
@@ -106,7 +118,8 @@ class Partition:
                 by: Key = key
             else:
                 by = owner.get(v, v)
-                self.keys[v] = stubs.setdefault(by, Bundle("stub"))
+                stub = self.keys[v] = stubs.setdefault(by, Bundle("stub"))
+                stub.count += 1
                 self.hidden += 1
             for a in v.args:
                 if a.__class__ is Value:

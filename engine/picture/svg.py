@@ -83,7 +83,7 @@ class Drawing:
         """One line: what is drawn."""
         roots = self.model.flow.roots
         names = ", ".join(self.model.name(r) for r in roots[:4]) + (", …" if len(roots) > 4 else "")
-        n = len(self.model.flow.order)
+        n = self.model.flow.size
         return f"Computation graph of {names}, {n:,} node{'s' * (n != 1)}"
 
     @property

@@ -6,6 +6,8 @@ import ctypes
 from typing import Any
 
 from ..adjoints import gradients
+from ..arguments import shown
+from ..ops import operand
 from ..value import Value
 from .flatness import FEWEST
 from .function import add_fault_counter
@@ -97,11 +99,15 @@ class TrainingCode:
             example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(row)]
 
             def run() -> tuple[Any, list[Any], list[Value]]:
-                value = loss(list(ps), list(example))
-                value, outputs = value if value.__class__ is tuple else (value, [])
-                if value.__class__ is not Value:
-                    raise TypeError(f"TrainingLoop takes a loss that returns a Value, got {value!r:.60}")
-                return value, list(outputs), gradients(value, ps, seed)
+                returned = loss(list(ps), list(example))
+                pair = returned if returned.__class__ is tuple and len(returned) == 2 else (returned, [])
+                value, outputs = pair
+                if value.__class__ is not Value or not isinstance(outputs, (list, tuple)):
+                    raise TypeError(
+                        f"TrainingLoop takes a loss that returns a Value, or (Value, list of Values), got {shown(returned)}"
+                    )
+                kept = [operand(y, "TrainingLoop", "Values and numbers as outputs of the loss") for y in outputs]
+                return value, kept, gradients(value, ps, seed)
 
             value, outputs, found = recorder.run(run, reads=(loss,))
             self.kept = len(outputs)
@@ -122,7 +128,7 @@ class TrainingCode:
             return None
         recorder = Recorder()
         ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
-        found = recorder.run(lambda: gradients(penalty(list(ps)), ps), reads=(penalty,))
+        found = recorder.run(lambda: gradients(_value(penalty(list(ps))), ps), reads=(penalty,))
         tape = recorder.tape([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
         self._refuse_captured(recorder, "penalty")
         placement = Stages().place(tape)
@@ -153,6 +159,7 @@ class TrainingCode:
             after, state = recorder.run(lambda: update(p, g, list(slots), list(settings)))
             if len(state) != self._slots:
                 raise ValueError(f"TrainingLoop takes an update that returns {self._slots} slots, got {len(state)}")
+            after, *state = [operand(x, "TrainingLoop", "numbers that update returns") for x in (after, *state)]
             effects = [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]]
             tape = recorder.tape(effects)
             self._refuse_captured(recorder, "update")
@@ -296,3 +303,9 @@ class TrainingCode:
     def _chunk(self, body: Any) -> int:
         """Examples laid out at a time; without reassociation all of a batch, since their order is turned round."""
         return int(body.shape.chunk) if body.apart else self._batch
+
+
+def _value(x: Any) -> Value:
+    """What a penalty returned: a Value, or a number, which has no gradient."""
+    x = operand(x, "TrainingLoop", "a penalty that returns a Value")
+    return x if x.__class__ is Value else Value(x)

@@ -443,3 +443,29 @@ def test_an_order_is_of_row_numbers(order, error, got):
     loop = TrainingLoop(lambda p, e: p[0] * e[0], sgd, [1.0], [[1.0], [2.0], [3.0]], settings=1)
     with pytest.raises(error, match=got):
         loop.run(order, settings=[0.1])
+
+
+def stepped(loss=lambda p, e: p[0] * e[0], update=lambda p, g, slots, settings: (p - g, slots), **options):
+    return TrainingLoop(loss, update, [1.0], [[3.0]], **options).run().tolist()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [lambda p, e: None, lambda p, e: (p[0],), lambda p, e: (p[0], p[0]), lambda p, e: (p[0], [None]), lambda p, e: 1.0],
+)
+def test_what_a_loss_returns_is_checked(loss):
+    with pytest.raises(TypeError, match="TrainingLoop takes .*, got"):
+        stepped(loss)
+
+
+@pytest.mark.parametrize("wrong", [None, [], "text", [1.0]], ids=repr)
+def test_a_penalty_or_an_update_that_returns_no_number_is_refused(wrong):
+    with pytest.raises(TypeError, match="TrainingLoop takes a penalty that returns a Value, got"):
+        stepped(penalty=lambda p: wrong)
+    with pytest.raises(TypeError, match="TrainingLoop takes numbers that update returns, got"):
+        stepped(update=lambda p, g, slots, settings: (wrong, slots))
+
+
+@pytest.mark.parametrize("constant", [2, 1.0, Value(3.0)], ids=repr)
+def test_a_constant_penalty_has_no_gradient(constant):
+    assert stepped(penalty=lambda p: constant) == stepped() == [[3.0]]

@@ -28,6 +28,7 @@ from .settings import attributes, exact
 log = logging.getLogger("engine.jit")
 
 MOST = 20_000  # things that are looked at before each call
+DATA = 2_000  # a list or dict of more is data: of it the length alone is looked at, which takes no time
 
 _OPEN = (SimpleNamespace, UserDict, UserList, ChainMap)  # whose inside is the user's
 _PLAIN = (float, int, str, bool, bytes, type(None), Value)
@@ -86,10 +87,14 @@ class Watch:
         self._dicts: list[Any] = []
         self._slotted: list[Any] = []
         self._arrays: list[Any] = []
+        self._data: list[Any] = []
         self._before: Any = None
 
     def hold(self, x: Any) -> bool:
         """Look at what a container holds; False where that is too much."""
+        if isinstance(x, (list, tuple, deque, dict, set)) and len(x) > DATA:
+            self._data.append(x)
+            return False
         self.count += x.size if hasattr(x, "dtype") else len(x) if hasattr(x, "__len__") else 1
         if self.count > MOST:
             return False
@@ -139,7 +144,7 @@ class Watch:
         things += chain.from_iterable(self._dicts)
         things += chain.from_iterable(map(dict.values, self._dicts))
         things += chain.from_iterable([attributes(x).values() for x in self._slotted])
-        rest: list[Any] = [*map(len, self._containers), *map(len, self._dicts)]
+        rest: list[Any] = [*map(len, self._containers), *map(len, self._dicts), *map(len, self._data)]
         for x in self._arrays:
             if isinstance(x, bytearray):
                 rest.append(bytes(x))

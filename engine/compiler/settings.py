@@ -61,6 +61,7 @@ def exact(x: Any, numbers: bool = True, watch: Watch | None = None) -> Hashable:
             seen[id(x)] = len(met)
             met.append(x)
             if watch is not None and not watch.hold(x):
+                parts.append((kind, len(x) if hasattr(kind, "__len__") else None))
                 continue
             if isinstance(x, _SEQUENCES):
                 parts.append((kind, len(x)))

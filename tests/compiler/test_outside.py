@@ -284,6 +284,16 @@ def test_more_than_can_be_looked_at_is_said(monkeypatch, caplog):
     assert "looks at 100 of the things" in caplog.text
 
 
+def test_of_data_the_length_is_looked_at(caplog):
+    many = [(float(i), 1.0) for i in range(3000)]
+    f = jit(lambda x: x * many[1][0] + many[-1][0])
+    with caplog.at_level(logging.WARNING, "engine.jit"):
+        assert f(2.0) == 2.0 + 2999.0
+    assert f._outside._now[0].count < 30 and not caplog.text
+    many.append((5000.0, 1.0))
+    assert f(2.0) == 2.0 + 5000.0
+
+
 def test_a_function_keeps_its_latest_programs(monkeypatch):
     monkeypatch.setattr("engine.compiler.function.MOST", 3)
     f = jit(lambda x, k: x * k, static_argnames="k")

@@ -329,9 +329,10 @@ def jit(
             are the first axis of arrays or lists, and is compiled once for any number of them. f may call grad,
             value_and_grad, jvp, hessian, vmap, and be what they return. Values it reads from outside are read again at
             each call. All else that it reads there, by name, in Modules and in objects (up to 20,000 things; of a list
-            of more than 2,000 the length alone; nothing inside libraries), is looked at before each call, and where it is no longer as it was f is traced anew. What f
-            changes outside it changes when it is traced; it draws no random numbers, as Dropout does in training.
-            Between two of its numbers == is identity, as between Values everywhere: engine.equal compares them.
+            of more than 2,000 the length alone; nothing inside libraries), is looked at before each call, and where it
+            is no longer as it was f is traced anew. What f changes outside it changes when it is traced; it draws no
+            random numbers, as Dropout does in training. Between two of its numbers == is identity, as between Values
+            everywhere: engine.equal compares them.
         static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs
             is compiled on its own.
         dtype: "float64" or "float32".

@@ -55,6 +55,9 @@ def fit(
     Raises:
         ValueError, TypeError: an argument is not one of these; nothing has been trained then.
 
+    A loss that depends on none of the parameters to be trained is refused on the first batch, and a Module that it leaves
+    out is warned about by name; parameters that the optimizer does not hold, or that are not trainable, are frozen.
+
     Ctrl-C ends the training after the example at work: the history so far is returned, and a line says so. A loss that
     is nan or infinite ends it with a RuntimeWarning.
 

@@ -109,10 +109,7 @@ if hasattr(os, "register_at_fork"):  # a child begins with no sweep half done, a
 
 def _swept(root: Value, gradient: float) -> None:
     if root.op is None:
-        try:
-            root.grad += gradient
-        except TypeError:
-            raise _no_number([root], [root.grad]) from None
+        _set_grads([root], _sums([root], [root.grad], [gradient]))
         return
     stack, order = [root], list[Value]()
     leaves, before = list[Value](), list[float]()
@@ -124,15 +121,22 @@ def _swept(root: Value, gradient: float) -> None:
         else:
             _sweep(order, zero)
         after = [0.0 if v.grad is zero else v.grad for v in leaves]
-        try:
-            after = [g if old is UNREACHED else old + g for g, old in zip(after, before)]
-        except (TypeError, OverflowError):
-            raise _no_number(leaves, before) from None
-        _set_grads(leaves, after)
+        _set_grads(leaves, _sums(leaves, before, after))
     except BaseException:
         _set_grads(leaves, before)
         _set_grads(order + [v for v in stack if v.op is not None], repeat(UNREACHED))
         raise
+
+
+def _sums(leaves: list[Value], before: list[Any], found: list[float]) -> list[float]:
+    """What is found added to the gradients of leaves; a TypeError where one that was set by hand is no real number."""
+    try:
+        after = [g if old is UNREACHED else old + g for g, old in zip(found, before)]
+    except (TypeError, OverflowError):
+        raise _no_number(leaves, before) from None
+    if set(map(type, after)) - {float} and any(real(g) is None for g in before):
+        raise _no_number(leaves, before)
+    return after
 
 
 def _no_number(leaves: list[Value], before: list[Any]) -> TypeError:

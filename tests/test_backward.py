@@ -106,7 +106,7 @@ def test_a_gradient_may_be_added_to_before_any_backward():
 # Laws over random graphs ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("grad", [None, "1", [0.0]])
+@pytest.mark.parametrize("grad", [None, "1", [0.0], 1j, 10**400])
 def test_a_gradient_set_to_no_number_is_refused_and_all_leaves_stay_as_they_were(grad):
     a, b = Value(2.0, label="a"), Value(3.0)
     b.grad = 7.0

@@ -359,8 +359,9 @@ def _partial(p: Any, vals: Sequence[Any], y: float) -> Any:
     try:
         q = p(*vals, y)
     except (ArithmeticError, ValueError):
+        again = [[Value(e) for e in x] if x.__class__ is list else Value(x) for x in vals]
         with context.quiet():  # detect_anomaly is to name this node, not an op of its partial
-            q = p(*[[Value(e) for e in x] if x.__class__ is list else Value(x) for x in vals], Value(y))
+            q = readings.Call("partials", ()).run(p, *again, Value(y))  # numbers are all that is wanted: no warnings
     return [float(e) for e in q] if q.__class__ in (list, tuple) else float(q)
 
 

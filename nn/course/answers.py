@@ -6,6 +6,7 @@ The checks of one notebook are one module, imported when the first of its exerci
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -167,7 +168,9 @@ def called(function: Any, *arguments: Any, what: str = "") -> Any:
         raise WrongAnswerError(f"the answer is a function, without calling it, and {_shown(function)} is not one.")
     what = what or f"{getattr(function, '__name__', 'function')}({', '.join(map(_shown, arguments))})"
     try:
-        result = function(*arguments)
+        with warnings.catch_warnings():  # what is wrong is told below
+            warnings.simplefilter("ignore")
+            result = function(*arguments)
     except Exception as error:  # whatever a student's code may raise
         raise WrongAnswerError(f"{what} stops with {type(error).__name__}: {str(error).rstrip('.')}.") from error
     if result is None:

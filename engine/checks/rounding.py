@@ -23,7 +23,7 @@ ROUNDING: dict[str, tuple[float, float]] = {
     **dict.fromkeys(CORRECT, (2.0, 0.0)),
     **dict.fromkeys(("exp", "log", "sin", "cos"), (2.0, 0.0)),
     **dict.fromkeys(
-        ("over", "silu", "gelu", "logaddexp", "logaddexp2", "dot", "total", "mean", "logsumexp"), (10.0, 2.0)
+        ("over", "silu", "gelu", "sinc", "logaddexp", "logaddexp2", "dot", "total", "mean", "logsumexp"), (10.0, 2.0)
     ),
 }
 BUILT_IN_ROUNDING, OTHER_ROUNDING = (10.0, 0.0), (16.0, 2.0)

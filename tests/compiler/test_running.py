@@ -92,7 +92,7 @@ def test_threads_that_train_one_loop_take_turns():
 
 
 def test_threads_that_do_not_take_turns_are_caught(monkeypatch):
-    monkeypatch.setattr(training.threading, "RLock", contextlib.nullcontext)
+    monkeypatch.setattr(training.Turn, "taken", lambda self: contextlib.nullcontext())
     with pytest.raises(AssertionError):
         test_threads_that_train_one_loop_take_turns()
 

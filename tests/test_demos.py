@@ -91,12 +91,12 @@ class Smallest:
         return self.ended[name]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def smallest(tmp_path_factory):
     runs = Smallest(tmp_path_factory.mktemp("demos"))
-    yield runs
-    runs.process.stdin.close()
-    assert runs.process.wait(60) == 0
+    with runs.process as process:  # its pipes are closed at the end, and so it ends
+        yield runs
+    assert process.returncode == 0
 
 
 ONE_WORKER_EACH = [pytest.param(name, marks=pytest.mark.xdist_group(f"demo {name}")) for name in DEMOS]

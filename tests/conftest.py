@@ -1,5 +1,6 @@
 """How tests run here: Hypothesis never by the clock, and in CI always the same examples; Ctrl-C is heard."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -46,3 +47,8 @@ def pytest_collection_modifyitems(items):
         file = item.path.relative_to(TESTS).with_suffix("").as_posix() if item.path.is_relative_to(TESTS) else ""
         if file in QUICK and getattr(item, "originalname", item.name) not in LONG:
             item.add_marker(pytest.mark.quick)
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # a full collection in a test looks at what tests made, not at thousands of tests each time

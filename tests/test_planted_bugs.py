@@ -182,7 +182,7 @@ PLANTED = [
     Planted("a shared list walked once, though nodes of it wait", edited(backprop, "_marked_order", "if len(stack) == top:", "if True:"), test_backward.test_lists_of_operands_that_nodes_share_are_ordered_and_swept_as_others, searched(test_backward.orders_agree, test_backward.shared_lists())),
     Planted("gradients overwrites where it should add", edited(adjoints, "_Pull", "term if total is None else total + term", "term"), BITS, searched(test_backward.backward_and_gradients_agree, tapes())),
     Planted("inner nodes pushed again by a second backward", replaced(backprop, "backward", planting.accumulating_backward), test_backward.test_two_losses_that_share_a_node_add_up_in_the_leaf),
-    Planted("leaves overwritten by a second backward", edited(backprop, "_swept", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),
+    Planted("leaves overwritten by a second backward", edited(backprop, "_sums", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),
     Planted("operands read at backward time", edited(backprop, "_sweep", "p = p(v._x, v._y, v._data)", "p = p(a._data, getattr(b, '_data', b), v._data)"), test_backward.test_editing_a_leaf_after_forward_does_not_change_backward, searched(test_backward.edited_leaf_is_harmless, tapes())),
     Planted("gradients of an edited graph are given", replaced(adjoints, "_same", lambda x, y: True), test_backward.test_gradients_refuses_a_graph_whose_leaf_was_edited),
     Planted("the seed is forgotten", edited(backprop, "_swept", "root.grad = gradient", "root.grad = 1.0"), test_backward.test_the_gradient_is_linear_in_its_seed, lambda: test_backward.seed_scales(test_backward.SHARED, 2.0)),

@@ -150,6 +150,24 @@ def worker_pickle():
     return times
 
 
+def worker_drawing():
+    """Seconds to build 10⁶ nodes, to draw them, and to show them in a notebook."""
+    from engine import Value, draw
+
+    rounds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        a, x = Value(1e-3), Value(0.5)
+        for _ in range(500_000):
+            x = x * a + a
+        built = time.perf_counter()
+        draw(x).svg  # noqa: B018  reading it draws it
+        drawn = time.perf_counter()
+        x._repr_mimebundle_()
+        rounds.append((built - start, drawn - built, time.perf_counter() - drawn))
+    return [statistics.median(seconds) for seconds in zip(*rounds)]
+
+
 def run(*arguments):
     """What a worker returns, from a fresh process."""
     command = [sys.executable, "-m", "tests.benchmarks.engine", "--worker", *map(str, arguments)]
@@ -227,6 +245,13 @@ def main():
         "within 2.5 times",
         ratio <= 2.5,
     )
+    build, *shows = run("drawing")
+    row(
+        "to draw 10⁶ nodes, and to show them in a notebook",
+        f"{max(shows) / build:.1f} times as long as to build them ({', '.join(f'{t:.1f} s' for t in shows)})",
+        "at most 4 times",
+        max(shows) <= 4.0 * build,
+    )
     cost = import_cost()
     row("`import engine` beyond a bare interpreter", f"{cost:.0f} ms", "at most 50 ms", cost <= 50)
 
@@ -240,7 +265,13 @@ def main():
     return 0 if all(cells[-1] == "yes" for cells in rows) else 1
 
 
-WORKERS = {"steps": worker_steps, "memory": worker_memory, "growth": worker_growth, "pickle": worker_pickle}
+WORKERS = {
+    "steps": worker_steps,
+    "memory": worker_memory,
+    "growth": worker_growth,
+    "pickle": worker_pickle,
+    "drawing": worker_drawing,
+}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:

@@ -2,7 +2,6 @@
 
 import math
 import random
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -32,17 +31,15 @@ def random_graph(rng, length):
     return nodes[-1]
 
 
-def test_a_million_nodes_are_drawn_and_displayed_in_three_seconds_each():
-    """28 s and more before; the best of two, where other programs run beside it."""
+@pytest.mark.parametrize("show", [lambda root: draw(root).svg, lambda root: str(root._repr_mimebundle_())])
+def test_of_a_million_nodes_only_what_is_shown_is_worked_out(show, monkeypatch):
+    """How long it takes stands in tests/benchmarks/engine.py; here, how many nodes are asked what they are."""
+    asked, edges = [], Value._edges
+    monkeypatch.setattr(Value, "_edges", lambda self: asked.append(1) or edges(self))
     root = recurrence(500_000)
-    for show in (lambda: draw(root).svg, root._repr_mimebundle_):
-        seconds = []
-        for _ in range(2):
-            start = time.perf_counter()
-            shown = str(show())
-            seconds.append(time.perf_counter() - start)
-        assert min(seconds) < 3.0
-        assert "1,000,002 nodes" in draw(root).model.caption and len(shown) < 500_000
+    shown = show(root)
+    assert len(asked) < 10_000 and len(shown) < 500_000
+    assert "1,000,002 nodes" in draw(root).model.caption
 
 
 def test_what_is_behind_is_counted_and_named():

@@ -232,7 +232,7 @@ def function(who: str, name: str, x: Any, takes: str = "a function") -> Callable
     """
     if not callable(x):
         raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
-    return x  # type: ignore[no-any-return]
+    return x  # type: ignore[no-any-return]  # a function, as was just asked
 
 
 def listed(who: str, name: str, x: Any, takes: str = "a list") -> list[Any]:

@@ -203,7 +203,7 @@ ODD = {
     },
     "np.datetime64": array("datetime64", "2020-01-01"),
     "np.timedelta64": array("timedelta64", 1, "D"),
-    "NaT": array("datetime64", "NaT"),
+    "NaT": array("datetime64", "NaT", "D"),
     "array(1.0)": array("array", 1.0),
     "array(1)": array("array", 1),
     "array('x')": array("array", "x"),

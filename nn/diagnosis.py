@@ -211,7 +211,7 @@ def _not_finite(x: Any) -> list[float]:
 def _sums_finitely(x: list[Any]) -> bool:
     """Whether x is numbers with a finite sum, and so finite all: quickly told."""
     try:
-        summed = sum(x)
+        summed = sum(x, 0.0)  # not 0, to which NumPy would add a date, with a warning
         return isinstance(summed, (int, float)) and isfinite(summed)
     except (ArithmeticError, TypeError, ValueError):
         return False

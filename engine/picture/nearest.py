@@ -60,20 +60,14 @@ def nearest(roots: Sequence[Value], limit: int, most: int) -> Nearest | None:
         v = stack.pop()
         kind = 0 if v.op is None else v.op.kind
         if kind == 2:
-            a: Any = v._b
-            if a.__class__ is Value:
-                if a in uses:
-                    uses[a] += 1
-                else:
-                    uses[a] = 1
-                    stack.append(a)
-            a = v._a
-            if a.__class__ is Value:
-                if a in uses:
-                    uses[a] += 1
-                else:
-                    uses[a] = 1
-                    stack.append(a)
+            a: Any
+            for a in (v._b, v._a):
+                if a.__class__ is Value:
+                    if a in uses:
+                        uses[a] += 1
+                    else:
+                        uses[a] = 1
+                        stack.append(a)
         elif kind:
             for a in _arguments(v):
                 if a in uses:

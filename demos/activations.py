@@ -1,6 +1,6 @@
 """Activations: each function of `nn` with its derivative on one sheet, formulas and numbers by the engine.
 
-No derivative is typed here: `Value.backward` computes it, `engine.formula` prints the rule that ran, and central
+No derivative is typed here: `Value.backward` computes it, `engine.formulas.formula` prints the rule that ran, and central
 differences, (f(x + h) − f(x − h)) / 2h, are the baseline that it is held against.
 """
 
@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 import nn
 from demos.folder import Folder
 from engine import Value
-from engine.formula import partial_formulas
+from engine.formulas.formula import partial_formulas
 from nn.activations import activation_function
 from nn.canvas import FAINT, INK, NEGATIVE, POSITIVE
 

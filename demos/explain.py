@@ -18,7 +18,7 @@ from demos import explain_drawings
 from demos.backend import backend
 from demos.folder import Folder
 from engine import Value, dot, draw, explain, no_grad, relu
-from engine.chain import chain_rule
+from engine.formulas.chain import chain_rule
 
 HIDDEN = 16
 PRINTED, DRAWN, CLOSE = 3, 60, 7  # paths: pixels whose lines are printed; paths on the page; paths in the graph

@@ -22,8 +22,8 @@ from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, cross_v
 from demos.backend import backend
 from demos.folder import Folder
 from demos.search_drawings import Configuration, Tried, page
-from nn.interruption import flagged_interrupt
 from nn.sklearn import NetworkClassifier
+from nn.training.interruption import flagged_interrupt
 
 ACTIVATIONS = ["relu", "tanh", "sigmoid"]
 NEURONS, RATE, ALPHA = (4, 32), (1e-3, 0.3), (1e-4, 3.0)  # in the hidden layer; of Adam; of the l2 penalty

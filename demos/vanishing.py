@@ -22,7 +22,7 @@ from demos import charts
 from demos.backend import backend
 from demos.drawings import FAINT, INK, MUTED
 from demos.folder import Folder
-from nn.observation import observation
+from nn.diagnosis.observation import observation
 
 WIDTH = 16  # units in each hidden layer
 SEEN = 20  # images whose gradients are looked at

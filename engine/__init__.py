@@ -6,17 +6,29 @@ from typing import Any
 from . import copying, operators, ops  # noqa: F401  the first two complete Value
 from .adjoints import gradients
 from .backprop import backward, partials, topological_order
-from .batching import vmap
 from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
 from .ops import PRIVATE, TABLE, Op, log_softmax, op, softmax
-from .transforms import derivative, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, replay, value_and_grad, vjp
+from .transforms.batching import vmap
+from .transforms.transforms import (
+    derivative,
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    replay,
+    value_and_grad,
+    vjp,
+)
 from .value import Operands, Value, dot
 
 # Public names of the heavier rooms, each resolved on first use.
 _ROOMS: dict[str, str] = {
-    "explain": "explanation",
-    "names": "naming",
+    "explain": "formulas.explanation",
+    "names": "formulas.naming",
     "draw": "picture",
     "draw_dot": "picture",
     "film": "picture",

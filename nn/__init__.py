@@ -6,18 +6,18 @@ from typing import Any
 from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
 from .blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
-from .files import load, save
+from .files.files import load, save
 from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
 from .losses import LOSSES, binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, mse
 from .module import Module
 from .network import NeuralNetwork
 from .optim import OPTIMISERS, SGD, Adagrad, Adam, AdamW, Optimiser, RMSprop
-from .options import EarlyStopping
-from .overview import summary
 from .penalties import l1, l2
 from .schedules import SCHEDULES
-from .training import Trainer, fit
+from .summary import summary
+from .training.early_stopping import EarlyStopping
+from .training.fit import Trainer, fit
 
 __all__ = [
     "ACTIVATIONS",
@@ -76,16 +76,16 @@ __all__ = [
 
 # Public names that are resolved on first use.
 _ROOMS = {
-    "diagnose": "diagnosis",
-    "from_torch": "pytorch",
-    "plot_activation": "plots",
-    "plot_activations": "plots",
-    "plot_gradient_flow": "plots",
-    "plot_saliency": "plots",
-    "plot_weights": "plots",
-    "to_onnx": "onnx_graph",
-    "to_torch": "pytorch",
-    "training_view": "view",
+    "diagnose": "diagnosis.diagnose",
+    "from_torch": "exchange.pytorch",
+    "plot_activation": "plots.plots",
+    "plot_activations": "plots.plots",
+    "plot_gradient_flow": "plots.plots",
+    "plot_saliency": "plots.plots",
+    "plot_weights": "plots.plots",
+    "to_onnx": "exchange.onnx",
+    "to_torch": "exchange.pytorch",
+    "training_view": "training.view",
 }
 
 

@@ -10,14 +10,14 @@ from engine.arguments import listed, shown
 from engine.assignment import assign
 
 from .data import check_order, plain, rows, targets
-from .head import head
 from .init import generator
 from .layers import MLP, width
 from .matrices import Matrix
 from .optim import SGD
-from .options import calls
-from .progress import printer
-from .trainer import History, Trainer
+from .training.early_stopping import calls
+from .training.head import head
+from .training.progress import printer
+from .training.trainer import History, Trainer
 
 
 class NeuralNetwork:
@@ -44,7 +44,7 @@ class NeuralNetwork:
         W, b: for each layer the weights, one row a neuron, and the biases: arrays that share their numbers with the
             Values of the model.
         dW, db: for each layer ∂L/∂W and ∂L/∂b of the latest update, arrays of the same shapes.
-        objective: the loss, with the targets it takes (see `nn.objective`).
+        objective: the loss, with the targets it takes (see `nn.training.objective`).
         optimizer: plain gradient descent.
         history: what the latest `train` returned.
 

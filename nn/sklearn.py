@@ -21,11 +21,11 @@ from engine.arguments import flag, listed, named, number, real, shown, whole
 
 from .layers import MLP
 from .losses import binary_cross_entropy, cross_entropy, mse
-from .objective import objective
 from .optim import OPTIMISERS, Optimiser
-from .options import EarlyStopping
 from .penalties import l2
-from .training import Trainer
+from .training.early_stopping import EarlyStopping
+from .training.fit import Trainer
+from .training.objective import objective
 
 Array = Any  # a NumPy array
 

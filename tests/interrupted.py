@@ -13,7 +13,7 @@ import time
 
 import nn
 from engine import writing
-from nn import files
+from nn.files import files
 
 X = [[(i * 7 % 13) / 13.0 - 0.5, (i * 5 % 11) / 11.0 - 0.5] for i in range(24)]
 Y = [int(a * b > 0.0) for a, b in X]

@@ -9,7 +9,7 @@ from strategies import forward_sweep
 
 import engine
 from engine import TABLE, Value, explain, gradients, partials, where
-from engine.formula import to_latex, to_text
+from engine.formulas.formula import to_latex, to_text
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import nn
 from demos import drawings
 from demos.__main__ import DEMOS, NEEDS, main, title
 from demos.folder import Folder
-from nn.training import Trainer
+from nn.training.fit import Trainer
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"digits-curves.png", "digits-wrong.png", "digits-confusion.png", "digits-saliency.png"}

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 import nn
 from engine import Value, exp, log, partials, relu, sigmoid, sqrt, topological_order
-from nn import SGD, Adam, Layer, Module, Sequential, diagnose, findings, symptoms
-from nn.objective import objective
-from nn.observation import Unit, observation
-from nn.origin import cut_out, origin
+from nn import SGD, Adam, Layer, Module, Sequential, diagnose
+from nn.diagnosis import findings, symptoms
+from nn.diagnosis.first_nan import cut_out, origin
+from nn.diagnosis.observation import Unit, observation
+from nn.training.objective import objective
 
 
 def made_up(seed, count, inputs, outputs, loss):

@@ -37,7 +37,7 @@ from engine import (
     tanh,
     where,
 )
-from engine.transforms import jvp
+from engine.transforms.transforms import jvp
 
 ANY = object()
 mp = mpmath.mp.clone()

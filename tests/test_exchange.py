@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value
-from nn.recipes import network
-from nn.stages import Dense, Function, inputs_of, outputs_of, stages
+from nn.exchange.steps import Dense, Function, inputs_of, outputs_of, stages
+from nn.files.recipes import network
 from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.weights import slots
 

@@ -15,8 +15,8 @@ from test_formula import HOSTILE, assert_balanced, graphs, row, snapshot  # noqa
 import engine
 import nn
 from engine import TABLE, Value, detect_anomaly, dot, explain, gradients, no_grad, relu, topological_order, total
-from engine.chain import chain_rule
-from engine.notation import number_text
+from engine.formulas.chain import chain_rule
+from engine.formulas.notation import number_text
 
 ROWS = tuple(sorted(TABLE))
 
@@ -381,7 +381,7 @@ def test_hostile_labels_break_no_explanation(text):
 
 def test_work_grows_with_the_graph_and_not_faster(monkeypatch):
     """Counted, not timed: partials asked for, formulas made."""
-    from engine import chain, explanation
+    from engine.formulas import chain, explanation
 
     calls = {"partials": 0, "formulas": 0}
     real_partials, real_formulas = chain.partials, explanation.partial_formulas

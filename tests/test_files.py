@@ -23,11 +23,11 @@ from safetensors import numpy as safetensors_numpy
 import nn
 from engine import Value, softmax
 from engine.writing import STALE
-from nn import container
-from nn.container import digest, parsed
-from nn.encoding import decoded, encoded
-from nn.files import LARGEST
-from nn.recipes import ROWS, network
+from nn.files import container
+from nn.files.container import digest, parsed
+from nn.files.encoding import decoded, encoded
+from nn.files.files import LARGEST
+from nn.files.recipes import ROWS, network
 
 # The same bits -------------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,10 @@ from reading import bits, close, evaluated, from_mathml, from_unicode
 
 import engine
 from engine import TABLE, Value, detect_anomaly, dot, gradients, no_grad, partials, tanh, topological_order, total
-from engine.folding import Folder
-from engine.formula import expression, partial_formulas, to_latex, to_mathml, to_text
-from engine.naming import names, node_names
-from engine.notation import STYLES, name_text, number_text
+from engine.formulas.folding import Folder
+from engine.formulas.formula import expression, partial_formulas, to_latex, to_mathml, to_text
+from engine.formulas.naming import names, node_names
+from engine.formulas.notation import STYLES, name_text, number_text
 
 ROWS = sorted(TABLE)
 label = Value.label.fget

@@ -26,23 +26,23 @@ CORE = [
     "adjoints",
     "copying",
 ]  # may import those before
-TRANSFORMS = ["trees", "batching", "linearization", "transforms"]
-FORMULA = ["mathml", "notation", "naming", "folding", "formula", "chain", "explanation"]
 PACKAGES = {  # may import these, and themselves
-    "picture": {*CORE, *TRANSFORMS, *FORMULA},
-    "checks": {*CORE, *TRANSFORMS, *FORMULA, "picture"},
-    "compiler": {*CORE, *TRANSFORMS},
+    "transforms": {*CORE},
+    "formulas": {*CORE},
+    "picture": {*CORE, "transforms", "formulas"},
+    "checks": {*CORE, "transforms", "formulas", "picture"},
+    "compiler": {*CORE, "transforms"},
 }
 UPWARDS = {("value", "picture")}  # inside Value._repr_mimebundle_, when a notebook asks
 ROOMS_OF_THEIR_OWN = {  # whose public names are not all in engine
-    "engine.arguments", "engine.assignment", "engine.chain", "engine.checks", "engine.compiler", "engine.formula", "engine.picture",
+    "engine.arguments", "engine.assignment", "engine.formulas.chain", "engine.checks", "engine.compiler", "engine.formulas.formula", "engine.picture",
     "engine.writing",
 }  # fmt: skip
 ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},
     "engine/checks/machine.py": {"hypothesis"},
     "engine/checks/strategies.py": {"hypothesis"},
-    "engine/compiler/kit.py": {"llvmlite"},
+    "engine/compiler/llvm/kit.py": {"llvmlite"},
     "nn/sklearn.py": {"sklearn", "numpy"},
 }
 
@@ -50,8 +50,6 @@ ABOUT = {  # files that are about one third-party package
 def rooms():
     """Room to the rooms that it may import."""
     may = {name: set(CORE[:k]) for k, name in enumerate(CORE)}
-    may |= {name: {*CORE, *TRANSFORMS[:k]} for k, name in enumerate(TRANSFORMS)}
-    may |= {name: {*CORE, *FORMULA[:k]} for k, name in enumerate(FORMULA)}
     return may | {name: allowed | {name} for name, allowed in PACKAGES.items()}
 
 

@@ -10,7 +10,7 @@ from test_diagnosis import CLASSES, NUMBERS, X2, with_biases
 import nn
 from engine import TABLE, Value, partials
 from nn import Module, canvas
-from nn.observation import observation
+from nn.diagnosis.observation import observation
 
 mpl.use("agg")
 from matplotlib import pyplot

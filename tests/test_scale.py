@@ -9,7 +9,7 @@ import pytest
 
 import engine
 from engine import Value, explain, gradients, topological_order, total
-from engine.formula import to_text
+from engine.formulas.formula import to_text
 
 MILLION = 1_000_000
 SMALL = 2_000

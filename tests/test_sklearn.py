@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 
 import nn
 from engine import softmax
-from engine.compiler import machine
-from engine.compiler.cache import PROGRAMS
+from engine.compiler.llvm import machine
+from engine.compiler.llvm.cache import PROGRAMS
 from nn.sklearn import NetworkClassifier, NetworkRegressor
 
 rng = np.random.default_rng(0)
@@ -243,7 +243,7 @@ def test_native_code_goes_on_where_it_stopped(problem):
 
 
 def test_an_alpha_that_native_code_left_out_would_be_noticed(monkeypatch):
-    monkeypatch.setattr("nn.native.NativeTraining._penalty", lambda self, ps: 0.0 * ps[0])
+    monkeypatch.setattr("nn.training.native.NativeTraining._penalty", lambda self, ps: 0.0 * ps[0])
     with pytest.raises(AssertionError):
         test_native_code_trains_what_eager_mode_does("numbers", {"alpha": 0.3})
 

@@ -6,8 +6,8 @@ import copy
 import pytest
 
 import nn
-from nn import view
-from nn.view import View
+from nn.training import view
+from nn.training.view import View
 
 X = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.5, 0.2]]
 Y = [0, 1, 1, 0, 1]

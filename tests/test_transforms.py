@@ -26,7 +26,6 @@ from engine import (
     jacobian,
     jacrev,
     jvp,
-    linearization,
     log,
     maximum,
     no_grad,
@@ -42,6 +41,7 @@ from engine import (
     vjp,
     where,
 )
+from engine.transforms import linearization
 from tests.strategies import Tape, applied, hexes, moderate, tapes
 
 LOSE_NOTHING = 1e-12  # of the sum of absolute path contributions

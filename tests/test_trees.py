@@ -28,7 +28,7 @@ from engine import (
     vjp,
     vmap,
 )
-from engine.trees import flatten
+from engine.transforms.trees import flatten
 
 Point = collections.namedtuple("Point", "x y")
 

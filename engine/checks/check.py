@@ -186,7 +186,7 @@ class _Check:
         return lambda *xs: self.subject.ran(xs, self.engine)
 
     def _higher(self) -> None:
-        from ..transforms import grad, jvp
+        from ..transforms.transforms import grad, jvp
 
         if not any(i is not None for i in self.tape.leaves):
             return

@@ -94,7 +94,7 @@ def _grads(output: Value, leaves: Sequence[Value]) -> list[float]:
 
 
 def _jvp(function: Callable[..., Any], point: Sequence[float], tangent: Sequence[float]) -> float:
-    from ..transforms import jvp
+    from ..transforms.transforms import jvp
 
     return float(jvp(function, tuple(point), tuple(tangent))[1])
 

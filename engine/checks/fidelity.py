@@ -7,7 +7,7 @@ right as it is, is not that of the function. Nothing of this shows at the point 
 import math
 from collections.abc import Sequence
 
-from ..transforms import replay
+from ..transforms.transforms import replay
 from .replay import Tape
 from .subject import Subject
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..arguments import function, number, real, shown, whole
-from ..trees import flatten
+from ..transforms.trees import flatten
 
 WHO = "numerical_gradient"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..backprop import topological_order
-from ..formula import partial_formulas, to_text
-from ..naming import node_names
+from ..formulas.formula import partial_formulas, to_text
+from ..formulas.naming import node_names
 from ..value import Value
 from ..writing import write_whole
 from .balls import Ball, text

@@ -5,10 +5,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..naming import node_names
+from ..formulas.naming import node_names
 from ..ops import TABLE
 from ..readings import Call, ReadingError
-from ..trees import container, described, flatten, is_array
+from ..transforms.trees import container, described, flatten, is_array
 from ..value import Value
 from .engines import Engine
 from .graph import Graph

@@ -14,13 +14,13 @@ from typing import Any
 from .. import context
 from ..arguments import flag, named, shown, text
 from ..value import Value
-from .machine import Turn, aligned, is_checked, llvm, processor
+from .front.outside import Outside
+from .front.settings import exact
+from .front.trace import Recorder
+from .front.tree import Flat, flat
+from .llvm.machine import Turn, aligned, is_checked, llvm, processor
 from .mapping import Examples, Mapped, mapped_axes
-from .outside import Outside
-from .settings import exact
 from .stages import HARD, Stages
-from .trace import Recorder
-from .tree import Flat, flat
 
 log = logging.getLogger("engine.jit")
 
@@ -243,10 +243,10 @@ class _Program:
         return effects, pieces
 
     def _compile(self, tape: Any, outputs: int, contract: bool, checked: bool, cpu: str) -> None:
-        from .emission import MEMORY, Emitter
-        from .frame import Frame
-        from .kit import DOUBLE, FLOAT, I64, POINTER, ir
-        from .tape import OUTPUT, PARAMETER
+        from .front.tape import OUTPUT, PARAMETER
+        from .llvm.emission import MEMORY, Emitter
+        from .llvm.frame import Frame
+        from .llvm.kit import DOUBLE, FLOAT, I64, POINTER, ir
 
         stages = self.stages
         placement = stages.place(tape)
@@ -306,7 +306,7 @@ class _Program:
 
 def add_fault_counter(module: Any) -> None:
     """The global that counts accesses out of bounds, in a checked build."""
-    from .kit import I64, ir
+    from .llvm.kit import I64, ir
 
     faults = ir.GlobalVariable(module, I64, "faults")
     faults.initializer = I64(0)

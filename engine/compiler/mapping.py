@@ -6,12 +6,12 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..batching import stacked
-from .machine import aligned, llvm, vector_bytes
+from ..transforms.batching import stacked
+from .front.tape import INPUT, OUTPUT, PARAMETER
+from .front.trace import Recorder
+from .front.tree import Flat, flat
+from .llvm.machine import aligned, llvm, vector_bytes
 from .stages import Stages
-from .tape import INPUT, OUTPUT, PARAMETER
-from .trace import Recorder
-from .tree import Flat, flat
 
 
 class Examples:
@@ -118,10 +118,10 @@ class Mapped:
         return given.call(f, whole, [traced(shape, INPUT) for shape in given.shapes])
 
     def _compile(self, tape: Any, contract: bool, checked: bool, cpu: str) -> None:
-        from .batch import Batch, Shape, native
-        from .emission import MEMORY
         from .function import add_fault_counter
-        from .kit import DOUBLE, FLOAT, I64, ir
+        from .llvm.batch import Batch, Shape, native
+        from .llvm.emission import MEMORY
+        from .llvm.kit import DOUBLE, FLOAT, I64, ir
 
         real = DOUBLE if self._dtype.itemsize == 8 else FLOAT
         shape = Shape(vector_bytes(cpu), self._dtype.itemsize, None, True)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import program as rolled_program
-from .cache import PROGRAMS
-from .flatness import gate
-from .machine import Compiled
-from .order import canonical
-from .placement import Placement
-from .recognition import WINDOW, rolled
-from .tape import EFFECTS, LETTERS, Tape
+from .front.flatness import gate
+from .front.order import canonical
+from .front.tape import EFFECTS, LETTERS, Tape
+from .llvm.cache import PROGRAMS
+from .llvm.machine import Compiled
+from .loops import program as rolled_program
+from .loops.placement import Placement
+from .loops.recognition import WINDOW, rolled
 
 HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 

@@ -9,13 +9,13 @@ from ..adjoints import gradients
 from ..arguments import shown
 from ..ops import operand
 from ..value import Value
-from .flatness import FEWEST
+from .front.flatness import FEWEST
+from .front.tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
+from .front.trace import Recorder
 from .function import add_fault_counter
-from .machine import vector_bytes
-from .recognition import WINDOW
+from .llvm.machine import vector_bytes
+from .loops.recognition import WINDOW
 from .stages import Stages
-from .tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
-from .trace import Recorder
 
 POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "outputs", "reached", "losses"]
 INTEGERS = ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"]
@@ -44,8 +44,8 @@ class TrainingCode:
     def __init__(self, loss: Any, update: Any, penalty: Any, measure: Any, parameters: Any, example: Any, slots: int,
                  settings: int, batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any,
                  bare: bool) -> None:  # fmt: skip
-        from .batch import Batch, Shape, is_direct
-        from .kit import DOUBLE, FLOAT, ir
+        from .llvm.batch import Batch, Shape, is_direct
+        from .llvm.kit import DOUBLE, FLOAT, ir
 
         self._count, self._columns, self._slots, self._settings = len(parameters), len(example), slots, settings
         self._batch, self._wide = batch, wide
@@ -122,7 +122,7 @@ class TrainingCode:
 
     def _penalty(self, penalty: Any, parameters: Any, real: Any, contract: bool, checked: bool) -> Any:
         """An Emitter that adds the gradient of the penalty, or None."""
-        from .emission import Emitter
+        from .llvm.emission import Emitter
 
         if penalty is None:
             return None
@@ -140,7 +140,7 @@ class TrainingCode:
 
     def _measure(self, measure: Any, shape: Any, real: Any, contract: bool, checked: bool) -> Any:
         """A Batch that sums a function of the gradients, a lane each; or None."""
-        from .batch import Batch
+        from .llvm.batch import Batch
 
         if measure is None:
             return None
@@ -174,10 +174,10 @@ class TrainingCode:
             )
 
     def _emit(self, module: Any, body: Any, step: Any, penalty: Any, measured: Any, real: Any, contract: bool) -> None:
-        from .batch import call_of, gathered, native, scattered
-        from .emission import MEMORY, SUMS
-        from .frame import Frame, Rounds
-        from .kit import I64
+        from .llvm.batch import call_of, gathered, native, scattered
+        from .llvm.emission import MEMORY, SUMS
+        from .llvm.frame import Frame, Rounds
+        from .llvm.kit import I64
 
         b, a = native(module, "train", POINTERS, INTEGERS)
         call_of(module, b.function)
@@ -256,9 +256,9 @@ class TrainingCode:
 
     def _is_nan(self, b: Any, real: Any, gradients: Any, lanes: int) -> Any:
         """Write: is one of the gradients nan?"""
-        from .frame import Rounds
-        from .kit import I64, Kit, ir
-        from .lowering import lower
+        from .llvm.frame import Rounds
+        from .llvm.kit import I64, Kit, ir
+        from .llvm.lowering import lower
 
         kit, bit = Kit(b, real, lanes, False, False, lower), ir.IntType(1)
         with Rounds(b, I64(self.padded), 0, lanes, name="nan") as rounds:
@@ -274,9 +274,9 @@ class TrainingCode:
 
     def _measured(self, b: Any, real: Any, measured: Any, settings: Any, a: Any, memory: Any) -> Any:
         """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""
-        from .emission import MEMORY
-        from .frame import Rounds
-        from .kit import I64
+        from .llvm.emission import MEMORY
+        from .llvm.frame import Rounds
+        from .llvm.kit import I64
 
         at = b.gep(a["p"], [I64(self.padded + measured.shape.lanes)], source_etype=real)
         with Rounds(b, self._settings, name="settings") as rounds:
@@ -292,8 +292,8 @@ class TrainingCode:
     @staticmethod
     def _sum_losses(b: Any, real: Any, losses: Any, total: Any, count: Any) -> None:
         """0 + loss of the first example + …, in order; the lanes hold them backwards."""
-        from .frame import Rounds
-        from .kit import I64
+        from .llvm.frame import Rounds
+        from .llvm.kit import I64
 
         b.store(real(0.0), total)
         with Rounds(b, count, name="losses") as rounds:

@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 from ..arguments import flag, function, named, real, shown, whole
 from ..value import Value
 from .function import DTYPES
-from .machine import Turn, aligned, is_checked, llvm, processor
+from .llvm.machine import Turn, aligned, is_checked, llvm, processor
 from .stepping import INTEGERS, POINTERS, TrainingCode
 
 WHO = "TrainingLoop"

@@ -1,10 +1,10 @@
 """The chain rule on the graph: pictures, a step player, a film, and the same in a terminal."""
 
-from .frames import Film, film
-from .layout import LayoutError
+from .drawing.layout import LayoutError
+from .model.runs import Step, steps
 from .picture import Picture, draw, draw_dot, notebook_bundle, trace
-from .player import Player
-from .runs import Step, steps
+from .player.frames import Film, film
+from .player.player import Player
 
 __all__ = [
     "Film",

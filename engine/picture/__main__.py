@@ -3,11 +3,11 @@
 import argparse
 import sys
 
-from .grouping import LEVELS
-from .layout import LayoutError
+from .drawing.layout import LayoutError
+from .drawing.theme import THEMES
+from .model.grouping import LEVELS
 from .parsing import graph_of
 from .picture import FORMATS, draw
-from .theme import THEMES
 
 
 def main(arguments: list[str] | None = None) -> int:

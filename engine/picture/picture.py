@@ -6,23 +6,23 @@ from typing import Any
 
 from ..arguments import flag, named
 from ..backprop import topological_order
-from ..naming import callers_variables, notebook_variables, variable_names
+from ..formulas.naming import callers_variables, notebook_variables, variable_names
 from ..value import Value
-from .contents import box_content, edge_labels
-from .dot import RANKDIRS, Text
-from .files import converted, saved
-from .grouping import Level
-from .latex import aligned
-from .layout import LayoutError, check_timeout
-from .level import model_of
-from .model import Model
-from .naming import roots_of
-from .page import image
-from .player import Player, player_page
-from .safety import fresh_uid, xml
-from .svg import Drawing
-from .terminal import tree
-from .theme import THEMES
+from .drawing.dot import RANKDIRS, Text
+from .drawing.files import converted, saved
+from .drawing.latex import aligned
+from .drawing.layout import LayoutError, check_timeout
+from .drawing.svg import Drawing
+from .drawing.terminal import tree
+from .drawing.theme import THEMES
+from .model.contents import box_content, edge_labels
+from .model.grouping import Level
+from .model.level import model_of
+from .model.model import Model
+from .model.naming import roots_of
+from .model.safety import fresh_uid, xml
+from .player.page import image
+from .player.player import Player, player_page
 
 FORMATS = ("svg", "png", "pdf", "html", "dot", "tex", "txt")
 
@@ -155,7 +155,7 @@ class Picture:
         Raises:
             ModuleNotFoundError: anywidget is missing (the extra notebooks).
         """
-        from .live import live_view
+        from .player.live import live_view
 
         roots, level, expand, force, given = self._made_with
         like = model_of(roots, level, expand, force, given, complete=True)

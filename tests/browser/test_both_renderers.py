@@ -9,7 +9,7 @@ from drawn import Drawn
 from test_picture_shows import loss_of, recurrent
 
 from engine import draw
-from engine.picture import layout
+from engine.picture.drawing import layout
 
 
 def system_dot():

@@ -15,7 +15,7 @@ from test_picture_files import fresh, neuron, training
 from test_picture_shows import loss_of, recurrent
 
 from engine import Value, draw, film, steps
-from engine.formula import number_text
+from engine.formulas.formula import number_text
 
 AXE = next(Path(axe_selenium_python.__file__).parent.rglob("axe.min.js"))
 

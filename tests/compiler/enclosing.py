@@ -18,7 +18,7 @@ from engine.checks.enclosures import CONDITIONS, enclosure
 from engine.checks.graph import Step
 from engine.checks.replay import Replay, Tape, edges, operands, wanted
 from engine.checks.rounding import CORRECT, EXACT_PARTIALS, PARTIAL_UNITS, moved, rounding, underflow
-from engine.compiler.elementary import ULPS
+from engine.compiler.llvm.elementary import ULPS
 
 
 class Precision(NamedTuple):

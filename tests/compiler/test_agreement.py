@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import Value, jit, vmap
-from engine.compiler.settings import exact
-from engine.compiler.tree import flat
+from engine.compiler.front.settings import exact
+from engine.compiler.front.tree import flat
 
 Point = namedtuple("Point", "x y")
 

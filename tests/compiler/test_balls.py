@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from engine import TABLE, Value, gradients, jit, total, vmap
 from engine.checks import Graph, graphs, mlps, random_graphs
 from engine.checks.graph import _looked_up, value_at
-from engine.compiler import batch, elementary, interpolation, lowering
+from engine.compiler.llvm import batch, elementary, interpolation, lowering
 from engine.compiler.training import TrainingLoop
 from engine.ops import BUILT_IN, PRIVATE
-from engine.trees import flatten
+from engine.transforms.trees import flatten
 
 MANY = int(os.environ.get("MANY", "1"))
 ROWS = sorted(BUILT_IN - PRIVATE)

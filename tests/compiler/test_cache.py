@@ -12,9 +12,9 @@ from test_levels import HERE
 
 import nn
 from engine import TrainingLoop, Value, jit, square, tanh, vmap
-from engine.compiler import cache
-from engine.compiler.cache import PROGRAMS, Programs
-from engine.compiler.machine import processor
+from engine.compiler.llvm import cache
+from engine.compiler.llvm.cache import PROGRAMS, Programs
+from engine.compiler.llvm.machine import processor
 
 RNG = random.Random(5)
 X = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(40)]

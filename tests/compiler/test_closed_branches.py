@@ -14,9 +14,9 @@ from strategies import applied, moderate, tapes
 from test_compiled_training import eager_training, momentum, sgd
 
 from engine import TABLE, Value, clip, exp, grad, gradients, jit, leaky_relu, maximum, relu, square, tanh, vmap, where
-from engine.compiler.kit import ir
+from engine.compiler.front.tape import Tape
+from engine.compiler.llvm.kit import ir
 from engine.compiler.stepping import TrainingCode
-from engine.compiler.tape import Tape
 from engine.compiler.training import TrainingLoop
 
 MANY = int(os.environ.get("MANY", "1"))

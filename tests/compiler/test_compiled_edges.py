@@ -7,7 +7,8 @@ import pytest
 from test_edges import ANY, CASES, Case, holds, mp, slice_of
 
 from engine import Value, gradients, jit, jvp, relu, vmap
-from engine.compiler import lowering, tape
+from engine.compiler.front import tape
+from engine.compiler.llvm import lowering
 
 
 def cells(case):

@@ -177,7 +177,7 @@ def test_softmax_regression_agrees_and_wide_nets_sum_lanes_at_once():
     ps = rng.normal(size=count(widths)) * 0.3
     want, _ = eager_training(loss, sgd, ps, rows, 70, range(70), [[0.1]], 0)
     for batch_module_limit in (2**20, 0):
-        from engine.compiler import batch
+        from engine.compiler.llvm import batch
 
         before, batch.WIDE = batch.WIDE, batch_module_limit
         try:
@@ -341,7 +341,7 @@ def test_a_loss_that_reads_a_value_from_outside_is_refused():
 
 
 def test_a_checked_training_says_when_its_buffers_are_overrun(monkeypatch):
-    from engine.compiler import batch
+    from engine.compiler.llvm import batch
 
     rows, ps = problem([3, 2], 9, 0)
     loss, options = squared_error([3, 2], tanh), {"slots": 1, "settings": 1, "checked": True}
@@ -368,7 +368,7 @@ def test_the_environment_asks_for_a_checked_build(monkeypatch):
 
 def test_a_lost_mask_is_caught(monkeypatch):
     """Without the mask the padding of the last group counts twice."""
-    from engine.compiler import batch
+    from engine.compiler.llvm import batch
 
     monkeypatch.setattr(batch.Batch, "_mask", lambda self, b, left: None)
     with pytest.raises(AssertionError):

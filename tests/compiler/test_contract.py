@@ -23,7 +23,7 @@ from engine import TABLE, gradients, jit, vmap
 from engine.checks.balls import TINY, UNIT
 from engine.checks.enclosures import CONDITIONS, enclosure
 from engine.checks.rounding import EXACT_PARTIALS, PARTIAL_UNITS, moved, underflow
-from engine.compiler import lowering
+from engine.compiler.llvm import lowering
 from engine.ops import BUILT_IN
 
 ROWS = sorted(name for name in BUILT_IN if name not in CONDITIONS)

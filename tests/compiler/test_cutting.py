@@ -8,7 +8,7 @@ import pytest
 
 import engine
 from engine import Value, gradients, mean, total
-from engine.compiler import placement
+from engine.compiler.loops import placement
 from engine.compiler.training import TrainingLoop
 
 
@@ -94,7 +94,7 @@ def test_gradients_of_a_long_irregular_loss_are_those_of_eager_mode():
     p, rows = rng.uniform(-1, 1, count), rng.normal(size=(37, 3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(placement, "LONGEST", 60)
-        patch.setattr("engine.compiler.reduction.LONGEST", 60)
+        patch.setattr("engine.compiler.llvm.reduction.LONGEST", 60)
         loop = TrainingLoop(loss, lambda p, g, slots, settings: (p - g, slots), p, rows, checked=True)
     loop.run()
     leaves = [Value(x) for x in p.tolist()]
@@ -104,7 +104,7 @@ def test_gradients_of_a_long_irregular_loss_are_those_of_eager_mode():
 
 def test_functions_stay_short_whatever_the_length_of_a_training_step(monkeypatch):
     monkeypatch.setattr(placement, "LONGEST", 60)
-    monkeypatch.setattr("engine.compiler.reduction.LONGEST", 60)
+    monkeypatch.setattr("engine.compiler.llvm.reduction.LONGEST", 60)
     longest = []
     for count in (150, 450):
         rows = np.ones((20, 3))

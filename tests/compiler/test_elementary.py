@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from engine import TABLE
-from engine.compiler import elementary
-from engine.compiler.frame import Rounds
-from engine.compiler.kit import DOUBLE, FLOAT, I64, POINTER, Kit, Number, ir
-from engine.compiler.lowering import lower
-from engine.compiler.machine import Compiled, aligned
+from engine.compiler.llvm import elementary
+from engine.compiler.llvm.frame import Rounds
+from engine.compiler.llvm.kit import DOUBLE, FLOAT, I64, POINTER, Kit, Number, ir
+from engine.compiler.llvm.lowering import lower
+from engine.compiler.llvm.machine import Compiled, aligned
 
 WIDTHS = {"float64": (DOUBLE, 8), "float32": (FLOAT, 16)}
 
@@ -119,7 +119,7 @@ def test_vectors_and_single_numbers_give_the_same_bits():
 
 
 def test_a_coefficient_off_by_a_little_is_caught(monkeypatch):
-    from engine.compiler import interpolation
+    from engine.compiler.llvm import interpolation
 
     good = interpolation.sin_tail(5)
     monkeypatch.setattr(interpolation, "sin_tail", lambda degree: [good[0] * (1 + 1e-14), *good[1:]])

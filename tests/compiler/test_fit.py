@@ -323,7 +323,7 @@ def test_a_network_with_a_generator_of_its_own_stays_eager(capsys):
 
 
 def test_a_missing_llvmlite_makes_auto_eager(monkeypatch, capsys):
-    from engine.compiler import machine
+    from engine.compiler.llvm import machine
 
     machine.llvm.cache_clear()
     monkeypatch.setitem(sys.modules, "llvmlite", None)
@@ -363,7 +363,7 @@ def test_every_optimiser_schedule_and_penalty_train_alike(optimizer, schedule, p
 
 
 def test_a_penalty_left_out_is_caught(monkeypatch):
-    from nn.native import NativeTraining
+    from nn.training.native import NativeTraining
 
     monkeypatch.setattr(NativeTraining, "_penalty", lambda self, ps: 0.0 * ps[0])
     with pytest.raises(AssertionError):

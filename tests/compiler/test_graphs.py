@@ -10,9 +10,9 @@ from strategies import any_float, applied, built, hexes, tapes
 from test_rows import EXACT
 
 from engine import TABLE, Value, gradients, jit, logsumexp, vmap
-from engine.compiler.order import canonical
-from engine.compiler.recognition import rolled, unrolled
-from engine.compiler.trace import Recorder, run_tape
+from engine.compiler.front.order import canonical
+from engine.compiler.front.trace import Recorder, run_tape
+from engine.compiler.loops.recognition import rolled, unrolled
 
 MANY = int(os.environ.get("MANY", "1"))
 ARITHMETIC = [

@@ -9,7 +9,7 @@ import pytest
 
 import engine
 from engine import dot, exp, jit, logsumexp, mean, relu, tanh, total
-from engine.compiler import placement
+from engine.compiler.loops import placement
 
 LENGTHS = [*range(1, 18), 31, 64, 100, 1001]
 

@@ -6,8 +6,8 @@ from test_compiled_training import bits, eager_training, momentum, problem, sgd,
 
 import engine
 from engine import exp, jit, relu, sin, tanh, vmap
-from engine.compiler import machine
-from engine.compiler.cache import PROGRAMS
+from engine.compiler.llvm import machine
+from engine.compiler.llvm.cache import PROGRAMS
 from engine.compiler.training import TrainingLoop
 
 

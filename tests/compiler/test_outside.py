@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value, grad, jit, value_and_grad, vmap
-from engine.compiler import outside
-from engine.compiler.outside import Generators, Outside, is_library
+from engine.compiler.front import outside
+from engine.compiler.front.outside import Generators, Outside, is_library
 
 SCALE = 2.0
 

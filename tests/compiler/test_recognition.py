@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import dot, exp, gradients, relu, tanh
-from engine.compiler import program, recognition
-from engine.compiler.order import canonical
-from engine.compiler.recognition import rolled, unrolled
-from engine.compiler.tape import INPUT, PARAMETER
-from engine.compiler.trace import Recorder
+from engine.compiler.front.order import canonical
+from engine.compiler.front.tape import INPUT, PARAMETER
+from engine.compiler.front.trace import Recorder
+from engine.compiler.loops import program, recognition
+from engine.compiler.loops.recognition import rolled, unrolled
 
 
 def round_trip(code):

@@ -9,7 +9,7 @@ from strategies import applied, operand_count
 
 import engine
 from engine import TABLE, Value, gradients, jit
-from engine.compiler import lowering
+from engine.compiler.llvm import lowering
 
 NUMBERS = [-math.inf, -1e308, -1000.0, -20.0, -2.0, -1.0, -0.5, -1e-300, -0.0, 0.0, 1e-300, 0.3, 0.5, 1.0, 2.0, 3.0]
 NUMBERS += [19.0, 40.0, 709.5, 1000.0, 1e200, math.inf, math.nan]

@@ -14,7 +14,8 @@ import pytest
 
 import nn
 from engine import TrainingLoop, jit, square, tanh, total, vmap
-from engine.compiler import machine, training
+from engine.compiler import training
+from engine.compiler.llvm import machine
 
 
 def descent(rows=4, **options):

@@ -13,7 +13,7 @@ from test_balls import COUNTS, DTYPES, MANY, Subject, check, wrong_lanes, wrong_
 from test_graphs import plus_zero
 
 from engine import TABLE, Value, dot, gradients, jit, softmax, square, total, vmap
-from engine.compiler.placement import Placement
+from engine.compiler.loops.placement import Placement
 
 SIZES = st.integers(1, 7)
 KINDS = {}

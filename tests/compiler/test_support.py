@@ -12,7 +12,7 @@ from test_levels import HERE
 import engine
 import nn
 from engine import exp, maximum, mean, relu, sigmoid, square, tanh
-from engine.compiler import support
+from engine.compiler.llvm import support
 from engine.compiler.training import TrainingLoop
 
 MANY = int(os.environ.get("MANY", "1"))

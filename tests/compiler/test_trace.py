@@ -9,8 +9,8 @@ import pytest
 
 import engine
 from engine import Value, grad, jit, no_grad, relu, sin, where
-from engine.compiler import tape
-from engine.compiler.trace import Recorder, TraceError
+from engine.compiler.front import tape
+from engine.compiler.front.trace import Recorder, TraceError
 
 
 def traced(f, *args):

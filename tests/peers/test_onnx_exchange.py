@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value, partials, topological_order
-from nn import files, onnx_graph
+from nn.exchange import onnx as onnx_graph
+from nn.files import files
 from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 
 DOUBLE = ["identity", "relu", "leaky_relu", "sigmoid", "tanh", "silu", LeakyReLU(0.2), TanhGELU()]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value, partials, topological_order, total
-from nn import pytorch, torch_reader, torch_writer
+from nn.exchange import pytorch, torch_reader, torch_writer
 from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.weights import slots
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import nn
 from engine import Value, draw, film, sin, total
-from engine.picture import nearest
-from engine.picture.level import model_of
+from engine.picture.model import nearest
+from engine.picture.model.level import model_of
 
 
 def recurrence(length, x=None):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from strategies import any_float, built, hexes, tapes
 
 from engine import Value, dot, draw, gradients, scope, topological_order
-from engine.picture import live
-from engine.picture.live import number_field, replayed_graph
+from engine.picture.player import live
+from engine.picture.player.live import number_field, replayed_graph
 
 
 @given(tapes(), st.data())

@@ -14,10 +14,10 @@ from test_picture_shows import loss_of
 from test_picture_truth import GRAPHS, swept
 
 from engine import Value, draw, film, scope, steps, tanh
-from engine.formula import number_text
+from engine.formulas.formula import number_text
 from engine.picture import LayoutError
-from engine.picture.fonts import FAMILIES, fitting_fonts
-from engine.picture.metrics import text_width
+from engine.picture.drawing.fonts import FAMILIES, fitting_fonts
+from engine.picture.model.metrics import text_width
 
 
 def neuron():
@@ -392,7 +392,7 @@ def test_constants_that_change_from_step_to_step_change_in_the_film():
 
 
 def test_every_word_of_a_frame_fits_its_box():
-    from engine.picture.contents import PAD_X
+    from engine.picture.model.contents import PAD_X
 
     made = film(training(12, fresh()))
     sizes = {b.id: c.width for b, c in made.drawing.contents.items()}

@@ -10,7 +10,8 @@ import pytest
 from test_picture_shows import loss_of
 
 from engine import Value, draw, explain, steps
-from engine.picture import LayoutError, layout
+from engine.picture import LayoutError
+from engine.picture.drawing import layout
 
 
 def small():

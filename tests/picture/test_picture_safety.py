@@ -10,7 +10,7 @@ from drawn import Drawn, Tags, page_data
 from hostile import LABELS
 
 from engine import Value, draw, film, scope, tanh
-from engine.picture.layout import program_output
+from engine.picture.drawing.layout import program_output
 
 
 def columns(line):
@@ -140,7 +140,7 @@ def test_a_page_has_no_reference_outside_itself():
 
 def test_a_missing_escape_is_caught(monkeypatch):
     """The planted bug: names written as they are."""
-    from engine.picture import svg
+    from engine.picture.drawing import svg
 
     monkeypatch.setattr(svg, "xml", str)
     with pytest.raises(ET.ParseError):

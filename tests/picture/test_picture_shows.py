@@ -61,7 +61,7 @@ def test_a_part_of_a_swept_graph_shows_the_gradients_that_flowed_through_it():
 
 
 def box_text(x):
-    from engine.formula import number_text
+    from engine.formulas.formula import number_text
 
     return number_text(x)
 

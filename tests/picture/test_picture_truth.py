@@ -12,9 +12,9 @@ from reading import close, evaluated, from_unicode
 from strategies import moderate, nice, tapes
 
 from engine import TABLE, Value, draw, partials, steps, topological_order
-from engine.formula import number_text
-from engine.picture.flow import Flow
-from engine.picture.model import Model
+from engine.formulas.formula import number_text
+from engine.picture.model.flow import Flow
+from engine.picture.model.model import Model
 
 # CHAINRULE_PICTURES=2000 runs the full count.
 GRAPHS = int(os.environ.get("CHAINRULE_PICTURES", "50"))
@@ -210,7 +210,7 @@ def a_tape():
 
 
 def test_a_wrong_partial_in_the_picture_is_caught(monkeypatch):
-    from engine import chain
+    from engine.formulas import chain
 
     right = chain.partials
     monkeypatch.setattr(chain, "partials", lambda v: tuple(p if p is None else p * 1.001 for p in right(v)))

@@ -1,0 +1,130 @@
+"""What an object is besides its numbers, as a key: equal where a program made for one is right for the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from functools import cache, partial
+from numbers import Number
+from random import Random
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ...value import Operands, Value
+
+if TYPE_CHECKING:
+    from .outside import Watch
+
+_SEQUENCES = (list, tuple, deque)
+_NAMED = (FunctionType, BuiltinFunctionType, ModuleType, type)  # what is the same only as itself
+
+
+def exact(x: Any, numbers: bool = True, watch: Watch | None = None) -> Hashable:
+    """A key that tells apart what Python calls equal but a function may not: 1, 1.0 and True; 0.0 and -0.0; nan is nan.
+
+    It goes into containers, Modules and objects, so that what changes in them changes it.
+
+    Args:
+        x: anything.
+        numbers: whether it counts which Values, Modules and objects there are, not just what they are made of.
+        watch: is told what there is, and says where to go on: into what functions and classes read, not into what
+            belongs to libraries.
+    """
+    parts: list[Any] = []
+    stack = [x]
+    seen: dict[int, int] = {}
+    met: list[Any] = []  # which keeps what was made on the way, so that no two things have one id
+    while stack:
+        x = stack.pop()
+        kind = x.__class__
+        if kind is str or x is None:
+            parts.append(x)
+        elif kind is bool or kind is int:
+            parts.append((kind, x))
+        elif kind is Value:
+            parts.append(x if numbers else "n")
+        elif kind is float or isinstance(x, Number):
+            parts.append((kind, repr(x)))
+        elif kind is Operands:  # Values that are there anyway, as they were read last
+            parts.append(kind)
+        elif isinstance(x, _NAMED):
+            parts.append(x)
+            if watch is not None and id(x) not in seen:
+                seen[id(x)] = len(met)
+                met.append(x)
+                stack.extend(watch.read(x))
+        elif id(x) in seen:
+            parts.append(("again", seen[id(x)]))
+        elif kind is list and not numbers and x and all(y.__class__ is Value for y in x):
+            parts.append(("n", len(x)))
+        else:
+            seen[id(x)] = len(met)
+            met.append(x)
+            if watch is not None and not watch.hold(x):
+                parts.append((kind, len(x) if hasattr(kind, "__len__") else None))
+                continue
+            if isinstance(x, _SEQUENCES):
+                parts.append((kind, len(x)))
+                stack.extend(x)
+            elif isinstance(x, dict):
+                named = all(k.__class__ is str for k in x)
+                parts.append((kind, *x) if named else (kind, len(x)))
+                stack.extend(x.values())
+                stack.extend(() if named else x)
+            elif isinstance(x, (set, frozenset)):
+                parts.append((kind, frozenset([exact(y, numbers) for y in x])))
+            elif isinstance(x, (bytes, bytearray)):
+                parts.append((kind, bytes(x)))
+            elif hasattr(x, "tobytes") and hasattr(x, "dtype"):
+                objects = x.dtype.kind == "O"
+                parts.append((kind, x.shape, x.dtype.str, None if objects else x.tobytes()))
+                stack.extend(x.ravel().tolist() if objects else ())
+            elif isinstance(x, MethodType):
+                stack += [x.__func__, x.__self__]
+            elif kind is partial:
+                parts.append(partial)
+                stack += [x.func, x.args, x.keywords]
+            else:
+                parts.append(kind)
+                closed = isinstance(x, Random) or (watch is not None and watch.is_opaque(x))
+                held = {} if closed else attributes(x)  # those of a generator say what it drew
+                stack.extend([] if watch is None else watch.read(x))
+                if numbers or not _is_made_of(x, held):
+                    parts.append(x if is_hashable(x) else None)
+                stack.append(held)
+    return tuple(parts)
+
+
+def _is_made_of(x: Any, held: dict[str, Any]) -> bool:
+    """Is an object what its attributes say? A Module is, and a generator as far as a program is concerned."""
+    if hasattr(x, "_flatten") or isinstance(x, Random):
+        return True
+    kind: Any = type(x)
+    return bool(held) and kind.__hash__ is object.__hash__ and not callable(x)
+
+
+def is_hashable(x: Any) -> bool:
+    """Can it be a key?"""
+    try:
+        hash(x)
+    except TypeError:
+        return False
+    return True
+
+
+def attributes(x: Any) -> dict[str, Any]:
+    """The attributes of an object by name, those in slots too."""
+    held: dict[str, Any] = getattr(x, "__dict__", {})
+    slots = _slots(x.__class__)
+    return {**held, **{k: getattr(x, k) for k in slots if hasattr(x, k)}} if slots else held
+
+
+@cache
+def _slots(kind: type) -> tuple[str, ...]:
+    found: list[str] = []
+    for c in kind.__mro__:
+        names = c.__dict__.get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            private = name[:2] == "__" != name[-2:]
+            found.append(f"_{c.__name__.lstrip('_')}{name}" if private else name)  # as Python mangles it
+    return tuple([name for name in found if name not in ("__dict__", "__weakref__")])

@@ -1,0 +1,304 @@
+"""The tape: a flat list of instructions, equal ones shared, constant ones folded.
+
+An instruction is `(op, operands, target)`. An operand is one integer, `index * 8 + space`, so that along a row of
+operands it advances by a constant stride, and the loops can be found again. Only identities that hold for every IEEE
+number are applied: x*1, x + -0.0, x - 0.0, x/1, --x; x*0 and x + 0.0 stay as they are.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import inf, nan
+from typing import Any
+
+from ...ops import TABLE, Op
+
+VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, STATE, OUTPUT = range(7)
+LETTERS = "vpxcgso"  # how a space is printed
+
+# Instructions that are kept for what they do: add to a gradient, write an output, a parameter, a state. The target
+# says where.
+EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT, "set_parameter": PARAMETER, "set_state": STATE}
+
+Instruction = tuple[str, tuple[int, ...], int]
+
+COMMUTATIVE = frozenset(("add", "mul", "equal", "not_equal"))
+
+
+class Tape:
+    """Instructions under way.
+
+    Attributes:
+        code: the instructions, arguments before users.
+        constants: the numbers that operands in the space CONSTANT stand for.
+        rows: the op behind each name that occurs in the code.
+        bare: operands that are nan where, behind a closed guard that was left out, 0 met an infinity.
+    """
+
+    def __init__(self) -> None:
+        self.code: list[Instruction] = []
+        self.constants: list[float] = []
+        self.rows: dict[str, Op] = {}
+        self.bare: set[int] = set()
+        self._constant_of: dict[bytes, int] = {}
+        self._seen: dict[Any, int] = {}
+
+    def constant(self, x: float) -> int:
+        """The operand for a number; 0.0 and -0.0 are two."""
+        key = struct.pack("d", x)
+        index = self._constant_of.get(key)
+        if index is None:
+            index = self._constant_of[key] = len(self.constants)
+            self.constants.append(x)
+        return index * 8 + CONSTANT
+
+    def number(self, operand: int) -> float | None:
+        """What a constant operand stands for; None for the others."""
+        return self.constants[operand >> 3] if operand & 7 == CONSTANT else None
+
+    def instruction(self, operand: int) -> tuple[str, tuple[int, ...]]:
+        """(op, operands) that make an operand; ("", ()) where it is no value, or of a row that is not the table's."""
+        if operand & 7 != VALUE:
+            return "", ()
+        op, args, _ = self.code[operand >> 3]
+        return (op, args) if self.rows.get(op) is TABLE.get(op) else ("", ())
+
+    def operand_of(self, name: str, operand: int) -> int | None:
+        """x, where the operand is this function of x."""
+        op, args = self.instruction(operand)
+        return args[0] if op == name else None
+
+    def other_factor(self, operand: int, factor: int) -> int | None:
+        """x, where the operand is x*factor."""
+        op, args = self.instruction(operand)
+        return args[args[0] == factor] if op == "mul" and factor in args else None
+
+    def seen(self, name: str, args: tuple[int, ...]) -> int | None:
+        """The operand for an op of operands if it is on the tape."""
+        return self._seen.get((name, *args))
+
+    def effect(self, op: str, operand: int, target: int) -> None:
+        """Append an instruction that writes."""
+        self.code.append((op, (operand,), target))
+
+    def emit(self, row: Op, args: tuple[int, ...]) -> int:
+        """The operand for an op of operands."""
+        name = row.name
+        if name in LIST_OPS:
+            raise TypeError(f"tape takes ops of numbers, got {name}")
+        for a in args:
+            if a & 7 != CONSTANT:
+                break
+        else:
+            return self.constant(row.forward(*[self.constants[a >> 3] for a in args]))
+        rewrite = IDENTITIES.get(name)
+        if rewrite is not None:
+            found = rewrite(self, args)
+            if found is not None:
+                return int(found)
+        name = SAME_AS.get(name, name)
+        key = (name, *args)
+        operand = self._seen.get(key)
+        if operand is None:
+            operand = len(self.code) * 8 + VALUE
+            self.code.append((name, args, 0))
+            self._seen[key] = operand
+            self.rows[name] = TABLE[name] if name in SAME_AS.values() else row
+            if name in COMMUTATIVE:
+                self._seen[name, args[1], args[0]] = operand
+        return operand
+
+    def shows_bare(self) -> bool:
+        """Is what is bare nan in sums over the examples alone, and sure to be seen there?"""
+        bare = set(self.bare)
+        for i, (op, args, _) in enumerate(self.code):
+            if not bare.isdisjoint(args):
+                if op in LINEAR and self.rows[op] is TABLE[op] and not (op == "where" and args[0] in bare):
+                    bare.add(i * 8 + VALUE)
+                elif op != "accumulate":
+                    return False
+        return True
+
+    # Ops of lists, as the reductions they are ---------------------------------------------------------------------------
+
+    def sum(self, first: int, terms: list[int]) -> int:
+        """first + terms[0] + …, left to right, as in eager mode."""
+        for term in terms:
+            first = self.emit(ADD, (first, term))
+        return first
+
+    def dot(self, ws: list[int], xs: list[int], b: int) -> int:
+        """The row `dot`."""
+        for w, x in zip(ws, xs):
+            b = self.emit(ADD, (b, self.emit(MUL, (w, x))))
+        return b
+
+    def total(self, xs: list[int]) -> int:
+        """The row `total`."""
+        return self.sum(self.constant(0.0), xs)
+
+    def mean(self, xs: list[int]) -> int:
+        """The row `mean`."""
+        if not xs:
+            return self.constant(TABLE["mean"].forward([]))
+        return self.emit(DIV, (self.total(xs), self.constant(float(len(xs)))))
+
+    def top(self, xs: list[int]) -> int:
+        """The row `top`; 0 for what it was taken from."""
+        made = [self.instruction(x) for x in xs]
+        if made and all(op == "sub" and args[1] == made[0][1][1] for op, args in made):
+            taken: int | None = self.constant(-inf)
+            for _, args in made:
+                taken = None if taken is None else self.seen("maximum", (taken, args[0]))
+            if taken == made[0][1][1]:
+                return self.constant(0.0)
+        top = self.constant(-inf)
+        for x in xs:
+            top = self.emit(TABLE["maximum"], (top, x))
+        return top
+
+    def sole(self, xs: list[int], y: int) -> int:
+        """The row `sole`."""
+        endless = [self.emit(TABLE["equal"], (x, self.constant(inf))) for x in xs]
+        tied = self.emit(TABLE["greater"], (self.total(endless), self.constant(1.0)))
+        tied = self.emit(MUL, (tied, self.emit(TABLE["equal"], (y, self.constant(inf)))))
+        return self.emit(TABLE["where"], (tied, self.constant(nan), y))
+
+    def logsumexp(self, xs: list[int]) -> int:
+        """The row `logsumexp`: the largest term is taken out, so that small others count; an infinite one is the answer."""
+        top = self.top(xs)
+        largest = [self.emit(TABLE["equal"], (x, top)) for x in xs]
+        terms = [
+            self.emit(TABLE["where"], (same, self.constant(0.0), self.emit(TABLE["exp"], (self.emit(SUB, (x, top)),))))
+            for same, x in zip(largest, xs)
+        ]
+        ties = self.emit(SUB, (self.total(largest), self.constant(1.0)))
+        rest = self.emit(ADD, (self.total(terms), ties))
+        result = self.emit(ADD, (top, self.emit(TABLE["log1p"], (rest,))))
+        endless = self.emit(TABLE["equal"], (self.emit(TABLE["abs"], (top,)), self.constant(inf)))
+        return self.emit(TABLE["where"], (endless, top, result))
+
+
+ADD, SUB, MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "where"))
+LIST_OPS = {
+    "dot": Tape.dot, "total": Tape.total, "mean": Tape.mean, "logsumexp": Tape.logsumexp, "top": Tape.top, "sole": Tape.sole,
+}  # fmt: skip
+SAME_AS = {"edge": "where"}
+LINEAR = frozenset(("add", "sub", "mul", "div", "neg", "where"))  # a nan among the terms is one in the result
+
+
+def _is(tape: Tape, operand: int, x: float) -> bool:
+    """Is the operand this very number, sign of zero included?"""
+    return operand & 7 == CONSTANT and struct.pack("d", tape.constants[operand >> 3]) == struct.pack("d", x)
+
+
+def _mul(tape: Tape, args: tuple[int, ...]) -> int | None:
+    for a, b in (args, args[::-1]):
+        if a & 7 == CONSTANT:
+            if _is(tape, a, 1.0):
+                return b
+            if _is(tape, a, -1.0):
+                return tape.emit(NEG, (b,))
+    return None
+
+
+def _add(tape: Tape, args: tuple[int, ...]) -> int | None:
+    a, b = args
+    return b if _is(tape, a, -0.0) else a if _is(tape, b, -0.0) else None
+
+
+def _sub(tape: Tape, args: tuple[int, ...]) -> int | None:
+    return args[0] if _is(tape, args[1], 0.0) else None
+
+
+def _div(tape: Tape, args: tuple[int, ...]) -> int | None:
+    return args[0] if _is(tape, args[1], 1.0) else None
+
+
+def _neg(tape: Tape, args: tuple[int, ...]) -> int | None:
+    a = args[0]
+    if a & 7 == VALUE and tape.code[a >> 3][0] == "neg":
+        return tape.code[a >> 3][1][0]
+    return None
+
+
+def _power(tape: Tape, args: tuple[int, ...]) -> int | None:
+    x, n = args
+    if _is(tape, n, 1.0):
+        return x
+    if _is(tape, n, 2.0):
+        return tape.emit(MUL, (x, x))
+    if _is(tape, n, -1.0):
+        return tape.emit(DIV, (tape.constant(1.0), x))
+    if n & 7 == CONSTANT and tape.constants[n >> 3] == 0.0:
+        return tape.constant(1.0)
+    return None
+
+
+def _step(tape: Tape, args: tuple[int, ...]) -> int | None:
+    """step(x) is step(relu(x)) for every x, and relu(x) is kept anyway, so that x need not be."""
+    relu = tape.seen("relu", args)
+    return None if relu is None else tape.emit(TABLE["step"], (relu,))
+
+
+def _where(tape: Tape, args: tuple[int, ...]) -> int | None:
+    c, a, b = args
+    if a == b:
+        return a
+    condition = tape.number(c)
+    if condition is not None:
+        return a if condition else b
+    if _is(tape, b, 0.0):
+        return _gated(tape, c, a)
+    if _is(tape, a, 1.0):
+        return _either(tape, c, b)
+    return None
+
+
+def _gated(tape: Tape, c: int, a: int) -> int | None:
+    """Behind relu, `where(step(r), g*step(r), 0)` with r = relu(x) is `where(r > 0, g, r)`, since r is 0 or nan elsewhere;
+    a further condition outside it stays outside."""
+    outer, step = _behind(tape, c)
+    r, g = tape.operand_of("step", step), tape.other_factor(a, step)
+    if r is None or g is None or tape.operand_of("relu", r) is None:
+        return None
+    found = tape.emit(WHERE, (tape.emit(TABLE["greater"], (r, tape.constant(0.0))), g, r))
+    return found if outer is None else tape.emit(WHERE, (outer, found, tape.constant(0.0)))
+
+
+def _either(tape: Tape, c: int, b: int) -> int | None:
+    """Two conditions behind the same third one: `(o and x) or (o and y)` is `o and (x or y)`."""
+    (outer, x), (other, y) = _behind(tape, c), _behind(tape, b)
+    if outer is None or outer != other:
+        return None
+    return tape.emit(WHERE, (outer, tape.emit(WHERE, (x, tape.constant(1.0), y)), tape.constant(0.0)))
+
+
+def _behind(tape: Tape, c: int) -> tuple[int | None, int]:
+    """(o, x) of a condition `where(o, x, 0)`, else (None, the condition)."""
+    op, args = tape.instruction(c)
+    return (args[0], args[1]) if op == "where" and _is(tape, args[2], 0.0) else (None, c)
+
+
+def _scaled(factor: float) -> Any:
+    return lambda tape, args: tape.emit(MUL, (args[0], tape.constant(factor)))
+
+
+# What an op is rewritten to where it is the same for every number: (tape, operands) -> an operand, or None.
+IDENTITIES: dict[str, Any] = {
+    "mul": _mul,
+    "add": _add,
+    "sub": _sub,
+    "div": _div,
+    "neg": _neg,
+    "power": _power,
+    "step": _step,
+    "where": _where,
+    "edge": _where,
+    "identity": lambda tape, args: args[0],
+    "detached": lambda tape, args: args[0],
+    "square": lambda tape, args: tape.emit(MUL, (args[0], args[0])),
+    "reciprocal": lambda tape, args: tape.emit(DIV, (tape.constant(1.0), args[0])),
+    "deg2rad": _scaled(TABLE["deg2rad"].partials[0]),
+    "rad2deg": _scaled(TABLE["rad2deg"].partials[0]),
+}

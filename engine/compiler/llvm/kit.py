@@ -1,0 +1,273 @@
+"""Numbers of the compiled program: LLVM values, one lane an example, with Python's operators and the table's ops.
+
+Rows of the table apply to them as to floats and Values, so that a lowering, an elementary function, and the forward of
+a user's own row are written as formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ctypes import c_float
+from typing import Any
+
+from llvmlite import ir
+
+from ...ops import Op
+
+I1, I32, I64, POINTER = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.PointerType()
+DOUBLE, FLOAT = ir.DoubleType(), ir.FloatType()
+
+
+class Kit:
+    """What makes instructions: a builder, the type of a number, the lanes.
+
+    Attributes:
+        contract: may a product and a sum become one fused multiply-add?
+        inline: put elementary functions in line?
+        lower: (kit, op, args) -> Number: how an op is applied.
+    """
+
+    def __init__(self, builder: Any, real: Any, lanes: int, contract: bool, inline: bool, lower: Callable[..., Number]):
+        self.builder, self.real, self.lanes, self.inline, self.lower = builder, real, lanes, inline, lower
+        self.contract = contract
+        self.flags = ("contract",) if contract else ()
+        self._masks: dict[int, tuple[Any, Any]] = {}
+        self.double = isinstance(real, ir.DoubleType)
+        self.integer = I64 if self.double else I32
+        self.mantissa, self.bias = (52, 1023) if self.double else (23, 127)
+
+    def type_of(self, scalar: Any) -> Any:
+        """A scalar type, one of it a lane."""
+        return ir.VectorType(scalar, self.lanes) if self.lanes > 1 else scalar
+
+    @property
+    def type(self) -> Any:
+        """The type of a number."""
+        return self.type_of(self.real)
+
+    @property
+    def module(self) -> Any:
+        """The module that is being written."""
+        return self.builder.module
+
+    def constant(self, x: float) -> Any:
+        """An LLVM value: the same number in every lane."""
+        one = ir.Constant(self.real, x if self.double else c_float(x).value)
+        return ir.Constant(self.type, [one] * self.lanes) if self.lanes > 1 else one
+
+    def whole(self, x: int) -> Any:
+        """An LLVM value: the same integer in every lane, as wide as a number."""
+        t = self.type_of(self.integer)
+        return ir.Constant(t, [x] * self.lanes if self.lanes > 1 else x)
+
+    def number(self, x: Any) -> Number:
+        """A Number from a float, an LLVM value or a Number."""
+        if isinstance(x, Number):
+            return x
+        return Number(self, self.constant(float(x)) if isinstance(x, (int, float)) else x)
+
+    def apply(self, name: str, *args: Any) -> Number:
+        """A row of the table by name."""
+        from ...ops import row
+
+        return self.lower(self, row(name), args)
+
+    # Masks and choices ---------------------------------------------------------------------------------------------------
+
+    def compare(self, sign: str, a: Any, b: Any) -> Any:
+        """A mask that is false where a nan is compared; `!=` is true there."""
+        a, b = self.number(a).value, self.number(b).value
+        if sign == "!=":
+            return self.builder.fcmp_unordered("!=", a, b)
+        return self.builder.fcmp_ordered(sign, a, b)
+
+    def is_nan(self, x: Any) -> Any:
+        """The mask of nans."""
+        return self.compare("!=", x, x)
+
+    def both(self, p: Any, q: Any) -> Any:
+        """The mask where both hold."""
+        return self.builder.and_(p, q)
+
+    def either(self, p: Any, q: Any) -> Any:
+        """The mask where one holds."""
+        return self.builder.or_(p, q)
+
+    def choose(self, mask: Any, a: Any, b: Any) -> Number:
+        """`a` where the mask holds, else `b`."""
+        return Number(self, self.builder.select(mask, self.number(a).value, self.number(b).value))
+
+    def flag(self, mask: Any) -> Number:
+        """1.0 where the mask holds, else 0.0."""
+        return self.remember(mask, self.choose(mask, 1.0, 0.0))
+
+    def remember(self, mask: Any, x: Number) -> Number:
+        """Note where a number is not 0, so that a choice by it need not compare it again."""
+        self._masks[id(x.value)] = (x.value, mask)
+        return x
+
+    def known_truth(self, x: Number) -> Any:
+        """The mask noted for a number, or None."""
+        return self._masks.get(id(x.value), (None, None))[1]
+
+    def truth(self, x: Number) -> Any:
+        """The mask of what is not 0; a nan is true, as in Python."""
+        known = self.known_truth(x)
+        return self.compare("!=", x, 0.0) if known is None else known
+
+    def is_constant(self, x: Number, number: float) -> bool:
+        """Is it this very constant?"""
+        return isinstance(x.value, ir.Constant) and str(x.value) == str(self.constant(number))
+
+    # Instructions and functions ------------------------------------------------------------------------------------------
+
+    def intrinsic(self, name: str, *args: Any) -> Number:
+        """An LLVM intrinsic of numbers. llvmlite cannot name one over a vector type, so the name is made here."""
+        values = [self.number(a).value for a in args]
+        bits = (
+            ("f64" if self.double else "f32") if self.lanes == 1 else f"v{self.lanes}{'f64' if self.double else 'f32'}"
+        )
+        function = declared(self.module, f"llvm.{name}.{bits}", self.type, [self.type] * len(values))
+        return Number(self, self.builder.call(function, values))
+
+    def fma(self, a: Any, b: Any, c: Any) -> Number:
+        """a*b + c with one rounding."""
+        return self.intrinsic("fma", a, b, c)
+
+    def bits(self, x: Number) -> Any:
+        """The bits of a number, as integers."""
+        return self.builder.bitcast(x.value, self.type_of(self.integer))
+
+    def from_bits(self, bits: Any) -> Number:
+        """The number that has these bits."""
+        return Number(self, self.builder.bitcast(bits, self.type))
+
+    def function(self, name: str, body: Callable[..., Number], *args: Any) -> Number:
+        """Call a function of numbers that is written once a module; contraction is off inside."""
+        full = f"{name}.{self.lanes}.{'f64' if self.double else 'f32'}"
+        values = [self.number(a).value for a in args]
+        function = self.module.globals.get(full)
+        if function is None:
+            function = ir.Function(self.module, ir.FunctionType(self.type, [self.type] * len(values)), full)
+            function.linkage = "internal"
+            function.attributes.add("alwaysinline" if self.inline else "noinline")
+            builder = ir.IRBuilder(function.append_basic_block("entry"))
+            inner = Kit(builder, self.real, self.lanes, False, self.inline, self.lower)
+            builder.ret(body(inner, *[Number(inner, a) for a in function.args]).value)
+        return Number(self, self.builder.call(function, values))
+
+    def lanewise(self, name: str, *args: Any) -> Number:
+        """A function of the C library in float64, lane by lane."""
+        values = [self.number(a).value for a in args]
+        function = declared(self.module, name, DOUBLE, [DOUBLE] * len(values))
+        function.attributes.update(("nounwind", "readnone"))  # so that a call of what does not change leaves a loop
+        out = ir.Constant(self.type, ir.Undefined)
+        for lane in range(self.lanes):
+            parts = values
+            if self.lanes > 1:
+                parts = [self.builder.extract_element(v, ir.Constant(I32, lane)) for v in values]
+            if not self.double:
+                parts = [self.builder.fpext(p, DOUBLE) for p in parts]
+            y = self.builder.call(function, parts)
+            if not self.double:
+                y = self.builder.fptrunc(y, FLOAT)
+            out = self.builder.insert_element(out, y, ir.Constant(I32, lane)) if self.lanes > 1 else y
+        return Number(self, out)
+
+    def in_double(self, body: Callable[..., Number], *args: Number) -> Number:
+        """Compute a function in float64 and round once."""
+        wide = Kit(self.builder, DOUBLE, self.lanes, False, self.inline, self.lower)
+        y = body(wide, *[Number(wide, self.builder.fpext(a.value, wide.type)) for a in args])
+        return Number(self, self.builder.fptrunc(y.value, self.type))
+
+    def splat(self, x: Any) -> Number:
+        """One LLVM scalar in every lane."""
+        if self.lanes == 1:
+            return Number(self, x)
+        nothing = ir.Constant(self.type, ir.Undefined)
+        v = self.builder.insert_element(nothing, x, ir.Constant(I32, 0))
+        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
+        return Number(self, self.builder.shuffle_vector(v, nothing, zeros))
+
+
+def declared(module: Any, name: str, result: Any, args: list[Any]) -> Any:
+    """The function of this name in a module, declared if it is not there."""
+    known = module.globals.get(name)
+    return known if known is not None else ir.Function(module, ir.FunctionType(result, args), name)
+
+
+class Number:
+    """An LLVM value that a formula can be written with."""
+
+    __slots__ = ("kit", "value")
+
+    def __init__(self, kit: Kit, value: Any) -> None:
+        self.kit, self.value = kit, value
+
+    def _node(self, op: Op, args: Any) -> Number:
+        return self.kit.lower(self.kit, op, args)
+
+    def _binary(self, instruction: str, a: Any, b: Any) -> Number:
+        k = self.kit
+        make = getattr(k.builder, instruction)
+        return Number(k, make(k.number(a).value, k.number(b).value, flags=k.flags))
+
+    def __add__(self, other: Any) -> Number:
+        return self._binary("fadd", self, other)
+
+    def __radd__(self, other: Any) -> Number:
+        return self._binary("fadd", other, self)
+
+    def __sub__(self, other: Any) -> Number:
+        return self._binary("fsub", self, other)
+
+    def __rsub__(self, other: Any) -> Number:
+        return self._binary("fsub", other, self)
+
+    def __mul__(self, other: Any) -> Number:
+        return self._binary("fmul", self, other)
+
+    def __rmul__(self, other: Any) -> Number:
+        return self._binary("fmul", other, self)
+
+    def __truediv__(self, other: Any) -> Number:
+        return self._binary("fdiv", self, other)
+
+    def __rtruediv__(self, other: Any) -> Number:
+        return self._binary("fdiv", other, self)
+
+    def __pow__(self, other: Any) -> Number:
+        return self.kit.apply("power", self, other)
+
+    def __rpow__(self, other: Any) -> Number:
+        return self.kit.apply("power", other, self)
+
+    def __neg__(self) -> Number:
+        return Number(self.kit, self.kit.builder.fneg(self.value))
+
+    def __pos__(self) -> Number:
+        return self
+
+    def __abs__(self) -> Number:
+        return self.kit.intrinsic("fabs", self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("its forward function branches")
+
+    def __float__(self) -> float:
+        raise TypeError("its forward function calls a function of floats")
+
+    def __lt__(self, other: Any) -> Number:
+        return self.kit.apply("less", self, other)
+
+    def __le__(self, other: Any) -> Number:
+        return self.kit.apply("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Number:
+        return self.kit.apply("greater", self, other)
+
+    def __ge__(self, other: Any) -> Number:
+        return self.kit.apply("greater_equal", self, other)
+
+
+__all__ = ["DOUBLE", "FLOAT", "I1", "I32", "I64", "POINTER", "Kit", "Number", "declared", "ir"]

@@ -1,0 +1,322 @@
+"""How each row of the table becomes machine code.
+
+A machine instruction, an elementary function (elementary.py), a function of the C library called lane by lane, or the
+row's own forward written in other rows. A row that is in none of these tables, a user's own, is lowered by running its
+forward function on the numbers of the compiled program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ... import ieee
+from ...ops import TABLE, Op
+from . import elementary
+from .kit import Kit, Number
+
+Lowering = Callable[..., Any]
+
+
+def lower(k: Kit, op: Op, args: Any) -> Number:
+    """Apply an op to numbers of the compiled program."""
+    numbers = [k.number(a) for a in args]
+    name = op.name
+    if TABLE.get(name) is op or name == "detached":
+        if name in elementary.ULPS:
+            return k.function(name, getattr(elementary, name), *numbers)
+        if name in C_LIBRARY:
+            return k.lanewise(C_LIBRARY[name], *numbers)
+        if name in FORMULAS:
+            return k.number(FORMULAS[name](k, *numbers))
+    try:
+        return k.number(op.forward(*numbers))
+    except (TypeError, AttributeError, ValueError) as error:
+        raise TypeError(
+            f"jit takes ops whose forward is written with + - * / and engine's functions, got {name!r}: {error}"
+        ) from error
+
+
+# Called lane by lane, in float64: the library's own errors apply. With glibc all rows keep the accuracy contract of
+# engine.checks (tests/compiler/test_contract.py measures them).
+C_LIBRARY = {
+    "power": "pow", "exp2": "exp2", "expm1": "expm1", "log2": "log2", "log10": "log10",
+    "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
+    "sinh": "sinh", "cosh": "cosh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "hypot": "hypot",
+    "erfc": "erfc", "fmod": "fmod", "ieee_remainder": "remainder",
+}  # fmt: skip
+
+
+def _compared(sign: str) -> Lowering:
+    return lambda k, a, b: k.flag(k.compare(sign, a, b))
+
+
+def _step(k: Kit, x: Number) -> Number:
+    positive = k.builder.fcmp_unordered(">", x.value, k.constant(0.0))  # or nan
+    return k.remember(positive, k.choose(k.compare("<=", x, 0.0), 0.0, k.choose(k.compare(">", x, 0.0), 1.0, x)))
+
+
+def _above(k: Kit, a: Number, b: Number) -> Number:
+    tie = k.choose(k.compare("==", a, b), 0.5, math.nan)
+    return k.choose(k.compare(">", a, b), 1.0, k.choose(k.compare("<", a, b), 0.0, tie))
+
+
+def _inside(k: Kit, x: Number, low: Number, high: Number) -> Number:
+    undefined = k.either(k.is_nan(x), k.either(k.is_nan(low), k.is_nan(high)))
+    within = k.both(k.compare("<=", low, x), k.compare("<=", x, high))
+    return k.choose(within, 1.0, k.choose(undefined, math.nan, 0.0))
+
+
+def _sign(k: Kit, x: Number) -> Number:
+    return k.choose(k.compare(">", x, 0.0), 1.0, k.choose(k.compare("<", x, 0.0), -1.0, x))
+
+
+def _where(k: Kit, c: Number, a: Number, b: Number) -> Number:
+    mask = k.truth(c)
+    y = k.choose(mask, a, b)
+    if k.is_constant(b, 0.0) and k.known_truth(a) is not None:
+        k.remember(k.both(mask, k.known_truth(a)), y)
+    elif k.is_constant(a, 1.0) and k.known_truth(b) is not None:
+        k.remember(k.either(mask, k.known_truth(b)), y)
+    return y
+
+
+def _maximum(k: Kit, a: Number, b: Number) -> Number:
+    return k.choose(k.either(k.compare(">=", a, b), k.is_nan(a)), a, b)
+
+
+def _minimum(k: Kit, a: Number, b: Number) -> Number:
+    return k.choose(k.either(k.compare("<=", a, b), k.is_nan(a)), a, b)
+
+
+def _clip(k: Kit, x: Number, low: Number, high: Number) -> Number:
+    cut = k.choose(k.compare("<", x, low), low, k.choose(k.compare(">", x, high), high, x))
+    crossed = k.choose(k.compare(">", low, high), k.choose(k.is_nan(x), x, high), math.nan)
+    return k.choose(k.compare("<=", low, high), cut, crossed)
+
+
+def _relu(k: Kit, x: Number) -> Number:
+    return k.choose(k.compare("<=", x, 0.0), 0.0, x)
+
+
+def _leaky_relu(k: Kit, x: Number, slope: Number) -> Number:
+    return k.choose(k.compare(">", x, 0.0), x, slope * x)
+
+
+def _elu(k: Kit, x: Number, alpha: Any) -> Number:
+    return k.choose(k.compare(">", x, 0.0), x, alpha * k.apply("expm1", x))
+
+
+def _sigmoid(k: Kit, x: Number) -> Number:
+    e = k.apply("exp", -abs(x))
+    return k.choose(k.compare(">=", x, 0.0), 1.0, e) / (1.0 + e)
+
+
+def _softplus(k: Kit, x: Number) -> Number:
+    return _maximum(k, x, k.number(0.0)) + k.apply("log1p", k.apply("exp", -abs(x)))
+
+
+def _sech2(k: Kit, x: Number) -> Number:
+    e = k.apply("exp", -2.0 * abs(x))
+    return 4.0 * e / ((1.0 + e) * (1.0 + e))
+
+
+def _square_parts(k: Kit, x: Number) -> tuple[Number, Number]:
+    """x as head + tail where head² is exact; for |x| < 64."""
+    head = k.intrinsic("rint", x * 2.0**20) * 2.0**-20
+    return head, x - head
+
+
+def _bell(half: float, scale: float) -> Lowering:
+    """exp(-x²·half)/scale without rounding x²; 0 from 64 on."""
+
+    def lowered(k: Kit, x: Number) -> Number:
+        if not k.double:
+            return k.in_double(lowered, x)
+        head, tail = _square_parts(k, x)
+        y = k.apply("exp", -half * head * head) * k.apply("exp", -half * tail * (x + head))
+        y = y / scale if scale != 1.0 else y
+        return k.choose(k.is_nan(x), x, k.choose(k.compare("<", abs(x), 64.0), y, 0.0))
+
+    return lowered
+
+
+def _normal_cdf(k: Kit, x: Number) -> Number:
+    if not k.double:
+        return k.in_double(_normal_cdf, x)
+    t = x * ieee.SQRT_HALF
+    head, tail = _square_parts(k, x)
+    error = k.fma(head, ieee.SQRT_HALF_HEAD, -t) + head * ieee.SQRT_HALF_TAIL + tail * ieee.SQRT_HALF
+    y = 0.5 * k.apply("erfc", -t) + error * k.apply("gauss", t) / ieee.SQRT_PI
+    far = k.choose(k.compare(">", x, 0.0), 1.0, 0.0)
+    return k.choose(k.is_nan(x), x, k.choose(k.compare("<", abs(t), 30.0), y, far))
+
+
+def _silu(k: Kit, x: Number) -> Number:
+    if not k.double:
+        return k.in_double(_silu, x)
+    half = k.apply("exp", 0.5 * x)  # below -700 exp(x) loses digits before x multiplies it
+    tail = k.choose(k.compare(">", x, -1500.0), half * x * half, -0.0)
+    return k.choose(k.compare("<", x, -700.0), tail, x * _sigmoid(k, x))
+
+
+def _gelu(k: Kit, x: Number) -> Number:
+    if not k.double:
+        return k.in_double(_gelu, x)
+    s = 1.0 / (x * x)
+    series = k.number(1.0)
+    for n in (13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0):
+        series = 1.0 - n * s * series
+    tail = -k.apply("normal_pdf", x) * series
+    return k.choose(k.compare("<", x, -37.0), tail, x * k.apply("normal_cdf", x))
+
+
+def _logaddexp(k: Kit, a: Number, b: Number) -> Number:
+    apart = _maximum(k, a, b) + k.apply("log1p", k.apply("exp", -abs(a - b)))
+    return k.choose(k.compare("==", a, b), a + math.log(2.0), apart)
+
+
+def _remainder(k: Kit, a: Number, b: Number) -> Number:
+    left = k.apply("fmod", a, b)
+    apart = k.both(k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0), k.compare("!=", left, 0.0))
+    return k.choose(
+        k.compare("==", left, 0.0), k.intrinsic("copysign", k.number(0.0), b), k.choose(apart, left + b, left)
+    )
+
+
+def _floor_divide(k: Kit, a: Number, b: Number) -> Number:
+    left = k.apply("fmod", a, b)
+    apart = k.both(k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0), k.compare("!=", left, 0.0))
+    whole = (a - left) / b
+    whole = k.choose(apart, whole - 1.0, whole)
+    lower = k.intrinsic("floor", whole)
+    lower = k.choose(k.compare(">", whole - lower, 0.5), lower + 1.0, lower)
+    lower = k.choose(k.compare("==", whole, 0.0), k.intrinsic("copysign", k.number(0.0), a / b), lower)
+    return k.choose(k.compare("==", b, 0.0), a / b, lower)
+
+
+def _logaddexp2(k: Kit, a: Number, b: Number) -> Number:
+    apart = _maximum(k, a, b) + k.apply("log1p", k.apply("exp2", -abs(a - b))) / math.log(2.0)
+    return k.choose(k.compare("==", a, b), a + 1.0, apart)
+
+
+def _nan_to_num(k: Kit, x: Number) -> Number:
+    most = ieee.MOST if k.double else 3.4028234663852886e38
+    cut = k.choose(k.compare("<", x, -most), -most, k.choose(k.compare(">", x, most), most, x))
+    return k.choose(k.is_nan(x), 0.0, cut)
+
+
+def _of_pi(sine: bool) -> Lowering:
+    """sin(πx) or cos(πx), from the nearest whole number or the zero next to it."""
+
+    def lowered(k: Kit, x: Number) -> Number:
+        if not k.double:
+            return k.in_double(lowered, x)
+        r = k.apply("ieee_remainder", x, 1.0)
+        near, far = math.pi * r, math.pi * (0.5 - abs(r))
+        if sine:
+            y = k.choose(
+                k.compare("<=", abs(r), 0.25), k.apply("sin", near), k.intrinsic("copysign", k.apply("cos", far), r)
+            )
+        else:
+            y = k.choose(k.compare("<=", abs(r), 0.25), k.apply("cos", near), k.apply("sin", far))
+        return k.choose(k.compare("==", k.apply("ieee_remainder", x - r, 2.0), 0.0), y, -y)
+
+    return lowered
+
+
+def _sinc(k: Kit, x: Number) -> Number:
+    return k.choose(k.compare("==", x, 0.0), 1.0, k.apply("sinpi", x) / (math.pi * x))
+
+
+def _gap(k: Kit, a: Number, b: Number) -> Number:
+    return k.choose(k.both(k.compare("==", a, math.inf), k.compare("==", b, math.inf)), 0.0, a - b)
+
+
+def _cbrt(k: Kit, x: Number) -> Number:
+    """The C library's cube root errs by up to 4 ulps: one Newton step on the exact residual mends it."""
+    if not k.double:
+        return k.lanewise("cbrt", x)
+    y = k.lanewise("cbrt", x)
+    square = y * y
+    residual = k.fma(square, y, -x) + k.fma(y, y, -square) * y
+    better = y - residual / (3.0 * square)
+    exact = k.both(k.compare(">", abs(x), 1e-280), k.compare("<", abs(x), math.inf))
+    return k.choose(exact, better, y)
+
+
+def _unit(k: Kit, a: Number, b: Number) -> Number:
+    h = k.apply("hypot", a, b)
+    finite = k.both(k.compare("<", abs(a), math.inf), k.compare("<", abs(b), math.inf))
+    too_long = k.both(k.compare("==", h, math.inf), finite)
+    ratio = k.choose(too_long, a / 4.0, a) / k.choose(too_long, k.apply("hypot", a / 4.0, b / 4.0), h)
+    return k.choose(k.compare("==", h, 0.0), 0.0, ratio)
+
+
+def _over(k: Kit, a: Number, b: Number) -> Number:
+    h = k.apply("hypot", a, b)
+    return a / h / h
+
+
+FORMULAS: dict[str, Lowering] = {
+    "add": lambda k, a, b: a + b,
+    "sub": lambda k, a, b: a - b,
+    "mul": lambda k, a, b: a * b,
+    "div": lambda k, a, b: a / b,
+    "neg": lambda k, x: -x,
+    "identity": lambda k, x: x,
+    "detached": lambda k, x: x,
+    "square": lambda k, x: x * x,
+    "reciprocal": lambda k, x: 1.0 / x,
+    "deg2rad": lambda k, x: x * (math.pi / 180.0),
+    "rad2deg": lambda k, x: x * (180.0 / math.pi),
+    "less": _compared("<"),
+    "less_equal": _compared("<="),
+    "greater": _compared(">"),
+    "greater_equal": _compared(">="),
+    "equal": _compared("=="),
+    "not_equal": _compared("!="),
+    "step": _step,
+    "above": _above,
+    "inside": _inside,
+    "sign": _sign,
+    "floor": lambda k, x: k.intrinsic("floor", x),
+    "ceil": lambda k, x: k.intrinsic("ceil", x),
+    "where": _where,
+    "edge": _where,
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "clip": _clip,
+    "abs": lambda k, x: abs(x),
+    "sqrt": lambda k, x: k.intrinsic("sqrt", x),
+    "cbrt": lambda k, x: k.function("cbrt_", _cbrt, x),
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "selu": lambda k, x: ieee.SELU_SCALE * _elu(k, x, ieee.SELU_ALPHA),
+    "sigmoid": _sigmoid,
+    "logsigmoid": lambda k, x: -_softplus(k, -x),
+    "softplus": _softplus,
+    "silu": _silu,
+    "sech2": _sech2,
+    "gauss": _bell(1.0, 1.0),
+    "normal_pdf": _bell(0.5, ieee.SQRT_2_PI),
+    "normal_cdf": _normal_cdf,
+    "gelu": _gelu,
+    "logaddexp": _logaddexp,
+    "gap": _gap,
+    "sinc": _sinc,
+    "sinpi": _of_pi(True),
+    "cospi": _of_pi(False),
+    "trunc": lambda k, x: k.intrinsic("trunc", x),
+    "remainder": _remainder,
+    "floor_divide": _floor_divide,
+    "copysign": lambda k, a, b: k.intrinsic("copysign", a, b),
+    "logaddexp2": _logaddexp2,
+    "nan_to_num": _nan_to_num,
+    "isfinite": lambda k, x: k.flag(k.compare("<", abs(x), math.inf)),
+    "difference_of_squares": lambda k, a, b: (a - b) * (a + b),
+    "unit": _unit,
+    "over": _over,
+}

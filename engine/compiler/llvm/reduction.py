@@ -1,0 +1,195 @@
+"""Sums over the examples of a chunk, after all of them are done with everything else.
+
+A gradient of a weight is a sum of products over the examples. Here the examples are the innermost loop: a tile of
+gradients stays in registers while it passes over them, and its lanes are added up once. Values come from memory, where
+the first part of the program left them example by example: a matrix product whose inner dimension is the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..front.tape import GRADIENT
+from ..loops.placement import LONGEST
+from ..loops.program import For, Step, size
+from .emission import Emitter
+from .frame import Copy, Frame, Rounds, lanes_summed_together
+from .kit import I64, ir
+
+TILE = 16  # vectors that add up side by side; half the registers of AVX-512, all but a few loads of AVX2
+
+
+class Reduction:
+    """Writes the part of a placed program that only adds to gradients.
+
+    Args:
+        emitter: of the whole program.
+        mask: (builder, number of examples left) -> the lanes that count.
+        tile: vectors that add up side by side.
+    """
+
+    def __init__(self, emitter: Emitter, mask: Callable[[Any, Any], Any], tile: int = TILE):
+        self._e, self._mask, self._tile = emitter, mask, tile
+
+    def emit(self, b: Any, frame: Frame, count: Any) -> None:
+        """Write it, a long one as functions of at most 1,000 instructions.
+
+        Args:
+            b: the builder.
+            frame: pointers, sizes and stride; its blocks and mask are set here.
+            count: examples in the chunk, an LLVM integer.
+        """
+        e = self._e
+        parts = self._parts(e.placement.body[e.placement.apart :])
+        if len(parts) == 1:
+            self._write(parts[0], b, frame, count)
+            return
+        e.begin(b, frame)
+        given = [*frame.values(), count]
+        for part in parts:
+            inner, arguments = e.part(given)
+            self._write(part, inner, frame.over(arguments), arguments[-1])
+            inner.ret_void()
+            b.call(inner.function, given)
+
+    def _parts(self, body: Sequence[Step | For]) -> list[list[Step | For]]:
+        """A body in parts, each of at most 1,000 instructions with all the copies in a tile."""
+        parts: list[list[Step | For]] = [[]]
+        filled = 0
+        for unit in self._units(body):
+            length = sum(1 if isinstance(n, Step) else size(n.body) * self._tile for n in unit)
+            if filled and filled + length > LONGEST:
+                parts.append([])
+                filled = 0
+            parts[-1] += unit
+            filled += length
+        return parts
+
+    def _units(self, body: Sequence[Step | For]) -> list[list[Step | For]]:
+        """Loops, and stretches of instructions cut, where no register is read across the cut, after a tile of sums."""
+        place = {n: i for i, n in enumerate(body) if isinstance(n, Step)}
+        earliest = len(body)
+        cuts = set()
+        for i in range(len(body) - 1, -1, -1):
+            n = body[i]
+            if isinstance(n, Step):
+                read = [what[1] for kind, what in self._e.placement.sources[n] if kind == "value"]
+                earliest = min([earliest, *[place[step] for step in read if step in place]])
+            if earliest >= i:
+                cuts.add(i)
+        units: list[list[Step | For]] = []
+        sums = 0
+        for i, n in enumerate(body):
+            alone = isinstance(n, For) or not units or isinstance(units[-1][-1], For)
+            if alone or (i in cuts and sums >= self._tile):
+                units.append([])
+                sums = 0
+            units[-1].append(n)
+            sums += isinstance(n, Step) and n.op == "accumulate"
+        return units
+
+    def _write(self, body: Sequence[Step | For], b: Any, frame: Frame, count: Any) -> None:
+        self._b, self._frame, self._count = b, frame, count
+        lanes = I64(self._e.lanes)
+        self._whole = b.sdiv(count, lanes)
+        self._groups = b.sdiv(b.add(count, I64(self._e.lanes - 1)), lanes)
+        self._e.begin(b, self._at(I64(0), None))
+        self._body(body, [Copy({}, {}, 0)])
+
+    def _at(self, block: Any, mask: Any) -> Frame:
+        f = self._frame
+        return Frame(f.pointers, f.sizes, f.stride, [block], mask, True)
+
+    def _body(self, body: Sequence[Step | For], copies: list[Copy]) -> None:
+        for unit in self._units(body):
+            if isinstance(unit[0], For):
+                self._for(unit[0], copies)
+            else:
+                self._run([n for n in unit if isinstance(n, Step)], copies)
+
+    def _for(self, n: For, copies: list[Copy]) -> None:
+        """A loop around others and around sums of its own as two loops: rounds only add, in any order."""
+        inner = [c for c in n.body if isinstance(c, For)]
+        own = [c for c in n.body if isinstance(c, Step)]
+        if inner:
+            self._tiled(n, inner, copies, 2 if len(copies) == 1 else 1)
+        if own:
+            sums = sum(c.op == "accumulate" for c in own)
+            self._tiled(n, own, copies, max(1, self._tile // (len(copies) * max(sums, 1))))
+
+    def _tiled(self, n: For, body: Sequence[Step | For], copies: list[Copy], most: int) -> None:
+        """So many rounds together, in parts as even as they can be."""
+        count = n.count.number()
+        if count is None:
+            _, end = self._e.index(n.count, copies[0])
+            self._rounds(n, body, copies, I64(0), end, 1)
+            return
+        width = -(-count // -(-count // most)) if count else 1
+        whole = count - count % width
+        if whole:
+            self._rounds(n, body, copies, I64(0), I64(whole), width)
+        if whole < count:
+            self._rounds(n, body, copies, I64(whole), I64(count), count - whole)
+
+    def _rounds(self, n: For, body: Sequence[Step | For], copies: list[Copy], start: Any, end: Any, width: int) -> None:
+        with Rounds(self._b, end, start, width, f"i{n.variable}") as rounds:
+            inner = [Copy({**c.index, n.variable: (rounds.i, u)}, {}, 0) for c in copies for u in range(width)]
+            self._body(body, inner)
+
+    def _run(self, run: list[Step], copies: list[Copy]) -> None:
+        """Pass over the examples: whole vectors, then a masked one."""
+        targets = [(step, copy) for copy in copies for step in run if step.op == "accumulate"]
+        if not targets:
+            return
+        totals = [self._e.kit.constant(-0.0) for _ in targets]
+        for start, end, masked in ((I64(0), self._whole, False), (self._whole, self._groups, True)):
+            if self._e.lanes == 1 and masked:
+                break
+            with Rounds(self._b, end, start, name="examples") as rounds:
+                first = self._b.mul(rounds.i, I64(self._e.lanes))
+                mask = self._mask(self._b, self._b.sub(self._count, first)) if masked else None
+                self._e.frame = self._at(first, mask)
+                sums = [rounds.carried(self._e.kit.type) for _ in targets]
+                added = self._added(run, copies, sums, mask)
+                for phi, before, after in zip(sums, totals, added):
+                    phi.add_incoming(before, rounds.before)
+                    phi.add_incoming(after, self._b.block)
+            totals = sums
+        self._store(targets, totals)
+
+    def _added(self, run: list[Step], copies: list[Copy], sums: list[Any], mask: Any) -> list[Any]:
+        e, memo = self._e, dict[Any, Any]()
+        added: list[Any] = []
+        for copy in copies:
+            copy = Copy(copy.index, {}, 0)
+            for step in run:
+                args = [e.operand(s, copy, memo) for s in e.placement.sources[step]]
+                if step.op == "accumulate":
+                    value = args[0] if mask is None else self._b.select(mask, args[0], e.kit.constant(-0.0))
+                    added.append(self._b.fadd(sums[len(added)], value, flags=e.kit.flags))
+                    continue
+                copy.values["register", step] = out = e.value(step.op, args)
+                stored = e.placement.store[step]
+                if stored is not None:
+                    e.spill(stored, out, copy)
+        return added
+
+    def _store(self, targets: list[tuple[Step, Copy]], totals: list[Any]) -> None:
+        """Add up the lanes, as many sums at a time as there are lanes, and add that to the gradients."""
+        b, e = self._b, self._e
+        for at in range(0, len(targets), e.lanes):
+            some = targets[at : at + e.lanes]
+            places = [e.index(step.target, copy) for step, copy in some]
+            summed = lanes_summed_together(e.kit, totals[at : at + e.lanes])
+            pointers = [e.pointer(GRADIENT, index, copy, False) for (_, index), (_, copy) in zip(places, some)]
+            (first, terms), _ = places[0]
+            in_a_row = all(key == (first + k, terms) for k, (key, _) in enumerate(places))
+            if in_a_row and len(some) == e.lanes:
+                old = b.load(pointers[0], typ=e.kit.type)
+                old.align = e.bytes
+                b.store(b.fadd(old, summed), pointers[0]).align = e.bytes
+                continue
+            for k, pointer in enumerate(pointers):
+                one = b.extract_element(summed, ir.Constant(ir.IntType(32), k)) if e.lanes > 1 else summed
+                b.store(b.fadd(b.load(pointer, typ=e.real), one), pointer)

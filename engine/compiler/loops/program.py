@@ -1,0 +1,201 @@
+"""The rolled program: loops and instructions whose every index is a polynomial of the loop variables.
+
+It is short enough to print, and printing it shows a reader the matrix product that was hiding in the scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..front.tape import EFFECTS, LETTERS
+from .recognition import Item, Loop, Shapes
+
+Monomial = tuple[tuple[int, int], ...]
+
+
+class Polynomial(dict[Monomial, int]):
+    """{monomial: coefficient}. A monomial is a tuple of (loop variable, degree); degree d stands for binomial(i, d)."""
+
+    @classmethod
+    def constant(cls, x: int) -> Polynomial:
+        """An integer as a polynomial."""
+        return cls({(): x}) if x else cls()
+
+    def __add__(self, other: dict[Monomial, int]) -> Polynomial:
+        out = Polynomial(self)
+        for mono, c in other.items():
+            out[mono] = out.get(mono, 0) + c
+            if not out[mono]:
+                del out[mono]
+        return out
+
+    def times(self, variable: int, degree: int) -> Polynomial:
+        """The product with binomial(variable, degree)."""
+        return Polynomial({tuple(sorted((*mono, (variable, degree)))): c for mono, c in self.items()})
+
+    def key(self) -> frozenset[Any]:
+        """Something hashable that is equal for equal polynomials."""
+        return frozenset(self.items())
+
+    def uses(self, variable: int) -> bool:
+        """Does a loop variable occur?"""
+        return any(v == variable for mono in self for v, _ in mono)
+
+    def number(self) -> int | None:
+        """The integer, where no variable occurs."""
+        return self.get((), 0) if set(self) <= {()} else None
+
+    def at(self, variable: int, value: int | Polynomial) -> Polynomial | None:
+        """With a variable replaced by an integer, or by a polynomial of others; None where that is no polynomial."""
+        out = Polynomial()
+        for mono, c in self.items():
+            rest = tuple(m for m in mono if m[0] != variable)
+            degree = next((d for v, d in mono if v == variable), 0)
+            if degree == 0:
+                out = out + Polynomial({mono: c})
+            elif isinstance(value, int):
+                factor = value if degree == 1 else value * (value - 1) // 2
+                out = out + Polynomial({rest: c * factor}) if factor else out
+            elif degree == 1:
+                for other, c2 in value.items():
+                    if {v for v, _ in rest} & {v for v, _ in other}:
+                        return None
+                    out = out + Polynomial({tuple(sorted(rest + other)): c * c2})
+            else:
+                return None
+        return out
+
+    def shifted(self, variable: int) -> Polynomial:
+        """With variable + 1 for variable: equal to it means `as in the round before`."""
+        out = Polynomial(self)
+        for mono, c in self.items():
+            rest = tuple(m for m in mono if m[0] != variable)
+            degree = next((d for v, d in mono if v == variable), 0)
+            if degree:
+                lower = rest if degree == 1 else tuple(sorted((*rest, (variable, 1))))
+                out = out + Polynomial({lower: c})
+        return out
+
+    def evaluated(self, index: dict[int, Any]) -> Any:
+        """The value at loop variables, numbers or arrays."""
+        total: Any = 0
+        for mono, c in self.items():
+            term: Any = c
+            for v, d in mono:
+                term = term * (index[v] if d == 1 else index[v] * (index[v] - 1) // 2)
+            total = total + term
+        return total
+
+    def __str__(self) -> str:
+        def name(mono: Monomial) -> str:
+            return "*".join(f"i{v}" if d == 1 else f"C(i{v},2)" for v, d in mono)
+
+        terms = [
+            str(c) if not m else name(m) if c == 1 else f"-{name(m)}" if c == -1 else f"{c}*{name(m)}"
+            for m, c in sorted(self.items())
+        ]
+        return " + ".join(terms).replace("+ -", "- ") or "0"
+
+
+class Step:
+    """One instruction of a rolled program.
+
+    Attributes:
+        op: its name.
+        out: its position in the trace: the name of the value it makes.
+        target: where an effect writes.
+        args: (space, index) for each operand.
+    """
+
+    def __init__(self, op: str, out: Polynomial, target: Polynomial, args: list[tuple[int, Polynomial]]) -> None:
+        self.op, self.out, self.target, self.args = op, out, target, args
+
+
+class For:
+    """A loop of a rolled program: `variable` runs from 0 to `count` - 1."""
+
+    def __init__(self, variable: int, count: Polynomial) -> None:
+        self.variable, self.count = variable, count
+        self.body: list[Step | For] = []
+
+
+def program(items: Sequence[Item], shapes: Shapes) -> list[Step | For]:
+    """Rolled items as loops with polynomial indices."""
+    variables = 0
+
+    def build(shape: int, vector: list[Polynomial]) -> Step | For:
+        nonlocal variables
+        key = shapes.keys[shape]
+        if key[0] is not Loop:
+            return Step(key[0], vector[0], vector[1], list(zip(key[1:], vector[2:])))
+        _, body, sizes, quadratic = key
+        m = sum(sizes)
+        loop = For(variables, vector[0])
+        variables += 1
+        inner = [vector[1 + j] + vector[1 + m + j].times(loop.variable, 1) for j in range(m)]
+        if quadratic:
+            inner = [p + vector[1 + 2 * m + j].times(loop.variable, 2) for j, p in enumerate(inner)]
+        o = 0
+        for s, size in zip(body, sizes):
+            loop.body.append(build(s, inner[o : o + size]))
+            o += size
+        return loop
+
+    return [build(item.shape, [Polynomial.constant(x) for x in item.vector]) for item in items]
+
+
+def size(body: Sequence[Step | For]) -> int:
+    """The number of instructions written down."""
+    return sum(size(n.body) if isinstance(n, For) else 1 for n in body)
+
+
+def steps_of(n: Step | For) -> Iterator[Step]:
+    """The instructions of an item, in order."""
+    if isinstance(n, Step):
+        yield n
+    else:
+        for child in n.body:
+            yield from steps_of(child)
+
+
+def runs(body: Sequence[Step | For]) -> Iterator[list[Step]]:
+    """Stretches of instructions with no loop between them, at every depth."""
+    run: list[Step] = []
+    for n in body:
+        if isinstance(n, Step):
+            run.append(n)
+            continue
+        if run:
+            yield run
+        run = []
+        yield from runs(n.body)
+    if run:
+        yield run
+
+
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+
+
+def text(body: Sequence[Step | For], constants: Sequence[float], indent: str = "") -> str:
+    """The program as a reader wants it: one line an instruction, loops indented."""
+    lines = []
+    for n in body:
+        if isinstance(n, For):
+            lines.append(f"{indent}for i{n.variable} in range({n.count}):")
+            lines.append(text(n.body, constants, indent + "    "))
+            continue
+        args = []
+        for space, index in n.args:
+            at = index.number()
+            is_number = LETTERS[space] == "c" and at is not None
+            args.append(repr(constants[at]) if is_number and at is not None else f"{LETTERS[space]}[{index}]")
+        if n.op in EFFECTS:
+            sign = "+=" if n.op == "accumulate" else "="
+            lines.append(f"{indent}{LETTERS[EFFECTS[n.op]]}[{n.target}] {sign} {args[0]}")
+        elif n.op in SIGNS:
+            lines.append(f"{indent}v[{n.out}] = {args[0]} {SIGNS[n.op]} {args[1]}")
+        else:
+            call = args[0] if n.op == "move" else f"{n.op}({', '.join(args)})"
+            lines.append(f"{indent}v[{n.out}] = {call}")
+    return "\n".join(lines)

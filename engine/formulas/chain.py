@@ -1,0 +1,94 @@
+"""The chain rule as data: for each node of a graph its paths to the root, and their sum.
+
+Reverse accumulation as in `backprop`: the same order of nodes, edges and additions, so the same bits. Everything that it
+multiplies and adds is kept, and nothing is written on the graph.
+"""
+
+from collections.abc import Container, Iterable, Mapping
+from typing import NamedTuple
+
+from .. import ops
+from ..backprop import partials, topological_order, values_of
+from ..value import Value
+from .formula import Name, partial_formulas
+
+__all__ = ["Chain", "Path", "chain_rule", "chains"]
+
+
+class Path:
+    """One way from a root to a node: the last edge of it, and what backward multiplies there.
+
+    Attributes:
+        user: the node that uses this one as an argument.
+        edge: which of `user.args` it is.
+        adjoint: the derivative of the root with respect to the user.
+        local: the derivative of the user with respect to this argument.
+        data: the argument's data as it was at forward time.
+        product: adjoint times local, what this path adds to the gradient; 0.0 where it is not connected.
+        connected: False where the user selects another argument, or is itself behind one that was not taken.
+    """
+
+    __slots__ = ("adjoint", "connected", "data", "edge", "local", "product", "user")
+
+    def __init__(self, user: Value, edge: int, adjoint: float, local: float, data: float, connected: bool) -> None:
+        self.user, self.edge, self.adjoint, self.local, self.data = user, edge, adjoint, local, data
+        self.connected = connected
+        self.product = adjoint * local if connected else 0.0
+
+    def formula(self, name: Name, style: str = "unicode") -> str:
+        """The local derivative as a formula. For all edges of one user, `partial_formulas` is the cheaper way."""
+        return partial_formulas(self.user, name, style)[self.edge] or ""
+
+    def __repr__(self) -> str:
+        return f"Path(edge={self.edge}, adjoint={self.adjoint}, local={self.local}, product={self.product})"
+
+
+class Chain(NamedTuple):
+    """The chain rule at one node: a path for each use, in the order in which backward adds them, and their sum."""
+
+    paths: list[Path]
+    sum: float
+
+
+def chain_rule(root: Value | Iterable[Value], gradient: float = 1.0) -> dict[Value, Chain]:
+    """The chain rule at every node below a root, users before arguments; the graph and its `.grad` stay as they are.
+
+    Args:
+        root: the Value that is differentiated, or a list of Values, for the derivatives of their sum.
+        gradient: its adjoint.
+
+    Returns:
+        A Chain for each node; its sum is the derivative of the root with respect to that node, the same bits that
+        `backward` would compute. A root's sum starts from `gradient`.
+
+    >>> from engine import Value
+    >>> from engine.formulas.chain import chain_rule
+    >>> a = Value(3.0)
+    >>> chain_rule(a * a)[a]
+    Chain(paths=[Path(edge=0, adjoint=1.0, local=3.0, product=3.0), Path(edge=1, adjoint=1.0, local=3.0, product=3.0)], sum=6.0)
+    """
+    roots = values_of(root, "chain_rule")
+    return chains(topological_order(roots), dict.fromkeys(roots, ops.number(gradient, "chain_rule")))
+
+
+def chains(order: list[Value], seeds: Mapping[Value, float], stop: Container[Value] = ()) -> dict[Value, Chain]:
+    """`chain_rule` over a topological order that is known, from the adjoint that each root starts with.
+
+    Args:
+        stop: nodes to take as leaves.
+    """
+    paths: dict[Value, list[Path]] = {v: [] for v in reversed(order)}
+    found: dict[Value, Chain] = {}
+    for v, into in paths.items():
+        connected, adjoint = v in seeds, seeds.get(v, -0.0)  # -0.0 + g is g exactly
+        for path in into:
+            if path.connected:
+                connected, adjoint = True, adjoint + path.product
+        adjoint = adjoint if connected else 0.0
+        found[v] = Chain(into, adjoint)
+        if v.op is None or v in stop:
+            continue
+        for i, ((a, x), p) in enumerate(zip(v._edges(), partials(v))):
+            if isinstance(a, Value) and p is not None:
+                paths[a].append(Path(v, i, adjoint, p, x, connected and (p != 0.0 or not v.op.selects)))
+    return found

@@ -1,0 +1,284 @@
+"""The chain rule in words of one node: every path's factors, their products, and the sum.
+
+Lines are about a root, since a node knows its arguments and not its users: the sum over the users of a node is found by
+a sweep from the root. The graph and its `.grad` are neither asked nor changed.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..arguments import shown as as_shown
+from ..arguments import whole
+from ..backprop import topological_order
+from ..value import Value
+from .chain import Path, chain_rule
+from .formula import expression, partial_formulas
+from .mathml import clean, escaped
+from .naming import bracketed, callers_variables, node_names, parameter_paths, scopes_of, variable_names
+from .notation import columns, constant, factor, name_text, number_part
+
+TERMS = 12
+NODES = 100
+COLUMNS = 80
+
+
+class _Equation(NamedTuple):
+    """Equal sides, each a list of summands; `given` is an equation that comes before it as its reason."""
+
+    sides: list[list[str]]
+    given: Sequence[list[str]] = ()
+    note: str = ""
+
+
+class _Block(NamedTuple):
+    """The equations about one node: the chain rule, then a local derivative for each path."""
+
+    chain: _Equation
+    locals: list[_Equation]
+
+
+class Explanation:
+    """Chain-rule lines of one root: `print` shows text, a notebook MathML.
+
+    Attributes:
+        root: the Value that is differentiated.
+        chains: for each node of the graph its paths and their sum, as numbers (see `engine.formulas.chain.chain_rule`).
+    """
+
+    def __init__(
+        self, root: Value, nodes: Sequence[Value], hidden: int, terms: int | None, given: Mapping[Value, str]
+    ) -> None:
+        self.root = root
+        order = topological_order(root)
+        self.chains = chain_rule(root)
+        self._nodes = nodes
+        self._hidden = hidden
+        self._terms = terms
+        self._names = node_names(order + [v for v in nodes if v not in self.chains], given)
+
+    def __str__(self) -> str:
+        lines = []
+        for block in self._blocks("unicode"):
+            lines += _wrapped(_line(block.chain), "")
+            lines += [line for equation in block.locals for line in _wrapped(_line(equation), "    ")]
+        return "\n".join(lines + self._rest())
+
+    __repr__ = __str__
+
+    def to_latex(self) -> str:
+        """The lines as LaTeX, an `aligned` for each node."""
+        blocks = []
+        for block in self._blocks("latex"):
+            rows = [_row(equation) for equation in (block.chain, *block.locals)]
+            blocks.append("\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}")
+        return "\n\n".join(blocks + [rf"\text{{{line}}}" for line in self._rest()])
+
+    latex = to_latex
+
+    def to_html(self) -> str:
+        """The lines as HTML with MathML: plain elements without attributes, which no notebook takes out."""
+        items = []
+        for block in self._blocks("mathml"):
+            details = "".join([f"<li>{_mathml(equation)}</li>" for equation in block.locals])
+            items.append(f"<div>{_mathml(block.chain)}{f'<ul>{details}</ul>' if details else ''}</div>")
+        return f"<div>{''.join(items)}{''.join([f'<p>{line}</p>' for line in self._rest()])}</div>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self.to_html()}
+
+    def _rest(self) -> list[str]:
+        if not self._hidden:
+            return []
+        return [
+            f"… {self._hidden:,} more nodes: explain(root, node) for one of them, explain(root, nodes=None) for all"
+        ]
+
+    # Equations -------------------------------------------------------------------------------------------------------
+
+    def _name(self, v: Value) -> str:
+        return self._names[v]
+
+    def _blocks(self, style: str) -> Iterator[_Block]:
+        written: dict[Value, tuple[str, list[str | None]]] = {}  # the formulas of each user, made once
+        for v in self._nodes:
+            yield self._block(v, written, style)
+
+    def _block(self, v: Value, written: dict[Value, tuple[str, list[str | None]]], style: str) -> _Block:
+        left = [self._derivative(self.root, v, style)]
+        if v is self.root:
+            return _Block(_Equation([left, [number_part(1.0, style).text]]), [])
+        if v not in self.chains:
+            zero = number_part(0.0, style).text
+            return _Block(_Equation([left, [zero]], note=f"{clean(self._name(self.root))} does not depend on it"), [])
+        paths, total = self.chains[v]
+        taken = [p for p in paths if p.connected]
+        sides = [left, *self._sums(v, taken, style), [number_part(total, style).text]]
+        details: dict[tuple[Value, str], _Equation] = {}
+        for p in [*taken[: self._terms], *[p for p in paths if not p.connected]][: self._terms]:
+            if p.user not in written:
+                formulas = partial_formulas(p.user, self._name, style)
+                written[p.user] = expression(p.user, self._name, style), formulas
+            formula = written[p.user][1][p.edge] or ""
+            if (p.user, formula) not in details:
+                details[p.user, formula] = self._local(v, p, written[p.user][0], formula, style)
+        return _Block(_Equation(sides, note="" if taken else "no path to it is taken"), [*details.values()])
+
+    def _sums(self, v: Value, taken: list[Path], style: str) -> list[list[str]]:
+        """The sum over the paths in symbols, in numbers, and where it is one, in products."""
+        if not taken:
+            return []
+        shown = taken[: self._terms]
+        more = [_more(len(taken) - len(shown), style)] if len(taken) > len(shown) else []
+        symbols = [(self._derivative(self.root, p.user, style), self._derivative(p.user, v, style)) for p in shown]
+        factors = [(factor(p.adjoint, k == 0, style), factor(p.local, False, style)) for k, p in enumerate(shown)]
+        sides = [[_product(a, b, style) for a, b in pairs] for pairs in (symbols, factors)]
+        if len(taken) > 1:
+            sides.append([factor(p.product, k == 0, style) for k, p in enumerate(shown)])
+        return [side + more for side in sides]
+
+    def _local(self, v: Value, p: Path, text: str, formula: str, style: str) -> _Equation:
+        """`c = a · b, so ∂c/∂a = b = 3.0`."""
+        sides = [[self._derivative(p.user, v, style)], [formula], [number_part(p.local, style).text]]
+        if formula == constant(p.local, style).text:
+            del sides[1]
+        selected_away = p.local == 0.0 and p.user.op is not None and p.user.op.selects
+        note = "" if p.connected else "not taken" if selected_away else "behind a branch not taken"
+        return _Equation(sides, [[name_text(self._name(p.user), style)], [text]], note)
+
+    def _derivative(self, top: Value, bottom: Value, style: str) -> str:
+        y, x = name_text(self._name(top), style), name_text(self._name(bottom), style)
+        if style == "latex":
+            return rf"\frac{{\partial {y}}}{{\partial {x}}}"
+        if style == "mathml":
+            return f"<mfrac><mrow><mi>∂</mi>{y}</mrow><mrow><mi>∂</mi>{x}</mrow></mfrac>"
+        return f"∂{y}/∂{x}"
+
+
+def explain(
+    root: Value,
+    node: Value | None = None,
+    *,
+    terms: int | None = TERMS,
+    nodes: int | None = NODES,
+    names: Mapping[str, Any] | None = None,
+) -> Explanation:
+    """The chain rule at one node, or at all: what each path contributes to ∂root/∂node, and why.
+
+    Nodes without a label are called by the caller's variables, parameters else by their path in the Module.
+
+    Args:
+        root: the Value that is differentiated.
+        node: the Value by which; without it, all nodes below the root, users first.
+        terms: how many paths of a node are written out; None for all. Sums are always of all.
+        nodes: how many nodes are written out where no node is given; None for all.
+        names: variables to name nodes by, instead of the caller's.
+
+    Returns:
+        An Explanation: `print` it, leave it as the last line of a notebook cell, or ask for `to_latex()`.
+
+    Raises:
+        TypeError, ValueError: root or node is no Value, terms or nodes no whole number from 1.
+
+    >>> from engine import Value, explain
+    >>> a, b = Value(2.0), Value(3.0)
+    >>> c = a * b
+    >>> L = c * a
+    >>> print(explain(L, a))
+    ∂L/∂a = ∂L/∂L·∂L/∂a + ∂L/∂c·∂c/∂a = 1.0·6.0 + 2.0·3.0 = 6.0 + 6.0 = 12.0
+        L = c · a, so ∂L/∂a = c = 6.0
+        c = a · b, so ∂c/∂a = b = 3.0
+    """
+    for what, v in (("root", root), ("node", node)):
+        if not isinstance(v, Value) and (v is not None or what == "root"):
+            raise TypeError(f"explain takes a Value as {what}, got {as_shown(v)}; for several, call it once for each")
+    terms = None if terms is None else whole("explain", "terms", terms, least=1)
+    nodes = None if nodes is None else whole("explain", "nodes", nodes, least=1)
+    given = _given(root, variable_names(callers_variables(1) if names is None else names))
+    if node is not None:
+        return Explanation(root, [node], 0, terms, given)
+    users_first = topological_order(root)[::-1]
+    shown = users_first if nodes is None else users_first[:nodes]
+    return Explanation(root, shown, len(users_first) - len(shown), terms, given)
+
+
+def _given(root: Value, variables: dict[Value, str]) -> dict[Value, str]:
+    order = topological_order(root)
+    paths = parameter_paths(scopes_of(order), {v for v in order if v.op is None})
+    times = Counter(paths.values())  # layers that are called one by one have paths of their own, which may be alike
+    return {v: bracketed(path) for v, path in paths.items() if times[path] == 1} | variables
+
+
+# In any style --------------------------------------------------------------------------------------------------------
+
+
+def _product(a: str, b: str, style: str) -> str:
+    if style == "mathml":
+        return f"<mrow>{a}<mo>·</mo>{b}</mrow>"
+    return a + (r" \cdot " if style == "latex" else "·") + b
+
+
+def _more(count: int, style: str) -> str:
+    text = f"… {count:,} more term{'s' * (count > 1)}"
+    return rf"\text{{{text}}}" if style == "latex" else f"<mtext>{text}</mtext>" if style == "mathml" else text
+
+
+# Text ----------------------------------------------------------------------------------------------------------------
+
+
+def _line(equation: _Equation) -> str:
+    line = " = ".join([" + ".join(side) for side in equation.sides])
+    if equation.given:
+        line = " = ".join([" + ".join(side) for side in equation.given]) + ", so " + line
+    return f"{line}: {equation.note}" if equation.note else line
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    """Lines of 80 columns, broken before ` = ` and ` + `, the later ones further in."""
+    if columns(indent + text) <= COLUMNS:
+        return [indent + text]
+    lines: list[str] = []
+    line, sides = "", 0
+    for piece in re.split(r"(?<=, so)(?= )|(?= [=+] )", text):
+        sides += piece.startswith(" = ")
+        room = COLUMNS - len(indent) - 4 * bool(lines)
+        if line and (columns(line + piece) > room or (piece.startswith(" = ") and sides > 1 and not indent)):
+            lines.append(line)
+            line = piece.lstrip()
+        else:
+            line += piece
+    lines.append(line)
+    return [indent + "    " * (k > 0) + line for k, line in enumerate(lines)]
+
+
+# LaTeX and MathML ----------------------------------------------------------------------------------------------------
+
+
+def _row(equation: _Equation) -> str:
+    first, *others = [" + ".join(side) for side in equation.sides]
+    row = f"{first} &= " + " \\\\\n&= ".join(others) if not equation.given else f"{first} &= " + " = ".join(others)
+    if equation.given:
+        given = " = ".join([" + ".join(side) for side in equation.given])
+        row += rf" \quad \text{{since }} {given}"
+    return row + rf" \quad \text{{{_plain(equation.note)}}}" if equation.note else row
+
+
+def _plain(note: str) -> str:
+    return "".join([c if c.isalnum() or c == " " else "-" for c in note])
+
+
+def _mathml(equation: _Equation) -> str:
+    """A `<math>` for each summand, so that a browser can break the line between them; fractions of full size."""
+    html = f"{_sides(equation.given)}, so " if equation.given else ""
+    html += _sides(equation.sides)
+    return f"{html}: {escaped(equation.note)}" if equation.note else html
+
+
+def _sides(sides: Sequence[list[str]]) -> str:
+    pieces = []
+    for i, side in enumerate(sides):
+        for k, summand in enumerate(side):
+            sign = "+" if k else "=" if i else ""
+            pieces.append(f'<math displaystyle="true">{f"<mo>{sign}</mo>" if sign else ""}{summand}</math>')
+    return " ".join(pieces)

@@ -1,0 +1,182 @@
+"""Names for Values: a user's variables, and a name for every node of a graph."""
+
+import re
+import sys
+from collections.abc import Container, Iterable, Mapping
+from itertools import product
+from typing import Any
+
+from ..arguments import shown
+from ..context import Scope
+from ..value import Value
+
+_INDEX = re.compile(r"\.(\d+)(?=\.|$)")
+CO_OPTIMIZED = 1  # a code object's flag: a function, whose variables are no dict (see inspect.CO_OPTIMIZED)
+
+
+def names(namespace: Mapping[str, object]) -> dict[str, Value]:
+    """Label the Values of a namespace by their variables' names: `names(locals())`.
+
+    Values inside lists, tuples, dicts and NumPy arrays, up to two levels deep, become `w[0]` and `layer['b']`. A label
+    that is there stays; a variable that starts with `_` is skipped; a Value with several names takes the first, and a
+    variable of its own before a place in a list.
+
+    Args:
+        namespace: a mapping of names to anything.
+
+    Returns:
+        The labels it gave, each with its Value.
+
+    Raises:
+        TypeError: namespace is no mapping.
+
+    >>> from engine import Value, names
+    >>> a, w = Value(2.0), [Value(3.0), Value(4.0)]
+    >>> list(names(dict(a=a, w=w)))
+    ['a', 'w[0]', 'w[1]']
+    >>> w[1].label
+    'w[1]'
+    """
+    if not isinstance(namespace, Mapping):
+        raise TypeError(f"names takes a mapping of names to Values, got {shown(namespace)}; try names(locals())")
+    # In and Out are the history of a notebook: what is there has a better name or none.
+    level = [(k, v) for k, v in namespace.items() if isinstance(k, str) and k[:1] != "_" and k not in ("In", "Out")]
+    given: dict[str, Value] = {}
+    for _ in range(3):
+        deeper: list[tuple[str, object]] = []
+        for name, found in level:
+            if isinstance(found, Value):
+                if not found.label:
+                    found.label = name
+                    given[name] = found
+            else:
+                deeper.extend(_elements(name, found))
+        level = deeper
+    return given
+
+
+def _elements(name: str, box: object) -> Iterable[tuple[str, object]]:
+    if isinstance(box, (list, tuple)):
+        return [(f"{name}[{i}]", element) for i, element in enumerate(box)]
+    if isinstance(box, Mapping):
+        return [(f"{name}[{key!r}]", element) for key, element in box.items() if isinstance(key, (str, int))]
+    if type(box).__module__ == "numpy" and getattr(getattr(box, "dtype", None), "kind", "") == "O":
+        shape: tuple[int, ...] = box.shape  # type: ignore[attr-defined]  # an ndarray, without importing NumPy
+        places = product(*map(range, shape))
+        return [(f"{name}[{', '.join(map(str, i))}]", box[i]) for i in places]  # type: ignore[index]  # as above
+    return ()
+
+
+def variable_names(namespace: Mapping[str, object]) -> dict[Value, str]:
+    """The variables that hold a Value, and places in lists of Values, by Value; the first name wins."""
+    if not isinstance(namespace, Mapping):
+        raise TypeError(f"names takes a mapping of names to Values, got {shown(namespace)}; try names=locals()")
+    found: dict[Value, str] = {}
+    lists = []
+    for name, x in list(namespace.items()):
+        if not isinstance(name, str) or not name.isidentifier() or name[0] == "_" or name in ("In", "Out"):
+            continue
+        if isinstance(x, Value):
+            found.setdefault(x, name)
+        elif isinstance(x, (list, tuple)) and 0 < len(x) <= 1000:
+            lists.append((name, x))
+    for name, xs in lists:
+        for i, x in enumerate(xs):
+            if isinstance(x, Value):
+                found.setdefault(x, f"{name}[{i}]")
+    return found
+
+
+def notebook_variables() -> dict[str, Any]:
+    """The variables of the running notebook or IPython shell, if there is one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return dict(getattr(shell, "user_ns", None) or {})
+
+
+def callers_variables(depth: int) -> dict[str, Any]:
+    """The variables of a function `depth` calls up, local ones first."""
+    frame = sys._getframe(depth + 1)
+    seen = frame.f_locals
+    variables = {**seen, **{k: x for k, x in frame.f_globals.items() if k not in seen}}
+    # Before 3.13 this dict stays with the frame of a function, and would keep a graph that the function drops. It is
+    # emptied, unless the user has it too, from locals(): the references are the frame's, ours and the call's.
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED and sys.getrefcount(seen) <= 3:
+        seen.clear()
+    return variables
+
+
+def bracketed(path: str) -> str:
+    """A dotted path as Python writes it: layers.0.w.1 as layers[0].w[1].
+
+    >>> bracketed("layers.0.w.1")
+    'layers[0].w[1]'
+    """
+    return _INDEX.sub(r"[\1]", path)
+
+
+def parameter_paths(scopes: Iterable[Scope], wanted: Container[Value]) -> dict[Value, str]:
+    """Of wanted leaves, those that belong to a Module whose scope made a node, each with its dotted path.
+
+    Args:
+        scopes: outer ones before those inside, which belong to the Modules of the outer.
+        wanted: the leaves to name.
+    """
+    there: dict[Value, str] = {}
+    named: set[int] = set()
+    for scope in scopes:
+        module = getattr(scope, "module", None)
+        if module is None or id(module) in named:
+            continue
+        named.update(id(m) for _, m in module.named_modules())
+        for name, parameter in module.named_parameters():
+            if parameter in wanted:
+                there.setdefault(parameter, f"{scope.path}.{name}" if scope.path else name)
+    return there
+
+
+def scopes_of(order: Iterable[Value]) -> list[Scope]:
+    """The scopes that made the nodes of a graph, and those around them, outer ones first."""
+    found: dict[Scope, None] = {}
+    for v in order:
+        scope, inner = v.scope, []
+        while scope is not None and scope not in found:
+            inner.append(scope)
+            scope = scope.parent
+        found.update(dict.fromkeys(reversed(inner)))
+    return list(found)
+
+
+def node_names(order: Iterable[Value], given: Mapping[Value, str] | None = None) -> dict[Value, str]:
+    """A name for each node, no two alike: its label, else the name given, else `v7` by its place.
+
+    The second of equal labels is `x_2`; a given name that some label has is not used.
+
+    >>> from engine import Value, topological_order
+    >>> from engine.formulas.naming import node_names
+    >>> x, y = Value(2.0, label="x"), Value(3.0, label="x")
+    >>> list(node_names(topological_order(x * y)).values())
+    ['x', 'x_2', 'v2']
+    """
+    order = list(order)
+    labels = {v.label for v in order}
+    given = {v: name for v, name in (given or {}).items() if name not in labels}
+    taken = labels | {given[v] for v in order if v in given}
+    named: dict[Value, str] = {}
+    used: set[str] = set()
+    last: dict[str, int] = {}
+    for i, v in enumerate(order):
+        name = label = v.label or given.get(v, "")
+        if not label:
+            name = f"v{i}"
+            while name in taken:
+                name += "_"
+        elif label in used:
+            n = last.get(label, 1) + 1
+            while f"{label}_{n}" in taken:
+                n += 1
+            last[label] = n
+            name = f"{label}_{n}"
+            taken.add(name)
+        used.add(name)
+        named[v] = name
+    return named

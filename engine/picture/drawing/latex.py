@@ -1,0 +1,64 @@
+"""A graph's forward and backward pass as LaTeX: an aligned block, one line a step."""
+
+from ...formulas.formula import expression
+from ...formulas.notation import factor, name_text
+from ..model.boxes import Box, Edge
+from ..model.lines import MOST_TERMS
+from ..model.model import Model
+
+LIMIT = 200  # lines
+
+
+def aligned(model: Model) -> str:
+    """The equations of a model, results first, then gradients, for a document with amsmath."""
+    lines = [_forward(model, b) for b in model.boxes if b.kind == "op"]
+    lines += [_backward(model, b) for b in reversed(model.boxes) if b.value is not None and b.kind != "tag"]
+    if len(lines) > LIMIT:
+        lines = [*lines[: LIMIT - 1], rf"& \text{{and {len(lines) - LIMIT + 1:,} more lines}}"]
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
+
+
+def _name(name: str) -> str:
+    return name_text(name, "latex")
+
+
+def _number(x: float, first: bool = True) -> str:
+    return factor(x, first, "latex")
+
+
+def _ratio(a: str, b: str) -> str:
+    return rf"\frac{{\partial {_name(a)}}}{{\partial {_name(b)}}}"
+
+
+def _derivative(model: Model, b: Box) -> str:
+    return _ratio(model.root_name, b.name) if model.by_root else rf"\operatorname{{grad}} {_name(b.name)}"
+
+
+def _forward(model: Model, b: Box) -> str:
+    v = b.node
+    return f"{_name(b.name)} &= {expression(v, model.name, 'latex')} = {_number(v.data)}"
+
+
+def _backward(model: Model, b: Box) -> str:
+    left, total = _derivative(model, b), _number(model.flow.sum(b.node))
+    terms = [e for e in model.outs[b] if e.taken]
+    if not terms:
+        return f"{left} &= {total}"
+    more = [r"\dots"] if len(terms) > MOST_TERMS else []
+    shown = terms[: MOST_TERMS - 1] if more else terms
+    symbols = " + ".join([_symbols(model, b, e) for e in shown] + more)
+    numbers = " + ".join([_numbers(model, e, i == 0) for i, e in enumerate(shown)] + more)
+    return f"{left} &= {symbols} = {numbers} = {total}"
+
+
+def _symbols(model: Model, b: Box, e: Edge) -> str:
+    if e.local is None or e.target.value is None:
+        return rf"\text{{paths through }} {_name(e.target.name)}"
+    return rf"{_derivative(model, e.target)} \cdot {_ratio(e.target.name, b.name)}"
+
+
+def _numbers(model: Model, e: Edge, first: bool) -> str:
+    if e.local is None or e.target.value is None:
+        return _number(e.product or 0.0, first)
+    return rf"{_number(model.flow.adjoints[e.target.value], first)} \cdot {_number(e.local, False)}"

@@ -1,0 +1,247 @@
+"""The drawing: an SVG of our own, from the rows of the boxes and the coordinates of the layout.
+
+Colours are classes and variables, so one file is light and dark; ids are word characters behind a prefix of the
+picture's own; every box and edge has its sentence as a `<title>`, which is its tooltip and its accessible name.
+"""
+
+from collections.abc import Iterable
+from math import hypot
+
+from ...context import Scope
+from ..model.boxes import Box, Edge
+from ..model.contents import (
+    CELL,
+    GAP,
+    LABEL_GAP,
+    PAD_TOP,
+    PAD_X,
+    Cell,
+    Label,
+    Row,
+    edge_tone,
+    edge_width,
+    largest_product,
+)
+from ..model.lines import box_line, edge_text
+from ..model.metrics import text_width
+from ..model.safety import xml
+from .dot import Text
+from .fonts import Fonts
+from .layout import INSTALL, Curve, LayoutError, Point, laid_out
+from .theme import literal_style_sheet, style_sheet
+
+MARGIN = 12.0
+ARROW = 8.0  # length of an arrow head
+LONGEST_TEXT = 20_000  # characters of the alternative text
+
+
+class Drawing:
+    """A model with its layout.
+
+    Args:
+        text: boxes and edges with their words, and the prefix of all ids.
+        timeout: seconds that the layout may take.
+
+    Raises:
+        LayoutError: no layout program was found, or it failed or took too long.
+    """
+
+    def __init__(self, text: Text, timeout: float) -> None:
+        model, uid, layout = text.model, text.uid, laid_out(text.skeleton(), timeout)
+        self.model, self.uid, self.contents, self.labels, self.layout = model, uid, text.contents, text.labels, layout
+        lost = [b.id for b in model.boxes if f"{uid}_{b.id}" not in layout.nodes]
+        lost += [e.id for e in model.edges if f"{uid}_{e.id}" not in layout.edges]
+        if lost:
+            raise LayoutError(
+                f"draw takes a layout program that places everything, but {lost[0]} has no place; {INSTALL}"
+            )
+        caption = text_width(model.caption, 11) if model.caption else 0.0
+        self.width = round(max(layout.width, caption) + 2 * MARGIN)
+        self.height = round(layout.height + 2 * MARGIN + (20 if model.caption else 0))
+        self._dx = (self.width - layout.width) / 2
+        self._dy = MARGIN
+
+    def svg(self, theme: str = "auto", fonts: Fonts | None = None) -> str:
+        """A file of its own: style, paper, drawing, alternative text.
+
+        Args:
+            theme: auto, light or dark.
+            fonts: for converters, which read neither variables nor a list of families: colours as numbers, these fonts.
+        """
+        scope = f"#{self.uid}"
+        style = literal_style_sheet(scope, theme, fonts) if fonts else style_sheet(scope, theme)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.uid}" width="{self.width}" height="{self.height}" '
+            f'viewBox="0 0 {self.width} {self.height}" role="img" aria-labelledby="{self.uid}_title {self.uid}_desc">'
+            f'<title id="{self.uid}_title">{xml(self.title)}</title><desc id="{self.uid}_desc">{xml(self.text)}</desc>'
+            f'<style>{style}</style><rect class="paper" width="{self.width}" height="{self.height}" rx="8"/>'
+            f"{self.body()}</svg>\n"
+        )
+
+    @property
+    def title(self) -> str:
+        """One line: what is drawn."""
+        roots = self.model.flow.roots
+        names = ", ".join(self.model.name(r) for r in roots[:4]) + (", …" if len(roots) > 4 else "")
+        n = self.model.flow.size
+        return f"Computation graph of {names}, {n:,} node{'s' * (n != 1)}"
+
+    @property
+    def text(self) -> str:
+        """The alternative text: every box with its chain-rule line."""
+        lines = [box_line(self.model, b) + "." for b in reversed(self.model.boxes) if b.kind != "tag"]
+        if self.model.caption:
+            lines.append(self.model.caption + ".")
+        text = " ".join(lines)
+        return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+    def body(self) -> str:
+        """Clusters, edges, boxes and caption, without what surrounds them."""
+        largest = largest_product(self.model)
+        parts = [
+            *self._clusters(),
+            *(self._edge(e, largest) for e in self.model.edges),
+            *(self._box(b) for b in self.model.boxes),
+        ]
+        if self.model.caption:
+            x, y = MARGIN, self.height - MARGIN + 1
+            parts.append(f'<text class="t caption" x="{_n(x)}" y="{_n(y)}">{xml(self.model.caption)}</text>')
+        return "".join(parts)
+
+    # Parts -----------------------------------------------------------------------------------------------------------
+
+    def _clusters(self) -> Iterable[str]:
+        places, right = self.layout.clusters, self._label_ends()
+        found = []
+        for scope, (word, title) in self.model.clusters.items():
+            if f"cluster_{word}" in places:
+                x, y, w, h = places[f"cluster_{word}"]
+                w = min(max(w, right.get(scope, 0.0) - x), w + MARGIN)  # the layout lets labels cross the frame
+                found.append(((x, y, w, h), word, title))
+        for (x, y, w, h), word, title in sorted(found, key=lambda f: -f[0][2] * f[0][3]):  # larger ones behind
+            x, y = x + self._dx, y + self._dy
+            yield (
+                f'<g class="cluster" id="{self.uid}_g_{word}"><rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" '
+                f'height="{_n(h)}" rx="10"/><text class="t" x="{_n(x + 8)}" y="{_n(y + 15)}">{xml(title)}</text></g>'
+            )
+
+    def _label_ends(self) -> dict[Scope, float]:
+        """For each open scope how far right the labels of the edges inside it reach."""
+        ends: dict[Scope, float] = {}
+        for e, label in self.labels.items():
+            centre = self.layout.edges[f"{self.uid}_{e.id}"].label
+            for s, t in zip(e.source.scopes, e.target.scopes):
+                if s is t and centre is not None:
+                    ends[s] = max(ends.get(s, 0.0), centre[0] + (LABEL_GAP + label.width) / 2 + 5)
+        return ends
+
+    def _box(self, b: Box) -> str:
+        content = self.contents[b]
+        cx, cy = self.layout.nodes[f"{self.uid}_{b.id}"]
+        x, y = cx + self._dx - content.width / 2, cy + self._dy - content.height / 2
+        classes = ["node", b.kind]
+        if b.kind in ("input", "parameter", "inputs", "tag"):
+            classes.append("leaf")
+        if b.kind in ("input", "inputs", "stub", "tag"):
+            classes.append("dashed")
+        if b.is_root:
+            classes.append("root")
+        radius = 6 if b.kind == "tag" else 8
+        w, h = content.width, content.height
+        ghost = (
+            f'<path class="ghost" d="M{_n(x + 7)} {_n(y + h)}v3h{_n(w - 4)}v-{_n(h - 4)}h-3"/>'
+            if b.kind in ("group", "inputs")
+            else ""
+        )
+        out = [
+            f'<g class="{" ".join(classes)}" id="{self.uid}_{b.id}"><title>{xml(box_line(self.model, b))}</title>{ghost}'
+            f'<rect class="box" x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="{radius}"/>'
+        ]
+        top = y + (PAD_TOP if len(content.rows) > 1 else 3.0)
+        for row in content.rows:
+            out.append(self._row(row, b, x, top, w))
+            top += row.height
+        return "".join([*out, "</g>"])
+
+    def _row(self, row: Row, b: Box, x: float, top: float, width: float) -> str:
+        base = top + row.height - (5.0 if row.kind == "h" else 4.0)
+        out = []
+        if row.left and any(c.text for c in row.left):
+            first, *more = row.left
+            named = f' id="a_{self.uid}_{b.id}_x"' if row.kind == "h" and b.kind == "op" else ""
+            rest = "".join(f'<tspan class="{c.kind}"{named}>{xml(c.text)}</tspan>' for c in more if c.text)
+            out.append(f'<text class="{first.kind}" x="{_n(x + PAD_X)}" y="{_n(base)}">{xml(first.text)}{rest}</text>')
+        if row.right is not None:
+            c = row.right
+            out.append(
+                f'<text class="{_class(c)}" id="a_{self.uid}_{b.id}_{c.key}" x="{_n(x + width - PAD_X)}" y="{_n(base)}">'
+                f"{xml(c.text)}</text>"
+            )
+        if row.strip is not None:
+            left = x + width - PAD_X - len(row.strip) * (CELL + GAP) + GAP
+            if len(row.strip) < 16:
+                left = x + PAD_X + 24
+            out += [
+                f'<rect class="{kind} strip_{row.kind}{" r" if row.kind == "g" else ""}" x="{_n(left + i * (CELL + GAP))}" y="{_n(top + 2)}" width="{CELL:.0f}" height="12" rx="1.5"/>'
+                for i, kind in enumerate(row.strip)
+            ]
+        return "".join(out)
+
+    def _edge(self, e: Edge, largest: float) -> str:
+        curve = self.layout.edges[f"{self.uid}_{e.id}"]
+        tone = edge_tone(self.model, e)
+        classes = "edge" + (f" {tone}" if tone else "") + (" dashed" if e.source.kind == "stub" else "")
+        width = edge_width(e, largest)
+        style = f' style="stroke-width:{width:g}px"' if width != 1.2 else ""
+        label = self.labels.get(e)
+        text = label.text if label is not None else None
+        line = text.line if text is not None else edge_text(self.model, e).line
+        out = [
+            f'<g class="{classes}" id="{self.uid}_{e.id}"><title>{xml(line)}</title>'
+            f'<path d="{self._path(curve)}"{style}/><polygon points="{self._arrow(curve, width)}"/>'
+        ]
+        if label is not None and curve.label is not None:
+            out.append(self._label(e, label, curve.label))
+        return "".join([*out, "</g>"])
+
+    def _label(self, e: Edge, label: Label, centre: Point) -> str:
+        x = centre[0] + self._dx + (LABEL_GAP - 2 - label.width) / 2
+        y = centre[1] + self._dy - label.height / 2 + 11  # room is left below, where an arrow may run
+        out = []
+        for i, line in enumerate(label.lines):
+            name = f' id="a_{self.uid}_{e.id}_l{i}"'  # of what may change from frame to frame
+            last = line[-1]
+            before = "".join(xml(c.text) for c in line[:-1])
+            text = f'<tspan class="v"{name}>{xml(last.text)}</tspan>' if last.kind == "v" else xml(last.text)
+            outer = name if last.kind != "v" else ""
+            out.append(f'<text class="l"{outer} x="{_n(x)}" y="{_n(y + 13 * i)}">{before}{text}</text>')
+        return "".join(out)
+
+    def _path(self, curve: Curve) -> str:
+        points = [(x + self._dx, y + self._dy) for x, y in curve.points]
+        start, *rest = points
+        out = [f"M{_n(start[0])} {_n(start[1])}"]
+        if len(rest) % 3:
+            return out[0] + "".join(f"L{_n(x)} {_n(y)}" for x, y in rest)
+        out += ["C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in rest[i : i + 3]) for i in range(0, len(rest), 3)]
+        return "".join(out)
+
+    def _arrow(self, curve: Curve, width: float) -> str:
+        (x0, y0), (x1, y1) = curve.points[-1], curve.tip
+        dx, dy = x1 - x0, y1 - y0
+        length = hypot(dx, dy) or 1.0
+        ux, uy = dx / length, dy / length
+        half = 2.4 + 0.55 * width
+        x0, y0, x1, y1 = x0 + self._dx, y0 + self._dy, x1 + self._dx, y1 + self._dy
+        corners = [(x1, y1), (x0 - uy * half, y0 + ux * half), (x0 + uy * half, y0 - ux * half)]
+        return " ".join(f"{_n(x)},{_n(y)}" for x, y in corners)
+
+
+def _class(c: Cell) -> str:
+    found = c.kind if c.kind != "c" or c.key == "u" else "c r"  # r: known after backward only
+    return f"{found} {c.tone}" if c.tone else found
+
+
+def _n(x: float) -> str:
+    """A coordinate: one decimal."""
+    return f"{x:.1f}".removesuffix(".0")

@@ -1,0 +1,69 @@
+"""The frames around boxes, one an open Module, and the tags of leaves that many of them use."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from ...context import Scope
+from ...formulas.naming import bracketed
+from .boxes import Box, Edge
+from .metrics import clipped
+from .safety import plain
+
+WIDEST_TITLE = 300.0  # pixels
+TAGGED = 3  # clusters, or ranks of groups, from which a leaf that all use is tagged
+
+
+def tags(boxes: Sequence[Box], ins: Mapping[Box, list[Edge]], outs: Mapping[Box, list[Edge]]) -> list[Box]:
+    """Small boxes that stand for leaves used in many places, one beside each, so that no arrow crosses them all.
+
+    Their edges start from them; the leaf's own box keeps its chain-rule rows.
+    """
+    rank: dict[Box, int] = {}
+    for b in boxes:
+        rank[b] = max([rank.get(e.source, -1) + 1 for e in ins[b]], default=0)
+    made = []
+    for leaf in [b for b in boxes if b.kind in ("input", "parameter", "inputs")]:
+        places: dict[tuple[Scope | Box, ...], list[Edge]] = {}
+        for e in outs[leaf]:
+            group = (e.target,) if e.target.kind == "group" else ()
+            places.setdefault((*e.target.scopes, *group), []).append(e)
+        inside = [place for place in places if place and isinstance(place[-1], Scope)]
+        ranks = {rank[place[-1]] for place in places if place and isinstance(place[-1], Box)}
+        if len(inside) < TAGGED and len(ranks) < TAGGED:
+            continue
+        for i, edges in enumerate(places.values()):
+            tag = Box(f"{leaf.id}_{i}", "tag", leaf.value, leaf.members, [], False, scopes=edges[0].target.scopes)
+            tag.name, tag.full = leaf.name, leaf.full
+            made.append(tag)
+            for e in edges:
+                e.source = tag
+    return made
+
+
+def clusters(boxes: Iterable[Box]) -> dict[Scope, tuple[str, str]]:
+    """For each open scope with more than one box a word for its id, and its title."""
+    inside: dict[Scope, int] = {}
+    for b in boxes:
+        for s in b.scopes:
+            inside[s] = inside.get(s, 0) + (b.kind != "tag")
+    found: dict[Scope, tuple[str, str]] = {}
+    used: set[str] = set()
+    for s, count in inside.items():
+        if count > 1:
+            word = stem = re.sub(r"\W+", "_", s.path[:60], flags=re.ASCII).strip("_") or "scope"
+            n = 2
+            while word in used:
+                word, n = f"{stem}_{n}", n + 1
+            used.add(word)
+            module = getattr(s, "module", None)
+            title = plain("  ".join(filter(None, [bracketed(s.path), "" if module is None else type(module).__name__])))
+            found[s] = word, clipped(title, WIDEST_TITLE, 11) or "scope"
+    return found
+
+
+def module_word(scope: Scope) -> str:
+    """What a scope's Module is called: "neuron" for a Neuron, or for the path neurons.3."""
+    module = getattr(scope, "module", None)
+    word = type(module).__name__ if module is not None else scope.name.rstrip("0123456789.").rpartition(".")[2]
+    word = word if word.isupper() else word.lower().removesuffix("s")
+    return plain(word) or "module"

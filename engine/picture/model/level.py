@@ -1,0 +1,175 @@
+"""The choice of a level of detail, and the sentence that says what it hides."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...formulas.naming import parameter_paths
+from ...value import Value
+from .boxes import Box
+from .clusters import module_word
+from .flow import Flow
+from .grouping import Level, ScopeTree
+from .metrics import text_width
+from .model import MOST_BOXES, MOST_EDGES, Model
+from .naming import suffixes
+from .nearest import Nearest, nearest
+from .partition import Partition
+from .unfolding import UNFOLDABLE, Unfolded
+
+HARD_LIMIT = 2000  # boxes
+HOVERED = 80  # boxes of a graph that is drawn whole, formulas on pointing only, where no Modules make groups
+WIDEST = 1100.0  # pixels of one rank, by estimate
+
+
+def model_of(
+    roots: Sequence[Value],
+    level: Level = "auto",
+    expand: Sequence[str] = (),
+    force: bool = False,
+    given: Mapping[Value, str] | None = None,
+    complete: bool = False,
+    replayed: bool = False,
+    like: Model | None = None,
+) -> Model:
+    """The boxes and edges of a graph.
+
+    Args:
+        roots: the Values whose graph it is.
+        level, expand, force: as in `draw`.
+        given: names of nodes, of lower rank than their labels.
+        complete: show gradients as backward would give them.
+        replayed: show data as they were when they were used.
+        like: a model of a graph of the same shape, whose level is taken.
+    """
+    expand = [expand] if isinstance(expand, str) else list(expand)
+    auto = isinstance(level, str) and level == "auto"
+    near = nearest(roots, MOST_BOXES, HOVERED) if auto and not expand and (like is None or like.flow.is_part) else None
+    choice = _Choice(roots, expand, given or {}, complete, replayed, like, near)
+    return choice.near(near) if near is not None else choice.auto() if auto else choice.at(level, force)
+
+
+class _Choice:
+    def __init__(
+        self, roots: Sequence[Value], expand: list[str], given: Mapping[Value, str],
+        complete: bool, replayed: bool, like: Model | None, near: Nearest | None,
+    ) -> None:  # fmt: skip
+        self._flow, self._shows = Flow(roots, near), (complete, replayed)
+        self._heights = range(-1, 1000) if like is None else (like.height,)
+        self._given = given
+        self._like = like
+        self._origin: dict[Value, Value] = {}
+        self._made: dict[Value, str] = {}
+        self._places = self._flow.index
+        self._parameters: Mapping[Value, str] = {}  # named once the chosen nodes are unfolded
+        self._unfold(expand)
+        self._tree = ScopeTree(self._flow.order)
+        self._parameters = parameter_paths(self._tree.chains, self._flow.index)
+        self._expand = self._paths(expand)
+
+    # What to open ----------------------------------------------------------------------------------------------------
+
+    def _unfold(self, expand: Sequence[str]) -> None:
+        able = [v for v in self._flow.order if v.op is not None and v.op.name in UNFOLDABLE] if expand else []
+        chosen = {v for v in able if v.op is not None and (v.op.name in expand or self._choices(v)[0] in expand)}
+        self._nodes = {self._choices(v)[0] for v in able} | {v.op.name for v in able if v.op is not None}
+        if chosen:
+            graph = Unfolded(self._flow, chosen)
+            self._origin, self._made = graph.origin, graph.made
+            self._flow = Flow(graph.roots)
+
+    def _paths(self, expand: Sequence[str]) -> list[str]:
+        paths = [e for e in expand if e not in self._nodes]
+        known = self._tree.paths
+        for path in paths:
+            if path not in known:
+                there = ", ".join(map(repr, known[:8])) + (", …" if len(known) > 8 else "")
+                raise ValueError(
+                    f"draw takes in expand paths of Modules ({there or 'this graph has none'}) "
+                    f"and names of dot, total and mean nodes, got {path!r}"
+                )
+        return paths
+
+    def _choices(self, v: Value) -> list[str]:
+        was = self._origin.get(v, v)
+        if v in self._made:
+            return [self._made[v]]
+        if self._like is not None:
+            return [self._like.name(self._like.flow.order[self._places[was] - self._like.flow.size])]
+        if was.label or was in self._given:
+            return [was.label or self._given[was]]
+        path = self._parameters.get(was)
+        return suffixes(path) if path else [f"v{self._places[was]}"]
+
+    # Levels ----------------------------------------------------------------------------------------------------------
+
+    def _partition(self, closed: frozenset[Any]) -> Partition:
+        partition = Partition(self._flow, self._tree, closed, self._parameters)
+        partition.merge_inputs()
+        return partition
+
+    def _model(self, partition: Partition) -> Model:
+        return Model(self._flow, self._tree, partition, self._choices, dict(self._parameters), *self._shows)
+
+    def auto(self) -> Model:
+        """The finest level that stays readable; without one, the boxes nearest the root at the coarsest."""
+        top = self._tree.top
+        heights = self._heights[: top + 2] if isinstance(self._heights, range) else self._heights
+        for height in heights:
+            partition = self._partition(self._tree.closed_at(height, self._expand))
+            boxes, edges = partition.size()
+            if boxes <= MOST_BOXES and edges <= MOST_EDGES:
+                model = self._model(partition)
+                if height == heights[-1] or _widest_rank(model) <= WIDEST:
+                    return self._captioned(model, height)
+        boxes, _ = partition.size()
+        if boxes > HOVERED or (boxes > MOST_BOXES and top >= 0):
+            partition.keep(MOST_BOXES)
+        return self._captioned(self._model(partition), height)
+
+    def _captioned(self, model: Model, height: int) -> Model:
+        model.height, model.caption = height, self._caption(model, height)
+        return model
+
+    def near(self, near: Nearest) -> Model:
+        """The nodes nearest the roots."""
+        partition = Partition(self._flow, self._tree, frozenset(), self._parameters)
+        partition.keep_near(near)
+        return self._captioned(self._model(partition), -1)
+
+    def at(self, level: Level, force: bool) -> Model:
+        partition = self._partition(self._tree.closed(level, self._expand))
+        boxes, _ = partition.size()
+        if boxes > HARD_LIMIT and not force:
+            raise ValueError(
+                f"draw takes up to {HARD_LIMIT:,} boxes, got {boxes:,} at level={level!r}; leave level at 'auto', or "
+                "pass force=True and a longer timeout="
+            )
+        return self._captioned(self._model(partition), -1)
+
+    def _caption(self, model: Model, height: int) -> str:
+        n = f"{self._flow.size:,} nodes"
+        hidden = model.partition.hidden
+        if hidden:
+            shown = sum(b.kind != "stub" for b in model.boxes)
+            return f'{n}: the {shown} boxes nearest {model.root_name}; level="full"{_force(self._flow)} for all'
+        if any(b.kind == "group" for b in model.boxes):
+            words = list(dict.fromkeys(module_word(b.scope) for b in model.boxes if b.scope is not None))
+            word = words[0] if len(words) == 1 else "module"
+            return f'{n}, shown by {word}; level="full"{_force(self._flow)} for all'
+        return f"{n}: point at an edge for its formula" if not model.labels else ""
+
+
+def _force(flow: Flow) -> str:
+    return ", force=True" if flow.size > HARD_LIMIT else ""
+
+
+def _widest_rank(model: Model) -> float:
+    """The width of the widest rank, by estimate: boxes at equal distance from the leaves, and their labels."""
+    rank: dict[Box, int] = {}
+    widths: dict[int, float] = {}
+    for b in reversed(model.boxes):
+        rank[b] = max([rank.get(e.target, 0) + 1 for e in model.outs[b]], default=0)
+        edges = sum(90.0 for e in model.outs[b] if e.local is not None)
+        width = max(100.0 + text_width(b.name, 14) * (b.kind == "group"), edges)
+        widths[rank[b]] = widths.get(rank[b], 0.0) + width + 14.0
+    return max(widths.values(), default=0.0)

@@ -1,0 +1,118 @@
+"""The nodes nearest the roots of a large graph, chosen by counting, before anything is worked out for the others."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...value import Value
+
+LARGE = 10_000  # nodes; of a smaller graph all is known in a moment
+
+
+class Nearest:
+    """What is shown of a large graph, and how much lies behind it.
+
+    Attributes:
+        shown: the nodes nearest the roots, none before all of its users, so that each chain rule shown is whole.
+        behind: for each node that is used by those shown and not shown itself, the first of them that depends on it.
+        counts: for each of these how many nodes are not shown and behind it first.
+        size: how many nodes there are.
+    """
+
+    def __init__(self, uses: dict[Value, int], roots: Sequence[Value], limit: int) -> None:
+        self.size = len(uses)
+        self.shown: dict[Value, None] = {}
+        waiting: dict[Value, int] = {}
+        queue = deque(dict.fromkeys(r for r in roots if not uses[r]))
+        while queue and len(self.shown) < limit:
+            v = queue.popleft()
+            self.shown[v] = None
+            for a in _arguments(v):
+                waiting[a] = waiting.get(a, uses[a]) - 1
+                if not waiting[a]:
+                    queue.append(a)
+        self.behind: dict[Value, Value] = {}
+        self.counts: dict[Value, int] = {}
+        seen: set[Value] = set()
+        left = {a for v in self.shown for a in _arguments(v) if a not in self.shown}
+        for v in self.shown:
+            first = [a for a in dict.fromkeys(_arguments(v)) if a not in self.shown]
+            before = len(seen)
+            _reach([a for a in first if a not in seen], seen)
+            if len(seen) > before:
+                self.counts[v] = len(seen) - before
+                edge = [a for a in left if a in seen]
+                self.behind.update(dict.fromkeys(edge, v))
+                left.difference_update(edge)
+
+
+def nearest(roots: Sequence[Value], limit: int, most: int) -> Nearest | None:
+    """What is shown of a graph that is large and of too many parts, whatever is closed; else None.
+
+    Args:
+        roots: the Values whose graph it is.
+        limit: how many nodes to show.
+        most: how many parts, outermost calls of Modules and nodes outside of all, are not too many.
+    """
+    uses: dict[Value, int] = dict.fromkeys(roots, 0)
+    stack = list(uses)
+    while stack:
+        v = stack.pop()
+        kind = 0 if v.op is None else v.op.kind
+        if kind == 2:
+            a: Any
+            for a in (v._b, v._a):
+                if a.__class__ is Value:
+                    if a in uses:
+                        uses[a] += 1
+                    else:
+                        uses[a] = 1
+                        stack.append(a)
+        elif kind:
+            for a in _arguments(v):
+                if a in uses:
+                    uses[a] += 1
+                else:
+                    uses[a] = 1
+                    stack.append(a)
+    if len(uses) <= LARGE or not _has_more_parts(uses, most):
+        return None
+    return Nearest(uses, roots, limit)
+
+
+def _has_more_parts(nodes: dict[Value, int], most: int) -> bool:
+    parts = set()
+    for v in nodes:
+        if v.op is not None:
+            part, around = v, v.scope
+            while around is not None:
+                part, around = around, around.parent
+            parts.add(part)
+            if len(parts) > most:
+                return True
+    return False
+
+
+def _arguments(v: Value) -> Iterator[Value]:
+    return (a for a in v.args if a.__class__ is Value)
+
+
+def _reach(stack: list[Value], seen: set[Value]) -> None:
+    """Add to seen all that is below some nodes, themselves included."""
+    seen.update(stack)
+    while stack:
+        v = stack.pop()
+        if v.op is not None and v.op.kind == 2:
+            a: Any = v._b
+            if a.__class__ is Value and a not in seen:
+                seen.add(a)
+                stack.append(a)
+            a = v._a
+            if a.__class__ is Value and a not in seen:
+                seen.add(a)
+                stack.append(a)
+        else:
+            for a in _arguments(v):
+                if a not in seen:
+                    seen.add(a)
+                    stack.append(a)

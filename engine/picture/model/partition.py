@@ -1,0 +1,147 @@
+"""Which nodes of a graph share a box: closed scopes, the parameters inside them, many inputs alike, what is left out.
+
+A key stands for a box: a node is its own key, a closed Scope that of its nodes, a Bundle that of many inputs or of nodes
+beyond the limit.
+"""
+
+from collections import deque
+from collections.abc import Collection
+
+from ...context import Scope
+from ...value import Value
+from .flow import Flow
+from .grouping import ScopeTree
+from .nearest import Nearest
+
+MERGED_INPUTS = 8  # more inputs than this that feed the same groups are one box
+
+
+class Bundle:
+    """Nodes drawn as one box though no scope holds them; `kind` is "inputs" or "stub"."""
+
+    __slots__ = ("count", "kind")
+
+    def __init__(self, kind: str, count: int = 0) -> None:
+        self.kind = kind
+        self.count = count  # of nodes behind a stub
+
+
+Key = Value | Scope | Bundle
+
+
+class Partition:
+    """The key of each node.
+
+    Attributes:
+        keys: for each node that is drawn, alone or with others, its key.
+        absorbed: for each closed scope the parameters that only closed scopes use, this one among them.
+        hidden: how many nodes are behind stubs.
+    """
+
+    def __init__(self, flow: Flow, tree: ScopeTree, closed: Collection[Scope], parameters: Collection[Value]) -> None:
+        self.flow = flow
+        self.keys: dict[Value, Key] = {}
+        self.absorbed: dict[Key, list[Value]] = {}
+        self.hidden = 0
+        self._close(tree, closed, parameters)
+
+    def _close(self, tree: ScopeTree, closed: Collection[Scope], parameters: Collection[Value]) -> None:
+        outer = {s: next((c for c in chain if c in closed), None) for s, chain in tree.chains.items()}
+        members: dict[Scope, list[Value]] = {}
+        for v in self.flow.order:
+            scope = outer[v.scope] if v.op is not None and v.scope is not None else None
+            self.keys[v] = v if scope is None else scope
+            if scope is not None:
+                members.setdefault(scope, []).append(v)
+        inside = []
+        for v in parameters:
+            users = list(dict.fromkeys(self.keys[u.user] for u in self.flow.uses[v]))
+            if users and not any(u.__class__ is Value for u in users):
+                inside.append(v)
+                for u in users:
+                    self.absorbed.setdefault(u, []).append(v)
+        for v in inside:
+            del self.keys[v]
+        for scope, them in members.items():
+            if len(them) == 1 and scope not in self.absorbed:  # a Module of one node is that node
+                self.keys[them[0]] = them[0]
+
+    def size(self) -> tuple[int, int]:
+        """How many boxes and edges there are, for a choice of level."""
+        pairs, edges = set(), 0
+        for v, key in self.keys.items():
+            for u in self.flow.uses[v]:
+                user = self.keys[u.user]
+                if key.__class__ is Value and user.__class__ is Value:
+                    edges += 1
+                elif user is not key:
+                    pairs.add((id(key), id(user)))
+        return len({id(k) for k in self.keys.values()}), edges + len(pairs)
+
+    def merge_inputs(self) -> None:
+        """Give many leaves that feed the same groups, and nothing else, one key."""
+        alike: dict[frozenset[int], list[Value]] = {}
+        for v, key in self.keys.items():
+            if key is v and v.op is None and v not in self.flow.seeds:
+                users = [self.keys[u.user] for u in self.flow.uses[v]]
+                if users and not any(u.__class__ is Value for u in users):
+                    alike.setdefault(frozenset(map(id, users)), []).append(v)
+        for leaves in alike.values():
+            if len(leaves) > MERGED_INPUTS:
+                bundle = Bundle("inputs")
+                for v in leaves:
+                    self.keys[v] = bundle
+
+    def keep(self, limit: int) -> None:
+        """Keep the boxes nearest the roots, none before all of its users, so that each chain rule shown is whole.
+
+        What is left out goes to a stub beside the first box that depends on it.
+        """
+        shown = self._nearest(limit)
+        self._cut(shown)
+
+    def keep_near(self, near: Nearest) -> None:
+        """Keep what is near the roots of a large graph, as `keep`."""
+        stubs = {by: Bundle("stub", n) for by, n in near.counts.items()}
+        for v, by in near.behind.items():
+            self.keys[v] = stubs[by]
+        self.hidden = sum(near.counts.values())
+
+    def _cut(self, shown: set[Key]) -> None:
+        stubs: dict[Key, Bundle] = {}
+        owner: dict[Value, Key] = {}
+        for v in reversed(self.flow.order):
+            key = self.keys.get(v)
+            if key is None:
+                continue
+            if key in shown:
+                by: Key = key
+            else:
+                by = owner.get(v, v)
+                stub = self.keys[v] = stubs.setdefault(by, Bundle("stub"))
+                stub.count += 1
+                self.hidden += 1
+            for a in v.args:
+                if a.__class__ is Value:
+                    owner.setdefault(a, by)
+
+    def _nearest(self, limit: int) -> set[Key]:
+        users: dict[Key, set[Key]] = {}
+        for v, key in self.keys.items():
+            users.setdefault(key, set()).update(self.keys[u.user] for u in self.flow.uses[v])
+        args: dict[Key, list[Key]] = {k: [] for k in users}
+        for key, them in users.items():
+            them.discard(key)
+            for u in them:
+                args[u].append(key)
+        waiting = {k: len(them) for k, them in users.items()}
+        queue = deque(dict.fromkeys(k for k in (self.keys[r] for r in self.flow.roots) if not waiting[k]))
+        shown: set[Key] = set()
+        while queue and len(shown) < limit:
+            key = queue.popleft()
+            shown.add(key)
+            for a in args[key]:
+                waiting[a] -= 1
+                if not waiting[a]:
+                    queue.append(a)
+        return shown

@@ -1,0 +1,106 @@
+"""A run of a graph as data: each value forward, each gradient backward, with its equation and its numbers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...formulas.naming import callers_variables, variable_names
+from ...formulas.notation import number_text
+from ...value import Value
+from .boxes import Box
+from .level import model_of
+from .lines import box_expression, chain_line, edge_text, with_numbers
+from .model import Model
+from .naming import roots_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """One path of a chain-rule sum.
+
+    Attributes:
+        user: the node through which the gradient comes.
+        formula: the local derivative as text.
+        adjoint: the gradient of the user.
+        partial: the local derivative.
+        product: adjoint · partial.
+    """
+
+    user: Value
+    formula: str
+    adjoint: float
+    partial: float
+    product: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step of a run.
+
+    Attributes:
+        phase: "forward" or "backward".
+        node: the Value that is computed, or whose gradient is gathered.
+        name: what it is called.
+        equation: the line: z = s + b = −0.5 + 0.7 = 0.2, or ∂L/∂z = ∂L/∂n·∂n/∂z = −1.605·0.961 = −1.543.
+        result: the data, or the gradient.
+        products: backward, one for each path.
+    """
+
+    phase: str
+    node: Value
+    name: str
+    equation: str
+    result: float
+    products: tuple[Product, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.phase:8}  {self.equation}"
+
+    def __repr__(self) -> str:
+        return f"<{self.phase} step: {self.equation}>"
+
+
+def steps(root: Value | Iterable[Value], *, names: Mapping[str, Any] | None = None) -> list[Step]:
+    """The forward pass, then the backward pass, of a graph: what its player shows, as data.
+
+    Nothing in the graph is changed; a backward need not have run.
+
+    Args:
+        root: a Value, or a list of them.
+        names: variables to name nodes by, instead of the caller's.
+
+    Returns:
+        A list of Steps: results in topological order, then gradients in the reverse of it.
+
+    >>> from engine import Value, steps
+    >>> a, b = Value(2.0), Value(-3.0)
+    >>> L = a * b
+    >>> for step in steps(L):
+    ...     print(step)
+    forward   L = a · b = 2.0 · (−3.0) = −6.0
+    backward  ∂L/∂L = 1.0 (seed)
+    backward  ∂L/∂b = ∂L/∂L·∂L/∂b = 1.0·2.0 = 2.0
+    backward  ∂L/∂a = ∂L/∂L·∂L/∂a = 1.0·(−3.0) = −3.0
+    """
+    given = variable_names(callers_variables(1) if names is None else names)
+    model = model_of(roots_of(root, "steps"), "full", force=True, given=given, complete=True)
+    forward = [_forward(model, b) for b in model.boxes if b.kind == "op"]
+    return forward + [_backward(model, b) for b in reversed(model.boxes) if b.kind != "tag"]
+
+
+def _forward(model: Model, b: Box) -> Step:
+    v = b.node
+    equation = f"{b.name} = {box_expression(model, v)} = {with_numbers(v)} = {number_text(v.data)}"
+    return Step("forward", v, b.name, equation, v.data)
+
+
+def _backward(model: Model, b: Box) -> Step:
+    v, adjoints = b.node, model.flow.adjoints
+    products = []
+    for e in model.outs[b]:
+        user = e.target.value
+        if e.product is not None and e.local is not None and user is not None:
+            text = edge_text(model, e)
+            formula = text.formula or number_text(e.local)
+            products.append(Product(user, formula, adjoints[user], e.local, e.product))
+    return Step("backward", v, b.name, chain_line(model, b), model.flow.sum(v), tuple(products))

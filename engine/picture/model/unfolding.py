@@ -1,0 +1,100 @@
+"""`dot`, `total` and `mean` taken apart into products and sums: a second graph that computes the same bits.
+
+The graph itself stays as it is: nodes that depend on an unfolded one are copied, all others are shared.
+"""
+
+from collections.abc import Collection, Sequence
+
+from ... import ops
+from ...value import UNREACHED, Value, new
+from .flow import Flow
+
+UNFOLDABLE = ("dot", "total", "mean")
+
+
+class Unfolded:
+    """A graph with some nodes taken apart.
+
+    Attributes:
+        roots: those of the new graph.
+        origin: for each copied node the one it stands for.
+        made: for each product or partial sum its name, p1, s1.
+    """
+
+    def __init__(self, flow: Flow, chosen: Collection[Value]) -> None:
+        self.origin: dict[Value, Value] = {}
+        self.made: dict[Value, str] = {}
+        self._owner: dict[Value, Value] = {}
+        there: dict[Value, Value] = {}
+        for v in flow.order:
+            if v in chosen and v.op is not None:
+                there[v] = self._taken_apart(v, v.op, there)
+            elif v.op is not None and any(isinstance(a, Value) and a in there for a in v.args):
+                args = [_mapped(a, there) for a in v._operands()[0]]
+                there[v] = self._node(v.op, args, v._operands()[1], v)
+            if v in there:
+                self.origin[there[v]] = v
+                there[v].grad, there[v]._data = v.grad, v._data
+        self.roots = [there.get(r, r) for r in flow.roots]
+        adjoints = Flow(self.roots)
+        for v, owner in self._owner.items():  # what backward would have left there
+            v.grad = UNREACHED if owner.grad is UNREACHED else adjoints.sum(v)
+
+    @staticmethod
+    def _node(op: ops.Op, args: Sequence[object], vals: Sequence[object], like: Value) -> Value:
+        v = new(Value)
+        v._data, v.grad, v.op, v._about = op.forward(*vals), UNREACHED, op, like._about
+        v._fill(args, vals)
+        return v
+
+    def _taken_apart(self, v: Value, op: ops.Op, there: dict[Value, Value]) -> Value:
+        args, vals = v._operands()
+        total: Operand = (0.0, 0.0)
+        if op.name == "dot":
+            total = (there.get(args[2], args[2]), vals[2])
+            factors = zip(args[0], vals[0], args[1], vals[1])
+            terms = [
+                self._product(v, (there.get(w, w), p), (there.get(x, x), q), i)
+                for i, (w, p, x, q) in enumerate(factors)
+            ]
+        else:
+            terms = [(there.get(a, a), x) for a, x in zip(args[0], vals[0])]
+        for i, term in enumerate(terms):
+            total = self._sum(v, total, term, i)
+        if op.name == "mean":
+            n = float(len(terms))
+            total = self._made(ops.TABLE["div"], total, (n, n), v, "mean")
+        last, x = total
+        if not isinstance(last, Value) or last not in self._owner:  # a sum of one, which has a box of its own
+            last = self._node(ops.TABLE["identity"], (last,), (x,), v)
+        self._owner.pop(last, None)
+        self.made.pop(last, None)
+        last._about = v._about
+        return last
+
+    def _product(self, v: Value, w: "Operand", x: "Operand", i: int) -> "Operand":
+        if isinstance(w[0], Value) or isinstance(x[0], Value):
+            return self._made(ops.TABLE["mul"], w, x, v, f"p{i + 1}")
+        return w[1] * x[1], w[1] * x[1]
+
+    def _sum(self, v: Value, a: "Operand", b: "Operand", i: int) -> "Operand":
+        if not isinstance(a[0], Value) and a[1] == 0.0 and isinstance(b[0], Value) and b[1] != 0.0:
+            return b  # 0 + x is x
+        if isinstance(a[0], Value) or isinstance(b[0], Value):
+            return self._made(ops.TABLE["add"], a, b, v, f"s{i + 1}")
+        return a[1] + b[1], a[1] + b[1]
+
+    def _made(self, op: ops.Op, a: "Operand", b: "Operand", v: Value, name: str) -> "Operand":
+        node = self._node(op, (a[0], b[0]), (a[1], b[1]), v)
+        node._about = v.scope
+        self.made[node], self._owner[node] = name, v
+        return node, node.data
+
+
+Operand = tuple[Value | float, float]  # what stands in a graph, and its data
+
+
+def _mapped(a: object, there: dict[Value, Value]) -> object:
+    if isinstance(a, tuple):
+        return tuple([there.get(e, e) for e in a])
+    return there.get(a, a) if isinstance(a, Value) else a

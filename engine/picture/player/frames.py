@@ -1,0 +1,190 @@
+"""A film of training: one graph, step by step, on one page; boxes stay where they are, numbers and colours change."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from ...arguments import named, shown
+from ...backprop import topological_order
+from ...formulas.naming import callers_variables, variable_names
+from ...formulas.notation import number_text
+from ...value import Value
+from ..drawing.dot import Text
+from ..drawing.layout import check_timeout
+from ..drawing.svg import Drawing
+from ..drawing.theme import THEMES
+from ..model.contents import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
+from ..model.grouping import Level
+from ..model.level import model_of
+from ..model.model import Model
+from ..model.naming import roots_of
+from ..model.safety import fresh_uid, json_number, xml
+from .page import Page, page_of
+
+_Sized = TypeVar("_Sized", Content, Label)
+
+
+@dataclass(slots=True)
+class Frame:
+    """What changes from step to step: the texts, colours and widths of one graph, read when it was given."""
+
+    contents: dict[str, Content]
+    labels: dict[str, Label]
+    edges: dict[str, tuple[str, float]]
+    numbers: dict[str, list[float | str | None]]
+    root: float
+
+
+def film(
+    frames: Iterable[Value],
+    *,
+    level: Level = "auto",
+    theme: str = "auto",
+    timeout: float = 20.0,
+    uid: str | None = None,
+    names: Mapping[str, Any] | None = None,
+) -> "Film":
+    """One page that shows a graph over training steps: same layout, numbers and colours change.
+
+    Data are those that each graph was computed with, gradients those that its backward gives, so a list of kept losses
+    and a generator that yields each one give the same film.
+
+    Args:
+        frames: the loss of each step: Values whose graphs have one shape.
+        level, theme, timeout, uid, names: as in `draw`.
+
+    Returns:
+        A Film: it shows itself in a notebook; `.save("film.html")` writes the page.
+
+    Raises:
+        TypeError, ValueError: no frames, or one of another shape; an argument is not one of these.
+
+    >>> from engine import Value, film
+    >>> w, losses = Value(1.0), []
+    >>> for _ in range(3):
+    ...     loss = (w * 2.0 - 6.0) ** 2
+    ...     w.zero_grad()
+    ...     loss.backward()
+    ...     losses.append(loss)
+    ...     w.data -= 0.1 * w.grad
+    >>> film(losses)
+    <film of loss: 3 frames>
+    """
+    named("film", "theme", theme, THEMES)
+    if isinstance(frames, Value):
+        raise TypeError("film takes the losses of many steps, got one Value; try draw")
+    if not isinstance(frames, Iterable) or getattr(frames, "shape", None) == ():
+        raise TypeError(f"film takes the losses of many steps, got {shown(frames)}; try a list of Values")
+    check_timeout("film", timeout)
+    given = variable_names(callers_variables(1) if names is None else names)
+    if isinstance(frames, (list, tuple)) and frames and isinstance(frames[0], Value):
+        given = {v: name for v, name in given.items() if v.op is None or "[" not in name} | {
+            frames[0]: given.get(frames[-1], "L")  # a loop leaves its variable at the last
+        }
+    shots: list[Frame] = []
+    first: Model | None = None
+    shape: list[tuple[object, ...]] = []
+    for i, root in enumerate(frames):
+        roots = roots_of(root, "film")
+        given = given if first is not None else {roots[0]: "L"} | given
+        order = topological_order(roots)
+        here = _shape(order)
+        if first is None:
+            shape = here
+        elif here != shape:
+            raise ValueError(
+                f"film takes graphs of one shape, got {len(order):,} nodes in frame {i} and "
+                f"{len(first.flow.order):,} in frame 0, or other ops; film each shape by itself"
+            )
+        model = model_of(roots, level, given=given, complete=True, replayed=True, like=first)
+        shots.append(_frame(model))
+        first = first or model
+    if first is None:
+        raise ValueError("film takes at least one frame, got none")
+    return Film(first, shots, theme, timeout, fresh_uid(uid))
+
+
+def _shape(order: list[Value]) -> list[tuple[object, ...]]:
+    place = {v: i for i, v in enumerate(order)}
+    return [(v.op.name if v.op else "", *[place[a] for a in v.args if isinstance(a, Value)]) for v in order]
+
+
+def _frame(model: Model) -> Frame:
+    contents = {b.id: box_content(model, b) for b in model.boxes}
+    labels = {e.id: label for e, label in edge_labels(model).items()}
+    largest = largest_product(model)
+    edges = {e.id: (edge_tone(model, e), edge_width(e, largest)) for e in model.edges}
+    numbers = {
+        b.id: [json_number(model.data(b.value)), json_number(model.flow.sum(b.value))]
+        for b in model.boxes
+        if b.value is not None and b.kind != "tag"
+    }
+    return Frame(contents, labels, edges, numbers, model.flow.roots[-1].data)
+
+
+def _words(frame: Frame) -> dict[str, list[str]]:
+    """The texts that may change, with their classes, by the id that the page knows them by."""
+    words: dict[str, list[str]] = {}
+    for box, content in frame.contents.items():
+        for row in content.rows:
+            if row.kind == "h" and len(row.left) > 1:
+                words[f"{box}_x"] = [row.left[1].text, ""]
+            if row.right is not None:
+                words[f"{box}_{row.right.key}"] = [row.right.text, row.right.tone]
+    for edge, label in frame.labels.items():
+        for i, line in enumerate(label.lines):
+            words[f"{edge}_l{i}"] = [line[-1].text, ""]
+    return words
+
+
+def _strips(frame: Frame) -> dict[str, list[str]]:
+    strips: dict[str, list[str]] = {}
+    for box, content in frame.contents.items():
+        for row in content.rows:
+            if row.strip is not None:
+                strips.setdefault(f"{box}_{row.kind}", []).extend(row.strip)
+    return strips
+
+
+class Film(Page):
+    """A film of a graph: `.html` is one self-contained page."""
+
+    def __init__(self, model: Model, frames: list[Frame], theme: str, timeout: float, uid: str) -> None:
+        self.frames, self.uid, self._name = frames, uid, model.root_name
+        contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in model.boxes}
+        labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in edge_labels(model)}
+        drawing = Drawing(Text(model, uid, contents, labels, "TB"), timeout)
+        super().__init__(_film_page(drawing, frames, theme), drawing, theme)
+
+    def __repr__(self) -> str:
+        return f"<film of {self._name}: {len(self.frames)} frames>"
+
+
+def _film_page(drawing: Drawing, frames: list[Frame], theme: str) -> str:
+    words = [_words(f) for f in frames]
+    always = {key: ["", ""] for found in words for key in found}
+    data = {
+        "version": 1,
+        "uid": drawing.uid,
+        "root": drawing.model.root_name,
+        "frames": [
+            {
+                "words": always | w,
+                "strips": _strips(f),
+                "edges": f.edges,
+                "numbers": f.numbers,
+                "loss": number_text(f.root),
+            }
+            for f, w in zip(frames, words)
+        ],
+    }
+    return page_of(
+        drawing, theme, data, xml(f"{drawing.title}, {len(frames)} steps"), "film.js", "frame",
+        KIND=" film", TICK="0", PANEL="", ROLE="img", LEGEND="<span>four significant digits</span>",
+    )  # fmt: skip
+
+
+def _roomiest(things: list[_Sized]) -> _Sized:
+    """The one with the most lines, as wide and as high as any."""
+    most = max(things, key=lambda t: t.height)
+    return replace(most, width=max(t.width for t in things))

@@ -1,0 +1,105 @@
+"""A page: one HTML file with all it needs inside it, which a notebook shows in a frame of its own."""
+
+import base64
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from ..drawing.files import saved
+from ..drawing.svg import Drawing
+from ..drawing.theme import HALO, STYLE, colour_rules
+from ..model.safety import json_text, xml
+
+WIDE = 820  # pixels of a frame from which a panel may stand beside the graph, as page.css has it
+
+
+@cache
+def part(name: str) -> str:
+    """A file of the page."""
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def page_of(
+    drawing: Drawing, theme: str, data: dict[str, Any], title: str, script: str, step: str, **holes: str
+) -> str:
+    """The page of a drawing, as HTML that needs nothing else.
+
+    Args:
+        drawing, theme: what is shown, and in which colours.
+        data: what the script reads.
+        title: what the page is called, as HTML.
+        script: the file that is run after page.js.
+        step: what the bar calls a step.
+        **holes: what else fills the holes of page.html.
+    """
+    holes |= {
+        "SCHEME": "light dark" if theme == "auto" else theme,
+        "TITLE": title,
+        "UID": drawing.uid,
+        "step": step,
+        "Step": step.capitalize(),
+        "WIDTH": str(drawing.width),
+        "HEIGHT": str(drawing.height),
+        "THEME": colour_rules(":root", theme) + STYLE.replace("HALO", HALO),
+        "CSS": part("page.css"),
+        "BAR": part("page.js"),
+        "JS": part(script),
+        "SVG": drawing.body(),
+        "DATA": json_text(data),
+    }
+    pieces = part("page.html").split("%")  # holes are words between percent signs; nothing that fills one is read again
+    return "".join(holes[p] if i % 2 else p for i, p in enumerate(pieces))
+
+
+class Page:
+    """A page of a drawing: `.html` is self-contained; a notebook shows it, `.save("x.html")` writes it."""
+
+    _for_others = ""  # what to do about other formats
+
+    def __init__(self, html: str, drawing: Drawing, theme: str) -> None:
+        self.html, self.drawing, self._theme = html, drawing, theme
+
+    @property
+    def svg(self) -> str:
+        """The picture, which stands for the page where a notebook strips it."""
+        return self.drawing.svg(self._theme)
+
+    def save(self, path: Any) -> str:
+        """Write the page.
+
+        Args:
+            path: where to, ending in .html; a file that is there is replaced once the new one is whole.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: another ending.
+        """
+        if not str(path).lower().endswith((".html", ".htm")):
+            raise ValueError(f"save takes a path that ends in .html, got {str(path)!r}{self._for_others}")
+        return saved(path, self.html.encode())
+
+    def _heights(self) -> tuple[int, int]:
+        """Pixels that the page takes: in a wide frame, and in one of less than WIDE pixels."""
+        return (self.drawing.height + 160,) * 2
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        # The picture is there where a notebook strips the frame: the page is never inline. The rule for narrow frames
+        # asks for the width of this div, which is that of the frame and decides in the page too.
+        of, (wide, narrow) = f".vz-{self.drawing.uid}", self._heights()
+        stacked = f"{of}{{container-type:inline-size}}@container(max-width:{WIDE - 1}px){{{of}>iframe{{height:{narrow}px!important}}}}"
+        html = (
+            f'<div class="{of[1:]}"><style>{of}>img{{display:none}}{stacked if narrow != wide else ""}</style>'
+            f'{image(self.drawing, self.svg)}<iframe sandbox="allow-scripts" title="{xml(self.drawing.title)}" '
+            f'srcdoc="{self.html.replace("&", "&amp;").replace(chr(34), "&quot;")}" '
+            f'style="width:100%;height:{wide}px;border:0"></iframe></div>'
+        )
+        return {"text/html": html, "text/plain": repr(self)}
+
+
+def image(drawing: Drawing, svg: str) -> str:
+    """An SVG as an `<img>` that holds it: it survives where a notebook strips style, script and inline SVG."""
+    data = base64.b64encode(svg.encode()).decode()
+    alt = xml(f"{drawing.title}. {drawing.text}")
+    return f'<img alt="{alt}" width="{drawing.width}" src="data:image/svg+xml;base64,{data}">'

@@ -1,0 +1,1 @@
+"""Functions of functions: grad, jvp, vjp, hessian, vmap, replay."""

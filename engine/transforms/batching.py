@@ -1,0 +1,229 @@
+"""vmap: a function of one example, mapped over many.
+
+Lists and arrays have axes; tuples, dicts and Modules are trees of them. In eager scalars the map is a plain loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from math import inf
+from typing import Any
+
+from ..arguments import shown, whole
+from ..readings import Call
+from ..value import Value
+from .trees import array, check_depth, container, described, flatten, is_array
+
+
+def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+    """A function mapped over an axis of its arguments.
+
+    Args:
+        f: a function of one example.
+        in_axes: the axis to map over, None to hand an argument on whole; a tuple has one entry for each argument,
+            and an entry may be a tuple, list or dict of them. Arguments by name are mapped over axis 0.
+        out_axes: where the mapped axis goes in the output; None for an output that is the same for all examples.
+
+    Returns:
+        A function of many examples. Lists and arrays have axes (a list of lists has two); tuples, dicts and Modules
+        are trees whose members are mapped. Numbers come back in a list, or in an array where an array was mapped.
+
+    Raises:
+        ValueError: the mapped axes differ in length, or there is none; an axis is not there.
+        TypeError: f is no function, or an axis no integer.
+
+    >>> from engine import grad, vmap
+    >>> vmap(grad(lambda x: x**2))([1.0, 2.0, 3.0])
+    [2.0, 4.0, 6.0]
+    >>> vmap(lambda w, x: w * x, in_axes=(None, 0))(10.0, [1.0, 2.0])
+    [10.0, 20.0]
+    """
+    if not callable(f):
+        raise TypeError(f"vmap takes a function, got {described(f)}; write vmap(f), without calling f")
+
+    @wraps(f, updated=())
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        axes = in_axes if isinstance(in_axes, (list, tuple)) else [in_axes] * len(args)
+        if len(axes) != len(args):
+            raise ValueError(
+                f"vmap takes one entry of in_axes for each positional argument, got {len(axes)} for {len(args)}"
+            )
+        whole = [*args, *kwargs.values()]
+        places = [*[f"argument {i}" for i in range(len(args))], *[f"argument {k}" for k in kwargs]]
+        for x in whole:
+            check_depth(x, "vmap")
+        batch = _Batch()
+        slices = [batch.slices(x, axis, place) for x, axis, place in zip(whole, [*axes, *[0] * len(kwargs)], places)]
+        if batch.length is None:
+            raise ValueError(
+                f"vmap takes at least one argument to map over, got in_axes={in_axes!r} and nothing mapped"
+            )
+        examples = [[x if s is None else s[i] for x, s in zip(whole, slices)] for i in range(batch.length)]
+        results = Call("vmap", lambda: _values(examples)).run(
+            lambda: [f(*taken[: len(args)], **dict(zip(kwargs, taken[len(args) :]))) for taken in examples]
+        )
+        if not results:
+            return array([], (0,)) if batch.arrays else []
+        return batch.stacked(results, out_axes)
+
+    mapped.mapping = f, in_axes, out_axes  # type: ignore[attr-defined]  # for the compiler, which maps in lanes
+    return mapped
+
+
+def _values(examples: list[list[Any]]) -> Iterator[Value]:
+    """The Values among the arguments."""
+    for taken in examples:
+        for x in taken:
+            yield from (e for e in flatten(x, "vmap", "an argument", keep=True).leaves if e.__class__ is Value)
+
+
+def stacked(results: list[Any], arrays: bool) -> Any:
+    """The outputs of all examples as vmap returns them; `arrays` says whether an array was mapped."""
+    batch = _Batch()
+    batch.arrays = arrays
+    return batch.stacked(results, 0)
+
+
+class _Batch:
+    """The examples of one call: how many, and whether arrays hold them."""
+
+    def __init__(self) -> None:
+        self.length: int | None = None
+        self.arrays = False
+        self._first = ""
+
+    def slices(self, x: Any, axis: Any, place: str) -> list[Any] | None:
+        """x cut along an axis, one slice an example; None where nothing of it is mapped."""
+        if axis is None:
+            return None
+        level: Any = None if is_array(x) else container(x)
+        if isinstance(axis, (dict, list, tuple)):
+            axes = _members(axis, level, place, "in_axes")
+        elif is_array(x):
+            k = _axis(axis, x.ndim, x, place)
+            self._agree(x.shape[k], place)
+            self.arrays = True
+            return [_scalar(x[(slice(None),) * k + (i,)]) for i in range(x.shape[k])]
+        elif isinstance(x, list):
+            return self._list_slices(x, _axis(axis, _rank(x), x, place), place)
+        elif level is None:
+            raise ValueError(
+                f"vmap takes lists and arrays to map over, got {described(x)} as {place}; in_axes=None hands it on whole"
+            )
+        else:
+            axes = [axis] * len(level.children)
+        cut = [self.slices(c, a, place + level.key(k)) for c, a, k in zip(level.children, axes, level.keys)]
+        if all(s is None for s in cut):
+            return None
+        return [
+            level.build([c if s is None else s[i] for c, s in zip(level.children, cut)])
+            for i in range(self.length or 0)
+        ]
+
+    def _list_slices(self, x: list[Any], axis: int, place: str) -> list[Any] | None:
+        if axis == 0:
+            self._agree(len(x), place)
+            return list(x)
+        cut = [self.slices(e, axis - 1, f"{place}[{i}]") for i, e in enumerate(x)]
+        return [list(column) for column in zip(*[s for s in cut if s is not None])]
+
+    def _agree(self, length: int, place: str) -> None:
+        if self.length is None:
+            self.length, self._first = length, place
+        elif length != self.length:
+            raise ValueError(
+                f"vmap takes mapped axes of one length, got {self.length} in {self._first} and {length} in {place}"
+            )
+
+    def stacked(self, results: list[Any], axis: Any) -> Any:
+        """The outputs of all examples as one output."""
+        first = results[0]
+        check_depth(first, "vmap")
+        if axis is None:
+            return _unmapped(results)
+        level: Any = None if is_array(first) else container(first)
+        if isinstance(axis, (dict, list, tuple)):
+            axes = _members(axis, level, "the output", "out_axes")
+        elif is_array(first):
+            import numpy as np
+
+            shapes = list(dict.fromkeys(np.shape(x) for x in results))
+            if len(shapes) > 1:
+                raise ValueError(f"vmap takes a function whose outputs have one shape, got {shapes[0]} and {shapes[1]}")
+            return np.stack(results, _axis(axis, first.ndim + 1, first, "the output, mapped"))
+        elif level is None or isinstance(first, list):
+            k = _axis(axis, _rank(first) + 1, first, "the output, mapped")
+            return self._stacked_lists(results, k)
+        else:
+            axes = [axis] * len(level.children)
+        columns = zip(*_columns(results, level.kind))
+        return level.build([self.stacked(list(column), a) for column, a in zip(columns, axes)])
+
+    def _stacked_lists(self, results: list[Any], axis: int) -> Any:
+        if axis > 0:
+            first: Any = container(results[0])
+            return [self.stacked(list(column), axis - 1) for column in zip(*_columns(results, first.kind))]
+        if not self.arrays or isinstance(results[0], list):
+            return results
+        import numpy as np
+
+        return array(results, (len(results),)) if any(r.__class__ is Value for r in results) else np.array(results)
+
+
+def _columns(results: list[Any], kind: Any) -> list[Sequence[Any]]:
+    levels = [None if is_array(r) else container(r) for r in results]
+    for i, level in enumerate(levels):
+        if level is None or level.kind != kind:
+            raise ValueError(
+                f"vmap takes functions that return one shape for all examples, got {described(results[0])} for the first "
+                f"and {described(results[i])} for example {i}"
+            )
+    return [level.children for level in levels if level is not None]
+
+
+def _unmapped(results: list[Any]) -> Any:
+    first = results[0]
+    for r in results:
+        if r is not first and (r.__class__ is Value or first.__class__ is Value or not _same(r, first)):
+            raise ValueError(
+                "vmap takes out_axes=None for an output that is the same for all examples, got "
+                f"{described(first)} and {described(r)}"
+            )
+    return first
+
+
+def _same(a: Any, b: Any) -> bool:
+    if is_array(a) or is_array(b):
+        return is_array(a) and is_array(b) and a.shape == b.shape and bool((a == b).all())
+    return bool(a == b)
+
+
+def _members(axes: Any, level: Any, place: str, name: str) -> list[Any]:
+    """The entry of a tree of axes for each member of a tree."""
+    if level is not None and len(axes) == len(level.children):
+        if not isinstance(axes, dict):
+            return list(axes)
+        if set(axes) == set(level.keys):
+            return [axes[k] for k in level.keys]
+    raise ValueError(f"vmap takes {name} in the shape of {place}, got {shown(axes)}")
+
+
+def _axis(axis: Any, rank: int, x: Any, place: str) -> int:
+    k = whole("vmap", "axes", axis, "integers and None", least=-inf)
+    if not -rank <= k < rank:
+        raise ValueError(f"vmap takes an axis from {-rank} to {rank - 1} for {place}, {described(x)}, got {k}")
+    return k % rank
+
+
+def _rank(x: Any) -> int:
+    """How many axes x has: the depth of its lists, by their first members, and the axes of an array in them."""
+    rank = 0
+    while isinstance(x, list):
+        rank += 1
+        x = x[0] if x else None
+    return rank + (x.ndim if is_array(x) else 0)
+
+
+def _scalar(x: Any) -> Any:
+    return x.item() if not is_array(x) and hasattr(x, "item") else x

@@ -1,0 +1,288 @@
+"""Linearization: one call of a function by a transform, and the sweeps through its graph in both directions.
+
+The function is called with fresh leaves in the place of the numbers that are differentiated. When it has returned, a
+leaf that stands for a Value of the caller turns into `identity` of it, so that outer derivatives flow through; sweeps
+stop there. Transforms hold one Linearization for a call and ask it for rows, columns or both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from math import prod
+from typing import Any
+
+from .. import context
+from ..adjoints import Guard, Inner, either_guard, graph_edges, graph_sweep, guarded_contribution
+from ..backprop import backward, connected_edges, topological_order
+from ..ops import TABLE
+from ..readings import Call
+from ..value import UNREACHED, Value, dot
+from .trees import Shape, Tree, array, described, flatten, is_array
+
+Step = tuple[Inner, list[tuple[Value, Any]]]  # a node, and its edges (argument, partial) that a tangent may come along
+
+
+class Linearization:
+    """A function called with fresh leaves.
+
+    Args:
+        who: the transform, for messages.
+        f, args, kwargs: the call.
+        positions: of the arguments that are differentiated.
+        has_aux: f returns (output, aux).
+        scalar: f must return one number.
+
+    Attributes:
+        inputs: the tree of each argument that is differentiated.
+        out: the tree of the output.
+    """
+
+    def __init__(
+        self,
+        who: str,
+        f: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        positions: Iterable[int],
+        has_aux: bool,
+        scalar: bool = False,
+    ) -> None:
+        self._who = who
+        self._call = context.new_call()
+        self.inputs: list[Tree] = []
+        self._leaves: list[Value] = []
+        filled = list(args)
+        seen = set[int]()
+        for i in positions:
+            if not -len(args) <= i < len(args):
+                raise ValueError(
+                    f"{who} takes argnums that are positions of its arguments, got {i} for {len(args)} positional "
+                    f"argument{'s' * (len(args) != 1)}; give by position what is differentiated"
+                )
+            if i % len(args) in seen:
+                raise ValueError(f"{who} takes each argument once in argnums, got argument {i % len(args)} twice")
+            seen.add(i % len(args))
+            tree = flatten(args[i], who, f"argument {i % len(args)}")
+            fresh = [Value(x._data if x.__class__ is Value else x) for x in tree.leaves]
+            filled[i] = tree.rebuild(fresh)
+            self.inputs.append(tree)
+            self._leaves.extend(fresh)
+        for v in self._leaves:
+            v._b = who  # until the function returns: then `copying` knows it
+        try:
+            with _recording():
+                output = Call(who, self._leaves).run(f, *filled, **kwargs)
+        finally:
+            for v in self._leaves:
+                del v._b
+        self._aux: Any = None
+        if has_aux:
+            if not isinstance(output, (list, tuple)) or len(output) != 2:
+                raise TypeError(
+                    f"{who} with has_aux takes a function that returns (output, aux), got {described(output)}"
+                )
+            output, self._aux = output
+        self.out = flatten(_one_number(output, who) if scalar else output, who, "the output")
+        self._linked = self._link()
+        self._plain = not self._reaches_older()
+
+    def _link(self) -> set[Value]:
+        """Make each fresh leaf that stands for a Value the identity of it; the set of these."""
+        linked: set[Value] = set()
+        if context.links():
+            for v, x in zip(self._leaves, [x for tree in self.inputs for x in tree.leaves]):
+                if x.__class__ is Value:
+                    v.op = TABLE["identity"]
+                    v._fill((x,), (v._data,))
+                    linked.add(v)
+        return linked
+
+    def _reaches_older(self) -> bool:
+        """Whether the output depends on a Value from outside this call."""
+        stack = [r for r in self.out.leaves if r.__class__ is Value]
+        seen = set(stack)
+        linked, call = self._linked, self._call
+        while stack:
+            v = stack.pop()
+            if v.op is None:
+                if _stamp(v) < call:
+                    return True
+            elif v in linked:
+                return True
+            else:
+                for a in (v._a, v._b) if v.op.kind == 2 else v.args:
+                    if a.__class__ is Value and a not in seen:
+                        seen.add(a)
+                        stack.append(a)
+        return False
+
+    # Answers ---------------------------------------------------------------------------------------------------------
+
+    def answers(self, xs: list[Any], given: Iterable[Any] = ()) -> list[Any]:
+        """Each x as a float, unless it depends on a Value from outside this call; `given` ones may be younger."""
+        values = [x for x in xs if x.__class__ is Value]
+        if not values:
+            return xs
+        older: set[Value] = set()
+        if context.links():
+            older |= self._linked
+            older.update(g for g in given if g.__class__ is Value)
+            for v in topological_order(values, self._linked):
+                if v.op is None:
+                    if _stamp(v) < self._call:
+                        older.add(v)
+                elif any(a.__class__ is Value and a in older for a in v.args):
+                    older.add(v)
+        return [x if x.__class__ is not Value or x in older else x._data for x in xs]
+
+    def output(self) -> Any:
+        """What the function returned."""
+        if self._plain:
+            return self.out.rebuild([x._data if x.__class__ is Value else x for x in self.out.leaves])
+        return self.out.rebuild(self.answers(self.out.leaves))
+
+    def aux(self) -> Any:
+        """The auxiliary output, as it is but for Values."""
+        tree = flatten(self._aux, self._who, "aux", keep=True)
+        return tree.rebuild(self.answers(tree.leaves))
+
+    def like_arguments(self, xs: Iterable[Any], single: bool) -> Any:
+        """Numbers in the tree of the argument, or in a tuple of the trees of all arguments."""
+        rest = iter(xs)
+        trees = [tree.rebuild([next(rest) for _ in tree.leaves]) for tree in self.inputs]
+        return trees[0] if single else tuple(trees)
+
+    def jacobian(self, matrix: list[list[Any]], single: bool) -> Any:
+        """A matrix of partial derivatives, one row an output, as a tree of outputs of trees of arguments."""
+        width = len(self._leaves)
+        entries = self.answers([x for row in matrix for x in row])
+        places = []
+        top = 0
+        for shape in self.out.blocks:
+            height = 1 if shape is None else prod(shape)
+            trees = []
+            left = 0
+            for tree in self.inputs:
+                blocks = []
+                for inner in tree.blocks:
+                    right = left + (1 if inner is None else prod(inner))
+                    block = [x for i in range(top, top + height) for x in entries[i * width + left : i * width + right]]
+                    blocks.append(_block(block, shape, inner))
+                    left = right
+                trees.append(tree.rebuild_blocks(blocks))
+            places.append(trees[0] if single else tuple(trees))
+            top += height
+        return self.out.rebuild_blocks(places)
+
+    # Reverse ---------------------------------------------------------------------------------------------------------
+
+    def pulled_back(self, seeds: list[Any]) -> list[Any]:
+        """The adjoints of the fresh leaves, for one adjoint for each number of the output."""
+        return self._pulled([(r, s) for r, s in zip(self.out.leaves, seeds) if r.__class__ is Value])
+
+    def rows(self) -> list[list[Any]]:
+        """The Jacobian, one backward sweep a row."""
+        return [self._pulled([(r, 1.0)] if r.__class__ is Value else []) for r in self.out.leaves]
+
+    def _pulled(self, seeded: list[tuple[Value, Any]]) -> list[Any]:
+        if not seeded:
+            return [0.0] * len(self._leaves)
+        roots, seeds = [r for r, _ in seeded], [s for _, s in seeded]
+        if not self._plain or any(s.__class__ is Value for s in seeds):
+            return [*graph_sweep(topological_order(roots, self._linked), roots, seeds, self._leaves)]
+        for v in self._leaves:
+            v.grad = UNREACHED
+        if len(roots) == 1:
+            backward(roots[0], seeds[0])
+        else:
+            with _recording():
+                root: Any = dot(roots, seeds)
+            backward(root)
+        return [0.0 if v.grad is UNREACHED else v.grad for v in self._leaves]
+
+    def derivative(self, order: int) -> Any:
+        """The derivative of some order of a function of one number."""
+        y = self.out.leaves[0]
+        with _recording():
+            for _ in range(order - 1):
+                if y.__class__ is Value:
+                    (y,) = graph_sweep(topological_order([y], self._linked), [y], [1.0], self._leaves)
+        if order > 0:
+            (y,) = self._pulled([(y, 1.0)] if y.__class__ is Value else [])
+        return self.answers([y])[0]
+
+    # Forward ---------------------------------------------------------------------------------------------------------
+
+    def pushed_forward(self, seeds: list[Any]) -> list[Any]:
+        """The tangents of the output's numbers, for one tangent for each fresh leaf."""
+        plain = self._plain and not any(s.__class__ is Value for s in seeds)
+        return self._pushed(self._steps(plain), dict(zip(self._leaves, seeds)), plain)
+
+    def columns(self) -> list[list[Any]]:
+        """The Jacobian, one forward sweep a column."""
+        steps = list(self._steps(self._plain))
+        columns = [self._pushed(steps, {v: 1.0}, self._plain) for v in self._leaves]
+        return [list(row) for row in zip(*columns)] if columns else [[] for _ in self.out.leaves]
+
+    def _steps(self, plain: bool) -> Iterator[Step]:
+        """The nodes that depend on the fresh leaves, arguments first, partials as floats or as graphs."""
+        active = set(self._leaves)
+        for v in topological_order([r for r in self.out.leaves if r.__class__ is Value], self._linked):
+            if v.op is not None and any(a.__class__ is Value and a in active for a in v.args):
+                active.add(v)
+                yield v, connected_edges(v) if plain else graph_edges(v, active)
+
+    def _pushed(self, steps: Iterable[Step], seeds: dict[Value, Any], plain: bool) -> list[Any]:
+        tangents = seeds
+        if plain:
+            for v, edges in steps:
+                products = [tangents[a] * p for a, p in edges if a in tangents]
+                if products:
+                    tangent = products[0]
+                    for product in products[1:]:
+                        tangent += product
+                    tangents[v] = tangent
+        else:
+            guards: dict[Value, Guard] = dict.fromkeys(seeds)
+            for v, edges in steps:
+                for a, p in edges:
+                    if a in tangents:
+                        guard, product = guarded_contribution(v.op, tangents[a], p, guards[a])
+                        if product is None:
+                            continue
+                        if v in tangents:
+                            tangents[v] = tangents[v] + product
+                            guards[v] = either_guard(guards[v], guard)
+                        else:
+                            tangents[v], guards[v] = product, guard
+        return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in self.out.leaves]
+
+
+def _stamp(leaf: Any) -> int:
+    """The number of the latest call of a transform when the leaf was made."""
+    stamp: int = leaf._a
+    return stamp
+
+
+def _recording() -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if context.recording() else context.enable_grad()
+
+
+def _one_number(output: Any, who: str) -> Any:
+    if is_array(output) and output.shape == ():
+        output = output[()]
+    if output.__class__ is Value or (hasattr(output, "__float__") and getattr(output, "shape", ()) == ()):
+        return output
+    hint = "jacobian differentiates functions of many outputs"
+    if output is None:
+        hint = "does it return its result?"
+    elif isinstance(output, tuple) and len(output) == 2 and who != "derivative":
+        hint = f"{who}(f, has_aux=True) takes functions that return (output, aux), and {hint}"
+    raise TypeError(f"{who} takes a function that returns one number, got {described(output)}; {hint}")
+
+
+def _block(entries: list[Any], outer: Shape, inner: Shape) -> Any:
+    if outer is None and inner is None:
+        return entries[0]
+    return array(entries, (outer or ()) + (inner or ()))

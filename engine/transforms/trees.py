@@ -1,0 +1,293 @@
+"""Trees: nested lists, tuples, dicts, arrays and Modules, seen as their numbers and a program that builds them again.
+
+JAX calls them pytrees. A tree is walked with an explicit stack, in the order in which it is written, and its shape is
+kept as a postfix program: building it again is one run of a stack machine. An array is one block of many numbers;
+None is a tree without any. A Module, or any class, takes part through one method `_flatten() -> (leaves, rebuild)`.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from math import prod
+from typing import Any, NamedTuple
+
+from ..arguments import shown
+from ..ops import operand
+from ..value import Value
+
+Shape = tuple[int, ...] | None  # of an array; None for a number that stands alone
+Build = Callable[[list[Any]], Any]
+DEEPEST = 100  # levels of a tree that is gone through level by level
+
+
+class Container(NamedTuple):
+    """One level of a tree. Two containers match when their kinds are equal."""
+
+    kind: tuple[Any, ...]
+    key: Callable[[Any], str]  # writes a key as it is written behind a name: [0], ['w'], .w
+    keys: Sequence[Any]
+    children: Sequence[Any]
+    build: Build
+
+
+class Tree:
+    """The numbers of a nested container, and how to build one like it.
+
+    Attributes:
+        leaves: floats and Values, in order.
+        blocks: for each place of a number or an array, None or the array's shape.
+    """
+
+    __slots__ = ("_program", "blocks", "leaves")
+
+    def __init__(self, leaves: list[Any], blocks: list[Shape], program: list[tuple[Build, int] | None]) -> None:
+        self.leaves = leaves
+        self.blocks = blocks
+        self._program = program
+
+    def rebuild(self, leaves: Iterable[Any]) -> Any:
+        """A tree of the same shape with other leaves."""
+        rest = iter(leaves)
+        return self.rebuild_blocks(
+            next(rest) if shape is None else array(list(islice(rest, prod(shape))), shape) for shape in self.blocks
+        )
+
+    def rebuild_blocks(self, blocks: Iterable[Any]) -> Any:
+        """A tree of the same shape with anything in the places of its numbers and arrays."""
+        rest: Iterator[Any] = iter(blocks)
+        built: list[Any] = []
+        for step in self._program:
+            if step is None:
+                built.append(next(rest))
+            else:
+                build, count = step
+                children = built[len(built) - count :]
+                del built[len(built) - count :]
+                built.append(build(children))
+        return built[0]
+
+
+class _End(NamedTuple):
+    """Stands on the stack behind the children of a container."""
+
+    build: Build
+    size: int
+    identity: int
+
+
+_ANY = object()
+
+
+def flatten(tree: Any, who: str, what: str, like: Any = _ANY, like_what: str = "", keep: bool = False) -> Tree:
+    """The leaves of a tree and its shape.
+
+    Args:
+        tree: numbers, Values, None, and lists, tuples, dicts, arrays and Modules of them.
+        who: the function that asks, for messages.
+        what: what the tree is to the user, for messages, such as "argument 0".
+        like: another tree: this one must have its shape, and is read in its order.
+        like_what: what that is to the user.
+        keep: leave anything that holds no Value as it is, an int or a string too.
+
+    Raises:
+        TypeError: a leaf is no real number.
+        ValueError: the tree has another shape than `like`, or contains itself.
+    """
+    leaves: list[Any] = []
+    blocks: list[Shape] = []
+    program: list[tuple[Build, int] | None] = []
+    opened: set[int] = set()
+    stack: list[tuple[Any, Any, Any]] = [(tree, like, (None, None, what))]
+    while stack:
+        x, model, place = stack.pop()
+        if x.__class__ is _End:
+            opened.discard(x.identity)
+            program.append((x.build, x.size))
+            continue
+        level, shape = None, None
+        if x.__class__ is not float and x.__class__ is not Value:
+            if is_array(x):
+                shape = x.shape
+            else:
+                level = container(x)
+        if model is not _ANY:
+            level = _matched(x, level, model, who, place, like_what)
+        if level is not None:
+            if id(x) in opened:
+                raise ValueError(f"{who} takes trees that end, got one that contains itself at {_path(place)}")
+            opened.add(id(x))
+            stack.append((_End(level.build, len(level.children), id(x)), None, None))
+            models = _children(model, level) if model is not _ANY else [_ANY] * len(level.children)
+            below = [(child, m, (place, level.key, k)) for child, m, k in zip(level.children, models, level.keys)]
+            stack.extend(reversed(below))
+            continue
+        program.append(None)
+        if keep and (x.dtype != object if shape is not None else x.__class__ is not Value):
+            blocks.append(None)
+            leaves.append(x)
+        elif shape is None:
+            blocks.append(None)
+            leaves.append(_leaf(x, who, place))
+        else:
+            blocks.append(shape)
+            leaves.extend(_entries(x, who, place))
+    return Tree(leaves, blocks, program)
+
+
+def check_depth(tree: Any, who: str) -> None:
+    """Raise where a tree is nested too deep to be gone through level by level, as one that contains itself is."""
+    deepest: dict[int, int] = {}
+    stack = [(tree, 0)]
+    while stack:
+        x, depth = stack.pop()
+        if depth > DEEPEST:
+            raise ValueError(
+                f"{who} takes trees of up to {DEEPEST} levels, got a deeper one, or one that contains itself: {shown(tree)}"
+            )
+        if isinstance(x, (list, tuple, dict)) and deepest.get(id(x), -1) < depth:
+            deepest[id(x)] = depth
+            below = x.values() if isinstance(x, dict) else x
+            stack.extend([(y, depth + 1) for y in below if isinstance(y, (list, tuple, dict))])
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is a NumPy array; NumPy is not imported to find out."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(x, getattr(numpy, "ndarray", ()))
+
+
+def array(entries: list[Any], shape: tuple[int, ...]) -> Any:
+    """An array of floats where all entries are plain floats, else an array of objects."""
+    import numpy as np
+
+    out = np.empty(len(entries), float if all(e.__class__ is float for e in entries) else object)
+    for i, e in enumerate(entries):
+        out[i] = e
+    return out.reshape(shape)
+
+
+def described(x: Any) -> str:
+    """A tree in a few words."""
+    if is_array(x):
+        return f"an array of shape {x.shape}"
+    level = container(x)
+    if level is None:
+        return f"the number {x!r}" if hasattr(x, "__float__") else f"{shown(x)} ({type(x).__name__})"
+    count = len(level.children)
+    if isinstance(x, dict):
+        return f"a dict with the keys {', '.join(map(repr, x)):.80}" if x else "an empty dict"
+    if x is None:
+        return "None"
+    name = type(x).__name__
+    noun = "parameter" if hasattr(type(x), "_flatten") else "element"
+    return f"a {name} of {count} {noun}{'s' * (count != 1)}"
+
+
+def container(x: Any) -> Container | None:
+    """The outermost level of a tree; None for a number, and for what is no tree."""
+    if x is None:
+        return Container(("None",), _item, (), (), _nothing)
+    if isinstance(x, dict):
+        keys = tuple(x)
+        return Container((type(x), frozenset(keys)), _item, keys, tuple(x.values()), _dict_builder(x, keys))
+    if isinstance(x, (list, tuple)):
+        cls: Any = type(x)
+        if hasattr(cls, "_fields"):
+            return Container((cls, len(x)), _attribute, cls._fields, x, cls._make)
+        return Container((cls, len(x)), _item, range(len(x)), x, cls)
+    if hasattr(type(x), "_flatten"):
+        leaves, rebuild = x._flatten()
+        return Container((type(x), len(leaves)), _parameter, range(len(leaves)), leaves, rebuild)
+    return None
+
+
+def _item(key: Any) -> str:
+    return f"[{key!r}]"
+
+
+def _attribute(key: Any) -> str:
+    return f".{key}"
+
+
+def _parameter(key: Any) -> str:
+    return f" parameter {key}"
+
+
+def _nothing(_: list[Any]) -> None:
+    return None
+
+
+def _dict_builder(x: dict[Any, Any], keys: tuple[Any, ...]) -> Build:
+    empty = None
+    if type(x) is not dict:  # an OrderedDict stays one, a defaultdict keeps its factory
+        empty = copy.copy(x)
+        empty.clear()
+    return partial(_dict, empty, keys)
+
+
+def _dict(empty: dict[Any, Any] | None, keys: tuple[Any, ...], children: list[Any]) -> dict[Any, Any]:
+    if empty is None:
+        return dict(zip(keys, children))
+    filled = copy.copy(empty)
+    for key, child in zip(keys, children):
+        filled[key] = child  # the update of a Counter counts
+    return filled
+
+
+def _children(model: Any, level: Container) -> Sequence[Any]:
+    """The children of a matching model, in the order of the level's keys."""
+    if isinstance(model, dict):
+        return [model[k] for k in level.keys]
+    matching: Any = container(model)
+    children: Sequence[Any] = matching.children
+    return children
+
+
+def _matched(x: Any, level: Container | None, model: Any, who: str, place: Any, what: str) -> Container | None:
+    """The level, in the order of the model; a ValueError where they differ."""
+    expected = None if is_array(model) else container(model)
+    same = (level and level.kind) == (expected and expected.kind)
+    if is_array(model) or is_array(x):  # a number is as good as an array of shape ()
+        same = same and getattr(model, "shape", ()) == getattr(x, "shape", ())
+    if not same:
+        raise ValueError(
+            f"{who} takes {_path(place)} in the shape of {what}, which has {described(model)} there, got {described(x)}"
+        )
+    if level is not None and isinstance(x, dict):
+        keys = tuple(model)
+        return level._replace(keys=keys, children=[x[k] for k in keys], build=_dict_builder(x, keys))
+    return level
+
+
+def _path(place: Any) -> str:
+    parts = []
+    while place is not None:
+        parent, write, key = place
+        parts.append(key if write is None else write(key))
+        place = parent
+    return "".join(reversed(parts))
+
+
+def _leaf(x: Any, who: str, place: Any) -> Any:
+    if x.__class__ is float or x.__class__ is Value:
+        return x
+    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+        hint = "; a set has no order, use a list" if isinstance(x, (set, frozenset)) else ""
+        raise TypeError(
+            f"{who} takes real numbers, Values, and lists, tuples, dicts, arrays and Modules of them, "
+            f"got {shown(x)} ({type(x).__name__}) at {_path(place)}{hint}"
+        )
+    return operand(x, who)
+
+
+def _entries(x: Any, who: str, place: Any) -> list[Any]:
+    if x.dtype.kind in "fiub":
+        entries: list[Any] = x.astype(float).ravel().tolist()
+        return entries
+    if x.dtype.kind != "O":
+        raise TypeError(f"{who} takes arrays of real numbers and Values, got dtype {x.dtype} at {_path(place)}")
+    return [_leaf(e, who, (place, _item, i)) for i, e in enumerate(x.ravel().tolist())]

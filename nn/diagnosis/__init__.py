@@ -1,0 +1,1 @@
+"""What keeps a network from learning: measured, named, and where it begins."""

@@ -1,0 +1,1 @@
+"""Networks and Trainers in files, which hold numbers and no code."""

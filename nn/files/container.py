@@ -1,0 +1,113 @@
+"""Container: text and lists of floats as the bytes of a safetensors file that can be told from any other.
+
+The header's `__metadata__` holds the text, and with it a format, a version and a checksum; the table is in `files`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .encoding import Tensors
+
+VERSION = "1"
+
+
+def packed(said: Mapping[str, str], tensors: Tensors) -> bytes:
+    """The file as safetensors says, in one order, so that the same content is the same bytes.
+
+    >>> from nn.files.container import packed, parsed
+    >>> metadata, tensors = parsed(packed({"model": "null"}, {"w": [0.5, 2.0]}))
+    >>> metadata["version"], metadata["model"], tensors
+    ('1', 'null', {'w': [0.5, 2.0]})
+    """
+    arrays = {name: _array(xs) for name, xs in tensors.items()}
+    metadata = {"format": "chainrule", "version": VERSION, **said}
+    metadata["sha256"] = digest(metadata, arrays)
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name, array in arrays.items():
+        header[name] = {"dtype": "F64", "shape": [len(array)], "data_offsets": [end, end + 8 * len(array)]}
+        end += 8 * len(array)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > _largest_header(end):
+        raise ValueError(
+            f"save takes names and settings that are short beside the numbers, got {len(text)} bytes of them for {end}"
+        )
+    return b"".join([struct.pack("<Q", len(text)), text, *[array.tobytes() for array in arrays.values()]])
+
+
+def digest(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
+    """The SHA-256 of all but itself, in an order that does not depend on how the file is laid out."""
+    names = sorted(arrays)
+    text = {k: x for k, x in metadata.items() if k != "sha256"}
+    sha = hashlib.sha256(json.dumps([text, [[k, len(arrays[k])] for k in names]], sort_keys=True).encode())
+    for k in names:
+        sha.update(arrays[k].tobytes())
+    return sha.hexdigest()
+
+
+def parsed(blob: bytes, wanted: Callable[[str], bool] = lambda name: True) -> tuple[dict[str, str], Tensors]:
+    """(metadata, tensors), if the file is whole and one of save's; of the tensors those that are wanted by name."""
+    from safetensors import numpy as safetensors
+
+    if len(blob) < 8:
+        raise ValueError(f"it has {len(blob)} bytes")
+    (size,) = struct.unpack("<Q", blob[:8])
+    if size > len(blob) - 8:
+        raise ValueError("it is cut off, or no safetensors file")
+    if size > _largest_header(len(blob) - 8 - size):
+        raise ValueError(f"its header has {size} bytes, for {len(blob) - 8 - size} bytes of numbers")
+    try:
+        header = json.loads(blob[8 : 8 + size], object_pairs_hook=_unique)
+    except ValueError as why:
+        raise ValueError(f"{why}" if why.__class__ is _TwiceError else "its header is no JSON") from None
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("format") != "chainrule":
+        raise ValueError("it was not written by nn.save")
+    if metadata.get("version") != VERSION:
+        raise ValueError(f"its layout is version {metadata.get('version')!r:.60}, this nn reads version {VERSION!r}")
+    for name, about in header.items():
+        if name != "__metadata__" and (
+            not isinstance(about, dict) or about.get("dtype") != "F64" or not _one_dimensional(about.get("shape"))
+        ):
+            raise ValueError(f"its tensor {name!r:.60} is not a list of float64 numbers")
+    try:
+        arrays = {name: array.astype("<f8", copy=False) for name, array in safetensors.load(blob).items()}
+    except Exception as why:  # whatever its parser says, the file is at fault
+        raise ValueError(f"{why!s:.200}") from None
+    if any(array.ndim != 1 for array in arrays.values()):
+        raise ValueError("its tensors are not lists of float64 numbers")
+    if metadata.get("sha256") != digest(metadata, arrays):
+        raise ValueError("its checksum is wrong: it was changed after it was written")
+    return metadata, {name: array.tolist() for name, array in arrays.items() if wanted(name)}
+
+
+def _largest_header(numbers: int) -> int:
+    """How many bytes may name and describe so many bytes of numbers; JSON takes many times its length to read."""
+    return 2**20 + 64 * numbers
+
+
+class _TwiceError(ValueError):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _TwiceError("its header says something twice")
+    return found
+
+
+def _array(numbers: list[float]) -> Any:
+    import numpy as np
+
+    return np.array(numbers, np.dtype("<f8"))
+
+
+def _one_dimensional(shape: Any) -> bool:
+    return isinstance(shape, list) and len(shape) == 1

@@ -1,0 +1,1 @@
+"""Plots of activations, weights, gradients and what an output looks at."""

@@ -1,0 +1,1 @@
+"""Training a network: fit and what runs, measures, stops and shows it."""

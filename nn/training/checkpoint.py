@@ -1,0 +1,138 @@
+"""Checkpoint: the state of a training as plain data, checked before anything of it is used."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any
+
+from engine.arguments import float_of, listed, number, shown, whole
+
+
+def check_keys(who: str, state: Any, own: Mapping[str, Any]) -> None:
+    """Refuse what is no state of a Trainer with the same metrics.
+
+    Args:
+        who: the function that was called, for messages.
+        state: what is to be loaded.
+        own: the present state of the Trainer that is to take it.
+
+    Raises:
+        TypeError: state is no dict.
+        ValueError: something is missing in it, or it is of a training with other metrics.
+
+    >>> from nn.training.checkpoint import check_keys
+    >>> check_keys("load_state", {"history": {"loss": []}, "epoch": 3}, {"history": {"loss": []}})
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{who} takes a dict such as state() returns, got {shown(state)}")
+    missing = [key for key in own if key not in state]
+    if missing:
+        raise ValueError(f"{who} takes a dict such as state() returns, got one without {missing[0]!r}")
+    history = state["history"]
+    if not isinstance(history, Mapping):
+        raise TypeError(f"{who} takes a dict of lists as history, got {shown(history)}")
+    if list(history) != list(own["history"]):
+        raise ValueError(
+            f"{who} takes a history of {', '.join(own['history'])}, got one of {', '.join(map(str, history))}; "
+            "make the Trainer with the same validation and metrics"
+        )
+
+
+def checked_state(
+    who: str, state: Mapping[str, Any], trained: Sequence[int], updates: int, parameters: int, predicts: bool
+) -> dict[str, Any]:
+    """A Trainer's state, but for its network and its optimiser, as what it stands for.
+
+    Args:
+        who: the function that was called, for messages.
+        state: what is to be loaded, with all keys.
+        trained: the numbers of the examples that are trained on.
+        updates: in an epoch.
+        parameters: how many the network has.
+        predicts: whether there are metrics, so that predictions are kept in an epoch.
+
+    Raises:
+        TypeError, ValueError: something in it is not what a training leaves.
+    """
+    epoch, update = whole(who, "epoch", state["epoch"]), whole(who, "update", state["update"], most=updates)
+    order = [whole(who, "order", i) for i in listed(who, "order", state["order"])]
+    if order and (len(order) != len(trained) or set(order) != set(trained)):
+        raise ValueError(
+            f"{who} takes a training on {len(trained)} examples, each once in the order, got one on {len(set(order))}, "
+            f"{len(order)} in its order"
+        )
+    if update and not order:
+        raise ValueError(f"{who} takes an order of the examples as order after update {update} of an epoch, got none")
+    predicted = [
+        [float_of(who, "predicted", x) for x in p] if isinstance(p, (list, tuple)) else float_or_whole(who, p)
+        for p in listed(who, "predicted", state["predicted"])
+    ]
+    if (len(predicted) > 0) != (predicts and update > 0) or len(predicted) > len(trained):
+        raise ValueError(f"{who} takes a prediction for each example of the epoch as predicted, got {len(predicted)}")
+    history = {
+        name: [
+            whole(who, "history", x) if name == "epoch" else float_of(who, "history", x)
+            for x in listed(who, "history", xs)
+        ]
+        for name, xs in state["history"].items()
+    }
+    if any(len(xs) != epoch for xs in history.values()):
+        lengths = ", ".join([str(len(xs)) for xs in history.values()])
+        raise ValueError(f"{who} takes a history of {epoch} epochs, as its epoch says, got lists of {lengths}")
+    return {
+        "epoch": epoch,
+        "update": update,
+        "order": order,
+        "predicted": predicted,
+        "history": history,
+        "lr": number(who, "lr", state["lr"], "a positive number", lambda lr: lr > 0.0),
+        "sum": float_of(who, "sum", state["sum"]),
+        "random": restored_generator(who, state["random"]),
+        "best": None if state["best"] is None else _best(who, state["best"], epoch, parameters),
+    }
+
+
+def float_or_whole(who: str, x: Any) -> float | int:
+    """A prediction of one number: a class is a whole one."""
+    return x if isinstance(x, int) else float_of(who, "predicted", x)
+
+
+def _best(who: str, best: Any, epoch: int, parameters: int) -> dict[str, Any]:
+    if not isinstance(best, Mapping) or best.keys() != {"epoch", "value", "parameters"}:
+        raise TypeError(f"{who} takes a dict of epoch, value and parameters, or None, as best, got {shown(best)}")
+    numbers = [float_of(who, "best", x) for x in listed(who, "best", best["parameters"])]
+    if len(numbers) != parameters:
+        raise ValueError(f"{who} takes a best of {parameters} parameters, got one of {len(numbers)}")
+    return {
+        "epoch": whole(who, "best", best["epoch"], least=1, most=epoch),
+        "value": float_of(who, "best", best["value"]),
+        "parameters": numbers,
+    }
+
+
+def generator_state(generator: random.Random) -> list[Any]:
+    """The state of a generator as a list of numbers and lists."""
+    version, internal, gauss = generator.getstate()
+    return [version, list(internal), gauss]
+
+
+def restored_generator(who: str, state: Any) -> random.Random:
+    """A generator that goes on from such a state.
+
+    >>> import random
+    >>> from nn.training.checkpoint import generator_state, restored_generator
+    >>> generator = random.Random(0)
+    >>> restored_generator("load_state", generator_state(generator)).random() == generator.random()
+    True
+    """
+    generator = random.Random(0)
+    try:
+        version, internal, gauss = state
+        whole(who, "random", version)
+        numbers = tuple([whole(who, "random", i, most=inf) for i in internal])
+        generator.setstate((version, numbers, None if gauss is None else float_of(who, "random", gauss)))
+    except (ArithmeticError, TypeError, ValueError) as why:
+        raise type(why)(f"{who} takes the state of a generator as random, got {shown(state)}: {why}") from None
+    return generator

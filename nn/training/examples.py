@@ -1,0 +1,119 @@
+"""Examples: what a training learns from and what it is judged on, read, checked and divided."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from ..data import check_order, permutation, rows, targets
+from ..init import Generator
+from ..module import Module
+from .caller import stacklevel
+from .early_stopping import is_part, part
+from .objective import Objective
+
+
+class Examples:
+    """Inputs and targets, of which some may be held out.
+
+    Args:
+        who: the function that was called, for messages.
+        net: the network, asked once, so that a wrong width is found before any training.
+        objective: the loss with the targets it takes.
+        X, y: examples and targets.
+        validation: a part of the examples to hold out, such as 0.2, or (X, y); None for none.
+
+    Attributes:
+        X, y: all examples and targets.
+        trained: the numbers of those that are trained on.
+        held: (X, y) of those that are held out, or None.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these, or not for this network.
+
+    >>> import random
+    >>> from nn import MLP
+    >>> from nn.training.examples import Examples
+    >>> from nn.training.objective import objective
+    >>> examples = Examples("fit", MLP(1, [1], seed=0), objective("fit", "mse"), [[0], [1], [2]], [0, 1, 2], 0.3)
+    >>> examples.divide(random.Random(0))
+    >>> examples.trained, examples.held
+    ([1, 2], ([[0.0]], [0.0]))
+    """
+
+    def __init__(self, who: str, net: Module, objective: Objective, X: Any, y: Any, validation: Any) -> None:
+        self._who, self._objective = who, objective
+        self.X = rows(who, X)
+        check_order(who, X, y)
+        right = targets(who, y, len(self.X))
+        outputs = _outputs_of(net, self.X[0])
+        self.y = self._read(right, outputs, "y")
+        self.held: tuple[list[Any], list[Any]] | None = None
+        self.trained = list(range(len(self.X)))
+        self._part: float | None = None
+        if validation is not None and is_part(validation):
+            self._part = part(who, "validation", validation)
+            self._count_held()
+        elif validation is not None:
+            self.held = self._given(net, validation, outputs)
+        if objective.classes and len(self.y) > 1 and all(t == self.y[0] for t in self.y):
+            warnings.warn(
+                f"{who} got {len(self.y)} examples of one class in y, {self.y[0]}: all that can be learned is to say it",
+                UserWarning,
+                stacklevel=stacklevel(),
+            )
+
+    def divided(self, rng: Generator) -> Examples:
+        """These examples, as a generator would divide them."""
+        twin = copy.copy(self)
+        twin.divide(rng)
+        return twin
+
+    def divide(self, rng: Generator) -> None:
+        """Choose by a generator which examples are held out, where a part of them is."""
+        if self._part is None:
+            return
+        held, order = self._count_held(), permutation(len(self.X), rng)
+        self.trained = sorted(order[held:])
+        apart = sorted(order[:held])
+        self.held = [self.X[i] for i in apart], [self.y[i] for i in apart]
+
+    def shuffled(self, rng: Generator) -> list[int]:
+        """The numbers of the examples that are trained on, in random order."""
+        return [self.trained[i] for i in permutation(len(self.trained), rng)]
+
+    def _count_held(self) -> int:
+        count = len(self.X)
+        held = round(count * (self._part or 0.0))
+        if not 0 < held < count:
+            raise ValueError(
+                f"{self._who} takes a validation part that leaves examples on both sides, "
+                f"got {self._part} of {count} examples"
+            )
+        return held
+
+    def _read(self, y: Sequence[Any], outputs: int, name: str) -> list[Any]:
+        return [self._objective.target(self._who, t, outputs, f"row {i} of {name}") for i, t in enumerate(y)]
+
+    def _given(self, net: Module, validation: Any, outputs: int) -> tuple[list[Any], list[Any]]:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise TypeError(f"{self._who} takes a part such as 0.2, or (X, y), as validation, got {validation!r:.60}")
+        X = rows(self._who, validation[0], "validation X")
+        check_order(self._who, validation[0], validation[1], "validation y")
+        y = self._read(targets(self._who, validation[1], len(X), "validation y"), outputs, "validation y")
+        _outputs_of(net, X[0])
+        return X, y
+
+
+def _outputs_of(net: Module, x: Any) -> int:
+    """How many outputs a network has, found by one evaluation."""
+    modes = [(m, m.training) for _, m in net.named_modules()]
+    net.eval()
+    try:
+        outputs = net(x)
+    finally:
+        for m, training in modes:
+            m.training = training
+    return len(outputs) if isinstance(outputs, (list, tuple)) else 1

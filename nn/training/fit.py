@@ -1,0 +1,91 @@
+"""Training: `fit`, in one call what a `Trainer` does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..module import Module
+from .early_stopping import EarlyStopping
+from .trainer import History, Trainer
+from .view import watched
+
+__all__ = ["History", "Trainer", "fit"]
+
+
+def fit(
+    net: Module,
+    X: Any,
+    y: Any,
+    *,
+    loss: Any,
+    optimizer: Any = None,
+    epochs: int = 10,
+    batch_size: int | None = 32,
+    seed: int | None = None,
+    validation: Any = None,
+    metrics: Any = None,
+    callbacks: Any = (),
+    early_stopping: int | EarlyStopping | None = None,
+    schedule: Any = None,
+    accumulate: int = 1,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    penalty: Any = None,
+    progress: bool = True,
+    view: Any = None,
+    backend: str = "eager",
+) -> History:
+    """Train a network, and return what happened, epoch by epoch.
+
+    Args:
+        net: a Module. It is left in evaluation mode.
+        X: examples, a row each: lists, a NumPy array, a pandas frame, a sparse matrix.
+        y: a target for each, as the loss takes it.
+        loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value for one example. The loss of a
+            batch is the mean.
+        optimizer, epochs, batch_size, seed, validation, metrics, callbacks, early_stopping, schedule, accumulate,
+            clip_value, clip_norm, penalty, progress, backend: see `Trainer`.
+        view: a widget made by `training_view`, or True to show one in the notebook at once: it follows the training.
+
+    Returns:
+        A dict of lists, one number an epoch: "epoch", "loss", the metrics by name; and where there is validation data
+        "val_loss" and "val_" before each metric. "loss" is the mean over the epoch while the weights moved, without the
+        penalty.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these; nothing has been trained then.
+
+    A loss that depends on none of the parameters to be trained is refused on the first batch, and a Module that it leaves
+    out is warned about by name; parameters that the optimizer does not hold, or that are not trainable, are frozen.
+
+    Ctrl-C ends the training after the example at work: the history so far is returned, and a line says so. A loss that
+    is nan or infinite ends it with a RuntimeWarning.
+
+    >>> import nn
+    >>> net = nn.MLP(2, [4, 1], activation="tanh", seed=0)
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> history = nn.fit(net, X, y, loss="binary_cross_entropy", epochs=300, seed=0, progress=False)
+    >>> history["epoch"][-1], history["loss"][-1] < 0.1
+    (300, True)
+    """
+    return Trainer(
+        net,
+        X,
+        y,
+        loss=loss,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        validation=validation,
+        metrics=metrics,
+        callbacks=watched(callbacks, view),
+        early_stopping=early_stopping,
+        schedule=schedule,
+        accumulate=accumulate,
+        clip_value=clip_value,
+        clip_norm=clip_norm,
+        penalty=penalty,
+        progress=progress,
+        backend=backend,
+    ).run()

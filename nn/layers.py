@@ -17,6 +17,7 @@ from .data import missing
 from .init import Generator, generator, initialiser
 from .matrices import Matrix
 from .module import Module, Place, new
+from .weights import Slot, kernel_and_bias
 
 
 class Neuron(Activated, Module):
@@ -82,6 +83,9 @@ class Neuron(Activated, Module):
         if out.__class__ is not Value:
             out = value_of(self.activation, out)
         return out if y.__class__ is Value else out.data
+
+    def _slots(self, path: str) -> list[Slot]:
+        return kernel_and_bias(path, [self.w], [self.b])
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.w)}, activation={written(self.activation)})"
@@ -162,6 +166,10 @@ class Layer(Module):
             else:
                 out.append(neuron(x))
         return out[0] if len(out) == 1 else out
+
+    def _slots(self, path: str) -> list[Slot]:
+        whole = kernel_and_bias(path, [n.w for n in self.neurons], [n.b for n in self.neurons])
+        return whole or super()._slots(path)
 
     def __repr__(self) -> str:
         activations = dict.fromkeys(written(n.activation) for n in self.neurons)

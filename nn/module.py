@@ -21,6 +21,7 @@ from engine.assignment import assign
 
 from .structure import Declares, attributes, children, contents, walk
 from .twin import rebuilt
+from .weights import Slot, arrays, fill, of_attributes
 
 new = object.__new__
 
@@ -276,8 +277,6 @@ class Module(metaclass=Declares):
         >>> [array.shape for array in MLP(2, [3, 1], seed=0).get_weights()]
         [(2, 3), (3,), (3, 1), (1,)]
         """
-        from .weights import arrays
-
         return arrays(self)
 
     def set_weights(self, weights: Iterable[Any]) -> None:
@@ -296,9 +295,11 @@ class Module(metaclass=Declares):
         >>> twin.state() == net.state()
         True
         """
-        from .weights import fill
-
         fill(f"set_weights of {type(self).__name__}", self, weights)
+
+    def _slots(self, path: str) -> list[Slot]:
+        """The arrays of what this Module holds itself, without the Modules inside it."""
+        return of_attributes(path, {k: x for k, x in attributes(self).items() if k in self._parameter_attributes})
 
     # As a tree of numbers, for engine's transforms -------------------------------------------------------------------
 

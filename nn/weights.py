@@ -6,16 +6,14 @@ table, (count, dimension). What a Module of one's own holds is an array for each
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self
 
 from engine import Value
 from engine.arguments import shown
 from engine.assignment import assign
 
-from .layers import Layer, Neuron
-from .module import Module
-from .structure import attributes, children, is_array
+from .structure import children, is_array
 
 
 class Slot(NamedTuple):
@@ -32,7 +30,19 @@ class Slot(NamedTuple):
     values: list[Value]
 
 
-def slots(net: Module) -> list[Slot]:
+class Parts(Protocol):
+    """What a Module says of itself, and of those inside it."""
+
+    def named_modules(self) -> Iterator[tuple[str, Self]]:
+        """(path, Module) for this one and all inside it."""
+
+    def checked_parameters(self) -> list[tuple[str, Value]]:
+        """(path, Value) for each parameter."""
+
+    def _slots(self, path: str) -> list[Slot]: ...
+
+
+def slots(net: Parts) -> list[Slot]:
     """The arrays of a network; parameters that several Modules share are in the first one only.
 
     >>> from nn import MLP
@@ -41,14 +51,9 @@ def slots(net: Module) -> list[Slot]:
     [('the kernel of layers.0', (2, 3)), ('the bias of layers.0', (3,))]
     """
     found: list[Slot] = []
-    covered: set[int] = set()
     seen: set[Value] = set()
     for path, module in net.named_modules():
-        if id(module) in covered:
-            continue
-        if isinstance(module, Layer) and len({len(n.w) for n in module.neurons}) == 1:
-            covered.update([id(m) for _, m in module.named_modules()])
-        for slot in _of_module(path or repr(module), module):
+        for slot in module._slots(path or repr(module)):
             if not seen.issuperset(slot.values):
                 seen.update(slot.values)
                 found.append(slot)
@@ -56,7 +61,7 @@ def slots(net: Module) -> list[Slot]:
     return found + [Slot(path, (), [p]) for path, p in rest]
 
 
-def arrays(net: Module) -> list[Any]:
+def arrays(net: Parts) -> list[Any]:
     """The parameters as a list of new NumPy arrays.
 
     >>> from nn import MLP
@@ -69,7 +74,7 @@ def arrays(net: Module) -> list[Any]:
     return [np.array([v.data for v in slot.values], float).reshape(slot.shape) for slot in slots(net)]
 
 
-def fill(who: str, net: Module, given: Any) -> None:
+def fill(who: str, net: Parts, given: Any) -> None:
     """Set all parameters to the numbers of arrays, or none of them.
 
     Args:
@@ -109,20 +114,35 @@ def fill(who: str, net: Module, given: Any) -> None:
 # One Module, one array -----------------------------------------------------------------------------------------------
 
 
-def _of_module(path: str, module: Module) -> Iterator[Slot]:
-    neurons = module.neurons if isinstance(module, Layer) else [module] if isinstance(module, Neuron) else []
-    if neurons and len({len(n.w) for n in neurons}) == 1:
-        shape = len(neurons[0].w), len(neurons)
-        yield Slot(f"the kernel of {path}", shape, [n.w[i] for i in range(shape[0]) for n in neurons])
-        yield Slot(f"the bias of {path}", shape[1:], [n.b for n in neurons])
-        return
-    for name, x in attributes(module).items():
-        if name in module._parameter_attributes:
-            yield from _split(f"{name} of {path}", x)
+def kernel_and_bias(path: str, ws: Sequence[Sequence[Value]], bs: Sequence[Value]) -> list[Slot]:
+    """The two arrays of neurons side by side; none where these have different numbers of inputs.
+
+    >>> from nn import Layer
+    >>> from nn.weights import kernel_and_bias
+    >>> layer = Layer(3, 2, seed=0)
+    >>> [slot.shape for slot in kernel_and_bias("layers.0", layer.W.values, layer.b.values)]
+    [(3, 2), (2,)]
+    """
+    if len({len(w) for w in ws}) != 1:
+        return []
+    kernel = [v for inputs in zip(*ws) for v in inputs]
+    return [
+        Slot(f"the kernel of {path}", (len(ws[0]), len(ws)), kernel),
+        Slot(f"the bias of {path}", (len(bs),), [*bs]),
+    ]
+
+
+def of_attributes(path: str, held: Mapping[str, object]) -> list[Slot]:
+    """An array for each attribute, or where what is there has no shape one for each part that has.
+
+    >>> from nn.weights import of_attributes
+    >>> [slot.name for slot in of_attributes("the net", {"scales": [Value(1.0), [Value(2.0)]]})]
+    ['0 in scales of the net', '1 in scales of the net']
+    """
+    return [slot for name, x in held.items() for slot in _split(f"{name} of {path}", x)]
 
 
 def _split(name: str, x: Any) -> Iterator[Slot]:
-    """One array, or where what is there has no shape one for each part that has."""
     shape = _shape(x)
     if shape is not None:
         yield Slot(name, shape, list(_leaves(x)))

@@ -82,6 +82,16 @@ def _refuse_public_name(row: Op) -> None:
 ops.new_row_hooks.insert(0, _refuse_public_name)
 
 
+def _picture(root: Value, include: object = None, exclude: object = None) -> dict[str, str]:
+    """What a notebook shows of a Value."""
+    from .picture import notebook_bundle
+
+    return notebook_bundle(root)
+
+
+Value._repr_mimebundle_ = _picture
+
+
 def __dir__() -> list[str]:
     """The public names, those not loaded yet and the ops of users among them: for completion."""
     return sorted({*__all__, *TABLE} - PRIVATE | {name for name in globals() if name.startswith("__")})

@@ -22,13 +22,9 @@ from _thread import allocate_lock
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from .arguments import shown
-
-if TYPE_CHECKING:
-    from .value import Value
-
 
 active: set[object] = set()  # what holds open blocks, weakly, and a mark for each outermost call of a Module
 _held: set[object] = set()  # what holds open blocks alone
@@ -50,6 +46,18 @@ class About(NamedTuple):
     label: str
     scope: Scope | None
     line: str | None
+
+
+class Made(Protocol):
+    """A node, as it is recorded."""
+
+    _data: float
+    _about: About | Scope | None
+
+    def __init__(self, data: float) -> None: ...
+
+
+Node = TypeVar("Node", bound=Made)
 
 
 class _Opened:
@@ -378,7 +386,7 @@ def scope(place: str | Scope) -> Scope:
     return place if isinstance(place, Scope) else Scope(str(place))
 
 
-def record(v: Value) -> Value:
+def record(v: Node) -> Node:
     """Give a new node what is in force here; every op that makes nodes ends in this while a context is open."""
     place = _local.calls.place
     if not _held:
@@ -399,7 +407,7 @@ def record(v: Value) -> Value:
         block.tracing.record(v)
     if block.recording:
         return v
-    return type(v)(v._data) if block.tracing is None else v.detach()
+    return type(v)(v._data) if block.tracing is None else block.tracing.detached(v)
 
 
 def innermost() -> Scope | None:

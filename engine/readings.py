@@ -14,10 +14,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from functools import reduce
 from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .value import Value
+from typing import Any
 
 running: set[object] = set()  # the calls under way in all threads: while it is empty, a reading costs one test
 _calls: ContextVar[tuple[Call, ...]] = ContextVar("calls", default=())  # of this thread or task, outermost first
@@ -56,7 +53,7 @@ class Call:
 
     __slots__ = ("_constants", "_inputs", "_who")
 
-    def __init__(self, who: str, inputs: Iterable[Value] | Callable[[], Iterable[Value]]) -> None:
+    def __init__(self, who: str, inputs: Iterable[object] | Callable[[], Iterable[object]]) -> None:
         self._who = who
         self._inputs: Any = inputs
         self._constants: set[Any] = set()
@@ -131,13 +128,13 @@ def number_of(x: Any, who: str) -> float:
     return found
 
 
-def refuse(v: Value, how: str) -> None:
+def refuse(v: object, how: str) -> None:
     """Raise if a call is running that v depends on the inputs of."""
     for call in reversed(_calls.get()):
         call.refuse(v, how)
 
 
-def warn(v: Value) -> None:
+def warn(v: object) -> None:
     """Warn once a line where a function of math is applied to a node: the gradient ends there."""
     frame = sys._getframe(2)
     site = id(frame.f_code), frame.f_lasti

@@ -220,12 +220,6 @@ class Value:
             return recorder.detached(self)
         return Value(self._data, self.label)
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        """What a notebook shows: the picture. The one import upwards, when it is asked for."""
-        from .picture import notebook_bundle
-
-        return notebook_bundle(self)
-
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         """A NumPy ufunc of one of the table's names: its row, elementwise; `equal` and `not_equal` are == and !=."""
         name = NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)

@@ -86,7 +86,7 @@ def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 """
 
 VALUE = """
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, SupportsFloat, overload
 
 from .ops import Op
@@ -160,7 +160,7 @@ class Value:
     def __copy__(self) -> Value: ...
     def __deepcopy__(self, memo: dict[int, Any]) -> Value: ...
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any: ...
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]: ...
+    _repr_mimebundle_: Callable[..., dict[str, str]]  # set in engine, since a Value knows no pictures
 {methods}
 """
 

@@ -33,7 +33,6 @@ PACKAGES = {  # may import these, and themselves
     "checks": {*CORE, "transforms", "formulas", "picture"},
     "compiler": {*CORE, "transforms"},
 }
-UPWARDS = {("value", "picture")}  # inside Value._repr_mimebundle_, when a notebook asks
 ROOMS_OF_THEIR_OWN = {  # whose public names are not all in engine
     "engine.arguments", "engine.assignment", "engine.formulas.chain", "engine.checks", "engine.compiler", "engine.formulas.formula", "engine.picture",
     "engine.writing",
@@ -100,11 +99,11 @@ def wrong_imports():
         here = room(path)
         if here == "__init__":
             continue
-        for module, names, inside in imports(path):
+        for module, names, _ in imports(path):
             wrong += [
                 f"{path.relative_to(ROOT)} imports {there}"
                 for there in rooms_of(module, names)
-                if there not in may.get(here, ()) and not (inside and (here, there) in UPWARDS)
+                if there not in may.get(here, ())
             ]
     return wrong
 

@@ -7,22 +7,43 @@ All agree with PyTorch's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
 from typing import Any, ClassVar
 
 from engine import Value
-from engine.arguments import checked, float_of, listed, number, shown, whole
+from engine.arguments import checked, flag, float_of, listed, number, shown, whole
 from engine.assignment import assign
 
-from .hyperparameters import hyperparameter
 from .module import Module
 from .updates import State, Update, adagrad_update, adam_update, adamw_update, rmsprop_update, sgd_update
+
+_FRACTION = (lambda x: 0.0 <= x < 1.0), "a number from 0 to below 1"
+_NOT_NEGATIVE = (lambda x: x >= 0.0), "a number from 0"
+_LEGAL: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "lr": ((lambda x: x > 0.0), "a positive number"),
+    "momentum": _FRACTION,
+    "weight_decay": _NOT_NEGATIVE,
+    "rho": _FRACTION,
+    "beta1": _FRACTION,
+    "beta2": _FRACTION,
+    "epsilon": _NOT_NEGATIVE,
+}
+
+
+def _hyperparameter(who: str, name: str, x: Any) -> float | bool:
+    """A hyperparameter as a float, or a bool where it is one; who and name are for messages."""
+    if name == "nesterov":
+        return flag(who, name, x)
+    legal, says = _LEGAL[name]
+    return number(who, name, x, says, legal)
 
 
 class Optimiser:
     """What optimisers share: parameters, a state for each, and the count of steps.
 
-    A subclass names its update, the state to start from, and its hyperparameters, which are checked here and become
-    attributes: they may be changed between steps, as a schedule does with `lr`.
+    A subclass names its update and the state to start from. What the update takes by name, besides the step, are its
+    hyperparameters, which are checked and become attributes: they may be changed between steps, as a schedule does with
+    `lr`.
 
     Attributes:
         parameters: the list of Values that a step changes.
@@ -36,6 +57,19 @@ class Optimiser:
 
     lr: float = checked(lambda who, name, x: number(who, name, x, "a number from 0", lambda lr: lr >= 0.0))
     steps: int = checked(whole)
+
+    def __init_subclass__(cls) -> None:
+        """Read the hyperparameters off the update: what it takes by name, besides the step."""
+        super().__init_subclass__()
+        if "update" not in vars(cls) or "names" in vars(cls):
+            return
+        taken = [p.name for p in signature(cls.update).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        cls.names = tuple([name for name in taken if name != "step"])
+        for name in cls.names:
+            if not hasattr(cls, name):
+                attribute = checked(_hyperparameter)
+                setattr(cls, name, attribute)
+                attribute.__set_name__(cls, name)
 
     def __init__(self, parameters: Module | Iterable[Value], **hyperparameters: Any) -> None:
         self._modules = [m for _, m in parameters.named_modules()] if isinstance(parameters, Module) else []
@@ -141,7 +175,7 @@ class Optimiser:
             setattr(self, name, x)
 
     def _checked(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: hyperparameter(type(self).__name__, name, x) for name, x in hyperparameters.items()}
+        return {name: _hyperparameter(type(self).__name__, name, x) for name, x in hyperparameters.items()}
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={x}" for name, x in self.hyperparameters.items())
@@ -168,11 +202,10 @@ class SGD(Optimiser):
 
     update = staticmethod(sgd_update)
     initial = (0.0,)
-    names = ("lr", "momentum", "nesterov", "weight_decay")
 
-    momentum: float = checked(hyperparameter)
-    nesterov: bool = checked(hyperparameter)
-    weight_decay: float = checked(hyperparameter)
+    momentum: float
+    nesterov: bool
+    weight_decay: float
 
     def __init__(
         self,
@@ -211,12 +244,11 @@ class Adam(Optimiser):
 
     update = staticmethod(adam_update)
     initial = (0.0, 0.0)
-    names = ("lr", "beta1", "beta2", "epsilon", "weight_decay")
 
-    beta1: float = checked(hyperparameter)
-    beta2: float = checked(hyperparameter)
-    epsilon: float = checked(hyperparameter)
-    weight_decay: float = checked(hyperparameter)
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
 
     def __init__(
         self,
@@ -282,12 +314,11 @@ class RMSprop(Optimiser):
 
     update = staticmethod(rmsprop_update)
     initial = (0.0, 0.0)
-    names = ("lr", "rho", "epsilon", "momentum", "weight_decay")
 
-    rho: float = checked(hyperparameter)
-    epsilon: float = checked(hyperparameter)
-    momentum: float = checked(hyperparameter)
-    weight_decay: float = checked(hyperparameter)
+    rho: float
+    epsilon: float
+    momentum: float
+    weight_decay: float
 
     def __init__(
         self,
@@ -320,10 +351,9 @@ class Adagrad(Optimiser):
 
     update = staticmethod(adagrad_update)
     initial = (0.0,)
-    names = ("lr", "epsilon", "weight_decay")
 
-    epsilon: float = checked(hyperparameter)
-    weight_decay: float = checked(hyperparameter)
+    epsilon: float
+    weight_decay: float
 
     def __init__(
         self,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value
+from nn.activations import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.exchange.steps import Dense, Function, inputs_of, outputs_of, stages
 from nn.files.recipes import network
-from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.weights import slots
 
 matplotlib.use("agg")

@@ -15,7 +15,7 @@ from engine.arguments import named
 from engine.arguments import path as of_file
 from engine.writing import write_whole
 
-from ..variants import BETA, ELU, KAPPA, LeakyReLU, Softplus, TanhGELU
+from ..activations import BETA, ELU, KAPPA, LeakyReLU, Softplus, TanhGELU
 from .steps import Dense, Dropping, Function, Normalization, Stage, Table, inputs_of, outputs_of, stages
 
 OPSET, IR = 17, 8  # of ONNX 1.12 (2022): what every later runtime reads

@@ -53,7 +53,7 @@ class Function(Stage):
     """A function of each number, or of the row.
 
     Attributes:
-        function: the name of a row of the table, "softmax", "log_softmax", or a variant (see `nn.variants`).
+        function: the name of a row of the table, "softmax", "log_softmax", or a variant (see `nn.activations`).
     """
 
     function: Any

@@ -10,10 +10,10 @@ from typing import Any
 
 from engine import Value, logsigmoid
 
+from ..activations import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer
 from ..module import Module
-from ..variants import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
 from .steps import OF_ROWS
 
 _NO_NUMBERS = random.Random(0)  # nothing is drawn

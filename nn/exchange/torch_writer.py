@@ -7,8 +7,8 @@ from typing import Any
 
 from engine import Value
 
+from ..activations import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
 from ..module import Module
-from ..variants import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
 from .steps import Dense, Dropping, Function, Normalization, Stage, Table
 
 # Functions of torch.nn that make the module of an activation.

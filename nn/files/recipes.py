@@ -2,7 +2,7 @@
 
 A recipe is `{"class": name, "arguments": {…}}`, the arguments of the class's constructor without those that only set
 where weights start, an activation that is no name as `{"function": name}` of the engine's table or as
-`{"variant": name, "numbers": […]}` (see `nn.variants`); with `"frozen"`, the paths of Modules that are not trainable, and `"evaluation": true` for a network
+`{"variant": name, "numbers": […]}` (see `nn.activations`); with `"frozen"`, the paths of Modules that are not trainable, and `"evaluation": true` for a network
 in evaluation mode. It is read from a network as it is, and kept only where it builds one of the same structure.
 """
 
@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import engine
 from engine import TABLE, Op
 
+from ..activations import VARIANTS
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer, Neuron, width
 from ..module import Module
 from ..network import NeuralNetwork
-from ..variants import VARIANTS
 
 Arguments = dict[str, Any]
 

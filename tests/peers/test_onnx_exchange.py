@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value, partials, topological_order
+from nn.activations import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.exchange import onnx as onnx_graph
 from nn.files import files
-from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 
 DOUBLE = ["identity", "relu", "leaky_relu", "sigmoid", "tanh", "silu", LeakyReLU(0.2), TanhGELU()]
 SINGLE = ["elu", "selu", "softplus", "gelu", engine.logsigmoid, ELU(0.3), Softplus(1.0, 20.0), Softplus(2.0, 1.5)]

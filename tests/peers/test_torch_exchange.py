@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import Value, partials, topological_order, total
+from nn.activations import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.exchange import pytorch, torch_reader, torch_writer
-from nn.variants import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.weights import slots
 
 torch.set_num_threads(1)

@@ -23,8 +23,7 @@ from ..training.objective import Objective, objective
 from .findings import Diagnosis, Finding
 from .first_nan import finding_of_origin
 from .observation import observation
-from .symptoms import dead_units, exploding_loss, gradient_flow, saturation, symmetric_weights
-from .trial import learning_rate
+from .symptoms import dead_units, exploding_loss, gradient_flow, learning_rate, saturation, symmetric_weights
 
 FLAT = 0.05  # a sigmoid or tanh is saturated where its slope is below so much of its steepest
 LEARNT = 0.5  # a loss below so much of a constant's: gradients may be small, units saturated by what they learnt

@@ -1,4 +1,4 @@
-"""Symptoms: the checks of a diagnosis, each a function of an observation that returns what it finds.
+"""Symptoms: the checks of a diagnosis, each a function that returns what it finds: of an observation, or of a few steps.
 
 A check speaks only where a figure is far from what healthy networks show, trained or not. The limits are the constants
 below; each stands well beyond the worst of the healthy networks in tests/test_diagnosis.py.
@@ -6,10 +6,14 @@ below; each stands well beyond the worst of the healthy networks in tests/test_d
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from math import isfinite, sqrt
+from math import floor, fsum, inf, isfinite, log10, sqrt
 from typing import Any
 
+from ..module import Module
+from ..optim import Optimiser
+from ..training.objective import Objective
 from .findings import Finding
 from .observation import Unit, UnitLayer
 
@@ -20,6 +24,9 @@ GROWING = 1e3
 EXPLODED = 100.0  # times the loss of a constant
 CLIMBED = 10.0  # times the lowest loss of a history
 LARGE_INPUT = 10.0
+STEPS = 5  # that an optimiser makes on copies
+RISE = 1.5  # of the loss in these, times the loss before
+HALVINGS = 20
 
 RANDOM = 'start from random weights: init="he_normal" for relu, "glorot_uniform" otherwise'
 
@@ -131,6 +138,66 @@ def exploding_loss(loss: float, constant: float, history: Sequence[float]) -> li
         message = f"the loss climbed from {lowest:.4g} to {history[-1]:.4g} in {len(history)} epochs"
         found.append(Finding("exploding loss", "", history[-1] / lowest if lowest else history[-1], message, remedy))
     return found
+
+
+def learning_rate(
+    model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], before: float, constant: float
+) -> list[Finding]:
+    """Whether a few steps of an optimiser make the loss larger, where smaller steps of it do not.
+
+    Args:
+        model, optimiser: a network and an optimiser of it; the steps are made on copies.
+        goal: the objective, whose loss is taken on all examples at once.
+        xs, ts: the examples and their targets.
+        before: their mean loss.
+        constant: that of constant outputs.
+    """
+    limit = max(RISE * before, before + 0.1 * constant)
+    worst, _ = _trial(model, optimiser, goal, xs, ts, optimiser.lr)
+    if worst <= limit:
+        return []
+    best = before, 0.0
+    for k in range(1, HALVINGS):
+        rate = _one_digit(optimiser.lr / 2.0**k)
+        highest, reached = _trial(model, optimiser, goal, xs, ts, rate)
+        if highest <= limit and reached < best[0]:
+            best = reached, rate
+        elif best[1]:
+            break
+    if not best[1]:
+        return []
+    message = (
+        f"in {STEPS} steps with learning rate {optimiser.lr:.4g} the loss rises from {before:.4g} to {worst:.4g}; "
+        f"with {best[1]:g} it falls to {best[0]:.4g}"
+    )
+    remedy = f"start with a learning rate of {best[1]:g}"
+    return [Finding("learning rate too large", "", optimiser.lr, message, remedy)]
+
+
+def _one_digit(x: float) -> float:
+    """x rounded down to one significant digit."""
+    unit = 10.0 ** floor(log10(x))
+    return float(f"{floor(x / unit) * unit:.1g}")
+
+
+def _trial(
+    model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], rate: float
+) -> tuple[float, float]:
+    """(the highest, the last) mean loss after each of a few steps, on copies; inf where one is not finite."""
+    twin, mover = copy.deepcopy((model, optimiser))
+    mover.lr = rate
+    reached: list[float] = []
+    for step in range(STEPS + 1):
+        twin.zero_grad()
+        losses = [goal.loss(twin(x), t) for x, t in zip(xs, ts)]
+        if not all(isfinite(e.data) for e in losses):
+            return inf, inf
+        reached.append(fsum([e.data for e in losses]) / len(losses))
+        if step < STEPS:
+            for e in losses:
+                e.backward(1.0 / len(losses))
+            mover.step()
+    return max(reached), reached[-1]
 
 
 def _reach(examples: Sequence[Any]) -> float:

@@ -246,7 +246,7 @@ class _Program:
         from .front.tape import OUTPUT, PARAMETER
         from .llvm.emission import MEMORY, Emitter
         from .llvm.frame import Frame
-        from .llvm.kit import DOUBLE, FLOAT, I64, POINTER, ir
+        from .llvm.kit import DOUBLE, FLOAT, I64, POINTER, add_fault_counter, ir
 
         stages = self.stages
         placement = stages.place(tape)
@@ -302,14 +302,6 @@ class _Program:
                 out.append(float(o[piece]))
         self._spaces.append((p, o, addresses, buffers))
         return self._rebuild(out)
-
-
-def add_fault_counter(module: Any) -> None:
-    """The global that counts accesses out of bounds, in a checked build."""
-    from .llvm.kit import I64, ir
-
-    faults = ir.GlobalVariable(module, I64, "faults")
-    faults.initializer = I64(0)
 
 
 def jit(

@@ -118,10 +118,9 @@ class Mapped:
         return given.call(f, whole, [traced(shape, INPUT) for shape in given.shapes])
 
     def _compile(self, tape: Any, contract: bool, checked: bool, cpu: str) -> None:
-        from .function import add_fault_counter
         from .llvm.batch import Batch, Shape, native
         from .llvm.emission import MEMORY
-        from .llvm.kit import DOUBLE, FLOAT, I64, ir
+        from .llvm.kit import DOUBLE, FLOAT, I64, add_fault_counter, ir
 
         real = DOUBLE if self._dtype.itemsize == 8 else FLOAT
         shape = Shape(vector_bytes(cpu), self._dtype.itemsize, None, True)

@@ -12,7 +12,6 @@ from ..value import Value
 from .front.flatness import FEWEST
 from .front.tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
 from .front.trace import Recorder
-from .function import add_fault_counter
 from .llvm.machine import vector_bytes
 from .loops.recognition import WINDOW
 from .stages import Stages
@@ -45,7 +44,7 @@ class TrainingCode:
                  settings: int, batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any,
                  bare: bool) -> None:  # fmt: skip
         from .llvm.batch import Batch, Shape, is_direct
-        from .llvm.kit import DOUBLE, FLOAT, ir
+        from .llvm.kit import DOUBLE, FLOAT, add_fault_counter, ir
 
         self._count, self._columns, self._slots, self._settings = len(parameters), len(example), slots, settings
         self._batch, self._wide = batch, wide

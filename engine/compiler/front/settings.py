@@ -8,18 +8,28 @@ from functools import cache, partial
 from numbers import Number
 from random import Random
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ...value import Operands, Value
-
-if TYPE_CHECKING:
-    from .outside import Watch
 
 _SEQUENCES = (list, tuple, deque)
 _NAMED = (FunctionType, BuiltinFunctionType, ModuleType, type)  # what is the same only as itself
 
 
-def exact(x: Any, numbers: bool = True, watch: Watch | None = None) -> Hashable:
+class Reader(Protocol):
+    """Who is told what a key is made of, and says where to go on."""
+
+    def hold(self, x: Any) -> bool:
+        """Look at what a container holds; False where that is too much."""
+
+    def read(self, x: Any) -> list[Any]:
+        """What there is to be seen besides containers and attributes."""
+
+    def is_opaque(self, x: Any) -> bool:
+        """Is an object's inside its library's?"""
+
+
+def exact(x: Any, numbers: bool = True, watch: Reader | None = None) -> Hashable:
     """A key that tells apart what Python calls equal but a function may not: 1, 1.0 and True; 0.0 and -0.0; nan is nan.
 
     It goes into containers, Modules and objects, so that what changes in them changes it.

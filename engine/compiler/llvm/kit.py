@@ -196,6 +196,12 @@ def declared(module: Any, name: str, result: Any, args: list[Any]) -> Any:
     return known if known is not None else ir.Function(module, ir.FunctionType(result, args), name)
 
 
+def add_fault_counter(module: Any) -> None:
+    """The global that counts accesses out of bounds, in a checked build."""
+    faults = ir.GlobalVariable(module, I64, "faults")
+    faults.initializer = I64(0)
+
+
 class Number:
     """An LLVM value that a formula can be written with."""
 
@@ -270,4 +276,4 @@ class Number:
         return self.kit.apply("greater_equal", self, other)
 
 
-__all__ = ["DOUBLE", "FLOAT", "I1", "I32", "I64", "POINTER", "Kit", "Number", "declared", "ir"]
+__all__ = ["DOUBLE", "FLOAT", "I1", "I32", "I64", "POINTER", "Kit", "Number", "add_fault_counter", "declared", "ir"]

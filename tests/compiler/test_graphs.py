@@ -6,13 +6,14 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import run_tape, unrolled
 from strategies import any_float, applied, built, hexes, tapes
 from test_rows import EXACT
 
 from engine import TABLE, Value, gradients, jit, logsumexp, vmap
 from engine.compiler.front.order import canonical
-from engine.compiler.front.trace import Recorder, run_tape
-from engine.compiler.loops.recognition import rolled, unrolled
+from engine.compiler.front.trace import Recorder
+from engine.compiler.loops.recognition import rolled
 
 MANY = int(os.environ.get("MANY", "1"))
 ARITHMETIC = [

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from .tape import CONSTANT, EFFECTS, VALUE, Instruction, Tape
+from .tape import EFFECTS, VALUE, Instruction, Tape
 
 
 def canonical(tape: Tape) -> list[Instruction]:
@@ -95,6 +95,3 @@ def _placed(code: list[Instruction], inside: list[bool], roots: list[int]) -> li
                 place[~i] = len(result)
                 result.append((op, tuple([place[a >> 3] * 8 if a & 7 == VALUE else a for a in args]), target))
     return result
-
-
-__all__ = ["CONSTANT", "canonical"]

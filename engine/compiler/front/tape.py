@@ -13,12 +13,11 @@ from typing import Any
 
 from ...ops import TABLE, Op
 
-VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, STATE, OUTPUT = range(7)
-LETTERS = "vpxcgso"  # how a space is printed
+VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, OUTPUT = range(6)
+LETTERS = "vpxcgo"  # how a space is printed
 
-# Instructions that are kept for what they do: add to a gradient, write an output, a parameter, a state. The target
-# says where.
-EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT, "set_parameter": PARAMETER, "set_state": STATE}
+# Instructions that are kept for what they do: add to a gradient, write an output. The target says where.
+EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT}
 
 Instruction = tuple[str, tuple[int, ...], int]
 

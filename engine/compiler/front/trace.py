@@ -16,7 +16,7 @@ from ...ops import TABLE, Op
 from ...readings import refuse, running
 from ...value import Value
 from .outside import Generators
-from .tape import CONSTANT, GRADIENT, INPUT, LIST_OPS, PARAMETER, STATE, Tape
+from .tape import LIST_OPS, PARAMETER, Tape
 
 IDENTITY = TABLE["identity"]
 
@@ -215,25 +215,3 @@ def _integer_wanted(error: Exception) -> str | None:
         or (isinstance(error, IndexError) and text.startswith("only integers") and met)
     )
     return f"{frame.f_code.co_filename}:{entry.tb_lineno}" if wanted else None
-
-
-def run_tape(code: Sequence[Any], tape: Tape, spaces: dict[int, Sequence[float]]) -> dict[tuple[str, int], float]:
-    """Interpret instructions in Python: (effect, target) -> number. The reference that compiled code is tested with."""
-    values: list[float] = []
-    results: dict[tuple[str, int], float] = {}
-    for op, operands, target in code:
-        args = [
-            values[a >> 3] if a & 7 == 0 else tape.constants[a >> 3] if a & 7 == CONSTANT else spaces[a & 7][a >> 3]
-            for a in operands
-        ]
-        if op in tape.rows:
-            values.append(tape.rows[op].forward(*args))
-        elif op == "move":
-            values.append(args[0])
-        else:
-            values.append(0.0)
-            results[op, target] = results.get((op, target), 0.0) + args[0] if op == "accumulate" else args[0]
-    return results
-
-
-__all__ = ["DETACHED", "GRADIENT", "INPUT", "STATE", "Recorder", "TraceError", "run_tape"]

@@ -303,11 +303,3 @@ def rolled(code: Sequence[Instruction], window: int = WINDOW) -> tuple[list[Item
         widths[shape] = 2 + len(args)
         ids[i] = shape
     return Recogniser(shapes, ids, rows, widths, window).run(), shapes
-
-
-def unrolled(items: Sequence[Item], shapes: Shapes) -> Iterator[Instruction]:
-    """The inverse of `rolled`: the flat trace."""
-    for item in items:
-        for shape, vector in shapes.unrolled(item.shape, item.vector):
-            op, *spaces = shapes.keys[shape]
-            yield op, tuple([i * 8 + s for i, s in zip(vector[2:], spaces)]), vector[1]

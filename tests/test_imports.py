@@ -39,7 +39,7 @@ ROOMS_OF_THEIR_OWN = {  # whose public names are not all in engine
 }  # fmt: skip
 ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},
-    "engine/checks/machine.py": {"hypothesis"},
+    "engine/checks/stateful.py": {"hypothesis"},
     "engine/checks/strategies.py": {"hypothesis"},
     "engine/compiler/llvm/kit.py": {"llvmlite"},
     "nn/sklearn.py": {"sklearn", "numpy"},

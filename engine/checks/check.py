@@ -10,17 +10,15 @@ from ..adjoints import gradients
 from ..arguments import listed, named, real, shown, whole
 from ..backprop import topological_order
 from ..value import Value
+from .ball_replay import BallReplay, FlatGraph
 from .balls import NOTHING, Ball, arb, ctx
+from .checked_function import CheckedFunction, read_arguments
 from .engines import CHAINRULE, Engine, adapter
-from .fidelity import read_arguments
-from .probes import adds_right, engine_faults, second_faults
-from .replay import Replay, Tape
+from .faults import Fault, adds_right, engine_faults, faults, holds, second_faults
 from .report import GradientError, Report
 from .rounding import rounded_number
-from .rules import Fault, faults, holds
-from .subject import Subject
-from .traversal import diagnosis
 from .verdicts import Verdicts
+from .wrong_sweeps import diagnosis
 
 PRECISION = 128
 UNIT_DIRECTIONS = 4  # up to so many arguments each gets a derivative of its own in orders 2 and 3
@@ -68,7 +66,7 @@ def check_gradients(
     before = ctx.prec
     ctx.prec = PRECISION
     try:
-        report = _Check(Subject(f, at), order, modes, engine, save).run()
+        report = _Check(CheckedFunction(f, at), order, modes, engine, save).run()
     finally:
         ctx.prec = before
     _tell_hypothesis(report)
@@ -94,12 +92,12 @@ def _modes(modes: Iterable[str], order: int, engine: Engine) -> tuple[str, ...]:
 class _Check:
     """One run: the subject on the engine, the balls, the witness, and the blame."""
 
-    def __init__(self, subject: Subject, order: int, modes: Sequence[str], engine: Engine, save: Any) -> None:
+    def __init__(self, subject: CheckedFunction, order: int, modes: Sequence[str], engine: Engine, save: Any) -> None:
         self.subject, self.order, self.modes, self.engine = subject, order, modes, engine
         self.ours = engine is CHAINRULE
         self.root, self.leaves = subject.record()
-        self.tape = Tape(self.root, self.leaves)
-        self.replay = Replay(self.tape)
+        self.tape = FlatGraph(self.root, self.leaves)
+        self.replay = BallReplay(self.tape)
         settings = "" if order == 1 else f", order={order}"
         settings += "" if tuple(modes) == ("reverse",) else f", modes={tuple(modes)!r}"
         settings += "" if self.ours else ", engine=engine"
@@ -212,8 +210,8 @@ class _Check:
             self.verdicts.convict([f for f in self.report.faults if f.part == "second derivative"])
 
     def _higher_reverse(self, order: int, root: Value, direction: dict[int, float], along: str) -> None:
-        tape = Tape(root, self.leaves)
-        replay = Replay(tape, rounded_number)
+        tape = FlatGraph(root, self.leaves)
+        replay = BallReplay(tape, rounded_number)
         adjoints, sizes = replay.adjoints(), replay.size()
         got = [g.data for g in gradients(root, self.leaves)]
         for j, place in enumerate(tape.leaves):
@@ -225,8 +223,8 @@ class _Check:
         self, order: int, slopes: list[Value], direction: Sequence[float], got: Sequence[float], along: str
     ) -> None:
         for j, slope in enumerate(slopes):
-            tape = Tape(slope, self.leaves)
-            replay = Replay(tape, rounded_number)
+            tape = FlatGraph(slope, self.leaves)
+            replay = BallReplay(tape, rounded_number)
             ball = replay.tangent(_seeds(tape, direction))
             if order > 2:  # forward over forward rounds in another order than what is replayed
                 ball = ball.mid() + arb(0, 8.0) * ball.rad()
@@ -279,7 +277,7 @@ def _pushed(jvp: Any, function: Any, point: Sequence[float], direction: Sequence
     return lambda *xs: jvp(function, xs, tuple(direction))[1]
 
 
-def _seeds(tape: Tape, direction: Sequence[float]) -> dict[int, Ball]:
+def _seeds(tape: FlatGraph, direction: Sequence[float]) -> dict[int, Ball]:
     """The tangents of the leaves; a tangent of 0 is one too, since 0 times an infinity is nan."""
     return {i: arb(d) for i, d in zip(tape.leaves, direction) if i is not None}
 

@@ -16,8 +16,8 @@ from ..formulas.naming import node_names
 from ..value import Value
 from ..writing import write_whole
 from .balls import Ball, text
-from .rules import Fault
-from .subject import Subject
+from .checked_function import CheckedFunction
+from .faults import Fault
 
 COLUMNS = 80
 VERDICTS = ("ok", "wrong", "inaccurate", "kink", "singular", "inconclusive")
@@ -75,7 +75,7 @@ class Report:
         notes: what a reader should know.
     """
 
-    subject: Subject
+    subject: CheckedFunction
     engine: str
     root: Value
     findings: list[Finding] = field(default_factory=list)

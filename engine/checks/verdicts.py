@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 
 from ..backprop import topological_order
+from .ball_replay import BallReplay, FlatGraph
 from .balls import Ball, arb
-from .replay import Replay, Tape
+from .faults import OVERFLOWS, Fault, close, holds
 from .report import Finding, Report
-from .rules import OVERFLOWS, Fault, close, holds
-from .witness import KinkError, Witness
+from .taylor import KinkError, TaylorDerivatives
 
 DIGITS = 1e-6  # of a derivative of order 3 that must be those of the Taylor series
 RESOLVED = 1e-12  # a ball of this radius is narrow whatever it encloses
@@ -21,10 +21,10 @@ class Verdicts:
         kinks: whether the output meets a kink at the point.
     """
 
-    def __init__(self, tape: Tape, replay: Replay, report: Report) -> None:
+    def __init__(self, tape: FlatGraph, replay: BallReplay, report: Report) -> None:
         self.tape, self.replay, self.report = tape, replay, report
         self.kinks = bool(replay.kinks_met())
-        self._witness = Witness(tape)
+        self._witness = TaylorDerivatives(tape)
 
     @staticmethod
     def ball(adjoints: Sequence[Ball | None], place: int | None) -> Ball:
@@ -49,7 +49,7 @@ class Verdicts:
         direction: dict[int, float],
         leaf: int | None,
         size: float = math.inf,
-        replay: Replay | None = None,
+        replay: BallReplay | None = None,
         along: str = "",
     ) -> None:
         """Judge one number.
@@ -70,7 +70,7 @@ class Verdicts:
             verdict = "inconclusive"  # the ball, made of the same rules, is as wide as what cancels in them
         self.report.findings.append(Finding(name, order, mode, verdict, got, ball, exact, along))
 
-    def _verdict(self, got: float, ball: Ball, exact: Ball | None, kinks: bool, size: float, replay: Replay) -> str:
+    def _verdict(self, got: float, ball: Ball, exact: Ball | None, kinks: bool, size: float, replay: BallReplay) -> str:
         if not ball.is_finite():
             if math.isfinite(got) and exact is not None and exact.is_finite():
                 return "inconclusive"
@@ -132,7 +132,7 @@ def _near(got: float, exact: Ball) -> bool:
     return bool(abs(arb(got) - exact) <= DIGITS * abs(exact)) or bool(exact.contains(0))
 
 
-def _overflows(replay: Replay) -> bool:
+def _overflows(replay: BallReplay) -> bool:
     """Whether some number on the way is beyond the floats, so that a correct engine may give nan or inf."""
     adjoints = replay.adjoints()
     reached = [i for i, a in enumerate(adjoints) if a is not None]

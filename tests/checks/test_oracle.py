@@ -11,13 +11,13 @@ from hypothesis import given
 import engine
 from engine import TABLE, Value
 from engine.checks import GradientError, check_gradients, graphs, random_graphs
+from engine.checks.ball_replay import BallReplay, FlatGraph
 from engine.checks.balls import arb, ctx
 from engine.checks.conventions import CONVENTIONS, convention
 from engine.checks.enclosures import CONDITIONS, LISTS, enclosure
-from engine.checks.replay import Replay, Tape
+from engine.checks.faults import agrees, expected, faults, holds
 from engine.checks.rounding import float_enclosure
-from engine.checks.rules import agrees, expected, faults, holds
-from engine.checks.witness import Witness
+from engine.checks.taylor import TaylorDerivatives
 
 ROWS = [row for name, row in TABLE.items() if name not in CONDITIONS]
 names = [row.name for row in ROWS]
@@ -69,7 +69,7 @@ def test_balls_hold_what_mpmath_says(row):
 def test_the_ball_of_a_derivative_is_narrow():
     x = Value(0.5)
     y = engine.tanh(x * x) + engine.exp(x)
-    (ball,) = [Replay(Tape(y, [x])).adjoints()[0]]
+    (ball,) = [BallReplay(FlatGraph(y, [x])).adjoints()[0]]
     assert 0.0 < float(ball.rad()) / float(abs(ball).lower()) < 40 * 2.0**-53
 
 
@@ -92,9 +92,9 @@ def test_the_partials_of_lists_are_those_of_their_series(name):
 def test_taylor_series_give_mixed_derivatives_to_order_three():
     x, y = Value(0.5), Value(2.0)
     z = engine.exp(x * y) * y  # d/dx = y² e, d²/dxdx = y³ e, d²/dxdy = (2y + xy²) e, d³/dxdxdy = (3y² + xy³) e
-    tape = Tape(z, [x, y])
+    tape = FlatGraph(z, [x, y])
     i, j = tape.leaves
-    witness, e1 = Witness(tape), arb(1).exp()
+    witness, e1 = TaylorDerivatives(tape), arb(1).exp()
     assert witness.mixed({i: 1.0}, i, 2).overlaps(8 * e1)
     assert witness.mixed({i: 1.0}, j, 2).overlaps(6 * e1)
     assert witness.mixed({i: 1.0}, i, 3).overlaps(16 * e1)

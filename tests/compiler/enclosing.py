@@ -13,10 +13,10 @@ from flint import arb, ctx
 
 from engine import Value
 from engine.checks import Graph
+from engine.checks.ball_replay import BallReplay, FlatGraph, edges, operands, wanted
 from engine.checks.balls import TINY, UNIT
 from engine.checks.enclosures import CONDITIONS, enclosure
 from engine.checks.graph import Step
-from engine.checks.replay import Replay, Tape, edges, operands, wanted
 from engine.checks.rounding import CORRECT, EXACT_PARTIALS, PARTIAL_UNITS, moved, rounding, underflow
 from engine.compiler.llvm.elementary import ULPS
 
@@ -62,7 +62,7 @@ SINGLE = Precision("float32", 2.0**29, arb(0, 2.0**-125), float(np.finfo("float3
 PRECISIONS = {"float64": DOUBLE, "float32": SINGLE}
 
 
-class CompiledReplay(Replay):
+class CompiledReplay(BallReplay):
     """A tape in balls that hold whatever a compiled program may compute.
 
     Args:
@@ -141,7 +141,7 @@ def balls_of(function, point, precision, seed=None, number=arb):
     """(replay, [the ball of the value, of each derivative]) of a function of Values at a point."""
     leaves = [Value(x) for x in point]
     root = function(leaves)
-    replay = CompiledReplay(Tape(root, leaves), precision, number)
+    replay = CompiledReplay(FlatGraph(root, leaves), precision, number)
     adjoints = replay.adjoints(seed)
     return replay, [replay.values[-1], *[_found(adjoints, place) for place in replay.tape.leaves]]
 

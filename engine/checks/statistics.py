@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from ..arguments import listed, shown
 from ..value import Value
+from .ball_replay import BallReplay, FlatGraph
 from .balls import ctx
 from .graph import Graph
-from .replay import Replay, Tape
 
 
 @dataclass
@@ -62,8 +62,8 @@ def distribution(graphs: Iterable[Graph]) -> Distribution:
             shared += any(n > 1 for n in graph.uses())
             output = graph(*map(Value, graph.inputs))
             if isinstance(output, Value):
-                tape = Tape(output, [])
-                kinks += bool(Replay(tape).kinks_met())
+                tape = FlatGraph(output, [])
+                kinks += bool(BallReplay(tape).kinks_met())
                 found.depth[_depth(tape)] += 1
     finally:
         ctx.prec = before
@@ -74,7 +74,7 @@ def distribution(graphs: Iterable[Graph]) -> Distribution:
     return found
 
 
-def _depth(tape: Tape) -> int:
+def _depth(tape: FlatGraph) -> int:
     depths: list[int] = []
     for row, args in zip(tape.rows, tape.args):
         below = [e for a in args for e in (a if isinstance(a, list) else [a]) if e.__class__ is int]

@@ -5,19 +5,24 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..backprop import topological_order
 from ..formulas.naming import node_names
 from ..ops import TABLE
 from ..readings import Call, ReadingError
+from ..transforms.transforms import replay
 from ..transforms.trees import container, described, flatten, is_array
 from ..value import Value
+from .ball_replay import FlatGraph
 from .engines import Engine
 from .graph import Graph
-from .replay import Tape
 
 WHO = "check_gradients"
+STEP = 2.0**-12
+ROUNDING = 2.0**-44  # of the largest number on the way: what another order of operations may change
+EACH = 32  # up to so many arguments are tried one by one
 
 
-class Subject:
+class CheckedFunction:
     """A function of numbers.
 
     Args:
@@ -57,7 +62,7 @@ class Subject:
 
     def _from_value(self, root: Value) -> None:
         leaves = _leaves(root)
-        tape = Tape(root, leaves)
+        tape = FlatGraph(root, leaves)
         places = [place for place in tape.leaves if place is not None]
         self.name = root.label or "value"
         self.point = [leaf.data for leaf in leaves]
@@ -168,8 +173,6 @@ def _nothing() -> None:
 
 
 def _leaves(root: Value) -> list[Value]:
-    from ..backprop import topological_order
-
     return [v for v in topological_order(root) if v.op is None]
 
 
@@ -206,3 +209,42 @@ def _rounded_integers(args: Sequence[Any], names: Sequence[str]) -> list[str]:
         for n, x in zip(names, args)
         if type(x) is int and float(x) != x
     ]
+
+
+# Whether the graph of a function is the function: near the point both must give one number. Where the function reads a
+# number (`.data`, `detach()`), it stands in the graph as a constant, and the graph's derivative, right as it is, is not
+# that of the function. Nothing of this shows at the point itself.
+
+
+def read_arguments(subject: CheckedFunction, tape: FlatGraph) -> list[str]:
+    """The names of the arguments whose numbers the function reads, or on which it branches at the point.
+
+    Args:
+        subject: the function.
+        tape: its graph.
+    """
+    everything = range(len(subject.point))
+    if subject.is_graph or not _differs(subject, tape, everything):
+        return []
+    alone = [k for k in everything if len(everything) <= EACH and _differs(subject, tape, [k])]
+    return [subject.names[k] for k in alone or everything]
+
+
+def _differs(subject: CheckedFunction, tape: FlatGraph, moved: Sequence[int]) -> bool:
+    """Do the function and its graph differ on both sides of the point? On one side a branch may end there."""
+    for side in (STEP, -STEP):
+        point = list(subject.point)
+        for k in moved:
+            point[k] += side * (1.0 + abs(point[k])) * (1.0 + (k % 7) / 8.0)
+        try:
+            there = subject.record(point)[0].data
+        except (RuntimeError, TypeError, ValueError):
+            return False  # the function ends here
+        used = {tape.nodes[place]: x for place, x in zip(tape.leaves, point) if place is not None}
+        graph = replay(tape.nodes[-1], used)
+        if there == graph or not math.isfinite(there) or not math.isfinite(graph):
+            return False
+        size = max(math.fabs(v.data) for v in tape.nodes)
+        if math.fabs(there - graph) <= ROUNDING * max(size, math.fabs(there)):
+            return False
+    return True

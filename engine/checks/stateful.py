@@ -39,7 +39,7 @@ OPS: dict[str, Any] = {
 }
 
 
-class Model:
+class ExactModel:
     """A graph as dictionaries: what every node holds, was made of, and should have as gradient."""
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ def lifecycle_machine(engine: Engine = CHAINRULE) -> type[RuleBasedStateMachine]
 
         def __init__(self) -> None:
             super().__init__()
-            self.model = Model()
+            self.model = ExactModel()
             self.theirs: dict[int, Any] = {}
 
         @rule(target=nodes, x=st.integers(-3, 3))

@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .ball_replay import FlatGraph, operands
 from .balls import ARITHMETIC, NOTHING, Ball, arb, arb_series, constant, ctx, reference
 from .branching import branches
 from .enclosures import CONDITIONS
-from .replay import Tape, operands
 
 FIRST_PRECISION, LAST_PRECISION = 192, 16384
 
@@ -21,14 +21,14 @@ class KinkError(ArithmeticError):
     """The function has a kink at the very point."""
 
 
-class Witness:
+class TaylorDerivatives:
     """The exact derivatives of a tape at its leaves.
 
     Args:
         tape: the graph.
     """
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: FlatGraph) -> None:
         self._tape = tape
 
     def directional(self, direction: Mapping[int, float], order: int, radius: float = 0.0) -> list[Ball]:

@@ -7,13 +7,13 @@ as the engine's, the mistake has a name.
 from collections.abc import Callable, Sequence
 from math import isclose
 
-from .replay import Replay
+from .ball_replay import BallReplay
 
 Partials = list[list[tuple[int, float]]]  # for each node its edges: where to, and the partial
 Sweep = Callable[[Partials], list[float]]
 
 
-def diagnosis(replay: Replay, got: Sequence[tuple[int, float]]) -> str:
+def diagnosis(replay: BallReplay, got: Sequence[tuple[int, float]]) -> str:
     """The mistake that explains the gradients of some nodes, in words; "" where none of the known ones does.
 
     Args:

@@ -18,7 +18,7 @@ from .rounding import float_enclosure, is_float, rounded
 Argument = Any  # an int for a node of the tape, a float for a number, a list of them for a list
 
 
-class Tape:
+class FlatGraph:
     """A graph as flat lists, arguments before users; the output is last.
 
     Attributes:
@@ -73,7 +73,7 @@ def wanted(args: Sequence[Argument]) -> list[bool]:
     return [a.__class__ is int or (a.__class__ is list and any(e.__class__ is int for e in a)) for a in args]
 
 
-class Edge(NamedTuple):
+class BallEdge(NamedTuple):
     """One operand of a node: where it is, its partial, and whether it is connected."""
 
     source: int
@@ -81,18 +81,20 @@ class Edge(NamedTuple):
     connected: bool
 
 
-def edges(row: Op, args: Sequence[Argument], partials: Sequence[Any]) -> list[Edge]:
+def edges(row: Op, args: Sequence[Argument], partials: Sequence[Any]) -> list[BallEdge]:
     """The edges of a node, lists laid flat."""
     found = []
     for a, p in zip(args, partials):
         if a.__class__ is int:
-            found.append(Edge(a, p, not (row.selects and p.is_zero())))
+            found.append(BallEdge(a, p, not (row.selects and p.is_zero())))
         elif a.__class__ is list and p is not None:
-            found.extend([Edge(e, q, not (row.selects and q.is_zero())) for e, q in zip(a, p) if e.__class__ is int])
+            found.extend(
+                [BallEdge(e, q, not (row.selects and q.is_zero())) for e, q in zip(a, p) if e.__class__ is int]
+            )
     return found
 
 
-class Replay:
+class BallReplay:
     """A tape in balls.
 
     Args:
@@ -105,10 +107,10 @@ class Replay:
         kinks: the positions of nodes whose operands touch a kink.
     """
 
-    def __init__(self, tape: Tape, number: Callable[[float], Ball] = arb) -> None:
+    def __init__(self, tape: FlatGraph, number: Callable[[float], Ball] = arb) -> None:
         self.tape = tape
         self.values: list[Ball] = []
-        self.edges: list[list[Edge]] = []
+        self.edges: list[list[BallEdge]] = []
         self.kinks: set[int] = set()
         for i, (row, args) in enumerate(zip(tape.rows, tape.args)):
             if row is None:

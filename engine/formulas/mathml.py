@@ -37,10 +37,10 @@ _SPACES = (r"\,", r"\;", r"\:", r"\!", r"\ ", r"\left", r"\right", r"\quad")
 
 def mathml_from_tex(tex: str) -> str:
     """A template of LaTeX as MathML, holes kept: the few commands that formulas of one row need."""
-    return _Reader(tex).row("")
+    return _TexReader(tex).row("")
 
 
-class _Reader:
+class _TexReader:
     def __init__(self, tex: str) -> None:
         self._pieces = _TOKEN.findall(tex)[::-1]
 

@@ -1,9 +1,9 @@
 """The chain rule on the graph: pictures, a step player, a film, and the same in a terminal."""
 
 from .drawing.layout import LayoutError
-from .model.runs import Step, steps
+from .model.passes import Step, steps
 from .picture import Picture, draw, draw_dot, notebook_bundle, trace
-from .player.frames import Film, film
+from .player.film import Film, film
 from .player.player import Player
 
 __all__ = [

@@ -42,7 +42,7 @@ def graph_of(text: str, at: Mapping[str, float]) -> Value:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as e:
         what = e.msg if isinstance(e, SyntaxError) else "it nests too deeply"
         raise ValueError(f"an expression takes Python's notation, got {text!r:.60}: {what}") from None
-    reader = _Reader(at)
+    reader = _ExpressionReader(at)
     result: Operand | None = None
     for statement in body:
         result = reader.statement(statement)
@@ -59,7 +59,7 @@ def graph_of(text: str, at: Mapping[str, float]) -> Value:
     return root
 
 
-class _Reader:
+class _ExpressionReader:
     def __init__(self, at: Mapping[str, float]) -> None:
         self._at = at
         self.named: dict[str, Operand] = {}

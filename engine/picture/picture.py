@@ -8,18 +8,18 @@ from ..arguments import flag, named
 from ..backprop import topological_order
 from ..formulas.naming import callers_variables, notebook_variables, variable_names
 from ..value import Value
-from .drawing.dot import RANKDIRS, Text
-from .drawing.files import converted, saved
+from .drawing.dot import RANKDIRS, DotText
+from .drawing.export import converted, saved
 from .drawing.latex import aligned
 from .drawing.layout import LayoutError, check_timeout
+from .drawing.rows import box_content, edge_labels
 from .drawing.svg import Drawing
 from .drawing.terminal import tree
 from .drawing.theme import THEMES
-from .model.contents import box_content, edge_labels
+from .model.assembly import PictureModel
+from .model.box_names import roots_of
 from .model.grouping import Level
 from .model.level import model_of
-from .model.model import Model
-from .model.naming import roots_of
 from .model.safety import fresh_uid, xml
 from .player.page import image
 from .player.player import Player, player_page
@@ -100,12 +100,12 @@ class Picture:
         self.model = model_of(roots, level, expand, force, given)
 
     @cached_property
-    def _text(self) -> Text:
+    def _text(self) -> DotText:
         return self._text_of(self.model)
 
-    def _text_of(self, model: Model) -> Text:
+    def _text_of(self, model: PictureModel) -> DotText:
         contents = {b: box_content(model, b) for b in model.boxes}
-        return Text(model, self.uid, contents, edge_labels(model), self._rankdir)
+        return DotText(model, self.uid, contents, edge_labels(model), self._rankdir)
 
     @property
     def dot(self) -> str:
@@ -138,7 +138,7 @@ class Picture:
         roots, level, expand, force, given = self._made_with
         model = model_of(roots, level, expand, force, given, complete=True)
         drawing = Drawing(self._text_of(model), self._timeout)
-        swept = self.model.flow.swept
+        swept = self.model.sweep.swept
         note = "" if swept else "backward has not run: these are the gradients it gives"
         return Player(player_page(drawing, self._theme, note), drawing, self._theme)
 
@@ -197,7 +197,7 @@ class Picture:
         return tree(self.model)
 
     def __repr__(self) -> str:
-        return f"<picture of {self.model.root_name}: {len(self.model.boxes)} boxes, {len(self.model.edges)} edges>"
+        return f"<picture of {self.model.root_name}: {len(self.model.boxes)} boxes, {len(self.model.arrows)} edges>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": repr(self)}

@@ -67,18 +67,18 @@ def test_gradients_and_numbers_near_the_root_are_those_of_the_whole_graph(seed, 
     finally:
         patch.undo()
     assert near is nearest.nearest
-    if not part.flow.is_part:  # of few parts
-        assert len(whole.flow.order) <= 80
+    if not part.sweep.is_part:  # of few parts
+        assert len(whole.sweep.order) <= 80
         return
-    assert part.flow.size == len(whole.flow.order)
+    assert part.sweep.size == len(whole.sweep.order)
     shown = [b.value for b in part.boxes if b.value is not None and b.kind != "tag"]
     assert len(shown) == len(set(shown)) and len(shown) <= 40
     for v in shown:
-        assert part.flow.sum(v) == whole.flow.sum(v) or math.isnan(whole.flow.sum(v))
-        assert len(part.flow.uses[v]) == len(whole.flow.uses[v])  # none before all of its users
+        assert part.sweep.sum(v) == whole.sweep.sum(v) or math.isnan(whole.sweep.sum(v))
+        assert len(part.sweep.uses[v]) == len(whole.sweep.uses[v])  # none before all of its users
         assert part.gradient(v) == whole.gradient(v) or math.isnan(whole.gradient(v))
     counted = sum(int(b.name.split()[1].replace(",", "")) for b in part.boxes if b.kind == "stub")
-    assert counted == part.flow.size - len(shown) == part.partition.hidden
+    assert counted == part.sweep.size - len(shown) == part.partition.hidden
 
 
 def test_a_large_graph_of_few_modules_is_shown_by_module():

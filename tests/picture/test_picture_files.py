@@ -16,8 +16,8 @@ from test_picture_truth import GRAPHS, swept
 from engine import Value, draw, film, scope, steps, tanh
 from engine.formulas.formula import number_text
 from engine.picture import LayoutError
-from engine.picture.drawing.fonts import FAMILIES, fitting_fonts
-from engine.picture.model.metrics import text_width
+from engine.picture.drawing.export import FAMILIES, fitting_fonts
+from engine.picture.model.text_widths import text_width
 
 
 def neuron():
@@ -298,7 +298,7 @@ def test_a_drawn_graph_is_freed_without_the_collector():
         gc.set_debug(0)
         gc.enable()
         gc.garbage.clear()
-    assert not kept & {"Value", "Box", "Edge", "Model", "Flow", "Picture", "Drawing"}
+    assert not kept & {"Value", "Box", "Arrow", "PictureModel", "Sweep", "Picture", "Drawing"}
 
 
 # The terminal ---------------------------------------------------------------------------------------------------------
@@ -392,7 +392,7 @@ def test_constants_that_change_from_step_to_step_change_in_the_film():
 
 
 def test_every_word_of_a_frame_fits_its_box():
-    from engine.picture.model.contents import PAD_X
+    from engine.picture.drawing.rows import PAD_X
 
     made = film(training(12, fresh()))
     sizes = {b.id: c.width for b, c in made.drawing.contents.items()}

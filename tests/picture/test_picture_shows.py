@@ -102,8 +102,8 @@ def test_a_branch_not_taken_is_faint_and_contributes_nothing():
     y.backward()
     picture = draw(y, uid=UID)
     edges = {
-        e.uses[0].user.op.name + str(e.uses[0].edge): picture_edge
-        for e, picture_edge in zip(picture.model.edges, Drawn(picture.svg, UID).edges.values())
+        e.paths[0].user.op.name + str(e.paths[0].edge): picture_edge
+        for e, picture_edge in zip(picture.model.arrows, Drawn(picture.svg, UID).edges.values())
     }
     assert "off" in edges["where1"].classes
     assert "(not taken)" in edges["where1"].title
@@ -223,7 +223,7 @@ def test_a_dead_neuron_has_the_derivative_zero_and_is_not_taken():
     root.backward()
     picture = draw(root, level="neuron", uid=UID)
     edges = Drawn(picture.svg, UID).edges
-    for e in picture.model.edges[:2]:
+    for e in picture.model.arrows[:2]:
         assert (e.local, e.product) == (0.0, None)
         assert edges[e.id].lines[1] == "= 0.0"
         assert "off" in edges[e.id].classes
@@ -242,7 +242,7 @@ def test_a_wide_network_is_shown_by_layer_and_says_so():
     groups = [b for b in picture.model.boxes if b.kind == "group"]
     assert len(groups) == 3
     assert len(picture.model.boxes) == 8
-    n = len(picture.model.flow.order)
+    n = len(picture.model.sweep.order)
     assert picture.model.caption == f'{n} nodes, shown by layer; level="full" for all'
     assert picture.model.caption in str(picture)
     assert picture.model.caption in picture.svg.replace("&quot;", '"')
@@ -294,7 +294,7 @@ def test_a_dot_unfolds_into_products_and_sums_with_the_same_bits():
     assert shown["z"].value.data == z.data
     assert shown["z"].value.grad == z.grad
     assert all(shown[f"ws[{i}]"].value is ws[i] for i in range(4))
-    assert [unfolded.model.flow.sum(shown[f"ws[{i}]"].value) for i in range(4)] == [w.grad for w in ws]
+    assert [unfolded.model.sweep.sum(shown[f"ws[{i}]"].value) for i in range(4)] == [w.grad for w in ws]
     assert "from here" not in unfolded.svg
     assert {b.name for b in draw(root, expand="dot").model.boxes} == set(shown)
 
@@ -306,7 +306,7 @@ def test_total_and_mean_unfold_too():
         y.label = "y"
         y.backward()
         model = draw(y, expand="y").model
-        assert model.flow.roots[0].data == y.data
+        assert model.sweep.roots[0].data == y.data
         assert all(model.explained(b.value) or b.kind == "input" for b in model.boxes)
         y.zero_grad()
     assert next(b.name for b in draw(total([xs[0]]), expand="total", names={}).model.boxes) == "x1"
@@ -374,11 +374,11 @@ def recurrent(times):
 def test_a_recurrent_net_of_shared_weights_draws_with_reference_tags(level):
     loss = recurrent(15)
     picture = draw(loss, level=level)
-    assert 280 < len(picture.model.flow.order) < 310
+    assert 280 < len(picture.model.sweep.order) < 310
     tags = [b for b in picture.model.boxes if b.kind == "tag"]
     assert tags
     assert picture.svg.count('class="node tag') == len(tags)
-    for e in picture.model.edges:  # each use is still an edge of its own, and starts beside its user
+    for e in picture.model.arrows:  # each use is still an edge of its own, and starts beside its user
         if e.source.kind == "tag":
             assert e.source.scopes == e.target.scopes
     # The rows of a tagged leaf still sum to its gradient.

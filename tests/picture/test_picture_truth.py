@@ -13,8 +13,8 @@ from strategies import moderate, nice, tapes
 
 from engine import TABLE, Value, draw, partials, steps, topological_order
 from engine.formulas.formula import number_text
-from engine.picture.model.flow import Flow
-from engine.picture.model.model import Model
+from engine.picture.model.assembly import PictureModel
+from engine.picture.model.sweep import Sweep
 
 # CHAINRULE_PICTURES=2000 runs the full count.
 GRAPHS = int(os.environ.get("CHAINRULE_PICTURES", "50"))
@@ -122,7 +122,7 @@ def test_every_chain_row_sums_to_the_gradient_shown_at_each_level(tape, where, l
 def test_a_group_of_one_output_has_the_derivative_of_its_inner_chain(tape, where, level):
     root, order = swept(tape, where)
     model = draw(root, level=level, names={}).model
-    for e in model.edges:
+    for e in model.arrows:
         if e.local is None or e.plain or e.target.kind != "group":
             continue
         event("collapsed derivative")
@@ -172,10 +172,10 @@ def test_before_backward_no_gradient_is_shown(tape):
 @given(tapes(moderate))
 def test_the_flow_has_the_bits_of_backward(tape):
     root, order = swept(tape)
-    flow = Flow([root])
+    sweep = Sweep([root])
     for v in order:
         want = v.grad
-        assert repr(flow.sum(v)) == repr(want) or (flow.sum(v) == want == 0.0)
+        assert repr(sweep.sum(v)) == repr(want) or (sweep.sum(v) == want == 0.0)
 
 
 @settings(max_examples=GRAPHS)
@@ -227,8 +227,8 @@ def test_a_wrong_partial_in_the_picture_is_caught(monkeypatch):
 
 
 def test_a_lost_use_is_caught(monkeypatch):
-    kept = Model._edges
-    monkeypatch.setattr(Model, "_edges", lambda self: list(kept(self))[1:])
+    kept = PictureModel._edges
+    monkeypatch.setattr(PictureModel, "_edges", lambda self: list(kept(self))[1:])
     root = a_tape()
     data = page_data(draw(root, level="full").player().html)
     n = next(n for n in data["nodes"] if n["id"] == "n0")

@@ -6,12 +6,12 @@ of a user's, so no label can reach or break the layout program.
 
 from collections.abc import Callable
 
-from ..model.boxes import Box, Edge
-from ..model.contents import LABEL_GAP, Content, Label, Row, edge_tone, edge_width, largest_product
-from ..model.lines import box_line
-from ..model.metrics import text_width
-from ..model.model import Model
+from ..drawing.rows import LABEL_GAP, BoxRow, Content, Label, edge_tone, edge_width, largest_product
+from ..model.assembly import PictureModel
+from ..model.boxes import Arrow, Box
 from ..model.safety import dot_string, xml
+from ..model.sentences import box_line
+from ..model.text_widths import text_width
 from .theme import LIGHT
 
 RANKDIRS = ("TB", "LR", "BT", "RL")
@@ -19,7 +19,7 @@ MANY = 150  # boxes, from which straight lines and a bounded search keep the lay
 MARGIN = 10
 
 
-class Text:
+class DotText:
     """DOT text of a model.
 
     Args:
@@ -31,7 +31,7 @@ class Text:
     """
 
     def __init__(
-        self, model: Model, uid: str, contents: dict[Box, Content], labels: dict[Edge, Label], rankdir: str
+        self, model: PictureModel, uid: str, contents: dict[Box, Content], labels: dict[Arrow, Label], rankdir: str
     ) -> None:
         self.model, self.uid, self.contents, self.labels, self._rankdir = model, uid, contents, labels, rankdir
 
@@ -45,7 +45,7 @@ class Text:
         return self._document(self._size, self._bare, lambda box, title: f"label={_space(text_width(title, 11), 14)}")
 
     def _document(
-        self, node: Callable[[Box], str], edge: Callable[[Edge], str], cluster: Callable[[str, str], str]
+        self, node: Callable[[Box], str], edge: Callable[[Arrow], str], cluster: Callable[[str, str], str]
     ) -> str:
         many = len(self.model.boxes) > MANY
         speed = " splines=line nslimit=2 nslimit1=2 mclimit=0.2" if many else ""
@@ -82,7 +82,7 @@ class Text:
             stack += reversed(children.get(opened, ()))
         out += [
             f'"{self.uid}_{e.source.id}" -> "{self.uid}_{e.target.id}" [id="{self.uid}_{e.id}"{edge(e)}]'
-            for e in self.model.edges
+            for e in self.model.arrows
         ]
         return "\n".join([*out, "}", ""])
 
@@ -92,7 +92,7 @@ class Text:
         c = self.contents[b]
         return f'shape=box fixedsize=true label="" width={c.width / 72:.5f} height={c.height / 72:.5f}'
 
-    def _bare(self, e: Edge) -> str:
+    def _bare(self, e: Arrow) -> str:
         label = self.labels.get(e)
         return f" label={_space(label.width + LABEL_GAP + 2, label.height)}" if label is not None else ""
 
@@ -114,7 +114,7 @@ class Text:
             f"tooltip={dot_string(box_line(self.model, b))}"
         )
 
-    def _cells(self, row: Row, content: Content) -> str:
+    def _cells(self, row: BoxRow, content: Content) -> str:
         left = "".join(_font(c.text, c.kind, c.tone) for c in row.left if c.text)
         if row.strip is not None:
             cells = "".join(
@@ -129,7 +129,7 @@ class Text:
             return f'<TD COLSPAN="2" ALIGN="RIGHT">{right}</TD>'
         return f'<TD ALIGN="LEFT">{left}</TD><TD ALIGN="RIGHT">{right}</TD>'
 
-    def _arrow(self, e: Edge, largest: float) -> str:
+    def _arrow(self, e: Arrow, largest: float) -> str:
         tone = {"pos": "positive", "neg": "negative", "off": "faint", "": "line"}[edge_tone(self.model, e)]
         label = self.labels.get(e)
         words = ""

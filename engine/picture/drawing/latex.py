@@ -2,14 +2,14 @@
 
 from ...formulas.formula import expression
 from ...formulas.notation import factor, name_text
-from ..model.boxes import Box, Edge
-from ..model.lines import MOST_TERMS
-from ..model.model import Model
+from ..model.assembly import PictureModel
+from ..model.boxes import Arrow, Box
+from ..model.sentences import MOST_TERMS
 
 LIMIT = 200  # lines
 
 
-def aligned(model: Model) -> str:
+def aligned(model: PictureModel) -> str:
     """The equations of a model, results first, then gradients, for a document with amsmath."""
     lines = [_forward(model, b) for b in model.boxes if b.kind == "op"]
     lines += [_backward(model, b) for b in reversed(model.boxes) if b.value is not None and b.kind != "tag"]
@@ -31,17 +31,17 @@ def _ratio(a: str, b: str) -> str:
     return rf"\frac{{\partial {_name(a)}}}{{\partial {_name(b)}}}"
 
 
-def _derivative(model: Model, b: Box) -> str:
+def _derivative(model: PictureModel, b: Box) -> str:
     return _ratio(model.root_name, b.name) if model.by_root else rf"\operatorname{{grad}} {_name(b.name)}"
 
 
-def _forward(model: Model, b: Box) -> str:
+def _forward(model: PictureModel, b: Box) -> str:
     v = b.node
     return f"{_name(b.name)} &= {expression(v, model.name, 'latex')} = {_number(v.data)}"
 
 
-def _backward(model: Model, b: Box) -> str:
-    left, total = _derivative(model, b), _number(model.flow.sum(b.node))
+def _backward(model: PictureModel, b: Box) -> str:
+    left, total = _derivative(model, b), _number(model.sweep.sum(b.node))
     terms = [e for e in model.outs[b] if e.taken]
     if not terms:
         return f"{left} &= {total}"
@@ -52,13 +52,13 @@ def _backward(model: Model, b: Box) -> str:
     return f"{left} &= {symbols} = {numbers} = {total}"
 
 
-def _symbols(model: Model, b: Box, e: Edge) -> str:
+def _symbols(model: PictureModel, b: Box, e: Arrow) -> str:
     if e.local is None or e.target.value is None:
         return rf"\text{{paths through }} {_name(e.target.name)}"
     return rf"{_derivative(model, e.target)} \cdot {_ratio(e.target.name, b.name)}"
 
 
-def _numbers(model: Model, e: Edge, first: bool) -> str:
+def _numbers(model: PictureModel, e: Arrow, first: bool) -> str:
     if e.local is None or e.target.value is None:
         return _number(e.product or 0.0, first)
-    return rf"{_number(model.flow.adjoints[e.target.value], first)} \cdot {_number(e.local, False)}"
+    return rf"{_number(model.sweep.adjoints[e.target.value], first)} \cdot {_number(e.local, False)}"

@@ -8,25 +8,25 @@ from collections.abc import Iterable
 from math import hypot
 
 from ...context import Scope
-from ..model.boxes import Box, Edge
-from ..model.contents import (
+from ..drawing.rows import (
     CELL,
     GAP,
     LABEL_GAP,
     PAD_TOP,
     PAD_X,
+    BoxRow,
     Cell,
     Label,
-    Row,
     edge_tone,
     edge_width,
     largest_product,
 )
-from ..model.lines import box_line, edge_text
-from ..model.metrics import text_width
+from ..model.boxes import Arrow, Box
 from ..model.safety import xml
-from .dot import Text
-from .fonts import Fonts
+from ..model.sentences import box_line, edge_text
+from ..model.text_widths import text_width
+from .dot import DotText
+from .export import Fonts
 from .layout import INSTALL, Curve, LayoutError, Point, laid_out
 from .theme import literal_style_sheet, style_sheet
 
@@ -46,11 +46,11 @@ class Drawing:
         LayoutError: no layout program was found, or it failed or took too long.
     """
 
-    def __init__(self, text: Text, timeout: float) -> None:
+    def __init__(self, text: DotText, timeout: float) -> None:
         model, uid, layout = text.model, text.uid, laid_out(text.skeleton(), timeout)
         self.model, self.uid, self.contents, self.labels, self.layout = model, uid, text.contents, text.labels, layout
         lost = [b.id for b in model.boxes if f"{uid}_{b.id}" not in layout.nodes]
-        lost += [e.id for e in model.edges if f"{uid}_{e.id}" not in layout.edges]
+        lost += [e.id for e in model.arrows if f"{uid}_{e.id}" not in layout.edges]
         if lost:
             raise LayoutError(
                 f"draw takes a layout program that places everything, but {lost[0]} has no place; {INSTALL}"
@@ -81,9 +81,9 @@ class Drawing:
     @property
     def title(self) -> str:
         """One line: what is drawn."""
-        roots = self.model.flow.roots
+        roots = self.model.sweep.roots
         names = ", ".join(self.model.name(r) for r in roots[:4]) + (", …" if len(roots) > 4 else "")
-        n = self.model.flow.size
+        n = self.model.sweep.size
         return f"Computation graph of {names}, {n:,} node{'s' * (n != 1)}"
 
     @property
@@ -100,7 +100,7 @@ class Drawing:
         largest = largest_product(self.model)
         parts = [
             *self._clusters(),
-            *(self._edge(e, largest) for e in self.model.edges),
+            *(self._edge(e, largest) for e in self.model.arrows),
             *(self._box(b) for b in self.model.boxes),
         ]
         if self.model.caption:
@@ -163,7 +163,7 @@ class Drawing:
             top += row.height
         return "".join([*out, "</g>"])
 
-    def _row(self, row: Row, b: Box, x: float, top: float, width: float) -> str:
+    def _row(self, row: BoxRow, b: Box, x: float, top: float, width: float) -> str:
         base = top + row.height - (5.0 if row.kind == "h" else 4.0)
         out = []
         if row.left and any(c.text for c in row.left):
@@ -187,7 +187,7 @@ class Drawing:
             ]
         return "".join(out)
 
-    def _edge(self, e: Edge, largest: float) -> str:
+    def _edge(self, e: Arrow, largest: float) -> str:
         curve = self.layout.edges[f"{self.uid}_{e.id}"]
         tone = edge_tone(self.model, e)
         classes = "edge" + (f" {tone}" if tone else "") + (" dashed" if e.source.kind == "stub" else "")
@@ -204,7 +204,7 @@ class Drawing:
             out.append(self._label(e, label, curve.label))
         return "".join([*out, "</g>"])
 
-    def _label(self, e: Edge, label: Label, centre: Point) -> str:
+    def _label(self, e: Arrow, label: Label, centre: Point) -> str:
         x = centre[0] + self._dx + (LABEL_GAP - 2 - label.width) / 2
         y = centre[1] + self._dy - label.height / 2 + 11  # room is left below, where an arrow may run
         out = []

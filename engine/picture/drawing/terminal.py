@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 
 from ...formulas.notation import columns, number_text
+from ..model.assembly import PictureModel
 from ..model.boxes import Box
-from ..model.lines import box_expression, chain_line, counts, data_note, gradient_note
-from ..model.model import Model
+from ..model.sentences import box_expression, chain_line, counts, data_note, gradient_note
 
 COLUMNS = 80
 DEEPEST = 12  # indentation stops growing here
 NUMBERS = 32  # columns kept for `data … grad …` at the right
 
 
-def tree(model: Model) -> str:
+def tree(model: PictureModel) -> str:
     """The boxes of a model as text.
 
     Every box stands below the first that uses it, with its data, its gradient and its chain-rule line; where another
@@ -24,9 +24,9 @@ def tree(model: Model) -> str:
     return "\n".join(lines)
 
 
-def _lines(model: Model) -> Iterator[str]:
+def _lines(model: PictureModel) -> Iterator[str]:
     seen: set[Box] = set()
-    roots = [model.box(r) for r in model.flow.roots]
+    roots = [model.box(r) for r in model.sweep.roots]
     stack: list[tuple[Box, int]] = [(b, 0) for b in reversed(list(dict.fromkeys(roots)))]
     while stack:
         b, depth = stack.pop()
@@ -40,7 +40,7 @@ def _lines(model: Model) -> Iterator[str]:
         stack += [(a, depth + 1) for a in reversed(args)]
 
 
-def _box(model: Model, b: Box, indent: str) -> Iterator[str]:
+def _box(model: PictureModel, b: Box, indent: str) -> Iterator[str]:
     v = b.value
     if b.kind == "op" and v is not None:
         head = f"{b.name} = {box_expression(model, v)}"

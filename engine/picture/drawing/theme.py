@@ -6,7 +6,7 @@ tests/picture computes it from the drawn SVG.
 
 import re
 
-from .fonts import Fonts
+from .export import Fonts
 
 LIGHT = {
     "paper": "#ffffff", "node": "#fdfdfe", "leaf": "#f1f4f8", "group": "#f8f9fb", "faint": "#d5dae1", "ink": "#1c2128",

@@ -8,13 +8,13 @@ from ...value import Value
 
 
 @dataclass(slots=True, eq=False)
-class Edge:
+class Arrow:
     """An arrow from argument to result.
 
     Attributes:
         id: "e5".
         source, target: boxes.
-        uses: the edges of the graph that it stands for.
+        paths: the edges of the graph that it stands for.
         local: ∂target/∂source; None where that is no single number.
         product: what flows back along it; None where nothing can.
         plain: it is one edge of the graph, between two nodes.
@@ -23,7 +23,7 @@ class Edge:
     id: str
     source: "Box"
     target: "Box"
-    uses: list[Path]
+    paths: list[Path]
     local: float | None
     product: float | None
     plain: bool

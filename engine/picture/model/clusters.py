@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...context import Scope
 from ...formulas.naming import bracketed
-from .boxes import Box, Edge
-from .metrics import clipped
+from .boxes import Arrow, Box
 from .safety import plain
+from .text_widths import clipped
 
 WIDEST_TITLE = 300.0  # pixels
 TAGGED = 3  # clusters, or ranks of groups, from which a leaf that all use is tagged
 
 
-def tags(boxes: Sequence[Box], ins: Mapping[Box, list[Edge]], outs: Mapping[Box, list[Edge]]) -> list[Box]:
+def tags(boxes: Sequence[Box], ins: Mapping[Box, list[Arrow]], outs: Mapping[Box, list[Arrow]]) -> list[Box]:
     """Small boxes that stand for leaves used in many places, one beside each, so that no arrow crosses them all.
 
     Their edges start from them; the leaf's own box keeps its chain-rule rows.
@@ -23,7 +23,7 @@ def tags(boxes: Sequence[Box], ins: Mapping[Box, list[Edge]], outs: Mapping[Box,
         rank[b] = max([rank.get(e.source, -1) + 1 for e in ins[b]], default=0)
     made = []
     for leaf in [b for b in boxes if b.kind in ("input", "parameter", "inputs")]:
-        places: dict[tuple[Scope | Box, ...], list[Edge]] = {}
+        places: dict[tuple[Scope | Box, ...], list[Arrow]] = {}
         for e in outs[leaf]:
             group = (e.target,) if e.target.kind == "group" else ()
             places.setdefault((*e.target.scopes, *group), []).append(e)

@@ -5,15 +5,15 @@ from typing import Any
 
 from ...formulas.naming import parameter_paths
 from ...value import Value
+from .assembly import MOST_BOXES, MOST_EDGES, PictureModel
+from .box_names import suffixes
 from .boxes import Box
 from .clusters import module_word
-from .flow import Flow
 from .grouping import Level, ScopeTree
-from .metrics import text_width
-from .model import MOST_BOXES, MOST_EDGES, Model
-from .naming import suffixes
 from .nearest import Nearest, nearest
 from .partition import Partition
+from .sweep import Sweep
+from .text_widths import text_width
 from .unfolding import UNFOLDABLE, Unfolded
 
 HARD_LIMIT = 2000  # boxes
@@ -29,8 +29,8 @@ def model_of(
     given: Mapping[Value, str] | None = None,
     complete: bool = False,
     replayed: bool = False,
-    like: Model | None = None,
-) -> Model:
+    like: PictureModel | None = None,
+) -> PictureModel:
     """The boxes and edges of a graph.
 
     Args:
@@ -43,7 +43,7 @@ def model_of(
     """
     expand = [expand] if isinstance(expand, str) else list(expand)
     auto = isinstance(level, str) and level == "auto"
-    near = nearest(roots, MOST_BOXES, HOVERED) if auto and not expand and (like is None or like.flow.is_part) else None
+    near = nearest(roots, MOST_BOXES, HOVERED) if auto and not expand and (like is None or like.sweep.is_part) else None
     choice = _Choice(roots, expand, given or {}, complete, replayed, like, near)
     return choice.near(near) if near is not None else choice.auto() if auto else choice.at(level, force)
 
@@ -51,31 +51,31 @@ def model_of(
 class _Choice:
     def __init__(
         self, roots: Sequence[Value], expand: list[str], given: Mapping[Value, str],
-        complete: bool, replayed: bool, like: Model | None, near: Nearest | None,
+        complete: bool, replayed: bool, like: PictureModel | None, near: Nearest | None,
     ) -> None:  # fmt: skip
-        self._flow, self._shows = Flow(roots, near), (complete, replayed)
+        self._sweep, self._shows = Sweep(roots, near), (complete, replayed)
         self._heights = range(-1, 1000) if like is None else (like.height,)
         self._given = given
         self._like = like
         self._origin: dict[Value, Value] = {}
         self._made: dict[Value, str] = {}
-        self._places = self._flow.index
+        self._places = self._sweep.index
         self._parameters: Mapping[Value, str] = {}  # named once the chosen nodes are unfolded
         self._unfold(expand)
-        self._tree = ScopeTree(self._flow.order)
-        self._parameters = parameter_paths(self._tree.chains, self._flow.index)
+        self._tree = ScopeTree(self._sweep.order)
+        self._parameters = parameter_paths(self._tree.chains, self._sweep.index)
         self._expand = self._paths(expand)
 
     # What to open ----------------------------------------------------------------------------------------------------
 
     def _unfold(self, expand: Sequence[str]) -> None:
-        able = [v for v in self._flow.order if v.op is not None and v.op.name in UNFOLDABLE] if expand else []
+        able = [v for v in self._sweep.order if v.op is not None and v.op.name in UNFOLDABLE] if expand else []
         chosen = {v for v in able if v.op is not None and (v.op.name in expand or self._choices(v)[0] in expand)}
         self._nodes = {self._choices(v)[0] for v in able} | {v.op.name for v in able if v.op is not None}
         if chosen:
-            graph = Unfolded(self._flow, chosen)
+            graph = Unfolded(self._sweep, chosen)
             self._origin, self._made = graph.origin, graph.made
-            self._flow = Flow(graph.roots)
+            self._sweep = Sweep(graph.roots)
 
     def _paths(self, expand: Sequence[str]) -> list[str]:
         paths = [e for e in expand if e not in self._nodes]
@@ -94,7 +94,7 @@ class _Choice:
         if v in self._made:
             return [self._made[v]]
         if self._like is not None:
-            return [self._like.name(self._like.flow.order[self._places[was] - self._like.flow.size])]
+            return [self._like.name(self._like.sweep.order[self._places[was] - self._like.sweep.size])]
         if was.label or was in self._given:
             return [was.label or self._given[was]]
         path = self._parameters.get(was)
@@ -103,14 +103,14 @@ class _Choice:
     # Levels ----------------------------------------------------------------------------------------------------------
 
     def _partition(self, closed: frozenset[Any]) -> Partition:
-        partition = Partition(self._flow, self._tree, closed, self._parameters)
+        partition = Partition(self._sweep, self._tree, closed, self._parameters)
         partition.merge_inputs()
         return partition
 
-    def _model(self, partition: Partition) -> Model:
-        return Model(self._flow, self._tree, partition, self._choices, dict(self._parameters), *self._shows)
+    def _model(self, partition: Partition) -> PictureModel:
+        return PictureModel(self._sweep, self._tree, partition, self._choices, dict(self._parameters), *self._shows)
 
-    def auto(self) -> Model:
+    def auto(self) -> PictureModel:
         """The finest level that stays readable; without one, the boxes nearest the root at the coarsest."""
         top = self._tree.top
         heights = self._heights[: top + 2] if isinstance(self._heights, range) else self._heights
@@ -126,17 +126,17 @@ class _Choice:
             partition.keep(MOST_BOXES)
         return self._captioned(self._model(partition), height)
 
-    def _captioned(self, model: Model, height: int) -> Model:
+    def _captioned(self, model: PictureModel, height: int) -> PictureModel:
         model.height, model.caption = height, self._caption(model, height)
         return model
 
-    def near(self, near: Nearest) -> Model:
+    def near(self, near: Nearest) -> PictureModel:
         """The nodes nearest the roots."""
-        partition = Partition(self._flow, self._tree, frozenset(), self._parameters)
+        partition = Partition(self._sweep, self._tree, frozenset(), self._parameters)
         partition.keep_near(near)
         return self._captioned(self._model(partition), -1)
 
-    def at(self, level: Level, force: bool) -> Model:
+    def at(self, level: Level, force: bool) -> PictureModel:
         partition = self._partition(self._tree.closed(level, self._expand))
         boxes, _ = partition.size()
         if boxes > HARD_LIMIT and not force:
@@ -146,24 +146,24 @@ class _Choice:
             )
         return self._captioned(self._model(partition), -1)
 
-    def _caption(self, model: Model, height: int) -> str:
-        n = f"{self._flow.size:,} nodes"
+    def _caption(self, model: PictureModel, height: int) -> str:
+        n = f"{self._sweep.size:,} nodes"
         hidden = model.partition.hidden
         if hidden:
             shown = sum(b.kind != "stub" for b in model.boxes)
-            return f'{n}: the {shown} boxes nearest {model.root_name}; level="full"{_force(self._flow)} for all'
+            return f'{n}: the {shown} boxes nearest {model.root_name}; level="full"{_force(self._sweep)} for all'
         if any(b.kind == "group" for b in model.boxes):
             words = list(dict.fromkeys(module_word(b.scope) for b in model.boxes if b.scope is not None))
             word = words[0] if len(words) == 1 else "module"
-            return f'{n}, shown by {word}; level="full"{_force(self._flow)} for all'
+            return f'{n}, shown by {word}; level="full"{_force(self._sweep)} for all'
         return f"{n}: point at an edge for its formula" if not model.labels else ""
 
 
-def _force(flow: Flow) -> str:
-    return ", force=True" if flow.size > HARD_LIMIT else ""
+def _force(sweep: Sweep) -> str:
+    return ", force=True" if sweep.size > HARD_LIMIT else ""
 
 
-def _widest_rank(model: Model) -> float:
+def _widest_rank(model: PictureModel) -> float:
     """The width of the widest rank, by estimate: boxes at equal distance from the leaves, and their labels."""
     rank: dict[Box, int] = {}
     widths: dict[int, float] = {}

@@ -9,9 +9,9 @@ from collections.abc import Collection
 
 from ...context import Scope
 from ...value import Value
-from .flow import Flow
 from .grouping import ScopeTree
 from .nearest import Nearest
+from .sweep import Sweep
 
 MERGED_INPUTS = 8  # more inputs than this that feed the same groups are one box
 
@@ -38,8 +38,8 @@ class Partition:
         hidden: how many nodes are behind stubs.
     """
 
-    def __init__(self, flow: Flow, tree: ScopeTree, closed: Collection[Scope], parameters: Collection[Value]) -> None:
-        self.flow = flow
+    def __init__(self, sweep: Sweep, tree: ScopeTree, closed: Collection[Scope], parameters: Collection[Value]) -> None:
+        self.sweep = sweep
         self.keys: dict[Value, Key] = {}
         self.absorbed: dict[Key, list[Value]] = {}
         self.hidden = 0
@@ -48,14 +48,14 @@ class Partition:
     def _close(self, tree: ScopeTree, closed: Collection[Scope], parameters: Collection[Value]) -> None:
         outer = {s: next((c for c in chain if c in closed), None) for s, chain in tree.chains.items()}
         members: dict[Scope, list[Value]] = {}
-        for v in self.flow.order:
+        for v in self.sweep.order:
             scope = outer[v.scope] if v.op is not None and v.scope is not None else None
             self.keys[v] = v if scope is None else scope
             if scope is not None:
                 members.setdefault(scope, []).append(v)
         inside = []
         for v in parameters:
-            users = list(dict.fromkeys(self.keys[u.user] for u in self.flow.uses[v]))
+            users = list(dict.fromkeys(self.keys[u.user] for u in self.sweep.uses[v]))
             if users and not any(u.__class__ is Value for u in users):
                 inside.append(v)
                 for u in users:
@@ -70,7 +70,7 @@ class Partition:
         """How many boxes and edges there are, for a choice of level."""
         pairs, edges = set(), 0
         for v, key in self.keys.items():
-            for u in self.flow.uses[v]:
+            for u in self.sweep.uses[v]:
                 user = self.keys[u.user]
                 if key.__class__ is Value and user.__class__ is Value:
                     edges += 1
@@ -82,8 +82,8 @@ class Partition:
         """Give many leaves that feed the same groups, and nothing else, one key."""
         alike: dict[frozenset[int], list[Value]] = {}
         for v, key in self.keys.items():
-            if key is v and v.op is None and v not in self.flow.seeds:
-                users = [self.keys[u.user] for u in self.flow.uses[v]]
+            if key is v and v.op is None and v not in self.sweep.seeds:
+                users = [self.keys[u.user] for u in self.sweep.uses[v]]
                 if users and not any(u.__class__ is Value for u in users):
                     alike.setdefault(frozenset(map(id, users)), []).append(v)
         for leaves in alike.values():
@@ -110,7 +110,7 @@ class Partition:
     def _cut(self, shown: set[Key]) -> None:
         stubs: dict[Key, Bundle] = {}
         owner: dict[Value, Key] = {}
-        for v in reversed(self.flow.order):
+        for v in reversed(self.sweep.order):
             key = self.keys.get(v)
             if key is None:
                 continue
@@ -128,14 +128,14 @@ class Partition:
     def _nearest(self, limit: int) -> set[Key]:
         users: dict[Key, set[Key]] = {}
         for v, key in self.keys.items():
-            users.setdefault(key, set()).update(self.keys[u.user] for u in self.flow.uses[v])
+            users.setdefault(key, set()).update(self.keys[u.user] for u in self.sweep.uses[v])
         args: dict[Key, list[Key]] = {k: [] for k in users}
         for key, them in users.items():
             them.discard(key)
             for u in them:
                 args[u].append(key)
         waiting = {k: len(them) for k, them in users.items()}
-        queue = deque(dict.fromkeys(k for k in (self.keys[r] for r in self.flow.roots) if not waiting[k]))
+        queue = deque(dict.fromkeys(k for k in (self.keys[r] for r in self.sweep.roots) if not waiting[k]))
         shown: set[Key] = set()
         while queue and len(shown) < limit:
             key = queue.popleft()

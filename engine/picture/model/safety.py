@@ -35,7 +35,7 @@ def _visible(c: str) -> str:
 
 
 def xml(text: str) -> str:
-    """Text for SVG, HTML, MathML and DOT's HTML-like labels, between tags or inside a quoted attribute."""
+    """DotText for SVG, HTML, MathML and DOT's HTML-like labels, between tags or inside a quoted attribute."""
     text = plain(text, 100_000).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace('"', "&quot;").replace("'", "&#39;")
 

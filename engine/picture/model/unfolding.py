@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from ... import ops
 from ...value import UNREACHED, Value, new
-from .flow import Flow
+from .sweep import Sweep
 
 UNFOLDABLE = ("dot", "total", "mean")
 
@@ -21,12 +21,12 @@ class Unfolded:
         made: for each product or partial sum its name, p1, s1.
     """
 
-    def __init__(self, flow: Flow, chosen: Collection[Value]) -> None:
+    def __init__(self, sweep: Sweep, chosen: Collection[Value]) -> None:
         self.origin: dict[Value, Value] = {}
         self.made: dict[Value, str] = {}
         self._owner: dict[Value, Value] = {}
         there: dict[Value, Value] = {}
-        for v in flow.order:
+        for v in sweep.order:
             if v in chosen and v.op is not None:
                 there[v] = self._taken_apart(v, v.op, there)
             elif v.op is not None and any(isinstance(a, Value) and a in there for a in v.args):
@@ -35,8 +35,8 @@ class Unfolded:
             if v in there:
                 self.origin[there[v]] = v
                 there[v].grad, there[v]._data = v.grad, v._data
-        self.roots = [there.get(r, r) for r in flow.roots]
-        adjoints = Flow(self.roots)
+        self.roots = [there.get(r, r) for r in sweep.roots]
+        adjoints = Sweep(self.roots)
         for v, owner in self._owner.items():  # what backward would have left there
             v.grad = UNREACHED if owner.grad is UNREACHED else adjoints.sum(v)
 

@@ -12,7 +12,7 @@ from ...backprop import topological_order
 from ...ops import number
 from ...transforms.transforms import replay
 from ...value import Value
-from ..model.model import Model
+from ..model.assembly import PictureModel
 from .page import part
 
 NO_FIELDS = 'no leaf has a box of its own at this level; draw(..., level="full") shows them, or expand= the node'
@@ -49,7 +49,7 @@ def _twin(a: Any, there: Mapping[Value, Value]) -> Any:
     return there[a] if a.__class__ is Value else a
 
 
-def live_view(roots: Sequence[Value], model: Model, page: Callable[..., str]) -> Any:
+def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[..., str]) -> Any:
     """The widget of a picture.
 
     Args:

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from ..drawing.files import saved
+from ..drawing.export import saved
 from ..drawing.svg import Drawing
 from ..drawing.theme import HALO, STYLE, colour_rules
 from ..model.safety import json_text, xml

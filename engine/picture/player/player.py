@@ -4,12 +4,12 @@ from typing import Any
 
 from ...formulas.notation import number_text
 from ..drawing.svg import Drawing
-from ..model.boxes import Box, Edge
-from ..model.lines import box_expression, chain_rows, edge_text, with_numbers
-from ..model.model import Model
+from ..model.assembly import PictureModel
+from ..model.boxes import Arrow, Box
 from ..model.safety import json_number, xml
+from ..model.sentences import box_expression, chain_rows, edge_text, with_numbers
+from .equations import Equations
 from .page import Page, page_of
-from .panels import Panels
 
 SIDE_WIDTH = 620  # pixels of a graph up to which the panel stands on its right
 PANEL = (
@@ -22,38 +22,38 @@ LEGEND = (
 )
 
 
-def steps_of(model: Model) -> list[tuple[str, Box | None]]:
+def steps_of(model: PictureModel) -> list[tuple[str, Box | None]]:
     """The order of a run: the start, each result forward, each gradient backward."""
     results = [b for b in model.boxes if b.kind in ("op", "group")]
     gathered = [b for b in reversed(model.boxes) if b.kind not in ("stub", "tag")]
     return [("start", None), *(("forward", b) for b in results), *(("backward", b) for b in gathered)]
 
 
-def data_of(model: Model, uid: str, first: int = 0) -> dict[str, Any]:
+def data_of(model: PictureModel, uid: str, first: int = 0) -> dict[str, Any]:
     """All that the page shows, as one JSON value: full numbers, and every string as it is printed."""
-    panels = Panels(model)
+    panels = Equations(model)
     boxes = [b for b in model.boxes if b.kind != "tag"]
     return {
         "version": 1,
         "uid": uid,
-        "root": model.box(model.flow.roots[-1]).id,
+        "root": model.box(model.sweep.roots[-1]).id,
         "start": _start(model),
         "first": first,
         "nodes": [_node(model, panels, b) for b in boxes],
-        "edges": [_edge(model, panels, e) for e in model.edges],
+        "edges": [_edge(model, panels, e) for e in model.arrows],
         "steps": [{"phase": phase} if b is None else {"phase": phase, "node": b.id} for phase, b in steps_of(model)],
     }
 
 
-def _start(model: Model) -> str:
+def _start(model: PictureModel) -> str:
     leaves = sum(b.kind in ("input", "parameter") for b in model.boxes)
-    names = ", ".join(xml(model.name(r)) for r in model.flow.roots[:4])
+    names = ", ".join(xml(model.name(r)) for r in model.sweep.roots[:4])
     return f"<b>{names}</b> from {leaves} input{'s' * (leaves != 1)} and parameters"
 
 
-def _node(model: Model, panels: Panels, b: Box) -> dict[str, Any]:
+def _node(model: PictureModel, panels: Equations, b: Box) -> dict[str, Any]:
     v = b.value
-    grad = model.flow.sum(v) if v is not None else None
+    grad = model.sweep.sum(v) if v is not None else None
     is_op = b.kind == "op" and v is not None
     return {
         "id": b.id,
@@ -74,14 +74,14 @@ def _node(model: Model, panels: Panels, b: Box) -> dict[str, Any]:
     }
 
 
-def _edge(model: Model, panels: Panels, e: Edge) -> dict[str, Any]:
+def _edge(model: PictureModel, panels: Equations, e: Arrow) -> dict[str, Any]:
     text = edge_text(model, e)
     return {
         "id": e.id,
         "src": e.source.id if e.source.kind != "tag" else e.source.id.rpartition("_")[0],
         "dst": e.target.id,
-        "arg": e.uses[0].edge,
-        "count": len(e.uses),
+        "arg": e.paths[0].edge,
+        "count": len(e.paths),
         "formula": text.formula,
         "local": json_number(e.local),
         "local_text": number_text(e.local) if e.local is not None else "",

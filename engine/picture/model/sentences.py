@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ...formulas.formula import expression
 from ...formulas.notation import Operand, constant, factor, number_part, number_text, written
 from ...value import Value
-from .boxes import Box, Edge
+from .assembly import PictureModel
+from .boxes import Arrow, Box
 from .clusters import module_word
-from .model import Model
 
 MOST_ROWS = 4  # more uses than this show two rows and a count
 MOST_TERMS = 8  # in a line of text
@@ -35,10 +35,10 @@ class EdgeText:
     line: str
 
 
-def edge_text(model: Model, e: Edge) -> EdgeText:
+def edge_text(model: PictureModel, e: Arrow) -> EdgeText:
     """The words of one edge."""
     if e.local is None or e.source.value is None or e.target.value is None:
-        n = len(e.uses)
+        n = len(e.paths)
         symbol = f"{n:,} edge{'s' * (n != 1)}"
         flows = (
             f", through which {number_text(e.product)} flows back" if e.product is not None and model.shows_flow else ""
@@ -47,7 +47,7 @@ def edge_text(model: Model, e: Edge) -> EdgeText:
     symbol = f"∂{e.target.name}/∂{e.source.name}"
     formula: str | None = None
     if e.plain:
-        formula = model.partial_formula(e.uses[0].user, e.uses[0].edge)
+        formula = model.partial_formula(e.paths[0].user, e.paths[0].edge)
     number: str | None = number_text(e.local)
     if formula in ("1", "−1"):
         number = None
@@ -58,7 +58,7 @@ def edge_text(model: Model, e: Edge) -> EdgeText:
     return EdgeText(symbol, formula, number, line if e.taken else line + " (not taken)")
 
 
-def box_expression(model: Model, v: Value) -> str:
+def box_expression(model: PictureModel, v: Value) -> str:
     """The expression of an op in the names of its arguments."""
     return expression(v, model.name, "unicode")
 
@@ -76,14 +76,14 @@ def with_numbers(v: Value, style: str = "unicode") -> str:
     return written(v.op, operands, style, elide=True).text
 
 
-def chain_rows(model: Model, b: Box) -> list[str]:
+def chain_rows(model: PictureModel, b: Box) -> list[str]:
     """The rows under a gradient: one product a use, or two and a count."""
     if b.value is None:
         return []
     rows = []
-    if b.value in model.flow.seeds:
+    if b.value in model.sweep.seeds:
         rows.append(
-            "seed" if not any(e.taken for e in model.outs[b]) else f"= {number_text(model.flow.seeds[b.value])} seed"
+            "seed" if not any(e.taken for e in model.outs[b]) else f"= {number_text(model.sweep.seeds[b.value])} seed"
         )
     for e in model.outs[b]:
         if e.taken:
@@ -95,28 +95,28 @@ def chain_rows(model: Model, b: Box) -> list[str]:
     return rows
 
 
-def _product(model: Model, e: Edge, first: bool) -> str:
+def _product(model: PictureModel, e: Arrow, first: bool) -> str:
     if e.local is None or e.target.value is None:
-        n = len(e.uses)
+        n = len(e.paths)
         return f"{factor(e.product or 0.0, first)} by {n:,} edge{'s' * (n != 1)}"
-    return f"{factor(model.flow.adjoints[e.target.value], first)}·{factor(e.local)}"
+    return f"{factor(model.sweep.adjoints[e.target.value], first)}·{factor(e.local)}"
 
 
-def chain_line(model: Model, b: Box) -> str:
+def chain_line(model: PictureModel, b: Box) -> str:
     """The whole chain rule of one box: ∂L/∂w1 = ∂L/∂p1·∂p1/∂w1 = −1.543·2.0 = −3.085."""
     v = b.value
     if v is None:
         return ""
-    symbol, total = model.derivative(v), number_text(model.flow.sum(v))
+    symbol, total = model.derivative(v), number_text(model.sweep.sum(v))
     terms = [e for e in model.outs[b] if e.taken]
-    if v in model.flow.seeds and not terms:
+    if v in model.sweep.seeds and not terms:
         return f"{symbol} = {total} (seed)"
     if not terms:
         return f"{symbol} = {total} (not taken)"
     letters, numbers = [], []
-    if v in model.flow.seeds:
+    if v in model.sweep.seeds:
         letters.append("seed")
-        numbers.append(number_text(model.flow.seeds[v]))
+        numbers.append(number_text(model.sweep.seeds[v]))
     for e in terms:
         if e.local is not None and e.target.value is not None:
             letters.append(f"{model.derivative(e.target.value)}·∂{e.target.name}/∂{b.name}")
@@ -129,25 +129,27 @@ def chain_line(model: Model, b: Box) -> str:
     return f"{symbol} = {' + '.join(letters)} = {' + '.join(numbers)} = {total}"
 
 
-def gradient_note(model: Model, b: Box) -> tuple[str, float | None] | None:
+def gradient_note(model: PictureModel, b: Box) -> tuple[str, float | None] | None:
     """What a box must add where `.grad` is not what flows here: words and a number, or None."""
     if b.value is None or model.explained(b.value):
         return None
     if not model.shows_flow:
         return "from another backward", None
-    here = model.flow.sum(b.value)
+    here = model.sweep.sum(b.value)
     return ("of which from here" if b.value.op is None else "from here"), here
 
 
-def data_note(model: Model, v: Value) -> str | None:
+def data_note(model: PictureModel, v: Value) -> str | None:
     """The data that a leaf had when it was used, where it has been changed since."""
     if v.op is not None or model.replayed:
         return None
-    used = list(dict.fromkeys(number_text(u.data) for u in model.flow.uses[v] if u.data != v.data and u.data == u.data))
+    used = list(
+        dict.fromkeys(number_text(u.data) for u in model.sweep.uses[v] if u.data != v.data and u.data == u.data)
+    )
     return ", ".join(used[:2]) + (", …" if len(used) > 2 else "") if used else None
 
 
-def box_line(model: Model, b: Box) -> str:
+def box_line(model: PictureModel, b: Box) -> str:
     """All that a box says, as one sentence: its tooltip, and its part of the alternative text."""
     v = b.value
     if v is None:
@@ -174,7 +176,7 @@ def box_line(model: Model, b: Box) -> str:
     return f"{head}; {chain_line(model, b)}" if model.shows_flow else head
 
 
-def counts(model: Model, b: Box) -> str:
+def counts(model: PictureModel, b: Box) -> str:
     """What is in a group: 16 neurons · 48 parameters · 80 operations."""
     said = []
     if b.scope is not None:

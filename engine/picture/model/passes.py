@@ -7,11 +7,11 @@ from typing import Any
 from ...formulas.naming import callers_variables, variable_names
 from ...formulas.notation import number_text
 from ...value import Value
+from .assembly import PictureModel
+from .box_names import roots_of
 from .boxes import Box
 from .level import model_of
-from .lines import box_expression, chain_line, edge_text, with_numbers
-from .model import Model
-from .naming import roots_of
+from .sentences import box_expression, chain_line, edge_text, with_numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,14 +88,14 @@ def steps(root: Value | Iterable[Value], *, names: Mapping[str, Any] | None = No
     return forward + [_backward(model, b) for b in reversed(model.boxes) if b.kind != "tag"]
 
 
-def _forward(model: Model, b: Box) -> Step:
+def _forward(model: PictureModel, b: Box) -> Step:
     v = b.node
     equation = f"{b.name} = {box_expression(model, v)} = {with_numbers(v)} = {number_text(v.data)}"
     return Step("forward", v, b.name, equation, v.data)
 
 
-def _backward(model: Model, b: Box) -> Step:
-    v, adjoints = b.node, model.flow.adjoints
+def _backward(model: PictureModel, b: Box) -> Step:
+    v, adjoints = b.node, model.sweep.adjoints
     products = []
     for e in model.outs[b]:
         user = e.target.value
@@ -103,4 +103,4 @@ def _backward(model: Model, b: Box) -> Step:
             text = edge_text(model, e)
             formula = text.formula or number_text(e.local)
             products.append(Product(user, formula, adjoints[user], e.local, e.product))
-    return Step("backward", v, b.name, chain_line(model, b), model.flow.sum(v), tuple(products))
+    return Step("backward", v, b.name, chain_line(model, b), model.sweep.sum(v), tuple(products))

@@ -3,18 +3,18 @@
 from ...formulas.formula import expression, partial_formulas
 from ...formulas.notation import name_text, number_part, number_text
 from ...value import Value
-from ..model.boxes import Box, Edge
-from ..model.lines import MOST_TERMS, chain_line, counts, edge_text, gradient_note, tone, with_numbers
-from ..model.model import Model
+from ..model.assembly import PictureModel
+from ..model.boxes import Arrow, Box
 from ..model.safety import xml
+from ..model.sentences import MOST_TERMS, chain_line, counts, edge_text, gradient_note, tone, with_numbers
 
 EQUALS, DOT, PLUS = "<mo>=</mo>", "<mo>·</mo>", "<mo>+</mo>"
 
 
-class Panels:
+class Equations:
     """The panels of one model's boxes and edges."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: PictureModel) -> None:
         self._model = model
         self._formulas: dict[Value, list[str | None]] = {}
 
@@ -41,7 +41,7 @@ class Panels:
             found.append(f"<li>… {len(self._model.ins[b]):,} in all</li>")
         return f'<p class="note">Local derivatives, known now:</p><ul>{"".join(found)}</ul>' if found else ""
 
-    def _local(self, e: Edge) -> str:
+    def _local(self, e: Arrow) -> str:
         """∂z/∂s = formula = number."""
         text = edge_text(self._model, e)
         out = self._ratio(e)
@@ -51,14 +51,14 @@ class Panels:
             out += f"{EQUALS}<mrow class='b'>{_number(e.local)}</mrow>"
         return out
 
-    def _formula(self, e: Edge) -> str:
-        user = e.uses[0].user
+    def _formula(self, e: Arrow) -> str:
+        user = e.paths[0].user
         if user not in self._formulas:
             self._formulas[user] = partial_formulas(user, self._model.name, "mathml")
-        return self._formulas[user][e.uses[0].edge] or ""
+        return self._formulas[user][e.paths[0].edge] or ""
 
     @staticmethod
-    def _ratio(e: Edge) -> str:
+    def _ratio(e: Arrow) -> str:
         return _fraction(_name(e.target.name), _name(e.source.name))
 
     def _derivative(self, b: Box) -> str:
@@ -71,12 +71,12 @@ class Panels:
         model, v = self._model, b.value
         head = f"<h2>Backward · {xml(b.name)}</h2>"
         if v is None:
-            n = sum(len(e.uses) for e in self._model.outs[b])
+            n = sum(len(e.paths) for e in self._model.outs[b])
             return f"{head}<p>{len(b.outputs):,} gradients, gathered from {n:,} edges.</p>" + self._counted(b)
-        total = model.flow.sum(v)
+        total = model.sweep.sum(v)
         terms = [e for e in self._model.outs[b] if e.taken]
         if not terms:
-            if v in model.flow.seeds:
+            if v in model.sweep.seeds:
                 note = "Backward starts at the result: it changes one for one with itself."
                 note = note if model.by_root else "Backward starts here, with the gradient it was given."
                 return f'{head}{_math(self._derivative(b) + EQUALS + _number(total))}<p class="note">{note}</p>'
@@ -84,7 +84,7 @@ class Panels:
             return f'{head}{_math(self._derivative(b) + EQUALS + _number(0.0))}<p class="note">{note}</p>'
         shown = terms if len(terms) <= MOST_TERMS else terms[: MOST_TERMS - 1]
         more = [] if shown is terms else ["<mo>…</mo>"]
-        seed = [_number(model.flow.seeds[v])] if v in model.flow.seeds else []
+        seed = [_number(model.sweep.seeds[v])] if v in model.sweep.seeds else []
         symbols = [self._symbols(e) for e in shown]
         lines = [self._derivative(b) + EQUALS + PLUS.join(seed + symbols + more)]
         if any(e.local is not None for e in shown):
@@ -110,20 +110,20 @@ class Panels:
     def _counted(self, b: Box) -> str:
         return f'<p class="note">{xml(counts(self._model, b))}</p>' if b.kind == "group" else ""
 
-    def _symbols(self, e: Edge) -> str:
+    def _symbols(self, e: Arrow) -> str:
         if e.local is None or e.target.value is None:
             return f"<mtext>via {xml(e.target.name)}</mtext>"
         return self._derivative(e.target) + DOT + self._ratio(e)
 
-    def _numbers(self, e: Edge, first: bool) -> str:
+    def _numbers(self, e: Arrow, first: bool) -> str:
         if e.local is None or e.target.value is None:
             return _coloured(e.product or 0.0, first)
         local = _number(e.local)
         if number_text(e.local)[0] == "−":
             local = f"<mo>(</mo>{local}<mo>)</mo>"
-        return f"{_coloured(self._model.flow.adjoints[e.target.value], first)}{DOT}<mrow class='b'>{local}</mrow>"
+        return f"{_coloured(self._model.sweep.adjoints[e.target.value], first)}{DOT}<mrow class='b'>{local}</mrow>"
 
-    def edge(self, e: Edge) -> str:
+    def edge(self, e: Arrow) -> str:
         """An edge pointed at: its local derivative, and the share of the gradient along it."""
         model = self._model
         head = f"<h2>Edge {xml(e.source.name)} → {xml(e.target.name)}</h2>"
@@ -149,7 +149,7 @@ class Panels:
         """The line of the ledger for a gradient."""
         if b.value is None:
             return f"{xml(b.name)}: {len(b.outputs):,} gradients"
-        total = self._model.flow.sum(b.value)
+        total = self._model.sweep.sum(b.value)
         first, _, rest = chain_line(self._model, b).partition(" = ")
         parts = rest.split(" = ")
         middle = f"{xml(parts[-2])} = " if len(parts) > 1 else ""

@@ -1,13 +1,17 @@
-"""The fonts that a converter really has, chosen so that text keeps inside the boxes that were made for it.
+"""Files: pictures on the disk, and the formats that a converter makes, in the fonts that it really has.
 
 A browser walks down a list of families. cairo takes the first and replaces it in silence, often by a wider one, so the
 families are tried here against the widths that the boxes were sized with.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from ..model.metrics import BOLD, MONO, SANS, text_width
+from ...writing import write_whole
+from ..model.text_widths import BOLD, MONO, SANS, text_width
+from .layout import INSTALL, LayoutError, program_output
 
 FAMILIES = {
     SANS: ("Helvetica", "Arial", "Liberation Sans", "Nimbus Sans", "Arimo", "sans-serif"),
@@ -61,3 +65,43 @@ def cairo_width(family: str, bold: bool, text: str) -> float:
     )
     context.set_font_size(100)
     return float(context.text_extents(text)[4]) / 100
+
+
+def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: the folder is not there, or not writable, or the path is no file's.
+    """
+    there = os.path.expanduser(os.fspath(path))
+    if "\0" in there:
+        raise ValueError(f"save takes a path without null characters, got {there!r:.80}")
+    write_whole("save", there, content)
+    return there
+
+
+def converted(svg: Callable[[Fonts], str], dot: str, kind: str, timeout: float) -> bytes:
+    """PNG or PDF: by cairosvg from our own drawing where it is installed, else by the layout program from the DOT text.
+
+    Raises:
+        LayoutError: neither can.
+    """
+    try:
+        import cairosvg
+    except (ImportError, OSError):  # OSError: the package without the cairo library
+        pass
+    else:
+        source = svg(fitting_fonts(cairo_width)).encode()
+        to_png, to_pdf = partial(cairosvg.svg2png, scale=2.0), cairosvg.svg2pdf
+        return bytes((to_png if kind == "png" else to_pdf)(bytestring=source))
+    start = b"\x89PNG" if kind == "png" else b"%PDF"
+    why = f"the layout program wrote something else; {INSTALL}"
+    try:
+        made = program_output(dot, kind, timeout)
+    except LayoutError as e:
+        made, why = b"", str(e)
+    if not made.startswith(start):
+        raise LayoutError(
+            f"save takes .{kind} with cairosvg (`pip install chainrule[pdf]`) or a Graphviz that writes {kind}: {why}"
+        )
+    return made

@@ -13,21 +13,21 @@ from ...formulas.chain import Path
 from ...formulas.formula import partial_formulas
 from ...formulas.naming import bracketed
 from ...value import UNREACHED, Value
-from .boxes import Box, Edge
+from .box_names import Names, suffixes
+from .boxes import Arrow, Box
 from .clusters import clusters, tags
-from .flow import Flow
 from .grouping import ScopeTree
-from .naming import Names, suffixes
 from .partition import Bundle, Key, Partition
+from .sweep import Sweep
 
 MOST_BOXES, MOST_EDGES = 40, 60  # beyond these, formulas of edges show on pointing only
 
 
-class Model:
+class PictureModel:
     """The boxes and edges of a picture.
 
     Args:
-        flow: the graph and its chain rule.
+        sweep: the graph and its chain rule.
         tree: its scopes.
         partition: which nodes share a box.
         choices: for a node the names it may have, best first.
@@ -45,7 +45,7 @@ class Model:
 
     def __init__(
         self,
-        flow: Flow,
+        sweep: Sweep,
         tree: ScopeTree,
         partition: Partition,
         choices: Callable[[Value], list[str]],
@@ -53,7 +53,7 @@ class Model:
         complete: bool = False,
         replayed: bool = False,
     ) -> None:
-        self.flow, self.tree, self.partition, self.parameters = flow, tree, partition, parameters
+        self.sweep, self.tree, self.partition, self.parameters = sweep, tree, partition, parameters
         self.names = Names()
         self.caption = ""
         self.height = -1  # of the scopes that are closed
@@ -64,19 +64,19 @@ class Model:
         self._formulas: dict[Value, list[str | None]] = {}
         self.boxes = self._boxes()
         self._name_boxes()
-        self.edges = list(self._edges())
+        self.arrows = list(self._edges())
         # Kept here: if boxes held their edges, and edges their boxes, a drawn graph would outlive its last use.
-        self.ins: dict[Box, list[Edge]] = {b: [] for b in self.boxes}
-        self.outs: dict[Box, list[Edge]] = {b: [] for b in self.boxes}
-        for e in self.edges:
+        self.ins: dict[Box, list[Arrow]] = {b: [] for b in self.boxes}
+        self.outs: dict[Box, list[Arrow]] = {b: [] for b in self.boxes}
+        for e in self.arrows:
             self.outs[e.source].append(e)
             self.ins[e.target].append(e)
         for b in self.boxes:  # the order in which backward adds
-            self.outs[b].sort(key=lambda e: (-flow.index[e.uses[0].user], e.uses[0].edge))
+            self.outs[b].sort(key=lambda e: (-sweep.index[e.paths[0].user], e.paths[0].edge))
         whole = [b for b in self.boxes if b.kind != "stub"]
-        among = [e for e in self.edges if e.source.kind != "stub"]
+        among = [e for e in self.arrows if e.source.kind != "stub"]
         self.labels = len(whole) <= MOST_BOXES and len(among) <= MOST_EDGES
-        self.by_root = len(flow.roots) == 1 and list(flow.seeds.values()) == [1.0]
+        self.by_root = len(sweep.roots) == 1 and list(sweep.seeds.values()) == [1.0]
         tagged = tags(self.boxes, self.ins, self.outs)
         self.boxes += tagged
         self.ins.update((b, []) for b in tagged)
@@ -86,9 +86,9 @@ class Model:
     # Boxes -----------------------------------------------------------------------------------------------------------
 
     def _boxes(self) -> list[Box]:
-        flow, keys, roots = self.flow, self.partition.keys, set(self.flow.roots)
+        sweep, keys, roots = self.sweep, self.partition.keys, set(self.sweep.roots)
         members: dict[Key, list[Value]] = {}
-        for v in flow.order:
+        for v in sweep.order:
             if v in keys:
                 members.setdefault(keys[v], []).append(v)
         for key, them in members.items():
@@ -98,11 +98,11 @@ class Model:
                 kind = "op" if value.op is not None else "parameter" if value in self.parameters else "input"
             else:
                 kind = key.kind if isinstance(key, Bundle) else "group"
-                outputs = [v for v in them if v in roots or any(keys[u.user] is not key for u in flow.uses[v])]
+                outputs = [v for v in them if v in roots or any(keys[u.user] is not key for u in sweep.uses[v])]
                 if kind == "group" and len(outputs) == 1:
                     value = outputs[0]
             prefix = "n" if key.__class__ is Value else "g"
-            box = Box(f"{prefix}{flow.index[them[-1]]}", kind, value, them, outputs, any(v in roots for v in them))
+            box = Box(f"{prefix}{sweep.index[them[-1]]}", kind, value, them, outputs, any(v in roots for v in them))
             if isinstance(key, Scope):
                 box.scope, box.scopes = key, self.tree.chains[key][:-1]
                 box.parameters = self.partition.absorbed.get(key, [])
@@ -113,12 +113,12 @@ class Model:
             if isinstance(key, Bundle):
                 self._behind[box] = key.count
             self._box[key] = box
-        return sorted(self._box.values(), key=lambda b: flow.index[b.members[-1]])
+        return sorted(self._box.values(), key=lambda b: sweep.index[b.members[-1]])
 
     def _common_scopes(self, v: Value) -> tuple[Scope, ...]:
         """The open scopes that hold every use of a leaf."""
         chains = []
-        for u in self.flow.uses[v]:
+        for u in self.sweep.uses[v]:
             key, chain = self.partition.keys[u.user], self.tree.chain(u.user)
             chains.append(chain[: chain.index(key)] if isinstance(key, Scope) else chain)
         return tuple(level[0] for level in zip(*chains) if all(s is level[0] for s in level))
@@ -134,7 +134,7 @@ class Model:
     # Names -----------------------------------------------------------------------------------------------------------
 
     def _name_boxes(self) -> None:
-        labelled = {v: self._choices(v) for v in self.flow.roots}
+        labelled = {v: self._choices(v) for v in self.sweep.roots}
         placed: dict[Value | Scope, list[str]] = {}
         for b in self.boxes:
             v = b.value
@@ -181,7 +181,7 @@ class Model:
     @property
     def root_name(self) -> str:
         """What the first root is called."""
-        return self.name(self.flow.roots[0])
+        return self.name(self.sweep.roots[0])
 
     def derivative(self, v: Value) -> str:
         """The derivative of the root with respect to a node, as text: ∂L/∂a; `grad a` for other seeds or roots."""
@@ -189,13 +189,13 @@ class Model:
 
     # Edges -----------------------------------------------------------------------------------------------------------
 
-    def _edges(self) -> Iterator[Edge]:
-        flow, n = self.flow, 0
+    def _edges(self) -> Iterator[Arrow]:
+        sweep, n = self.sweep, 0
         arrows: dict[tuple[int, int], tuple[Box, Box, list[Path]]] = {}
         into: dict[Value, list[tuple[Box, Box, list[Path]]]] = {}
         for v, key in self.partition.keys.items():
             source = self._box[key]
-            for u in flow.uses[v]:
+            for u in sweep.uses[v]:
                 target = self.box(u.user)
                 if target is source:
                     continue
@@ -209,7 +209,7 @@ class Model:
                     into.setdefault(target.outputs[-1], []).append(arrows[pair])
                 arrows[pair][2].append(u)
         inner: dict[Box, dict[Value, float]] = {}
-        for v in sorted(into, key=flow.index.__getitem__):
+        for v in sorted(into, key=sweep.index.__getitem__):
             for source, target, uses in sorted(into[v], key=lambda t: t[2][0].edge if t[1].kind == "op" else 0):
                 plain = source.value is not None and target.kind == "op"
                 local = uses[0].local if plain else None
@@ -221,18 +221,18 @@ class Model:
                 product = math.fsum(products) if products and all(map(math.isfinite, products)) else sum(products)
                 if local is not None and not plain:
                     local = self._checked(local, target, products, product)
-                yield Edge(f"e{n}", source, target, uses, local, product if products else None, plain)
+                yield Arrow(f"e{n}", source, target, uses, local, product if products else None, plain)
                 n += 1
 
     def _inner_chain(self, group: Box) -> dict[Value, float]:
         """∂out/∂v for all that a group with one output is computed from, by the chain rule inside it."""
-        flow, inside = self.flow, set(group.members)
+        sweep, inside = self.sweep, set(group.members)
         adjoints = {group.outputs[0]: 1.0}
         found: dict[Value, float] = {}
-        order = sorted(inside, key=flow.index.__getitem__, reverse=True)
+        order = sorted(inside, key=sweep.index.__getitem__, reverse=True)
         uses: dict[Value, list[tuple[Value, float]]] = {v: [] for v in order}
         for a in {a for v in order for a in v.args if a.__class__ is Value}:
-            for u in flow.uses[a]:
+            for u in sweep.uses[a]:
                 if u.user in inside and (u.local != 0.0 or not getattr(u.user.op, "selects", False)):
                     uses[u.user].append((a, u.local))
         for v in order:
@@ -246,9 +246,9 @@ class Model:
 
     def _checked(self, local: float, target: Box, products: list[float], product: float) -> float | None:
         """`local` if adjoint · local is what flows, as it is but for overflow: else no equation is shown."""
-        if target.value is None or target.value not in self.flow.adjoints:
+        if target.value is None or target.value not in self.sweep.adjoints:
             return local
-        claimed = self.flow.adjoints[target.value] * local
+        claimed = self.sweep.adjoints[target.value] * local
         if claimed == product or (claimed != claimed and product != product):
             return local
         return local if abs(claimed - product) <= 1e-6 * abs(product) and products else None
@@ -257,27 +257,27 @@ class Model:
 
     def data(self, v: Value) -> float:
         """The data a box shows: what the node holds, or held when it was used."""
-        uses = self.flow.uses[v] if self.replayed else None
+        uses = self.sweep.uses[v] if self.replayed else None
         return uses[0].data if uses else v.data
 
     def gradient(self, v: Value) -> float | None:
         """The gradient a box shows: what `.grad` holds; None before any backward."""
         if self.complete:
-            return self.flow.sum(v)
+            return self.sweep.sum(v)
         return None if v.grad is UNREACHED else v.grad
 
     def explained(self, v: Value) -> bool:
         """Whether the chain rule of this graph gives the gradient shown, up to rounding."""
-        shown, here = self.gradient(v), self.flow.sum(v)
+        shown, here = self.gradient(v), self.sweep.sum(v)
         if shown is None or shown == here or (shown != shown and here != here):
             return True
-        scale = math.fsum(abs(u.product) for u in self.flow.uses[v] if math.isfinite(u.product))
+        scale = math.fsum(abs(u.product) for u in self.sweep.uses[v] if math.isfinite(u.product))
         return abs(shown - here) <= 1e-12 * scale
 
     @property
     def shows_flow(self) -> bool:
         """Whether gradients that flow in this graph are shown: after a backward from a root, or in a player."""
-        return self.complete or self.flow.swept
+        return self.complete or self.sweep.swept
 
     def partial_formula(self, v: Value, arg: int) -> str:
         """The local derivative of one edge as Unicode text; all of a node's are made once."""

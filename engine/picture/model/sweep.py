@@ -12,7 +12,7 @@ from ...value import UNREACHED, Value
 from .nearest import Nearest
 
 
-class Flow:
+class Sweep:
     """Order, uses and adjoints below some roots, of a large graph near them.
 
     Attributes:

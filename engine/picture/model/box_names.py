@@ -10,8 +10,8 @@ from ...arguments import shown
 from ...context import Scope
 from ...formulas.naming import bracketed
 from ...value import Value
-from .metrics import clipped
 from .safety import plain
+from .text_widths import clipped
 
 LONGEST = 150.0  # pixels of a name at 14 px, bold
 

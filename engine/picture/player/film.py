@@ -9,15 +9,15 @@ from ...backprop import topological_order
 from ...formulas.naming import callers_variables, variable_names
 from ...formulas.notation import number_text
 from ...value import Value
-from ..drawing.dot import Text
+from ..drawing.dot import DotText
 from ..drawing.layout import check_timeout
+from ..drawing.rows import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
 from ..drawing.svg import Drawing
 from ..drawing.theme import THEMES
-from ..model.contents import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
+from ..model.assembly import PictureModel
+from ..model.box_names import roots_of
 from ..model.grouping import Level
 from ..model.level import model_of
-from ..model.model import Model
-from ..model.naming import roots_of
 from ..model.safety import fresh_uid, json_number, xml
 from .page import Page, page_of
 
@@ -25,7 +25,7 @@ _Sized = TypeVar("_Sized", Content, Label)
 
 
 @dataclass(slots=True)
-class Frame:
+class Shot:
     """What changes from step to step: the texts, colours and widths of one graph, read when it was given."""
 
     contents: dict[str, Content]
@@ -81,8 +81,8 @@ def film(
         given = {v: name for v, name in given.items() if v.op is None or "[" not in name} | {
             frames[0]: given.get(frames[-1], "L")  # a loop leaves its variable at the last
         }
-    shots: list[Frame] = []
-    first: Model | None = None
+    shots: list[Shot] = []
+    first: PictureModel | None = None
     shape: list[tuple[object, ...]] = []
     for i, root in enumerate(frames):
         roots = roots_of(root, "film")
@@ -94,7 +94,7 @@ def film(
         elif here != shape:
             raise ValueError(
                 f"film takes graphs of one shape, got {len(order):,} nodes in frame {i} and "
-                f"{len(first.flow.order):,} in frame 0, or other ops; film each shape by itself"
+                f"{len(first.sweep.order):,} in frame 0, or other ops; film each shape by itself"
             )
         model = model_of(roots, level, given=given, complete=True, replayed=True, like=first)
         shots.append(_frame(model))
@@ -109,20 +109,20 @@ def _shape(order: list[Value]) -> list[tuple[object, ...]]:
     return [(v.op.name if v.op else "", *[place[a] for a in v.args if isinstance(a, Value)]) for v in order]
 
 
-def _frame(model: Model) -> Frame:
+def _frame(model: PictureModel) -> Shot:
     contents = {b.id: box_content(model, b) for b in model.boxes}
     labels = {e.id: label for e, label in edge_labels(model).items()}
     largest = largest_product(model)
-    edges = {e.id: (edge_tone(model, e), edge_width(e, largest)) for e in model.edges}
+    edges = {e.id: (edge_tone(model, e), edge_width(e, largest)) for e in model.arrows}
     numbers = {
-        b.id: [json_number(model.data(b.value)), json_number(model.flow.sum(b.value))]
+        b.id: [json_number(model.data(b.value)), json_number(model.sweep.sum(b.value))]
         for b in model.boxes
         if b.value is not None and b.kind != "tag"
     }
-    return Frame(contents, labels, edges, numbers, model.flow.roots[-1].data)
+    return Shot(contents, labels, edges, numbers, model.sweep.roots[-1].data)
 
 
-def _words(frame: Frame) -> dict[str, list[str]]:
+def _words(frame: Shot) -> dict[str, list[str]]:
     """The texts that may change, with their classes, by the id that the page knows them by."""
     words: dict[str, list[str]] = {}
     for box, content in frame.contents.items():
@@ -137,7 +137,7 @@ def _words(frame: Frame) -> dict[str, list[str]]:
     return words
 
 
-def _strips(frame: Frame) -> dict[str, list[str]]:
+def _strips(frame: Shot) -> dict[str, list[str]]:
     strips: dict[str, list[str]] = {}
     for box, content in frame.contents.items():
         for row in content.rows:
@@ -149,18 +149,18 @@ def _strips(frame: Frame) -> dict[str, list[str]]:
 class Film(Page):
     """A film of a graph: `.html` is one self-contained page."""
 
-    def __init__(self, model: Model, frames: list[Frame], theme: str, timeout: float, uid: str) -> None:
+    def __init__(self, model: PictureModel, frames: list[Shot], theme: str, timeout: float, uid: str) -> None:
         self.frames, self.uid, self._name = frames, uid, model.root_name
         contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in model.boxes}
         labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in edge_labels(model)}
-        drawing = Drawing(Text(model, uid, contents, labels, "TB"), timeout)
+        drawing = Drawing(DotText(model, uid, contents, labels, "TB"), timeout)
         super().__init__(_film_page(drawing, frames, theme), drawing, theme)
 
     def __repr__(self) -> str:
         return f"<film of {self._name}: {len(self.frames)} frames>"
 
 
-def _film_page(drawing: Drawing, frames: list[Frame], theme: str) -> str:
+def _film_page(drawing: Drawing, frames: list[Shot], theme: str) -> str:
     words = [_words(f) for f in frames]
     always = {key: ["", ""] for found in words for key in found}
     data = {

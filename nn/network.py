@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import Value, mean
-from engine.arguments import listed, shown
+from engine.arguments import listed, shown, whole
 from engine.assignment import assign
 
 from .data import check_order, plain, rows, targets
@@ -16,7 +16,7 @@ from .matrices import Matrix
 from .optim import SGD
 from .training.early_stopping import calls
 from .training.head import head
-from .training.progress import printer
+from .training.progress import line
 from .training.trainer import History, Trainer
 
 
@@ -210,7 +210,12 @@ class NeuralNetwork:
         >>> len(history["loss"])
         2
         """
-        show = printer("train", "displayUpdate", displayUpdate)
+        every = whole("train", "displayUpdate", displayUpdate)
+
+        def show(trainer: Trainer) -> None:
+            if every and (trainer.epoch == 1 or trainer.epoch % every == 0):
+                print(line(trainer.epoch, trainer.epochs, trainer.history))
+
         examples, alone = self._examples("train", X)
         if alone:
             raise ValueError("train takes rows of examples as X, got one row; write [X] and [y] for a single example")

@@ -162,7 +162,7 @@ def test_what_is_frozen_is_no_fault(backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_first_batch_is_asked_once(backend, monkeypatch):
     asked = []
-    monkeypatch.setattr(nn.training.trainer, "check_dependence", lambda *args: asked.append(args))
+    monkeypatch.setattr(nn.training.run, "check_dependence", lambda *args: asked.append(args))
     trained(nn.MLP(2, [3, 1], seed=0), backend, epochs=3)
     assert len(asked) == 1
 

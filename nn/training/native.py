@@ -1,7 +1,7 @@
 """Training in native code: what `fit` does with backend="jit".
 
 The network, its loss and the optimiser are traced once and run as one native loop, an epoch at a time. Between two
-epochs a Trainer is as whole as in eager mode: weights, optimiser states and the generator are where they would be, so
+epochs a Run is as whole as in eager mode: weights, optimiser states and the generator are where they would be, so
 that callbacks, early stopping and `state` do not know the difference. Sums run in another order than in eager mode, so
 the last digits differ.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine import TrainingLoop, Value, clip, jit, square, topological_order, vmap
 from engine.arguments import shown
@@ -21,38 +21,31 @@ from ..blocks import Dropout
 from ..clipping import norm_factor
 from ..data import DEEPEST
 from ..optim import Optimiser
-from ..schedules import factor
 from .objective import class_target
-
-if TYPE_CHECKING:
-    from .fit import Trainer
-
+from .progress import Bar
+from .run import Run, UnsupportedError
 
 LOOKED_AT = 100  # examples of the first batch that eager mode runs, if so many are needed to see where its loss leads
 
 
-class UnsupportedError(ValueError):
-    """This training has a part that does not compile; the message names it."""
-
-
 class NativeTraining:
-    """The compiled form of a Trainer.
+    """The compiled form of a Run.
 
     Args:
-        trainer: a Trainer, before or between epochs.
+        run: a Run, before or between epochs.
 
     Raises:
         UnsupportedError: a part of it does not compile.
         ImportError: llvmlite is missing.
     """
 
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
+    def __init__(self, run: Run) -> None:
+        self._run = run
         self._key: Any = None
         self._evaluate: Any = None
         self._tables: dict[int, Any] = {}  # examples that were evaluated, as arrays
-        modes = [(m, m.training) for _, m in trainer.net.named_modules()]
-        trainer.net.train()
+        modes = [(m, m.training) for _, m in run.net.named_modules()]
+        run.net.train()
         try:
             self._prepare()
         finally:
@@ -63,60 +56,58 @@ class NativeTraining:
 
     def _prepare(self) -> None:
         """Compile, if what was compiled before is no longer what is trained."""
-        trainer = self._trainer
-        optimizer = trainer.optimizer
+        run = self._run
+        optimizer = run.optimizer
         if type(optimizer).step is not Optimiser.step:
             raise UnsupportedError("an optimiser with a step of its own needs eager mode")
         fixed = {name: x for name, x in optimizer.hyperparameters.items() if name != "lr"}
         frozen = optimizer.frozen()
         moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
         moved = {optimizer.parameters[k] for k in moving}
-        still = {p: p.data for _, p in trainer.net.named_parameters() if p not in moved}
+        still = {p: p.data for _, p in run.net.named_parameters() if p not in moved}
         settings = (
             fixed,
             moving,
             list(still.values()),
-            trainer._sizes,
-            (trainer.clip_value, trainer.clip_norm),
-            bool(trainer.metrics),
-            tuple(trainer.objective),
-            trainer.penalties,
-            trainer.net,
+            run.sizes,
+            (run.clip_value, run.clip_norm),
+            bool(run.metrics),
+            tuple(run.objective),
+            run.penalties,
+            run.net,
         )
-        key = trainer.net, optimizer, exact(settings, numbers=False)
+        key = run.net, optimizer, exact(settings, numbers=False)
         if key == self._key:
             return
         self._evaluate, self._tables, self._moving, self._still = None, {}, moving, still
         self._masks = self._probe()
-        rows = [self._row(x, t) for x, t in zip(trainer._examples.X, trainer._examples.y)]
+        rows = [self._row(x, t) for x, t in zip(run.examples.X, run.examples.y)]
         width = len(rows[0])
         if any(len(row) != width for row in rows):
             raise UnsupportedError("examples of several lengths need eager mode")
         self._first_mask = width
         masks = [1.0] * sum(count for _, count in self._masks)
-        size, batches = trainer._sizes
-        batch = (size or len(trainer._examples.trained)) * batches
         self._loop = _compiled(
             TrainingLoop,
             self._loss,
             self._update(fixed),
             [optimizer.parameters[k].data for k in self._moving],
             [row + masks for row in rows],
-            penalty=self._penalty if trainer.penalties else None,
-            measure=None if trainer.clip_norm is None else self._square,
+            penalty=self._penalty if run.penalties else None,
+            measure=None if run.clip_norm is None else self._square,
             slots=len(optimizer.initial),
             settings=2,
-            batch=batch,
+            batch=run.batch,
         )
-        self._batch, self._key = batch, key
+        self._key = key
 
     def _probe(self) -> list[tuple[Dropout, int]]:
         """(Dropout, how many inputs it has) for each call of one in the network, in order.
 
         The first example is run twice in eager mode, and the penalties, to see that no number is another one each time.
         """
-        trainer = self._trainer
-        net, objective, x, t = trainer.net, trainer.objective, trainer._examples.X[0], trainer._examples.y[0]
+        run = self._run
+        net, objective, x, t = run.net, run.objective, run.examples.X[0], run.examples.y[0]
         layers = [m for _, m in net.named_modules() if isinstance(m, Dropout) and m.rate and m.training]
         found: list[tuple[Dropout, int]] = []
 
@@ -124,7 +115,7 @@ class NativeTraining:
             found.append((layer, count))
             return [1.0] * count
 
-        generators = Generators(net, objective.loss, trainer.penalties)
+        generators = Generators(net, objective.loss, run.penalties)
         seen = []
         try:
             with _drawn_by(draw, layers):
@@ -132,7 +123,7 @@ class NativeTraining:
                     found.clear()
                     outputs = net(x)
                     loss = objective.loss(outputs, t)
-                    roots = [v for v in (loss, *[p(net) for p in trainer.penalties]) if v.__class__ is Value]
+                    roots = [v for v in (loss, *[p(net) for p in run.penalties]) if v.__class__ is Value]
                     seen.append(repr([(v.op and v.op.name, v.data) for v in topological_order(roots)]))
         finally:
             drawn = generators.drawn()
@@ -144,7 +135,7 @@ class NativeTraining:
             )
         self._listed = isinstance(outputs, (list, tuple))
         self._width = len(outputs) if self._listed else 1
-        if trainer.metrics and not _numbered(outputs):
+        if run.metrics and not _numbered(outputs):
             raise UnsupportedError(
                 f"metrics of outputs that are no list of numbers need eager mode, got {shown(outputs)}"
             )
@@ -156,46 +147,46 @@ class NativeTraining:
 
     def _target(self, t: Any) -> Any:
         """The target as numbers that a trace can hold: for a class its probabilities."""
-        trainer = self._trainer
-        if trainer.objective.target is class_target and not isinstance(t, list):
+        run = self._run
+        if run.objective.target is class_target and not isinstance(t, list):
             return [float(k == t) for k in range(self._width)]
         return t
 
     def _network(self, ps: Sequence[Any]) -> Any:
         """The network with other numbers in the places of the parameters that move."""
-        net, optimizer = self._trainer.net, self._trainer.optimizer
+        net, optimizer = self._run.net, self._run.optimizer
         moved = dict(zip([optimizer.parameters[k] for k in self._moving], ps))
         own, rebuild = net._flatten()
         return rebuild([moved[p] if p in moved else Value(self._still[p]) for p in own])
 
     def _like(self) -> tuple[Any, Any]:
         """The first example and its target, in whose shapes a row of numbers is read."""
-        examples = self._trainer._examples
+        examples = self._run.examples
         return examples.X[0], self._target(examples.y[0])
 
     def _loss(self, ps: list[Any], example: list[Any]) -> Any:
         masks = iter(example[self._first_mask :])
         layers = {layer for layer, _ in self._masks}
         with _drawn_by(lambda layer, count: [next(masks) for _ in range(count)], layers):
-            loss, outputs = _of_one_example(self._network(ps), self._trainer.objective.loss, self._like(), example)
-        return (loss, outputs) if self._trainer.metrics else loss
+            loss, outputs = _of_one_example(self._network(ps), self._run.objective.loss, self._like(), example)
+        return (loss, outputs) if self._run.metrics else loss
 
     def _penalty(self, ps: list[Any]) -> Any:
         net = self._network(ps)
-        first, *more = [penalty(net) for penalty in self._trainer.penalties]
+        first, *more = [penalty(net) for penalty in self._run.penalties]
         for penalty in more:
             first = first + penalty
         return first
 
     def _cut(self, g: Any) -> Any:
-        limit = self._trainer.clip_value
+        limit = self._run.clip_value
         return g if limit is None else clip(g, -limit, limit)
 
     def _square(self, g: Any) -> Any:
         return square(self._cut(g))
 
     def _update(self, fixed: dict[str, Any]) -> Callable[..., Any]:
-        update, most = type(self._trainer.optimizer).update, self._trainer.clip_norm
+        update, most = type(self._run.optimizer).update, self._run.clip_norm
 
         def step(p: Any, g: Any, slots: list[Any], settings: list[Any]) -> Any:
             g = self._cut(g)
@@ -208,65 +199,64 @@ class NativeTraining:
 
     # Running -------------------------------------------------------------------------------------------------------------
 
-    def run_epoch(self) -> None:
+    def run_epoch(self, bar: Bar, told: Callable[[], None] | None) -> None:
         """What is left of the epoch, or as much as there is until someone asks to stop."""
-        trainer = self._trainer
-        trainer._check(self._losses())
-        watched = any(hasattr(c, "on_batch_end") for c in trainer._callbacks)
-        while trainer.update < trainer._updates() and not trainer.stop:
+        run = self._run
+        run.check(self._losses())
+        while run.update < run.updates and not run.stop:
             self._prepare()
-            self._run_updates(1 if watched else trainer._updates() - trainer.update)
-            if watched:
-                trainer._call("on_batch_end")
-            if trainer.interrupted:
-                trainer.optimizer.zero_grad()
+            self._run_updates(bar, run.updates - run.update if told is None else 1)
+            if told is not None:
+                told()
+            if run.interrupted:
+                run.optimizer.zero_grad()
                 raise KeyboardInterrupt
 
     def _losses(self) -> Iterator[Value]:
         """The losses of the examples of a batch, of the first ones of a large batch, in eager mode, one after the other."""
-        trainer = self._trainer
+        run = self._run
         with _drawn_by(lambda layer, count: [1.0] * count, {layer for layer, _ in self._masks}):
-            for i in trainer._order[: min(self._batch, LOOKED_AT)]:
-                outputs = trainer.net(trainer._examples.X[i])
-                yield trainer.objective.loss(outputs, trainer._examples.y[i])
+            for i in run.order[: min(run.batch, LOOKED_AT)]:
+                outputs = run.net(run.examples.X[i])
+                yield run.objective.loss(outputs, run.examples.y[i])
 
-    def _run_updates(self, most: int) -> None:
+    def _run_updates(self, bar: Bar, most: int) -> None:
         """So many updates, or fewer if someone asks to stop."""
-        trainer, loop = self._trainer, self._loop
-        optimizer = trainer.optimizer
-        order = trainer._order[trainer.update * self._batch : (trainer.update + most) * self._batch]
+        run, loop = self._run, self._loop
+        optimizer, batch = run.optimizer, run.batch
+        order = run.chosen(most)
         loop.parameters[:] = [optimizer.parameters[k].data for k in self._moving]
         for s, column in enumerate(loop.slots):
             column[:] = [optimizer.states[k][s] for k in self._moving]
-        before = trainer.random.getstate()
+        before = run.random.getstate()
         self._draw(order)
-        counts = [len(order[i : i + self._batch]) for i in range(0, len(order), self._batch)]
-        rates = [self._rate(trainer.update + u) for u in range(len(counts))]
+        counts = [len(order[i : i + batch]) for i in range(0, len(order), batch)]
+        rates = [run.rate(run.update + u) for u in range(len(counts))]
         settings = [[rate, optimizer.steps + 1.0 + u] for u, rate in enumerate(rates)]
         shown = done = 0
 
         def between(steps: int) -> bool:
             nonlocal shown, done
-            trainer._shown.update(steps - shown)
+            bar.update(steps - shown)
             shown = done = steps
-            return trainer.interrupted or trainer.stop
+            return run.interrupted or run.stop
 
         losses = loop.run(order, settings=settings, between=between)[0].tolist()
         for k, x, g in zip(self._moving, loop.parameters.tolist(), loop.gradients.tolist()):
             optimizer.parameters[k].data, optimizer.parameters[k].grad = x, g
-        trainer._clip()
+        run.clip()
         states = list(optimizer.states)
         for k, *state in zip(self._moving, *loop.slots.tolist()):
             states[k] = tuple(state)
         optimizer.states, optimizer.steps = states, optimizer.steps + done
         optimizer.lr = rates[done - 1]
         for x, n in zip(losses[:done], counts):  # one by one, so that it is the same in however many parts
-            trainer._sum += x * n
-        if trainer.metrics:
-            trainer._predicted += [self._prediction(o) for o in loop.outputs[0][: sum(counts[:done])].tolist()]
-        trainer.update += done
+            run.summed += x * n
+        if run.metrics:
+            run.predicted += [self._prediction(o) for o in loop.outputs[0][: sum(counts[:done])].tolist()]
+        run.update += done
         if done < len(counts) and self._masks:  # the generator, as it was after the last update that was made
-            trainer.random.setstate(before)
+            run.random.setstate(before)
             self._draw(order[: sum(counts[:done])])
 
     def _draw(self, order: Sequence[int]) -> None:
@@ -276,19 +266,13 @@ class NativeTraining:
                 masks = [factor for layer, count in self._masks for factor in layer.draw(count)]
                 self._loop.examples[i, self._first_mask :] = masks
 
-    def _rate(self, update: int) -> float:
-        trainer = self._trainer
-        if trainer.schedule is None:
-            return trainer.optimizer.lr
-        return trainer.lr * factor(trainer._who, trainer.schedule(trainer.epoch + update / trainer._updates()))
-
     def _prediction(self, outputs: list[float]) -> Any:
-        return self._trainer.objective.prediction(outputs if self._listed else outputs[0])
+        return self._run.objective.prediction(outputs if self._listed else outputs[0])
 
     def evaluated(self, X: Sequence[Any], y: Sequence[Any]) -> tuple[float, list[Any]]:
         """(the sum of the losses, the predictions) of examples, in evaluation mode."""
-        if self._evaluate is None:  # it reads what it needs, not the Trainer, in which something always changes
-            net, loss, like = self._trainer.net, self._trainer.objective.loss, self._like()
+        if self._evaluate is None:  # it reads what it needs, not the Run, in which something always changes
+            net, loss, like = self._run.net, self._run.objective.loss, self._like()
 
             def one(ps: Any, row: Any) -> Any:
                 _, rebuild = net._flatten()
@@ -300,9 +284,9 @@ class NativeTraining:
 
         if id(X) not in self._tables:
             self._tables[id(X)] = X, np.array([self._row(x, t) for x, t in zip(X, y)])
-        ps = np.array([p.data for p in self._trainer.net._flatten()[0]])
+        ps = np.array([p.data for p in self._run.net._flatten()[0]])
         found = _compiled(self._evaluate, ps, self._tables[id(X)][1])
-        predicted = [self._prediction(row[1:]) for row in found] if self._trainer.metrics else []
+        predicted = [self._prediction(row[1:]) for row in found] if self._run.metrics else []
         return sum([row[0] for row in found]), predicted
 
 

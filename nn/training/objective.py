@@ -101,6 +101,17 @@ def unbound(function: Any) -> Any:
     return function
 
 
+def floats(outputs: Any) -> Any:
+    """Outputs as numbers: a list of them, or one.
+
+    >>> from engine import Value
+    >>> from nn.training.objective import floats
+    >>> floats([Value(1.0), Value(2.0)]), floats(Value(3.0))
+    ([1.0, 2.0], 3.0)
+    """
+    return [float(y) for y in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
+
+
 # Targets, as each loss takes them ------------------------------------------------------------------------------------
 
 

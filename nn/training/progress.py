@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
-from engine.arguments import whole
 
-if TYPE_CHECKING:
-    from .trainer import Trainer
+class Bar(Protocol):
+    """What shows how many updates are made, as tqdm's bar does."""
+
+    def update(self, n: int = 1) -> object:
+        """So many more."""
+
+    def set_postfix_str(self, text: str, /) -> object:
+        """What is said behind the bar."""
 
 
 class NoBar:
@@ -23,7 +28,7 @@ class NoBar:
 
 
 @contextlib.contextmanager
-def bar(shown: bool, updates: int, done: int) -> Iterator[Any]:
+def bar(shown: bool, updates: int, done: int) -> Iterator[Bar]:
     """While it is open, a bar of so many updates, of which some are done; a NoBar where none is to be shown.
 
     >>> from nn.training.progress import bar
@@ -56,27 +61,11 @@ def compiling(shown: bool) -> Iterator[None]:
         yield
 
 
-def printer(who: str, name: str, every: Any) -> Callable[[Trainer], None]:
-    """A callback that prints a line after the first epoch and after each so many; 0 for none.
+def line(epoch: int, epochs: int, history: Mapping[str, Sequence[float]]) -> str:
+    """What is said after an epoch.
 
-    Args:
-        who, name: the function that was called, and its argument, for messages.
-        every: how many epochs pass from one line to the next.
-
-    Raises:
-        ValueError, TypeError: every is no whole number from 0.
-
-    >>> from types import SimpleNamespace
-    >>> from nn.training.progress import printer
-    >>> printer("train", "every", 2)(SimpleNamespace(epoch=4, epochs=9, history={"epoch": [4], "loss": [0.5]}))
-    epoch 4 of 9: loss 0.5000000
+    >>> from nn.training.progress import line
+    >>> line(4, 9, {"epoch": [3, 4], "loss": [0.75, 0.5]})
+    'epoch 4 of 9: loss 0.5000000'
     """
-    every = whole(who, name, every)
-
-    def show(trainer: Trainer) -> None:
-        epoch = trainer.epoch
-        if every and (epoch == 1 or epoch % every == 0):
-            found = ", ".join(f"{k} {xs[-1]:.7f}" for k, xs in trainer.history.items() if k != "epoch")
-            print(f"epoch {epoch} of {trainer.epochs}: {found}")
-
-    return show
+    return f"epoch {epoch} of {epochs}: " + ", ".join(f"{k} {xs[-1]:.7f}" for k, xs in history.items() if k != "epoch")

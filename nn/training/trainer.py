@@ -7,36 +7,52 @@ is in `eager` and `native`.
 
 from __future__ import annotations
 
-import random
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from math import ceil, inf, isfinite
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import inf, isfinite
+from random import Random, SystemRandom
+from typing import Any, Generic, TypeVar
 
 from engine import Value
 from engine.arguments import checked, flag, function, named, whole
 from engine.assignment import assign
 
 from ..blocks import Dropout
-from ..clipping import clipped_by_norm, clipped_by_value
 from ..module import Module
-from ..schedules import SCHEDULES
+from ..optim import Optimiser
+from ..schedules import SCHEDULES, Schedule
 from .caller import stacklevel
 from .checkpoint import check_keys, checked_state, generator_state
-from .dependence import check_dependence, check_penalties
+from .dependence import check_penalties
 from .eager import EagerTraining
 from .early_stopping import EarlyStopping, calls, chosen, early_stop, limit, monitored, optimiser, penalties
 from .examples import Examples
 from .interruption import flagged_interrupt
-from .metrics import measured, measures
+from .metrics import Metric, measured, measures
 from .objective import Objective, objective
-from .progress import NoBar, bar, compiling
-
-if TYPE_CHECKING:
-    from .native import NativeTraining
+from .progress import Bar, NoBar, bar, compiling
+from .run import Backend, Run, UnsupportedError
 
 History = dict[str, list[Any]]
+T = TypeVar("T")
+
+
+class OfRun(Generic[T]):
+    """An attribute of a Trainer that stands in its Run, where eager and native training see what a callback sets."""
+
+    def __init__(self, check: Callable[[str, str, Any], T] | None = None) -> None:
+        self._check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, trainer: Trainer, owner: type) -> T:
+        return getattr(trainer._run, self._name)  # type: ignore[no-any-return]  # a field of Run, by its name
+
+    def __set__(self, trainer: Trainer, x: T) -> None:
+        setattr(trainer._run, self._name, x if self._check is None else self._check("Trainer", self._name, x))
 
 
 class Trainer:
@@ -72,7 +88,7 @@ class Trainer:
             compiles, else eager with a line that says why.
 
     Attributes:
-        net, optimizer, objective: what is trained, how, and what for.
+        net, optimizer, objective, examples: what is trained, how, what for, and on what.
         epochs: how many epochs there are to be; it may be raised to go on.
         batch_size, accumulate: as given; a change counts from the next epoch on.
         epoch: how many are done.
@@ -102,11 +118,22 @@ class Trainer:
     epochs: int = checked(lambda who, name, x: whole(who, name, x, least=1))
     batch_size: int | None = checked(lambda who, name, x: None if x is None else whole(who, name, x, least=1))
     accumulate: int = checked(lambda who, name, x: whole(who, name, x, least=1))
-    clip_value: float | None = checked(limit)
-    clip_norm: float | None = checked(limit)
     progress: bool = checked(flag)
-    stop: bool = checked(flag)
-    schedule: Any = checked(lambda who, name, x: None if x is None else function(who, name, x))
+    clip_value = OfRun[float | None](limit)
+    clip_norm = OfRun[float | None](limit)
+    stop = OfRun[bool](flag)
+    schedule = OfRun[Schedule | None](lambda who, name, x: None if x is None else function(who, name, x))
+    net = OfRun[Module]()
+    objective = OfRun[Objective]()
+    optimizer = OfRun[Optimiser]()
+    examples = OfRun[Examples]()
+    penalties = OfRun[list[Callable[[Module], Value]]]()
+    metrics = OfRun[dict[str, Metric]]()
+    lr = OfRun[float]()
+    random = OfRun[Random]()
+    epoch = OfRun[int]()
+    update = OfRun[int]()
+    interrupted = OfRun[bool]()
 
     def __init__(
         self,
@@ -132,37 +159,40 @@ class Trainer:
         backend: str = "eager",
         who: str = "fit",
     ) -> None:
-        self._who = who
         if not isinstance(net, Module):
             hint = "; train it by its own train, or pass its model" if hasattr(net, "model") else ""
             raise TypeError(f"{who} takes a Module as net, got {net!r:.60}{hint}")
-        named(who, "backend", backend, ("eager", "jit", "auto"))
-        self.net = net
-        self.objective: Objective = objective(who, loss)
+        self._backend = named(who, "backend", backend, ("eager", "jit", "auto"))
+        goal = objective(who, loss)
         self.epochs = whole(who, "epochs", epochs, least=1)
         self.batch_size = None if batch_size is None else whole(who, "batch_size", batch_size, least=1)
         self.accumulate = whole(who, "accumulate", accumulate, least=1)
-        self.clip_value = limit(who, "clip_value", clip_value)
-        self.clip_norm = limit(who, "clip_norm", clip_norm)
+        limits = limit(who, "clip_value", clip_value), limit(who, "clip_norm", clip_norm)
         self.progress = flag(who, "progress", progress)
-        self.metrics = measures(who, metrics, self.objective)
+        measure = measures(who, metrics, goal)
         self._callbacks = calls(who, callbacks)
-        self.penalties = penalties(who, penalty)
-        self.seed = random.SystemRandom().getrandbits(32) if seed is None else whole(who, "seed", seed, most=inf)
-        self.optimizer = optimiser(who, optimizer, net)
-        self.lr = self.optimizer.lr
-        self.schedule = chosen(who, "schedule", schedule, SCHEDULES, self.epochs)
+        added = penalties(who, penalty)
+        self.seed = SystemRandom().getrandbits(32) if seed is None else whole(who, "seed", seed, most=inf)
+        moved = optimiser(who, optimizer, net)
+        factor = chosen(who, "schedule", schedule, SCHEDULES, self.epochs)
         self.early_stopping = early_stop(who, early_stopping)
 
-        self._examples = Examples(who, net, self.objective, X, y, validation)
-        self._validated = validation is not None
+        generator = Random(self.seed)
+        examples = Examples(who, net, goal, X, y, validation)
+        names = ["loss", *measure]
+        if validation is not None:
+            names += [f"val_{name}" for name in names]
         stopping = self.early_stopping
-        self._monitored = "" if stopping is None else monitored(stopping, self._names()[1:])
-        self._begin()
-        check_penalties(who, net, self.penalties)
-        self._checked = False  # whether the loss was seen to depend on what is trained
-        self._backend = backend
-        self._native: NativeTraining | None = None
+        self._monitored = "" if stopping is None else monitored(stopping, names)
+        examples.divide(generator)
+        sizes = self.batch_size, self.accumulate
+        self._run = Run(who, net, goal, moved, examples, added, measure, moved.lr, factor, *limits, sizes, generator)
+        self.history: History = {name: [] for name in ("epoch", *names)}
+        self.best: dict[str, Any] | None = None
+        self._ending = False  # whether a state was loaded in which the training had ended early
+        self._bar: Bar = NoBar()
+        check_penalties(who, net, added)
+        self._native: Backend | None = None
         if backend != "eager":
             self._compile()
 
@@ -171,46 +201,28 @@ class Trainer:
 
         try:
             with compiling(self.progress):
-                self._native = NativeTraining(self)
+                self._native = NativeTraining(self._run)
         except Exception as error:
             self._fall_back(error)
 
     def _fall_back(self, error: Exception) -> None:
         """To eager mode, if that is allowed, with a line that says why; what is wrong in it, too, is told there."""
+        who = self._run.who
         if self._backend == "jit":
-            from .native import UnsupportedError
-
             if isinstance(error, (ImportError, UnsupportedError)):
-                raise type(error)(f"{self._who} takes backend='jit' where all compiles: {error}") from error
+                raise type(error)(f"{who} takes backend='jit' where all compiles: {error}") from error
             raise error
         self._native = None
-        print(f"{self._who} trains in eager mode: {error}", file=sys.stderr)
+        print(f"{who} trains in eager mode: {error}", file=sys.stderr)
 
-    def _by(self, part: Callable[[EagerTraining | NativeTraining], Any]) -> Any:
+    def _by(self, part: Callable[[Backend], T]) -> T:
         """What a training answers: a compiled one, or, where it does not compile any more, an eager one."""
         if self._native is not None:
-            from .native import UnsupportedError
-
             try:
                 return part(self._native)
             except UnsupportedError as error:
                 self._fall_back(error)
-        return part(EagerTraining(self))
-
-    def _begin(self) -> None:
-        """The state before the first update, by the seed."""
-        self.random = random.Random(self.seed)
-        self._examples.divide(self.random)
-        self.epoch = self.update = 0
-        self.history: History = {name: [] for name in self._names()}
-        self.best: dict[str, Any] | None = None
-        self.stop = self.interrupted = False
-        self._ending = False  # whether a state was loaded in which the training had ended early
-        self._sizes = self.batch_size, self.accumulate  # those of the epoch: a change counts from the next one on
-        self._order: list[int] = []
-        self._sum = 0.0  # of the losses of this epoch's examples
-        self._predicted: list[Any] = []
-        self._shown: Any = NoBar()
+        return part(EagerTraining(self._run))
 
     # Running ---------------------------------------------------------------------------------------------------------
 
@@ -224,17 +236,17 @@ class Trainer:
             dropout.rng = self.random
         self._call("on_train_begin")
         try:
-            updates = self._updates()
+            updates = self._run.updates
             shown = bar(self.progress, self.epochs * updates, self.epoch * updates + self.update)
-            with flagged_interrupt(self), shown as self._shown:
+            with flagged_interrupt(self._run), shown as self._bar:
                 while self.epoch < self.epochs and not self.stop:
                     self._run_epoch()
         except KeyboardInterrupt:
             self.interrupted = True
-            done = f"after update {self.update} of {self._updates()} in epoch {self.epoch + 1}"
-            print(f"\n{self._who}: interrupted {done}; the network keeps what it has learned", file=sys.stderr)
+            done = f"after update {self.update} of {self._run.updates} in epoch {self.epoch + 1}"
+            print(f"\n{self._run.who}: interrupted {done}; the network keeps what it has learned", file=sys.stderr)
         finally:
-            self._shown = NoBar()
+            self._bar = NoBar()
             for dropout, rng in lent:
                 dropout.rng = rng
             if self.schedule is not None:
@@ -246,53 +258,30 @@ class Trainer:
         return self.history
 
     def _run_epoch(self) -> None:
-        if not self._order:
-            self._sizes = self.batch_size, self.accumulate
-            self._order = self._shuffled()
-            self._sum, self._predicted = 0.0, []
-        self.net.train()
-        self._by(lambda training: training.run_epoch())
-        if not self.stop:
+        run = self._run
+        if not run.order:
+            run.sizes = self.batch_size, self.accumulate  # a change counts from the next epoch on
+            run.order = self._shuffled()
+            run.summed, run.predicted = 0.0, []
+        run.net.train()
+        watched = any(hasattr(c, "on_batch_end") for c in self._callbacks)
+        told = partial(self._call, "on_batch_end") if watched else None
+        self._by(lambda training: training.run_epoch(self._bar, told))
+        if not run.stop:
             self._end_epoch()
 
     def _shuffled(self) -> list[int]:
-        if self._updates() == self._sizes[1] == 1:
-            return list(self._examples.trained)  # one batch holds all: the order says nothing
-        return self._examples.shuffled(self.random)
-
-    def _updates(self) -> int:
-        """Updates in an epoch."""
-        count, (size, batches) = len(self._examples.trained), self._sizes
-        return ceil(count / ((size or count) * batches))
-
-    def _check(self, losses: Iterable[Value]) -> None:
-        """Once, on losses of the first batch: do they depend on what is trained?"""
-        frozen = self.optimizer.frozen()
-        trained = [p for p in self.optimizer.parameters if p not in frozen]
-        if not self._checked and trained:
-            check_dependence(self._who, self.net, trained, losses)
-            self._checked = True
-
-    def _clip(self) -> None:
-        """Cut gradients by value, then by norm, those of frozen parameters aside."""
-        if self.clip_value is None and self.clip_norm is None:
-            return
-        frozen = self.optimizer.frozen()
-        moving = [p for p in self.optimizer.parameters if p not in frozen]
-        gradients = [p.grad for p in moving]
-        if self.clip_value is not None:
-            gradients = clipped_by_value(gradients, self.clip_value)
-        if self.clip_norm is not None:
-            gradients = clipped_by_norm(gradients, self.clip_norm)
-        for p, g in zip(moving, gradients):
-            p.grad = g
+        run = self._run
+        if run.updates == run.sizes[1] == 1:
+            return list(run.examples.trained)  # one batch holds all: the order says nothing
+        return run.examples.shuffled(run.random)
 
     def _end_epoch(self) -> None:
-        row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._sum / len(self._order)}
-        truth = [self._examples.y[i] for i in self._order]
-        row.update(measured(self.metrics, self.objective, truth, self._predicted))
-        if self._examples.held is not None:
-            X, y = self._examples.held
+        row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._run.summed / len(self._run.order)}
+        truth = [self.examples.y[i] for i in self._run.order]
+        row.update(measured(self.metrics, self.objective, truth, self._run.predicted))
+        if self.examples.held is not None:
+            X, y = self.examples.held
             self.net.eval()
             summed, predicted = self._by(lambda training: training.evaluated(X, y))
             held = {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
@@ -301,12 +290,12 @@ class Trainer:
         for name, x in row.items():
             self.history[name].append(x)
         self.epoch += 1
-        self.update, self._order, self._predicted = 0, [], []
-        self._shown.set_postfix_str(", ".join(f"{name} {x:.4g}" for name, x in row.items() if name != "epoch"))
+        self.update, self._run.order, self._run.predicted = 0, [], []
+        self._bar.set_postfix_str(", ".join(f"{name} {x:.4g}" for name, x in row.items() if name != "epoch"))
         if not isfinite(row["loss"]):
             self.stop = True
             warnings.warn(
-                f"{self._who} stopped in epoch {self.epoch}, whose loss is {row['loss']}; "
+                f"{self._run.who} stopped in epoch {self.epoch}, whose loss is {row['loss']}; "
                 "try a smaller learning rate, clip_norm=1.0, or scaled inputs",
                 RuntimeWarning,
                 stacklevel=stacklevel(),
@@ -354,9 +343,9 @@ class Trainer:
             "random": generator_state(self.random),
             "epoch": self.epoch,
             "update": self.update,
-            "order": list(self._order),
-            "sum": self._sum,
-            "predicted": [list(p) if isinstance(p, list) else p for p in self._predicted],
+            "order": list(self._run.order),
+            "sum": self._run.summed,
+            "predicted": [list(p) if isinstance(p, list) else p for p in self._run.predicted],
             "history": {name: list(xs) for name, xs in self.history.items()},
             "best": None if self.best is None else {**self.best, "parameters": list(self.best["parameters"])},
         }
@@ -376,37 +365,32 @@ class Trainer:
         who = "load_state of Trainer"
         check_keys(who, state, self.state())
         parameters, numbers = self.net._loaded(state["net"])
-        seed, examples = whole(who, "seed", state["seed"], most=inf), self._examples
+        seed, examples = whole(who, "seed", state["seed"], most=inf), self.examples
         if seed != self.seed:
-            examples = examples.divided(random.Random(seed))
-        found = checked_state(who, state, examples.trained, self._updates(), len(numbers), bool(self.metrics))
+            examples = examples.divided(Random(seed))
+        found = checked_state(who, state, examples.trained, self._run.updates, len(numbers), bool(self.metrics))
         best, epoch = found["best"], found["epoch"]
         waited = 0 if best is None else epoch - best["epoch"]
         diverged = not all(isfinite(x) for x in found["history"]["loss"][-1:])
         stopping = self.early_stopping
-        own = {
-            **{name: found[name] for name in ("lr", "random", "epoch", "update", "history", "best")},
-            "seed": seed,
-            "_examples": examples,
-            "_sizes": (self.batch_size, self.accumulate),
-            "_order": found["order"],
-            "_sum": found["sum"],
-            "_predicted": found["predicted"],
-            "_ending": diverged or (stopping is not None and waited >= stopping.patience),
+        ending = diverged or (stopping is not None and waited >= stopping.patience)
+        own = {"seed": seed, "_ending": ending, "history": found["history"], "best": best}
+        run = {
+            **{name: found[name] for name in ("lr", "random", "epoch", "update", "order", "predicted")},
+            "examples": examples,
+            "sizes": (self.batch_size, self.accumulate),
+            "summed": found["sum"],
         }
         sets = self.optimizer._loaded(state["optimizer"])
         if self.schedule is not None:  # else the optimiser's own is what callbacks have made of it
             sets.append((self.optimizer, "lr", found["lr"]))
-        return parameters, numbers, sets + [(self, name, x) for name, x in own.items()]
+        sets += [(self, name, x) for name, x in own.items()] + [(self._run, name, x) for name, x in run.items()]
+        return parameters, numbers, sets
 
     def __repr__(self) -> str:
         return f"Trainer(epoch {self.epoch} of {self.epochs}, loss={self.objective.name}, {self.optimizer!r})"
 
     # Around it -------------------------------------------------------------------------------------------------------
-
-    def _names(self) -> list[str]:
-        names = ["loss", *self.metrics]
-        return ["epoch", *names, *([f"val_{name}" for name in names] if self._validated else [])]
 
     def _call(self, event: str) -> None:
         for callback in self._callbacks:

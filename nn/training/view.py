@@ -6,16 +6,15 @@ import base64
 import copy
 import io
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine import Value, draw, no_grad, topological_order
 from engine.arguments import whole
 
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, restyle
 from ..layers import Neuron
-
-if TYPE_CHECKING:
-    from .fit import Trainer
+from .objective import floats
+from .trainer import Trainer
 
 FEW = 6  # inputs of a neuron up to which each has a box
 SIDE = 40  # the boundary is looked for on a grid of SIDE × SIDE points
@@ -81,9 +80,9 @@ class View:
         elif self.neuron not in paths:
             some = ", ".join(list(paths)[:3]) or "none"
             raise ValueError(f"training_view takes the path of a Neuron ({some}, …), got {self.neuron!r:.60}")
-        if self.example >= len(trainer._examples.X):
+        if self.example >= len(trainer.examples.X):
             raise ValueError(
-                f"training_view takes as example a number below {len(trainer._examples.X)}, got {self.example}"
+                f"training_view takes as example a number below {len(trainer.examples.X)}, got {self.example}"
             )
         self._neuron = paths.get(self.neuron)
         self.trainer = trainer
@@ -107,7 +106,7 @@ class View:
         if neuron is None:
             return None
         with _evaluated(trainer):
-            outputs = trainer.net(trainer._examples.X[self.example])
+            outputs = trainer.net(trainer.examples.X[self.example])
             order = topological_order(outputs)
             sums = [v for v in order if v.op is not None and v.op.name == "dot"]
             mine = [v for v in sums if getattr(v.scope, "module", None) is neuron]
@@ -132,7 +131,7 @@ class View:
         except ImportError:
             raise ImportError("training_view takes matplotlib to draw; pip install 'chainrule[plots]'") from None
         trainer = self._watched()
-        flat = len(trainer._examples.X[0]) == 2 and all(isinstance(x, float) for x in trainer._examples.X[0])
+        flat = len(trainer.examples.X[0]) == 2 and all(isinstance(x, float) for x in trainer.examples.X[0])
         figure = Figure(figsize=(8.6 if flat else 4.6, 3.4), layout="constrained", facecolor="white")
         axes = figure.subplots(1, 1 + flat, squeeze=False)[0]
         self._draw_curves(axes[0], trainer)
@@ -152,7 +151,7 @@ class View:
 
     def _draw_boundary(self, ax: Any, trainer: Trainer) -> None:
         restyle(ax)
-        points, targets = trainer._examples.X, trainer._examples.y
+        points, targets = trainer.examples.X, trainer.examples.y
         lows, highs = [min(c) for c in zip(*points)], [max(c) for c in zip(*points)]
         pads = [0.1 * (high - low) or 1.0 for low, high in zip(lows, highs)]
         xs, ys = (
@@ -160,7 +159,7 @@ class View:
             for low, high, pad in zip(lows, highs, pads)
         )
         with _evaluated(trainer), no_grad():
-            found = [[trainer.objective.prediction(_plain(trainer.net([x, y]))) for x in xs] for y in ys]
+            found = [[trainer.objective.prediction(floats(trainer.net([x, y]))) for x in xs] for y in ys]
         if trainer.objective.classes:
             from matplotlib.colors import ListedColormap
 
@@ -204,10 +203,6 @@ class _evaluated:  # noqa: N801  a context manager is called as a function is
     def __exit__(self, *_: object) -> None:
         for module, mode in self._modes:
             module.training = mode
-
-
-def _plain(outputs: Any) -> Any:
-    return [float(y) for y in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
 
 
 def _source(kind: str, data: bytes) -> str:

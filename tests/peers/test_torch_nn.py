@@ -368,7 +368,7 @@ def test_fit_trains_as_pytorch_does():
     class Record:
         def on_batch_end(self, trainer):
             if trainer.update == 1:
-                orders.append(list(trainer._order))
+                orders.append(list(trainer._run.order))
 
     history = nn.fit(net, X, y, loss="cross_entropy", optimizer=nn.Adam(net, lr=0.05), epochs=20, batch_size=8,
                      schedule=schedule, penalty=nn.l2(0.001), callbacks=Record(), seed=0, progress=False)  # fmt: skip

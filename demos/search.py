@@ -23,7 +23,7 @@ from demos.backend import backend
 from demos.folder import Folder
 from demos.search_drawings import Configuration, Tried, page
 from nn.sklearn import NetworkClassifier
-from nn.training.interruption import flagged_interrupt
+from nn.training.console import flagged_interrupt
 
 ACTIVATIONS = ["relu", "tanh", "sigmoid"]
 NEURONS, RATE, ALPHA = (4, 32), (1e-3, 0.3), (1e-4, 3.0)  # in the hidden layer; of Adam; of the l2 penalty

@@ -14,9 +14,9 @@ from .init import generator
 from .layers import MLP, width
 from .matrices import Matrix
 from .optim import SGD
+from .training.console import line
 from .training.early_stopping import calls
 from .training.head import head
-from .training.progress import line
 from .training.trainer import History, Trainer
 
 

@@ -6,7 +6,6 @@ parameters of one attribute one is enough: an embedding uses the rows of what it
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from typing import Any
@@ -15,7 +14,7 @@ from engine import Value, topological_order
 
 from ..module import Module
 from ..penalties import Penalty
-from .caller import stacklevel
+from .console import warn
 
 CONSTANTS = (
     "use the network's outputs themselves and engine's functions: float(y), y.data, math.tanh(y) and Value(…) "
@@ -52,11 +51,10 @@ def check_dependence(who: str, net: Module, trained: Collection[Value], losses: 
         )
     if lost:
         listed = ", ".join([f"{name} ({n:,} parameter{'s' * (n != 1)})" for name, n in lost.items()])
-        warnings.warn(
+        warn(
+            RuntimeWarning,
             f"{who} trains {listed:.300}, on which the loss of the first batch does not depend: no gradient comes there; "
             "is it used, and by engine's functions? set trainable = False where it stays as it is on purpose",
-            RuntimeWarning,
-            stacklevel=stacklevel(),
         )
 
 

@@ -11,8 +11,8 @@ from engine import Value, mean
 from engine.arguments import real, shown
 
 from ..blocks import Dropout
+from .console import Bar
 from .objective import floats
-from .progress import Bar
 from .run import Run
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from ..data import check_order, permutation, rows, targets
 from ..init import Generator
 from ..module import Module
-from .caller import stacklevel
+from .console import warn
 from .early_stopping import is_part, part
 from .objective import Objective
 
@@ -59,10 +58,9 @@ class Examples:
         elif validation is not None:
             self.held = self._given(net, validation, outputs)
         if objective.classes and len(self.y) > 1 and all(t == self.y[0] for t in self.y):
-            warnings.warn(
-                f"{who} got {len(self.y)} examples of one class in y, {self.y[0]}: all that can be learned is to say it",
+            warn(
                 UserWarning,
-                stacklevel=stacklevel(),
+                f"{who} got {len(self.y)} examples of one class in y, {self.y[0]}: all that can be learned is to say it",
             )
 
     def divided(self, rng: Generator) -> Examples:

@@ -21,8 +21,8 @@ from ..blocks import Dropout
 from ..clipping import norm_factor
 from ..data import DEEPEST
 from ..optim import Optimiser
+from .console import Bar
 from .objective import class_target
-from .progress import Bar
 from .run import Run, UnsupportedError
 
 LOOKED_AT = 100  # examples of the first batch that eager mode runs, if so many are needed to see where its loss leads

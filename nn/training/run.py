@@ -14,11 +14,11 @@ from ..clipping import clipped_by_norm, clipped_by_value
 from ..module import Module
 from ..optim import Optimiser
 from ..schedules import factor
+from .console import Bar
 from .dependence import check_dependence
 from .examples import Examples
 from .metrics import Metric
 from .objective import Objective
-from .progress import Bar
 
 
 class UnsupportedError(ValueError):

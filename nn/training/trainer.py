@@ -8,7 +8,6 @@ is in `eager` and `native`.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf, isfinite
@@ -23,16 +22,14 @@ from ..blocks import Dropout
 from ..module import Module
 from ..optim import Optimiser
 from ..schedules import SCHEDULES, Schedule
-from .caller import stacklevel
 from .checkpoint import check_keys, checked_state, generator_state
+from .console import Bar, NoBar, bar, compiling, flagged_interrupt, warn
 from .dependence import check_penalties
 from .eager import EagerTraining
 from .early_stopping import EarlyStopping, calls, chosen, early_stop, limit, monitored, optimiser, penalties
 from .examples import Examples
-from .interruption import flagged_interrupt
 from .metrics import Metric, measured, measures
 from .objective import Objective, objective
-from .progress import Bar, NoBar, bar, compiling
 from .run import Backend, Run, UnsupportedError
 
 History = dict[str, list[Any]]
@@ -294,11 +291,10 @@ class Trainer:
         self._bar.set_postfix_str(", ".join(f"{name} {x:.4g}" for name, x in row.items() if name != "epoch"))
         if not isfinite(row["loss"]):
             self.stop = True
-            warnings.warn(
+            warn(
+                RuntimeWarning,
                 f"{self._run.who} stopped in epoch {self.epoch}, whose loss is {row['loss']}; "
                 "try a smaller learning rate, clip_norm=1.0, or scaled inputs",
-                RuntimeWarning,
-                stacklevel=stacklevel(),
             )
         if self.early_stopping is not None:
             self._judge(self.early_stopping, row[self._monitored])

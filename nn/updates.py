@@ -1,4 +1,4 @@
-"""Updates: one step of each optimiser, for one parameter.
+"""Updates: one step of each optimiser, for one parameter, and how gradients are clipped before it.
 
 An update is a pure function of scalars, `(parameter, gradient, state, …hyperparameters) -> (parameter, state)`, made of
 the engine's operations: the same text runs on floats and, recorded, in a compiled loop. `step` counts from 1. All agree
@@ -7,10 +7,10 @@ with PyTorch's, also where a gradient that was always 0 is divided by an epsilon
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine import div, sqrt
+from engine import clip, div, minimum, sqrt, square, total
 
 Number = Any  # a float, or a Value while an update is recorded
 State = tuple[Number, ...]
@@ -153,3 +153,39 @@ def adagrad_update(
     gradient = gradient + weight_decay * parameter
     squares = squares + gradient * gradient
     return parameter - div(lr * gradient, sqrt(squares) + epsilon), (squares,)
+
+
+# Gradients, cut down before a step -----------------------------------------------------------------------------------
+
+
+def clipped_by_value(gradients: Sequence[Number], most: Number) -> list[Number]:
+    """Each gradient, cut to ±most.
+
+    >>> from nn.updates import clipped_by_value
+    >>> clipped_by_value([3.0, -0.5], 1.0)
+    [1.0, -0.5]
+    """
+    return [clip(g, -most, most) for g in gradients]
+
+
+def clipped_by_norm(gradients: Sequence[Number], most: Number) -> list[Number]:
+    """All gradients, scaled by one factor so that the root of the sum of their squares is at most `most`.
+
+    Pascanu et al., On the difficulty of training recurrent neural networks (2013), with PyTorch's 1e-6 in the divisor.
+
+    >>> from nn.updates import clipped_by_norm
+    >>> [round(g, 5) for g in clipped_by_norm([3.0, 4.0], 1.0)]
+    [0.6, 0.8]
+    """
+    factor = norm_factor(total([square(g) for g in gradients]), most)
+    return [g * factor for g in gradients]
+
+
+def norm_factor(squares: Number, most: Number) -> Number:
+    """The factor on gradients whose squares have this sum.
+
+    >>> from nn.updates import norm_factor
+    >>> norm_factor(0.25, 1.0)
+    1.0
+    """
+    return minimum(most / (sqrt(squares) + 1e-6), 1.0)

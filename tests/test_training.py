@@ -14,8 +14,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 import nn
 from engine import Value, mean, square
-from nn.clipping import clipped_by_norm, clipped_by_value
 from nn.data import permutation
+from nn.updates import clipped_by_norm, clipped_by_value
 
 rng = random.Random(5)
 X = [[rng.uniform(-1, 1), rng.uniform(-1, 1)] for _ in range(23)]

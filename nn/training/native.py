@@ -18,9 +18,9 @@ from engine.arguments import shown
 from engine.compiler import Generators, exact
 
 from ..blocks import Dropout
-from ..clipping import norm_factor
 from ..data import DEEPEST
 from ..optim import Optimiser
+from ..updates import norm_factor
 from .console import Bar
 from .objective import class_target
 from .run import Run, UnsupportedError

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from engine import Value
 
-from ..clipping import clipped_by_norm, clipped_by_value
 from ..module import Module
 from ..optim import Optimiser
 from ..schedules import factor
+from ..updates import clipped_by_norm, clipped_by_value
 from .console import Bar
 from .dependence import check_dependence
 from .examples import Examples

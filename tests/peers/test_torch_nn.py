@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 import nn
 from engine import Value, mean, partials, topological_order
-from nn.clipping import clipped_by_norm, clipped_by_value
+from nn.updates import clipped_by_norm, clipped_by_value
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)

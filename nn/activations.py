@@ -6,7 +6,6 @@ activation does: `Layer(2, 3, activation=LeakyReLU(0.2))`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi, sqrt
@@ -14,7 +13,11 @@ from typing import Any
 
 from engine import TABLE, Operands, Value, elu, greater, leaky_relu, softplus, tanh, where
 
-Activation = str | Callable[[Any], Any]
+from .arguments import Number, nearest
+
+__all__ = ["ACTIVATIONS", "Activated", "Activation", "activation_function", "value_of"]
+
+Activation = str | Callable[[Value], Value]
 
 # What each is for, in a line.
 ACTIVATIONS: dict[str, str] = {
@@ -33,7 +36,7 @@ ACTIVATIONS: dict[str, str] = {
 _OTHER_NAMES = {"linear": "identity", "none": "identity", "swish": "silu", "logistic": "sigmoid", "lrelu": "leaky_relu"}
 
 
-def activation_function(activation: Any) -> Callable[[Any], Any] | None:
+def activation_function(activation: object) -> Callable[[Value], Value] | None:
     """The function that an activation stands for; None for the identity, which makes no node.
 
     Args:
@@ -56,22 +59,20 @@ def activation_function(activation: Any) -> Callable[[Any], Any] | None:
                 "activation takes a function of one number, got 'softmax', which needs all outputs of a layer; "
                 "train with loss='cross_entropy', which has it inside, or put engine.softmax last in a Sequential"
             )
-        near = _OTHER_NAMES.get(activation.lower().replace(" ", "_"))
-        matches = [near] if near else difflib.get_close_matches(activation.lower().replace(" ", "_"), ACTIVATIONS, 1)
-        hint = f"; did you mean {matches[0]!r}?" if matches else ""
+        name = activation.lower().replace(" ", "_")
+        hint = nearest(_OTHER_NAMES.get(name, name), ACTIVATIONS)
         raise ValueError(
             f"activation takes one of {', '.join(ACTIVATIONS)}, or a function of a Value, got {activation!r}{hint}"
         )
     if not callable(activation):
         raise TypeError(f"activation takes a name or a function of a Value, got {activation!r:.60}")
-    given: Callable[[Any], Any] = activation
-    return given
+    return activation
 
 
 _FUNCTIONS = {name: None if name == "identity" else getattr(Value, name) for name in ACTIVATIONS}
 
 
-def value_of(activation: Any, y: Any) -> Value:
+def value_of(activation: object, y: Any) -> Value:
     """What an activation gave for a Value, where that is not plainly a Value: NumPy may have boxed it.
 
     Raises:
@@ -93,12 +94,13 @@ class Activated:
     """What has an activation: the name or function as given, and beside it the function that it stands for."""
 
     @property
-    def activation(self) -> Any:
+    def activation(self) -> Activation:
         """A name from `ACTIVATIONS`, or a function of a Value; a Module is found by its name, as in any attribute."""
-        return self.__dict__["activation"]
+        given: Activation = self.__dict__["activation"]
+        return given
 
     @activation.setter
-    def activation(self, activation: Any) -> None:
+    def activation(self, activation: Activation) -> None:
         self._activate = activation_function(activation)
         self.__dict__["activation"] = activation
 
@@ -124,7 +126,7 @@ class LeakyReLU:
 
     slope: float
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Number) -> Number:
         """The activation of a number or Value."""
         return leaky_relu(x, self.slope)
 
@@ -143,7 +145,7 @@ class ELU:
 
     alpha: float
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Number) -> Number:
         """The activation of a number or Value."""
         return elu(x, self.alpha)
 
@@ -164,11 +166,12 @@ class Softplus:
     beta: float
     threshold: float
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Number) -> Number:
         """The activation of a number or Value."""
         z = x if self.beta == 1.0 else self.beta * x
         smooth = softplus(z)
-        return where(greater(z, self.threshold), x, smooth if self.beta == 1.0 else smooth / self.beta)
+        bent: Number = where(greater(z, self.threshold), x, smooth if self.beta == 1.0 else smooth / self.beta)
+        return bent
 
 
 @dataclass(frozen=True)
@@ -182,10 +185,13 @@ class TanhGELU:
     0.841192
     """
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Number) -> Number:
         """The activation of a number or Value."""
-        return 0.5 * x * (1.0 + tanh(BETA * (x + KAPPA * (x * x * x))))
+        bent: Number = tanh(BETA * (x + KAPPA * (x * x * x)))
+        return 0.5 * x * (1.0 + bent)
 
 
 # By name.
-VARIANTS: dict[str, Callable[..., Any]] = {v.__name__: v for v in (LeakyReLU, ELU, Softplus, TanhGELU)}
+VARIANTS: dict[str, Callable[..., Callable[[Number], Number]]] = {
+    v.__name__: v for v in (LeakyReLU, ELU, Softplus, TanhGELU)
+}

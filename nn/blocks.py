@@ -6,7 +6,7 @@ example would depend on its neighbours. LayerNorm has the same use and looks at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import isinf, nan
 from typing import Any
 
@@ -14,9 +14,10 @@ from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
 from engine.arguments import checked, number, real, shown, whole
 
 from .activations import Activated, value_of
-from .data import missing
-from .init import Generator, generator, initialiser
-from .layers import is_alone, width, written
+from .activations import Activation as Function
+from .arguments import Inputs, Number, is_alone, is_missing, is_row, shape
+from .init import Generator, Start, generator, given_generator, initialiser
+from .layers import width, written
 from .module import Module
 
 
@@ -87,10 +88,10 @@ class Activation(Activated, Module):
     [0.0, 2.0]
     """
 
-    def __init__(self, activation: Any) -> None:
+    def __init__(self, activation: Function) -> None:
         self.activation = activation
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Inputs) -> Inputs:
         """The activation of each input, a list; of one Value alone its activation."""
         activate = self._activate
         if activate is None:
@@ -103,7 +104,7 @@ class Activation(Activated, Module):
         return f"Activation({written(self.activation)})"
 
 
-def _part(who: str, name: str, x: Any) -> float:
+def _part(who: str, name: str, x: object) -> float:
     return number(who, name, x, "the part to drop, a number from 0 to below 1,", lambda part: 0.0 <= part < 1.0)
 
 
@@ -134,8 +135,8 @@ class Dropout(Module):
     """
 
     rate: float = checked(_part)
-    rng: Generator = checked(lambda who, name, rng: generator(rng if rng is not None else False)[0])
-    mask: list[Any] | None = checked(lambda who, name, mask: None if mask is None else _list(who, mask, "factors"))
+    rng: Generator = checked(lambda who, name, rng: given_generator(rng))
+    mask: list[Number] | None = checked(lambda who, name, mask: None if mask is None else _list(who, mask, "factors"))
 
     def __init__(self, rate: float = 0.5, *, rng: Generator | None = None, seed: int | None = None) -> None:
         self.rate = rate
@@ -147,7 +148,7 @@ class Dropout(Module):
         kept, draw = 1.0 / (1.0 - self.rate), self.rng.random
         return [kept if draw() >= self.rate else 0.0 for _ in range(whole("draw", "count", count))]
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Inputs) -> Inputs:
         """The inputs times a mask; outside training as they are."""
         if not self.training or not self.rate:
             return x
@@ -190,7 +191,7 @@ class LayerNorm(Module):
         self.gain = [Value(1.0) for _ in range(count)]
         self.bias = [Value(0.0) for _ in range(count)]
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Inputs) -> list[Value]:
         """A list of as many Values."""
         xs = _list(self, x)
         if len(xs) != len(self.gain):
@@ -229,7 +230,13 @@ class Embedding(Module):
     """
 
     def __init__(
-        self, count: int, dimension: int, *, init: Any = None, rng: Generator | None = None, seed: int | None = None
+        self,
+        count: int,
+        dimension: int,
+        *,
+        init: Start | None = None,
+        rng: Generator | None = None,
+        seed: int | None = None,
     ) -> None:
         count = width("Embedding", "count", count)
         dimension = width("Embedding", "dimension", dimension)
@@ -237,13 +244,13 @@ class Embedding(Module):
         rng, self.seed = generator(rng, seed)
         self.weight = [[Value(draw(rng, count, dimension)) for _ in range(dimension)] for _ in range(count)]
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Inputs) -> list[Value]:
         """The row of a number, or the rows of a list of numbers in one list."""
-        one = x.__class__ is Value or not hasattr(x, "__iter__") or getattr(x, "shape", None) == ()
-        if x.__class__ is not Operands and one:
+        sizes = shape(x)
+        if not isinstance(x, Iterable) or sizes == ():
             return list(self._row(x))
-        if len(getattr(x, "shape", (0,))) != 1:
-            raise ValueError(f"{self!r} takes one row of whole numbers, got an array of shape {tuple(x.shape)}")
+        if sizes is not None and len(sizes) != 1:
+            raise ValueError(f"{self!r} takes one row of whole numbers, got an array of shape {tuple(sizes)}")
         return [v for i in x for v in self._row(i)]
 
     def _row(self, i: Any) -> list[Value]:
@@ -261,7 +268,7 @@ class Embedding(Module):
             raise ValueError(f"Embedding takes whole numbers from 0 to {len(self.weight) - 1}, got {got}")
         return self.weight[int(place)]
 
-    def _selected(self, i: Value) -> list[Value]:
+    def _selected(self, i: Number) -> list[Value]:
         """The row of a number that a compiled program is given later: a one-hot row times the table; nan for no row."""
         places = [equal(i, float(k)) for k in range(len(self.weight))]
         there = total(places)
@@ -271,19 +278,20 @@ class Embedding(Module):
         return f"Embedding({len(self.weight)}, {len(self.weight[0])})"
 
 
-def _list(module: Module | str, x: Any, what: str = "numbers and Values") -> list[Any]:
+def _list(module: Module | str, x: object, what: str = "numbers and Values") -> list[Number]:
     if is_alone(x):
         x = [x]
-    if isinstance(x, (str, bytes, dict, set)) or not hasattr(x, "__iter__"):
+    if not is_row(x):
         raise TypeError(f"{module!s} takes a list of {what}, got {shown(x)}")
-    if len(getattr(x, "shape", (0,))) != 1:
-        raise ValueError(f"{module!s} takes one row of {what}, got an array of shape {tuple(x.shape)}")
+    sizes = shape(x)
+    if sizes is not None and len(sizes) != 1:
+        raise ValueError(f"{module!s} takes one row of {what}, got an array of shape {tuple(sizes)}")
     return [a if a.__class__ is Value or a.__class__ is float else _number(module, a, what) for a in x]
 
 
-def _number(module: Module | str, a: Any, what: str) -> Any:
+def _number(module: Module | str, a: Any, what: str) -> Number:
     try:
         return Operands([a])[0]
     except TypeError:
-        hint = "; fill or drop missing ones first" if missing(a) else ""
+        hint = "; fill or drop missing ones first" if is_missing(a) else ""
         raise TypeError(f"{module!s} takes a list of {what}, got {shown(a)} in it{hint}") from None

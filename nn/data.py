@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.arguments import real, shown
 
+from .arguments import is_missing, plain
 from .init import Generator
 
 Row = list[Any]  # numbers, or lists of them to any depth
@@ -99,29 +100,6 @@ def permutation(count: int, rng: Generator) -> list[int]:
     return order
 
 
-def plain(x: Any) -> Any:
-    """Arrays, frames, sparse matrices and tuples as lists, NumPy's numbers as Python's; all else as it is."""
-    if x.__class__ is float or x.__class__ is list:
-        return x
-    if callable(getattr(x, "toarray", None)):  # SciPy's sparse matrices
-        x = x.toarray()
-    if callable(getattr(x, "to_numpy", None)):  # pandas, polars
-        x = x.to_numpy()
-    if hasattr(x, "shape") and callable(getattr(x, "tolist", None)):
-        return x.tolist()
-    return list(x) if isinstance(x, tuple) else x
-
-
-def missing(x: Any) -> bool:
-    """Whether x stands for a number that is missing: None, or pandas' NA.
-
-    >>> from nn.data import missing
-    >>> missing(None), missing(0.0)
-    (True, False)
-    """
-    return x is None or type(x).__name__ in ("NAType", "NaTType")
-
-
 def check_order(who: str, X: Any, y: Any, name: str = "y") -> None:
     """Refuse frames with the same index in another order: rows are paired by place, not by label.
 
@@ -181,7 +159,7 @@ def number(who: str, x: Any, where: str) -> float:
     """One number as a finite float."""
     if not _is_number(x):
         text = isinstance(x, (str, bytes))
-        hint = "; turn text and categories into numbers first" if text else _FILL if missing(x) else ""
+        hint = "; turn text and categories into numbers first" if text else _FILL if is_missing(x) else ""
         raise TypeError(f"{who} takes real numbers, got {shown(x)} in {where}{hint}")
     found = real(x)
     if found is None:

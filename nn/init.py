@@ -9,16 +9,18 @@ change; normal numbers are made from it by Box and Muller's formula. The same se
 
 from __future__ import annotations
 
-import difflib
 import math
 import random
 from collections.abc import Callable
 from math import inf
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.arguments import number, shown, whole
 
+from .arguments import nearest
 
+
+@runtime_checkable
 class Generator(Protocol):
     """Anything with a method `random()` that draws uniformly from [0, 1), such as random.Random."""
 
@@ -27,6 +29,7 @@ class Generator(Protocol):
 
 
 Initialiser = Callable[[Generator, int, int], float]
+Start = str | Initialiser | Callable[[], Initialiser]  # a name, an initialiser, or what makes one
 
 
 def zeros() -> Initialiser:
@@ -54,7 +57,7 @@ def constant(value: float) -> Initialiser:
     >>> constant(0.5)(None, 2, 1)
     0.5
     """
-    (value,) = _finite("constant", value=value)
+    value = _finite("constant", "value", value)
     return lambda rng, inputs, outputs: value
 
 
@@ -72,7 +75,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
     >>> uniform(0.0, 2.0)(random.Random(0), 2, 1)
     1.6888437030500962
     """
-    low, high = _finite("uniform", low=low, high=high)
+    low, high = _finite("uniform", "low", low), _finite("uniform", "high", high)
     if low > high:
         raise ValueError(f"uniform takes low up to high, got {low} and {high}")
     return lambda rng, inputs, outputs: low + (high - low) * float(rng.random())
@@ -92,7 +95,7 @@ def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
     >>> -5.0 < normal()(random.Random(0), 2, 1) < 5.0
     True
     """
-    mean, std = _finite("normal", mean=mean, std=std)
+    mean, std = _finite("normal", "mean", mean), _finite("normal", "std", std)
     if std < 0.0:
         raise ValueError(f"normal takes a std from 0, got {std}")
     return lambda rng, inputs, outputs: mean + std * _standard_normal(rng)
@@ -209,21 +212,11 @@ def lecun_normal(gain: float = 1.0) -> Initialiser:
 
 INITIALISERS: dict[str, Callable[..., Initialiser]] = {
     f.__name__: f
-    for f in (
-        zeros,
-        uniform,
-        normal,
-        glorot_uniform,
-        glorot_normal,
-        he_uniform,
-        he_normal,
-        lecun_uniform,
-        lecun_normal,
-    )
+    for f in (zeros, uniform, normal, glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal)
 }
 
 
-def initialiser(init: Any, activation: Any = None) -> Initialiser:
+def initialiser(init: object, activation: object = None) -> Initialiser:
     """The initialiser that `init` stands for.
 
     Args:
@@ -244,21 +237,19 @@ def initialiser(init: Any, activation: Any = None) -> Initialiser:
         return he_uniform() if activation == "relu" else glorot_uniform()
     if isinstance(init, str):
         if init not in INITIALISERS:
-            near = difflib.get_close_matches(init, INITIALISERS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = nearest(init, INITIALISERS)
             raise ValueError(f"init takes one of {', '.join(INITIALISERS)}, or a function, got {init!r}{hint}")
         return INITIALISERS[init]()
-    if any(init is made for made in INITIALISERS.values()):
-        made: Initialiser = init()
-        return made
+    for maker in INITIALISERS.values():
+        if init is maker:
+            return maker()
     if init is constant or not callable(init):
         hint = "; write constant(0.5)" if init is constant else ""
         raise TypeError(f"init takes a name or a function (rng, inputs, outputs) -> weight, got {shown(init)}{hint}")
-    given: Initialiser = init
-    return given
+    return init
 
 
-def generator(rng: Any = None, seed: Any = None) -> tuple[Generator, int | None]:
+def generator(rng: Generator | None = None, seed: int | None = None) -> tuple[Generator, int | None]:
     """(a generator of random numbers, the seed it was made from).
 
     Args:
@@ -277,14 +268,23 @@ def generator(rng: Any = None, seed: Any = None) -> tuple[Generator, int | None]
     if rng is not None:
         if seed is not None:
             raise ValueError(f"a network takes rng or seed, got both (seed {seed!r}); leave one out")
-        if isinstance(rng, type) or not callable(getattr(rng, "random", None)):
-            raise TypeError(f"rng takes a generator such as random.Random(0), got {rng!r:.60}; for a number use seed=")
-        given: Generator = rng
-        return given, None
+        return given_generator(rng), None
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
     seed = whole("a network", "seed", seed, most=inf)
     return random.Random(seed), seed
+
+
+def given_generator(rng: object) -> Generator:
+    """A generator that was given; a TypeError where it is none.
+
+    >>> from nn.init import given_generator
+    >>> given_generator(random.Random(3)).random()
+    0.23796462709189137
+    """
+    if isinstance(rng, type) or not isinstance(rng, Generator) or not callable(rng.random):
+        raise TypeError(f"rng takes a generator such as random.Random(0), got {rng!r:.60}; for a number use seed=")
+    return rng
 
 
 def _standard_normal(rng: Generator) -> float:
@@ -312,5 +312,5 @@ def _positive_gain(who: str, gain: float) -> float:
     return number(who, "gain", gain, "a positive number", lambda x: x > 0.0)
 
 
-def _finite(who: str, **numbers: Any) -> list[float]:
-    return [number(who, name, x, "a finite number") for name, x in numbers.items()]
+def _finite(who: str, name: str, x: float) -> float:
+    return number(who, name, x, "a finite number")

@@ -12,9 +12,9 @@ from typing import Any
 from engine import Operands, Value, dot, scope
 from engine.arguments import checked, listed, shown, whole
 
-from .activations import Activated, activation_function, value_of
-from .data import missing
-from .init import Generator, generator, initialiser
+from .activations import Activated, Activation, activation_function, value_of
+from .arguments import Inputs, Number, is_alone, is_missing, is_number, is_row
+from .init import Generator, Start, generator, initialiser
 from .matrices import Matrix
 from .module import Module, Place, new
 from .weights import Slot, kernel_and_bias
@@ -50,8 +50,8 @@ class Neuron(Activated, Module):
         nin: int,
         nonlin: bool = True,
         *,
-        activation: Any = None,
-        init: Any = None,
+        activation: Activation | None = None,
+        init: Start | None = None,
         rng: Generator | None = None,
         seed: int | None = None,
         nout: int = 1,
@@ -70,12 +70,12 @@ class Neuron(Activated, Module):
         """Whether there is an activation."""
         return self._activate is not None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Inputs) -> Number:
         """The output, a Value; x is a list of as many numbers or Values as there are weights."""
         if x.__class__ is not Operands:
             x = inputs(self, x, len(self.w))
         self._weights = weights = self._weights.current(self.w)
-        y = dot(weights, x, self.b)
+        y: Number = dot(weights, x, self.b)
         activate = self._activate
         if activate is None:
             return y
@@ -91,7 +91,7 @@ class Neuron(Activated, Module):
         return f"Neuron({len(self.w)}, activation={written(self.activation)})"
 
 
-def width(who: str, name: str, n: Any) -> int:
+def width(who: str, name: str, n: object) -> int:
     """A number of inputs or neurons, at least 1."""
     return whole(who, name, n, "whole numbers from 1", least=1)
 
@@ -124,8 +124,8 @@ class Layer(Module):
         nout: int,
         nonlin: bool = True,
         *,
-        activation: Any = None,
-        init: Any = None,
+        activation: Activation | None = None,
+        init: Start | None = None,
         rng: Generator | None = None,
         seed: int | None = None,
     ) -> None:
@@ -142,7 +142,7 @@ class Layer(Module):
         return Matrix("W", [n.w for n in self.neurons])
 
     @W.setter
-    def W(self, numbers: Any) -> None:  # noqa: N802  the W of the formula
+    def W(self, numbers: object) -> None:  # noqa: N802  the W of the formula
         self.W[...] = numbers
 
     @property
@@ -151,7 +151,7 @@ class Layer(Module):
         return Matrix("b", [n.b for n in self.neurons])
 
     @b.setter
-    def b(self, numbers: Any) -> None:
+    def b(self, numbers: object) -> None:
         self.b[...] = numbers
 
     def forward(self, x: Any) -> Any:
@@ -210,8 +210,8 @@ class MLP(Module):
         nin: int,
         nouts: Sequence[int],
         *,
-        activation: Any = "relu",
-        init: Any = None,
+        activation: Activation = "relu",
+        init: Start | None = None,
         rng: Generator | None = None,
         seed: int | None = None,
     ) -> None:
@@ -233,7 +233,7 @@ class MLP(Module):
         ]
         activation_function(activation)  # also where no layer uses it
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Inputs) -> Any:
         """The outputs of the last layer."""
         for layer in self.layers:
             x = layer(x)
@@ -248,13 +248,6 @@ class MLP(Module):
         return f"MLP({self.layers[0].nin}, {widths}{activation})"
 
 
-def is_alone(x: Any) -> bool:
-    """Is it one Value, which NumPy may have put into an array of shape ()?"""
-    return x.__class__ is Value or (
-        getattr(x, "shape", None) == () and getattr(getattr(x, "dtype", None), "kind", "") == "O"
-    )
-
-
 def inputs(module: Module, x: Any, expected: int) -> Operands:
     """The inputs of a Module, read once for all its neurons; a ValueError where they are not `expected` many."""
     if is_alone(x) or isinstance(x, (int, float)):
@@ -266,7 +259,7 @@ def inputs(module: Module, x: Any, expected: int) -> Operands:
             raise ValueError(f"{_named(module)} takes {_plural(expected)}, got an array of shape {tuple(shape)}{hint}")
         if hasattr(x, "tolist"):
             x = x.tolist()
-        elif isinstance(x, (str, bytes, dict, set)) or not hasattr(x, "__iter__"):
+        elif not is_row(x):
             raise TypeError(f"{_named(module)} takes a list of {_plural(expected)}, numbers or Values, got {shown(x)}")
     if x.__class__ is not Operands:
         x = x if x.__class__ is list else list(x)
@@ -283,9 +276,11 @@ def inputs(module: Module, x: Any, expected: int) -> Operands:
 def _no_numbers(module: Module, x: list[Any], expected: int) -> TypeError:
     """What is wrong with inputs of which one is no number."""
     for k, a in enumerate(x):
-        if not hasattr(a, "__float__") or isinstance(a, str) or getattr(a, "shape", ()) != ():
+        if not is_number(a):
             nested = isinstance(a, (list, tuple)) or getattr(a, "shape", ()) != ()
-            hint = "; call it on one row at a time" if nested else "; fill or drop missing ones" if missing(a) else ""
+            hint = (
+                "; call it on one row at a time" if nested else "; fill or drop missing ones" if is_missing(a) else ""
+            )
             return TypeError(
                 f"{_named(module)} takes {_plural(expected)}, numbers or Values, got {shown(a)} as x[{k}]{hint}"
             )
@@ -302,7 +297,7 @@ def _named(module: Module) -> str:
         return here.path or repr(module)
 
 
-def _activation(who: str, nonlin: Any, activation: Any) -> Any:
+def _activation(who: str, nonlin: object, activation: Activation | None) -> Activation:
     if not isinstance(nonlin, (bool, int)):
         raise TypeError(f"{who} takes True or False as nonlin, got {shown(nonlin)}; write activation={nonlin!r:.60}")
     if not nonlin and activation is not None:
@@ -310,6 +305,6 @@ def _activation(who: str, nonlin: Any, activation: Any) -> Any:
     return ("relu" if nonlin else "identity") if activation is None else activation
 
 
-def written(activation: Any) -> str:
+def written(activation: object) -> str:
     """An activation as it is printed: its name, or the name of its function."""
     return repr(activation if isinstance(activation, str) else getattr(activation, "__name__", activation))

@@ -30,10 +30,12 @@ from engine import (
 )
 from engine.arguments import number, shown, whole
 
-Number = Any  # a Value or a float
+from .arguments import Number, is_number, is_whole, plain
+
+Loss = Any  # a Value, or a float where nothing is a Value: who calls knows which
 
 
-def mse(outputs: Any, targets: Any) -> Number:
+def mse(outputs: object, targets: object) -> Loss:
     """Mean squared error: the mean of (output - target)² over all numbers.
 
     Args:
@@ -51,7 +53,7 @@ def mse(outputs: Any, targets: Any) -> Number:
     return mean([square(y - t) for y, t in _pairs("mse", outputs, targets)])
 
 
-def mae(outputs: Any, targets: Any) -> Number:
+def mae(outputs: object, targets: object) -> Loss:
     """Mean absolute error: the mean of |output - target|; one far outlier weighs no more than its distance.
 
     Args:
@@ -69,7 +71,7 @@ def mae(outputs: Any, targets: Any) -> Number:
     return mean([abs(y - t) for y, t in _pairs("mae", outputs, targets)])
 
 
-def huber(outputs: Any, targets: Any, delta: float = 1.0) -> Number:
+def huber(outputs: object, targets: object, delta: float = 1.0) -> Loss:
     """The mean of a loss that is half the square up to delta, and a straight line beyond.
 
     Huber, Robust estimation of a location parameter (1964). With c the smaller of |output - target| and delta, one
@@ -88,15 +90,15 @@ def huber(outputs: Any, targets: Any, delta: float = 1.0) -> Number:
     >>> huber(0.5, 0.0), huber(3.0, 0.0)
     (0.125, 2.5)
     """
-    delta = _number("huber", delta)
-    if not delta > 0.0:
-        raise ValueError(f"huber takes a positive delta, got {delta}")
-    return mean([_huber(abs(y - t), delta) for y, t in _pairs("huber", outputs, targets)])
+    bound = _number("huber", delta)
+    if not bound > 0.0:
+        raise ValueError(f"huber takes a positive delta, got {bound}")
+    return mean([_huber(abs(y - t), bound) for y, t in _pairs("huber", outputs, targets)])
 
 
 def binary_cross_entropy(
-    logits: Any, targets: Any, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
-) -> Number:
+    logits: object, targets: object, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+) -> Loss:
     """Minus the log-likelihood of yes-or-no targets, where sigmoid(logit) is the probability of 1.
 
     From logits, so that no probability rounds to 0 or 1: softplus(-z) for target 1, softplus(z) for 0.
@@ -125,8 +127,8 @@ def binary_cross_entropy(
 
 
 def cross_entropy(
-    logits: Any, targets: Any, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
-) -> Number:
+    logits: object, targets: object, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+) -> Loss:
     """Minus the log-likelihood of classes, where softmax(logits) are their probabilities.
 
     Args:
@@ -163,7 +165,7 @@ def cross_entropy(
     return mean([_categorical(row or [], t, label_smoothing, class_weights) for row, t in zip(examples, right)])
 
 
-def hinge(scores: Any, targets: Any) -> Number:
+def hinge(scores: object, targets: object) -> Loss:
     """The mean of relu(1 - target·score): 0 where each score is on the side of its target, at least 1 away from 0.
 
     Args:
@@ -181,7 +183,7 @@ def hinge(scores: Any, targets: Any) -> Number:
     return mean([_margin(s, t) for s, t in _pairs("hinge", scores, targets)])
 
 
-def kl_divergence(logits: Any, targets: Any) -> Number:
+def kl_divergence(logits: object, targets: object) -> Loss:
     """The Kullback-Leibler divergence of softmax(logits) from the target distribution: Σ p·(ln p - ln softmax).
 
     It is the cross-entropy less the entropy of the targets: 0 where both agree. A probability 0 adds nothing.
@@ -211,7 +213,7 @@ def kl_divergence(logits: Any, targets: Any) -> Number:
 
 
 # By name.
-LOSSES: dict[str, Callable[..., Number]] = {
+LOSSES: dict[str, Callable[..., Loss]] = {
     "mse": mse,
     "mae": mae,
     "huber": huber,
@@ -225,12 +227,12 @@ LOSSES: dict[str, Callable[..., Number]] = {
 # Of one number, or of one example ------------------------------------------------------------------------------------
 
 
-def _huber(distance: Number, delta: float) -> Number:
+def _huber(distance: Number, delta: Number) -> Loss:
     near = minimum(distance, delta)
     return near * (distance - 0.5 * near)
 
 
-def _divergence(logits: list[Any], probabilities: list[Any]) -> Number:
+def _divergence(logits: list[object], probabilities: list[object]) -> Loss:
     who = "kl_divergence"
     if not logits or len(logits) != len(probabilities):
         raise ValueError(f"{who} takes a probability for each class, got {len(probabilities)} for {len(logits)} logits")
@@ -243,13 +245,13 @@ def _divergence(logits: list[Any], probabilities: list[Any]) -> Number:
     return total(terms)
 
 
-def _margin(score: Number, target: Number) -> Number:
+def _margin(score: Number, target: Number) -> Loss:
     if target.__class__ is not Value and target != 1.0 and target != -1.0:
         raise ValueError(f"hinge takes targets -1 and 1, got {target}; for 0 and 1 use 2*t - 1")
     return relu(1.0 - target * score)
 
 
-def _binary(z: Number, t: Number) -> Number:
+def _binary(z: Number, t: Number) -> Loss:
     if t.__class__ is not Value:
         if t == 1.0:
             return softplus(-z)
@@ -259,19 +261,19 @@ def _binary(z: Number, t: Number) -> Number:
     return _part(t, softplus(-z)) + _part(1.0 - t, softplus(z))
 
 
-def _weighted_binary(z: Number, t: Number, smoothing: float, weights: list[float]) -> Number:
+def _weighted_binary(z: Number, t: Number, smoothing: float, weights: list[float]) -> Loss:
     t = t * (1.0 - smoothing) + 0.5 * smoothing
     return _part(weights[1] * t, softplus(-z)) + _part(weights[0] * (1.0 - t), softplus(z))
 
 
-def _part(weight: Number, term: Number) -> Number:
+def _part(weight: Number, term: Number) -> Loss:
     """weight * term, and 0 where the weight is exactly 0, whatever the term: a class that is masked has -inf."""
     if weight.__class__ is not Value and weight != 0.0:
         return weight * term
     return weight * _term(weight, term)
 
 
-def _term(weight: Number, term: Number) -> Number:
+def _term(weight: Number, term: Number) -> Loss:
     """A term that may be multiplied by its weight: where that is 0, infinities and nan are replaced by 0."""
     return where(where(weight, 1.0, isfinite(term)), term, 0.0)
 
@@ -282,7 +284,9 @@ def _binary_target(t: Number) -> Number:
     return t
 
 
-def _categorical(logits: list[Any], target: Any, label_smoothing: Any, class_weights: Any) -> Number:
+def _categorical(
+    logits: list[object], target: object, label_smoothing: float, class_weights: Sequence[float] | None
+) -> Loss:
     who = "cross_entropy"
     zs = [_number(who, z) for z in logits]
     smoothing = _smoothing(who, label_smoothing)
@@ -293,7 +297,7 @@ def _categorical(logits: list[Any], target: Any, label_smoothing: Any, class_wei
             raise ValueError(f"{who} takes a probability for each class, got {len(probabilities)} for {len(zs)} logits")
         ps = _probabilities(who, probabilities)
     else:
-        if isinstance(target, bool) or not hasattr(target, "__index__"):
+        if not is_whole(target):
             raise TypeError(f"{who} takes the number of a class or a list of probabilities, got {shown(target)}")
         label = whole(who, "target", target, "the number of a class", least=-inf)
         if not 0 <= label < len(zs):
@@ -311,7 +315,7 @@ def _categorical(logits: list[Any], target: Any, label_smoothing: Any, class_wei
     return -dot([p for p, _ in parts], [q if p.__class__ is not Value else _term(p, q) for p, q in parts])
 
 
-def _probabilities(who: str, probabilities: list[Any]) -> list[Number]:
+def _probabilities(who: str, probabilities: list[object]) -> list[Number]:
     ps = [_number(who, p) for p in probabilities]
     for p in ps:
         if p.__class__ is not Value and not 0.0 <= p <= 1.0:
@@ -319,11 +323,11 @@ def _probabilities(who: str, probabilities: list[Any]) -> list[Number]:
     return ps
 
 
-def _smoothing(who: str, s: Any) -> float:
+def _smoothing(who: str, s: float) -> float:
     return number(who, "label_smoothing", s, "a number from 0 to 1", lambda s: 0.0 <= s <= 1.0)
 
 
-def _weights(who: str, weights: Any, classes: int) -> list[float]:
+def _weights(who: str, weights: Sequence[float] | None, classes: int) -> list[float]:
     if weights is None:
         return [1.0] * classes
     listed = _listed(weights)
@@ -339,7 +343,7 @@ def _weights(who: str, weights: Any, classes: int) -> list[float]:
 # Shapes --------------------------------------------------------------------------------------------------------------
 
 
-def _pairs(who: str, outputs: Any, targets: Any) -> list[tuple[Number, Number]]:
+def _pairs(who: str, outputs: object, targets: object) -> list[tuple[Number, Number]]:
     """(output, target) for each number of two nested lists of the same shape."""
     pairs = list(_matching(who, outputs, targets))
     if not pairs:
@@ -347,7 +351,7 @@ def _pairs(who: str, outputs: Any, targets: Any) -> list[tuple[Number, Number]]:
     return pairs
 
 
-def _matching(who: str, outputs: Any, targets: Any) -> Iterator[tuple[Number, Number]]:
+def _matching(who: str, outputs: object, targets: object) -> Iterator[tuple[Number, Number]]:
     stack = [(outputs, targets)]
     while stack:
         y, t = stack.pop()
@@ -361,22 +365,15 @@ def _matching(who: str, outputs: Any, targets: Any) -> Iterator[tuple[Number, Nu
             stack.extend(reversed(list(zip(ys, ts))))
 
 
-def _listed(x: Any) -> list[Any] | None:
+def _listed(x: object) -> list[object] | None:
     """The elements of a list, tuple, range, array or frame; None for anything else."""
-    if isinstance(x, (list, tuple, range)):
-        return list(x)
-    if hasattr(x, "columns") and hasattr(x, "to_numpy"):
-        x = x.to_numpy()
-    if getattr(x, "shape", ()) != () and hasattr(x, "tolist"):
-        elements: list[Any] = x.tolist()
-        return elements
-    return None
+    read = list(x) if isinstance(x, range) else plain(x)
+    return read if isinstance(read, list) else None
 
 
 def _number(who: str, x: Any) -> Number:
     if x.__class__ is Value or x.__class__ is float:
         return x
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
+    if not is_number(x):
         raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {x!r:.60}")
-    read: Number = Operands([x])[0]
-    return read
+    return Operands([x])[0]

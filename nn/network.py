@@ -9,7 +9,8 @@ from engine import Value, mean
 from engine.arguments import listed, shown, whole
 from engine.assignment import assign
 
-from .data import check_order, plain, rows, targets
+from .arguments import plain
+from .data import check_order, rows, targets
 from .init import generator
 from .layers import MLP, width
 from .matrices import Matrix

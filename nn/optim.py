@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from inspect import signature
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from engine import Value
 from engine.arguments import checked, flag, float_of, listed, number, shown, whole
@@ -19,7 +19,7 @@ from .updates import State, Update, adagrad_update, adam_update, adamw_update, r
 
 _FRACTION = (lambda x: 0.0 <= x < 1.0), "a number from 0 to below 1"
 _NOT_NEGATIVE = (lambda x: x >= 0.0), "a number from 0"
-_LEGAL: dict[str, tuple[Callable[[Any], bool], str]] = {
+_LEGAL: dict[str, tuple[Callable[[float], bool], str]] = {
     "lr": ((lambda x: x > 0.0), "a positive number"),
     "momentum": _FRACTION,
     "weight_decay": _NOT_NEGATIVE,
@@ -30,7 +30,7 @@ _LEGAL: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _hyperparameter(who: str, name: str, x: Any) -> float | bool:
+def _hyperparameter(who: str, name: str, x: object) -> float | bool:
     """A hyperparameter as a float, or a bool where it is one; who and name are for messages."""
     if name == "nesterov":
         return flag(who, name, x)
@@ -71,7 +71,7 @@ class Optimiser:
                 setattr(cls, name, attribute)
                 attribute.__set_name__(cls, name)
 
-    def __init__(self, parameters: Module | Iterable[Value], **hyperparameters: Any) -> None:
+    def __init__(self, parameters: Module | Iterable[Value], **hyperparameters: float) -> None:
         self._modules = [m for _, m in parameters.named_modules()] if isinstance(parameters, Module) else []
         self.parameters = _parameters(type(self).__name__, parameters)
         self.states: list[State] = [self.initial] * len(self.parameters)
@@ -79,7 +79,7 @@ class Optimiser:
         self._set(**hyperparameters)
 
     @property
-    def hyperparameters(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, float]:
         """What the update takes besides parameter, gradient, state and step.
 
         >>> from engine import Value
@@ -104,7 +104,7 @@ class Optimiser:
         """
         self._step()
 
-    def _step(self, *more: tuple[Any, str, Any]) -> None:
+    def _step(self, *more: tuple[object, str, object]) -> None:
         """A step, and what else is set in it: all or nothing, also where Ctrl-C is pressed."""
         update, fixed = type(self).update, self.hyperparameters
         fixed["step"] = self.steps + 1
@@ -115,7 +115,7 @@ class Optimiser:
         ]
         assign(
             self.parameters,
-            [x for x, _ in moved],
+            [float(x) for x, _ in moved],
             [(self, "states", [s for _, s in moved]), (self, "steps", self.steps + 1), *more],
         )
 
@@ -136,11 +136,11 @@ class Optimiser:
         for p in self.parameters:
             p.zero_grad()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """Steps, hyperparameters and states: a plain dict, which JSON and pickle keep to the last bit."""
         return {"steps": self.steps, **self.hyperparameters, "states": [list(s) for s in self.states]}
 
-    def load_state(self, state: Mapping[str, Any]) -> None:
+    def load_state(self, state: Mapping[str, object]) -> None:
         """Go on from a `state` of the same kind of optimiser over as many parameters.
 
         Raises:
@@ -149,7 +149,7 @@ class Optimiser:
         """
         assign([], [], self._loaded(state))
 
-    def _loaded(self, state: Any) -> list[tuple[Any, str, Any]]:
+    def _loaded(self, state: object) -> list[tuple[object, str, object]]:
         """What a state sets, checked."""
         who = f"load_state of {type(self).__name__}"
         if not isinstance(state, Mapping):
@@ -166,15 +166,15 @@ class Optimiser:
                 f"{who} takes {len(self.initial)} numbers for each of its {len(self.parameters)} parameters, "
                 f"got {len(states)} states; was it saved for another network?"
             )
-        fixed = self._checked({name: state[name] for name in self.names})
+        fixed: dict[str, object] = {**self._checked({name: state[name] for name in self.names})}
         fixed |= {"states": states, "steps": whole(who, "steps", state["steps"])}
         return [(self, name, x) for name, x in fixed.items()]
 
-    def _set(self, **hyperparameters: Any) -> None:
+    def _set(self, **hyperparameters: float) -> None:
         for name, x in self._checked(hyperparameters).items():
             setattr(self, name, x)
 
-    def _checked(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, hyperparameters: Mapping[str, float]) -> dict[str, float]:
         return {name: _hyperparameter(type(self).__name__, name, x) for name, x in hyperparameters.items()}
 
     def __repr__(self) -> str:
@@ -217,7 +217,7 @@ class SGD(Optimiser):
     ) -> None:
         super().__init__(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
-    def _checked(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, hyperparameters: Mapping[str, float]) -> dict[str, float]:
         checked = super()._checked(hyperparameters)
         if checked["nesterov"] and not checked["momentum"]:
             raise ValueError("SGD takes nesterov only with momentum, got momentum 0; try momentum=0.9")
@@ -377,7 +377,7 @@ OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
 }
 
 
-def _parameters(who: str, parameters: Any) -> list[Value]:
+def _parameters(who: str, parameters: Module | Iterable[Value]) -> list[Value]:
     if isinstance(parameters, Module):
         parameters.checked_parameters()
         parameters = dict.fromkeys(parameters.parameters())

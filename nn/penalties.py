@@ -9,15 +9,14 @@ alone, with the adaptive optimisers it is not, since they divide its gradient by
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from engine import Value, abs, square, total
 from engine.arguments import checked, flag, number, shown, text
 from engine.arguments import function as callable_
 
+from .arguments import Number
 from .module import Module
 
-Number = Any  # a Value or a float
 BIASES = frozenset(("b", "bias", "biases", "gain"))  # parameters of these names are no weights
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import pi
-from typing import Any
 
 from engine import Value, cos, floor, less, maximum, minimum, power, where
 from engine.arguments import function, number, real, shown
 
-Number = Any  # a float, or a Value while a loop is recorded
+from .arguments import Number
+
 Schedule = Callable[[Number], Number]
 
 
@@ -126,7 +126,7 @@ SCHEDULES: dict[str, Callable[[float], Schedule]] = {
 }
 
 
-def factor(who: str, x: Any) -> float:
+def factor(who: str, x: object) -> float:
     """What a schedule returned, as the factor that it is.
 
     >>> from nn.schedules import cosine, factor
@@ -147,7 +147,8 @@ def _constant(t: Number) -> Number:
 
 
 def _step(t: Number, *, every: float, factor: float) -> Number:
-    return power(factor, floor(_time("step", t) / every))
+    scaled: Number = power(factor, floor(_time("step", t) / every))
+    return scaled
 
 
 def _cosine(t: Number, *, total: float, end: float) -> Number:
@@ -158,13 +159,15 @@ def _one_cycle(t: Number, *, total: float, top: float, start: float, end: float)
     t = _time("one_cycle", t)
     up = _half_cosine(minimum(t / top, 1.0), start, 1.0)
     down = _half_cosine(minimum(maximum((t - top) / (total - top), 0.0), 1.0), 1.0, end)
-    return where(less(t, top), up, down)
+    there: Number = where(less(t, top), up, down)
+    return there
 
 
 def _warmup(t: Number, *, length: float, then: Schedule, start: float) -> Number:
     t = _time("warmup", t)
     up = start + (1.0 - start) * minimum(t / length, 1.0)
-    return where(less(t, length), up, then(maximum(t - length, 0.0)))
+    there: Number = where(less(t, length), up, then(maximum(t - length, 0.0)))
+    return there
 
 
 def _time(who: str, t: Number) -> Number:
@@ -180,9 +183,9 @@ def _half_cosine(part: Number, first: float, last: float) -> Number:
     return last + 0.5 * (first - last) * (1.0 + cos(pi * part))
 
 
-def _positive(who: str, name: str, x: Any) -> float:
+def _positive(who: str, name: str, x: float) -> float:
     return number(who, name, x, "a positive number", lambda part: part > 1e-300)
 
 
-def _fraction(who: str, name: str, x: Any) -> float:
+def _fraction(who: str, name: str, x: float) -> float:
     return number(who, name, x, "a number from 0 to 1", lambda factor: 0.0 <= factor <= 1.0)

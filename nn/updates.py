@@ -8,11 +8,11 @@ with PyTorch's, also where a gradient that was always 0 is divided by an epsilon
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from engine import clip, div, minimum, sqrt, square, total
 
-Number = Any  # a float, or a Value while an update is recorded
+from .arguments import Number  # Values while an update is recorded
+
 State = tuple[Number, ...]
 Update = Callable[..., tuple[Number, State]]
 

@@ -1,6 +1,7 @@
 """A call of every public callable that is right, cheap, and uses what it returns: what a sweep of odd values starts from."""
 
 import inspect
+import random
 from importlib import import_module
 
 import engine
@@ -480,6 +481,7 @@ for name, f in {**nn.INITIALISERS, "constant": nn.init.constant}.items():
     exemplar(f"nn.init.{name}", lambda f=f, some=some: Call(f, *some, then=drawn_from))
 exemplar("nn.schedules.factor", lambda: Call(nn.schedules.factor, "fit", 0.5))
 exemplar("nn.init.initialiser", lambda: Call(nn.init.initialiser, "zeros", "relu", then=drawn_from))
+exemplar("nn.init.given_generator", lambda: Call(nn.init.given_generator, random.Random(0)))
 exemplar("nn.init.generator", lambda: Call(nn.init.generator, seed=0))
 exemplar("nn.activations.value_of", lambda: Call(nn.activations.value_of, engine.relu, boxed()))
 exemplar("nn.activations.activation_function", lambda: Call(nn.activations.activation_function, "relu"))

@@ -14,7 +14,8 @@ from typing import Any
 from engine import AnomalyError, Value, detect_anomaly, log, no_grad
 from engine.arguments import number, whole
 
-from ..data import check_order, plain, rows, targets
+from ..arguments import is_number, plain
+from ..data import check_order, rows, targets
 from ..module import Module
 from ..network import NeuralNetwork
 from ..optim import SGD, Optimiser
@@ -150,7 +151,7 @@ def _losses(history: Any) -> list[float]:
     if history is None:
         return []
     listed = plain(history.get("loss") if isinstance(history, dict) or hasattr(history, "columns") else history)
-    if not isinstance(listed, list) or any(isinstance(x, str) or not hasattr(x, "__float__") for x in listed):
+    if not isinstance(listed, list) or not all(map(is_number, listed)):
         raise TypeError(
             f'diagnose takes a list of losses, or a dict with one as "loss", as history, got {history!r:.60}'
         )

@@ -15,8 +15,9 @@ from engine import TABLE, Value, explain, partials, total
 from engine.arguments import listed, named, number
 
 from ..activations import ACTIVATIONS
+from ..arguments import plain
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, NEGATIVES, POSITIVE, POSITIVES, axes_for, pyplot_for, shades
-from ..data import check_order, plain, rows, targets
+from ..data import check_order, rows, targets
 from ..diagnosis.diagnose import examples_of, network_of
 from ..diagnosis.observation import UnitLayer, observation
 from .images import plot_saliency, plot_weights

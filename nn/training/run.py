@@ -10,6 +10,7 @@ from typing import Protocol
 
 from engine import Value
 
+from ..arguments import Number
 from ..module import Module
 from ..optim import Optimiser
 from ..schedules import factor
@@ -121,10 +122,10 @@ class Run:
         if self.clip_value is None and self.clip_norm is None:
             return
         moving = self.moving()
-        gradients = [p.grad for p in moving]
+        gradients: list[Number] = [p.grad for p in moving]
         if self.clip_value is not None:
             gradients = clipped_by_value(gradients, self.clip_value)
         if self.clip_norm is not None:
             gradients = clipped_by_norm(gradients, self.clip_norm)
         for p, g in zip(moving, gradients):
-            p.grad = g
+            p.grad = float(g)

@@ -127,10 +127,14 @@ def memo_is_kept(patch):
     patch.setattr(copying, "_there", lambda a, memo: (KEPT.append(memo), original(a, memo))[1])
 
 
-def an_import_upwards(patch):
-    original = test_imports.imports
-    upwards = [("engine.transforms", ["grad"], False)]
-    patch.setattr(test_imports, "imports", lambda path: original(path) + upwards * (path.name == "value.py"))
+def imported(name, *found):
+    """Patches an import into the file of a module, as if a function of it, or its annotations, asked for it."""
+
+    def into(patch):
+        original = test_imports.imports
+        patch.setattr(test_imports, "imports", lambda path: original(path) + [*found] * (path.name == name))
+
+    return into
 
 
 def hooks_in_the_wrong_order(patch):
@@ -201,7 +205,9 @@ PLANTED = [
     Planted("a refused op is half installed", hooks_in_the_wrong_order, test_added_rows.test_a_refused_row_leaves_no_method, refused_row),
     Planted("detect_anomaly watches forward only", edited(backprop, "_swept", "context.active and", "False and"), test_anomaly.test_an_infinite_partial_in_backward),
     Planted("detect_anomaly names the line before", edited(context, "user_line", "frame.f_lineno", "frame.f_lineno - 1"), test_anomaly.test_a_nan_in_forward),
-    Planted("an import upwards", an_import_upwards, test_imports.test_modules_import_downwards_only),
+    Planted("an import upwards", imported("value.py", ("engine.transforms", ["grad"], True)), test_imports.test_modules_import_downwards_only),
+    Planted("an import of nn's rooms upwards", imported("layers.py", ("nn.training.fit", ["fit"], True)), test_imports.test_modules_import_downwards_only),
+    Planted("a circle inside a room", imported("metrics.py", ("nn.training", ["trainer"], True)), test_imports.test_no_module_imports_itself_in_a_circle),
 ]
 # fmt: on
 

@@ -100,6 +100,17 @@ def permutation(count: int, rng: Generator) -> list[int]:
     return order
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """The places of up to `most` of so many examples, evenly spaced.
+
+    >>> from nn.data import evenly
+    >>> evenly(10, 4)
+    [0, 2, 5, 7]
+    """
+    chosen = min(count, most)
+    return [k * count // chosen for k in range(chosen)]
+
+
 def check_order(who: str, X: Any, y: Any, name: str = "y") -> None:
     """Refuse frames with the same index in another order: rows are paired by place, not by label.
 

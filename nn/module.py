@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from math import inf, isinf
 from typing import Any, Self
 
 from engine import Scope, Value
-from engine.arguments import flag, real, shown
+from engine.arguments import flag
 from engine.assignment import assign
 
-from .structure import Declares, attributes, children, contents, walk
+from .structure import Declares, attributes, children, contents, said_parameters, walk, why_missing
 from .twin import rebuilt
-from .weights import Slot, arrays, fill, of_attributes
+from .weights import Slot, arrays, fill, numbers_of, of_attributes
 
 new = object.__new__
 
@@ -136,7 +135,7 @@ class Module(metaclass=Declares):
                 own.append(x)
         if not own:
             return list(held)
-        named = dict.fromkeys([p for m in own for p in _said(m)])
+        named = dict.fromkeys([p for m in own for p in said_parameters(m)])
         trained = {x for _, x in walk(self, without=own) if x.__class__ is Value}.union(named)
         return [p for p in held if p in trained] + [p for p in named if p not in held]
 
@@ -158,9 +157,9 @@ class Module(metaclass=Declares):
             elif _overrides(x):
                 own.append(x)
         for module in own:
-            for p in _said(module):
+            for p in said_parameters(module):
                 if p not in named:
-                    raise ValueError(_missing(module, p))
+                    raise ValueError(why_missing(module, p))
         return [(path, p) for p, path in named.items()]
 
     @property
@@ -244,29 +243,10 @@ class Module(metaclass=Declares):
         """
         assign(*self._loaded(state))
 
-    def _loaded(self, state: Any) -> tuple[list[Value], list[float]]:
+    def _loaded(self, state: object) -> tuple[list[Value], list[float]]:
         """(the parameters, their numbers) of a state, checked."""
-        who = f"load_state of {type(self).__name__}"
-        if not isinstance(state, Mapping):
-            raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
         named = dict(self.checked_parameters())
-        for what, paths in (
-            ("misses", [k for k in named if k not in state]),
-            ("has the unknown", [k for k in state if k not in named]),
-        ):
-            if paths:
-                more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-                raise ValueError(
-                    f"{who} takes one number for each of its {len(named)} parameters, got a state of {len(state)} "
-                    f"that {what} {paths[0]!r}{more}; was it saved from a network of another shape?"
-                )
-        numbers = []
-        for path in named:
-            x = real(state[path])
-            if x is None or (isinf(x) and state[path] not in (inf, -inf)):
-                raise TypeError(f"{who} takes numbers that fit a float, got {shown(state[path])} for {path!r}")
-            numbers.append(x)
-        return list(named.values()), numbers
+        return list(named.values()), numbers_of(f"load_state of {type(self).__name__}", list(named), state)
 
     def get_weights(self) -> list[Any]:
         """The parameters as a list of new NumPy arrays, in Keras' order: for each layer its kernel, then its bias.
@@ -332,36 +312,32 @@ def _overrides(module: Module) -> bool:
     return type(module).parameters is not Module.parameters or "parameters" in module.__dict__
 
 
-def _said(module: Module) -> list[Value]:
-    """What an overridden `parameters()` names."""
-    who = type(module).__name__
-    if not callable(module.parameters):
-        raise TypeError(f"{who} takes no attribute of the name parameters, which is a method: call it weights")
-    said = module.parameters()
-    if isinstance(said, (Value, str, bytes)) or not hasattr(said, "__iter__"):
-        raise TypeError(f"{who}.parameters() takes a list of Values to return, got {said!r:.60}")
-    listed = list(said)
-    for p in listed:
-        if p.__class__ is not Value:
-            raise TypeError(f"{who}.parameters() takes a list of Values to return, got {p!r:.60} in it")
-    return listed
-
-
-def _missing(module: Module, p: Value) -> str:
-    """Why a Value that `parameters()` names is no parameter."""
-    who = type(module).__name__
-    for name, x in attributes(module).items():
-        if any(y is p for y, _ in contents(x)):
-            hint = (
-                f"the attribute {name} is private; name it {name.lstrip('_')}"
-                if name[0] == "_"
-                else f"the attribute {name} got it after __init__; make it there"
-            )
-            break
-    else:
-        hint = "keep it in an attribute, or return [p for _, p in self.named_parameters() if …]"
-    return f"{who}.parameters() takes Values that the Module's public attributes hold, got {p!r:.60}: {hint}"
-
-
 def _forward(module: Module, more: tuple[Any, ...], named: dict[str, Any], x: Any) -> Any:
     return module.forward(x, *more, **named)
+
+
+def module_of(who: str, model: object) -> Module:
+    """The Module that is meant: itself, or what a NeuralNetwork holds.
+
+    >>> from nn import MLP, NeuralNetwork
+    >>> from nn.module import module_of
+    >>> module_of("save", NeuralNetwork([2, 4, 1], seed=0))
+    MLP(2, [4, 1], activation='tanh')
+    """
+    module = model if isinstance(model, Module) else getattr(model, "model", None)
+    if not isinstance(module, Module):
+        raise TypeError(f"{who} takes a Module or a NeuralNetwork, got {model!r:.60}")
+    return module
+
+
+def frozen(modules: Iterable[Module]) -> set[Value]:
+    """The parameters that no step moves, since one of these Modules is around them and not trainable.
+
+    >>> from nn import MLP
+    >>> from nn.module import frozen
+    >>> net = MLP(2, [3, 1], seed=0)
+    >>> net.layers[0].trainable = False
+    >>> len(frozen(m for _, m in net.named_modules()))
+    9
+    """
+    return {p for m in modules if not m.trainable for _, p in m.named_parameters()}

@@ -14,7 +14,7 @@ from engine import Value
 from engine.arguments import checked, flag, float_of, listed, number, shown, whole
 from engine.assignment import assign
 
-from .module import Module
+from .module import Module, frozen
 from .updates import State, Update, adagrad_update, adam_update, adamw_update, rmsprop_update, sgd_update
 
 _FRACTION = (lambda x: 0.0 <= x < 1.0), "a number from 0 to below 1"
@@ -129,7 +129,7 @@ class Optimiser:
         >>> len(optimiser.frozen())
         9
         """
-        return {p for m in self._modules if not m.trainable for _, p in m.named_parameters()}
+        return frozen(self._modules)
 
     def zero_grad(self) -> None:
         """Take the gradients off all parameters."""

@@ -238,3 +238,37 @@ def _declared(x: Any) -> bool:
     if x.__class__ in PLAIN:
         return x.__class__ is Value
     return any(y.__class__ is Value or (in_object and is_module(y)) for y, in_object in contents(x))
+
+
+# What a class says of its parameters itself ---------------------------------------------------------------------------
+
+
+def said_parameters(module: Any) -> list[Value]:
+    """What an overridden `parameters()` names."""
+    who = type(module).__name__
+    if not callable(module.parameters):
+        raise TypeError(f"{who} takes no attribute of the name parameters, which is a method: call it weights")
+    said = module.parameters()
+    if isinstance(said, (str, bytes)) or not isinstance(said, Iterable):
+        raise TypeError(f"{who}.parameters() takes a list of Values to return, got {said!r:.60}")
+    listed = list(said)
+    for p in listed:
+        if p.__class__ is not Value:
+            raise TypeError(f"{who}.parameters() takes a list of Values to return, got {p!r:.60} in it")
+    return listed
+
+
+def why_missing(module: object, p: Value) -> str:
+    """Why a Value that `parameters()` names is no parameter."""
+    who = type(module).__name__
+    for name, x in attributes(module).items():
+        if any(y is p for y, _ in contents(x)):
+            hint = (
+                f"the attribute {name} is private; name it {name.lstrip('_')}"
+                if name[0] == "_"
+                else f"the attribute {name} got it after __init__; make it there"
+            )
+            break
+    else:
+        hint = "keep it in an attribute, or return [p for _, p in self.named_parameters() if …]"
+    return f"{who}.parameters() takes Values that the Module's public attributes hold, got {p!r:.60}: {hint}"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from engine import Value
 
 from .blocks import Activation, Dropout, Embedding, LayerNorm
 from .layers import Layer, Neuron
-from .module import Module
+from .module import Module, frozen, module_of
 
 ROWS = (Layer, Neuron, Activation, Dropout, LayerNorm, Embedding)  # what stands for all that is inside it
 
@@ -22,7 +20,7 @@ class Table(str):
         return str(self)
 
 
-def summary(model: Any) -> Table:
+def summary(model: object) -> Table:
     """The layers of a network with the shape of their outputs and the number of their parameters, as text.
 
     Args:
@@ -42,9 +40,7 @@ def summary(model: Any) -> Table:
     ───────────────────────────────────────────────────────────
     1,210 parameters, 1,210 of them trainable
     """
-    net = model if isinstance(model, Module) else getattr(model, "model", None)
-    if not isinstance(net, Module):
-        raise TypeError(f"summary takes a Module or a NeuralNetwork, got {model!r:.60}")
+    net = module_of("summary", model)
     cells = _cells(net)
     widths = [max(len(row[k]) for row in cells) for k in range(4)]
     widths = [max(w, least) for w, least in zip(widths, (11, 20, 10, 10))]
@@ -98,8 +94,7 @@ def _what(module: Module) -> str:
     return type(module).__name__
 
 
-def _frozen(net: Module) -> set[Any]:
+def _frozen(net: Module) -> set[Value]:
     """The parameters that no step moves, since a Module around them is not trainable, or since parameters() leaves them out."""
     named = {p for _, p in net.checked_parameters()}
-    frozen = {p for _, m in net.named_modules() if not m.trainable for _, p in m.named_parameters()}
-    return frozen | named.difference(net.parameters())
+    return frozen(m for _, m in net.named_modules()) | named.difference(net.parameters())

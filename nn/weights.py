@@ -1,4 +1,4 @@
-"""Weights: the parameters of a network as a list of arrays, in Keras' order and shapes.
+"""Weights: the parameters of a network as a list of arrays, in Keras' order and shapes; and as a dict of numbers.
 
 A layer is a kernel, (inputs, outputs), and a bias, (outputs,); a LayerNorm its gain and its bias; an Embedding its
 table, (count, dimension). What a Module of one's own holds is an array for each attribute, before the Modules inside it.
@@ -7,10 +7,11 @@ table, (count, dimension). What a Module of one's own holds is an array for each
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf, isinf
 from typing import Any, NamedTuple, Protocol, Self
 
 from engine import Value
-from engine.arguments import shown
+from engine.arguments import real, shown
 from engine.assignment import assign
 
 from .structure import children, is_array
@@ -109,6 +110,35 @@ def fill(who: str, net: Parts, given: Any) -> None:
                     f"{who} takes one number for a shared parameter, got {numbers[v]} and {x} in {slot.name}"
                 )
     assign(numbers, numbers.values())
+
+
+def numbers_of(who: str, paths: Sequence[str], state: object) -> list[float]:
+    """The numbers of a state, in the order of the paths, if it has one for each and no others.
+
+    >>> from nn.weights import numbers_of
+    >>> numbers_of("load_state", ["w", "b"], {"b": 1, "w": 0.5})
+    [0.5, 1.0]
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
+    known = set(paths)
+    for what, wrong in (
+        ("misses", [k for k in paths if k not in state]),
+        ("has the unknown", [k for k in state if k not in known]),
+    ):
+        if wrong:
+            more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            raise ValueError(
+                f"{who} takes one number for each of its {len(paths)} parameters, got a state of {len(state)} "
+                f"that {what} {wrong[0]!r}{more}; was it saved from a network of another shape?"
+            )
+    numbers = []
+    for path in paths:
+        x = real(state[path])
+        if x is None or (isinf(x) and state[path] not in (inf, -inf)):
+            raise TypeError(f"{who} takes numbers that fit a float, got {shown(state[path])} for {path!r}")
+        numbers.append(x)
+    return numbers
 
 
 # One Module, one array -----------------------------------------------------------------------------------------------

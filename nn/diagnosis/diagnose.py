@@ -15,8 +15,8 @@ from engine import AnomalyError, Value, detect_anomaly, log, no_grad
 from engine.arguments import number, whole
 
 from ..arguments import is_number, plain
-from ..data import check_order, rows, targets
-from ..module import Module
+from ..data import check_order, evenly, rows, targets
+from ..module import Module, frozen, module_of
 from ..network import NeuralNetwork
 from ..optim import SGD, Optimiser
 from ..training.dependence import CONSTANTS, left_out
@@ -71,7 +71,7 @@ def diagnose(
     >>> print(found[0].remedy)
     start from random weights: init="he_normal" for relu, "glorot_uniform" otherwise
     """
-    model = network_of("diagnose", net)
+    model = module_of("diagnose", net)
     examples = whole("diagnose", "examples", examples, least=1)
     if isinstance(net, NeuralNetwork):
         optimizer = net.optimizer if optimizer is None else optimizer
@@ -79,10 +79,9 @@ def diagnose(
     losses = _losses(history)
     twin, optimiser = _copies(model, optimizer)
     xs, ts, total, findings = _finite_examples(X, y)
-    count = min(len(xs), examples)
-    chosen = [k * len(xs) // count for k in range(count)]
-    about = f"{count:,} of {total:,} examples"
-    if not count:
+    chosen = evenly(len(xs), examples)
+    about = f"{len(chosen):,} of {total:,} examples"
+    if not chosen:
         return Diagnosis(findings, [], [], float("nan"), about)
     goal, xs, ts = examples_of("diagnose", net, twin, [xs[k] for k in chosen], [ts[k] for k in chosen], loss)
     seen = observation(twin, xs, ts, goal.loss)
@@ -113,14 +112,6 @@ def diagnose(
 
 
 # What is given -------------------------------------------------------------------------------------------------------
-
-
-def network_of(who: str, net: Any) -> Module:
-    """The Module that was given, or that a NeuralNetwork holds."""
-    model = net if isinstance(net, Module) else getattr(net, "model", None)
-    if not isinstance(model, Module):
-        raise TypeError(f"{who} takes a Module or a NeuralNetwork, got {net!r:.60}")
-    return model
 
 
 def examples_of(
@@ -231,9 +222,10 @@ def _filled(x: Any) -> Any:
 def _left_out(net: Module, optimiser: Optimiser | None, losses: Iterable[Any]) -> list[Finding]:
     """What is to be trained, and no gradient comes to."""
     moving = net.parameters() if optimiser is None else optimiser.parameters
-    frozen = {p for _, m in net.named_modules() if not m.trainable for _, p in m.named_parameters()}
     found = []
-    for name, n in left_out(net, set(moving) - frozen, (x for x in losses if isinstance(x, Value))).items():
+    for name, n in left_out(
+        net, set(moving) - frozen(m for _, m in net.named_modules()), (x for x in losses if isinstance(x, Value))
+    ).items():
         message = f"the loss depends on none of the {n:,} parameters{name and f' of {name}'}: no gradient comes there"
         found.append(Finding("no gradient", name, float(n), message, CONSTANTS))
     return found

@@ -8,8 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from ..files.recipes import module_of
-from ..module import Module
+from ..module import Module, module_of
 from .steps import stages
 from .torch_reader import Reader
 from .torch_writer import Writer
@@ -45,7 +44,7 @@ def to_torch(net: Any, *, dtype: Any = None) -> Any:
     dtype = torch.float64 if dtype is None else dtype
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise TypeError(f"{who} takes a real dtype of PyTorch, such as torch.float64, got {dtype!r:.60}")
-    module = module_of(net)
+    module = module_of(who, net)
     writer = Writer(torch, dtype, module)
     twin = torch.nn.Sequential(*[part for stage in found for part in writer.parts(stage)])
     twin.training = module.training

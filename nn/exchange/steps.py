@@ -15,7 +15,7 @@ from engine import TABLE, Op, Value
 
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer, Neuron
-from ..module import Module
+from ..module import Module, module_of
 from ..network import NeuralNetwork
 
 Whole = Callable[[Any], Any]
@@ -111,10 +111,7 @@ def stages(who: str, model: Any) -> list[Stage]:
     >>> [type(stage).__name__ for stage in stages("to_torch", MLP(2, [3, 1], activation="tanh", seed=0))]
     ['Dense', 'Function', 'Dense']
     """
-    net = model.model if isinstance(model, NeuralNetwork) else model
-    if not isinstance(net, Module):
-        raise TypeError(f"{who} takes a Module or a NeuralNetwork, got {model!r:.60}")
-    found = list(_read(who, net))
+    found = list(_read(who, module_of(who, model)))
     if isinstance(model, NeuralNetwork):
         found += _function(who, "output", None, model.output)
     _fit(who, found)

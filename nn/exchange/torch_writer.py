@@ -8,7 +8,7 @@ from typing import Any
 from engine import Value
 
 from ..activations import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
-from ..module import Module
+from ..module import Module, frozen
 from .steps import Dense, Dropping, Function, Normalization, Stage, Table
 
 # Functions of torch.nn that make the module of an activation.
@@ -39,7 +39,7 @@ class Writer:
 
     def __init__(self, torch: Any, dtype: Any, net: Module) -> None:
         self._torch, self._dtype, self._net = torch, dtype, net
-        self._frozen = {p for _, m in net.named_modules() if not m.trainable for _, p in m.named_parameters()}
+        self._frozen = frozen(m for _, m in net.named_modules())
         self._parameters: dict[tuple[Any, ...], Any] = {}  # by shape and Values
         self._owned: set[Value] = set()
         self._made: dict[tuple[Module, type], Any] = {}

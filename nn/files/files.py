@@ -27,10 +27,10 @@ from engine.arguments import path as of_file
 from engine.arguments import shown
 from engine.writing import write_whole
 
-from ..module import Module
+from ..module import Module, module_of
 from .container import packed, parsed
 from .encoding import Tensors, decoded, encoded
-from .recipes import module_of, network, recipe
+from .recipes import network, recipe
 
 LARGEST = 2**30  # bytes; as Values so many numbers would need more than 20 GB
 
@@ -57,7 +57,7 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
     >>> nn.load(path).state() == net.state()
     True
     """
-    name, module = of_file("save", "path", path), _module("save", model)
+    name, module = of_file("save", "path", path), module_of("save", model)
     if trainer is not None:
         _trainer("save", trainer)
     if trainer is not None and trainer.net is not module:
@@ -98,7 +98,7 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
         _trainer("load", trainer)
         into = trainer.net if into is None else into
     if into is not None:
-        _module("load", into)
+        module_of("load", into)
     name = of_file("load", "path", path)
     blob = _read(name)
     try:
@@ -107,7 +107,7 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
         wanted = trainer is not None and "trainer" in metadata
         state = decoded(_json(metadata, "trainer"), tensors) if wanted else None
         model = _built(said, tensors) if into is None else into
-        numbers = _ungrouped(_module("load", model), tensors)
+        numbers = _ungrouped(module_of("load", model), tensors)
     except ValueError as why:
         raise ValueError(f"load takes a file that save wrote, got {name!r}: {why}") from None
     except RecursionError:
@@ -116,7 +116,7 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
         raise ValueError(
             f"load takes a file saved with a trainer, got {name!r} without one; write save(path, model, trainer)"
         )
-    _fill(name, _module("load", model), numbers, trainer, state)
+    _fill(name, module_of("load", model), numbers, trainer, state)
     return model
 
 
@@ -186,14 +186,6 @@ def _fill(path: str, module: Module, numbers: Mapping[str, float], trainer: Any,
 def _trainer(who: str, trainer: Any) -> None:
     if isinstance(trainer, type) or not all(hasattr(trainer, name) for name in ("net", "state", "load_state")):
         raise TypeError(f"{who} takes a Trainer as trainer, got {shown(trainer)}")
-
-
-def _module(who: str, model: Any) -> Module:
-    """The Module that is meant: itself, or what a NeuralNetwork holds."""
-    module: Module | None = module_of(model)
-    if module is None:
-        raise TypeError(f"{who} takes a Module or a NeuralNetwork, got {model!r:.60}")
-    return module
 
 
 def _read(path: str) -> bytes:

@@ -19,7 +19,7 @@ from engine import TABLE, Op
 from ..activations import VARIANTS
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer, Neuron, width
-from ..module import Module
+from ..module import module_of
 from ..network import NeuralNetwork
 
 Arguments = dict[str, Any]
@@ -49,7 +49,7 @@ def recipe(model: Any) -> Arguments | None:
     """
     try:
         made: Arguments = json.loads(json.dumps(_read(model), default=_said))
-        module = module_of(model)
+        module = module_of("a recipe", model)
         frozen = [path for path, m in module.named_modules() if not m.trainable]
         made |= {"frozen": frozen} if frozen else {}
         made |= {} if module.training else {"evaluation": True}
@@ -84,7 +84,7 @@ def network(recipe: Any, parameter_count: int) -> Any:
             raise ValueError(f"a recipe of {recipe['class']} takes no {min(foreign)!r:.60}")
     except (ArithmeticError, LookupError, TypeError) as why:
         raise ValueError(f"a recipe takes the arguments of its class, got others: {why}") from None
-    module = module_of(model)
+    module = module_of("a recipe", model)
     modules = dict(module.named_modules())
     frozen = recipe.get("frozen", [])
     if not isinstance(frozen, list) or not all(isinstance(path, str) and path in modules for path in frozen):
@@ -96,20 +96,8 @@ def network(recipe: Any, parameter_count: int) -> Any:
     return model
 
 
-def module_of(model: Any) -> Any:
-    """A Module itself, or what a NeuralNetwork holds; None of anything else.
-
-    >>> from nn import NeuralNetwork
-    >>> from nn.files.recipes import module_of
-    >>> module_of(NeuralNetwork([2, 4, 1], seed=0))
-    MLP(2, [4, 1], activation='tanh')
-    """
-    module = getattr(model, "model", None) if isinstance(model, NeuralNetwork) else model
-    return module if isinstance(module, Module) else None
-
-
 def _structure(model: Any) -> list[Any]:
-    module = module_of(model)
+    module = module_of("a recipe", model)
     return [
         repr(model),
         [(path, type(m), repr(m), m.trainable, getattr(m, "activation", None)) for path, m in module.named_modules()],

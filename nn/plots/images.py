@@ -12,9 +12,8 @@ from engine.arguments import real, shown, whole
 
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, axes_for, colour_bar, signs
 from ..data import rows
-from ..diagnosis.diagnose import network_of
 from ..layers import Layer
-from ..module import Module
+from ..module import Module, module_of
 
 
 def plot_weights(net: Any, layer: int | str = 0, *, shape: tuple[int, int] | None = None, ax: Any = None) -> Any:
@@ -44,7 +43,7 @@ def plot_weights(net: Any, layer: int | str = 0, *, shape: tuple[int, int] | Non
     'Weights of layers.0'
     """
     who = "plot_weights"
-    path, chosen = _layer(who, network_of(who, net), layer)
+    path, chosen = _layer(who, module_of(who, net), layer)
     weights = [[w.data for w in neuron.w] for neuron in chosen.neurons]
     count, size = len(weights), len(weights[0])
     shape = _image_shape(who, size, shape)
@@ -108,7 +107,7 @@ def plot_saliency(
     'Saliency: ∂output[1]/∂input'
     """
     who = "plot_saliency"
-    model = copy.deepcopy(network_of(who, net)).eval()
+    model = copy.deepcopy(module_of(who, net)).eval()
     (numbers,) = rows(who, [x], "[x]")
     if isinstance(numbers[0], list):
         if len(numbers) > 1:

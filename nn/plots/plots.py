@@ -17,9 +17,10 @@ from engine.arguments import listed, named, number
 from ..activations import ACTIVATIONS
 from ..arguments import plain
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, NEGATIVES, POSITIVE, POSITIVES, axes_for, pyplot_for, shades
-from ..data import check_order, rows, targets
-from ..diagnosis.diagnose import examples_of, network_of
+from ..data import check_order, evenly, rows, targets
+from ..diagnosis.diagnose import examples_of
 from ..diagnosis.observation import UnitLayer, observation
+from ..module import module_of
 from .images import plot_saliency, plot_weights
 
 __all__ = ["plot_activation", "plot_activations", "plot_gradient_flow", "plot_saliency", "plot_weights"]
@@ -238,14 +239,12 @@ def _draw_histograms(layer: UnitLayer, ax: Any) -> None:
 
 def _observed(who: str, net: Any, X: Any, y: Any = None, loss: Any = None) -> list[UnitLayer]:
     """What the layers of a network did; without targets, for the sum of its outputs."""
-    model = copy.deepcopy(network_of(who, net)).eval()
+    model = copy.deepcopy(module_of(who, net)).eval()
     xs = rows(who, X)
-    count = min(len(xs), EXAMPLES)
-    chosen = [k * len(xs) // count for k in range(count)]
+    chosen = evenly(len(xs), EXAMPLES)
     if y is None:
-        ts: list[Any] = [None] * count
         xs = [xs[k] for k in chosen]
-        seen = observation(model, xs, ts, lambda z, t: total(z if isinstance(z, list) else [z]))
+        seen = observation(model, xs, xs, lambda z, t: total(z if isinstance(z, list) else [z]))
     else:
         check_order(who, X, y)
         ts = targets(who, y, len(xs))

@@ -34,7 +34,8 @@ ORDER = {
         compiler
     """,
     "nn": """
-        arguments arguments activations canvas init losses matrices schedules structure updates
+        arguments
+        activations canvas init losses matrices schedules structure updates
         weights twin
         module data
         layers optim penalties

@@ -13,12 +13,12 @@ from ..value import Value
 from .ball_replay import BallReplay, FlatGraph
 from .balls import NOTHING, Ball, arb, ctx
 from .checked_function import CheckedFunction, read_arguments
-from .engines import CHAINRULE, Engine, adapter
+from .engines import CHAINRULE, AnyEngine, adapter
 from .faults import Fault, adds_right, engine_faults, faults, holds, second_faults
 from .report import GradientError, Report
 from .rounding import rounded_number
 from .verdicts import Verdicts
-from .wrong_sweeps import diagnosis
+from .wrong_sweeps import mistake
 
 PRECISION = 128
 UNIT_DIRECTIONS = 4  # up to so many arguments each gets a derivative of its own in orders 2 and 3
@@ -30,7 +30,7 @@ def check_gradients(
     *,
     order: int = 1,
     modes: Iterable[str] = ("reverse",),
-    engine: Engine = CHAINRULE,
+    engine: AnyEngine = CHAINRULE,
     save: Any = None,
 ) -> Report:
     """Prove the derivatives of a function at a point, or name the rule that is wrong.
@@ -75,7 +75,7 @@ def check_gradients(
     return report
 
 
-def _modes(modes: Iterable[str], order: int, engine: Engine) -> tuple[str, ...]:
+def _modes(modes: Iterable[str], order: int, engine: AnyEngine) -> tuple[str, ...]:
     who = "check_gradients"
     asked = (modes,) if isinstance(modes, str) else listed(who, "modes", modes, "a list of 'reverse' and 'forward'")
     found = tuple([named(who, "modes", mode, ("reverse", "forward")) for mode in asked])
@@ -92,7 +92,9 @@ def _modes(modes: Iterable[str], order: int, engine: Engine) -> tuple[str, ...]:
 class _Check:
     """One run: the subject on the engine, the balls, the witness, and the blame."""
 
-    def __init__(self, subject: CheckedFunction, order: int, modes: Sequence[str], engine: Engine, save: Any) -> None:
+    def __init__(
+        self, subject: CheckedFunction, order: int, modes: Sequence[str], engine: AnyEngine, save: Any
+    ) -> None:
         self.subject, self.order, self.modes, self.engine = subject, order, modes, engine
         self.ours = engine is CHAINRULE
         self.root, self.leaves = subject.record()
@@ -267,7 +269,7 @@ class _Check:
         worst = bad[0]
         if first:
             got = [(i, g) for i, g in zip(self.tape.leaves, grads) if i is not None]
-            why = diagnosis(self.replay, got) or f"∂/∂{first[0].argument} misses the exact value"
+            why = mistake(self.replay, got) or f"∂/∂{first[0].argument} misses the exact value"
         else:
             why = f"the sweep of order {worst.order} in {worst.mode} mode misses the exact value"
         self.report.faults.append(Fault("traversal", None, None, worst.got, worst.ball, False, why))

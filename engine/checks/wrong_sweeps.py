@@ -1,167 +1,132 @@
 """Wrong sweeps and what they give: an engine whose rules are right and whose gradients are not is matched with them.
 
-Each imitation takes a tape with its exact partials and makes one classic mistake; where the leaves' gradients come out
+Each imitation takes a graph with its exact partials and makes one classic mistake; where the leaves' gradients come out
 as the engine's, the mistake has a name.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from math import isclose
 
 from .ball_replay import BallReplay
 
-Partials = list[list[tuple[int, float]]]  # for each node its edges: where to, and the partial
-Sweep = Callable[[Partials], list[float]]
+Edges = list[list[tuple[int, float]]]  # for each node its edges: where to, and the partial
+MOST_VISITS = 20_000  # of a search that marks nothing, whose paths are too many to walk
 
 
-def diagnosis(replay: BallReplay, got: Sequence[tuple[int, float]]) -> str:
+def mistake(replay: BallReplay, got: Sequence[tuple[int, float]]) -> str:
     """The mistake that explains the gradients of some nodes, in words; "" where none of the known ones does.
 
     Args:
-        replay: the tape in balls.
-        got: (position on the tape, the engine's gradient) of some nodes.
+        replay: the graph in balls.
+        got: (position in the graph, the engine's gradient) of some nodes.
     """
-    partials = [[(e.source, float(e.partial.mid())) for e in edges if e.connected] for edges in replay.edges]
+    graph = [[(e.source, float(e.partial.mid())) for e in edges if e.connected] for edges in replay.edges]
     if all(g == 0.0 for _, g in got):
         return "every gradient is 0: backward reaches nothing"
     alike = []
     for why, sweep in IMITATIONS:
-        found = sweep(partials)
+        found = sweep(graph)
         if all(isclose(found[i], g, rel_tol=1e-9, abs_tol=1e-12) for i, g in got):
             alike.append(why)
     if alike:
         return "; or ".join(dict.fromkeys(alike))  # a small graph may not tell them apart
-    right = _in_order(partials, range(len(partials) - 1, -1, -1))
+    right = _swept(graph)
     ratios = {round(g / right[i], 9) for i, g in got if right[i]}
     if len(ratios) == 1:
         return f"every gradient is {ratios.pop():g} times what it should be: the seed, or a state kept between calls"
     return ""
 
 
-def _in_order(partials: Partials, order: Sequence[int], once: bool = False, add: bool = True) -> list[float]:
-    found = [0.0] * len(partials)
+def _swept(graph: Edges, order: Iterable[int] | None = None, add: bool = True) -> list[float]:
+    """The gradients of all nodes by a sweep in some order; by default the right one, users before their arguments."""
+    found = [0.0] * len(graph)
     found[-1] = 1.0
-    for i in order:
-        edges = list(dict(partials[i]).items()) if once else partials[i]
-        for source, p in edges:
+    for i in range(len(graph) - 1, -1, -1) if order is None else order:
+        for source, p in graph[i]:
             found[source] = found[source] + found[i] * p if add else found[i] * p
     return found
 
 
-def _overwriting(partials: Partials) -> list[float]:
-    return _in_order(partials, range(len(partials) - 1, -1, -1), add=False)
+# Orders that are none ------------------------------------------------------------------------------------------------
 
 
-def _overwriting_depth_first(partials: Partials) -> list[float]:
-    return _in_order(partials, _depth_first(partials)[::-1], add=False)
-
-
-def _edges_once(partials: Partials) -> list[float]:
-    return _in_order(partials, range(len(partials) - 1, -1, -1), once=True)
-
-
-def _depth_first(partials: Partials) -> list[int]:
-    """Arguments before users, as a recursive sort with a visited set has them."""
-    order, seen, stack = [], set(), [(len(partials) - 1, False)]
-    while stack:
+def _postorder(graph: Edges, marked: bool = True) -> list[int]:
+    """Arguments before users, as a recursive sort has them; unmarked, shared nodes stand there as often as reached."""
+    order, seen, stack = list[int](), set[int](), [(len(graph) - 1, False)]
+    while stack and (marked or len(order) < MOST_VISITS):
         i, done = stack.pop()
         if done:
             order.append(i)
-        elif i not in seen:
+        elif not marked or i not in seen:
             seen.add(i)
             stack.append((i, True))
-            stack.extend([(s, False) for s, _ in reversed(partials[i])])
+            stack.extend([(source, False) for source, _ in reversed(graph[i])])
     return order
 
 
-def _as_discovered(partials: Partials, breadth: bool) -> list[float]:
-    """Nodes in the order in which a search from the output meets them, which is no topological order."""
-    order, seen, queue = [], {len(partials) - 1}, [len(partials) - 1]
-    while queue:
-        i = queue.pop(0 if breadth else -1)
-        order.append(i)
-        for source, _ in partials[i]:
-            if source not in seen:
-                seen.add(source)
-                queue.append(source)
-    return _in_order(partials, order)
-
-
-def _preorder(partials: Partials) -> list[float]:
-    order, seen, stack = [], set(), [len(partials) - 1]
-    while stack:
+def _preorder(graph: Edges, marked: bool = True) -> list[int]:
+    """Users before arguments, first argument first; unmarked, along every path, and each visit passes on all so far."""
+    order, seen, stack = list[int](), set[int](), [len(graph) - 1]
+    while stack and (marked or len(order) < MOST_VISITS):
         i = stack.pop()
-        if i not in seen:
+        if not marked or i not in seen:
             seen.add(i)
             order.append(i)
-            stack.extend([s for s, _ in reversed(partials[i])])
-    return _in_order(partials, order)
+            stack.extend([source for source, _ in reversed(graph[i])])
+    return order
 
 
-def _without_visited_set(partials: Partials, recursive: bool) -> list[float]:
-    """Every path is walked; each visit passes on all that has arrived so far."""
-    found = [0.0] * len(partials)
-    found[-1] = 1.0
-    stack, budget = [len(partials) - 1], 20_000
-    while stack and budget:
-        budget -= 1
-        i = stack.pop(-1 if recursive else 0)
-        for source, p in partials[i]:
-            found[source] += found[i] * p
-        stack.extend([s for s, _ in (reversed(partials[i]) if recursive else partials[i])])
-    return found
+def _as_discovered(graph: Edges, breadth: bool, marked: bool = True) -> list[int]:
+    """Nodes in the order in which a search from the output meets them."""
+    order, seen, queue = list[int](), {len(graph) - 1}, deque([len(graph) - 1])
+    while queue and (marked or len(order) < MOST_VISITS):
+        order.append(queue.popleft() if breadth else queue.pop())
+        for source, _ in graph[order[-1]]:
+            if not marked or source not in seen:
+                seen.add(source)
+                queue.append(source)
+    return order
 
 
-def _listed_twice(partials: Partials) -> list[float]:
-    """A sort without a visited set: shared nodes stand in the order as often as they are reached."""
-    order, stack, budget = [], [(len(partials) - 1, False)], 20_000
-    while stack and budget:
-        budget -= 1
-        i, done = stack.pop()
-        if done:
-            order.append(i)
-        else:
-            stack.append((i, True))
-            stack.extend([(s, False) for s, _ in reversed(partials[i])])
-    return _in_order(partials, order[::-1])
+# Edges that are lost -------------------------------------------------------------------------------------------------
 
 
-def _first_user_only(partials: Partials, last: bool) -> list[float]:
+def _one_user_only(graph: Edges, last: bool) -> Edges:
     """A shared node takes the contribution of one user and skips the others."""
-    found, taken = [0.0] * len(partials), set()
-    found[-1] = 1.0
-    for i in range(len(partials) - 1, -1, -1):
-        for source, p in reversed(partials[i]) if last else partials[i]:
+    kept: Edges = [[] for _ in graph]
+    taken = set[int]()
+    for i in range(len(graph) - 1, -1, -1):
+        for source, p in reversed(graph[i]) if last else graph[i]:
             if source not in taken:
                 taken.add(source)
-                found[source] += found[i] * p
-    return found
+                kept[i].append((source, p))
+    return kept
 
 
-def _shared_skipped(partials: Partials) -> list[float]:
-    uses = [0] * len(partials)
-    for edges in partials:
-        for source, _ in edges:
-            uses[source] += 1
-    found = [0.0] * len(partials)
-    found[-1] = 1.0
-    for i in range(len(partials) - 1, -1, -1):
-        for source, p in partials[i]:
-            if uses[source] == 1:
-                found[source] += found[i] * p
-    return found
+def _shared_skipped(graph: Edges) -> Edges:
+    uses = Counter([source for edges in graph for source, _ in edges])
+    return [[(source, p) for source, p in edges if uses[source] == 1] for edges in graph]
 
 
-IMITATIONS: list[tuple[str, Sweep]] = [
-    ("the sweep overwrites a gradient where it should add to it (= in place of +=)", _overwriting),
-    ("the sweep overwrites a gradient where it should add to it (= in place of +=)", _overwriting_depth_first),
-    ("two edges from the same operand are counted once (operands kept in a set)", _edges_once),
-    ("shared nodes are skipped", _shared_skipped),
-    ("a shared node keeps the contribution of one user only", lambda p: _first_user_only(p, False)),
-    ("a shared node keeps the contribution of one user only", lambda p: _first_user_only(p, True)),
-    ("nodes are swept before all their users (not a topological order)", lambda p: _as_discovered(p, True)),
-    ("nodes are swept before all their users (not a topological order)", lambda p: _as_discovered(p, False)),
-    ("nodes are swept before all their users (not a topological order)", _preorder),
-    ("shared nodes are swept more than once (no visited set)", _listed_twice),
-    ("shared nodes are swept more than once (no visited set)", lambda p: _without_visited_set(p, True)),
-    ("shared nodes are swept more than once (no visited set)", lambda p: _without_visited_set(p, False)),
+_OVERWRITTEN = "the sweep overwrites a gradient where it should add to it (= in place of +=)"
+_ONE_USER = "a shared node keeps the contribution of one user only"
+_EARLY = "nodes are swept before all their users (not a topological order)"
+_TWICE = "shared nodes are swept more than once (no visited set)"
+IMITATIONS: list[tuple[str, Callable[[Edges], list[float]]]] = [
+    (_OVERWRITTEN, lambda g: _swept(g, add=False)),
+    (_OVERWRITTEN, lambda g: _swept(g, _postorder(g)[::-1], add=False)),
+    (
+        "two edges from the same operand are counted once (operands kept in a set)",
+        lambda g: _swept([list(dict(edges).items()) for edges in g]),
+    ),
+    ("shared nodes are skipped", lambda g: _swept(_shared_skipped(g))),
+    (_ONE_USER, lambda g: _swept(_one_user_only(g, last=False))),
+    (_ONE_USER, lambda g: _swept(_one_user_only(g, last=True))),
+    (_EARLY, lambda g: _swept(g, _as_discovered(g, breadth=True))),
+    (_EARLY, lambda g: _swept(g, _as_discovered(g, breadth=False))),
+    (_EARLY, lambda g: _swept(g, _preorder(g))),
+    (_TWICE, lambda g: _swept(g, _postorder(g, marked=False)[::-1])),
+    (_TWICE, lambda g: _swept(g, _preorder(g, marked=False))),
+    (_TWICE, lambda g: _swept(g, _as_discovered(g, breadth=True, marked=False))),
 ]

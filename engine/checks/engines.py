@@ -6,13 +6,16 @@ stands for an op of the table.
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..arguments import function, shown, text
 from ..ops import TABLE
 from ..value import Value
 
-OPERATORS: dict[str, Callable[..., Any]] = {
+Node = TypeVar("Node")  # what an engine computes with
+Operation = Callable[..., Any]  # an op: nodes and floats in, a node out
+
+OPERATORS: dict[str, Operation] = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
@@ -28,14 +31,14 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 
-def operators_and_methods(name: str) -> Callable[..., Any]:
+def operators_and_methods(name: str) -> Operation:
     """An op by Python's operators where it is one, else as a method of its first operand."""
     if name in OPERATORS:
         return OPERATORS[name]
     return lambda x, *rest: getattr(x, name)(*rest)
 
 
-class Engine(NamedTuple):
+class Engine(NamedTuple, Generic[Node]):
     """An autograd engine as the checks see it.
 
     Attributes:
@@ -57,33 +60,36 @@ class Engine(NamedTuple):
     """
 
     name: str
-    make: Callable[[float], Any]
-    value: Callable[[Any], float]
-    grads: Callable[[Any, Sequence[Any]], Sequence[float]]
-    fn: Callable[[str], Callable[..., Any]] = operators_and_methods
-    jvp: Callable[[Callable[..., Any], Sequence[float], Sequence[float]], float] | None = None
-    backward: Callable[[Any], Any] | None = None
-    grad: Callable[[Any], float] | None = None
-    args: Callable[[Any], Sequence[Any]] | None = None
+    make: Callable[[float], Node]
+    value: Callable[[Node], float]
+    grads: Callable[[Node, Sequence[Node]], Sequence[float]]
+    fn: Callable[[str], Operation] = operators_and_methods
+    jvp: Callable[[Operation, Sequence[float], Sequence[float]], float] | None = None
+    backward: Callable[[Node], object] | None = None
+    grad: Callable[[Node], float] | None = None
+    args: Callable[[Node], Sequence[object]] | None = None
 
 
-def adapter(who: str, engine: Any, *needed: str) -> Engine:
-    """The engine, after its functions were found to be functions.
+AnyEngine = Engine[Any]
 
-    Args:
-        who: the function that was called, for messages.
-        engine: an `Engine`.
-        needed: which of those that may be left out are needed.
-    """
+
+def adapter(who: str, engine: object) -> AnyEngine:
+    """The engine, after its functions were found to be functions; `who` asks, for messages."""
     if not isinstance(engine, Engine):
         raise TypeError(f"{who} takes an engine.checks.Engine as engine, got {shown(engine)}; see help(Engine)")
-    given = text("Engine", "name", engine.name)
+    text("Engine", "name", engine.name)
     for name, f in engine._asdict().items():
-        if name in needed and f is None:
-            raise ValueError(f"{who} takes an Engine with {'= and '.join(needed)}=, got {given} without")
         if name != "name" and (f is not None or name in ("make", "value", "grads", "fn")):
             function("Engine", name, f)
     return engine
+
+
+def accumulating(who: str, engine: Engine[Node]) -> tuple[Callable[[Node], object], Callable[[Node], float]]:
+    """(backward, grad) of an engine that has both."""
+    adapter(who, engine)
+    if engine.backward is None or engine.grad is None:
+        raise ValueError(f"{who} takes an Engine with backward= and grad=, got {engine.name} without")
+    return engine.backward, engine.grad
 
 
 def _grads(output: Value, leaves: Sequence[Value]) -> list[float]:
@@ -93,7 +99,7 @@ def _grads(output: Value, leaves: Sequence[Value]) -> list[float]:
     return [leaf.grad for leaf in leaves]
 
 
-def _jvp(function: Callable[..., Any], point: Sequence[float], tangent: Sequence[float]) -> float:
+def _jvp(function: Operation, point: Sequence[float], tangent: Sequence[float]) -> float:
     from ..transforms.transforms import jvp
 
     return float(jvp(function, tuple(point), tuple(tangent))[1])

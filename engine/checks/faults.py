@@ -18,7 +18,7 @@ from ..value import Value
 from .ball_replay import BallReplay, FlatGraph
 from .balls import LARGEST, Ball, arb
 from .conventions import convention
-from .engines import Engine
+from .engines import AnyEngine
 from .rounding import float_enclosure, rounded_number
 from .taylor import KinkError, TaylorDerivatives
 
@@ -131,13 +131,13 @@ def expected(row: Op, vals: Sequence[Any], asked: Sequence[bool]) -> tuple[Any, 
 # Alone ---------------------------------------------------------------------------------------------------------------
 
 
-def adds_right(engine: Engine) -> bool:
+def adds_right(engine: AnyEngine) -> bool:
     """Whether the gradients of x + y are 1 and 1: if not, the sweep is wrong whatever the rules are."""
     leaves = [engine.make(0.5), engine.make(2.0)]
     return [float(g) for g in engine.grads(engine.fn("add")(*leaves), leaves)] == [1.0, 1.0]
 
 
-def engine_faults(engine: Engine, tape: FlatGraph, mode: str = "reverse") -> Iterator[Fault]:
+def engine_faults(engine: AnyEngine, tape: FlatGraph, mode: str = "reverse") -> Iterator[Fault]:
     """The rules of another engine that are wrong at the operands of a graph, each tried alone."""
     for v in tape.nodes:
         if v.op is not None:
@@ -147,7 +147,7 @@ def engine_faults(engine: Engine, tape: FlatGraph, mode: str = "reverse") -> Ite
             yield from found
 
 
-def _probe(engine: Engine, v: Value, row: Op, mode: str) -> Iterator[Fault]:
+def _probe(engine: AnyEngine, v: Value, row: Op, mode: str) -> Iterator[Fault]:
     args, vals = v._operands()
     asked = [isinstance(a, (Value, tuple)) for a in args]
     value, partials = expected(row, vals, asked)

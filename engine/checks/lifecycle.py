@@ -4,10 +4,10 @@ A gradient may be right on a fresh graph and wrong on the second backward, on a 
 that is deeper than Python's stack. Each law is a short scenario with a known answer.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
-from .engines import CHAINRULE, Engine, adapter
+from .engines import CHAINRULE, AnyEngine, accumulating
 
 DEEP = 20_000
 
@@ -38,7 +38,7 @@ class LifecycleError(AssertionError):
         )
 
 
-def check_lifecycle(engine: Engine = CHAINRULE) -> None:
+def check_lifecycle(engine: AnyEngine = CHAINRULE) -> None:
     """Hold an engine to the laws of gradients over several calls.
 
     Args:
@@ -51,15 +51,15 @@ def check_lifecycle(engine: Engine = CHAINRULE) -> None:
     >>> from engine.checks import check_lifecycle
     >>> check_lifecycle()
     """
-    adapter("check_lifecycle", engine, "backward", "grad")
+    accumulating("check_lifecycle", engine)
     broken = []
-    for law in LAWS:
+    for name, law in LAWS.items():
         try:
             why = law(engine)
         except RecursionError:
             why = f"RecursionError on a chain of {DEEP} additions"
         if why:
-            broken.append(Broken(law.__name__.lstrip("_").replace("_", " "), why))
+            broken.append(Broken(name, why))
     if broken:
         raise LifecycleError(engine.name, broken)
 
@@ -68,70 +68,44 @@ def _differs(what: str, expected: float, got: float) -> str:
     return "" if got == expected else f"{what} should be {expected:g}, got {got:g}"
 
 
-def _backward(engine: Engine, output: Any) -> None:
-    engine.backward(output)  # type: ignore[misc]  # only engines that have one come here
+def _added_up(engine: AnyEngine, calls: Sequence[str]) -> float:
+    """The gradient of x = 3 after some calls of backward, from h = x*x, y = h*h and z = 5*h."""
+    x, mul = engine.make(3.0), engine.fn("mul")
+    h = mul(x, x)
+    roots = {"h": h, "y": mul(h, h), "z": mul(h, 5.0)}
+    return _swept(engine, [roots[name] for name in calls], x)
 
 
-def _grad(engine: Engine, leaf: Any) -> float:
-    return float(engine.grad(leaf))  # type: ignore[misc]  # as above
+def _swept(engine: AnyEngine, roots: Iterable[object], leaf: object) -> float:
+    backward, grad = accumulating("check_lifecycle", engine)
+    for root in roots:
+        backward(root)
+    return float(grad(leaf))
 
 
-def _one_backward(engine: Engine) -> str:
-    x = engine.make(3.0)
-    h = engine.fn("mul")(x, x)
-    _backward(engine, engine.fn("mul")(h, h))
-    return _differs("the gradient of x⁴ at 3", 108.0, _grad(engine, x))
-
-
-def _repeated_backward(engine: Engine) -> str:
-    x = engine.make(3.0)
-    h = engine.fn("mul")(x, x)
-    y = engine.fn("mul")(h, h)
-    _backward(engine, y)
-    _backward(engine, y)
-    return _differs("the gradient of x⁴ at 3, added up over two calls of backward,", 216.0, _grad(engine, x))
-
-
-def _two_losses_share_a_subgraph(engine: Engine) -> str:
-    x = engine.make(3.0)
-    h = engine.fn("mul")(x, x)
-    first, second = engine.fn("mul")(h, 5.0), engine.fn("mul")(h, h)
-    _backward(engine, first)
-    _backward(engine, second)
-    return _differs("the gradient of 5x² and x⁴ at 3, added up,", 138.0, _grad(engine, x))
-
-
-def _an_inner_node_is_a_root_too(engine: Engine) -> str:
-    x = engine.make(3.0)
-    h = engine.fn("mul")(x, x)
-    y = engine.fn("mul")(h, h)
-    _backward(engine, y)
-    _backward(engine, h)
-    return _differs("the gradient of x⁴ and then x² at 3, added up,", 114.0, _grad(engine, x))
-
-
-def _edges_are_counted(engine: Engine) -> str:
+def _edges(engine: AnyEngine) -> str:
     x = engine.make(3.0)
     y = engine.fn("add")(x, x)
-    if engine.args is None:
-        return ""
-    return _differs("the number of operands of x + x", 2, len(list(engine.args(y))))
+    return "" if engine.args is None else _differs("the number of operands of x + x", 2, len(list(engine.args(y))))
 
 
-def _a_deep_chain(engine: Engine) -> str:
+def _deep_chain(engine: AnyEngine) -> str:
     x = engine.make(1.0)
     y = x
     for _ in range(DEEP):
         y = engine.fn("add")(y, 1.0)
-    _backward(engine, y)
-    return _differs(f"the gradient through {DEEP} additions", 1.0, _grad(engine, x))
+    return _differs(f"the gradient through {DEEP} additions", 1.0, _swept(engine, [y], x))
 
 
-LAWS: list[Callable[[Engine], str]] = [
-    _one_backward,
-    _repeated_backward,
-    _two_losses_share_a_subgraph,
-    _an_inner_node_is_a_root_too,
-    _edges_are_counted,
-    _a_deep_chain,
-]
+def _law(what: str, expected: float, *calls: str) -> Callable[[AnyEngine], str]:
+    return lambda engine: _differs(what, expected, _added_up(engine, calls))
+
+
+LAWS: dict[str, Callable[[AnyEngine], str]] = {
+    "one backward": _law("the gradient of x⁴ at 3", 108.0, "y"),
+    "repeated backward": _law("the gradient of x⁴ at 3, added up over two calls of backward,", 216.0, "y", "y"),
+    "two losses share a subgraph": _law("the gradient of 5x² and x⁴ at 3, added up,", 138.0, "z", "y"),
+    "an inner node is a root too": _law("the gradient of x⁴ and then x² at 3, added up,", 114.0, "y", "h"),
+    "edges are counted": _edges,
+    "a deep chain": _deep_chain,
+}

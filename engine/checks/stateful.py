@@ -6,29 +6,29 @@ pickles; after each step every number must be the model's. Data are small intege
 
 import copy
 import pickle
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Generic
 
 from ..adjoints import gradients
 from ..value import Value
-from .engines import CHAINRULE, Engine, adapter
+from .engines import CHAINRULE, AnyEngine, Engine, Node, accumulating
 
 try:
     from hypothesis import strategies as st
-    from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+    from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 except ImportError as error:
     raise ImportError("lifecycle_machine needs Hypothesis; pip install 'chainrule[check]'") from error
 
 LARGEST = 1000
-HALF = Fraction(1, 2)
 
 
-def _tie(a: Any, b: Any) -> Fraction:
-    return Fraction(a > b) if a != b else HALF
+def _tie(a: Fraction, b: Fraction) -> Fraction:
+    return Fraction(a > b) if a != b else Fraction(1, 2)
 
 
 # The model's own arithmetic: for each op its value and its partials.
-OPS: dict[str, Any] = {
+OPS: dict[str, tuple[Callable[..., Fraction], Callable[..., tuple[Fraction | int, ...]]]] = {
     "add": (lambda a, b: a + b, lambda a, b: (1, 1)),
     "sub": (lambda a, b: a - b, lambda a, b: (1, -1)),
     "mul": (lambda a, b: a * b, lambda a, b: (b, a)),
@@ -37,6 +37,7 @@ OPS: dict[str, Any] = {
     "square": (lambda a: a * a, lambda a: (2 * a,)),
     "relu": (lambda a: max(a, Fraction(0)), lambda a: (int(a > 0),)),
 }
+UNARY = ("neg", "square", "relu")
 
 
 class ExactModel:
@@ -91,11 +92,7 @@ class ExactModel:
             self.grad[key] = g if key in self.made else self.grad[key] + g
 
 
-def _is(got: float, expected: Fraction) -> bool:
-    return got == float(expected) or abs(got - float(expected)) <= 1e-12 * abs(float(expected))
-
-
-def lifecycle_machine(engine: Engine = CHAINRULE) -> type[RuleBasedStateMachine]:
+def lifecycle_machine(engine: AnyEngine = CHAINRULE) -> type[RuleBasedStateMachine]:
     """The state machine of an engine with `backward` and `grad`.
 
     Args:
@@ -107,133 +104,140 @@ def lifecycle_machine(engine: Engine = CHAINRULE) -> type[RuleBasedStateMachine]
     >>> from engine.checks import lifecycle_machine
     >>> TestLifecycle = lifecycle_machine().TestCase
     """
-    adapter("lifecycle_machine", engine, "backward", "grad")
-    backward: Any = engine.backward
-    grad: Any = engine.grad
-    names = [name for name in OPS if _has(engine, name)]
-    unary = [n for n in names if n in ("neg", "square", "relu")]
-    binary = [n for n in names if n not in unary]
+    accumulating("lifecycle_machine", engine)
+    if engine is CHAINRULE:
+        return _ValueLifecycle
+    names, theirs = [name for name in OPS if _has(engine, name)], engine
 
-    class Lifecycle(RuleBasedStateMachine):
-        nodes: Any = Bundle("nodes")
+    class Lifecycle(_NodeLifecycle[object]):
+        engine = theirs
+        unary = tuple(n for n in names if n in UNARY)
+        binary = tuple(n for n in names if n not in UNARY)
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = ExactModel()
-            self.theirs: dict[int, Any] = {}
-
-        @rule(target=nodes, x=st.integers(-3, 3))
-        def leaf(self, x: int) -> int:
-            key = self.model.leaf(Fraction(x))
-            self.theirs[key] = engine.make(float(x))
-            return key
-
-        def _made(self, op: str, args: tuple[int, ...]) -> Any:
-            key = self.model.node(op, args)
-            if key is None:
-                return multiple()
-            self.theirs[key] = engine.fn(op)(*[self.theirs[a] for a in args])
-            return key
-
-        @rule(target=nodes, op=st.sampled_from(binary), a=nodes, b=nodes)
-        def build(self, op: str, a: int, b: int) -> Any:
-            return self._made(op, (a, b))
-
-        if unary:
-
-            @rule(target=nodes, op=st.sampled_from(unary), a=nodes)
-            def build_of_one(self, op: str, a: int) -> Any:
-                return self._made(op, (a,))
-
-        @rule(root=nodes)
-        def run_backward(self, root: int) -> None:
-            backward(self.theirs[root])
-            self.model.backward(root)
-
-        @rule(root=nodes)
-        def run_backward_twice(self, root: int) -> None:
-            for _ in range(2):
-                self.run_backward(root)
-
-        @invariant()
-        def numbers_are_the_models(self) -> None:
-            for key, v in self.theirs.items():
-                assert engine.value(v) == self.model.data[key], f"node {key} holds {engine.value(v)}"  # noqa: S101  the machine is a test
-                if key not in self.model.made:
-                    got, expected = grad(v), self.model.grad[key]
-                    assert _is(float(got), expected), f"leaf {key} has gradient {got}, not {expected}"  # noqa: S101  the machine is a test
-
-    return _OurRules.extended(Lifecycle) if engine is CHAINRULE else Lifecycle
+    return Lifecycle
 
 
-class _OurRules:
-    """What else our own Values can do."""
-
-    @staticmethod
-    def extended(machine: Any) -> type[RuleBasedStateMachine]:
-        class OurLifecycle(machine):  # type: ignore[misc]  # a class made at run time
-            nodes = machine.nodes
-
-            @rule(root=machine.nodes)
-            def zero(self, root: int) -> None:
-                self.theirs[root].zero_grad()
-                for key in self.model.below(root):
-                    self.model.grad[key] = Fraction(0)
-
-            @rule(node=machine.nodes, x=st.integers(-3, 3))
-            def edit(self, node: int, x: int) -> None:
-                if node not in self.model.made:
-                    self.theirs[node].data = float(x)
-                    self.model.data[node] = Fraction(x)
-
-            @rule(target=machine.nodes, node=machine.nodes)
-            def detach(self, node: int) -> int:
-                key: int = self.model.leaf(self.model.data[node])
-                self.theirs[key] = self.theirs[node].detach()
-                return key
-
-            @rule(root=machine.nodes, how=st.sampled_from([copy.copy, copy.deepcopy, "pickle"]))
-            def copied(self, root: int, how: Any) -> None:
-                original = self.theirs[root]
-                twin = pickle.loads(pickle.dumps(original)) if how == "pickle" else how(original)  # noqa: S301  our own bytes
-                self._same(twin.data, original.data)
-                self._same(twin.grad, original.grad)
-                if how is not copy.copy:
-                    twin.backward()  # must not reach the original
-
-            @rule(root=machine.nodes)
-            def differentiated_as_a_graph(self, root: int) -> None:
-                keys = [k for k in sorted(self.model.below(root)) if k not in self.model.made]
-                if any(self.theirs[k].data != x for k, x in self._operands_of_leaves(root)):
-                    return  # a leaf was edited since: gradients raises
-                found = gradients(self.theirs[root], [self.theirs[k] for k in keys])
-                adjoints = self.model.adjoints(root)
-                for k, g in zip(keys, found):
-                    self._same(g.data, float(adjoints.get(k, Fraction(0))))
-
-            def _operands_of_leaves(self, root: int) -> list[tuple[int, Fraction]]:
-                made = [self.model.made[k] for k in self.model.below(root) if k in self.model.made]
-                return [(a, x) for _, args, xs in made for a, x in zip(args, xs)]
-
-            @staticmethod
-            def _same(a: float, b: float) -> None:
-                if a != b:
-                    raise AssertionError(f"{a} is not {b}")
-
-            @invariant()
-            def inner_nodes_hold_the_latest_adjoint(self) -> None:
-                for key, v in self.theirs.items():
-                    if key in self.model.made and isinstance(v, Value):
-                        self._same(v.grad, float(self.model.grad[key]))
-
-        OurLifecycle.__name__ = OurLifecycle.__qualname__ = "Lifecycle"
-        return OurLifecycle
-
-
-def _has(engine: Engine, name: str) -> bool:
-    arity = 1 if name in ("neg", "square", "relu") else 2
+def _has(engine: AnyEngine, name: str) -> bool:
+    arity = 1 if name in UNARY else 2
     try:
         y = engine.fn(name)(*[engine.make(2.0) for _ in range(arity)])
         return float(engine.value(y)) == float(OPS[name][0](*[Fraction(2)] * arity))
     except (TypeError, AttributeError, NotImplementedError):
         return False
+
+
+def _check_same(what: str, got: float, expected: float | Fraction, tolerance: float = 0.0) -> None:
+    right = float(expected)
+    if not (got == right or abs(got - right) <= tolerance * abs(right)):
+        raise AssertionError(f"{what} {got}, not {right}")
+
+
+class _NodeLifecycle(RuleBasedStateMachine, Generic[Node]):
+    """The rules for any engine: nodes are built and swept.
+
+    Attributes:
+        engine: the engine.
+        unary, binary: the names of its ops among those of the model.
+    """
+
+    engine: Engine[Node]
+    unary: Sequence[str]
+    binary: Sequence[str]
+    nodes: Bundle[int] = Bundle("nodes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backward, self.grad = accumulating("lifecycle_machine", self.engine)
+        self.model = ExactModel()
+        self.theirs: dict[int, Node] = {}
+
+    @rule(target=nodes, x=st.integers(-3, 3))
+    def leaf(self, x: int) -> int:
+        key = self.model.leaf(Fraction(x))
+        self.theirs[key] = self.engine.make(float(x))
+        return key
+
+    def _made(self, op: str, *args: int) -> int:
+        key = self.model.node(op, args)
+        if key is None:
+            return args[0]
+        self.theirs[key] = self.engine.fn(op)(*[self.theirs[a] for a in args])
+        return key
+
+    @rule(target=nodes, op=st.integers(0, 11), a=nodes, b=nodes)
+    def build(self, op: int, a: int, b: int) -> int:
+        return self._made(self.binary[op % len(self.binary)], a, b)
+
+    @precondition(lambda self: self.unary)
+    @rule(target=nodes, op=st.integers(0, 5), a=nodes)
+    def build_of_one(self, op: int, a: int) -> int:
+        return self._made(self.unary[op % len(self.unary)], a)
+
+    @rule(root=nodes)
+    def run_backward(self, root: int) -> None:
+        self.backward(self.theirs[root])
+        self.model.backward(root)
+
+    @rule(root=nodes)
+    def run_backward_twice(self, root: int) -> None:
+        for _ in range(2):
+            self.run_backward(root)
+
+    @invariant()
+    def numbers_are_the_models(self) -> None:
+        for key, v in self.theirs.items():
+            _check_same(f"node {key} holds", self.engine.value(v), self.model.data[key])
+            if key not in self.model.made:
+                _check_same(f"leaf {key} has gradient", float(self.grad(v)), self.model.grad[key], 1e-12)
+
+
+class _ValueLifecycle(_NodeLifecycle[Value]):
+    """What else our own Values can do."""
+
+    engine = CHAINRULE
+    unary = UNARY
+    binary = tuple(name for name in OPS if name not in UNARY)
+    nodes = _NodeLifecycle.nodes
+
+    @rule(root=nodes)
+    def zero(self, root: int) -> None:
+        self.theirs[root].zero_grad()
+        for key in self.model.below(root):
+            self.model.grad[key] = Fraction(0)
+
+    @rule(node=nodes, x=st.integers(-3, 3))
+    def edit(self, node: int, x: int) -> None:
+        if node not in self.model.made:
+            self.theirs[node].data = float(x)
+            self.model.data[node] = Fraction(x)
+
+    @rule(target=nodes, node=nodes)
+    def detach(self, node: int) -> int:
+        key = self.model.leaf(self.model.data[node])
+        self.theirs[key] = self.theirs[node].detach()
+        return key
+
+    @rule(root=nodes, how=st.sampled_from([copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))]))  # noqa: S301  our own bytes
+    def copied(self, root: int, how: Callable[[Value], Value]) -> None:
+        original = self.theirs[root]
+        twin = how(original)
+        _check_same("a copy holds", twin.data, original.data)
+        _check_same("a copy has gradient", twin.grad, original.grad)
+        if how is not copy.copy:
+            twin.backward()
+
+    @rule(root=nodes)
+    def differentiated_as_a_graph(self, root: int) -> None:
+        keys = [k for k in sorted(self.model.below(root)) if k not in self.model.made]
+        made = [self.model.made[k] for k in self.model.below(root) if k in self.model.made]
+        if any(self.theirs[a].data != x for _, args, xs in made for a, x in zip(args, xs)):
+            return
+        adjoints = self.model.adjoints(root)
+        for k, g in zip(keys, gradients(self.theirs[root], [self.theirs[k] for k in keys])):
+            _check_same(f"∂/∂{k} as a graph is", g.data, adjoints.get(k, Fraction(0)))
+
+    @invariant()
+    def inner_nodes_hold_the_latest_adjoint(self) -> None:
+        for key, v in self.theirs.items():
+            if key in self.model.made:
+                _check_same(f"node {key} has gradient", v.grad, self.model.grad[key])

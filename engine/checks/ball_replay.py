@@ -5,17 +5,19 @@ theirs. The result holds the exact derivative; whatever lies outside is an error
 section 11, on enclosing derivatives.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from ..backprop import topological_order
 from ..ops import Op
 from ..value import Value
-from .balls import Ball, arb
-from .enclosures import CONDITIONS
+from .balls import Ball, BallOperand, arb
+from .enclosures import CONDITIONS, Enclosure, Partial
+from .engines import Operation
 from .rounding import float_enclosure, is_float, rounded
 
-Argument = Any  # an int for a node of the tape, a float for a number, a list of them for a list
+Argument = int | float | list[int | float]  # an int for a node of the graph, a float for a number, a list for a list
+X = TypeVar("X")
 
 
 class FlatGraph:
@@ -24,53 +26,48 @@ class FlatGraph:
     Attributes:
         nodes: the Values it was recorded from.
         rows: the op of each node, None for a leaf.
-        args: for each node its arguments: the position of a node as int, a number as float, a list as list of them.
-        leaves: the positions of the leaves that are differentiated.
+        args: the arguments of each node.
+        leaves: the positions of the leaves that are differentiated; None for one that the output does not use.
     """
 
     def __init__(self, root: Value, leaves: Sequence[Value]) -> None:
         self.nodes = topological_order(root)
         place = {v: i for i, v in enumerate(self.nodes)}
-        self.rows: list[Op | None] = [v.op for v in self.nodes]
+        self.rows = [v.op for v in self.nodes]
         self.args = [[_argument(a, place) for a in v._operands()[0]] for v in self.nodes]
         self.leaves = [place.get(leaf) for leaf in leaves]
 
-    def __len__(self) -> int:
-        return len(self.nodes)
-
-    def run(self, inputs: Mapping[int, Any], function: Callable[[str], Callable[..., Any]]) -> Any:
-        """The output at other leaves, made by other functions of the same names: another engine, or series."""
-        values: list[Any] = []
+    def run(self, inputs: Mapping[int, object], function: Callable[[str], Operation]) -> object:
+        """The output at other leaves, made by other functions of the same names: those of another engine."""
+        values: list[object] = []
         for i, (row, args) in enumerate(zip(self.rows, self.args)):
             if row is None:
-                values.append(inputs[i] if i in inputs else self.nodes[i].data)
+                values.append(inputs.get(i, self.nodes[i].data))
             else:
                 values.append(function(row.name)(*operands(args, values, float)))
         return values[-1]
 
 
-def _argument(a: Any, place: Mapping[Value, int]) -> Argument:
-    if a.__class__ is Value:
+def _argument(
+    a: Value | float | tuple[Value | float, ...] | list[Value | float], place: Mapping[Value, int]
+) -> Argument:
+    if isinstance(a, Value):
         return place[a]
-    return [_argument(e, place) for e in a] if a.__class__ in (tuple, list) else a
+    return [place[e] if isinstance(e, Value) else e for e in a] if isinstance(a, (tuple, list)) else a
 
 
-def operands(args: Sequence[Argument], values: Sequence[Any], number: Callable[[float], Any]) -> list[Any]:
-    """The arguments of a node of a tape, looked up."""
-    found: list[Any] = []
-    for a in args:
-        if a.__class__ is int:
-            found.append(values[a])
-        elif a.__class__ is list:
-            found.append([values[e] if e.__class__ is int else number(e) for e in a])
-        else:
-            found.append(number(a))
-    return found
+def operands(args: Sequence[Argument], values: Sequence[X], number: Callable[[float], X]) -> list[X | list[X]]:
+    """The arguments of a node, looked up."""
+
+    def one(a: int | float) -> X:
+        return values[a] if isinstance(a, int) else number(a)
+
+    return [[one(e) for e in a] if isinstance(a, list) else one(a) for a in args]
 
 
 def wanted(args: Sequence[Argument]) -> list[bool]:
     """For each argument whether a node is among it, so that its partial counts."""
-    return [a.__class__ is int or (a.__class__ is list and any(e.__class__ is int for e in a)) for a in args]
+    return [any(isinstance(e, int) for e in (a if isinstance(a, list) else [a])) for a in args]
 
 
 class BallEdge(NamedTuple):
@@ -81,24 +78,22 @@ class BallEdge(NamedTuple):
     connected: bool
 
 
-def edges(row: Op, args: Sequence[Argument], partials: Sequence[Any]) -> list[BallEdge]:
+def edges(row: Op, args: Sequence[Argument], partials: Sequence[Partial]) -> list[BallEdge]:
     """The edges of a node, lists laid flat."""
     found = []
     for a, p in zip(args, partials):
-        if a.__class__ is int:
-            found.append(BallEdge(a, p, not (row.selects and p.is_zero())))
-        elif a.__class__ is list and p is not None:
-            found.extend(
-                [BallEdge(e, q, not (row.selects and q.is_zero())) for e, q in zip(a, p) if e.__class__ is int]
-            )
+        pairs = zip(a, p) if isinstance(a, list) and isinstance(p, list) else [(a, p)]
+        for e, q in pairs:
+            if isinstance(e, int) and isinstance(q, arb):
+                found.append(BallEdge(e, q, not (row.selects and q.is_zero())))
     return found
 
 
 class BallReplay:
-    """A tape in balls.
+    """A graph in balls.
 
     Args:
-        tape: the graph.
+        graph: the graph.
         number: makes the ball of a constant.
 
     Attributes:
@@ -107,83 +102,101 @@ class BallReplay:
         kinks: the positions of nodes whose operands touch a kink.
     """
 
-    def __init__(self, tape: FlatGraph, number: Callable[[float], Ball] = arb) -> None:
-        self.tape = tape
+    def __init__(self, graph: FlatGraph, number: Callable[[float], Ball] = arb) -> None:
+        self.graph = graph
         self.values: list[Ball] = []
         self.edges: list[list[BallEdge]] = []
         self.kinks: set[int] = set()
-        for i, (row, args) in enumerate(zip(tape.rows, tape.args)):
+        for i, (row, args) in enumerate(zip(graph.rows, graph.args)):
             if row is None:
-                self.values.append(arb(tape.nodes[i].data))
+                self.values.append(self.leaf(i, number))
                 self.edges.append([])
                 continue
-            value, partials, kink = float_enclosure(row, operands(args, self.values, number), wanted(args))
+            value, partials, kink = self.enclosure(row, operands(args, self.values, number), wanted(args))
             self.values.append(value)
             self.edges.append(edges(row, args, partials))
             if kink:
                 self.kinks.add(i)
 
+    # What another arithmetic than that of floats does otherwise ----------------------------------------------------
+
+    def leaf(self, i: int, number: Callable[[float], Ball]) -> Ball:
+        """The ball of a leaf."""
+        return arb(self.graph.nodes[i].data)
+
+    def enclosure(self, row: Op, args: Sequence[BallOperand], asked: Sequence[bool]) -> Enclosure:
+        """The value and the partials of a row as they may be computed."""
+        return float_enclosure(row, args, asked)
+
+    def once(self, x: Ball) -> Ball:
+        """A product or a sum of the chain rule as it may be rounded."""
+        return x if is_float(x) else rounded(x, 2.0)
+
+    # The chain rule ----------------------------------------------------------------------------------------------------
+
+    def _upwards(self) -> Iterator[tuple[int, int, BallEdge]]:
+        """(position of the user, which of its edges, edge), users before their arguments."""
+        for i in range(len(self.edges) - 1, -1, -1):
+            for k, edge in enumerate(self.edges[i]):
+                yield i, k, edge
+
+    def _sum(self, x: Ball | None, y: Ball) -> Ball:
+        return y if x is None else self.once(x + y)
+
     def adjoints(self, seed: Ball | None = None) -> list[Ball | None]:
         """The derivative of the output with respect to each node; None where it is not connected."""
         found: list[Ball | None] = [None] * len(self.values)
         found[-1] = arb(1) if seed is None else seed
-        for i in range(len(found) - 1, -1, -1):
+        for i, _, edge in self._upwards():
             g = found[i]
-            if g is None:
-                continue
-            for source, p, connected in self.edges[i]:
-                if connected:
-                    c, before = product(g, p), found[source]
-                    found[source] = c if before is None else added(before, c)
+            if edge.connected and g is not None:
+                found[edge.source] = self._sum(found[edge.source], self.once(g * edge.partial))
         return found
+
+    def gradient(self, seed: Ball | None = None) -> list[Ball]:
+        """The derivative of the output with respect to each leaf; 0 where it is not in the graph, or not connected."""
+        adjoints = self.adjoints(seed)
+        return [arb(0) if i is None or (g := adjoints[i]) is None else g for i in self.graph.leaves]
 
     def tangent(self, direction: Mapping[int, Ball]) -> Ball:
         """The derivative of the output in a direction: a number for each of some leaves."""
-        found: list[Ball | None] = [direction.get(i) for i in range(len(self.values))]
-        for i, edges_of in enumerate(self.edges):
-            for source, p, connected in edges_of:
-                t = found[source]
-                if connected and t is not None:
-                    c, before = product(t, p), found[i]
-                    found[i] = c if before is None else added(before, c)
+        found = [direction.get(i) for i in range(len(self.values))]
+        for i, found_edges in enumerate(self.edges):
+            for edge in found_edges:
+                t = found[edge.source]
+                if edge.connected and t is not None:
+                    found[i] = self._sum(found[i], self.once(t * edge.partial))
         last = found[-1]
         return arb(0) if last is None else last
 
-    def size(self) -> list[float]:
-        """For each node the sum over all paths of the absolute product: the size its derivative could have."""
+    def sizes(self) -> list[float]:
+        """For each leaf the sum over all paths of the absolute product: the size its derivative could have."""
         found = [0.0] * len(self.values)
         found[-1] = 1.0
-        for i in range(len(found) - 1, -1, -1):
-            for source, p, connected in self.edges[i]:
-                if connected and found[i]:
-                    found[source] += found[i] * float(abs(p).upper())
-        return found
+        for i, _, edge in self._upwards():
+            if edge.connected and found[i]:
+                found[edge.source] += found[i] * float(abs(edge.partial).upper())
+        return [0.0 if i is None else found[i] for i in self.graph.leaves]
 
     def kinks_met(self) -> list[int]:
         """The positions of nodes on a kink that the output depends on: branches not taken are left out."""
         if not self.kinks:
             return []
-        reached = [False] * len(self.values)
-        reached[-1] = True
-        for i in range(len(reached) - 1, -1, -1):
-            if reached[i]:
-                for k, (source, _, connected) in enumerate(self.edges[i]):
-                    if connected or self._decides(self.tape.rows[i], k):
-                        reached[source] = True
-        return [i for i in sorted(self.kinks) if reached[i]]
+        reached = {len(self.values) - 1}
+        for i, k, edge in self._upwards():
+            if i in reached and (edge.connected or self._decides(i, k)):
+                reached.add(edge.source)
+        return sorted(self.kinks & reached)
 
-    @staticmethod
-    def _decides(row: Op | None, k: int) -> bool:
+    def _decides(self, i: int, k: int) -> bool:
+        """Whether a node's edge says which branch is taken."""
+        row = self.graph.rows[i]
         return row is not None and (row.name in CONDITIONS or (row.name in ("where", "edge") and k == 0))
 
-
-def product(g: Ball, p: Ball) -> Ball:
-    """A step of the chain rule as floats may compute it."""
-    c = g * p
-    return c if is_float(c) else rounded(c, 2.0)
-
-
-def added(a: Ball, b: Ball) -> Ball:
-    """A sum of two contributions as floats may compute it."""
-    c = a + b
-    return c if is_float(c) else rounded(c, 2.0)
+    def overflows(self, limit: Ball) -> bool:
+        """Whether some number on the way is beyond a limit, so that a correct engine may give nan or inf."""
+        adjoints = self.adjoints()
+        reached = [i for i, a in enumerate(adjoints) if a is not None]
+        balls = [a for a in adjoints if a is not None] + [self.values[i] for i in reached]
+        balls += [e.partial for i in reached for e in self.edges[i] if e.connected]
+        return any(not b.is_finite() or abs(b).upper() > limit for b in balls)

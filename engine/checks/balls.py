@@ -8,7 +8,8 @@ the row that is being checked.
 
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..ops import Op
@@ -22,24 +23,38 @@ except ImportError as error:
         "engine.checks needs python-flint, which proves the exact derivatives; pip install 'chainrule[check]'"
     ) from error
 
-Ball = Any  # an arb
-Operand = Any  # an arb, an arb_series, or a list of them
+Ball = arb
+BallOperand = Ball | list[Ball]
+Quantity = Any  # an arb or an arb_series, whose types flint's stubs do not let one mix
+Operand = Quantity  # one, or a list of them
+Function = Callable[..., Quantity]
 
+PRECISION = 128  # bits of a midpoint
 UNIT = 2.0**-53  # the rounding of one correctly rounded operation
 TINY = arb(0, 2.0**-1050)  # below the normal floats, where an error in y is larger in a partial such as y*log(x)
 NOTHING = arb("nan")
 LARGEST = arb(sys.float_info.max)
 
 
-def constant(x: Any) -> Ball:
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Balls with midpoints of some bits."""
+    before, ctx.prec = ctx.prec, bits
+    try:
+        yield
+    finally:
+        ctx.prec = before
+
+
+def constant(x: Quantity) -> Ball:
     """The constant term of a series, or a ball itself."""
     return x[0] if x.__class__ is arb_series else x
 
 
-def _through(value: Callable[[Ball], Ball], slope: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _through(value: Function, slope: Function) -> Function:
     """A function of balls and of series, where flint has it for balls only: its value, and the integral of its slope."""
 
-    def function(x: Any) -> Any:
+    def function(x: Quantity) -> Quantity:
         if x.__class__ is not arb_series:
             return value(arb(x))
         return value(x[0]) + (x.derivative() * slope(x)).integral()
@@ -47,12 +62,12 @@ def _through(value: Callable[[Ball], Ball], slope: Callable[[Any], Any]) -> Call
     return function
 
 
-def _cosh(x: Any) -> Any:
+def _cosh(x: Quantity) -> Quantity:
     return (x.exp() + (-x).exp()) / 2 if x.__class__ is arb_series else arb(x).cosh()
 
 
-def _plain(name: str) -> Callable[[Any], Any]:
-    def function(x: Any) -> Any:
+def _plain(name: str) -> Function:
+    def function(x: Quantity) -> Quantity:
         return getattr(x if x.__class__ is arb_series else arb(x), name)()
 
     return function
@@ -80,30 +95,30 @@ class Arithmetic:
         return arb.pi()
 
     @staticmethod
-    def floor(x: Any) -> Any:
+    def floor(x: Quantity) -> Quantity:
         """The largest integer up to x: a constant between its jumps."""
         c = arb(constant(x))
         return c.floor() if c.is_finite() else NOTHING
 
     @staticmethod
-    def sinc(x: Any) -> Any:
+    def sinc(x: Quantity) -> Quantity:
         """sin(πx)/(πx); near 0, where a quotient would lose its digits, the Taylor series with its remainder."""
         if not abs(constant(x)) < 0.5:
             return Arithmetic.sin(arb.pi() * x) / (arb.pi() * x)
         square = arb.pi() * arb.pi() * x * x
-        rest: Any = arb(0, 1) / math.factorial(81)
+        rest: Quantity = arb(0, 1) / math.factorial(81)
         y = arb_series([rest] * x.prec, x.prec) if x.__class__ is arb_series else rest
         for k in range(39, -1, -1):
             y = arb(1) / math.factorial(2 * k + 1) - square * y
         return y
 
     @staticmethod
-    def cbrt(x: Any) -> Any:
+    def cbrt(x: Quantity) -> Quantity:
         """The real cube root, also below 0."""
         return -((-x) ** (arb(1) / 3)) if constant(x) < 0 else x ** (arb(1) / 3)
 
     @staticmethod
-    def atan2(a: Any, b: Any) -> Any:
+    def atan2(a: Quantity, b: Quantity) -> Quantity:
         """The angle of (b, a), by the quotient that is not large."""
         x, y = constant(b), constant(a)
         if x > 0:
@@ -116,12 +131,12 @@ class Arithmetic:
         return Arithmetic.atan(a / b) * NOTHING
 
     @staticmethod
-    def fsum(xs: Iterable[Any]) -> Any:
+    def fsum(xs: Iterable[Quantity]) -> Quantity:
         """The sum of some."""
         return sum(xs, arb(0))
 
     @staticmethod
-    def fdot(ws: Iterable[Any], xs: Iterable[Any]) -> Any:
+    def fdot(ws: Iterable[Quantity], xs: Iterable[Quantity]) -> Quantity:
         """The sum of products."""
         return sum((w * x for w, x in zip(ws, xs)), arb(0))
 
@@ -129,12 +144,12 @@ class Arithmetic:
 ARITHMETIC = Arithmetic()
 
 # Where the text of a reference holds on part of the row's domain only.
-WHOLE: dict[str, Callable[..., Any]] = {
+WHOLE: dict[str, Function] = {
     "cbrt": lambda m, x: m.cbrt(x), "arctan2": lambda m, a, b: m.atan2(a, b), "sinc": lambda m, x: m.sinc(x),
 }  # fmt: skip
 
 
-def reference(row: Op) -> Callable[..., Any]:
+def reference(row: Op) -> Function:
     """The reference of a row, as a function of (arithmetic, arguments…)."""
     given = WHOLE.get(row.name, row.reference)
     if given is None:
@@ -143,7 +158,7 @@ def reference(row: Op) -> Callable[..., Any]:
             f"reference=, the same function by the names of mpmath, as in reference=lambda m, x: m.exp(x)"
         )
 
-    def function(m: Any, *args: Any) -> Any:
+    def function(m: Quantity, *args: Quantity) -> Quantity:
         try:
             return getattr(m, given)(*args) if isinstance(given, str) else given(m, *args)
         except (ValueError, ZeroDivisionError):  # a series divided by a ball around 0

@@ -1,9 +1,8 @@
 """References that compare, on balls that reach across a kink: every branch that may be taken is run."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from .balls import ARITHMETIC, Ball, Operand, constant
+from .balls import ARITHMETIC, Ball, Function, Operand, Quantity, constant
 
 
 class _Plan:
@@ -30,13 +29,13 @@ class _Branching:
 
     __slots__ = ("plan", "x")
 
-    def __init__(self, x: Any, plan: _Plan) -> None:
+    def __init__(self, x: Quantity, plan: _Plan) -> None:
         self.x, self.plan = x, plan
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: Quantity) -> bool:
         return self.plan.answer(constant(self.x) - constant(_bare(other)))
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: Quantity) -> bool:
         return self.plan.answer(constant(_bare(other)) - constant(self.x))
 
     def __bool__(self) -> bool:
@@ -48,12 +47,12 @@ class _Branching:
         return _Branching(-self.x, self.plan)
 
 
-def _bare(x: Any) -> Any:
+def _bare(x: Quantity) -> Quantity:
     return x.x if x.__class__ is _Branching else x
 
 
 def _add_operator(name: str) -> None:
-    def method(self: _Branching, other: Any) -> _Branching:
+    def method(self: _Branching, other: Quantity) -> _Branching:
         result = getattr(self.x, name)(_bare(other))
         if result is NotImplemented:  # an arb with a series
             mirror = f"__{name[3:]}" if name.startswith("__r") else f"__r{name[2:]}"
@@ -74,14 +73,14 @@ class _BranchingArithmetic:
     def __init__(self, plan: _Plan) -> None:
         self.plan = plan
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Quantity:
         function = getattr(ARITHMETIC, name)
         if not callable(function):
             return function
         return lambda *args: _Branching(function(*map(_bare, args)), self.plan)
 
 
-def branches(function: Callable[..., Any], args: Sequence[Operand]) -> tuple[list[Any], bool]:
+def branches(function: Function, args: Sequence[Operand]) -> tuple[list[Quantity], bool]:
     """The results of a reference on every path that its comparisons may take, and whether it compared at all."""
     results, plans, asked = [], [_Plan(())], False
     while plans:

@@ -3,35 +3,36 @@
 import contextlib
 import math
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import add
 
 from ..adjoints import gradients
 from ..arguments import listed, named, real, shown, whole
 from ..backprop import topological_order
 from ..value import Value
 from .ball_replay import BallReplay, FlatGraph
-from .balls import NOTHING, Ball, arb, ctx
+from .balls import NOTHING, PRECISION, Ball, arb, precision
 from .checked_function import CheckedFunction, read_arguments
-from .engines import CHAINRULE, AnyEngine, adapter
+from .engines import CHAINRULE, Adapter, Operation, adapter
 from .faults import Fault, adds_right, engine_faults, faults, holds, second_faults
-from .report import GradientError, Report
+from .graph import Graph
+from .report import GradientError, Report, Save
 from .rounding import rounded_number
-from .verdicts import Verdicts
+from .verdicts import Derivative, Verdicts
 from .wrong_sweeps import mistake
 
-PRECISION = 128
 UNIT_DIRECTIONS = 4  # up to so many arguments each gets a derivative of its own in orders 2 and 3
 
 
 def check_gradients(
-    f: Any,
-    at: Any = None,
+    f: Callable[..., object] | Graph | Value,
+    at: object = None,
     *,
     order: int = 1,
     modes: Iterable[str] = ("reverse",),
-    engine: AnyEngine = CHAINRULE,
-    save: Any = None,
+    engine: Adapter = CHAINRULE,
+    save: Save = None,
 ) -> Report:
     """Prove the derivatives of a function at a point, or name the rule that is wrong.
 
@@ -63,19 +64,15 @@ def check_gradients(
     """
     order = whole("check_gradients", "order", order, least=1, most=3)
     modes = _modes(modes, order, engine)
-    before = ctx.prec
-    ctx.prec = PRECISION
-    try:
+    with precision(PRECISION):
         report = _Check(CheckedFunction(f, at), order, modes, engine, save).run()
-    finally:
-        ctx.prec = before
     _tell_hypothesis(report)
     if not report.ok:
         raise GradientError(report)
     return report
 
 
-def _modes(modes: Iterable[str], order: int, engine: AnyEngine) -> tuple[str, ...]:
+def _modes(modes: Iterable[str], order: int, engine: Adapter) -> tuple[str, ...]:
     who = "check_gradients"
     asked = (modes,) if isinstance(modes, str) else listed(who, "modes", modes, "a list of 'reverse' and 'forward'")
     found = tuple([named(who, "modes", mode, ("reverse", "forward")) for mode in asked])
@@ -90,39 +87,36 @@ def _modes(modes: Iterable[str], order: int, engine: AnyEngine) -> tuple[str, ..
 
 
 class _Check:
-    """One run: the subject on the engine, the balls, the witness, and the blame."""
+    """One run: the function on the engine, the balls, the Taylor series, and the blame."""
 
-    def __init__(
-        self, subject: CheckedFunction, order: int, modes: Sequence[str], engine: AnyEngine, save: Any
-    ) -> None:
+    def __init__(self, subject: CheckedFunction, order: int, modes: Sequence[str], engine: Adapter, save: Save) -> None:
         self.subject, self.order, self.modes, self.engine = subject, order, modes, engine
         self.ours = engine is CHAINRULE
         self.root, self.leaves = subject.record()
-        self.tape = FlatGraph(self.root, self.leaves)
-        self.replay = BallReplay(self.tape)
+        self.graph = FlatGraph(self.root, self.leaves)
+        self.replay = BallReplay(self.graph)
         settings = "" if order == 1 else f", order={order}"
         settings += "" if tuple(modes) == ("reverse",) else f", modes={tuple(modes)!r}"
         settings += "" if self.ours else ", engine=engine"
         self.report = Report(subject, engine.name, self.root, notes=list(subject.notes), settings=settings, save=save)
-        self.verdicts = Verdicts(self.tape, self.replay, self.report)
+        self.verdicts = Verdicts(self.replay, self.report)
 
     def run(self) -> Report:
         """All parts, in order."""
-        read = read_arguments(self.subject, self.tape)
-        self._unused(read)
-        rule_faults = list(faults(self.tape.nodes)) if self.ours else []
+        read, names = read_arguments(self.subject, self.graph), self.subject.names
+        unused = [n for n, place in zip(names, self.graph.leaves) if place is None and n not in read]
+        self.report.notes += [f"{self.subject.name} does not use {name}: its derivative is 0" for name in unused]
+        rule_faults = list(faults(self.graph.nodes)) if self.ours else []
         self.report.faults += rule_faults
-        adjoints = self.replay.adjoints()
-        balls = [self.verdicts.ball(adjoints, i) for i in self.tape.leaves]
+        balls = self.replay.gradient()
         value, grads, again = self._engine_run()
-        self.verdicts.find("", 0, "reverse", value, self.replay.values[-1], {}, None)
+        self.verdicts.find(Derivative(), value, self.replay.values[-1])
         if "reverse" in self.modes:
-            sizes = self.verdicts.sizes(balls)
-            for k, (name, g, ball) in enumerate(zip(self.subject.names, grads, balls)):
-                self.verdicts.find(name, 1, "reverse", g, ball, {}, k, sizes[k])
+            for k, (g, ball, size) in enumerate(zip(grads, balls, self.verdicts.sizes(balls))):
+                self.verdicts.find(Derivative(names[k], 1, leaf=k), g, ball, size)
         self._repeated(grads, again, balls)
-        if "forward" in self.modes:
-            self._forward()
+        if "forward" in self.modes and self.engine.jvp is not None:
+            self._forward(self.engine.jvp)
         if self.ours and self.order > 1:
             self._higher()
         self.verdicts.doubt(read)
@@ -138,29 +132,16 @@ class _Check:
         runs = []
         for _ in range(2):
             output, leaves = self.subject.run(self.engine)
-            number = self._number("value", self.engine.value(output))
+            number = _number("value", self.engine.value(output))
             grads = listed("Engine", "what grads returns", self.engine.grads(output, leaves), "a list of numbers")
-            runs.append((number, [self._number("grads", g) for g in grads]))
-        self._check_deterministic(output.data if self.ours else self.subject.record()[0].data)
-        return runs[0][0], runs[0][1], runs[1][1]
-
-    def _number(self, what: str, x: Any) -> float:
-        found = real(x)
-        if found is None:
-            raise TypeError(f"Engine takes as {what} a function that returns numbers, got {shown(x)} from it")
-        return found
-
-    def _check_deterministic(self, again: float) -> None:
+            runs.append((number, [_number("grads", g) for g in grads]))
+        again = (output if isinstance(output, Value) else self.subject.record()[0]).data
         if again != self.root.data and again == again:
             raise ValueError(
                 f"check_gradients takes a function that gives one answer at one point, got {self.root.data!r} and then "
                 f"{again!r} from {self.subject.name}; give its random generator a seed inside the function"
             )
-
-    def _unused(self, read: Sequence[str]) -> None:
-        for name, place in zip(self.subject.names, self.tape.leaves):
-            if place is None and name not in read:
-                self.report.notes.append(f"{self.subject.name} does not use {name}: its derivative is 0")
+        return runs[0][0], runs[0][1], runs[1][1]
 
     # Forward mode and higher orders ------------------------------------------------------------------------------------
 
@@ -172,73 +153,61 @@ class _Check:
         return [(None, [(1.0, -0.5, 0.25, -1.0, 0.5)[j % 5] for j in range(n)])]
 
     def _placed(self, direction: Sequence[float]) -> dict[int, float]:
-        return {i: d for i, d in zip(self.tape.leaves, direction) if i is not None and d}
+        return {i: d for i, d in zip(self.graph.leaves, direction) if i is not None and d}
 
-    def _forward(self) -> None:
+    def _forward(self, jvp: Callable[[Operation, Sequence[float], Sequence[float]], float]) -> None:
         for k, direction in self._directions(32):
-            got = self.engine.jvp(self._engine_function(), self.subject.point, direction)  # type: ignore[misc]  # asked for only where the engine has one
-            along = self._placed(direction)
-            ball = self.replay.tangent(_seeds(self.tape, direction))
+            got = jvp(lambda *xs: self.subject.ran(xs, self.engine), self.subject.point, direction)
             name = self.subject.names[k] if k is not None else "a direction"
-            self.verdicts.find(name, 1, "forward", float(got), ball, along, k if k is not None else None)
-
-    def _engine_function(self) -> Any:
-        return lambda *xs: self.subject.ran(xs, self.engine)
+            which = Derivative(name, 1, "forward", direction=self._placed(direction), leaf=k)
+            self.verdicts.find(which, float(got), self.replay.tangent(_seeds(self.graph, direction)))
 
     def _higher(self) -> None:
-        from ..transforms.transforms import grad, jvp
+        from ..transforms.transforms import grad
 
-        if not any(i is not None for i in self.tape.leaves):
-            return
+        known = set(self.graph.nodes)
         for k, direction in self._directions(UNIT_DIRECTIONS):
-            along = self._placed(direction)
-            if not along:
+            if not self._placed(direction):
                 continue
             name = self.subject.names[k] if k is not None else "d"
-            root, function = self.root, self.subject.function
-            every = tuple(range(len(self.leaves)))
-            forward = grad(function, every)
+            root = self.root
+            forward = grad(self.subject.function, tuple(range(len(self.leaves))))
             for order in range(2, self.order + 1):
                 slopes = gradients(root, self.leaves)
                 if "forward" in self.modes:
-                    forward = _pushed(jvp, forward, self.subject.point, direction)
+                    forward = _pushed(forward, direction)
                     self._higher_forward(order, slopes, direction, forward(*self.subject.point), name)
                 root = slopes[k] if k is not None else _combined(slopes, direction)
-                self.report.faults += faults(_new_nodes(root, self.tape.nodes))
+                self.report.faults += faults([v for v in topological_order(root) if v not in known])
                 if "reverse" in self.modes:
-                    self._higher_reverse(order, root, along, name)
-        self.report.faults += second_faults(self.tape.nodes)
-        if any(f.part == "second derivative" for f in self.report.faults):
-            self.verdicts.convict([f for f in self.report.faults if f.part == "second derivative"])
+                    self._higher_reverse(order, root, direction, name)
+        if any(i is not None for i in self.graph.leaves):
+            seconds = list(second_faults(self.graph.nodes))
+            self.report.faults += seconds
+            self.verdicts.convict(seconds)
 
-    def _higher_reverse(self, order: int, root: Value, direction: dict[int, float], along: str) -> None:
-        tape = FlatGraph(root, self.leaves)
-        replay = BallReplay(tape, rounded_number)
-        adjoints, sizes = replay.adjoints(), replay.size()
-        got = [g.data for g in gradients(root, self.leaves)]
-        for j, place in enumerate(tape.leaves):
-            size = sizes[place] if place is not None else 0.0
-            ball = self.verdicts.ball(adjoints, place)
-            self.verdicts.find(self.subject.names[j], order, "reverse", got[j], ball, direction, j, size, replay, along)
+    def _higher_reverse(self, order: int, root: Value, direction: Sequence[float], along: str) -> None:
+        replay = BallReplay(FlatGraph(root, self.leaves), rounded_number)
+        found = zip(gradients(root, self.leaves), replay.gradient(), replay.sizes())
+        for j, (g, ball, size) in enumerate(found):
+            which = Derivative(self.subject.names[j], order, "reverse", along, self._placed(direction), j)
+            self.verdicts.find(which, g.data, ball, size, replay)
 
     def _higher_forward(
         self, order: int, slopes: list[Value], direction: Sequence[float], got: Sequence[float], along: str
     ) -> None:
         for j, slope in enumerate(slopes):
-            tape = FlatGraph(slope, self.leaves)
-            replay = BallReplay(tape, rounded_number)
-            ball = replay.tangent(_seeds(tape, direction))
+            which = Derivative(self.subject.names[j], order, "forward", along, self._placed(direction), j)
+            replay = BallReplay(FlatGraph(slope, self.leaves), rounded_number)
+            ball = replay.tangent(_seeds(replay.graph, direction))
             if order > 2:  # forward over forward rounds in another order than what is replayed
                 ball = ball.mid() + arb(0, 8.0) * ball.rad()
-            name = self.subject.names[j]
-            if any(
-                (f.argument, f.along, f.mode) == (name, along, "forward") and f.got != f.got
-                for f in self.report.findings
-            ):
+            before = [
+                f for f in self.report.findings if (f.argument, f.along, f.mode) == (which.argument, along, "forward")
+            ]
+            if any(f.got != f.got for f in before):
                 ball = NOTHING  # a nan of the order before stays one
-            self.verdicts.find(
-                name, order, "forward", float(got[j]), ball, self._placed(direction), j, replay=replay, along=along
-            )
+            self.verdicts.find(which, float(got[j]), ball, replay=replay)
 
     # Blame -----------------------------------------------------------------------------------------------------------
 
@@ -252,49 +221,54 @@ class _Check:
                 f"{self.engine.name} gives other last bits on a second run: its sums have no fixed order"
             )
             return
-        why = (
-            f"a second run on a fresh graph gives {again[k]!r} in place of {grads[k]!r}: a state is kept between calls"
+        got = f"{again[k]!r} in place of {grads[k]!r}"
+        self._blame_traversal(
+            again[k], balls[k], f"a second run on a fresh graph gives {got}: a state is kept between calls"
         )
-        self.report.faults.append(Fault("traversal", None, None, again[k], balls[k], False, why))
-        self.verdicts.find(self.subject.names[k], 1, "reverse", again[k], balls[k], {}, k)
+        self.verdicts.find(Derivative(self.subject.names[k], 1, leaf=k), again[k], balls[k])
         self.report.findings[-1] = self.report.findings[-1]._replace(verdict="wrong")
 
     def _blame(self, grads: Sequence[float]) -> None:
         bad = [f for f in self.report.findings if f.verdict in ("wrong", "inaccurate")]
         if not self.ours and adds_right(self.engine):
-            self.report.faults += engine_faults(self.engine, self.tape, bad[0].mode)
+            self.report.faults += engine_faults(self.engine, self.graph, bad[0].mode)
             if self.report.faults:
                 return
         first = [f for f in bad if f.order == 1 and f.mode == "reverse"]
         worst = bad[0]
         if first:
-            got = [(i, g) for i, g in zip(self.tape.leaves, grads) if i is not None]
+            got = [(i, g) for i, g in zip(self.graph.leaves, grads) if i is not None]
             why = mistake(self.replay, got) or f"∂/∂{first[0].argument} misses the exact value"
         else:
             why = f"the sweep of order {worst.order} in {worst.mode} mode misses the exact value"
-        self.report.faults.append(Fault("traversal", None, None, worst.got, worst.ball, False, why))
+        self._blame_traversal(worst.got, worst.ball, why)
+
+    def _blame_traversal(self, got: float, ball: Ball, why: str) -> None:
+        self.report.faults.append(Fault("traversal", None, None, got, ball, False, why))
 
 
-def _pushed(jvp: Any, function: Any, point: Sequence[float], direction: Sequence[float]) -> Any:
-    return lambda *xs: jvp(function, xs, tuple(direction))[1]
+def _number(what: str, x: object) -> float:
+    found = real(x)
+    if found is None:
+        raise TypeError(f"Engine takes as {what} a function that returns numbers, got {shown(x)} from it")
+    return found
 
 
-def _seeds(tape: FlatGraph, direction: Sequence[float]) -> dict[int, Ball]:
+def _pushed(f: Operation, direction: Sequence[float]) -> Operation:
+    """The derivative of a function along a direction, as a function."""
+    from ..transforms.transforms import jvp
+
+    return lambda *xs: jvp(f, xs, tuple(direction))[1]
+
+
+def _seeds(graph: FlatGraph, direction: Sequence[float]) -> dict[int, Ball]:
     """The tangents of the leaves; a tangent of 0 is one too, since 0 times an infinity is nan."""
-    return {i: arb(d) for i, d in zip(tape.leaves, direction) if i is not None}
+    return {i: arb(d) for i, d in zip(graph.leaves, direction) if i is not None}
 
 
 def _combined(slopes: Sequence[Value], direction: Sequence[float]) -> Value:
     terms = [s * d for s, d in zip(slopes, direction) if s.op is not None]
-    total = terms[0] if terms else Value(0.0)
-    for t in terms[1:]:
-        total = total + t
-    return total
-
-
-def _new_nodes(root: Value, known: Sequence[Value]) -> list[Value]:
-    seen = set(known)
-    return [v for v in topological_order(root) if v not in seen]
+    return reduce(add, terms) if terms else Value(0.0)
 
 
 def _tell_hypothesis(report: Report) -> None:

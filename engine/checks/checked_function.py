@@ -13,7 +13,7 @@ from ..transforms.transforms import replay
 from ..transforms.trees import container, described, flatten, is_array
 from ..value import Value
 from .ball_replay import FlatGraph
-from .engines import AnyEngine
+from .engines import Adapter
 from .graph import Graph
 
 WHO = "check_gradients"
@@ -143,12 +143,12 @@ class CheckedFunction:
         """The function of plain numbers, for transforms."""
         return self._call(xs, TABLE.__getitem__)
 
-    def run(self, engine: AnyEngine) -> tuple[Any, list[Any]]:
+    def run(self, engine: Adapter) -> tuple[Any, list[Any]]:
         """The output and the leaves of one call on another engine."""
         leaves = [engine.make(x) for x in self.point]
         return self.ran(leaves, engine), leaves
 
-    def ran(self, leaves: Sequence[Any], engine: AnyEngine) -> Any:
+    def ran(self, leaves: Sequence[Any], engine: Adapter) -> Any:
         """The output for some leaves of an engine."""
         return self._ran(leaves, engine.fn)
 

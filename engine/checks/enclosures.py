@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..ops import Op
-from .balls import ARITHMETIC, NOTHING, Ball, Operand, arb, arb_series, constant, reference
+from .balls import ARITHMETIC, NOTHING, Ball, Function, Operand, Quantity, arb, arb_series, constant, reference
 from .branching import branches, hull
 
 # Conditions: rows that are constant between their jumps ----------------------------------------------------------------
 
 
-def _when(above: Callable[[Ball, Ball], Any], below: Callable[[Ball, Ball], Any]) -> Callable[..., Ball]:
+def _when(above: Callable[[Ball, Ball], bool], below: Callable[[Ball, Ball], bool]) -> Callable[..., Ball]:
     def condition(a: Ball, b: Ball) -> Ball:
         return arb(1) if above(a, b) else arb(0) if below(a, b) else arb(0.5, 0.5)
 
@@ -66,17 +66,20 @@ def _jumps(row: Op, args: Sequence[Ball]) -> bool:
 # Rows ----------------------------------------------------------------------------------------------------------------
 
 
+Partial = Ball | list[Ball] | None  # of an argument, of a list, of one that is not asked for
+
+
 class Enclosure(NamedTuple):
     """The value of a row at some operands, its partials (one an argument, a list for a list), and whether a kink is
     touched: then they enclose what is on both sides."""
 
     value: Ball
-    partials: list[Any]
+    partials: list[Partial]
     kink: bool
 
 
 # The lists of the table, whose partials by series would cost the square of their length.
-LISTS: dict[str, Callable[..., tuple[Ball, list[Any]]]] = {
+LISTS: dict[str, Callable[..., tuple[Ball, list[Partial]]]] = {
     "dot": lambda ws, xs, b: (b + ARITHMETIC.fdot(ws, xs), [xs, ws, arb(1)]),
     "total": lambda xs: (ARITHMETIC.fsum(xs), [[arb(1)] * len(xs)]),
     "mean": lambda xs: (ARITHMETIC.fsum(xs) / len(xs), [[arb(1) / len(xs)] * len(xs)]),
@@ -96,23 +99,21 @@ def enclosure(row: Op, args: Sequence[Operand], wanted: Sequence[bool]) -> Enclo
         zeros = [([arb(0)] * len(a) if a.__class__ is list else arb(0)) if w else None for a, w in zip(args, wanted)]
         return Enclosure(condition(*args), zeros, _jumps(row, args))
     if row.name in LISTS and row.lists:
-        value, partials = LISTS[row.name](*args)
-        return Enclosure(value, partials, False)
+        return Enclosure(*LISTS[row.name](*args), False)
     function = reference(row)
     if row.kink is not None and row not in _straight:
         return _branching_enclosure(row, function, args, wanted)
-    value, partials = None, []
+    value: Ball | None = None
+    partials: list[Partial] = []
     for i, a in enumerate(args):
         if not wanted[i]:
             partials.append(None)
-        elif a.__class__ is list:
-            along = [function(ARITHMETIC, *_along(args, i, k)) for k in range(len(a))]
-            partials.append([_slope(y) for y in along])
-            value = constant(along[0]) if along else value
-        else:
-            y = function(ARITHMETIC, *_along(args, i))
-            partials.append(_slope(y))
-            value = constant(y)
+            continue
+        listed = a.__class__ is list
+        along = [function(ARITHMETIC, *_along(args, i, k)) for k in (range(len(a)) if listed else [None])]
+        slopes = [_slope(y) for y in along]
+        partials.append(slopes if listed else slopes[0])
+        value = constant(along[-1]) if along else value
     if value is None:
         value = function(ARITHMETIC, *args)
     return Enclosure(value, partials, False)
@@ -128,7 +129,7 @@ def _along(args: Sequence[Operand], i: int, k: int | None = None) -> list[Operan
     return moved
 
 
-def _slope(y: Any) -> Ball:
+def _slope(y: Quantity) -> Ball:
     if y.__class__ is not arb_series:
         return arb(0) if y.is_finite() else NOTHING
     return y[1] if y.prec > 1 else NOTHING
@@ -137,13 +138,11 @@ def _slope(y: Any) -> Ball:
 _straight: set[Op] = set()  # rows with a kink whose references ask no comparison, such as hypot
 
 
-def _branching_enclosure(
-    row: Op, function: Callable[..., Any], args: Sequence[Operand], wanted: Sequence[bool]
-) -> Enclosure:
+def _branching_enclosure(row: Op, function: Function, args: Sequence[Operand], wanted: Sequence[bool]) -> Enclosure:
     values, asked = branches(function, args)
     if not asked:
         _straight.add(row)
-    partials = [
+    partials: list[Partial] = [
         hull([_slope(y) for y in branches(function, _along(args, i))[0]]) if w else None for i, w in enumerate(wanted)
     ]
     return Enclosure(hull(values), partials, len(values) > 1)

@@ -70,10 +70,10 @@ class Engine(NamedTuple, Generic[Node]):
     args: Callable[[Node], Sequence[object]] | None = None
 
 
-AnyEngine = Engine[Any]
+Adapter = Engine[Any]  # an engine of any nodes
 
 
-def adapter(who: str, engine: object) -> AnyEngine:
+def adapter(who: str, engine: object) -> Adapter:
     """The engine, after its functions were found to be functions; `who` asks, for messages."""
     if not isinstance(engine, Engine):
         raise TypeError(f"{who} takes an engine.checks.Engine as engine, got {shown(engine)}; see help(Engine)")

@@ -7,7 +7,7 @@ that is deeper than Python's stack. Each law is a short scenario with a known an
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from .engines import CHAINRULE, AnyEngine, accumulating
+from .engines import CHAINRULE, Adapter, accumulating
 
 DEEP = 20_000
 
@@ -38,7 +38,7 @@ class LifecycleError(AssertionError):
         )
 
 
-def check_lifecycle(engine: AnyEngine = CHAINRULE) -> None:
+def check_lifecycle(engine: Adapter = CHAINRULE) -> None:
     """Hold an engine to the laws of gradients over several calls.
 
     Args:
@@ -68,7 +68,7 @@ def _differs(what: str, expected: float, got: float) -> str:
     return "" if got == expected else f"{what} should be {expected:g}, got {got:g}"
 
 
-def _added_up(engine: AnyEngine, calls: Sequence[str]) -> float:
+def _added_up(engine: Adapter, calls: Sequence[str]) -> float:
     """The gradient of x = 3 after some calls of backward, from h = x*x, y = h*h and z = 5*h."""
     x, mul = engine.make(3.0), engine.fn("mul")
     h = mul(x, x)
@@ -76,20 +76,20 @@ def _added_up(engine: AnyEngine, calls: Sequence[str]) -> float:
     return _swept(engine, [roots[name] for name in calls], x)
 
 
-def _swept(engine: AnyEngine, roots: Iterable[object], leaf: object) -> float:
+def _swept(engine: Adapter, roots: Iterable[object], leaf: object) -> float:
     backward, grad = accumulating("check_lifecycle", engine)
     for root in roots:
         backward(root)
     return float(grad(leaf))
 
 
-def _edges(engine: AnyEngine) -> str:
+def _edges(engine: Adapter) -> str:
     x = engine.make(3.0)
     y = engine.fn("add")(x, x)
     return "" if engine.args is None else _differs("the number of operands of x + x", 2, len(list(engine.args(y))))
 
 
-def _deep_chain(engine: AnyEngine) -> str:
+def _deep_chain(engine: Adapter) -> str:
     x = engine.make(1.0)
     y = x
     for _ in range(DEEP):
@@ -97,11 +97,11 @@ def _deep_chain(engine: AnyEngine) -> str:
     return _differs(f"the gradient through {DEEP} additions", 1.0, _swept(engine, [y], x))
 
 
-def _law(what: str, expected: float, *calls: str) -> Callable[[AnyEngine], str]:
+def _law(what: str, expected: float, *calls: str) -> Callable[[Adapter], str]:
     return lambda engine: _differs(what, expected, _added_up(engine, calls))
 
 
-LAWS: dict[str, Callable[[AnyEngine], str]] = {
+LAWS: dict[str, Callable[[Adapter], str]] = {
     "one backward": _law("the gradient of x⁴ at 3", 108.0, "y"),
     "repeated backward": _law("the gradient of x⁴ at 3, added up over two calls of backward,", 216.0, "y", "y"),
     "two losses share a subgraph": _law("the gradient of 5x² and x⁴ at 3, added up,", 138.0, "z", "y"),

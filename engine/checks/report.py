@@ -8,7 +8,7 @@ import tempfile
 import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 from ..backprop import topological_order
 from ..formulas.formula import partial_formulas, to_text
@@ -20,6 +20,7 @@ from .checked_function import CheckedFunction
 from .faults import Fault
 
 COLUMNS = 80
+Save = str | os.PathLike[str] | Literal[False] | None
 VERDICTS = ("ok", "wrong", "inaccurate", "kink", "singular", "inconclusive")
 
 
@@ -82,7 +83,7 @@ class Report:
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     settings: str = ""
-    save: Any = None
+    save: Save = None
     _picture: str | None = None
 
     @property
@@ -204,7 +205,7 @@ def _drawn(report: Report) -> str | None:
     """Save the picture, the guilty node named and outlined; a failure to draw is not a failure of the check."""
     from ..picture import draw
 
-    path = "" if report.save is None else str(os.fspath(report.save))
+    path = "" if report.save is None or report.save is False else str(os.fspath(report.save))
     if not path:
         key = hashlib.sha256(report.subject.reproduce(report.settings).encode()).hexdigest()[:12]
         path = os.path.join(tempfile.gettempdir(), f"gradient-{key}.svg")

@@ -6,11 +6,10 @@ moved by some units. The figures were found by measuring a million points a row,
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..ops import BUILT_IN, Op
-from .balls import LARGEST, TINY, UNIT, Ball, Operand, arb
-from .enclosures import CONDITIONS, Enclosure, enclosure
+from .balls import LARGEST, TINY, UNIT, Ball, BallOperand, arb
+from .enclosures import CONDITIONS, Enclosure, Partial, enclosure
 
 CORRECT = frozenset(
     ("add", "sub", "mul", "div", "square", "reciprocal", "sqrt", "gap")
@@ -47,9 +46,9 @@ def rounding(row: Op) -> tuple[float, float]:
     return ROUNDING.get(row.name, BUILT_IN_ROUNDING if row.name in BUILT_IN else OTHER_ROUNDING)
 
 
-def moved(args: Sequence[Operand], units: float) -> list[Operand]:
+def moved(args: Sequence[BallOperand], units: float) -> list[BallOperand]:
     """The arguments, each within some units; a list of n terms also takes the rounding of n additions."""
-    return [[e * around_one(units + len(a)) for e in a] if a.__class__ is list else a * around_one(units) for a in args]
+    return [[e * around_one(units + len(a)) for e in a] if isinstance(a, list) else a * around_one(units) for a in args]
 
 
 def rounded(x: Ball, units: float, underflow: Ball = TINY) -> Ball:
@@ -57,11 +56,11 @@ def rounded(x: Ball, units: float, underflow: Ball = TINY) -> Ball:
     return x if not units or x.is_zero() else x * around_one(units) + underflow
 
 
-def underflow(args: Sequence[Operand]) -> Ball:
+def underflow(args: Sequence[BallOperand]) -> Ball:
     """What is lost below the normal floats: TINY, times what a very large or very small operand may make of it."""
-    factor: Ball = 1
+    factor = arb(1)
     for a in args:
-        for e in a if a.__class__ is list else (a,):
+        for e in a if isinstance(a, list) else (a,):
             size = abs(e)
             if size > 1e7 and size <= LARGEST:
                 factor = max(factor, size.upper())
@@ -81,7 +80,7 @@ def is_float(x: Ball) -> bool:
     return bool(x.is_exact()) and x.bits() <= 53 and (x.is_zero() or bool(1e-290 <= abs(x) <= LARGEST))
 
 
-def float_enclosure(row: Op, args: Sequence[Operand], wanted: Sequence[bool]) -> Enclosure:
+def float_enclosure(row: Op, args: Sequence[BallOperand], wanted: Sequence[bool]) -> Enclosure:
     """`enclosure`, widened by the rounding of floats: every value and partial that a correct engine may compute."""
     if row.name in CONDITIONS:
         return enclosure(row, args, wanted)
@@ -93,9 +92,9 @@ def float_enclosure(row: Op, args: Sequence[Operand], wanted: Sequence[bool]) ->
     return Enclosure(value, [_widened(p, row, slack) for p in partials], kink)
 
 
-def _widened(p: Any, row: Op, slack: Ball) -> Any:
+def _widened(p: Partial, row: Op, slack: Ball) -> Partial:
     if p is None or row.name in EXACT_PARTIALS:
         return p
-    if p.__class__ is list:
+    if isinstance(p, list):
         return [rounded(e, PARTIAL_UNITS, slack) for e in p]
     return rounded(p, max(PARTIAL_UNITS, rounding(row)[0]), slack)

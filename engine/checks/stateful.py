@@ -12,7 +12,7 @@ from typing import Generic
 
 from ..adjoints import gradients
 from ..value import Value
-from .engines import CHAINRULE, AnyEngine, Engine, Node, accumulating
+from .engines import CHAINRULE, Adapter, Engine, Node, accumulating
 
 try:
     from hypothesis import strategies as st
@@ -92,7 +92,7 @@ class ExactModel:
             self.grad[key] = g if key in self.made else self.grad[key] + g
 
 
-def lifecycle_machine(engine: AnyEngine = CHAINRULE) -> type[RuleBasedStateMachine]:
+def lifecycle_machine(engine: Adapter = CHAINRULE) -> type[RuleBasedStateMachine]:
     """The state machine of an engine with `backward` and `grad`.
 
     Args:
@@ -117,7 +117,7 @@ def lifecycle_machine(engine: AnyEngine = CHAINRULE) -> type[RuleBasedStateMachi
     return Lifecycle
 
 
-def _has(engine: AnyEngine, name: str) -> bool:
+def _has(engine: Adapter, name: str) -> bool:
     arity = 1 if name in UNARY else 2
     try:
         y = engine.fn(name)(*[engine.make(2.0) for _ in range(arity)])

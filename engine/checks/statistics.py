@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..arguments import listed, shown
 from ..value import Value
 from .ball_replay import BallReplay, FlatGraph
-from .balls import ctx
+from .balls import PRECISION, precision
 from .graph import Graph
 
 
@@ -52,8 +52,7 @@ def distribution(graphs: Iterable[Graph]) -> Distribution:
     (500, True)
     """
     found, ops, shared, kinks = Distribution(), Counter[str](), 0, 0
-    before, ctx.prec = ctx.prec, 128
-    try:
+    with precision(PRECISION):
         for graph in listed("distribution", "graphs", graphs, "a list of Graphs"):
             if not isinstance(graph, Graph):
                 raise TypeError(f"distribution takes Graphs, got {shown(graph)}")
@@ -62,11 +61,9 @@ def distribution(graphs: Iterable[Graph]) -> Distribution:
             shared += any(n > 1 for n in graph.uses())
             output = graph(*map(Value, graph.inputs))
             if isinstance(output, Value):
-                tape = FlatGraph(output, [])
-                kinks += bool(BallReplay(tape).kinks_met())
-                found.depth[_depth(tape)] += 1
-    finally:
-        ctx.prec = before
+                flat = FlatGraph(output, [])
+                kinks += bool(BallReplay(flat).kinks_met())
+                found.depth[_depth(flat)] += 1
     if not found.count:
         raise ValueError("distribution takes at least one Graph, got none")
     found.ops = {name: n / found.count for name, n in ops.items()}
@@ -74,9 +71,9 @@ def distribution(graphs: Iterable[Graph]) -> Distribution:
     return found
 
 
-def _depth(tape: FlatGraph) -> int:
+def _depth(graph: FlatGraph) -> int:
     depths: list[int] = []
-    for row, args in zip(tape.rows, tape.args):
-        below = [e for a in args for e in (a if isinstance(a, list) else [a]) if e.__class__ is int]
+    for row, args in zip(graph.rows, graph.args):
+        below = [e for a in args for e in (a if isinstance(a, list) else [a]) if isinstance(e, int)]
         depths.append(0 if row is None else 1 + max([depths[i] for i in below], default=0))
     return depths[-1]

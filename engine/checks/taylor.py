@@ -7,10 +7,10 @@ used. Griewank & Walther, Evaluating Derivatives (2008), chapter 13.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from ..ops import Op
 from .ball_replay import FlatGraph, operands
-from .balls import ARITHMETIC, NOTHING, Ball, arb, arb_series, constant, ctx, reference
+from .balls import ARITHMETIC, NOTHING, Ball, Operand, Quantity, arb, arb_series, constant, precision, reference
 from .branching import branches
 from .enclosures import CONDITIONS
 
@@ -22,20 +22,20 @@ class KinkError(ArithmeticError):
 
 
 class TaylorDerivatives:
-    """The exact derivatives of a tape at its leaves.
+    """The exact derivatives of a graph at its leaves.
 
     Args:
-        tape: the graph.
+        graph: the graph.
     """
 
-    def __init__(self, tape: FlatGraph) -> None:
-        self._tape = tape
+    def __init__(self, graph: FlatGraph) -> None:
+        self._graph = graph
 
     def directional(self, direction: Mapping[int, float], order: int, radius: float = 0.0) -> list[Ball]:
         """The value and the derivatives to an order along a direction, as balls.
 
         Args:
-            direction: the steps of some leaves, by their position on the tape.
+            direction: the steps of some leaves, by their position in the graph.
             order: the highest derivative.
             radius: how wide the last ball may be; the precision rises until it is narrower.
 
@@ -45,36 +45,33 @@ class TaylorDerivatives:
         Raises:
             KinkError: the point lies on a kink, or no precision tells on which side.
         """
-        before, precision = ctx.prec, FIRST_PRECISION
-        try:
-            while True:
-                ctx.prec = precision
+        bits = FIRST_PRECISION
+        while True:
+            with precision(bits):
                 found = self._once(direction, order)
                 last = found[-1]
                 if last.is_finite() and last.rad() <= max(radius, float(abs(last).upper()) * 2.0**-100, 2.0**-1070):
                     return found
-                if precision >= LAST_PRECISION:
-                    return found
-                precision *= 4 if last.is_finite() or precision > FIRST_PRECISION else 16
-        finally:
-            ctx.prec = before
+            if bits >= LAST_PRECISION:
+                return found
+            bits *= 4 if last.is_finite() or bits > FIRST_PRECISION else 16
 
     def _once(self, direction: Mapping[int, float], order: int) -> list[Ball]:
-        tape = self._tape
-        values: list[Any] = []
-        for i, (row, args) in enumerate(zip(tape.rows, tape.args)):
+        graph = self._graph
+        values: list[Quantity] = []
+        for i, (row, args) in enumerate(zip(graph.rows, graph.args)):
             if row is None:
-                x = arb(tape.nodes[i].data)
+                x = arb(graph.nodes[i].data)
                 values.append(arb_series([x, direction[i]], order + 1) if i in direction else x)
             else:
-                values.append(self._row(row, operands(args, values, arb), order))
+                values.append(self._row(row, operands(args, values, arb)))
         y = values[-1]
         if y.__class__ is not arb_series:
             return [y] + [arb(0) if y.is_finite() else NOTHING] * order
         return [y[k] * math.factorial(k) if k < y.prec else NOTHING for k in range(order + 1)]
 
     @staticmethod
-    def _row(row: Any, args: Sequence[Any], order: int) -> Any:
+    def _row(row: Op, args: Sequence[Operand]) -> Quantity:
         if row.name in CONDITIONS:
             y = CONDITIONS[row.name](*[[constant(e) for e in a] if a.__class__ is list else constant(a) for a in args])
             if row.kink is not None and not y.is_exact() and y.is_finite():

@@ -92,9 +92,9 @@ def test_the_partials_of_lists_are_those_of_their_series(name):
 def test_taylor_series_give_mixed_derivatives_to_order_three():
     x, y = Value(0.5), Value(2.0)
     z = engine.exp(x * y) * y  # d/dx = y² e, d²/dxdx = y³ e, d²/dxdy = (2y + xy²) e, d³/dxdxdy = (3y² + xy³) e
-    tape = FlatGraph(z, [x, y])
-    i, j = tape.leaves
-    witness, e1 = TaylorDerivatives(tape), arb(1).exp()
+    graph = FlatGraph(z, [x, y])
+    i, j = graph.leaves
+    witness, e1 = TaylorDerivatives(graph), arb(1).exp()
     assert witness.mixed({i: 1.0}, i, 2).overlaps(8 * e1)
     assert witness.mixed({i: 1.0}, j, 2).overlaps(6 * e1)
     assert witness.mixed({i: 1.0}, i, 3).overlaps(16 * e1)

@@ -5,17 +5,17 @@ units of the precision in which the program computes. Fused multiply-adds round 
 batch may be taken in any order: an addition errs by a unit of the sum so far, which is no more than all terms are long.
 """
 
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-from flint import arb, ctx
+from flint import arb
 
 from engine import Value
 from engine.checks import Graph
-from engine.checks.ball_replay import BallReplay, FlatGraph, edges, operands, wanted
-from engine.checks.balls import TINY, UNIT
-from engine.checks.enclosures import CONDITIONS, enclosure
+from engine.checks.ball_replay import BallReplay, FlatGraph
+from engine.checks.balls import PRECISION, TINY, UNIT
+from engine.checks.balls import precision as bits
+from engine.checks.enclosures import CONDITIONS, Enclosure, enclosure
 from engine.checks.graph import Step
 from engine.checks.rounding import CORRECT, EXACT_PARTIALS, PARTIAL_UNITS, moved, rounding, underflow
 from engine.compiler.llvm.elementary import ULPS
@@ -63,30 +63,24 @@ PRECISIONS = {"float64": DOUBLE, "float32": SINGLE}
 
 
 class CompiledReplay(BallReplay):
-    """A tape in balls that hold whatever a compiled program may compute.
+    """A graph in balls that hold whatever a compiled program may compute.
 
     Args:
-        tape: the graph, at numbers of the type.
+        graph: the graph, at numbers of the type.
         precision: the type.
         number: the ball of a constant.
     """
 
-    def __init__(self, tape, precision, number=arb):
-        self.tape, self.precision = tape, precision
-        self.values, self.edges, self.kinks = [], [], set()
-        given = set(tape.leaves)
-        for i, (row, args) in enumerate(zip(tape.rows, tape.args)):
-            if row is None:
-                self.values.append((arb if i in given else number)(tape.nodes[i].data))
-                self.edges.append([])
-                continue
-            value, partials, kink = self._row(row, operands(args, self.values, number), wanted(args))
-            self.values.append(value)
-            self.edges.append(edges(row, args, partials))
-            if kink:
-                self.kinks.add(i)
+    def __init__(self, graph, precision, number=arb):
+        self.precision, self._given = precision, set(graph.leaves)
+        super().__init__(graph, number)
 
-    def _row(self, row, args, asked):
+    def leaf(self, i, number):
+        """A leaf that is no argument is a constant of the program."""
+        return (arb if i in self._given else number)(self.graph.nodes[i].data)
+
+    def enclosure(self, row, args, asked):
+        """The value and the partials of a row by the program."""
         precision = self.precision
         if row.name in CONDITIONS:
             return enclosure(row, args, asked)
@@ -103,38 +97,20 @@ class CompiledReplay(BallReplay):
                 else precision.rounded(p, most, slack)
                 for p in partials
             ]  # fmt: skip
-        return value, partials, kink
+        return Enclosure(value, partials, kink)
 
-    def adjoints(self, seed=None):
-        """The derivative of the output with respect to each node, None where it is not connected."""
-        once, found = self.precision.once, [None] * len(self.values)
-        found[-1] = arb(1) if seed is None else seed
-        for i in range(len(found) - 1, -1, -1):
-            if found[i] is None:
-                continue
-            for source, p, connected in self.edges[i]:
-                if connected:
-                    c, before = once(found[i] * p), found[source]
-                    found[source] = c if before is None else once(before + c)
-        return found
+    def once(self, x):
+        """A product or a sum by the program."""
+        return self.precision.once(x)
 
-    def overflows(self):
+    def beyond(self):
         """Is some number on the way beyond the type, so that nan or an infinity is right?"""
-        limit, adjoints = self.precision.largest / 16.0, self.adjoints()
-        reached = [i for i, a in enumerate(adjoints) if a is not None]
-        balls = [a for a in adjoints if a is not None] + [self.values[i] for i in reached]
-        balls += [e.partial for i in reached for e in self.edges[i] if e.connected]
-        return any(not b.is_finite() or abs(b).upper() > limit for b in balls)
+        return self.overflows(self.precision.largest / 16.0)
 
 
-@contextmanager
 def precise():
-    """Balls of 128 bits."""
-    before, ctx.prec = ctx.prec, 128
-    try:
-        yield
-    finally:
-        ctx.prec = before
+    """Balls as `check_gradients` has them."""
+    return bits(PRECISION)
 
 
 def balls_of(function, point, precision, seed=None, number=arb):
@@ -142,13 +118,7 @@ def balls_of(function, point, precision, seed=None, number=arb):
     leaves = [Value(x) for x in point]
     root = function(leaves)
     replay = CompiledReplay(FlatGraph(root, leaves), precision, number)
-    adjoints = replay.adjoints(seed)
-    return replay, [replay.values[-1], *[_found(adjoints, place) for place in replay.tape.leaves]]
-
-
-def _found(adjoints, place):
-    found = None if place is None else adjoints[place]
-    return arb(0) if found is None else found
+    return replay, [replay.values[-1], *replay.gradient(seed)]
 
 
 def summed(terms, counts, precision):

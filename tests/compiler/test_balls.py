@@ -101,7 +101,7 @@ def judged(got, ball, replays):
     if not ball.is_finite():
         return "singular"
     if not math.isfinite(got):
-        return "overflow" if any(r.overflows() for r in replays) else "wrong"
+        return "overflow" if any(r.beyond() for r in replays) else "wrong"
     if not ball.contains(got):
         return "wrong"
     if any(r.kinks_met() for r in replays):

@@ -16,8 +16,8 @@ from .layers import MLP, width
 from .matrices import Matrix
 from .optim import SGD
 from .training.console import line
-from .training.early_stopping import calls
 from .training.head import head
+from .training.settings import calls
 from .training.trainer import History, Trainer
 
 

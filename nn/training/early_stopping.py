@@ -1,18 +1,12 @@
-"""Options of a training, read and checked: what each may be, and early stopping."""
+"""Early stopping: when a training has no more to gain."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.arguments import flag, named, number, real, shown, whole
-
-from ..module import Module
-from ..optim import OPTIMISERS, Adam, Optimiser
-
-EVENTS = ("on_train_begin", "on_batch_end", "on_epoch_end", "on_train_end")
 
 
 @dataclass(frozen=True)
@@ -90,73 +84,3 @@ def monitored(stopping: EarlyStopping, legal: Sequence[str]) -> str:
     if name.removeprefix("val_") == "accuracy" and stopping.mode == "min":
         raise ValueError(f"EarlyStopping takes mode='max' to monitor {name!r}, where more is better, got mode='min'")
     return name
-
-
-def limit(who: str, name: str, x: Any) -> float | None:
-    """A positive number, or None for no limit."""
-    return None if x is None else number(who, name, x, "a positive number or None", lambda c: c > 0.0)
-
-
-def is_part(x: Any) -> bool:
-    """Whether a validation is a part of the examples, a number."""
-    return real(x) is not None and not isinstance(x, bool)
-
-
-def part(who: str, name: str, x: Any) -> float:
-    """A number between 0 and 1."""
-    return number(who, name, x, "a part between 0 and 1", lambda p: 0.0 < p < 1.0)
-
-
-def calls(who: str, callbacks: Any) -> list[Any]:
-    """Callbacks as a list: functions, and objects with a method for an event."""
-    if callbacks is None:
-        return []
-    listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-    for c in listed:
-        if isinstance(c, type) or not (callable(c) or any(callable(getattr(c, event, None)) for event in EVENTS)):
-            raise TypeError(
-                f"{who} takes functions of the trainer, or objects with any of {', '.join(EVENTS)}, as callbacks, "
-                f"got {c!r:.60}"
-            )
-    return listed
-
-
-def chosen(who: str, name: str, x: Any, table: Mapping[str, Callable[..., Any]], argument: Any) -> Any:
-    """None, a function as it is, or what a table makes of a name and an argument."""
-    if x is None:
-        return None
-    if isinstance(x, str):
-        if x not in table:
-            near = difflib.get_close_matches(x.lower(), table, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{who} takes one of {', '.join(table)}, or a function, as {name}, got {x!r}{hint}")
-        return table[x](argument)
-    if isinstance(x, type) or not callable(x):
-        raise TypeError(f"{who} takes a name or a function as {name}, got {x!r:.60}")
-    return x
-
-
-def optimiser(who: str, optimizer: Any, net: Module) -> Optimiser:
-    """The optimiser that is meant, over the net's parameters, or some of them: those that it leaves out are frozen."""
-    made: Any = optimizer
-    if optimizer is None:
-        made = Adam(net, lr=0.01)
-    elif isinstance(optimizer, type) and issubclass(optimizer, Optimiser):
-        made = optimizer(net)
-    elif not isinstance(optimizer, Optimiser):
-        made = chosen(who, "optimizer", optimizer, OPTIMISERS, net)
-        made = made if isinstance(optimizer, str) else made(net)
-    if not isinstance(made, Optimiser):
-        raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {made!r:.60}")
-    if not {p for _, p in net.checked_parameters()}.issuperset(made.parameters):
-        raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {made!r} of others")
-    return made
-
-
-def penalties(who: str, penalty: Any) -> list[Callable[[Module], Any]]:
-    """Penalties as a list of functions of the net."""
-    listed = [] if penalty is None else list(penalty) if isinstance(penalty, (list, tuple)) else [penalty]
-    for p in listed:
-        if isinstance(p, type) or not callable(p):
-            raise TypeError(f"{who} takes a function of the net as penalty, such as nn.l2(1e-4), got {p!r:.60}")
-    return listed

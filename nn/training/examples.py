@@ -6,11 +6,12 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+from engine.arguments import number, real
+
 from ..data import check_order, permutation, rows, targets
 from ..init import Generator
 from ..module import Module
 from .console import warn
-from .early_stopping import is_part, part
 from .objective import Objective
 
 
@@ -52,8 +53,9 @@ class Examples:
         self.held: tuple[list[Any], list[Any]] | None = None
         self.trained = list(range(len(self.X)))
         self._part: float | None = None
-        if validation is not None and is_part(validation):
-            self._part = part(who, "validation", validation)
+        if real(validation) is not None and not isinstance(validation, bool):
+            takes = "a part between 0 and 1"
+            self._part = number(who, "validation", validation, takes, lambda part: 0.0 < part < 1.0)
             self._count_held()
         elif validation is not None:
             self.held = self._given(net, validation, outputs)

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from ..module import Module
-from .early_stopping import EarlyStopping
+from .settings import Settings, takes
 from .trainer import History, Trainer
 from .view import watched
 
 __all__ = ["History", "Trainer", "fit"]
 
 
-def fit(
-    net: Module,
-    X: Any,
-    y: Any,
-    *,
-    loss: Any,
-    optimizer: Any = None,
-    epochs: int = 10,
-    batch_size: int | None = 32,
-    seed: int | None = None,
-    validation: Any = None,
-    metrics: Any = None,
-    callbacks: Any = (),
-    early_stopping: int | EarlyStopping | None = None,
-    schedule: Any = None,
-    accumulate: int = 1,
-    clip_value: float | None = None,
-    clip_norm: float | None = None,
-    penalty: Any = None,
-    progress: bool = True,
-    view: Any = None,
-    backend: str = "eager",
-) -> History:
+@dataclass(kw_only=True)
+class FitSettings(Settings):
+    """What fit takes: the settings, and a view of the training."""
+
+    view: object = None
+
+
+@takes(FitSettings)
+def fit(settings: FitSettings) -> History:
     """Train a network, and return what happened, epoch by epoch.
 
     Args:
@@ -68,24 +53,6 @@ def fit(
     >>> history["epoch"][-1], history["loss"][-1] < 0.1
     (300, True)
     """
-    return Trainer(
-        net,
-        X,
-        y,
-        loss=loss,
-        optimizer=optimizer,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        validation=validation,
-        metrics=metrics,
-        callbacks=watched(callbacks, view),
-        early_stopping=early_stopping,
-        schedule=schedule,
-        accumulate=accumulate,
-        clip_value=clip_value,
-        clip_norm=clip_norm,
-        penalty=penalty,
-        progress=progress,
-        backend=backend,
-    ).run()
+    given = {**vars(settings)}
+    callbacks = watched(settings.callbacks, given.pop("view"))
+    return Trainer(**{**given, "callbacks": callbacks}).run()

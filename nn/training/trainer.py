@@ -9,28 +9,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite
-from random import Random, SystemRandom
+from random import Random
 from typing import Any, Generic, TypeVar
 
 from engine import Value
-from engine.arguments import checked, flag, function, named, whole
+from engine.arguments import checked, flag, function, whole
 from engine.assignment import assign
 
 from ..blocks import Dropout
 from ..module import Module
 from ..optim import Optimiser
-from ..schedules import SCHEDULES, Schedule
+from ..schedules import Schedule
 from .checkpoint import check_keys, checked_state, generator_state
 from .console import Bar, NoBar, bar, compiling, flagged_interrupt, warn
-from .dependence import check_penalties
 from .eager import EagerTraining
-from .early_stopping import EarlyStopping, calls, chosen, early_stop, limit, monitored, optimiser, penalties
+from .early_stopping import EarlyStopping, early_stop, monitored
 from .examples import Examples
-from .metrics import Metric, measured, measures
-from .objective import Objective, objective
-from .run import Backend, Run, UnsupportedError
+from .metrics import Metric, measured
+from .objective import Objective
+from .run import Backend, UnsupportedError
+from .settings import CHECKS, Settings, calls, takes
 
 History = dict[str, list[Any]]
 T = TypeVar("T")
@@ -50,6 +51,13 @@ class OfRun(Generic[T]):
 
     def __set__(self, trainer: Trainer, x: T) -> None:
         setattr(trainer._run, self._name, x if self._check is None else self._check("Trainer", self._name, x))
+
+
+@dataclass(kw_only=True)
+class TrainerSettings(Settings):
+    """What a Trainer takes: the settings, and the function that was called, for messages."""
+
+    who: str = "fit"
 
 
 class Trainer:
@@ -112,12 +120,12 @@ class Trainer:
     """
 
     # What a callback may change while it runs.
-    epochs: int = checked(lambda who, name, x: whole(who, name, x, least=1))
-    batch_size: int | None = checked(lambda who, name, x: None if x is None else whole(who, name, x, least=1))
-    accumulate: int = checked(lambda who, name, x: whole(who, name, x, least=1))
-    progress: bool = checked(flag)
-    clip_value = OfRun[float | None](limit)
-    clip_norm = OfRun[float | None](limit)
+    epochs: int = checked(CHECKS["epochs"])
+    batch_size: int | None = checked(CHECKS["batch_size"])
+    accumulate: int = checked(CHECKS["accumulate"])
+    progress: bool = checked(CHECKS["progress"])
+    clip_value = OfRun[float | None](CHECKS["clip_value"])
+    clip_norm = OfRun[float | None](CHECKS["clip_norm"])
     stop = OfRun[bool](flag)
     schedule = OfRun[Schedule | None](lambda who, name, x: None if x is None else function(who, name, x))
     net = OfRun[Module]()
@@ -132,65 +140,23 @@ class Trainer:
     update = OfRun[int]()
     interrupted = OfRun[bool]()
 
-    def __init__(
-        self,
-        net: Module,
-        X: Any,
-        y: Any,
-        *,
-        loss: Any,
-        optimizer: Any = None,
-        epochs: int = 10,
-        batch_size: int | None = 32,
-        seed: int | None = None,
-        validation: Any = None,
-        metrics: Any = None,
-        callbacks: Any = (),
-        early_stopping: int | EarlyStopping | None = None,
-        schedule: Any = None,
-        accumulate: int = 1,
-        clip_value: float | None = None,
-        clip_norm: float | None = None,
-        penalty: Any = None,
-        progress: bool = True,
-        backend: str = "eager",
-        who: str = "fit",
-    ) -> None:
-        if not isinstance(net, Module):
-            hint = "; train it by its own train, or pass its model" if hasattr(net, "model") else ""
-            raise TypeError(f"{who} takes a Module as net, got {net!r:.60}{hint}")
-        self._backend = named(who, "backend", backend, ("eager", "jit", "auto"))
-        goal = objective(who, loss)
-        self.epochs = whole(who, "epochs", epochs, least=1)
-        self.batch_size = None if batch_size is None else whole(who, "batch_size", batch_size, least=1)
-        self.accumulate = whole(who, "accumulate", accumulate, least=1)
-        limits = limit(who, "clip_value", clip_value), limit(who, "clip_norm", clip_norm)
-        self.progress = flag(who, "progress", progress)
-        measure = measures(who, metrics, goal)
-        self._callbacks = calls(who, callbacks)
-        added = penalties(who, penalty)
-        self.seed = SystemRandom().getrandbits(32) if seed is None else whole(who, "seed", seed, most=inf)
-        moved = optimiser(who, optimizer, net)
-        factor = chosen(who, "schedule", schedule, SCHEDULES, self.epochs)
-        self.early_stopping = early_stop(who, early_stopping)
-
-        generator = Random(self.seed)
-        examples = Examples(who, net, goal, X, y, validation)
-        names = ["loss", *measure]
-        if validation is not None:
+    @takes(TrainerSettings)
+    def __init__(self, settings: TrainerSettings) -> None:
+        self._run = run = settings.run(settings.who)
+        self.epochs, self.batch_size, self.accumulate = settings.epochs, settings.batch_size, settings.accumulate
+        self.seed, self.progress, self._backend = settings.seed, settings.progress, settings.backend
+        self._callbacks = calls(settings.who, settings.callbacks)
+        self.early_stopping = early_stop(settings.who, settings.early_stopping)
+        names = ["loss", *run.metrics]
+        if run.examples.held is not None:
             names += [f"val_{name}" for name in names]
-        stopping = self.early_stopping
-        self._monitored = "" if stopping is None else monitored(stopping, names)
-        examples.divide(generator)
-        sizes = self.batch_size, self.accumulate
-        self._run = Run(who, net, goal, moved, examples, added, measure, moved.lr, factor, *limits, sizes, generator)
+        self._monitored = "" if self.early_stopping is None else monitored(self.early_stopping, names)
         self.history: History = {name: [] for name in ("epoch", *names)}
         self.best: dict[str, Any] | None = None
         self._ending = False  # whether a state was loaded in which the training had ended early
         self._bar: Bar = NoBar()
-        check_penalties(who, net, added)
         self._native: Backend | None = None
-        if backend != "eager":
+        if self._backend != "eager":
             self._compile()
 
     def _compile(self) -> None:

@@ -1,0 +1,202 @@
+"""Settings: what a training is asked for, declared once for `fit` and `Trainer`, and checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from functools import partial, wraps
+from math import inf
+from random import Random, SystemRandom
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from engine import Value
+from engine.arguments import flag, named, number, whole
+
+from ..module import Module
+from ..optim import OPTIMISERS, Adam, Optimiser
+from ..schedules import SCHEDULES, Schedule
+from .dependence import check_penalties
+from .early_stopping import EarlyStopping
+from .examples import Examples
+from .metrics import measures
+from .objective import Loss, Objective, objective
+from .run import Run
+
+P = ParamSpec("P")
+S = TypeVar("S")
+R = TypeVar("R")
+T = TypeVar("T")
+Penalties = Callable[[Module], Value] | list[Callable[[Module], Value]] | tuple[Callable[[Module], Value], ...] | None
+EVENTS = ("on_train_begin", "on_batch_end", "on_epoch_end", "on_train_end")
+
+
+def limit(who: str, name: str, x: object) -> float | None:
+    """A positive number, or None for no limit."""
+    return None if x is None else number(who, name, x, "a positive number or None", lambda c: c > 0.0)
+
+
+count = partial(whole, least=1)
+CHECKS: dict[str, Callable[[str, str, Any], Any]] = {  # asked when a training is made, and when a callback sets one
+    "backend": lambda who, name, x: named(who, name, x, ("eager", "jit", "auto")),
+    "epochs": count,
+    "batch_size": lambda who, name, x: None if x is None else count(who, name, x),
+    "accumulate": count,
+    "clip_value": limit,
+    "clip_norm": limit,
+    "progress": flag,
+    "seed": lambda who, name, x: SystemRandom().getrandbits(32) if x is None else whole(who, name, x, most=inf),
+}
+
+
+@dataclass
+class Settings:
+    """What `fit` and `Trainer` take; each is explained there."""
+
+    net: Module
+    X: object
+    y: object
+    _: KW_ONLY
+    loss: str | Loss | Objective
+    optimizer: str | Optimiser | Callable[[Module], Optimiser] | None = None
+    epochs: int = 10
+    batch_size: int | None = 32
+    seed: int | None = None
+    validation: object = None
+    metrics: object = None
+    callbacks: object = ()
+    early_stopping: int | EarlyStopping | None = None
+    schedule: str | Schedule | None = None
+    accumulate: int = 1
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    penalty: Penalties = None
+    progress: bool = True
+    backend: str = "eager"
+
+    def run(self, who: str) -> Run:
+        """The Run that is meant; a ValueError or TypeError where a setting is not legal.
+
+        Args:
+            who: the function that was called, for messages.
+        """
+        net = self.net
+        if not isinstance(net, Module):
+            hint = "; train it by its own train, or pass its model" if hasattr(net, "model") else ""
+            raise TypeError(f"{who} takes a Module as net, got {net!r:.60}{hint}")
+        for name, check in CHECKS.items():
+            setattr(self, name, check(who, name, getattr(self, name)))
+        goal = objective(who, self.loss)
+        metrics = measures(who, self.metrics, goal)
+        penalties = listed_penalties(who, self.penalty)
+        optimizer = chosen_optimiser(who, self.optimizer, net)
+        schedule = chosen(who, "schedule", self.schedule, SCHEDULES, self.epochs)
+        generator = Random(self.seed)
+        examples = Examples(who, net, goal, self.X, self.y, self.validation)
+        examples.divide(generator)
+        check_penalties(who, net, penalties)
+        return Run(
+            who,
+            net,
+            goal,
+            optimizer,
+            examples,
+            penalties,
+            metrics,
+            optimizer.lr,
+            schedule,
+            self.clip_value,
+            self.clip_norm,
+            (self.batch_size, self.accumulate),
+            generator,
+        )
+
+
+class takes(Generic[P, S]):  # noqa: N801  a decorator is written as a function is
+    """A decorator: a function, or a method, of settings takes what the settings are made of, and says so in `help`.
+
+    >>> from dataclasses import dataclass
+    >>> from nn.training.settings import takes
+    >>> @dataclass
+    ... class Size:
+    ...     width: int
+    ...     height: int = 1
+    >>> @takes(Size)
+    ... def area(size: Size) -> int:
+    ...     return size.width * size.height
+    >>> area(3, height=2)
+    6
+    """
+
+    def __init__(self, settings: Callable[P, S]) -> None:
+        self._settings: Callable[..., S] = settings
+
+    @overload
+    def __call__(self, act: Callable[[S], R]) -> Callable[P, R]: ...
+    @overload
+    def __call__(self, act: Callable[[T, S], R]) -> Callable[Concatenate[T, P], R]: ...
+    def __call__(self, act: Callable[..., R]) -> Callable[..., R]:
+        """The function as it is called."""
+        *own, _ = inspect.signature(act).parameters.values()
+        takes = inspect.signature(self._settings).parameters.values()
+        signature = inspect.signature(act).replace(parameters=[*own, *takes])
+
+        @wraps(act)
+        def called(*args: object, **named: object) -> R:
+            try:
+                given = signature.bind(*args, **named).arguments
+            except TypeError as error:
+                raise TypeError(f"{act.__qualname__}() {error}") from None
+            return act(*[given.pop(p.name) for p in own], self._settings(**given))
+
+        called.__signature__ = signature  # type: ignore[attr-defined]  # what inspect and help read
+        return called
+
+
+def calls(who: str, callbacks: object) -> list[Any]:
+    """Callbacks as a list: functions, and objects with a method for an event."""
+    if callbacks is None:
+        return []
+    listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    for c in listed:
+        if isinstance(c, type) or not (callable(c) or any(callable(getattr(c, event, None)) for event in EVENTS)):
+            raise TypeError(
+                f"{who} takes functions of the trainer, or objects with any of {', '.join(EVENTS)}, as callbacks, "
+                f"got {c!r:.60}"
+            )
+    return listed
+
+
+def chosen(who: str, name: str, x: object, table: Mapping[str, Callable[..., Any]], argument: object) -> Any:
+    """None, a function as it is, or what a table makes of a name and an argument."""
+    if isinstance(x, str):
+        return table[named(who, name, x, table, ", or a function,")](argument)
+    if isinstance(x, type) or not (x is None or callable(x)):
+        raise TypeError(f"{who} takes a name or a function as {name}, got {x!r:.60}")
+    return x
+
+
+def chosen_optimiser(who: str, optimizer: object, net: Module) -> Optimiser:
+    """The optimiser that is meant, over the net's parameters, or some of them: those that it leaves out are frozen."""
+    made = optimizer
+    if optimizer is None:
+        made = Adam(net, lr=0.01)
+    elif isinstance(optimizer, type) and issubclass(optimizer, Optimiser):
+        made = optimizer(net)
+    elif not isinstance(optimizer, Optimiser):
+        made = chosen(who, "optimizer", optimizer, OPTIMISERS, net)
+        made = made if isinstance(optimizer, str) else made(net)
+    if not isinstance(made, Optimiser):
+        raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {made!r:.60}")
+    if not {p for _, p in net.checked_parameters()}.issuperset(made.parameters):
+        raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {made!r} of others")
+    return made
+
+
+def listed_penalties(who: str, penalty: Penalties) -> list[Callable[[Module], Value]]:
+    """Penalties as a list of functions of the net."""
+    listed = [] if penalty is None else list(penalty) if isinstance(penalty, (list, tuple)) else [penalty]
+    for p in listed:
+        if isinstance(p, type) or not callable(p):
+            raise TypeError(f"{who} takes a function of the net as penalty, such as nn.l2(1e-4), got {p!r:.60}")
+    return listed

@@ -41,8 +41,8 @@ def test_the_picture_is_the_neuron_at_its_inputs_with_its_own_gradients():
     neuron = net.layers[2].neurons[0]
     hidden = [h.data for h in net.layers[0](X[2])]
     picture = looking.picture()
-    assert picture.model.flow.roots[-1].data == neuron(hidden).data
-    gradients = {b.name: picture.model.flow.sum(b.value) for b in picture.model.boxes if b.value is not None}
+    assert picture.model.sweep.roots[-1].data == neuron(hidden).data
+    gradients = {b.name: picture.model.sweep.sum(b.value) for b in picture.model.boxes if b.value is not None}
     for i, h in enumerate(hidden):
         assert gradients[f"w[{i}]"] == h
         assert gradients[f"x[{i}]"] == neuron.w[i].data

@@ -5,8 +5,9 @@ import random
 
 import pytest
 from checks import scalar
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from planting import QUICK
 
 import engine
 from engine import TABLE, Value
@@ -126,7 +127,8 @@ def test_strategies_say_what_they_take(wrong):
 def failing(strategy, **settings_of_check):
     """The smallest graph that Hypothesis finds wrong."""
 
-    @settings(max_examples=2000, database=None, derandomize=True)  # a row is one of many, and drawn seldom
+    # A row is one of many, and drawn seldom. Targets and explanations, two thirds of the time, make nothing smaller.
+    @settings(max_examples=2000, database=None, derandomize=True, phases=[Phase.generate, Phase.shrink])
     @given(strategy)
     def law(graph):
         check_gradients(graph, save=False, **settings_of_check)
@@ -170,9 +172,12 @@ def test_networks_pass(network):
 
 
 def test_networks_reach_every_activation():
-    names = {find(mlps(), lambda n, a=a: n.activation == a).activation for a in ("tanh", "gelu")}
+    def drawn(condition):
+        return find(mlps(), condition, settings=settings(QUICK, max_examples=2000))
+
+    names = {drawn(lambda n, a=a: n.activation == a).activation for a in ("tanh", "gelu")}
     assert names == {"tanh", "gelu"}
-    assert "2-3-1" in repr(find(mlps(), lambda n: repr(n).endswith("2-3-1>")))
+    assert "2-3-1" in repr(drawn(lambda n: repr(n).endswith("2-3-1>")))
 
 
 def test_strategies_compose():

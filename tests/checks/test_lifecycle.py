@@ -4,6 +4,7 @@ import pytest
 from checks import scalar
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
+from planting import QUICK
 
 from engine import Value, backprop
 from engine.checks import CHAINRULE, LifecycleError, check_lifecycle, lifecycle_machine
@@ -78,7 +79,7 @@ def test_the_state_machine_finds_a_fault(mistake):
     with pytest.raises(AssertionError):
         run_state_machine_as_test(
             lifecycle_machine(remembering(mistake)),
-            settings=settings(max_examples=200, database=None, print_blob=False),
+            settings=settings(QUICK, max_examples=200, print_blob=False),
         )
 
 
@@ -92,9 +93,7 @@ def test_the_state_machine_finds_that_our_backward_forgets_to_reset(monkeypatch)
 
     monkeypatch.setattr(Value, "backward", forgetful)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(
-            lifecycle_machine(), settings=settings(max_examples=200, database=None, print_blob=False)
-        )
+        run_state_machine_as_test(lifecycle_machine(), settings=settings(QUICK, max_examples=200, print_blob=False))
 
 
 def test_a_machine_needs_backward_and_grad():

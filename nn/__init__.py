@@ -6,7 +6,7 @@ from typing import Any
 from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
 from .blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
-from .files.files import load, save
+from .files.saving import load, save
 from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
 from .losses import LOSSES, binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mae, mse

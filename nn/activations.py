@@ -17,7 +17,7 @@ from .arguments import Number, nearest
 
 __all__ = ["ACTIVATIONS", "Activated", "Activation", "activation_function", "value_of"]
 
-Activation = str | Callable[[Value], Value]
+Activation = str | Callable[[Any], Any]  # a name, or a function of a Value
 
 # What each is for, in a line.
 ACTIVATIONS: dict[str, str] = {

@@ -13,7 +13,7 @@ import time
 
 import nn
 from engine import writing
-from nn.files import files
+from nn.files import saving
 
 X = [[(i * 7 % 13) / 13.0 - 0.5, (i * 5 % 11) / 11.0 - 0.5] for i in range(24)]
 Y = [int(a * b > 0.0) for a, b in X]
@@ -107,7 +107,7 @@ if __name__ == "__main__":
     waits = Waits(*sys.argv[2:4])
     watch_saving(waits)
     if os.environ.get("PLANTED_BUG") == "written in place":
-        files.write_whole = written_in_place
+        saving.write_whole = written_in_place
     run = trainer(sys.argv[1], waits)
     if os.path.exists(sys.argv[1]):
         nn.load(sys.argv[1], trainer=run)

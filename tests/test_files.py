@@ -26,8 +26,8 @@ from engine.writing import STALE
 from nn.files import container
 from nn.files.container import digest, parsed
 from nn.files.encoding import decoded, encoded
-from nn.files.files import LARGEST
-from nn.files.recipes import ROWS, network
+from nn.files.recipes import CLASSES, network
+from nn.files.saving import LARGEST
 
 # The same bits -------------------------------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ def test_every_module_class_of_nn_has_a_recipe():
     classes = {
         c for c in (getattr(nn, name) for name in nn.__all__) if isinstance(c, type) and issubclass(c, nn.Module)
     }
-    assert classes - {nn.Module} <= set(ROWS)
+    assert classes - {nn.Module} <= set(CLASSES.values())
 
 
 class Scaled(nn.Module):

@@ -1,6 +1,6 @@
 """Container: text and lists of floats as the bytes of a safetensors file that can be told from any other.
 
-The header's `__metadata__` holds the text, and with it a format, a version and a checksum; the table is in `files`.
+The header's `__metadata__` holds the text, and with it a format, a version and a checksum; the table is in `saving`.
 """
 
 from __future__ import annotations

@@ -11,35 +11,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import engine
 from engine import TABLE, Op
 
-from ..activations import VARIANTS
-from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
+from ..activations import VARIANTS, Activation
+from ..blocks import Activation as ActivationBlock
+from ..blocks import Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer, Neuron, width
 from ..module import module_of
 from ..network import NeuralNetwork
 
-Arguments = dict[str, Any]
+Arguments = dict[str, Any]  # of a constructor, as JSON says them
+CLASSES: dict[str, Callable[..., Any]] = {
+    kind.__name__: kind
+    for kind in (Neuron, Layer, MLP, Embedding, LayerNorm, ActivationBlock, Dropout, NeuralNetwork, Sequential)
+}
 
 
-class Row(NamedTuple):
-    """What recipes know about a class.
-
-    Attributes:
-        arguments: a network -> the arguments of its constructor.
-        size: such arguments -> how many parameters there will be, so that a recipe cannot ask for more than a file holds.
-        build: such arguments -> the network.
-    """
-
-    arguments: Callable[[Any], Arguments]
-    size: Callable[..., int]
-    build: Callable[..., Any]
-
-
-def recipe(model: Any) -> Arguments | None:
+def recipe(model: object) -> Arguments | None:
     """How to build a network with the structure of this one; None where nn's own constructors cannot.
 
     >>> from nn import MLP
@@ -59,7 +50,7 @@ def recipe(model: Any) -> Arguments | None:
     return made if _structure(twin) == _structure(model) else None
 
 
-def network(recipe: Any, parameter_count: int) -> Any:
+def network(recipe: Arguments, parameter_count: int) -> Any:
     """The network of a recipe, if it has so many parameters; where they start means nothing.
 
     Args:
@@ -74,14 +65,14 @@ def network(recipe: Any, parameter_count: int) -> Any:
     MLP(2, [3, 1], activation='relu')
     """
     try:
-        row = _row(recipe)  # of a class: a function alone is no network
-        size = row.size(**recipe["arguments"])
+        name, arguments = _class(recipe)  # a function alone is no network
+        size = _size(recipe)
         if size != parameter_count:
             raise ValueError(f"a recipe for {parameter_count} parameters is wanted, got one for {size}")
-        model = row.build(**_understood(recipe["arguments"]))
-        foreign = recipe["arguments"].keys() - row.arguments(model).keys()
+        model = _build(recipe)
+        foreign = arguments.keys() - _arguments(model).keys()
         if foreign:
-            raise ValueError(f"a recipe of {recipe['class']} takes no {min(foreign)!r:.60}")
+            raise ValueError(f"a recipe of {name} takes no {min(foreign)!r:.60}")
     except (ArithmeticError, LookupError, TypeError) as why:
         raise ValueError(f"a recipe takes the arguments of its class, got others: {why}") from None
     module = module_of("a recipe", model)
@@ -96,7 +87,7 @@ def network(recipe: Any, parameter_count: int) -> Any:
     return model
 
 
-def _structure(model: Any) -> list[Any]:
+def _structure(model: object) -> list[object]:
     module = module_of("a recipe", model)
     return [
         repr(model),
@@ -108,29 +99,90 @@ def _structure(model: Any) -> list[Any]:
 # One layer, or what stands for one in a Sequential -------------------------------------------------------------------
 
 
-def _read(layer: Any) -> Arguments:
-    if type(layer) in ROWS:
-        return {"class": type(layer).__name__, "arguments": ROWS[type(layer)].arguments(layer)}
+def _read(layer: object) -> Arguments:
+    name = type(layer).__name__
+    if CLASSES.get(name) is type(layer):
+        return {"class": name, "arguments": _arguments(layer)}
     (name,) = [name for name in _functions() if _functions()[name] is layer]
     return {"function": name}
 
 
-def _size(recipe: Any) -> int:
+def _arguments(layer: object) -> Arguments:
+    """The arguments that build a network of one of the classes."""
+    match layer:
+        case Neuron():
+            return {"nin": len(layer.w), "activation": layer.activation, "seed": layer.seed}
+        case Layer():
+            activation = layer.neurons[0].activation
+            return {"nin": layer.nin, "nout": len(layer.neurons), "activation": activation, "seed": layer.seed}
+        case MLP(layers=layers):
+            activation = layers[0].neurons[0].activation if len(layers) > 1 else "relu"
+            nouts = [len(layer.neurons) for layer in layers]
+            return {"nin": layers[0].nin, "nouts": nouts, "activation": activation, "seed": layer.seed}
+        case Embedding(weight=rows):
+            return {"count": len(rows), "dimension": len(rows[0]), "seed": layer.seed}
+        case LayerNorm():
+            return {"nin": len(layer.gain), "epsilon": layer.epsilon}
+        case ActivationBlock():
+            return {"activation": layer.activation}
+        case Dropout():
+            return {"rate": layer.rate, "seed": layer.seed}
+        case Sequential():
+            return {"layers": [_read(inner) for inner in layer.layers]}
+    keys = ("layers", "alpha", "activation", "output", "loss", "batch_size", "seed", "validation")
+    return {key: getattr(layer, key) for key in keys}
+
+
+def _size(recipe: Arguments) -> int:
+    """How many parameters there will be, so that a recipe cannot ask for more than a file holds."""
     if isinstance(recipe, dict) and recipe.keys() == {"function"}:
         return 0
-    return _row(recipe).size(**recipe["arguments"])
+    name, said = _class(recipe)
+    match name:
+        case "Neuron":
+            return _layer_size(said["nin"], 1)
+        case "Layer":
+            return _layer_size(said["nin"], said["nout"])
+        case "MLP":
+            return _widths_size([said["nin"], *said["nouts"]])
+        case "NeuralNetwork":
+            return _widths_size(said["layers"])
+        case "Embedding":
+            return width(name, "count", said["count"]) * width(name, "dimension", said["dimension"])
+        case "LayerNorm":
+            return 2 * width(name, "nin", said["nin"])
+        case "Sequential":
+            return sum([_size(layer) for layer in said["layers"]])
+    return 0
 
 
-def _build(recipe: Any) -> Any:
-    if recipe.keys() != {"function"}:
-        return _row(recipe).build(**_understood(recipe["arguments"]))
-    name = recipe["function"]
-    if not isinstance(name, str) or name not in _functions():
-        raise ValueError(f"a recipe takes a function of engine by name, got {name!r:.60}")
-    return _functions()[name]
+def _layer_size(nin: object, nout: object) -> int:
+    return (width("Layer", "nin", nin) + 1) * width("Layer", "nout", nout)
 
 
-def _row(recipe: Any) -> Row:
+def _widths_size(widths: list[object]) -> int:
+    read = [width("a recipe", "layers", n) for n in widths]
+    return sum([(n + 1) * m for n, m in pairwise(read)])
+
+
+def _build(recipe: Arguments) -> Any:
+    if recipe.keys() == {"function"}:
+        name = recipe["function"]
+        if not isinstance(name, str) or name not in _functions():
+            raise ValueError(f"a recipe takes a function of engine by name, got {name!r:.60}")
+        return _functions()[name]
+    name, said = _class(recipe)
+    if name == "Sequential":
+        if said.keys() != {"layers"}:
+            raise TypeError(f"Sequential takes layers, got {', '.join(said)}")
+        return Sequential(*[_build(layer) for layer in said["layers"]])
+    start = {} if name in ("LayerNorm", "Activation", "Dropout") else {"init": "zeros"}
+    understood = {key: _activation(x) if isinstance(x, dict) else x for key, x in said.items()}
+    return CLASSES[name](**understood, **start)
+
+
+def _class(recipe: Arguments) -> tuple[str, Arguments]:
+    """(the name of the class, the arguments of its constructor) of a recipe."""
     if (
         not isinstance(recipe, dict)
         or not {"class", "arguments"} <= recipe.keys() <= {"class", "arguments", "frozen", "evaluation"}
@@ -138,14 +190,12 @@ def _row(recipe: Any) -> Row:
         or not isinstance(recipe["arguments"], dict)
     ):
         raise ValueError(f"a recipe takes class and arguments, got {recipe!r:.60}")
-    for c, row in ROWS.items():
-        if c.__name__ == recipe["class"]:
-            return row
-    known = ", ".join([c.__name__ for c in ROWS])
-    raise ValueError(f"a recipe takes one of the classes {known}, got {recipe['class']!r:.60}")
+    if recipe["class"] not in CLASSES:
+        raise ValueError(f"a recipe takes one of the classes {', '.join(CLASSES)}, got {recipe['class']!r:.60}")
+    return recipe["class"], recipe["arguments"]
 
 
-def _said(activation: Any) -> Arguments:
+def _said(activation: object) -> Arguments:
     """An activation that is no name, as JSON can say it."""
     if type(activation) in VARIANTS.values():
         return {"variant": type(activation).__name__, "numbers": list(vars(activation).values())}
@@ -154,12 +204,7 @@ def _said(activation: Any) -> Arguments:
     raise TypeError(f"a recipe takes activations by name, got {activation!r:.60}")
 
 
-def _understood(arguments: Arguments) -> Arguments:
-    """Arguments of a constructor, with the activations that are meant."""
-    return {key: _activation(x) if isinstance(x, dict) else x for key, x in arguments.items()}
-
-
-def _activation(said: Arguments) -> Any:
+def _activation(said: Arguments) -> Activation:
     if said.keys() == {"function"}:
         return TABLE[said["function"]]
     if said.keys() != {"variant", "numbers"} or not all(isinstance(x, (int, float)) for x in said["numbers"]):
@@ -167,78 +212,5 @@ def _activation(said: Arguments) -> Any:
     return VARIANTS[said["variant"]](*said["numbers"])
 
 
-def _functions() -> dict[str, Any]:
+def _functions() -> dict[str, Callable[..., Any]]:
     return {**TABLE, "softmax": engine.softmax, "log_softmax": engine.log_softmax}
-
-
-# The classes ---------------------------------------------------------------------------------------------------------
-
-
-def _layer_size(nin: Any, nout: Any, **_: Any) -> int:
-    return (width("Layer", "nin", nin) + 1) * width("Layer", "nout", nout)
-
-
-def _layers_size(layers: Any, **_: Any) -> int:
-    widths = [width("a recipe", "layers", n) for n in layers]
-    return sum([(n + 1) * m for n, m in pairwise(widths)])
-
-
-def _embedding_size(count: Any, dimension: Any, **_: Any) -> int:
-    return width("Embedding", "count", count) * width("Embedding", "dimension", dimension)
-
-
-ROWS: dict[type, Row] = {
-    Neuron: Row(
-        lambda m: {"nin": len(m.w), "activation": m.activation, "seed": m.seed},
-        lambda nin, **_: _layer_size(nin, 1),
-        lambda **arguments: Neuron(**arguments, init="zeros"),
-    ),
-    Layer: Row(
-        lambda m: {"nin": m.nin, "nout": len(m.neurons), "activation": m.neurons[0].activation, "seed": m.seed},
-        _layer_size,
-        lambda **arguments: Layer(**arguments, init="zeros"),
-    ),
-    MLP: Row(
-        lambda m: {
-            "nin": m.layers[0].nin,
-            "nouts": [len(layer.neurons) for layer in m.layers],
-            "activation": m.layers[0].neurons[0].activation if len(m.layers) > 1 else "relu",
-            "seed": m.seed,
-        },
-        lambda nin, nouts, **_: _layers_size([nin, *nouts]),
-        lambda **arguments: MLP(**arguments, init="zeros"),
-    ),
-    Embedding: Row(
-        lambda m: {"count": len(m.weight), "dimension": len(m.weight[0]), "seed": m.seed},
-        _embedding_size,
-        lambda **arguments: Embedding(**arguments, init="zeros"),
-    ),
-    LayerNorm: Row(
-        lambda m: {"nin": len(m.gain), "epsilon": m.epsilon},
-        lambda nin, **_: 2 * width("LayerNorm", "nin", nin),
-        LayerNorm,
-    ),
-    Activation: Row(
-        lambda m: {"activation": m.activation},
-        lambda **_: 0,
-        Activation,
-    ),
-    Dropout: Row(
-        lambda m: {"rate": m.rate, "seed": m.seed},
-        lambda **_: 0,
-        Dropout,
-    ),
-    NeuralNetwork: Row(
-        lambda m: {
-            key: getattr(m, key)
-            for key in ("layers", "alpha", "activation", "output", "loss", "batch_size", "seed", "validation")
-        },
-        _layers_size,
-        lambda **arguments: NeuralNetwork(**arguments, init="zeros"),
-    ),
-    Sequential: Row(
-        lambda m: {"layers": [_read(layer) for layer in m.layers]},
-        lambda layers: sum([_size(layer) for layer in layers]),
-        lambda layers: Sequential(*[_build(layer) for layer in layers]),
-    ),
-}

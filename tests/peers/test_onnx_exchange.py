@@ -18,7 +18,7 @@ import nn
 from engine import Value, partials, topological_order
 from nn.activations import ELU, LeakyReLU, Softplus, TanhGELU
 from nn.exchange import onnx as onnx_graph
-from nn.files import files
+from nn.files import saving
 
 DOUBLE = ["identity", "relu", "leaky_relu", "sigmoid", "tanh", "silu", LeakyReLU(0.2), TanhGELU()]
 SINGLE = ["elu", "selu", "softplus", "gelu", engine.logsigmoid, ELU(0.3), Softplus(1.0, 20.0), Softplus(2.0, 1.5)]
@@ -231,7 +231,7 @@ def test_what_was_there_stays_when_something_goes_wrong(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError("no space left")
 
-    monkeypatch.setattr(files.os, "replace", full)
+    monkeypatch.setattr(saving.os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
         nn.to_onnx(nn.MLP(2, [1], seed=0), path)
     assert path.read_bytes() == b"before"

@@ -4,9 +4,9 @@
 is told by `exact`, a key of settings, and `Generators`, whether random numbers were drawn.
 """
 
+from .front.keys import exact
 from .front.outside import Generators
-from .front.settings import exact
 from .function import jit
-from .training import TrainingLoop
+from .training_loop import TrainingLoop
 
 __all__ = ["Generators", "TrainingLoop", "exact", "jit"]

@@ -14,13 +14,13 @@ from typing import Any
 from .. import context
 from ..arguments import flag, named, shown, text
 from ..value import Value
+from .compilation import HARD, Compilation
+from .front.flattening import Flat, flat
+from .front.keys import exact
 from .front.outside import Outside
-from .front.settings import exact
-from .front.trace import Recorder
-from .front.tree import Flat, flat
+from .front.recorder import Recorder
 from .llvm.machine import Turn, aligned, is_checked, llvm, processor
-from .mapping import Examples, Mapped, mapped_axes
-from .stages import HARD, Stages
+from .mapping import Mapped, MappedExamples, mapped_axes
 
 log = logging.getLogger("engine.jit")
 
@@ -28,11 +28,11 @@ DTYPES = ("float64", "float32")
 MOST = 256  # programs that a function keeps, the latest
 
 
-class Function:
+class CompiledFunction:
     """What `jit` returns: called like the function it was made from.
 
     Attributes:
-        compilations: the Stages of each structure of arguments met so far.
+        compilations: the Compilation of each structure of arguments met so far.
     """
 
     def __init__(
@@ -72,10 +72,17 @@ class Function:
             found = getattr(found, name, None)
         if found is self:
             return self.__qualname__
-        return Function, (self._f, self._static, self._dtype, self._contract, self._checked, self._cpu or "native")
+        return CompiledFunction, (
+            self._f,
+            self._static,
+            self._dtype,
+            self._contract,
+            self._checked,
+            self._cpu or "native",
+        )
 
     @property
-    def compilations(self) -> list[Stages]:
+    def compilations(self) -> list[Compilation]:
         """The stages of each compilation so far."""
         return [p.stages for p in self._programs.values()]
 
@@ -97,7 +104,7 @@ class Function:
             return self._mapped(examples).run(examples)
         return self._program(given, call).run(given.leaves)
 
-    def lower(self, *args: Any, **kwargs: Any) -> Stages:
+    def lower(self, *args: Any, **kwargs: Any) -> Compilation:
         """Compile for arguments like these: `.trace`, `.program`, `.ir`, `.assembly`, `.times`."""
         examples = self._examples(args, kwargs)
         if examples is not None:
@@ -105,16 +112,16 @@ class Function:
         given, call = self._flat(args, kwargs)
         return self._program(given, call).stages
 
-    def _examples(self, args: Any, kwargs: Any) -> Examples | None:
+    def _examples(self, args: Any, kwargs: Any) -> MappedExamples | None:
         """The arguments of a function made by vmap, where its examples can go in the lanes of vectors."""
         mapping = getattr(self._f, "mapping", None)
         if mapping is None or self._static:
             return None
         axes = mapped_axes(args, kwargs, *mapping[1:])
-        examples = None if axes is None else Examples(args, axes)
+        examples = None if axes is None else MappedExamples(args, axes)
         return examples if examples and examples.alike else None
 
-    def _mapped(self, examples: Examples) -> Mapped:
+    def _mapped(self, examples: MappedExamples) -> Mapped:
         f = self._f.mapping[0]  # type: ignore[attr-defined]  # set by vmap
         found: Mapped = self._kept(
             examples.key, lambda: Mapped(f, examples, self._dtype, self._contract, self._checked, self._cpu)
@@ -198,7 +205,7 @@ class _Program:
         import numpy as np
 
         llvm()
-        self.stages, self._dtype, self._np = Stages(), np.dtype(dtype), np
+        self.stages, self._dtype, self._np = Compilation(), np.dtype(dtype), np
         recorder = Recorder()
         with self.stages.timed("trace"):
             traced = self._traced(recorder, given.leaves)
@@ -209,9 +216,9 @@ class _Program:
                 # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
                 effects = [*effects[1:], *effects[:1]]
             self._rebuild = result.rebuild
-            tape = recorder.tape(effects)
+            trace = recorder.trace(effects)
         self._captured, self._free = recorder.captured, recorder.free
-        self._compile(tape, len(effects), contract, checked, cpu)
+        self._compile(trace, len(effects), contract, checked, cpu)
         self._spaces: list[Any] = []  # (parameters, outputs, memory), one for each call under way
 
     def _traced(self, recorder: Recorder, leaves: list[Any]) -> list[Any]:
@@ -242,14 +249,14 @@ class _Program:
                 effects.append(("output", leaf, len(effects)))
         return effects, pieces
 
-    def _compile(self, tape: Any, outputs: int, contract: bool, checked: bool, cpu: str) -> None:
-        from .front.tape import OUTPUT, PARAMETER
+    def _compile(self, trace: Any, outputs: int, contract: bool, checked: bool, cpu: str) -> None:
+        from .front.trace import OUTPUT, PARAMETER
         from .llvm.emission import MEMORY, Emitter
-        from .llvm.frame import Frame
-        from .llvm.kit import DOUBLE, FLOAT, I64, POINTER, add_fault_counter, ir
+        from .llvm.rounds import Buffers
+        from .llvm.vectors import DOUBLE, FLOAT, I64, POINTER, add_fault_counter, ir
 
         stages = self.stages
-        placement = stages.place(tape)
+        placement = stages.place(trace)
         self._sizes = self._free + len(self._captured), outputs, placement.size
         with stages.timed("emit"):
             module = ir.Module("jit")
@@ -259,11 +266,11 @@ class _Program:
             add_fault_counter(module)
             spaces = (PARAMETER, OUTPUT, MEMORY)
             sizes = {space: I64(size) for space, size in zip(spaces, self._sizes)}
-            frame = Frame(dict(zip(spaces, function.args)), sizes, I64(1), [I64(0)])
+            buffers = Buffers(dict(zip(spaces, function.args)), sizes, I64(1), [I64(0)])
             real = DOUBLE if self._dtype.itemsize == 8 else FLOAT
-            emitter = Emitter(placement, tape, real, 1, 4, contract, checked=checked)
+            emitter = Emitter(placement, trace, real, 1, 4, contract, checked=checked)
             builder = ir.IRBuilder(function.append_basic_block("entry"))
-            emitter.emit(builder, frame)
+            emitter.emit(builder, buffers)
             builder.ret_void()
             stages.ir = str(module)
         code = stages.compile(vectorise=stages.written < HARD, cpu=cpu)
@@ -357,7 +364,7 @@ def jit(
     named("jit", "dtype", dtype, DTYPES)
     contract = flag("jit", "contract", contract)
     if f is None:
-        return lambda g: Function(g, static_argnames, dtype, contract, checked, cpu)
+        return lambda g: CompiledFunction(g, static_argnames, dtype, contract, checked, cpu)
     if not callable(f):
         raise TypeError(f"jit takes a function, got {shown(f)}")
-    return Function(f, static_argnames, dtype, contract, checked, cpu)
+    return CompiledFunction(f, static_argnames, dtype, contract, checked, cpu)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..transforms.batching import stacked
-from .front.tape import INPUT, OUTPUT, PARAMETER
-from .front.trace import Recorder
-from .front.tree import Flat, flat
+from .compilation import Compilation
+from .front.flattening import Flat, flat
+from .front.recorder import Recorder
+from .front.trace import INPUT, OUTPUT, PARAMETER
 from .llvm.machine import aligned, llvm, vector_bytes
-from .stages import Stages
 
 
-class Examples:
+class MappedExamples:
     """The arguments of a mapped call: one Flat for what is handed on whole, the examples as the rows of a table.
 
     Attributes:
@@ -79,12 +79,12 @@ class Mapped:
     """Native code for one structure of arguments, for any number of examples."""
 
     def __init__(
-        self, f: Callable[..., Any], given: Examples, dtype: str, contract: bool, checked: bool, cpu: str
+        self, f: Callable[..., Any], given: MappedExamples, dtype: str, contract: bool, checked: bool, cpu: str
     ) -> None:
         import numpy as np
 
         llvm()
-        self._np, self._dtype, self.stages = np, np.dtype(dtype), Stages()
+        self._np, self._dtype, self.stages = np, np.dtype(dtype), Compilation()
         recorder = Recorder()
         with self.stages.timed("trace"):
             result = flat(
@@ -94,13 +94,13 @@ class Mapped:
             self._shapes = [getattr(x, "shape", None) for x in result.leaves]
             for x in result.leaves:
                 leaves.extend(x.ravel().tolist() if hasattr(x, "shape") else [x])
-            tape = recorder.tape([("output", x, i) for i, x in enumerate(leaves)])
+            trace = recorder.trace([("output", x, i) for i, x in enumerate(leaves)])
         self._rebuild, self._outputs, self._captured = result.rebuild, len(leaves), recorder.captured
         self._columns, self._given = given.table.shape[1], recorder.free
-        self._compile(tape, contract, checked, cpu)
+        self._compile(trace, contract, checked, cpu)
 
     @staticmethod
-    def _traced(recorder: Recorder, f: Callable[..., Any], given: Examples) -> Any:
+    def _traced(recorder: Recorder, f: Callable[..., Any], given: MappedExamples) -> Any:
         at = 0
 
         def traced(shape: Flat, space: int) -> Any:
@@ -117,17 +117,17 @@ class Mapped:
         recorder.free, at = at, 0
         return given.call(f, whole, [traced(shape, INPUT) for shape in given.shapes])
 
-    def _compile(self, tape: Any, contract: bool, checked: bool, cpu: str) -> None:
-        from .llvm.batch import Batch, Shape, native
+    def _compile(self, trace: Any, contract: bool, checked: bool, cpu: str) -> None:
+        from .llvm.batch import Batch, Tiling, native
         from .llvm.emission import MEMORY
-        from .llvm.kit import DOUBLE, FLOAT, I64, add_fault_counter, ir
+        from .llvm.vectors import DOUBLE, FLOAT, I64, add_fault_counter, ir
 
         real = DOUBLE if self._dtype.itemsize == 8 else FLOAT
-        shape = Shape(vector_bytes(cpu), self._dtype.itemsize, None, True)
+        tiling = Tiling(vector_bytes(cpu), self._dtype.itemsize, None, True)
         batch = Batch(
-            self.stages.place(tape),
-            tape,
-            shape,
+            self.stages.place(trace),
+            trace,
+            tiling,
             real,
             0,
             contract=contract,
@@ -135,7 +135,7 @@ class Mapped:
             checked=checked,
             name="example",
         )
-        self._lanes, self._memory = shape.lanes, max(batch.memory, 1)
+        self._lanes, self._memory = tiling.lanes, max(batch.memory, 1)
         with self.stages.timed("emit"):
             module = ir.Module("map")
             add_fault_counter(module)
@@ -154,7 +154,7 @@ class Mapped:
         self._run = code.function("map", *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2)
         self._faults = code.variable("faults")
 
-    def run(self, given: Examples) -> Any:
+    def run(self, given: MappedExamples) -> Any:
         """One call."""
         np, table = self._np, given.table
         count = len(table)

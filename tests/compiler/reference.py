@@ -1,6 +1,6 @@
 """What compiled code is compared with: the flat trace of a rolled one, and instructions interpreted in Python."""
 
-from engine.compiler.front.tape import CONSTANT, VALUE
+from engine.compiler.front.trace import CONSTANT, VALUE
 
 
 def unrolled(items, shapes):

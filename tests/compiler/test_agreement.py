@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import Value, jit, vmap
-from engine.compiler.front.settings import exact
-from engine.compiler.front.tree import flat
+from engine.compiler.front.flattening import flat
+from engine.compiler.front.keys import exact
 
 Point = namedtuple("Point", "x y")
 

@@ -22,7 +22,7 @@ from engine import TABLE, Value, gradients, jit, total, vmap
 from engine.checks import Graph, graphs, mlps, random_graphs
 from engine.checks.graph import _looked_up, value_at
 from engine.compiler.llvm import batch, elementary, interpolation, lowering
-from engine.compiler.training import TrainingLoop
+from engine.compiler.training_loop import TrainingLoop
 from engine.ops import BUILT_IN, PRIVATE
 from engine.transforms.trees import flatten
 

@@ -165,7 +165,7 @@ def test_a_key_without_the_constants_is_caught(monkeypatch):
             self.first = {}
 
     monkeypatch.setattr(cache, "PROGRAMS", Careless())
-    monkeypatch.setattr("engine.compiler.stages.PROGRAMS", cache.PROGRAMS)
+    monkeypatch.setattr("engine.compiler.compilation.PROGRAMS", cache.PROGRAMS)
     assert_nobody_gets_the_code_of_others(["penalty", "optimiser"])
     with pytest.raises(AssertionError):
         assert_nobody_gets_the_code_of_others(["penalty", "another strength"])

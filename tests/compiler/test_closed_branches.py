@@ -14,10 +14,10 @@ from strategies import applied, moderate, tapes
 from test_compiled_training import eager_training, momentum, sgd
 
 from engine import TABLE, Value, clip, exp, grad, gradients, jit, leaky_relu, maximum, relu, square, tanh, vmap, where
-from engine.compiler.front.tape import Tape
-from engine.compiler.llvm.kit import ir
-from engine.compiler.stepping import TrainingCode
-from engine.compiler.training import TrainingLoop
+from engine.compiler.front.trace import Trace
+from engine.compiler.llvm.vectors import ir
+from engine.compiler.training_code import TrainingCode
+from engine.compiler.training_loop import TrainingLoop
 
 MANY = int(os.environ.get("MANY", "1"))
 INF = math.inf
@@ -183,6 +183,6 @@ def test_this_law_finds_training_that_never_asks_for_the_guards(monkeypatch):
 
 
 def test_a_nan_that_would_be_lost_is_found_on_the_tape(monkeypatch):
-    monkeypatch.setattr(Tape, "shows_bare", lambda self: True)
+    monkeypatch.setattr(Trace, "shows_bare", lambda self: True)
     with pytest.raises(AssertionError):
         test_where_a_nan_would_not_be_seen_the_guards_are_kept()

@@ -7,7 +7,7 @@ import pytest
 from test_edges import ANY, CASES, Case, holds, mp, slice_of
 
 from engine import Value, gradients, jit, jvp, relu, vmap
-from engine.compiler.front import tape
+from engine.compiler.front import trace
 from engine.compiler.llvm import lowering
 
 
@@ -81,8 +81,8 @@ PLANTED = [
     ("a where that multiplies", "where(x > 0, sqrt", lowering.FORMULAS, "where",
      lambda k, c, a, b: k.flag(k.truth(c)) * a + (1.0 - k.flag(k.truth(c))) * b),
     ("-0.0 as 0.0", "sqrt at -0.0", lowering.FORMULAS, "sqrt", lambda k, x: k.intrinsic("sqrt", abs(x))),
-    ("x**0 as x/x", "x**0 at", tape.IDENTITIES, "power", lambda t, args: t.emit(tape.DIV, (args[0], args[0]))),
-    ("0*x as 0", "where(x > 1, x*x", tape.IDENTITIES, "where", lambda t, args: args[2]),
+    ("x**0 as x/x", "x**0 at", trace.IDENTITIES, "power", lambda t, args: t.emit(trace.DIV, (args[0], args[0]))),
+    ("0*x as 0", "where(x > 1, x*x", trace.IDENTITIES, "where", lambda t, args: args[2]),
 ]  # fmt: skip
 
 

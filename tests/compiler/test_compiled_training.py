@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine import Value, dot, gradients, logsumexp, mean, relu, sigmoid, sqrt, square, tanh, total
-from engine.compiler.training import TrainingLoop
+from engine.compiler.training_loop import TrainingLoop
 
 MANY = int(os.environ.get("MANY", "1"))
 

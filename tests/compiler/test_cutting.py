@@ -9,7 +9,7 @@ import pytest
 import engine
 from engine import Value, gradients, mean, total
 from engine.compiler.loops import placement
-from engine.compiler.training import TrainingLoop
+from engine.compiler.training_loop import TrainingLoop
 
 
 def chains(kinds, length, rounds):

@@ -9,10 +9,10 @@ import pytest
 
 from engine import TABLE
 from engine.compiler.llvm import elementary
-from engine.compiler.llvm.frame import Rounds
-from engine.compiler.llvm.kit import DOUBLE, FLOAT, I64, POINTER, Kit, Number, ir
 from engine.compiler.llvm.lowering import lower
 from engine.compiler.llvm.machine import Compiled, aligned
+from engine.compiler.llvm.rounds import Rounds
+from engine.compiler.llvm.vectors import DOUBLE, FLOAT, I64, POINTER, Vector, VectorBuilder, ir
 
 WIDTHS = {"float64": (DOUBLE, 8), "float32": (FLOAT, 16)}
 
@@ -24,11 +24,11 @@ def native(name, dtype, lanes=None):
     module = ir.Module("test")
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64]), "f")
     b = ir.IRBuilder(function.append_basic_block())
-    kit = Kit(b, real, lanes, False, True, lower)
+    vectors = VectorBuilder(b, real, lanes, False, True, lower)
     x, y, n = function.args
     with Rounds(b, n, 0, lanes) as rounds:
-        v = b.load(b.gep(x, [rounds.i], source_etype=real), typ=kit.type)
-        out = lower(kit, TABLE[name], [Number(kit, v)]).value
+        v = b.load(b.gep(x, [rounds.i], source_etype=real), typ=vectors.type)
+        out = lower(vectors, TABLE[name], [Vector(vectors, v)]).value
         b.store(out, b.gep(y, [rounds.i], source_etype=real))
     b.ret_void()
     call = Compiled(str(module)).function("f", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)

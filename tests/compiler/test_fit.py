@@ -371,11 +371,11 @@ def test_a_penalty_left_out_is_caught(monkeypatch):
 
 
 def test_a_norm_of_too_few_gradients_is_caught(monkeypatch):
-    from engine.compiler import stepping
+    from engine.compiler import training_code
 
-    original = stepping.TrainingCode._measured
+    original = training_code.TrainingCode._measured
     monkeypatch.setattr(
-        stepping.TrainingCode,
+        training_code.TrainingCode,
         "_measured",
         lambda self, b, real, measured, *rest: (
             setattr(self, "_count", self._count - 1),
@@ -388,7 +388,7 @@ def test_a_norm_of_too_few_gradients_is_caught(monkeypatch):
 
 
 def test_a_wrong_step_count_is_caught(monkeypatch):
-    from engine.compiler.training import TrainingLoop
+    from engine.compiler.training_loop import TrainingLoop
 
     original = TrainingLoop.run
 

@@ -12,7 +12,7 @@ from test_rows import EXACT
 
 from engine import TABLE, Value, gradients, jit, logsumexp, vmap
 from engine.compiler.front.order import canonical
-from engine.compiler.front.trace import Recorder
+from engine.compiler.front.recorder import Recorder
 from engine.compiler.loops.recognition import rolled
 
 MANY = int(os.environ.get("MANY", "1"))
@@ -68,7 +68,7 @@ def test_trace_order_and_rolling_keep_every_bit(tape):
     recorder = Recorder()
     leaves = [recorder.parameter(x, i) for i, x in enumerate(tape.leaves)]
     found = recorder.run(lambda: function_of(tape)(*leaves))
-    instructions = recorder.tape([("output", v, i) for i, v in enumerate(found)])
+    instructions = recorder.trace([("output", v, i) for i, v in enumerate(found)])
     code = canonical(instructions)
     assert list(unrolled(*rolled(code))) == code
     spaces = {1: tape.leaves}

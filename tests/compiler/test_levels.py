@@ -8,7 +8,7 @@ import engine
 from engine import exp, jit, relu, sin, tanh, vmap
 from engine.compiler.llvm import machine
 from engine.compiler.llvm.cache import PROGRAMS
-from engine.compiler.training import TrainingLoop
+from engine.compiler.training_loop import TrainingLoop
 
 
 def is_here(level):

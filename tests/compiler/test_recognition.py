@@ -9,8 +9,8 @@ from reference import unrolled
 
 from engine import dot, exp, gradients, relu, tanh
 from engine.compiler.front.order import canonical
-from engine.compiler.front.tape import INPUT, PARAMETER
-from engine.compiler.front.trace import Recorder
+from engine.compiler.front.recorder import Recorder
+from engine.compiler.front.trace import INPUT, PARAMETER
 from engine.compiler.loops import program, recognition
 from engine.compiler.loops.recognition import rolled
 
@@ -86,7 +86,7 @@ def mlp(widths, sum_of_products=dot):
         return gradients(row[0], ps)
 
     found = recorder.run(run)
-    return canonical(recorder.tape([("accumulate", g, i) for i, g in enumerate(found)]))
+    return canonical(recorder.trace([("accumulate", g, i) for i, g in enumerate(found)]))
 
 
 def chained(ws, xs, b):
@@ -129,7 +129,7 @@ def test_triangular_loops_roll_whatever_the_size():
                 total = tanh(row) if total is None else total + tanh(row)
             return total
 
-        return canonical(recorder.tape([("output", recorder.run(run), 0)]))
+        return canonical(recorder.trace([("output", recorder.run(run), 0)]))
 
     codes = [trace(n) for n in (9, 12, 17)]
     assert [round_trip(code) for code in codes] == codes

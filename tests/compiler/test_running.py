@@ -14,7 +14,7 @@ import pytest
 
 import nn
 from engine import TrainingLoop, jit, square, tanh, total, vmap
-from engine.compiler import training
+from engine.compiler import training_loop
 from engine.compiler.llvm import machine
 
 
@@ -93,7 +93,7 @@ def test_threads_that_train_one_loop_take_turns():
 
 
 def test_threads_that_do_not_take_turns_are_caught(monkeypatch):
-    monkeypatch.setattr(training.Turn, "taken", lambda self: contextlib.nullcontext())
+    monkeypatch.setattr(training_loop.Turn, "taken", lambda self: contextlib.nullcontext())
     with pytest.raises(AssertionError):
         test_threads_that_train_one_loop_take_turns()
 
@@ -135,7 +135,7 @@ def test_a_run_comes_back_every_tenth_of_a_second_or_after_each_step(step, monke
         now[0] += slices[-1]
 
     loop = descent()
-    monkeypatch.setattr(training.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(training_loop.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(loop, "_call", lambda *args: (call, np.zeros((1, 100_000))))
     loop.run(settings=[0.1], between=lambda done: now[0] > 3.0)
     assert max(slices) <= max(0.1, step)

@@ -12,8 +12,8 @@ from test_levels import HERE
 import engine
 import nn
 from engine import exp, maximum, mean, relu, sigmoid, square, tanh
-from engine.compiler.llvm import support
-from engine.compiler.training import TrainingLoop
+from engine.compiler.llvm import support_vectors
+from engine.compiler.training_loop import TrainingLoop
 
 MANY = int(os.environ.get("MANY", "1"))
 
@@ -204,16 +204,16 @@ def test_the_hinge_loss_of_nn_is_flat():
 
 @pytest.mark.parametrize("fault", ["mask", "place"])
 def test_a_fault_in_packing_is_found(fault, monkeypatch):
-    whole = support.Support._visited
+    whole = support_vectors.SupportVectors._visited
 
     def faulty(self, b, visit):
         if fault == "mask":
-            self._mask = lambda b, left: self._e.kit.compare("<", 0.0, 1.0)
+            self._mask = lambda b, left: self._e.vectors.compare("<", 0.0, 1.0)
         if fault == "place":
             return whole(self, b, lambda chosen, first, before: visit(chosen, first, first))
         return whole(self, b, visit)
 
-    monkeypatch.setattr(support.Support, "_visited", faulty)
+    monkeypatch.setattr(support_vectors.SupportVectors, "_visited", faulty)
     rows, ps = problem([2, 3, 1], 101, 0.7, 0)  # no multiple of any number of lanes
     loss = margin_loss(relu, [2, 3, 1])
     loop = TrainingLoop(loss, sgd, ps, rows, settings=1)

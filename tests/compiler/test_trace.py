@@ -9,15 +9,15 @@ import pytest
 
 import engine
 from engine import Value, grad, jit, no_grad, relu, sin, where
-from engine.compiler.front import tape
-from engine.compiler.front.trace import Recorder, TraceError
+from engine.compiler.front import trace
+from engine.compiler.front.recorder import Recorder, TraceError
 
 
 def traced(f, *args):
     """The instructions of f, as (op, operands) with operands spelled out."""
     recorder = Recorder()
     xs = [recorder.parameter(x, i) for i, x in enumerate(args)]
-    record = recorder.tape([("output", recorder.run(lambda: f(*xs)), 0)])
+    record = recorder.trace([("output", recorder.run(lambda: f(*xs)), 0)])
     names = {1: "p", 0: "v"}
 
     def name(a):
@@ -246,8 +246,8 @@ def test_choices_behind_relu_change_no_bit_at_zeros_infinities_and_nan(f, monkey
     derivative = grad(f, argnums=[0, 1])
     rewritten = jit(derivative, contract=False)
     rewritten.lower(1.0, 1.0)
-    monkeypatch.setattr(tape, "_gated", lambda *args: None)
-    monkeypatch.setattr(tape, "_either", lambda *args: None)
+    monkeypatch.setattr(trace, "_gated", lambda *args: None)
+    monkeypatch.setattr(trace, "_either", lambda *args: None)
     plain = jit(derivative, contract=False)
     assert plain.lower(1.0, 1.0).program != rewritten.lower(1.0, 1.0).program
     for x in EDGES:

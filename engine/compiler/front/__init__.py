@@ -1,1 +1,1 @@
-"""From a function to a tape: what it computes, in an order, and what the code is right for."""
+"""From a function to a trace: what it computes, in an order, and what the code is right for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite, nan
 
-from .tape import CONSTANT, VALUE, Instruction
+from .trace import CONSTANT, VALUE, Instruction
 
 FEWEST = 6  # vectors of examples in a chunk from which on a choice among them pays
 
@@ -17,7 +17,7 @@ def gate(code: Sequence[Instruction], constants: Sequence[float], loss: int) -> 
 
     Args:
         code: instructions in order.
-        constants: the numbers of the tape.
+        constants: the numbers of the trace.
         loss: the target that the loss is added to.
     """
 

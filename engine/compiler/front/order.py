@@ -9,16 +9,16 @@
 
 from __future__ import annotations
 
-from .tape import EFFECTS, VALUE, Instruction, Tape
+from .trace import EFFECTS, VALUE, Instruction, Trace
 
 
-def canonical(tape: Tape) -> list[Instruction]:
-    """The live instructions of a tape in the order that rolls."""
-    code = list(tape.code)
+def canonical(trace: Trace) -> list[Instruction]:
+    """The live instructions of a trace in the order that rolls."""
+    code = list(trace.code)
     uses, live = _uses(code)
-    spine = _sums(tape, code, uses, live)
+    spine = _sums(trace, code, uses, live)
     alone = [False] * len(code)  # read by something that reads nothing else
-    for i in range(len(tape.code)):
+    for i in range(len(trace.code)):
         args = code[i][1]
         if live[i] and len(args) == 1 and args[0] & 7 == VALUE:
             alone[args[0] >> 3] = True
@@ -26,7 +26,7 @@ def canonical(tape: Tape) -> list[Instruction]:
         uses[i] == 1 and op not in EFFECTS and (op != "add" or i in spine or alone[i])
         for i, (op, _, _) in enumerate(code)
     ]
-    return _placed(code, inside, [i for i in range(len(tape.code)) if live[i] and not inside[i]])
+    return _placed(code, inside, [i for i in range(len(trace.code)) if live[i] and not inside[i]])
 
 
 def _uses(code: list[Instruction]) -> tuple[list[int], list[bool]]:
@@ -43,7 +43,7 @@ def _uses(code: list[Instruction]) -> tuple[list[int], list[bool]]:
     return uses, live
 
 
-def _sums(tape: Tape, code: list[Instruction], uses: list[int], live: list[bool]) -> set[int]:
+def _sums(trace: Trace, code: list[Instruction], uses: list[int], live: list[bool]) -> set[int]:
     """Rewrite chains of additions in place; returns the running sums inside them."""
     spine: set[int] = set()
 
@@ -58,7 +58,7 @@ def _sums(tape: Tape, code: list[Instruction], uses: list[int], live: list[bool]
         uses.append(1)
         return (len(code) - 1) * 8 + VALUE
 
-    for i in range(len(tape.code)):
+    for i in range(len(trace.code)):
         op, args, _ = code[i]
         if op != "add" or not live[i]:
             continue
@@ -71,7 +71,7 @@ def _sums(tape: Tape, code: list[Instruction], uses: list[int], live: list[bool]
             if computed_here(a) and not computed_here(b):
                 a, b = b, a  # start from the leaf
             if computed_here(a):
-                a = append("add", (append("move", (tape.constant(-0.0),)), a))
+                a = append("add", (append("move", (trace.constant(-0.0),)), a))
                 spine.add(a >> 3)
             else:
                 a = append("move", (a,))

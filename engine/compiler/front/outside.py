@@ -23,7 +23,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, Modul
 from typing import Any
 
 from ...value import Value
-from .settings import attributes, exact
+from .keys import attributes, exact
 
 log = logging.getLogger("engine.jit")
 

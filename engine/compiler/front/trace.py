@@ -1,217 +1,303 @@
-"""Trace: run a Python function once on recording Values, and write down what it did.
+"""The trace: a flat list of instructions, equal ones shared, constant ones folded.
 
-Creation order is a topological order, so the record is the program. Values that the function reads from outside become
-further parameters, read anew at every call; a Python branch on a traced value raises and names the user's line.
+An instruction is `(op, operands, target)`. An operand is one integer, `index * 8 + space`, so that along a row of
+operands it advances by a constant stride, and the loops can be found again. Only identities that hold for every IEEE
+number are applied: x*1, x + -0.0, x - 0.0, x/1, --x; x*0 and x + 0.0 stay as they are.
 """
 
 from __future__ import annotations
 
-import gc
-import operator
-from collections.abc import Callable, Iterable, Sequence
+import struct
+from math import inf, nan
 from typing import Any
 
-from ... import context
 from ...ops import TABLE, Op
-from ...readings import refuse, running
-from ...value import Value
-from .outside import Generators
-from .tape import LIST_OPS, PARAMETER, Tape
 
-IDENTITY = TABLE["identity"]
+VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, OUTPUT = range(6)
+LETTERS = "vpxcgo"  # how a space is printed
 
-# detach() while tracing: the same number, behind an edge that is not connected.
-DETACHED = Op(
-    "detached", operator.pos, (0.0,), text="{0:5}", tex="{0:5}", binding=5, domain=((-1.0, 1.0),), kink=None,
-    reference=None, selects=True, lists=0, defaults=(),
-)  # fmt: skip
+# Instructions that are kept for what they do: add to a gradient, write an output. The target says where.
+EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT}
 
-REMEDY = {
-    "bool()": "a Python branch would be compiled one way only; use engine.where, maximum, minimum or clip",
-    "float()": "leave it a Value, and use engine's functions in place of math's, as engine.exp for math.exp",
-    "int()": "use engine.floor, or name the argument in static_argnames",
-    "round()": "use engine.floor(x + 0.5), or round what the compiled function returns",
-    "format()": "return the number, and print it outside",
-    ".data": "compute with the Value itself; its detach() cuts the gradient",
-    "a pickle": "copy.copy and copy.deepcopy stay connected; pickle what the compiled function returns",
-    "backward()": "use engine.grad or engine.value_and_grad inside jit",
-    "setting .data": "return the new value instead",
-}
+Instruction = tuple[str, tuple[int, ...], int]
+
+COMMUTATIVE = frozenset(("add", "mul", "equal", "not_equal"))
 
 
-class TraceError(TypeError):
-    """The function needs a number that is known only when the compiled function runs."""
+class Trace:
+    """Instructions under way.
 
-
-class Recorder:
-    """What `context.tracing` records: the nodes of one run, in order."""
+    Attributes:
+        code: the instructions, arguments before users.
+        constants: the numbers that operands in the space CONSTANT stand for.
+        rows: the op behind each name that occurs in the code.
+        bare: operands that are nan where, behind a closed guard that was left out, 0 met an infinity.
+    """
 
     def __init__(self) -> None:
-        self.nodes: list[Value] = []
-        self.operands: dict[Value, int] = {}
-        self.captured: list[Value] = []
-        self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
+        self.code: list[Instruction] = []
+        self.constants: list[float] = []
+        self.rows: dict[str, Op] = {}
+        self.bare: set[int] = set()
+        self._constant_of: dict[bytes, int] = {}
+        self._seen: dict[Any, int] = {}
 
-    def record(self, v: Value) -> None:
-        """Called with each new node."""
-        self.nodes.append(v)
+    def constant(self, x: float) -> int:
+        """The operand for a number; 0.0 and -0.0 are two."""
+        key = struct.pack("d", x)
+        index = self._constant_of.get(key)
+        if index is None:
+            index = self._constant_of[key] = len(self.constants)
+            self.constants.append(x)
+        return index * 8 + CONSTANT
 
-    def detached(self, v: Value) -> Value:
-        """What detach() gives while tracing."""
-        if not self.depends(v, True):
-            return Value(v._data, v.label)
-        with context.enable_grad():
-            return DETACHED(v)  # type: ignore[no-any-return]  # a row gives Any
+    def number(self, operand: int) -> float | None:
+        """What a constant operand stands for; None for the others."""
+        return self.constants[operand >> 3] if operand & 7 == CONSTANT else None
 
-    def refuse(self, v: Value, how: str) -> None:
-        """Raise where Python asks a traced value for its number."""
-        if self.depends(v, how not in ("backward()", "partials()")):
-            hint = REMEDY.get(how, "its number is known only when the compiled function runs")
-            raise TraceError(
-                f"jit takes functions that compute with traced values only, got {how} at {context.user_line()}; {hint}"
-            )
+    def instruction(self, operand: int) -> tuple[str, tuple[int, ...]]:
+        """(op, operands) that make an operand; ("", ()) where it is no value, or of a row that is not the table's."""
+        if operand & 7 != VALUE:
+            return "", ()
+        op, args, _ = self.code[operand >> 3]
+        return (op, args) if self.rows.get(op) is TABLE.get(op) else ("", ())
 
-    def _captured(self, v: Any) -> bool:
-        """Is this leaf older than the trace?"""
-        return bool(v._a < self._call)
+    def operand_of(self, name: str, operand: int) -> int | None:
+        """x, where the operand is this function of x."""
+        op, args = self.instruction(operand)
+        return args[0] if op == name else None
 
-    def depends(self, v: Value, in_flight: bool = True) -> bool:
-        """Does it depend on more than constants of the function? A transform's leaves stand for what it is given."""
-        seen, stack = {v}, [v]
-        while stack:
-            leaf: Any = stack.pop()
-            if leaf in self.operands:
-                return True
-            if leaf.op is None and (self._captured(leaf) or (in_flight and leaf._a > self._call)):
-                return True
-            below = [a for a in leaf.args if a.__class__ is Value and a not in seen]
-            seen.update(below)
-            stack.extend(below)
-        return False
+    def other_factor(self, operand: int, factor: int) -> int | None:
+        """x, where the operand is x*factor."""
+        op, args = self.instruction(operand)
+        return args[args[0] == factor] if op == "mul" and factor in args else None
 
-    def run(self, function: Callable[..., Any], *args: Any, reads: Sequence[Any] = ()) -> Any:
-        """Call a function under this recorder, the garbage collector off: a trace is millions of objects, none garbage.
+    def seen(self, name: str, args: tuple[int, ...]) -> int | None:
+        """The operand for an op of operands if it is on the trace."""
+        return self._seen.get((name, *args))
 
-        Args:
-            reads: what may hold generators of random numbers, from which nothing may be drawn.
-        """
-        self._call = context.new_call()
-        generators = Generators(*reads)
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            with context.tracing(self):
-                result = function(*args)
-        except (TypeError, IndexError, KeyError) as error:
-            line = _integer_wanted(error)
-            if line is None:
-                raise
-            raise TraceError(
-                f"jit takes functions that compute with traced values only, got one where Python wants a whole number "
-                f"or a key, as in range and indices, at {line}; name the argument in static_argnames, or select by "
-                "engine.where"
-            ) from error
-        finally:
-            drawn = generators.drawn()
-            if collecting:
-                gc.enable()
-        if drawn:
-            raise TraceError(
-                f"jit takes functions that draw no random numbers, which would be the same at every call, got one that "
-                f"draws from a {drawn}; pass them as arguments; a Module's eval() switches Dropout off"
-            )
-        return result
+    def effect(self, op: str, operand: int, target: int) -> None:
+        """Append an instruction that writes."""
+        self.code.append((op, (operand,), target))
 
-    def parameter(self, data: float, index: int, space: int = PARAMETER) -> Value:
-        """A new traced leaf."""
-        v = Value(data)
-        self.operands[v] = index * 8 + space
-        return v
-
-    def tape(self, effects: Iterable[tuple[str, Any, int]], bare: bool = False) -> Tape:
-        """The instructions that the effects need: `(effect, a Value or number, target)`, in order.
-
-        Bare, without the spare guards: where one of them matters, an effect is nan.
-        """
-        tape, effects = Tape(), list(effects)
-        spare = self.spare if bare else set[Value]()
-        live = self._live([x for _, x, _ in effects], spare)
-        operands = self.operands
-        for v in self.nodes:
-            if v not in live or v.op is None:
-                continue
-            args, _ = v._operands()
-            if v in spare:
-                operands[v] = self._operand(tape, args[1])
-                tape.bare.add(operands[v])
-                continue
-            if v.op.name in LIST_OPS:
-                expand: Any = LIST_OPS[v.op.name]
-                operands[v] = expand(
-                    tape,
-                    *[
-                        [self._operand(tape, e) for e in a] if isinstance(a, (list, tuple)) else self._operand(tape, a)
-                        for a in args
-                    ],
-                )
-            else:
-                operands[v] = tape.emit(
-                    v.op, tuple([operands[a] if a in operands else self._operand(tape, a) for a in args])
-                )
-        for op, x, target in effects:
-            tape.effect(op, self._operand(tape, x), target)
-        return tape
-
-    def _operand(self, tape: Tape, a: Any) -> int:
-        if a.__class__ is not Value:
-            return tape.constant(float(a))
-        known = self.operands.get(a)
-        while known is None and a.op is IDENTITY:  # a transform's leaf, linked to what it stood for
-            a = a._a
-            known = self.operands.get(a) if a.__class__ is Value else tape.constant(float(a))
-        if known is not None:
-            return known
-        if a.op is None and not self._captured(a):
-            return tape.constant(a._data)
-        if a.op is not None:
-            raise TraceError(
-                "jit takes functions of their arguments, got a Value computed outside; pass it as an argument"
-            )
-        if running:
-            refuse(a, "a reading by jit")
-        self.captured.append(a)
-        self.operands[a] = operand = (self.free + len(self.captured) - 1) * 8 + PARAMETER
+    def emit(self, row: Op, args: tuple[int, ...]) -> int:
+        """The operand for an op of operands."""
+        name = row.name
+        if name in LIST_OPS:
+            raise TypeError(f"tape takes ops of numbers, got {name}")
+        for a in args:
+            if a & 7 != CONSTANT:
+                break
+        else:
+            return self.constant(row.forward(*[self.constants[a >> 3] for a in args]))
+        rewrite = IDENTITIES.get(name)
+        if rewrite is not None:
+            found = rewrite(self, args)
+            if found is not None:
+                return int(found)
+        name = SAME_AS.get(name, name)
+        key = (name, *args)
+        operand = self._seen.get(key)
+        if operand is None:
+            operand = len(self.code) * 8 + VALUE
+            self.code.append((name, args, 0))
+            self._seen[key] = operand
+            self.rows[name] = TABLE[name] if name in SAME_AS.values() else row
+            if name in COMMUTATIVE:
+                self._seen[name, args[1], args[0]] = operand
         return operand
 
-    free = 0  # index of the first parameter that is not an argument
+    def shows_bare(self) -> bool:
+        """Is what is bare nan in sums over the examples alone, and sure to be seen there?"""
+        bare = set(self.bare)
+        for i, (op, args, _) in enumerate(self.code):
+            if not bare.isdisjoint(args):
+                if op in LINEAR and self.rows[op] is TABLE[op] and not (op == "where" and args[0] in bare):
+                    bare.add(i * 8 + VALUE)
+                elif op != "accumulate":
+                    return False
+        return True
 
-    def _live(self, roots: Sequence[Any], spare: set[Value]) -> set[Value]:
-        live = {v for v in roots if v.__class__ is Value}
-        stack = list(live)
-        while stack:
-            v = stack.pop()
-            for a in v.args[1:2] if v in spare else v.args:
-                if a.__class__ is Value and a not in live:
-                    live.add(a)
-                    if a.op is not None:
-                        stack.append(a)
-        return live
+    # Ops of lists, as the reductions they are ---------------------------------------------------------------------------
+
+    def sum(self, first: int, terms: list[int]) -> int:
+        """first + terms[0] + …, left to right, as in eager mode."""
+        for term in terms:
+            first = self.emit(ADD, (first, term))
+        return first
+
+    def dot(self, ws: list[int], xs: list[int], b: int) -> int:
+        """The row `dot`."""
+        for w, x in zip(ws, xs):
+            b = self.emit(ADD, (b, self.emit(MUL, (w, x))))
+        return b
+
+    def total(self, xs: list[int]) -> int:
+        """The row `total`."""
+        return self.sum(self.constant(0.0), xs)
+
+    def mean(self, xs: list[int]) -> int:
+        """The row `mean`."""
+        if not xs:
+            return self.constant(TABLE["mean"].forward([]))
+        return self.emit(DIV, (self.total(xs), self.constant(float(len(xs)))))
+
+    def top(self, xs: list[int]) -> int:
+        """The row `top`; 0 for what it was taken from."""
+        made = [self.instruction(x) for x in xs]
+        if made and all(op == "sub" and args[1] == made[0][1][1] for op, args in made):
+            taken: int | None = self.constant(-inf)
+            for _, args in made:
+                taken = None if taken is None else self.seen("maximum", (taken, args[0]))
+            if taken == made[0][1][1]:
+                return self.constant(0.0)
+        top = self.constant(-inf)
+        for x in xs:
+            top = self.emit(TABLE["maximum"], (top, x))
+        return top
+
+    def sole(self, xs: list[int], y: int) -> int:
+        """The row `sole`."""
+        endless = [self.emit(TABLE["equal"], (x, self.constant(inf))) for x in xs]
+        tied = self.emit(TABLE["greater"], (self.total(endless), self.constant(1.0)))
+        tied = self.emit(MUL, (tied, self.emit(TABLE["equal"], (y, self.constant(inf)))))
+        return self.emit(TABLE["where"], (tied, self.constant(nan), y))
+
+    def logsumexp(self, xs: list[int]) -> int:
+        """The row `logsumexp`: the largest term is taken out, so that small others count; an infinite one is the answer."""
+        top = self.top(xs)
+        largest = [self.emit(TABLE["equal"], (x, top)) for x in xs]
+        terms = [
+            self.emit(TABLE["where"], (same, self.constant(0.0), self.emit(TABLE["exp"], (self.emit(SUB, (x, top)),))))
+            for same, x in zip(largest, xs)
+        ]
+        ties = self.emit(SUB, (self.total(largest), self.constant(1.0)))
+        rest = self.emit(ADD, (self.total(terms), ties))
+        result = self.emit(ADD, (top, self.emit(TABLE["log1p"], (rest,))))
+        endless = self.emit(TABLE["equal"], (self.emit(TABLE["abs"], (top,)), self.constant(inf)))
+        return self.emit(TABLE["where"], (endless, top, result))
 
 
-def _integer_wanted(error: Exception) -> str | None:
-    """The line that used a Value as an integer, an index or a key; None where the error has another cause."""
-    text, key = str(error), error.args[0] if error.args else None
-    entry = error.__traceback__
-    while entry is not None and entry.tb_next is not None:
-        entry = entry.tb_next
-    if isinstance(error, TraceError) or entry is None:
+ADD, SUB, MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "where"))
+LIST_OPS = {
+    "dot": Trace.dot, "total": Trace.total, "mean": Trace.mean, "logsumexp": Trace.logsumexp, "top": Trace.top, "sole": Trace.sole,
+}  # fmt: skip
+SAME_AS = {"edge": "where"}
+LINEAR = frozenset(("add", "sub", "mul", "div", "neg", "where"))  # a nan among the terms is one in the result
+
+
+def _is(trace: Trace, operand: int, x: float) -> bool:
+    """Is the operand this very number, sign of zero included?"""
+    return operand & 7 == CONSTANT and struct.pack("d", trace.constants[operand >> 3]) == struct.pack("d", x)
+
+
+def _mul(trace: Trace, args: tuple[int, ...]) -> int | None:
+    for a, b in (args, args[::-1]):
+        if a & 7 == CONSTANT:
+            if _is(trace, a, 1.0):
+                return b
+            if _is(trace, a, -1.0):
+                return trace.emit(NEG, (b,))
+    return None
+
+
+def _add(trace: Trace, args: tuple[int, ...]) -> int | None:
+    a, b = args
+    return b if _is(trace, a, -0.0) else a if _is(trace, b, -0.0) else None
+
+
+def _sub(trace: Trace, args: tuple[int, ...]) -> int | None:
+    return args[0] if _is(trace, args[1], 0.0) else None
+
+
+def _div(trace: Trace, args: tuple[int, ...]) -> int | None:
+    return args[0] if _is(trace, args[1], 1.0) else None
+
+
+def _neg(trace: Trace, args: tuple[int, ...]) -> int | None:
+    a = args[0]
+    if a & 7 == VALUE and trace.code[a >> 3][0] == "neg":
+        return trace.code[a >> 3][1][0]
+    return None
+
+
+def _power(trace: Trace, args: tuple[int, ...]) -> int | None:
+    x, n = args
+    if _is(trace, n, 1.0):
+        return x
+    if _is(trace, n, 2.0):
+        return trace.emit(MUL, (x, x))
+    if _is(trace, n, -1.0):
+        return trace.emit(DIV, (trace.constant(1.0), x))
+    if n & 7 == CONSTANT and trace.constants[n >> 3] == 0.0:
+        return trace.constant(1.0)
+    return None
+
+
+def _step(trace: Trace, args: tuple[int, ...]) -> int | None:
+    """step(x) is step(relu(x)) for every x, and relu(x) is kept anyway, so that x need not be."""
+    relu = trace.seen("relu", args)
+    return None if relu is None else trace.emit(TABLE["step"], (relu,))
+
+
+def _where(trace: Trace, args: tuple[int, ...]) -> int | None:
+    c, a, b = args
+    if a == b:
+        return a
+    condition = trace.number(c)
+    if condition is not None:
+        return a if condition else b
+    if _is(trace, b, 0.0):
+        return _gated(trace, c, a)
+    if _is(trace, a, 1.0):
+        return _either(trace, c, b)
+    return None
+
+
+def _gated(trace: Trace, c: int, a: int) -> int | None:
+    """Behind relu, `where(step(r), g*step(r), 0)` with r = relu(x) is `where(r > 0, g, r)`, since r is 0 or nan elsewhere;
+    a further condition outside it stays outside."""
+    outer, step = _behind(trace, c)
+    r, g = trace.operand_of("step", step), trace.other_factor(a, step)
+    if r is None or g is None or trace.operand_of("relu", r) is None:
         return None
-    frame = entry.tb_frame
-    met = any(x.__class__ is Value for x in frame.f_locals.values())
-    wanted = (
-        "'Value' object cannot be interpreted as an integer" in text
-        or text.endswith("not Value")
-        or key.__class__ is Value
-        or (isinstance(error, IndexError) and text.startswith("only integers") and met)
-    )
-    return f"{frame.f_code.co_filename}:{entry.tb_lineno}" if wanted else None
+    found = trace.emit(WHERE, (trace.emit(TABLE["greater"], (r, trace.constant(0.0))), g, r))
+    return found if outer is None else trace.emit(WHERE, (outer, found, trace.constant(0.0)))
+
+
+def _either(trace: Trace, c: int, b: int) -> int | None:
+    """Two conditions behind the same third one: `(o and x) or (o and y)` is `o and (x or y)`."""
+    (outer, x), (other, y) = _behind(trace, c), _behind(trace, b)
+    if outer is None or outer != other:
+        return None
+    return trace.emit(WHERE, (outer, trace.emit(WHERE, (x, trace.constant(1.0), y)), trace.constant(0.0)))
+
+
+def _behind(trace: Trace, c: int) -> tuple[int | None, int]:
+    """(o, x) of a condition `where(o, x, 0)`, else (None, the condition)."""
+    op, args = trace.instruction(c)
+    return (args[0], args[1]) if op == "where" and _is(trace, args[2], 0.0) else (None, c)
+
+
+def _scaled(factor: float) -> Any:
+    return lambda trace, args: trace.emit(MUL, (args[0], trace.constant(factor)))
+
+
+# What an op is rewritten to where it is the same for every number: (trace, operands) -> an operand, or None.
+IDENTITIES: dict[str, Any] = {
+    "mul": _mul,
+    "add": _add,
+    "sub": _sub,
+    "div": _div,
+    "neg": _neg,
+    "power": _power,
+    "step": _step,
+    "where": _where,
+    "edge": _where,
+    "identity": lambda trace, args: args[0],
+    "detached": lambda trace, args: args[0],
+    "square": lambda trace, args: trace.emit(MUL, (args[0], args[0])),
+    "reciprocal": lambda trace, args: trace.emit(DIV, (trace.constant(1.0), args[0])),
+    "deg2rad": _scaled(TABLE["deg2rad"].partials[0]),
+    "rad2deg": _scaled(TABLE["rad2deg"].partials[0]),
+}

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..front.tape import GRADIENT, INPUT, Tape
+from ..front.trace import GRADIENT, INPUT, Trace
 from ..loops.placement import Placement
 from .emission import SUMS, Emitter
-from .frame import Frame, Rounds, lanes_summed, lanes_summed_together
-from .kit import I32, I64, POINTER, Kit, ir
 from .lowering import lower
 from .reduction import Reduction
-from .support import Support
+from .rounds import Buffers, Rounds, lanes_summed, lanes_summed_together
+from .support_vectors import SupportVectors
+from .vectors import I32, I64, POINTER, VectorBuilder, ir
 
 CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
 WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
 
 
-class Shape:
+class Tiling:
     """How a batch is cut for a processor.
 
     Attributes:
@@ -55,20 +55,20 @@ class Batch:
     """Writes a program of one example for every example of a batch.
 
     Args:
-        placement, tape: the program of one example; parameters, inputs and outputs as spaces.
-        shape: lanes, blocks, jam.
+        placement, trace: the program of one example; parameters, inputs and outputs as spaces.
+        tiling: lanes, blocks, jam.
         gradients: how many sums over the examples it makes.
         direct: sum across lanes at once.
     """
 
-    def __init__(self, placement: Placement, tape: Tape, shape: Shape, real: Any, gradients: int, *,
+    def __init__(self, placement: Placement, trace: Trace, tiling: Tiling, real: Any, gradients: int, *,
                  contract: bool, direct: bool, checked: bool, name: str) -> None:  # fmt: skip
-        self.placement, self.shape, self.real, self.gradients, self.direct = placement, shape, real, gradients, direct
+        self.placement, self.tiling, self.real, self.gradients, self.direct = placement, tiling, real, gradients, direct
         self.stride = 0  # examples from one column of inputs or memory to the next
         self.columns = 0  # of inputs
         self.packed: Any = None  # where inputs of the examples that are not flat are written side by side
         self.emitter = Emitter(
-            placement, tape, real, shape.lanes, shape.jam, contract, direct, not contract, checked, name
+            placement, trace, real, tiling.lanes, tiling.jam, contract, direct, not contract, checked, name
         )
 
     @property
@@ -87,44 +87,44 @@ class Batch:
         """Numbers of memory the program needs."""
         if self.apart:
             return self.placement.size * self.stride
-        return self.placement.size * self.shape.lanes * self.shape.blocks
+        return self.placement.size * self.tiling.lanes * self.tiling.blocks
 
     @property
     def sums(self) -> int:
         """Numbers of memory that lane-wide sums need."""
-        return 0 if self.direct or self.apart else self.gradients * self.shape.lanes
+        return 0 if self.direct or self.apart else self.gradients * self.tiling.lanes
 
     def emit(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
         """Write it for one chunk of examples: whole blocks, then what is left. The sums go on from what they were."""
         if self.apart:
             self._emit_chunk(b, pointers, sizes, count, stride)
             return
-        lanes, blocks = self.shape.lanes, self.shape.blocks
+        lanes, blocks = self.tiling.lanes, self.tiling.blocks
         done = b.sdiv(count, I64(lanes * blocks))
         if blocks > 1:
             with Rounds(b, done, name="blocks") as rounds:
                 first = b.mul(rounds.i, I64(lanes * blocks))
                 starts = [b.add(first, I64(lanes * k)) for k in range(blocks)]
-                self.emitter.emit(b, Frame(pointers, sizes, stride, starts))
+                self.emitter.emit(b, Buffers(pointers, sizes, stride, starts))
         begun = b.mul(done, I64(blocks)) if blocks > 1 else I64(0)
         groups = b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes))
         with Rounds(b, groups, begun, name="rest") as rounds:
             first = b.mul(rounds.i, I64(lanes))
             mask = self._mask(b, b.sub(count, first)) if self.gradients and lanes > 1 else None
-            self.emitter.emit(b, Frame(pointers, sizes, stride, [first], mask))
+            self.emitter.emit(b, Buffers(pointers, sizes, stride, [first], mask))
 
     def _emit_chunk(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], count: Any, stride: Any) -> None:
         """Write it for a whole chunk, whatever stands behind the examples of a smaller one, then the sums over `count`
         of them."""
         every = [(0, self._end)]
         if self.placement.gate is None:
-            self._blocks(b, pointers, sizes, stride, self.shape.parts(), every)
+            self._blocks(b, pointers, sizes, stride, self.tiling.parts(), every)
         else:
-            self._blocks(b, pointers, sizes, stride, self.shape.parts(), [(0, self.placement.backward)])
+            self._blocks(b, pointers, sizes, stride, self.tiling.parts(), [(0, self.placement.backward)])
             pointers, count = self._supported(b, pointers, sizes, count, stride)
-        frame = Frame(pointers, sizes, stride, [I64(0)], spread=True)
-        tile = 16 if self.shape.jam >= 4 else 8
-        Reduction(self.emitter, self._mask, tile).emit(b, frame, count)
+        buffers = Buffers(pointers, sizes, stride, [I64(0)], spread=True)
+        tile = 16 if self.tiling.jam >= 4 else 8
+        Reduction(self.emitter, self._mask, tile).emit(b, buffers, count)
 
     def _blocks(self, b: Any, pointers: dict[Any, Any], sizes: dict[Any, Any], stride: Any, parts: list[tuple[Any, int]],
                 items: list[tuple[int, int]]) -> None:  # fmt: skip
@@ -133,13 +133,13 @@ class Batch:
         Args:
             parts: (how often, how many vectors that go together); the last may be an LLVM integer.
         """
-        lanes, begun = self.shape.lanes, 0
+        lanes, begun = self.tiling.lanes, 0
         for times, size in parts:
             with Rounds(b, times, name=f"blocks{size}") as rounds:
                 first = b.add(b.mul(rounds.i, I64(lanes * size)), I64(begun))
                 starts = [b.add(first, I64(lanes * k)) for k in range(size)]
                 for start, end in items:
-                    self.emitter.emit(b, Frame(pointers, sizes, stride, starts, spread=True), start, end)
+                    self.emitter.emit(b, Buffers(pointers, sizes, stride, starts, spread=True), start, end)
             if isinstance(times, int):
                 begun += times * size * lanes
 
@@ -150,9 +150,11 @@ class Batch:
         Returns:
             The pointers and the number of examples that the sums are to run over.
         """
-        placement, lanes = self.placement, self.shape.lanes
+        placement, lanes = self.placement, self.tiling.lanes
         backward = (placement.backward, self._end)
-        support = Support(self.emitter, Frame(pointers, sizes, stride, [I64(0)], spread=True), count, self._mask)
+        support = SupportVectors(
+            self.emitter, Buffers(pointers, sizes, stride, [I64(0)], spread=True), count, self._mask
+        )
         size = support.size(b)
         few = b.icmp_signed("<=", b.mul(size, I64(2)), count)
         with b.if_else(few) as (then, otherwise):
@@ -162,7 +164,7 @@ class Batch:
                 own = {**pointers, INPUT: self.packed}
                 self._blocks(b, own, sizes, stride, [(pairs, 2)], [(0, placement.forward), backward])
             with otherwise:
-                self._blocks(b, pointers, sizes, stride, self.shape.parts(), [backward])
+                self._blocks(b, pointers, sizes, stride, self.tiling.parts(), [backward])
         return {**pointers, INPUT: b.select(few, self.packed, pointers[INPUT])}, b.select(few, size, count)
 
     def begin(self, b: Any, pointers: dict[Any, Any]) -> None:
@@ -181,8 +183,8 @@ class Batch:
 
     def _zero(self, b: Any, at: Any, size: int, value: float = -0.0) -> None:
         """Write: set numbers to -0.0, which adds nothing, or to another number."""
-        lanes = self.shape.lanes
-        nothing = Kit(b, self.real, lanes, False, False, lower).constant(value)
+        lanes = self.tiling.lanes
+        nothing = VectorBuilder(b, self.real, lanes, False, False, lower).constant(value)
         whole = size - size % lanes
         for number, start, end, step in ((nothing, 0, whole, lanes), (ir.Constant(self.real, value), whole, size, 1)):
             with Rounds(b, end, start, step, name="zero") as rounds:
@@ -190,30 +192,30 @@ class Batch:
 
     def _reduce(self, b: Any, pointers: dict[Any, Any]) -> None:
         """Add the lanes of every sum to the gradients, as many sums at a time as there are lanes, and set them back to -0.0."""
-        lanes = self.shape.lanes
-        kit = Kit(b, self.real, lanes, False, False, lower)
+        lanes = self.tiling.lanes
+        vectors = VectorBuilder(b, self.real, lanes, False, False, lower)
         whole = self.gradients - self.gradients % lanes
         with Rounds(b, whole, 0, lanes, name="reduce") as rounds:
-            vectors = [self._taken(b, kit, pointers, b.add(rounds.i, I64(k))) for k in range(lanes)]
+            taken = [self._taken(b, vectors, pointers, b.add(rounds.i, I64(k))) for k in range(lanes)]
             at = b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real)
-            old = b.load(at, typ=kit.type)
+            old = b.load(at, typ=vectors.type)
             old.align = self.emitter.bytes
-            b.store(b.fadd(old, lanes_summed_together(kit, vectors)), at).align = self.emitter.bytes
+            b.store(b.fadd(old, lanes_summed_together(vectors, taken)), at).align = self.emitter.bytes
         with Rounds(b, self.gradients, whole, name="reduce.rest") as rounds:
             at = b.gep(pointers[GRADIENT], [rounds.i], source_etype=self.real)
-            total = lanes_summed(kit, self._taken(b, kit, pointers, rounds.i))
+            total = lanes_summed(vectors, self._taken(b, vectors, pointers, rounds.i))
             b.store(b.fadd(b.load(at, typ=self.real), total), at)
 
-    def _taken(self, b: Any, kit: Kit, pointers: dict[Any, Any], index: Any) -> Any:
-        at = b.gep(pointers[SUMS], [b.mul(index, I64(self.shape.lanes))], source_etype=self.real)
-        v = b.load(at, typ=kit.type)
-        v.align = self.shape.lanes * self.emitter.bytes
-        b.store(kit.constant(-0.0), at).align = self.shape.lanes * self.emitter.bytes
+    def _taken(self, b: Any, vectors: VectorBuilder, pointers: dict[Any, Any], index: Any) -> Any:
+        at = b.gep(pointers[SUMS], [b.mul(index, I64(self.tiling.lanes))], source_etype=self.real)
+        v = b.load(at, typ=vectors.type)
+        v.align = self.tiling.lanes * self.emitter.bytes
+        b.store(vectors.constant(-0.0), at).align = self.tiling.lanes * self.emitter.bytes
         return v
 
     def _mask(self, b: Any, left: Any) -> Any:
         """The first `left` lanes."""
-        lanes = self.shape.lanes
+        lanes = self.tiling.lanes
         kind = ir.VectorType(I32, lanes)
         numbers = ir.Constant(kind, list(range(lanes)))
         v = b.insert_element(ir.Constant(kind, ir.Undefined), b.trunc(left, I32), I32(0))
@@ -221,10 +223,10 @@ class Batch:
         return b.icmp_signed("<", numbers, v)
 
 
-def is_direct(gradients: int, shape: Shape, number_bytes: int, examples: int | None, contract: bool) -> bool:
+def is_direct(gradients: int, tiling: Tiling, number_bytes: int, examples: int | None, contract: bool) -> bool:
     """Should gradients be summed across lanes at once? Lane-wide sums pay for several groups, while they fit the cache."""
-    few = examples is not None and examples <= shape.lanes * shape.blocks
-    return not contract or few or gradients * shape.lanes * number_bytes > WIDE
+    few = examples is not None and examples <= tiling.lanes * tiling.blocks
+    return not contract or few or gradients * tiling.lanes * number_bytes > WIDE
 
 
 def native(module: Any, name: str, pointers: Sequence[str], integers: Sequence[str]) -> tuple[Any, dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import interpolation
 from .interpolation import ERFC_CENTRE, PI
-from .kit import Kit, Number, ir
+from .vectors import Vector, VectorBuilder, ir
 
 LN2 = 0.693147180559945309417232121458176568
 
@@ -28,7 +28,7 @@ ULPS = {
 }
 
 
-def _polynomial(k: Kit, x: Number, coefficients: list[float]) -> Number:
+def _polynomial(k: VectorBuilder, x: Vector, coefficients: list[float]) -> Vector:
     """Horner's rule with fused multiply-adds."""
     out = k.number(coefficients[-1])
     for c in reversed(coefficients[:-1]):
@@ -39,7 +39,7 @@ def _polynomial(k: Kit, x: Number, coefficients: list[float]) -> Number:
 class _Reduced:
     """x as n·ln 2 + r + tail, |r| <= ln(2)/2."""
 
-    def __init__(self, k: Kit, x: Number) -> None:
+    def __init__(self, k: VectorBuilder, x: Vector) -> None:
         high = float.fromhex("0x1.62e42fefa3800p-1") if k.double else float.fromhex("0x1.62e400p-1")
         low = float.fromhex("0x1.ef35793c76730p-45") if k.double else float.fromhex("0x1.7f7d1cp-20")
         magic = 1.5 * 2.0**k.mantissa  # adding it rounds to a whole number, which stands in the low bits
@@ -54,13 +54,13 @@ class _Reduced:
         b, unused = k.builder, 12 if k.double else 9
         self.n = b.ashr(b.shl(k.bits(shifted), k.whole(unused)), k.whole(unused))
 
-    def power_of_two(self, n: Any) -> Number:
+    def power_of_two(self, n: Any) -> Vector:
         """2**n for a normal result."""
         k = self.k
         return k.from_bits(k.builder.shl(k.builder.add(n, k.whole(k.bias)), k.whole(k.mantissa)))
 
 
-def exp(k: Kit, x: Number) -> Number:
+def exp(k: VectorBuilder, x: Vector) -> Vector:
     """e**x."""
     top, low = (709.782712893384, -745.2) if k.double else (88.72283172607422, -104.0)
     inside = k.choose(k.compare("<", x, low), low, k.choose(k.compare(">", x, top), top, x))
@@ -74,7 +74,7 @@ def exp(k: Kit, x: Number) -> Number:
     return k.choose(k.is_nan(x), x, y)
 
 
-def tanh(k: Kit, x: Number) -> Number:
+def tanh(k: VectorBuilder, x: Vector) -> Vector:
     """m/(m + 2) with m = expm1(2|x|), by one Newton step; 1 - 2/(m + 2) where that is the better form."""
     top = 20.0 if k.double else 10.0
     a = abs(x)
@@ -95,7 +95,7 @@ def tanh(k: Kit, x: Number) -> Number:
     return k.choose(k.is_nan(x), x, y)
 
 
-def log(k: Kit, x: Number) -> Number:
+def log(k: VectorBuilder, x: Vector) -> Vector:
     """n·ln 2 + log m with √½ <= m < √2, and log m from s = (m - 1)/(m + 1)."""
     if not k.double:
         return k.in_double(log, x)
@@ -107,7 +107,7 @@ def log(k: Kit, x: Number) -> Number:
     n = b.ashr(offset, k.whole(52))
     m = k.from_bits(b.sub(bits, b.shl(n, k.whole(52))))
     n = b.sub(n, b.select(tiny, k.whole(54), k.whole(0)))
-    times = Number(k, b.sitofp(n, k.type))
+    times = Vector(k, b.sitofp(n, k.type))
     f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
@@ -122,7 +122,7 @@ def log(k: Kit, x: Number) -> Number:
     return k.choose(k.is_nan(x), x, y)
 
 
-def log1p(k: Kit, x: Number) -> Number:
+def log1p(k: VectorBuilder, x: Vector) -> Vector:
     """log u + c/u, where u is the float next to 1 + x, and c what rounding took from it."""
     if not k.double:
         return k.in_double(log1p, x)
@@ -137,7 +137,7 @@ def log1p(k: Kit, x: Number) -> Number:
 FAR = 1.0e6  # beyond, the angle is reduced by the C library
 
 
-def _sine(k: Kit, x: Number, quarter: int, name: str) -> Number:
+def _sine(k: VectorBuilder, x: Vector, quarter: int, name: str) -> Vector:
     """sin(x + quarter·π/2)."""
     b = k.builder
     magic = 1.5 * 2.0**52
@@ -167,7 +167,7 @@ def _sine(k: Kit, x: Number, quarter: int, name: str) -> Number:
     return _where_any(k, far, y, x, name)
 
 
-def _where_any(k: Kit, mask: Any, usual: Number, x: Number, name: str) -> Number:
+def _where_any(k: VectorBuilder, mask: Any, usual: Vector, x: Vector, name: str) -> Vector:
     """`usual`, or the C library's function in every lane where the mask holds; no work where it holds in none."""
     b = k.builder
     some = mask
@@ -180,20 +180,20 @@ def _where_any(k: Kit, mask: Any, usual: Number, x: Number, name: str) -> Number
     result = b.phi(k.type)
     result.add_incoming(usual.value, before)
     result.add_incoming(rare.value, inside)
-    return Number(k, result)
+    return Vector(k, result)
 
 
-def sin(k: Kit, x: Number) -> Number:
+def sin(k: VectorBuilder, x: Vector) -> Vector:
     """The sine: reduction by π/2 in three parts, then a polynomial."""
     return _sine(k, x, 0, "sin") if k.double else k.in_double(sin, x)
 
 
-def cos(k: Kit, x: Number) -> Number:
+def cos(k: VectorBuilder, x: Vector) -> Vector:
     """The cosine."""
     return _sine(k, x, 1, "cos") if k.double else k.in_double(cos, x)
 
 
-def erf(k: Kit, x: Number) -> Number:
+def erf(k: VectorBuilder, x: Vector) -> Vector:
     """x + x·p(x²) up to 1; 1 - exp(-x²)·p((x - 2)/(x + 2)) beyond, where x² is taken exactly."""
     if not k.double:
         return k.in_double(erf, x)

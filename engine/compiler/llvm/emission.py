@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ops import Op
-from ..front.tape import CONSTANT, EFFECTS, GRADIENT, INPUT, OUTPUT, Tape
+from ..front.trace import CONSTANT, EFFECTS, GRADIENT, INPUT, OUTPUT, Trace
 from ..loops.placement import Placement
-from ..loops.program import For, Polynomial, Step
-from .frame import Copy, Frame, Rounds, lanes_summed
-from .kit import I1, I64, Kit, Number, ir
+from ..loops.program import For, Polynomial, Statement
 from .lowering import lower
+from .rounds import Buffers, Copy, Rounds, lanes_summed
+from .vectors import I1, I64, Vector, VectorBuilder, ir
 
 MEMORY, SUMS = "memory", "sums"  # spaces of the compiled program alone: spilled values, sums a lane
 INLINE_BELOW = 500  # rolled instructions up to which elementary functions go in line
@@ -27,7 +27,7 @@ class Emitter:
     """Writes a placed program into native functions.
 
     Args:
-        placement, tape: the program.
+        placement, trace: the program.
         real: the LLVM type of a number.
         lanes: examples a vector.
         jam: how many rounds of a jammed loop go together.
@@ -37,47 +37,47 @@ class Emitter:
         checked: check the bounds of every load and store; a fault is counted in the global `faults`.
     """
 
-    def __init__(self, placement: Placement, tape: Tape, real: Any, lanes: int, jam: int = 1, contract: bool = True,
+    def __init__(self, placement: Placement, trace: Trace, real: Any, lanes: int, jam: int = 1, contract: bool = True,
                  direct: bool = False, ordered: bool = False, checked: bool = False, name: str = "program") -> None:  # fmt: skip
-        self.placement, self.tape, self.real, self.lanes = placement, tape, real, lanes
+        self.placement, self.trace, self.real, self.lanes = placement, trace, real, lanes
         self.jam, self.contract, self.direct, self.ordered, self.checked = jam, contract, direct, ordered, checked
         self.name = name
         self.b: Any = None
-        self.frame: Any = None
-        self.kit: Any = None
+        self.buffers: Any = None
+        self.vectors: Any = None
         self.inline = len(placement.steps) < INLINE_BELOW
         self.bytes = 8 if isinstance(real, ir.DoubleType) else 4
         self.written = {EFFECTS[s.op] for s in placement.steps if s.op in EFFECTS} - {GRADIENT}
 
-    def emit(self, builder: Any, frame: Frame, start: int = 0, end: int | None = None) -> None:
+    def emit(self, builder: Any, buffers: Buffers, start: int = 0, end: int | None = None) -> None:
         """Write the program where a builder stands, but for sums apart; a long one as functions of at most 1,000
         instructions. From one item of the outermost body to another, where values reach these through memory alone."""
         if end is None:
             end = len(self.placement.body)
         every, segments = self.placement.body[start:end], self.placement.segments[start:end]
         if len(set(segments)) <= 1:
-            self.begin(builder, frame)
+            self.begin(builder, buffers)
             self._whole(every)
             return
-        self.begin(builder, frame)
+        self.begin(builder, buffers)
         self._in_parts(every, segments, {})
 
-    def _in_parts(self, body: Sequence[Step | For], segments: Sequence[int], index: dict[int, Any]) -> None:
-        """Write a body as calls of functions, one for each segment, that are given the frame and the loop variables."""
-        outside = self.b, self.frame, self.kit
-        given = [*self.frame.values(), *index.values()]
-        parts: dict[int, list[Step | For]] = {}
+    def _in_parts(self, body: Sequence[Statement | For], segments: Sequence[int], index: dict[int, Any]) -> None:
+        """Write a body as calls of functions, one for each segment, that are given the buffers and the loop variables."""
+        outside = self.b, self.buffers, self.vectors
+        given = [*self.buffers.values(), *index.values()]
+        parts: dict[int, list[Statement | For]] = {}
         for n, segment in zip(body, segments):
             parts.setdefault(segment, []).append(n)
         for part in parts.values():
-            b, frame, _ = outside
+            b, buffers, _ = outside
             inner, arguments = self.part(given)
-            self.begin(inner, frame.over(arguments))
+            self.begin(inner, buffers.over(arguments))
             variables = {v: (a, 0) for v, a in zip(index, arguments[len(given) - len(index) :])}
-            self._body(part, [Copy(variables, {}, n) for n in range(len(frame.blocks))], {})
+            self._body(part, [Copy(variables, {}, n) for n in range(len(buffers.blocks))], {})
             inner.ret_void()
             b.call(inner.function, given)
-        self.b, self.frame, self.kit = outside
+        self.b, self.buffers, self.vectors = outside
 
     def part(self, given: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
         """(builder, arguments) of a new function that takes these values."""
@@ -91,14 +91,14 @@ class Emitter:
                 a.add_attribute("noalias")
         return ir.IRBuilder(function.append_basic_block("entry")), function.args
 
-    def begin(self, builder: Any, frame: Frame) -> None:
+    def begin(self, builder: Any, buffers: Buffers) -> None:
         """Take up writing somewhere else."""
-        self.b, self.frame = builder, frame
-        self.kit = Kit(builder, self.real, self.lanes, self.contract, self.inline, lower)
+        self.b, self.buffers = builder, buffers
+        self.vectors = VectorBuilder(builder, self.real, self.lanes, self.contract, self.inline, lower)
         self.align = self.lanes * self.bytes
 
-    def _whole(self, body: Sequence[Step | For]) -> None:
-        self._body(body, [Copy({}, {}, n) for n in range(len(self.frame.blocks))], {})
+    def _whole(self, body: Sequence[Statement | For]) -> None:
+        self._body(body, [Copy({}, {}, n) for n in range(len(self.buffers.blocks))], {})
 
     # Addresses ---------------------------------------------------------------------------------------------------------
 
@@ -133,20 +133,20 @@ class Emitter:
 
     def pointer(self, space: Any, index: Any, copy: Copy, wide: bool) -> Any:
         """The address of a number, or (wide) of a vector of them."""
-        b, frame = self.b, self.frame
-        base = frame.pointers[space]
-        if space in (INPUT, OUTPUT) or (space == MEMORY and frame.spread):
+        b, buffers = self.b, self.buffers
+        base = buffers.pointers[space]
+        if space in (INPUT, OUTPUT) or (space == MEMORY and buffers.spread):
             if isinstance(base, list):
-                base, index = base[index.constant], frame.blocks[copy.block]
+                base, index = base[index.constant], buffers.blocks[copy.block]
             else:
-                index = b.add(b.mul(index, frame.stride), frame.blocks[copy.block])
+                index = b.add(b.mul(index, buffers.stride), buffers.blocks[copy.block])
         elif space == MEMORY:
-            index = b.mul(index, I64(len(frame.blocks) * self.lanes))
+            index = b.mul(index, I64(len(buffers.blocks) * self.lanes))
             index = b.add(index, I64(copy.block * self.lanes))
         elif space == SUMS:
             index = b.mul(index, I64(self.lanes))
-        if self.checked and space in frame.sizes:
-            index = self._checked(index, frame.sizes[space], self.lanes if wide else 1)
+        if self.checked and space in buffers.sizes:
+            index = self._checked(index, buffers.sizes[space], self.lanes if wide else 1)
         return b.gep(base, [index], source_etype=self.real)
 
     def _checked(self, index: Any, size: Any, width: int) -> Any:
@@ -162,8 +162,8 @@ class Emitter:
         if space == CONSTANT:
             number = p.number()
             if number is not None:
-                return self.kit.constant(self.tape.constants[number])
-            self.frame.pointers.setdefault(CONSTANT, self._table())
+                return self.vectors.constant(self.trace.constants[number])
+            self.buffers.pointers.setdefault(CONSTANT, self._table())
         index_key, index = self.index(p, copy)
         wide = space in (INPUT, MEMORY)
         key = (space, index_key, copy.block if wide else 0)
@@ -171,10 +171,10 @@ class Emitter:
             return memo[key]
         pointer = self.pointer(space, index, copy, wide)
         if self.lanes == 1 or wide:
-            value = self.b.load(pointer, typ=self.kit.type)
+            value = self.b.load(pointer, typ=self.vectors.type)
             value.align = self.align if wide else self.bytes
         else:
-            value = self.kit.splat(self.b.load(pointer, typ=self.real)).value
+            value = self.vectors.splat(self.b.load(pointer, typ=self.real)).value
         if space not in self.written:
             memo[key] = value
         return value
@@ -184,7 +184,9 @@ class Emitter:
         module, name = self.b.module, f"{self.name}.constants"
         table = module.globals.get(name)
         if table is None:
-            numbers = [Kit(self.b, self.real, 1, False, False, lower).constant(x) for x in self.tape.constants]
+            numbers = [
+                VectorBuilder(self.b, self.real, 1, False, False, lower).constant(x) for x in self.trace.constants
+            ]
             kind = ir.ArrayType(self.real, len(numbers))
             table = ir.GlobalVariable(module, kind, name)
             table.initializer, table.global_constant, table.linkage = ir.Constant(kind, numbers), True, "internal"
@@ -209,7 +211,7 @@ class Emitter:
 
     # Instructions ------------------------------------------------------------------------------------------------------
 
-    def _steps(self, steps: list[Step], copies: list[Copy], memo: dict[Any, Any]) -> None:
+    def _steps(self, steps: list[Statement], copies: list[Copy], memo: dict[Any, Any]) -> None:
         """A stretch of instructions, copy by copy, so that few values wait in registers at a time."""
         for copy in copies:
             for step in steps:
@@ -220,19 +222,19 @@ class Emitter:
                     continue
                 copy.values["register", step] = out = self.value(step.op, args)
                 if self.lanes == 1 and self.contract and step in self.placement.running:
-                    out.flags = ["reassoc", *self.kit.flags]  # LLVM puts the rounds of the loop in lanes
+                    out.flags = ["reassoc", *self.vectors.flags]  # LLVM puts the rounds of the loop in lanes
                 stored = self.placement.store[step]
                 if stored is not None:
                     self.spill(stored, out, copy)
 
-    def _sum(self, step: Step, copies: list[Copy], memo: dict[Any, Any]) -> None:
+    def _sum(self, step: Statement, copies: list[Copy], memo: dict[Any, Any]) -> None:
         """Add to gradients; copies that add to the same one do so together."""
         sums: dict[Any, tuple[Any, Copy, list[Any]]] = {}
         for copy in copies:
             (value,) = [self.operand(s, copy, memo) for s in self.placement.sources[step]]
             key, index = self.index(step.target, copy)
-            if self.frame.mask is not None:
-                value = self.b.select(self.frame.mask, value, self.kit.constant(-0.0))
+            if self.buffers.mask is not None:
+                value = self.b.select(self.buffers.mask, value, self.vectors.constant(-0.0))
             sums.setdefault(key, (index, copy, []))[2].append(value)
         for index, copy, values in sums.values():
             self._accumulate(index, copy, values)
@@ -241,43 +243,43 @@ class Emitter:
         """The LLVM value of an op of LLVM values."""
         if name == "move":
             return args[0]
-        row: Op = self.tape.rows[name]
-        return lower(self.kit, row, [Number(self.kit, a) for a in args]).value
+        row: Op = self.trace.rows[name]
+        return lower(self.vectors, row, [Vector(self.vectors, a) for a in args]).value
 
     def _accumulate(self, index: Any, copy: Copy, values: list[Any]) -> None:
         """Add to a gradient: lane by lane, or across the lanes at once."""
         b = self.b
         if not self.direct:
             pointer = self.pointer(SUMS, index, copy, True)
-            total = b.load(pointer, typ=self.kit.type)
+            total = b.load(pointer, typ=self.vectors.type)
             total.align = self.align
             for v in values:
-                total = b.fadd(total, v, flags=self.kit.flags)
+                total = b.fadd(total, v, flags=self.vectors.flags)
             b.store(total, pointer).align = self.align
             return
         pointer = self.pointer(GRADIENT, index, copy, False)
         total = b.load(pointer, typ=self.real)
         if self.ordered:
             for v in values:
-                total = lanes_summed(self.kit, v, total)
+                total = lanes_summed(self.vectors, v, total)
         else:
             wide = values[0]
             for v in values[1:]:
-                wide = b.fadd(wide, v, flags=self.kit.flags)
-            total = b.fadd(total, lanes_summed(self.kit, wide))
+                wide = b.fadd(wide, v, flags=self.vectors.flags)
+            total = b.fadd(total, lanes_summed(self.vectors, wide))
         b.store(total, pointer)
 
     # Loops -------------------------------------------------------------------------------------------------------------
 
-    def _body(self, body: Sequence[Step | For], copies: list[Copy], memo: dict[Any, Any]) -> None:
-        steps: list[Step] = []
+    def _body(self, body: Sequence[Statement | For], copies: list[Copy], memo: dict[Any, Any]) -> None:
+        steps: list[Statement] = []
         for n in body:
-            if isinstance(n, Step) and n.op != "accumulate":
+            if isinstance(n, Statement) and n.op != "accumulate":
                 steps.append(n)
                 continue
             self._steps(steps, copies, memo)
             steps = []
-            if isinstance(n, Step):
+            if isinstance(n, Statement):
                 self._sum(n, copies, memo)
                 continue
             count = n.count.number()
@@ -313,13 +315,13 @@ class Emitter:
             return
         firsts = [
             {
-                h: ir.Constant(self.kit.type, ir.Undefined) if source is None else self.operand(source, copy, memo)
+                h: ir.Constant(self.vectors.type, ir.Undefined) if source is None else self.operand(source, copy, memo)
                 for h, source in facts.carried.items()
             }
             for copy in copies
         ]
         with Rounds(b, end, start, width, f"i{n.variable}") as loop:
-            carried = [{h: loop.carried(self.kit.type) for h in facts.carried} for _ in copies]
+            carried = [{h: loop.carried(self.vectors.type) for h in facts.carried} for _ in copies]
             truths = [self._carried_truths(loop, phis, first) for phis, first in zip(carried, firsts)]
             rounds = []
             for copy, phis in zip(copies, carried):
@@ -334,7 +336,7 @@ class Emitter:
                     p.add_incoming(first[h], loop.before)
                     last = rounds[k * width].values[h]
                     if h in truths[k]:
-                        truths[k][h].add_incoming(self.kit.truth(Number(self.kit, last)), b.block)
+                        truths[k][h].add_incoming(self.vectors.truth(Vector(self.vectors, last)), b.block)
                     p.add_incoming(last, b.block)
         for copy, phis in zip(copies, carried):
             for h, p in phis.items():
@@ -346,9 +348,9 @@ class Emitter:
         """For carried values of which it is known where they are not 0, that mask, carried too."""
         found = {}
         for h, p in phis.items():
-            known = self.kit.known_truth(Number(self.kit, firsts[h]))
+            known = self.vectors.known_truth(Vector(self.vectors, firsts[h]))
             if known is not None:
-                found[h] = mask = loop.carried(self.kit.type_of(I1))
+                found[h] = mask = loop.carried(self.vectors.type_of(I1))
                 mask.add_incoming(known, loop.before)
-                self.kit.remember(mask, Number(self.kit, p))
+                self.vectors.remember(mask, Vector(self.vectors, p))
         return found

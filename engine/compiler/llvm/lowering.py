@@ -14,12 +14,12 @@ from typing import Any
 from ... import ieee
 from ...ops import TABLE, Op
 from . import elementary
-from .kit import Kit, Number
+from .vectors import Vector, VectorBuilder
 
 Lowering = Callable[..., Any]
 
 
-def lower(k: Kit, op: Op, args: Any) -> Number:
+def lower(k: VectorBuilder, op: Op, args: Any) -> Vector:
     """Apply an op to numbers of the compiled program."""
     numbers = [k.number(a) for a in args]
     name = op.name
@@ -52,27 +52,27 @@ def _compared(sign: str) -> Lowering:
     return lambda k, a, b: k.flag(k.compare(sign, a, b))
 
 
-def _step(k: Kit, x: Number) -> Number:
+def _step(k: VectorBuilder, x: Vector) -> Vector:
     positive = k.builder.fcmp_unordered(">", x.value, k.constant(0.0))  # or nan
     return k.remember(positive, k.choose(k.compare("<=", x, 0.0), 0.0, k.choose(k.compare(">", x, 0.0), 1.0, x)))
 
 
-def _above(k: Kit, a: Number, b: Number) -> Number:
+def _above(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     tie = k.choose(k.compare("==", a, b), 0.5, math.nan)
     return k.choose(k.compare(">", a, b), 1.0, k.choose(k.compare("<", a, b), 0.0, tie))
 
 
-def _inside(k: Kit, x: Number, low: Number, high: Number) -> Number:
+def _inside(k: VectorBuilder, x: Vector, low: Vector, high: Vector) -> Vector:
     undefined = k.either(k.is_nan(x), k.either(k.is_nan(low), k.is_nan(high)))
     within = k.both(k.compare("<=", low, x), k.compare("<=", x, high))
     return k.choose(within, 1.0, k.choose(undefined, math.nan, 0.0))
 
 
-def _sign(k: Kit, x: Number) -> Number:
+def _sign(k: VectorBuilder, x: Vector) -> Vector:
     return k.choose(k.compare(">", x, 0.0), 1.0, k.choose(k.compare("<", x, 0.0), -1.0, x))
 
 
-def _where(k: Kit, c: Number, a: Number, b: Number) -> Number:
+def _where(k: VectorBuilder, c: Vector, a: Vector, b: Vector) -> Vector:
     mask = k.truth(c)
     y = k.choose(mask, a, b)
     if k.is_constant(b, 0.0) and k.known_truth(a) is not None:
@@ -82,47 +82,47 @@ def _where(k: Kit, c: Number, a: Number, b: Number) -> Number:
     return y
 
 
-def _maximum(k: Kit, a: Number, b: Number) -> Number:
+def _maximum(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     return k.choose(k.either(k.compare(">=", a, b), k.is_nan(a)), a, b)
 
 
-def _minimum(k: Kit, a: Number, b: Number) -> Number:
+def _minimum(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     return k.choose(k.either(k.compare("<=", a, b), k.is_nan(a)), a, b)
 
 
-def _clip(k: Kit, x: Number, low: Number, high: Number) -> Number:
+def _clip(k: VectorBuilder, x: Vector, low: Vector, high: Vector) -> Vector:
     cut = k.choose(k.compare("<", x, low), low, k.choose(k.compare(">", x, high), high, x))
     crossed = k.choose(k.compare(">", low, high), k.choose(k.is_nan(x), x, high), math.nan)
     return k.choose(k.compare("<=", low, high), cut, crossed)
 
 
-def _relu(k: Kit, x: Number) -> Number:
+def _relu(k: VectorBuilder, x: Vector) -> Vector:
     return k.choose(k.compare("<=", x, 0.0), 0.0, x)
 
 
-def _leaky_relu(k: Kit, x: Number, slope: Number) -> Number:
+def _leaky_relu(k: VectorBuilder, x: Vector, slope: Vector) -> Vector:
     return k.choose(k.compare(">", x, 0.0), x, slope * x)
 
 
-def _elu(k: Kit, x: Number, alpha: Any) -> Number:
+def _elu(k: VectorBuilder, x: Vector, alpha: Any) -> Vector:
     return k.choose(k.compare(">", x, 0.0), x, alpha * k.apply("expm1", x))
 
 
-def _sigmoid(k: Kit, x: Number) -> Number:
+def _sigmoid(k: VectorBuilder, x: Vector) -> Vector:
     e = k.apply("exp", -abs(x))
     return k.choose(k.compare(">=", x, 0.0), 1.0, e) / (1.0 + e)
 
 
-def _softplus(k: Kit, x: Number) -> Number:
+def _softplus(k: VectorBuilder, x: Vector) -> Vector:
     return _maximum(k, x, k.number(0.0)) + k.apply("log1p", k.apply("exp", -abs(x)))
 
 
-def _sech2(k: Kit, x: Number) -> Number:
+def _sech2(k: VectorBuilder, x: Vector) -> Vector:
     e = k.apply("exp", -2.0 * abs(x))
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 
-def _square_parts(k: Kit, x: Number) -> tuple[Number, Number]:
+def _square_parts(k: VectorBuilder, x: Vector) -> tuple[Vector, Vector]:
     """x as head + tail where head² is exact; for |x| < 64."""
     head = k.intrinsic("rint", x * 2.0**20) * 2.0**-20
     return head, x - head
@@ -131,7 +131,7 @@ def _square_parts(k: Kit, x: Number) -> tuple[Number, Number]:
 def _bell(half: float, scale: float) -> Lowering:
     """exp(-x²·half)/scale without rounding x²; 0 from 64 on."""
 
-    def lowered(k: Kit, x: Number) -> Number:
+    def lowered(k: VectorBuilder, x: Vector) -> Vector:
         if not k.double:
             return k.in_double(lowered, x)
         head, tail = _square_parts(k, x)
@@ -142,7 +142,7 @@ def _bell(half: float, scale: float) -> Lowering:
     return lowered
 
 
-def _normal_cdf(k: Kit, x: Number) -> Number:
+def _normal_cdf(k: VectorBuilder, x: Vector) -> Vector:
     if not k.double:
         return k.in_double(_normal_cdf, x)
     t = x * ieee.SQRT_HALF
@@ -153,7 +153,7 @@ def _normal_cdf(k: Kit, x: Number) -> Number:
     return k.choose(k.is_nan(x), x, k.choose(k.compare("<", abs(t), 30.0), y, far))
 
 
-def _silu(k: Kit, x: Number) -> Number:
+def _silu(k: VectorBuilder, x: Vector) -> Vector:
     if not k.double:
         return k.in_double(_silu, x)
     half = k.apply("exp", 0.5 * x)  # below -700 exp(x) loses digits before x multiplies it
@@ -161,7 +161,7 @@ def _silu(k: Kit, x: Number) -> Number:
     return k.choose(k.compare("<", x, -700.0), tail, x * _sigmoid(k, x))
 
 
-def _gelu(k: Kit, x: Number) -> Number:
+def _gelu(k: VectorBuilder, x: Vector) -> Vector:
     if not k.double:
         return k.in_double(_gelu, x)
     s = 1.0 / (x * x)
@@ -172,12 +172,12 @@ def _gelu(k: Kit, x: Number) -> Number:
     return k.choose(k.compare("<", x, -37.0), tail, x * k.apply("normal_cdf", x))
 
 
-def _logaddexp(k: Kit, a: Number, b: Number) -> Number:
+def _logaddexp(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     apart = _maximum(k, a, b) + k.apply("log1p", k.apply("exp", -abs(a - b)))
     return k.choose(k.compare("==", a, b), a + math.log(2.0), apart)
 
 
-def _remainder(k: Kit, a: Number, b: Number) -> Number:
+def _remainder(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     left = k.apply("fmod", a, b)
     apart = k.both(k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0), k.compare("!=", left, 0.0))
     return k.choose(
@@ -185,7 +185,7 @@ def _remainder(k: Kit, a: Number, b: Number) -> Number:
     )
 
 
-def _floor_divide(k: Kit, a: Number, b: Number) -> Number:
+def _floor_divide(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     left = k.apply("fmod", a, b)
     apart = k.both(k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0), k.compare("!=", left, 0.0))
     whole = (a - left) / b
@@ -196,12 +196,12 @@ def _floor_divide(k: Kit, a: Number, b: Number) -> Number:
     return k.choose(k.compare("==", b, 0.0), a / b, lower)
 
 
-def _logaddexp2(k: Kit, a: Number, b: Number) -> Number:
+def _logaddexp2(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     apart = _maximum(k, a, b) + k.apply("log1p", k.apply("exp2", -abs(a - b))) / math.log(2.0)
     return k.choose(k.compare("==", a, b), a + 1.0, apart)
 
 
-def _nan_to_num(k: Kit, x: Number) -> Number:
+def _nan_to_num(k: VectorBuilder, x: Vector) -> Vector:
     most = ieee.MOST if k.double else 3.4028234663852886e38
     cut = k.choose(k.compare("<", x, -most), -most, k.choose(k.compare(">", x, most), most, x))
     return k.choose(k.is_nan(x), 0.0, cut)
@@ -210,7 +210,7 @@ def _nan_to_num(k: Kit, x: Number) -> Number:
 def _of_pi(sine: bool) -> Lowering:
     """sin(πx) or cos(πx), from the nearest whole number or the zero next to it."""
 
-    def lowered(k: Kit, x: Number) -> Number:
+    def lowered(k: VectorBuilder, x: Vector) -> Vector:
         if not k.double:
             return k.in_double(lowered, x)
         r = k.apply("ieee_remainder", x, 1.0)
@@ -226,15 +226,15 @@ def _of_pi(sine: bool) -> Lowering:
     return lowered
 
 
-def _sinc(k: Kit, x: Number) -> Number:
+def _sinc(k: VectorBuilder, x: Vector) -> Vector:
     return k.choose(k.compare("==", x, 0.0), 1.0, k.apply("sinpi", x) / (math.pi * x))
 
 
-def _gap(k: Kit, a: Number, b: Number) -> Number:
+def _gap(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     return k.choose(k.both(k.compare("==", a, math.inf), k.compare("==", b, math.inf)), 0.0, a - b)
 
 
-def _cbrt(k: Kit, x: Number) -> Number:
+def _cbrt(k: VectorBuilder, x: Vector) -> Vector:
     """The C library's cube root errs by up to 4 ulps: one Newton step on the exact residual mends it."""
     if not k.double:
         return k.lanewise("cbrt", x)
@@ -246,7 +246,7 @@ def _cbrt(k: Kit, x: Number) -> Number:
     return k.choose(exact, better, y)
 
 
-def _unit(k: Kit, a: Number, b: Number) -> Number:
+def _unit(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     h = k.apply("hypot", a, b)
     finite = k.both(k.compare("<", abs(a), math.inf), k.compare("<", abs(b), math.inf))
     too_long = k.both(k.compare("==", h, math.inf), finite)
@@ -254,7 +254,7 @@ def _unit(k: Kit, a: Number, b: Number) -> Number:
     return k.choose(k.compare("==", h, 0.0), 0.0, ratio)
 
 
-def _over(k: Kit, a: Number, b: Number) -> Number:
+def _over(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
     h = k.apply("hypot", a, b)
     return a / h / h
 

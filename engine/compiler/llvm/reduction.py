@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..front.tape import GRADIENT
+from ..front.trace import GRADIENT
 from ..loops.placement import LONGEST
-from ..loops.program import For, Step, size
+from ..loops.program import For, Statement, size
 from .emission import Emitter
-from .frame import Copy, Frame, Rounds, lanes_summed_together
-from .kit import I64, ir
+from .rounds import Buffers, Copy, Rounds, lanes_summed_together
+from .vectors import I64, ir
 
 TILE = 16  # vectors that add up side by side; half the registers of AVX-512, all but a few loads of AVX2
 
@@ -32,33 +32,33 @@ class Reduction:
     def __init__(self, emitter: Emitter, mask: Callable[[Any, Any], Any], tile: int = TILE):
         self._e, self._mask, self._tile = emitter, mask, tile
 
-    def emit(self, b: Any, frame: Frame, count: Any) -> None:
+    def emit(self, b: Any, buffers: Buffers, count: Any) -> None:
         """Write it, a long one as functions of at most 1,000 instructions.
 
         Args:
             b: the builder.
-            frame: pointers, sizes and stride; its blocks and mask are set here.
+            buffers: pointers, sizes and stride; its blocks and mask are set here.
             count: examples in the chunk, an LLVM integer.
         """
         e = self._e
         parts = self._parts(e.placement.body[e.placement.apart :])
         if len(parts) == 1:
-            self._write(parts[0], b, frame, count)
+            self._write(parts[0], b, buffers, count)
             return
-        e.begin(b, frame)
-        given = [*frame.values(), count]
+        e.begin(b, buffers)
+        given = [*buffers.values(), count]
         for part in parts:
             inner, arguments = e.part(given)
-            self._write(part, inner, frame.over(arguments), arguments[-1])
+            self._write(part, inner, buffers.over(arguments), arguments[-1])
             inner.ret_void()
             b.call(inner.function, given)
 
-    def _parts(self, body: Sequence[Step | For]) -> list[list[Step | For]]:
+    def _parts(self, body: Sequence[Statement | For]) -> list[list[Statement | For]]:
         """A body in parts, each of at most 1,000 instructions with all the copies in a tile."""
-        parts: list[list[Step | For]] = [[]]
+        parts: list[list[Statement | For]] = [[]]
         filled = 0
         for unit in self._units(body):
-            length = sum(1 if isinstance(n, Step) else size(n.body) * self._tile for n in unit)
+            length = sum(1 if isinstance(n, Statement) else size(n.body) * self._tile for n in unit)
             if filled and filled + length > LONGEST:
                 parts.append([])
                 filled = 0
@@ -66,19 +66,19 @@ class Reduction:
             filled += length
         return parts
 
-    def _units(self, body: Sequence[Step | For]) -> list[list[Step | For]]:
+    def _units(self, body: Sequence[Statement | For]) -> list[list[Statement | For]]:
         """Loops, and stretches of instructions cut, where no register is read across the cut, after a tile of sums."""
-        place = {n: i for i, n in enumerate(body) if isinstance(n, Step)}
+        place = {n: i for i, n in enumerate(body) if isinstance(n, Statement)}
         earliest = len(body)
         cuts = set()
         for i in range(len(body) - 1, -1, -1):
             n = body[i]
-            if isinstance(n, Step):
+            if isinstance(n, Statement):
                 read = [what[1] for kind, what in self._e.placement.sources[n] if kind == "value"]
                 earliest = min([earliest, *[place[step] for step in read if step in place]])
             if earliest >= i:
                 cuts.add(i)
-        units: list[list[Step | For]] = []
+        units: list[list[Statement | For]] = []
         sums = 0
         for i, n in enumerate(body):
             alone = isinstance(n, For) or not units or isinstance(units[-1][-1], For)
@@ -86,39 +86,39 @@ class Reduction:
                 units.append([])
                 sums = 0
             units[-1].append(n)
-            sums += isinstance(n, Step) and n.op == "accumulate"
+            sums += isinstance(n, Statement) and n.op == "accumulate"
         return units
 
-    def _write(self, body: Sequence[Step | For], b: Any, frame: Frame, count: Any) -> None:
-        self._b, self._frame, self._count = b, frame, count
+    def _write(self, body: Sequence[Statement | For], b: Any, buffers: Buffers, count: Any) -> None:
+        self._b, self._frame, self._count = b, buffers, count
         lanes = I64(self._e.lanes)
         self._whole = b.sdiv(count, lanes)
         self._groups = b.sdiv(b.add(count, I64(self._e.lanes - 1)), lanes)
         self._e.begin(b, self._at(I64(0), None))
         self._body(body, [Copy({}, {}, 0)])
 
-    def _at(self, block: Any, mask: Any) -> Frame:
+    def _at(self, block: Any, mask: Any) -> Buffers:
         f = self._frame
-        return Frame(f.pointers, f.sizes, f.stride, [block], mask, True)
+        return Buffers(f.pointers, f.sizes, f.stride, [block], mask, True)
 
-    def _body(self, body: Sequence[Step | For], copies: list[Copy]) -> None:
+    def _body(self, body: Sequence[Statement | For], copies: list[Copy]) -> None:
         for unit in self._units(body):
             if isinstance(unit[0], For):
                 self._for(unit[0], copies)
             else:
-                self._run([n for n in unit if isinstance(n, Step)], copies)
+                self._run([n for n in unit if isinstance(n, Statement)], copies)
 
     def _for(self, n: For, copies: list[Copy]) -> None:
         """A loop around others and around sums of its own as two loops: rounds only add, in any order."""
         inner = [c for c in n.body if isinstance(c, For)]
-        own = [c for c in n.body if isinstance(c, Step)]
+        own = [c for c in n.body if isinstance(c, Statement)]
         if inner:
             self._tiled(n, inner, copies, 2 if len(copies) == 1 else 1)
         if own:
             sums = sum(c.op == "accumulate" for c in own)
             self._tiled(n, own, copies, max(1, self._tile // (len(copies) * max(sums, 1))))
 
-    def _tiled(self, n: For, body: Sequence[Step | For], copies: list[Copy], most: int) -> None:
+    def _tiled(self, n: For, body: Sequence[Statement | For], copies: list[Copy], most: int) -> None:
         """So many rounds together, in parts as even as they can be."""
         count = n.count.number()
         if count is None:
@@ -132,25 +132,27 @@ class Reduction:
         if whole < count:
             self._rounds(n, body, copies, I64(whole), I64(count), count - whole)
 
-    def _rounds(self, n: For, body: Sequence[Step | For], copies: list[Copy], start: Any, end: Any, width: int) -> None:
+    def _rounds(
+        self, n: For, body: Sequence[Statement | For], copies: list[Copy], start: Any, end: Any, width: int
+    ) -> None:
         with Rounds(self._b, end, start, width, f"i{n.variable}") as rounds:
             inner = [Copy({**c.index, n.variable: (rounds.i, u)}, {}, 0) for c in copies for u in range(width)]
             self._body(body, inner)
 
-    def _run(self, run: list[Step], copies: list[Copy]) -> None:
+    def _run(self, run: list[Statement], copies: list[Copy]) -> None:
         """Pass over the examples: whole vectors, then a masked one."""
         targets = [(step, copy) for copy in copies for step in run if step.op == "accumulate"]
         if not targets:
             return
-        totals = [self._e.kit.constant(-0.0) for _ in targets]
+        totals = [self._e.vectors.constant(-0.0) for _ in targets]
         for start, end, masked in ((I64(0), self._whole, False), (self._whole, self._groups, True)):
             if self._e.lanes == 1 and masked:
                 break
             with Rounds(self._b, end, start, name="examples") as rounds:
                 first = self._b.mul(rounds.i, I64(self._e.lanes))
                 mask = self._mask(self._b, self._b.sub(self._count, first)) if masked else None
-                self._e.frame = self._at(first, mask)
-                sums = [rounds.carried(self._e.kit.type) for _ in targets]
+                self._e.buffers = self._at(first, mask)
+                sums = [rounds.carried(self._e.vectors.type) for _ in targets]
                 added = self._added(run, copies, sums, mask)
                 for phi, before, after in zip(sums, totals, added):
                     phi.add_incoming(before, rounds.before)
@@ -158,7 +160,7 @@ class Reduction:
             totals = sums
         self._store(targets, totals)
 
-    def _added(self, run: list[Step], copies: list[Copy], sums: list[Any], mask: Any) -> list[Any]:
+    def _added(self, run: list[Statement], copies: list[Copy], sums: list[Any], mask: Any) -> list[Any]:
         e, memo = self._e, dict[Any, Any]()
         added: list[Any] = []
         for copy in copies:
@@ -166,8 +168,8 @@ class Reduction:
             for step in run:
                 args = [e.operand(s, copy, memo) for s in e.placement.sources[step]]
                 if step.op == "accumulate":
-                    value = args[0] if mask is None else self._b.select(mask, args[0], e.kit.constant(-0.0))
-                    added.append(self._b.fadd(sums[len(added)], value, flags=e.kit.flags))
+                    value = args[0] if mask is None else self._b.select(mask, args[0], e.vectors.constant(-0.0))
+                    added.append(self._b.fadd(sums[len(added)], value, flags=e.vectors.flags))
                     continue
                 copy.values["register", step] = out = e.value(step.op, args)
                 stored = e.placement.store[step]
@@ -175,18 +177,18 @@ class Reduction:
                     e.spill(stored, out, copy)
         return added
 
-    def _store(self, targets: list[tuple[Step, Copy]], totals: list[Any]) -> None:
+    def _store(self, targets: list[tuple[Statement, Copy]], totals: list[Any]) -> None:
         """Add up the lanes, as many sums at a time as there are lanes, and add that to the gradients."""
         b, e = self._b, self._e
         for at in range(0, len(targets), e.lanes):
             some = targets[at : at + e.lanes]
             places = [e.index(step.target, copy) for step, copy in some]
-            summed = lanes_summed_together(e.kit, totals[at : at + e.lanes])
+            summed = lanes_summed_together(e.vectors, totals[at : at + e.lanes])
             pointers = [e.pointer(GRADIENT, index, copy, False) for (_, index), (_, copy) in zip(places, some)]
             (first, terms), _ = places[0]
             in_a_row = all(key == (first + k, terms) for k, (key, _) in enumerate(places))
             if in_a_row and len(some) == e.lanes:
-                old = b.load(pointers[0], typ=e.kit.type)
+                old = b.load(pointers[0], typ=e.vectors.type)
                 old.align = e.bytes
                 b.store(b.fadd(old, summed), pointers[0]).align = e.bytes
                 continue

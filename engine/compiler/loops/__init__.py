@@ -1,1 +1,1 @@
-"""From a tape to a program: the repetitions in it, and where their numbers lie."""
+"""From a trace to a program: the repetitions in it, and where their numbers lie."""

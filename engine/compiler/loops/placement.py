@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..front.tape import EFFECTS, VALUE
-from .program import For, Polynomial, Step, runs, size, steps_of
+from ..front.trace import EFFECTS, VALUE
+from .program import For, Polynomial, Statement, runs, size, steps_of
 
 # ("register", step) | ("exit", handle, loop) | ("phi", handle, loop)
 Handle = tuple[Any, ...]
@@ -19,7 +19,7 @@ Handle = tuple[Any, ...]
 LONGEST = 1000  # instructions in one native function: LLVM's time grows faster than linearly beyond
 
 
-def _cut(body: Sequence[Step | For]) -> list[int]:
+def _cut(body: Sequence[Statement | For]) -> list[int]:
     """For each item, the number of the function it goes to."""
     segments, now, filled = [], 0, 0
     for n in body:
@@ -64,19 +64,21 @@ class Placement:
             that all examples may be done with the former first.
     """
 
-    def __init__(self, body: Sequence[Step | For], length: int, sums_apart: bool = False,
+    def __init__(self, body: Sequence[Statement | For], length: int, sums_apart: bool = False,
                  gate: int | None = None) -> None:  # fmt: skip
         import numpy as np
 
         self.body = list(body)
         self.np = np
-        self.steps: list[Step] = []
+        self.steps: list[Statement] = []
         self.facts: dict[For, Facts] = {}
-        self.sources: dict[Step, list[Any]] = {}
-        self.store: dict[Step, Polynomial | None] = {}
-        self.index: dict[Step | For, dict[int, Any]] = {}  # all values of the loop variables around a node, in order
-        self.around: dict[Step | For, list[For]] = {}
-        self.reads: list[tuple[Step | For, Polynomial]] = []
+        self.sources: dict[Statement, list[Any]] = {}
+        self.store: dict[Statement, Polynomial | None] = {}
+        self.index: dict[
+            Statement | For, dict[int, Any]
+        ] = {}  # all values of the loop variables around a node, in order
+        self.around: dict[Statement | For, list[For]] = {}
+        self.reads: list[tuple[Statement | For, Polynomial]] = []
         self._walk(self.body, {}, [])
         self.apart = self._first_sum() if sums_apart else None
         self.segments = _cut(self.body)
@@ -98,12 +100,12 @@ class Placement:
         self._find_parallel()
         self.running = self._running_sums()
 
-    def _walk(self, body: Sequence[Step | For], index: dict[int, Any], around: list[For]) -> None:
+    def _walk(self, body: Sequence[Statement | For], index: dict[int, Any], around: list[For]) -> None:
         np = self.np
         rounds = len(next(iter(index.values()))) if index else 1
         for n in body:
             self.index[n], self.around[n] = index, around
-            if isinstance(n, Step):
+            if isinstance(n, Statement):
                 self.steps.append(n)
                 continue
             self.facts[n] = Facts()
@@ -122,11 +124,11 @@ class Placement:
             return None
         return first
 
-    def _step_at(self, position: int | None) -> Step | None:
+    def _step_at(self, position: int | None) -> Statement | None:
         """The instruction at a position of the trace; None where a loop is around it."""
-        return next((n for n in self.body if isinstance(n, Step) and n.out.number() == position), None)
+        return next((n for n in self.body if isinstance(n, Statement) and n.out.number() == position), None)
 
-    def _part_at(self, gate: Step) -> None:
+    def _part_at(self, gate: Statement) -> None:
         """Put outputs right behind the gate, if they are all made before it."""
         self.forward = self.body.index(gate) + 1
         if (
@@ -158,13 +160,13 @@ class Placement:
                 parts[i] = part
         return parts
 
-    def _stands_alone(self, run: list[Step]) -> bool:
+    def _stands_alone(self, run: list[Statement]) -> bool:
         """Does a stretch of instructions read no register but its own?"""
         mine = set(run)
         sources = [source for step in run for source in self.sources[step]]
         return all(kind != "value" or (what[0] == "register" and what[1] in mine) for kind, what in sources)
 
-    def _positions(self, p: Polynomial, at: Step | For) -> Any:
+    def _positions(self, p: Polynomial, at: Statement | For) -> Any:
         """All values of an index over the rounds of the loops around a node."""
         index = self.index[at]
         rounds = len(next(iter(index.values()))) if index else 1
@@ -172,11 +174,11 @@ class Placement:
 
     # Registers ---------------------------------------------------------------------------------------------------------
 
-    def _available(self, body: Sequence[Step | For]) -> dict[Any, tuple[int, Handle]]:
+    def _available(self, body: Sequence[Statement | For]) -> dict[Any, tuple[int, Handle]]:
         """{index: (place in the body, handle)} of what is in a register somewhere in a body."""
         found: dict[Any, tuple[int, Handle]] = {}
         for rank, n in enumerate(body):
-            if isinstance(n, Step):
+            if isinstance(n, Statement):
                 if n.op not in EFFECTS:
                     found[n.out.key()] = (rank, ("register", n))
                 continue
@@ -199,7 +201,7 @@ class Placement:
             return out
         return self._exit_index(handle[1], handle[2])
 
-    def _resolve(self, body: Sequence[Step | For], outer: list[tuple[For, Any, int]]) -> None:
+    def _resolve(self, body: Sequence[Statement | For], outer: list[tuple[For, Any, int]]) -> None:
         available = self.facts[outer[-1][0]].available if outer else self._top
         for rank, n in enumerate(body):
             if isinstance(n, For):
@@ -210,7 +212,7 @@ class Placement:
                     for space, index in n.args
                 ]
 
-    def _source(self, index: Polynomial, outer: list[Any], available: Any, rank: int, reader: Step | For) -> Any:
+    def _source(self, index: Polynomial, outer: list[Any], available: Any, rank: int, reader: Statement | For) -> Any:
         hit = available.get(index.key())
         parts = self.cuts.get(outer[-1][0]) if outer else self._parts
         if hit and hit[0] < rank and (parts is None or parts[hit[0]] == parts[rank]):
@@ -259,7 +261,7 @@ class Placement:
         wanted = self._wanted(length)
         kept = {loop: hs for loop, hs in exits.items() if all(self._stored_anyway(h, wanted) for h in hs)}
 
-        def released(source: Any, reader: Step | For) -> Any:
+        def released(source: Any, reader: Statement | For) -> Any:
             given: Any = source or ("", ())
             kind, what = given
             index = self._index_of(what) if kind == "value" and what[0] == "exit" and what[2] in kept else None
@@ -319,7 +321,7 @@ class Placement:
             self.slots[key] = fitted
         self.size = size
 
-    def _fitted(self, index: Polynomial, node: Step | For, slot: Any) -> Polynomial | None:
+    def _fitted(self, index: Polynomial, node: Statement | For, slot: Any) -> Polynomial | None:
         """The polynomial that gives the slots of an index, or None."""
         number = index.number()
         if number is not None:
@@ -361,8 +363,8 @@ class Placement:
                         facts.parallel = False
                         break
 
-    def _running_sums(self) -> set[Step]:
-        readers: dict[Handle, list[tuple[Step, For | None]]] = {}
+    def _running_sums(self) -> set[Statement]:
+        readers: dict[Handle, list[tuple[Statement, For | None]]] = {}
         for step, sources in self.sources.items():
             for kind, what in sources:
                 if kind == "value":

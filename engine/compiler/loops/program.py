@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..front.tape import EFFECTS, LETTERS
+from ..front.trace import EFFECTS, LETTERS
 from .recognition import Item, Loop, Shapes
 
 Monomial = tuple[tuple[int, int], ...]
@@ -98,7 +98,7 @@ class Polynomial(dict[Monomial, int]):
         return " + ".join(terms).replace("+ -", "- ") or "0"
 
 
-class Step:
+class Statement:
     """One instruction of a rolled program.
 
     Attributes:
@@ -117,18 +117,18 @@ class For:
 
     def __init__(self, variable: int, count: Polynomial) -> None:
         self.variable, self.count = variable, count
-        self.body: list[Step | For] = []
+        self.body: list[Statement | For] = []
 
 
-def program(items: Sequence[Item], shapes: Shapes) -> list[Step | For]:
+def program(items: Sequence[Item], shapes: Shapes) -> list[Statement | For]:
     """Rolled items as loops with polynomial indices."""
     variables = 0
 
-    def build(shape: int, vector: list[Polynomial]) -> Step | For:
+    def build(shape: int, vector: list[Polynomial]) -> Statement | For:
         nonlocal variables
         key = shapes.keys[shape]
         if key[0] is not Loop:
-            return Step(key[0], vector[0], vector[1], list(zip(key[1:], vector[2:])))
+            return Statement(key[0], vector[0], vector[1], list(zip(key[1:], vector[2:])))
         _, body, sizes, quadratic = key
         m = sum(sizes)
         loop = For(variables, vector[0])
@@ -145,25 +145,25 @@ def program(items: Sequence[Item], shapes: Shapes) -> list[Step | For]:
     return [build(item.shape, [Polynomial.constant(x) for x in item.vector]) for item in items]
 
 
-def size(body: Sequence[Step | For]) -> int:
+def size(body: Sequence[Statement | For]) -> int:
     """The number of instructions written down."""
     return sum(size(n.body) if isinstance(n, For) else 1 for n in body)
 
 
-def steps_of(n: Step | For) -> Iterator[Step]:
+def steps_of(n: Statement | For) -> Iterator[Statement]:
     """The instructions of an item, in order."""
-    if isinstance(n, Step):
+    if isinstance(n, Statement):
         yield n
     else:
         for child in n.body:
             yield from steps_of(child)
 
 
-def runs(body: Sequence[Step | For]) -> Iterator[list[Step]]:
+def runs(body: Sequence[Statement | For]) -> Iterator[list[Statement]]:
     """Stretches of instructions with no loop between them, at every depth."""
-    run: list[Step] = []
+    run: list[Statement] = []
     for n in body:
-        if isinstance(n, Step):
+        if isinstance(n, Statement):
             run.append(n)
             continue
         if run:
@@ -177,7 +177,7 @@ def runs(body: Sequence[Step | For]) -> Iterator[list[Step]]:
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
-def text(body: Sequence[Step | For], constants: Sequence[float], indent: str = "") -> str:
+def text(body: Sequence[Statement | For], constants: Sequence[float], indent: str = "") -> str:
     """The program as a reader wants it: one line an instruction, loops indented."""
     lines = []
     for n in body:

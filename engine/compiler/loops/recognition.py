@@ -13,11 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..front.tape import Instruction
+from ..front.trace import Instruction
 
 WINDOW = 48  # the longest loop body looked for, in items
-
-Vector = list[int]
 
 
 class Shapes:
@@ -35,7 +33,7 @@ class Shapes:
             self.keys.append(key)
         return found
 
-    def unrolled(self, shape: int, vector: Vector) -> Iterator[tuple[int, Vector]]:
+    def unrolled(self, shape: int, vector: list[int]) -> Iterator[tuple[int, list[int]]]:
         """The instructions that an item stands for, in order."""
         stack = [(shape, vector)]
         while stack:
@@ -63,7 +61,7 @@ class Item:
     __slots__ = ("shape", "vector")
     length: int | None = 1
 
-    def __init__(self, shape: int, vector: Vector) -> None:
+    def __init__(self, shape: int, vector: list[int]) -> None:
         self.shape, self.vector = shape, vector
 
 
@@ -73,7 +71,7 @@ class Loop(Item):
     __slots__ = ("body", "sizes", "first", "step", "second", "count", "next", "uneven", "round", "_vector")
 
     def __init__(
-        self, shapes: Shapes, items: list[Item], first: Vector, step: Vector, second: Vector | None, count: int
+        self, shapes: Shapes, items: list[Item], first: list[int], step: list[int], second: list[int] | None, count: int
     ):
         self.body = tuple(item.shape for item in items)
         self.sizes = tuple(len(item.vector) for item in items)
@@ -85,11 +83,11 @@ class Loop(Item):
         self.round = sum([n for n in lengths if n]) if even else None  # instructions in a round
         self.set(first, step, second, count)
 
-    def set(self, first: Vector, step: Vector, second: Vector | None, count: int) -> None:
+    def set(self, first: list[int], step: list[int], second: list[int] | None, count: int) -> None:
         """Change the rounds."""
         self.first, self.step, self.second, self.count = first, step, second, count
         self.next = _round(first, step, second, count)
-        self._vector: Vector | None = None
+        self._vector: list[int] | None = None
 
     def grow(self, rounds: int) -> None:
         """Take in rounds that are as predicted."""
@@ -101,7 +99,7 @@ class Loop(Item):
             self.next = _round(self.first, self.step, self.second, self.count)
 
     @property
-    def vector(self) -> Vector:  # type: ignore[override]  # computed, a field in the base
+    def vector(self) -> list[int]:  # type: ignore[override]  # computed, a field in the base
         """Trip count, then what the rounds are made from."""
         if self._vector is None:
             self._vector = [self.count, *self.first, *self.step, *(self.second or ())]
@@ -113,7 +111,7 @@ class Loop(Item):
         return None if self.round is None else self.round * self.count
 
 
-def _round(first: Vector, step: Vector, second: Vector | None, n: int) -> Vector:
+def _round(first: list[int], step: list[int], second: list[int] | None, n: int) -> list[int]:
     if second is None:
         return [f + n * s for f, s in zip(first, step)]
     m = n * (n - 1) // 2
@@ -224,7 +222,7 @@ class Recogniser:
                     return False
         return True
 
-    def _rounds(self, k: int) -> tuple[Vector, Vector, Vector | None, int] | None:
+    def _rounds(self, k: int) -> tuple[list[int], list[int], list[int] | None, int] | None:
         """(first, step, second, count) of a loop made of the last three or four blocks of k items."""
         if self._evenly_spaced(k):
             a, b = self._block(k, 3), self._block(k, 2)
@@ -237,7 +235,7 @@ class Recogniser:
             return None
         return z, [y - x for x, y in zip(z, a)], second, 4
 
-    def _block(self, k: int, d: int) -> Vector:
+    def _block(self, k: int, d: int) -> list[int]:
         """The vectors of the d-th block of k items from the end, in one."""
         n = len(self.stack)
         return [x for item in self.stack[n - d * k : n - (d - 1) * k] for x in item.vector]
@@ -274,7 +272,7 @@ class Recogniser:
                 for s, o, size in zip(loop.body, offsets, loop.sizes)
                 for pair in self.shapes.unrolled(s, before[o : o + size])
             ]
-            have: list[tuple[int, Vector]] = []
+            have: list[tuple[int, list[int]]] = []
             n = len(self.stack)
             while n and len(have) < len(want):
                 n -= 1

@@ -18,16 +18,16 @@ I1, I32, I64, POINTER = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.Pointe
 DOUBLE, FLOAT = ir.DoubleType(), ir.FloatType()
 
 
-class Kit:
+class VectorBuilder:
     """What makes instructions: a builder, the type of a number, the lanes.
 
     Attributes:
         contract: may a product and a sum become one fused multiply-add?
         inline: put elementary functions in line?
-        lower: (kit, op, args) -> Number: how an op is applied.
+        lower: (vectors, op, args) -> Vector: how an op is applied.
     """
 
-    def __init__(self, builder: Any, real: Any, lanes: int, contract: bool, inline: bool, lower: Callable[..., Number]):
+    def __init__(self, builder: Any, real: Any, lanes: int, contract: bool, inline: bool, lower: Callable[..., Vector]):
         self.builder, self.real, self.lanes, self.inline, self.lower = builder, real, lanes, inline, lower
         self.contract = contract
         self.flags = ("contract",) if contract else ()
@@ -60,13 +60,13 @@ class Kit:
         t = self.type_of(self.integer)
         return ir.Constant(t, [x] * self.lanes if self.lanes > 1 else x)
 
-    def number(self, x: Any) -> Number:
-        """A Number from a float, an LLVM value or a Number."""
-        if isinstance(x, Number):
+    def number(self, x: Any) -> Vector:
+        """A Vector from a float, an LLVM value or a Vector."""
+        if isinstance(x, Vector):
             return x
-        return Number(self, self.constant(float(x)) if isinstance(x, (int, float)) else x)
+        return Vector(self, self.constant(float(x)) if isinstance(x, (int, float)) else x)
 
-    def apply(self, name: str, *args: Any) -> Number:
+    def apply(self, name: str, *args: Any) -> Vector:
         """A row of the table by name."""
         from ...ops import row
 
@@ -93,56 +93,56 @@ class Kit:
         """The mask where one holds."""
         return self.builder.or_(p, q)
 
-    def choose(self, mask: Any, a: Any, b: Any) -> Number:
+    def choose(self, mask: Any, a: Any, b: Any) -> Vector:
         """`a` where the mask holds, else `b`."""
-        return Number(self, self.builder.select(mask, self.number(a).value, self.number(b).value))
+        return Vector(self, self.builder.select(mask, self.number(a).value, self.number(b).value))
 
-    def flag(self, mask: Any) -> Number:
+    def flag(self, mask: Any) -> Vector:
         """1.0 where the mask holds, else 0.0."""
         return self.remember(mask, self.choose(mask, 1.0, 0.0))
 
-    def remember(self, mask: Any, x: Number) -> Number:
+    def remember(self, mask: Any, x: Vector) -> Vector:
         """Note where a number is not 0, so that a choice by it need not compare it again."""
         self._masks[id(x.value)] = (x.value, mask)
         return x
 
-    def known_truth(self, x: Number) -> Any:
+    def known_truth(self, x: Vector) -> Any:
         """The mask noted for a number, or None."""
         return self._masks.get(id(x.value), (None, None))[1]
 
-    def truth(self, x: Number) -> Any:
+    def truth(self, x: Vector) -> Any:
         """The mask of what is not 0; a nan is true, as in Python."""
         known = self.known_truth(x)
         return self.compare("!=", x, 0.0) if known is None else known
 
-    def is_constant(self, x: Number, number: float) -> bool:
+    def is_constant(self, x: Vector, number: float) -> bool:
         """Is it this very constant?"""
         return isinstance(x.value, ir.Constant) and str(x.value) == str(self.constant(number))
 
     # Instructions and functions ------------------------------------------------------------------------------------------
 
-    def intrinsic(self, name: str, *args: Any) -> Number:
+    def intrinsic(self, name: str, *args: Any) -> Vector:
         """An LLVM intrinsic of numbers. llvmlite cannot name one over a vector type, so the name is made here."""
         values = [self.number(a).value for a in args]
         bits = (
             ("f64" if self.double else "f32") if self.lanes == 1 else f"v{self.lanes}{'f64' if self.double else 'f32'}"
         )
         function = declared(self.module, f"llvm.{name}.{bits}", self.type, [self.type] * len(values))
-        return Number(self, self.builder.call(function, values))
+        return Vector(self, self.builder.call(function, values))
 
-    def fma(self, a: Any, b: Any, c: Any) -> Number:
+    def fma(self, a: Any, b: Any, c: Any) -> Vector:
         """a*b + c with one rounding."""
         return self.intrinsic("fma", a, b, c)
 
-    def bits(self, x: Number) -> Any:
+    def bits(self, x: Vector) -> Any:
         """The bits of a number, as integers."""
         return self.builder.bitcast(x.value, self.type_of(self.integer))
 
-    def from_bits(self, bits: Any) -> Number:
+    def from_bits(self, bits: Any) -> Vector:
         """The number that has these bits."""
-        return Number(self, self.builder.bitcast(bits, self.type))
+        return Vector(self, self.builder.bitcast(bits, self.type))
 
-    def function(self, name: str, body: Callable[..., Number], *args: Any) -> Number:
+    def function(self, name: str, body: Callable[..., Vector], *args: Any) -> Vector:
         """Call a function of numbers that is written once a module; contraction is off inside."""
         full = f"{name}.{self.lanes}.{'f64' if self.double else 'f32'}"
         values = [self.number(a).value for a in args]
@@ -152,11 +152,11 @@ class Kit:
             function.linkage = "internal"
             function.attributes.add("alwaysinline" if self.inline else "noinline")
             builder = ir.IRBuilder(function.append_basic_block("entry"))
-            inner = Kit(builder, self.real, self.lanes, False, self.inline, self.lower)
-            builder.ret(body(inner, *[Number(inner, a) for a in function.args]).value)
-        return Number(self, self.builder.call(function, values))
+            inner = VectorBuilder(builder, self.real, self.lanes, False, self.inline, self.lower)
+            builder.ret(body(inner, *[Vector(inner, a) for a in function.args]).value)
+        return Vector(self, self.builder.call(function, values))
 
-    def lanewise(self, name: str, *args: Any) -> Number:
+    def lanewise(self, name: str, *args: Any) -> Vector:
         """A function of the C library in float64, lane by lane."""
         values = [self.number(a).value for a in args]
         function = declared(self.module, name, DOUBLE, [DOUBLE] * len(values))
@@ -172,22 +172,22 @@ class Kit:
             if not self.double:
                 y = self.builder.fptrunc(y, FLOAT)
             out = self.builder.insert_element(out, y, ir.Constant(I32, lane)) if self.lanes > 1 else y
-        return Number(self, out)
+        return Vector(self, out)
 
-    def in_double(self, body: Callable[..., Number], *args: Number) -> Number:
+    def in_double(self, body: Callable[..., Vector], *args: Vector) -> Vector:
         """Compute a function in float64 and round once."""
-        wide = Kit(self.builder, DOUBLE, self.lanes, False, self.inline, self.lower)
-        y = body(wide, *[Number(wide, self.builder.fpext(a.value, wide.type)) for a in args])
-        return Number(self, self.builder.fptrunc(y.value, self.type))
+        wide = VectorBuilder(self.builder, DOUBLE, self.lanes, False, self.inline, self.lower)
+        y = body(wide, *[Vector(wide, self.builder.fpext(a.value, wide.type)) for a in args])
+        return Vector(self, self.builder.fptrunc(y.value, self.type))
 
-    def splat(self, x: Any) -> Number:
+    def splat(self, x: Any) -> Vector:
         """One LLVM scalar in every lane."""
         if self.lanes == 1:
-            return Number(self, x)
+            return Vector(self, x)
         nothing = ir.Constant(self.type, ir.Undefined)
         v = self.builder.insert_element(nothing, x, ir.Constant(I32, 0))
         zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        return Number(self, self.builder.shuffle_vector(v, nothing, zeros))
+        return Vector(self, self.builder.shuffle_vector(v, nothing, zeros))
 
 
 def declared(module: Any, name: str, result: Any, args: list[Any]) -> Any:
@@ -202,60 +202,60 @@ def add_fault_counter(module: Any) -> None:
     faults.initializer = I64(0)
 
 
-class Number:
+class Vector:
     """An LLVM value that a formula can be written with."""
 
-    __slots__ = ("kit", "value")
+    __slots__ = ("vectors", "value")
 
-    def __init__(self, kit: Kit, value: Any) -> None:
-        self.kit, self.value = kit, value
+    def __init__(self, vectors: VectorBuilder, value: Any) -> None:
+        self.vectors, self.value = vectors, value
 
-    def _node(self, op: Op, args: Any) -> Number:
-        return self.kit.lower(self.kit, op, args)
+    def _node(self, op: Op, args: Any) -> Vector:
+        return self.vectors.lower(self.vectors, op, args)
 
-    def _binary(self, instruction: str, a: Any, b: Any) -> Number:
-        k = self.kit
+    def _binary(self, instruction: str, a: Any, b: Any) -> Vector:
+        k = self.vectors
         make = getattr(k.builder, instruction)
-        return Number(k, make(k.number(a).value, k.number(b).value, flags=k.flags))
+        return Vector(k, make(k.number(a).value, k.number(b).value, flags=k.flags))
 
-    def __add__(self, other: Any) -> Number:
+    def __add__(self, other: Any) -> Vector:
         return self._binary("fadd", self, other)
 
-    def __radd__(self, other: Any) -> Number:
+    def __radd__(self, other: Any) -> Vector:
         return self._binary("fadd", other, self)
 
-    def __sub__(self, other: Any) -> Number:
+    def __sub__(self, other: Any) -> Vector:
         return self._binary("fsub", self, other)
 
-    def __rsub__(self, other: Any) -> Number:
+    def __rsub__(self, other: Any) -> Vector:
         return self._binary("fsub", other, self)
 
-    def __mul__(self, other: Any) -> Number:
+    def __mul__(self, other: Any) -> Vector:
         return self._binary("fmul", self, other)
 
-    def __rmul__(self, other: Any) -> Number:
+    def __rmul__(self, other: Any) -> Vector:
         return self._binary("fmul", other, self)
 
-    def __truediv__(self, other: Any) -> Number:
+    def __truediv__(self, other: Any) -> Vector:
         return self._binary("fdiv", self, other)
 
-    def __rtruediv__(self, other: Any) -> Number:
+    def __rtruediv__(self, other: Any) -> Vector:
         return self._binary("fdiv", other, self)
 
-    def __pow__(self, other: Any) -> Number:
-        return self.kit.apply("power", self, other)
+    def __pow__(self, other: Any) -> Vector:
+        return self.vectors.apply("power", self, other)
 
-    def __rpow__(self, other: Any) -> Number:
-        return self.kit.apply("power", other, self)
+    def __rpow__(self, other: Any) -> Vector:
+        return self.vectors.apply("power", other, self)
 
-    def __neg__(self) -> Number:
-        return Number(self.kit, self.kit.builder.fneg(self.value))
+    def __neg__(self) -> Vector:
+        return Vector(self.vectors, self.vectors.builder.fneg(self.value))
 
-    def __pos__(self) -> Number:
+    def __pos__(self) -> Vector:
         return self
 
-    def __abs__(self) -> Number:
-        return self.kit.intrinsic("fabs", self)
+    def __abs__(self) -> Vector:
+        return self.vectors.intrinsic("fabs", self)
 
     def __bool__(self) -> bool:
         raise TypeError("its forward function branches")
@@ -263,17 +263,29 @@ class Number:
     def __float__(self) -> float:
         raise TypeError("its forward function calls a function of floats")
 
-    def __lt__(self, other: Any) -> Number:
-        return self.kit.apply("less", self, other)
+    def __lt__(self, other: Any) -> Vector:
+        return self.vectors.apply("less", self, other)
 
-    def __le__(self, other: Any) -> Number:
-        return self.kit.apply("less_equal", self, other)
+    def __le__(self, other: Any) -> Vector:
+        return self.vectors.apply("less_equal", self, other)
 
-    def __gt__(self, other: Any) -> Number:
-        return self.kit.apply("greater", self, other)
+    def __gt__(self, other: Any) -> Vector:
+        return self.vectors.apply("greater", self, other)
 
-    def __ge__(self, other: Any) -> Number:
-        return self.kit.apply("greater_equal", self, other)
+    def __ge__(self, other: Any) -> Vector:
+        return self.vectors.apply("greater_equal", self, other)
 
 
-__all__ = ["DOUBLE", "FLOAT", "I1", "I32", "I64", "POINTER", "Kit", "Number", "add_fault_counter", "declared", "ir"]
+__all__ = [
+    "DOUBLE",
+    "FLOAT",
+    "I1",
+    "I32",
+    "I64",
+    "POINTER",
+    "VectorBuilder",
+    "Vector",
+    "add_fault_counter",
+    "declared",
+    "ir",
+]

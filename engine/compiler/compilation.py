@@ -9,7 +9,7 @@ from typing import Any
 
 from .front.flatness import gate
 from .front.order import canonical
-from .front.tape import EFFECTS, LETTERS, Tape
+from .front.trace import EFFECTS, LETTERS, Trace
 from .llvm.cache import PROGRAMS
 from .llvm.machine import Compiled
 from .loops import program as rolled_program
@@ -19,7 +19,7 @@ from .loops.recognition import WINDOW, rolled
 HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 
 
-class Stages:
+class Compilation:
     """The stages of one compilation, for reading.
 
     Attributes:
@@ -42,16 +42,16 @@ class Stages:
         yield
         self.times[stage] = self.times.get(stage, 0.0) + time.perf_counter() - start
 
-    def place(self, tape: Tape, window: int = WINDOW, sums_apart: bool = False, loss: int | None = None) -> Placement:
-        """Order, roll and place the instructions of a tape; for a loss, apart what a flat example can do without."""
-        self._tape = tape
+    def place(self, trace: Trace, window: int = WINDOW, sums_apart: bool = False, loss: int | None = None) -> Placement:
+        """Order, roll and place the instructions of a trace; for a loss, apart what a flat example can do without."""
+        self._trace = trace
         with self.timed("order"):
-            self._code = canonical(tape)
+            self._code = canonical(trace)
         with self.timed("roll"):
             self._body = rolled_program.program(*rolled(self._code, window))
         self.instructions, self.written = len(self._code), rolled_program.size(self._body)
         with self.timed("place"):
-            flat = None if loss is None else gate(self._code, tape.constants, loss)
+            flat = None if loss is None else gate(self._code, trace.constants, loss)
             return Placement(self._body, len(self._code), sums_apart, flat)
 
     def compile(self, vectorise: bool = False, cpu: str = "") -> Compiled:
@@ -68,7 +68,7 @@ class Stages:
         lines = []
         for i, (op, args, target) in enumerate(self._code):
             names = [
-                repr(self._tape.constants[a >> 3]) if LETTERS[a & 7] == "c" else f"{LETTERS[a & 7]}[{a >> 3}]"
+                repr(self._trace.constants[a >> 3]) if LETTERS[a & 7] == "c" else f"{LETTERS[a & 7]}[{a >> 3}]"
                 for a in args
             ]
             left = f"{LETTERS[EFFECTS[op]]}[{target}]" if op in EFFECTS else f"v[{i}]"
@@ -78,7 +78,7 @@ class Stages:
     @property
     def program(self) -> str:
         """The rolled loops: v are values, p parameters or arguments, x inputs (one lane an example), g gradients."""
-        return rolled_program.text(self._body, self._tape.constants)
+        return rolled_program.text(self._body, self._trace.constants)
 
     @property
     def assembly(self) -> str:

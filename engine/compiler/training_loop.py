@@ -13,7 +13,7 @@ from ..arguments import flag, function, named, real, shown, whole
 from ..value import Value
 from .function import DTYPES
 from .llvm.machine import Turn, aligned, is_checked, llvm, processor
-from .stepping import INTEGERS, POINTERS, TrainingCode
+from .training_code import INTEGERS, POINTERS, TrainingCode
 
 WHO = "TrainingLoop"
 GUARD = 64  # numbers on both sides of a buffer, in a checked build

@@ -9,12 +9,12 @@ from ..adjoints import gradients
 from ..arguments import shown
 from ..ops import operand
 from ..value import Value
+from .compilation import Compilation
 from .front.flatness import FEWEST
-from .front.tape import GRADIENT, INPUT, OUTPUT, PARAMETER, Tape
-from .front.trace import Recorder
+from .front.recorder import Recorder
+from .front.trace import GRADIENT, INPUT, OUTPUT, PARAMETER, Trace
 from .llvm.machine import vector_bytes
 from .loops.recognition import WINDOW
-from .stages import Stages
 
 POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "outputs", "reached", "losses"]
 INTEGERS = ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"]
@@ -43,30 +43,30 @@ class TrainingCode:
     def __init__(self, loss: Any, update: Any, penalty: Any, measure: Any, parameters: Any, example: Any, slots: int,
                  settings: int, batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any,
                  bare: bool) -> None:  # fmt: skip
-        from .llvm.batch import Batch, Shape, is_direct
-        from .llvm.kit import DOUBLE, FLOAT, add_fault_counter, ir
+        from .llvm.batch import Batch, Tiling, is_direct
+        from .llvm.vectors import DOUBLE, FLOAT, add_fault_counter, ir
 
         self._count, self._columns, self._slots, self._settings = len(parameters), len(example), slots, settings
         self._batch, self._wide = batch, wide
-        shape = Shape(vector_bytes(cpu), wide, self._batch, contract)
-        self.padded = -(-self._count // shape.lanes) * shape.lanes
-        self.stages, self.update_stages = Stages(), Stages()
+        tiling = Tiling(vector_bytes(cpu), wide, self._batch, contract)
+        self.padded = -(-self._count // tiling.lanes) * tiling.lanes
+        self.stages, self.update_stages = Compilation(), Compilation()
         self._penalty_memory = 0
-        tape = self._loss_tape(loss, parameters, example, contract, bare)
-        self.bare = bool(tape.bare)
-        update_tape = self._update_tape(update, settings + (measure is not None))
+        trace = self._loss_trace(loss, parameters, example, contract, bare)
+        self.bare = bool(trace.bare)
+        update_trace = self._update_trace(update, settings + (measure is not None))
         real = DOUBLE if wide == 8 else FLOAT
-        direct = is_direct(self._count + 1, shape, wide, self._batch, contract)
-        vectors = -(-min(self._batch, shape.chunk) // shape.lanes)
-        skips = contract and shape.lanes > 1 and vectors >= FEWEST
+        direct = is_direct(self._count + 1, tiling, wide, self._batch, contract)
+        vectors = -(-min(self._batch, tiling.chunk) // tiling.lanes)
+        skips = contract and tiling.lanes > 1 and vectors >= FEWEST
         placement = self.stages.place(
-            tape, WINDOW if window is None else window, contract, self._count if skips else None
+            trace, WINDOW if window is None else window, contract, self._count if skips else None
         )
         self.packs: bool = placement.gate is not None
         body = Batch(
             placement,
-            tape,
-            shape,
+            trace,
+            tiling,
             real,
             self._count + 1,
             contract=contract,
@@ -74,8 +74,8 @@ class TrainingCode:
             checked=checked,
             name="example",
         )
-        one = Shape(vector_bytes(cpu), wide, 1, contract)
-        step = Batch(self.update_stages.place(update_tape, 0), update_tape, one, real, 0,
+        one = Tiling(vector_bytes(cpu), wide, 1, contract)
+        step = Batch(self.update_stages.place(update_trace, 0), update_trace, one, real, 0,
                      contract=contract, direct=False, checked=checked, name="update")  # fmt: skip
         measured = self._measure(measure, one, real, contract, checked)
         with self.stages.timed("emit"):
@@ -87,10 +87,10 @@ class TrainingCode:
         code = self.update_stages._compiled = self.stages.compile(cpu=cpu)
         self.train = code.function("run", ctypes.c_void_p)
         self.faults = code.variable("faults")
-        self.lanes, self.stride, self.sums = shape.lanes, body.stride, body.sums
+        self.lanes, self.stride, self.sums = tiling.lanes, body.stride, body.sums
         self.memory = self._most_memory(body, step, measured)
 
-    def _loss_tape(self, loss: Any, parameters: Any, row: Any, contract: bool, bare: bool) -> Tape:
+    def _loss_trace(self, loss: Any, parameters: Any, row: Any, contract: bool, bare: bool) -> Trace:
         with self.stages.timed("trace"):
             recorder = Recorder()
             ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
@@ -113,11 +113,11 @@ class TrainingCode:
             kept = [("output", v, k) for k, v in enumerate(outputs)]
             last = ("accumulate", value, self._count) if contract else ("output", value, self.kept)
             effects = [*kept, *[("accumulate", g, i) for i, g in enumerate(found)], last]
-            tape = recorder.tape(effects, bare)
-            if not tape.shows_bare():
-                tape = recorder.tape(effects)
+            trace = recorder.trace(effects, bare)
+            if not trace.shows_bare():
+                trace = recorder.trace(effects)
             self._refuse_captured(recorder, "loss")
-            return tape
+            return trace
 
     def _penalty(self, penalty: Any, parameters: Any, real: Any, contract: bool, checked: bool) -> Any:
         """An Emitter that adds the gradient of the penalty, or None."""
@@ -128,16 +128,16 @@ class TrainingCode:
         recorder = Recorder()
         ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
         found = recorder.run(lambda: gradients(_value(penalty(list(ps))), ps), reads=(penalty,))
-        tape = recorder.tape([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
+        trace = recorder.trace([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
         self._refuse_captured(recorder, "penalty")
-        placement = Stages().place(tape)
+        placement = Compilation().place(trace)
         self._penalty_memory = placement.size
-        return Emitter(placement, tape, real, 1, 1, contract, True, not contract, checked, "penalty")
+        return Emitter(placement, trace, real, 1, 1, contract, True, not contract, checked, "penalty")
 
     def _most_memory(self, *bodies: Any) -> int:
         return max(1, self._penalty_memory, *[int(body.memory) for body in bodies if body is not None])
 
-    def _measure(self, measure: Any, shape: Any, real: Any, contract: bool, checked: bool) -> Any:
+    def _measure(self, measure: Any, tiling: Any, real: Any, contract: bool, checked: bool) -> Any:
         """A Batch that sums a function of the gradients, a lane each; or None."""
         from .llvm.batch import Batch
 
@@ -145,12 +145,12 @@ class TrainingCode:
             return None
         recorder = Recorder()
         g = recorder.parameter(0.5, 0, INPUT)
-        tape = recorder.tape([("accumulate", recorder.run(lambda: measure(g)), 0)])
+        trace = recorder.trace([("accumulate", recorder.run(lambda: measure(g)), 0)])
         self._refuse_captured(recorder, "measure")
-        return Batch(Stages().place(tape, 0), tape, shape, real, 1,
+        return Batch(Compilation().place(trace, 0), trace, tiling, real, 1,
                      contract=contract, direct=True, checked=checked, name="measure")  # fmt: skip
 
-    def _update_tape(self, update: Any, count: int) -> Tape:
+    def _update_trace(self, update: Any, count: int) -> Trace:
         with self.update_stages.timed("trace"):
             recorder = Recorder()
             p, g, *slots = [recorder.parameter(0.5, i, INPUT) for i in range(2 + self._slots)]
@@ -160,9 +160,9 @@ class TrainingCode:
                 raise ValueError(f"TrainingLoop takes an update that returns {self._slots} slots, got {len(state)}")
             after, *state = [operand(x, "TrainingLoop", "numbers that update returns") for x in (after, *state)]
             effects = [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]]
-            tape = recorder.tape(effects)
+            trace = recorder.trace(effects)
             self._refuse_captured(recorder, "update")
-            return tape
+            return trace
 
     @staticmethod
     def _refuse_captured(recorder: Recorder, who: str) -> None:
@@ -175,12 +175,12 @@ class TrainingCode:
     def _emit(self, module: Any, body: Any, step: Any, penalty: Any, measured: Any, real: Any, contract: bool) -> None:
         from .llvm.batch import call_of, gathered, native, scattered
         from .llvm.emission import MEMORY, SUMS
-        from .llvm.frame import Frame, Rounds
-        from .llvm.kit import I64
+        from .llvm.rounds import Buffers, Rounds
+        from .llvm.vectors import I64
 
         b, a = native(module, "train", POINTERS, INTEGERS)
         call_of(module, b.function)
-        lanes, chunk = body.shape.lanes, self._chunk(body)
+        lanes, chunk = body.tiling.lanes, self._chunk(body)
         body.stride = (-(-chunk // lanes) | 1) * lanes
         stride = I64(body.stride)
         columns, padded = self._columns, I64(self.padded)
@@ -210,7 +210,7 @@ class TrainingCode:
             b.store(share, b.gep(a["p"], [padded], source_etype=real))
             body.begin(b, pointers)
             if penalty is not None:
-                penalty.emit(b, Frame(pointers, sizes, I64(1), [I64(0)]))
+                penalty.emit(b, Buffers(pointers, sizes, I64(1), [I64(0)]))
             chunks = b.sdiv(b.add(count, I64(chunk - 1)), I64(chunk))
             with Rounds(b, chunks, name="chunk") as part:
                 offset = b.mul(part.i, I64(chunk))
@@ -255,17 +255,17 @@ class TrainingCode:
 
     def _is_nan(self, b: Any, real: Any, gradients: Any, lanes: int) -> Any:
         """Write: is one of the gradients nan?"""
-        from .llvm.frame import Rounds
-        from .llvm.kit import I64, Kit, ir
         from .llvm.lowering import lower
+        from .llvm.rounds import Rounds
+        from .llvm.vectors import I64, VectorBuilder, ir
 
-        kit, bit = Kit(b, real, lanes, False, False, lower), ir.IntType(1)
+        vectors, bit = VectorBuilder(b, real, lanes, False, False, lower), ir.IntType(1)
         with Rounds(b, I64(self.padded), 0, lanes, name="nan") as rounds:
-            seen = rounds.carried(kit.type_of(bit))
-            v = b.load(b.gep(gradients, [rounds.i], source_etype=real), typ=kit.type)
+            seen = rounds.carried(vectors.type_of(bit))
+            v = b.load(b.gep(gradients, [rounds.i], source_etype=real), typ=vectors.type)
             v.align = self._wide
-            seen.add_incoming(ir.Constant(kit.type_of(bit), None), rounds.before)
-            seen.add_incoming(b.or_(seen, kit.is_nan(v)), b.block)
+            seen.add_incoming(ir.Constant(vectors.type_of(bit), None), rounds.before)
+            seen.add_incoming(b.or_(seen, vectors.is_nan(v)), b.block)
         if lanes == 1:
             return seen
         whole = ir.IntType(lanes)
@@ -274,10 +274,10 @@ class TrainingCode:
     def _measured(self, b: Any, real: Any, measured: Any, settings: Any, a: Any, memory: Any) -> Any:
         """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""
         from .llvm.emission import MEMORY
-        from .llvm.frame import Rounds
-        from .llvm.kit import I64
+        from .llvm.rounds import Rounds
+        from .llvm.vectors import I64
 
-        at = b.gep(a["p"], [I64(self.padded + measured.shape.lanes)], source_etype=real)
+        at = b.gep(a["p"], [I64(self.padded + measured.tiling.lanes)], source_etype=real)
         with Rounds(b, self._settings, name="settings") as rounds:
             x = b.load(b.gep(settings, [rounds.i], source_etype=real), typ=real)
             b.store(x, b.gep(at, [rounds.i], source_etype=real))
@@ -291,8 +291,8 @@ class TrainingCode:
     @staticmethod
     def _sum_losses(b: Any, real: Any, losses: Any, total: Any, count: Any) -> None:
         """0 + loss of the first example + …, in order; the lanes hold them backwards."""
-        from .llvm.frame import Rounds
-        from .llvm.kit import I64
+        from .llvm.rounds import Rounds
+        from .llvm.vectors import I64
 
         b.store(real(0.0), total)
         with Rounds(b, count, name="losses") as rounds:
@@ -301,7 +301,7 @@ class TrainingCode:
 
     def _chunk(self, body: Any) -> int:
         """Examples laid out at a time; without reassociation all of a batch, since their order is turned round."""
-        return int(body.shape.chunk) if body.apart else self._batch
+        return int(body.tiling.chunk) if body.apart else self._batch
 
 
 def _value(x: Any) -> Value:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..loops.placement import Handle
-from .kit import I64, Kit, declared, ir
+from .vectors import I64, VectorBuilder, declared, ir
 
 
-class Frame:
+class Buffers:
     """What a native function is given.
 
     Attributes:
@@ -31,14 +31,14 @@ class Frame:
         masks = [] if self.mask is None else [self.mask]
         return [*self.pointers.values(), *self.sizes.values(), self.stride, *self.blocks, *masks]
 
-    def over(self, values: Sequence[Any]) -> Frame:
-        """The same frame of other values, the arguments of a function."""
+    def over(self, values: Sequence[Any]) -> Buffers:
+        """The same buffers of other values, the arguments of a function."""
         rest = iter(values)
         pointers = {space: next(rest) for space in self.pointers}
         sizes = {space: next(rest) for space in self.sizes}
         stride = next(rest)
         blocks = [next(rest) for _ in self.blocks]
-        return Frame(pointers, sizes, stride, blocks, None if self.mask is None else next(rest), self.spread)
+        return Buffers(pointers, sizes, stride, blocks, None if self.mask is None else next(rest), self.spread)
 
 
 class Copy:
@@ -90,26 +90,30 @@ class Rounds:
         b.position_at_end(self._done)
 
 
-def lanes_summed(kit: Kit, v: Any, start: Any = None) -> Any:
+def lanes_summed(vectors: VectorBuilder, v: Any, start: Any = None) -> Any:
     """The sum of the lanes: as one fixed tree, or, from a start, strictly in order."""
-    if kit.lanes == 1:
-        return v if start is None else kit.builder.fadd(start, v)
-    bits = "f64" if kit.double else "f32"
-    reduce = declared(kit.module, f"llvm.vector.reduce.fadd.v{kit.lanes}{bits}", kit.real, [kit.real, kit.type])
+    if vectors.lanes == 1:
+        return v if start is None else vectors.builder.fadd(start, v)
+    bits = "f64" if vectors.double else "f32"
+    reduce = declared(
+        vectors.module, f"llvm.vector.reduce.fadd.v{vectors.lanes}{bits}", vectors.real, [vectors.real, vectors.type]
+    )
     flags = ("reassoc",) if start is None else ()
-    return kit.builder.call(reduce, [ir.Constant(kit.real, -0.0) if start is None else start, v], fastmath=flags)
+    return vectors.builder.call(
+        reduce, [ir.Constant(vectors.real, -0.0) if start is None else start, v], fastmath=flags
+    )
 
 
-def lanes_summed_together(kit: Kit, vectors: list[Any]) -> Any:
+def lanes_summed_together(vectors: VectorBuilder, terms: list[Any]) -> Any:
     """One vector whose first lanes are the sums of as many vectors, at most as many as there are lanes.
 
     Halves are folded onto each other, two vectors in one, so that additions work on full vectors: the upper half of the
     one and the lower half of the other change places, what stays is a blend.
     """
-    b, lanes = kit.builder, kit.lanes
+    b, lanes = vectors.builder, vectors.lanes
     indices = ir.VectorType(ir.IntType(32), lanes)
-    count = 1 << (len(vectors) - 1).bit_length()
-    folded = [*vectors, *[kit.constant(0.0)] * (count - len(vectors))]
+    count = 1 << (len(terms) - 1).bit_length()
+    folded = [*terms, *[vectors.constant(0.0)] * (count - len(terms))]
     width = lanes
     while width > 1:
         half = width // 2

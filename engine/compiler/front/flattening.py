@@ -15,11 +15,11 @@ from ...arguments import shown
 from ...ops import operand
 from ...transforms.trees import container
 from ...value import Value
-from .settings import attributes, exact, is_hashable
+from .keys import attributes, exact, is_hashable
 
 LARGE = 100_000  # places of a tree from which on it is asked whether it ends
 
-Step = tuple[Callable[[list[Any]], Any], int] | None  # how what holds so many places is built; None for a number
+Building = tuple[Callable[[list[Any]], Any], int] | None  # how what holds so many places is built; None for a number
 
 
 class Flat:
@@ -35,7 +35,7 @@ class Flat:
     __slots__ = ("_steps", "holds_values", "key", "leaves", "modules")
 
     def __init__(
-        self, leaves: list[Any], key: Hashable, steps: list[Step], holds_values: bool, modules: list[Any]
+        self, leaves: list[Any], key: Hashable, steps: list[Building], holds_values: bool, modules: list[Any]
     ) -> None:
         self.leaves, self.key, self.holds_values, self.modules = leaves, key, holds_values, modules
         self._steps = steps
@@ -63,7 +63,7 @@ def flat(tree: Any, who: str = "jit") -> Flat:
     """
     leaves: list[Any] = []
     key: list[Any] = []
-    steps: list[Step] = []
+    steps: list[Building] = []
     modules: list[Any] = []
     holds_values, most = False, LARGE
     stack = [tree]

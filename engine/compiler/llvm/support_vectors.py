@@ -1,7 +1,7 @@
 """A batch without its flat examples: a hinge loss learns from its support vectors alone.
 
 Where the loss of an example is 0 behind a relu, it adds 0 to the loss and to every gradient; the others are called support
-vectors (Cortes & Vapnik, Support-vector networks, Machine Learning 20, 1995). All examples run forward; those that count are
+vectors (Cortes & Vapnik, SupportVectors-vector networks, Machine Learning 20, 1995). All examples run forward; those that count are
 packed side by side.
 """
 
@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..front.tape import INPUT
+from ..front.trace import INPUT
 from .emission import MEMORY, Emitter
-from .frame import Copy, Frame, Rounds
-from .kit import I64, POINTER, declared, ir
+from .rounds import Buffers, Copy, Rounds
+from .vectors import I64, POINTER, declared, ir
 
 
-class Support:
+class SupportVectors:
     """Writes which examples of a chunk are not flat, and packs them.
 
     Args:
         emitter: of the whole program.
-        frame: pointers, sizes and stride.
+        buffers: pointers, sizes and stride.
         count: examples in the chunk, an LLVM integer.
         mask: (builder, number of examples left) -> the lanes that count.
     """
 
-    def __init__(self, emitter: Emitter, frame: Frame, count: Any, mask: Callable[[Any, Any], Any]) -> None:
-        self._e, self._frame, self._count, self._mask = emitter, frame, count, mask
+    def __init__(self, emitter: Emitter, buffers: Buffers, count: Any, mask: Callable[[Any, Any], Any]) -> None:
+        self._e, self._frame, self._count, self._mask = emitter, buffers, count, mask
 
     def size(self, b: Any) -> Any:
         """Write: how many there are, an LLVM integer."""
@@ -35,14 +35,16 @@ class Support:
 
     def pack(self, b: Any, to: Any, columns: int) -> None:
         """Write: their inputs, column by column, closed up."""
-        e, frame = self._e, self._frame
+        e, buffers = self._e, self._frame
         name = f"llvm.masked.compressstore.v{e.lanes}{'f64' if e.bytes == 8 else 'f32'}"
 
         def copied(chosen: Any, first: Any, before: Any) -> None:
-            store = declared(b.module, name, ir.VoidType(), [e.kit.type, POINTER, chosen.type])
+            store = declared(b.module, name, ir.VoidType(), [e.vectors.type, POINTER, chosen.type])
             for column in range(columns):
                 value = self._vector(b, INPUT, column, first)
-                e.frame = Frame({**frame.pointers, INPUT: to}, frame.sizes, frame.stride, [before], spread=True)
+                e.buffers = Buffers(
+                    {**buffers.pointers, INPUT: to}, buffers.sizes, buffers.stride, [before], spread=True
+                )
                 b.call(store, [value, e.pointer(INPUT, I64(column), Copy({}, {}, 0), True), chosen])
 
         self._visited(b, copied)
@@ -58,7 +60,7 @@ class Support:
             before = rounds.carried(I64)
             first = b.mul(rounds.i, I64(e.lanes))
             loss = self._vector(b, MEMORY, self._slot(), first)
-            chosen = b.and_(e.kit.compare("!=", loss, 0.0), self._mask(b, b.sub(self._count, first)))
+            chosen = b.and_(e.vectors.compare("!=", loss, 0.0), self._mask(b, b.sub(self._count, first)))
             visit(chosen, first, before)
             here = b.zext(b.call(ones, [b.bitcast(chosen, ir.IntType(e.lanes))]), I64)
             before.add_incoming(I64(0), rounds.before)
@@ -71,8 +73,8 @@ class Support:
         return None if placement.gate is None else placement.slots[placement.gate.out.key()].number()
 
     def _vector(self, b: Any, space: Any, column: int | None, first: Any) -> Any:
-        e, frame = self._e, self._frame
-        e.frame = Frame(frame.pointers, frame.sizes, frame.stride, [first], spread=True)
-        value = b.load(e.pointer(space, I64(column), Copy({}, {}, 0), True), typ=e.kit.type)
+        e, buffers = self._e, self._frame
+        e.buffers = Buffers(buffers.pointers, buffers.sizes, buffers.stride, [first], spread=True)
+        value = b.load(e.pointer(space, I64(column), Copy({}, {}, 0), True), typ=e.vectors.type)
         value.align = e.align
         return value

@@ -16,7 +16,7 @@ _SEQUENCES = (list, tuple, deque)
 _NAMED = (FunctionType, BuiltinFunctionType, ModuleType, type)  # what is the same only as itself
 
 
-class Reader(Protocol):
+class KeyReader(Protocol):
     """Who is told what a key is made of, and says where to go on."""
 
     def hold(self, x: Any) -> bool:
@@ -29,7 +29,7 @@ class Reader(Protocol):
         """Is an object's inside its library's?"""
 
 
-def exact(x: Any, numbers: bool = True, watch: Reader | None = None) -> Hashable:
+def exact(x: Any, numbers: bool = True, watch: KeyReader | None = None) -> Hashable:
     """A key that tells apart what Python calls equal but a function may not: 1, 1.0 and True; 0.0 and -0.0; nan is nan.
 
     It goes into containers, Modules and objects, so that what changes in them changes it.

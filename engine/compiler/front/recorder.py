@@ -1,0 +1,219 @@
+"""Trace: run a Python function once on recording Values, and write down what it did.
+
+Creation order is a topological order, so the record is the program. Values that the function reads from outside become
+further parameters, read anew at every call; a Python branch on a traced value raises and names the user's line.
+"""
+
+from __future__ import annotations
+
+import gc
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ... import context
+from ...ops import TABLE, Op
+from ...readings import refuse, running
+from ...value import Value
+from .outside import Generators
+from .trace import LIST_OPS, PARAMETER, Trace
+
+IDENTITY = TABLE["identity"]
+
+# detach() while tracing: the same number, behind an edge that is not connected.
+DETACHED = Op(
+    "detached", operator.pos, (0.0,), text="{0:5}", tex="{0:5}", binding=5, domain=((-1.0, 1.0),), kink=None,
+    reference=None, selects=True, lists=0, defaults=(),
+)  # fmt: skip
+
+REMEDY = {
+    "bool()": "a Python branch would be compiled one way only; use engine.where, maximum, minimum or clip",
+    "float()": "leave it a Value, and use engine's functions in place of math's, as engine.exp for math.exp",
+    "int()": "use engine.floor, or name the argument in static_argnames",
+    "round()": "use engine.floor(x + 0.5), or round what the compiled function returns",
+    "format()": "return the number, and print it outside",
+    ".data": "compute with the Value itself; its detach() cuts the gradient",
+    "a pickle": "copy.copy and copy.deepcopy stay connected; pickle what the compiled function returns",
+    "backward()": "use engine.grad or engine.value_and_grad inside jit",
+    "setting .data": "return the new value instead",
+}
+
+
+class TraceError(TypeError):
+    """The function needs a number that is known only when the compiled function runs."""
+
+
+class Recorder:
+    """What `context.tracing` records: the nodes of one run, in order."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Value] = []
+        self.operands: dict[Value, int] = {}
+        self.captured: list[Value] = []
+        self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
+
+    def record(self, v: Value) -> None:
+        """Called with each new node."""
+        self.nodes.append(v)
+
+    def detached(self, v: Value) -> Value:
+        """What detach() gives while tracing."""
+        if not self.depends(v, True):
+            return Value(v._data, v.label)
+        with context.enable_grad():
+            return DETACHED(v)  # type: ignore[no-any-return]  # a row gives Any
+
+    def refuse(self, v: Value, how: str) -> None:
+        """Raise where Python asks a traced value for its number."""
+        if self.depends(v, how not in ("backward()", "partials()")):
+            hint = REMEDY.get(how, "its number is known only when the compiled function runs")
+            raise TraceError(
+                f"jit takes functions that compute with traced values only, got {how} at {context.user_line()}; {hint}"
+            )
+
+    def _captured(self, v: Any) -> bool:
+        """Is this leaf older than the trace?"""
+        return bool(v._a < self._call)
+
+    def depends(self, v: Value, in_flight: bool = True) -> bool:
+        """Does it depend on more than constants of the function? A transform's leaves stand for what it is given."""
+        seen, stack = {v}, [v]
+        while stack:
+            leaf: Any = stack.pop()
+            if leaf in self.operands:
+                return True
+            if leaf.op is None and (self._captured(leaf) or (in_flight and leaf._a > self._call)):
+                return True
+            below = [a for a in leaf.args if a.__class__ is Value and a not in seen]
+            seen.update(below)
+            stack.extend(below)
+        return False
+
+    def run(self, function: Callable[..., Any], *args: Any, reads: Sequence[Any] = ()) -> Any:
+        """Call a function under this recorder, the garbage collector off: a trace is millions of objects, none garbage.
+
+        Args:
+            reads: what may hold generators of random numbers, from which nothing may be drawn.
+        """
+        self._call = context.new_call()
+        generators = Generators(*reads)
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            with context.tracing(self):
+                result = function(*args)
+        except (TypeError, IndexError, KeyError) as error:
+            line = _integer_wanted(error)
+            if line is None:
+                raise
+            raise TraceError(
+                f"jit takes functions that compute with traced values only, got one where Python wants a whole number "
+                f"or a key, as in range and indices, at {line}; name the argument in static_argnames, or select by "
+                "engine.where"
+            ) from error
+        finally:
+            drawn = generators.drawn()
+            if collecting:
+                gc.enable()
+        if drawn:
+            raise TraceError(
+                f"jit takes functions that draw no random numbers, which would be the same at every call, got one that "
+                f"draws from a {drawn}; pass them as arguments; a Module's eval() switches Dropout off"
+            )
+        return result
+
+    def parameter(self, data: float, index: int, space: int = PARAMETER) -> Value:
+        """A new traced leaf."""
+        v = Value(data)
+        self.operands[v] = index * 8 + space
+        return v
+
+    def trace(self, effects: Iterable[tuple[str, Any, int]], bare: bool = False) -> Trace:
+        """The instructions that the effects need: `(effect, a Value or number, target)`, in order.
+
+        Bare, without the spare guards: where one of them matters, an effect is nan.
+        """
+        trace, effects = Trace(), list(effects)
+        spare = self.spare if bare else set[Value]()
+        live = self._live([x for _, x, _ in effects], spare)
+        operands = self.operands
+        for v in self.nodes:
+            if v not in live or v.op is None:
+                continue
+            args, _ = v._operands()
+            if v in spare:
+                operands[v] = self._operand(trace, args[1])
+                trace.bare.add(operands[v])
+                continue
+            if v.op.name in LIST_OPS:
+                expand: Any = LIST_OPS[v.op.name]
+                operands[v] = expand(
+                    trace,
+                    *[
+                        [self._operand(trace, e) for e in a]
+                        if isinstance(a, (list, tuple))
+                        else self._operand(trace, a)
+                        for a in args
+                    ],
+                )
+            else:
+                operands[v] = trace.emit(
+                    v.op, tuple([operands[a] if a in operands else self._operand(trace, a) for a in args])
+                )
+        for op, x, target in effects:
+            trace.effect(op, self._operand(trace, x), target)
+        return trace
+
+    def _operand(self, trace: Trace, a: Any) -> int:
+        if a.__class__ is not Value:
+            return trace.constant(float(a))
+        known = self.operands.get(a)
+        while known is None and a.op is IDENTITY:  # a transform's leaf, linked to what it stood for
+            a = a._a
+            known = self.operands.get(a) if a.__class__ is Value else trace.constant(float(a))
+        if known is not None:
+            return known
+        if a.op is None and not self._captured(a):
+            return trace.constant(a._data)
+        if a.op is not None:
+            raise TraceError(
+                "jit takes functions of their arguments, got a Value computed outside; pass it as an argument"
+            )
+        if running:
+            refuse(a, "a reading by jit")
+        self.captured.append(a)
+        self.operands[a] = operand = (self.free + len(self.captured) - 1) * 8 + PARAMETER
+        return operand
+
+    free = 0  # index of the first parameter that is not an argument
+
+    def _live(self, roots: Sequence[Any], spare: set[Value]) -> set[Value]:
+        live = {v for v in roots if v.__class__ is Value}
+        stack = list(live)
+        while stack:
+            v = stack.pop()
+            for a in v.args[1:2] if v in spare else v.args:
+                if a.__class__ is Value and a not in live:
+                    live.add(a)
+                    if a.op is not None:
+                        stack.append(a)
+        return live
+
+
+def _integer_wanted(error: Exception) -> str | None:
+    """The line that used a Value as an integer, an index or a key; None where the error has another cause."""
+    text, key = str(error), error.args[0] if error.args else None
+    entry = error.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    if isinstance(error, TraceError) or entry is None:
+        return None
+    frame = entry.tb_frame
+    met = any(x.__class__ is Value for x in frame.f_locals.values())
+    wanted = (
+        "'Value' object cannot be interpreted as an integer" in text
+        or text.endswith("not Value")
+        or key.__class__ is Value
+        or (isinstance(error, IndexError) and text.startswith("only integers") and met)
+    )
+    return f"{frame.f_code.co_filename}:{entry.tb_lineno}" if wanted else None

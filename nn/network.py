@@ -16,7 +16,7 @@ from .layers import MLP, width
 from .matrices import Matrix
 from .optim import SGD
 from .training.console import line
-from .training.head import head
+from .training.objective import head
 from .training.settings import calls
 from .training.trainer import History, Trainer
 

@@ -12,8 +12,8 @@ from engine.arguments import real, shown
 
 from ..blocks import Dropout
 from .console import Bar
-from .objective import floats
 from .run import Run
+from .targets import floats
 
 
 class EagerTraining:

@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.arguments import real, shown
 
-from .objective import Objective, class_target
+from .objective import Objective
+from .targets import class_target
 
 Metric = Callable[[list[Any], list[Any]], float]
 

@@ -22,8 +22,8 @@ from ..data import DEEPEST
 from ..optim import Optimiser
 from ..updates import norm_factor
 from .console import Bar
-from .objective import class_target
 from .run import Run, UnsupportedError
+from .targets import class_target
 
 LOOKED_AT = 100  # examples of the first batch that eager mode runs, if so many are needed to see where its loss leads
 

@@ -1,4 +1,8 @@
-"""Objective: what a network is trained for. A loss of one example, the targets it takes, what its outputs predict."""
+"""Objective: what a network is trained for: a loss of one example, the targets it takes, what its outputs predict.
+
+A network is trained on the sums of its last layer. A loss that has the output function inside, as the cross-entropies
+do, takes them as they are; every other loss gets what the output function makes of them. Both together are a Head.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,31 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, NamedTuple
 
-from .. import losses
-from ..data import number
+from engine import Value, softmax
+from engine.arguments import function, real
+from engine.arguments import shown as said
 
-Loss = Callable[[Any, Any], Any]
+from .. import losses
+from ..activations import activation_function, value_of
+from ..arguments import Number
+from .targets import (
+    Floats,
+    above,
+    any_target,
+    binary_target,
+    class_target,
+    largest,
+    number_target,
+    probability_target,
+    sign_target,
+    themselves,
+)
+
+Outputs = Any  # of a network: a Value, or a list of them
+LossFunction = Callable[[Any, Any], Any]  # of (outputs, target), for one example
+Output = str | Callable[[Value], Value]
+Reading = Callable[[str, object, int, str], object]
+Prediction = Callable[[Floats], object]
 
 
 _OTHER_NAMES = {
@@ -43,13 +68,13 @@ class Objective(NamedTuple):
     """
 
     name: str
-    loss: Loss
-    target: Callable[[str, Any, int, str], Any]
-    prediction: Callable[[Any], Any]
+    loss: LossFunction
+    target: Reading
+    prediction: Prediction
     classes: bool
 
 
-def objective(who: str, loss: Any) -> Objective:
+def objective(who: str, loss: object) -> Objective:
     """The objective that a loss stands for.
 
     Args:
@@ -83,11 +108,11 @@ def objective(who: str, loss: Any) -> Objective:
     function = unbound(loss)
     name = getattr(function, "__name__", "loss")
     known = _MEANINGS.get(function) if isinstance(function, Hashable) else None
-    target, prediction, classes = known or (_anything, _same, False)
+    target, prediction, classes = known or (any_target, themselves, False)
     return Objective(name, loss, target, prediction, classes)
 
 
-def unbound(function: Any) -> Any:
+def unbound(function: object) -> object:
     """The function itself, of one that has keywords bound by functools.partial.
 
     >>> from functools import partial
@@ -101,115 +126,125 @@ def unbound(function: Any) -> Any:
     return function
 
 
-def floats(outputs: Any) -> Any:
-    """Outputs as numbers: a list of them, or one.
-
-    >>> from engine import Value
-    >>> from nn.training.objective import floats
-    >>> floats([Value(1.0), Value(2.0)]), floats(Value(3.0))
-    ([1.0, 2.0], 3.0)
-    """
-    return [float(y) for y in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
-
-
-# Targets, as each loss takes them ------------------------------------------------------------------------------------
-
-
-def class_target(who: str, t: Any, outputs: int, place: str) -> Any:
-    """The number of a class, or a probability for each."""
-    if outputs == 1:
-        raise ValueError(
-            f"{who} with cross_entropy takes a network of one output for each class, got one output; "
-            "for two classes and one output use binary_cross_entropy"
-        )
-    if isinstance(t, list):
-        if len(t) == 1 != outputs:
-            return class_target(who, t[0], outputs, place)
-        return probability_target(who, t, outputs, place)
-    label = number(who, t, place)
-    if label != int(label):
-        raise ValueError(f"{who} takes whole numbers as classes, got {t!r} in {place}")
-    if not 0 <= label < outputs:
-        raise ValueError(
-            f"{who} takes classes from 0 to {outputs - 1}, one for each output, got {int(label)} in {place}"
-        )
-    return int(label)
-
-
-def probability_target(who: str, t: Any, outputs: int, place: str) -> Any:
-    """A probability for each class."""
-    ps = number_target(who, t, outputs, place)
-    listed = ps if isinstance(ps, list) else [ps]
-    for p in listed:
-        if not 0.0 <= p <= 1.0:
-            raise ValueError(f"{who} takes probabilities from 0 to 1 as targets, got {p} in {place}")
-    if abs(sum(listed) - 1.0) > 1e-6:
-        raise ValueError(f"{who} takes probabilities that sum to 1 as targets, got the sum {sum(listed)} in {place}")
-    return ps
-
-
-def binary_target(who: str, t: Any, outputs: int, place: str) -> Any:
-    """For each output a number from 0 to 1."""
-    ts = number_target(who, t, outputs, place)
-    for x in ts if isinstance(ts, list) else [ts]:
-        if not 0.0 <= x <= 1.0:
-            hint = "; for -1 and 1 use (y + 1) / 2, or hinge" if x == -1.0 else ""
-            raise ValueError(f"{who} takes targets from 0 to 1 for binary_cross_entropy, got {x} in {place}{hint}")
-    return ts
-
-
-def sign_target(who: str, t: Any, outputs: int, place: str) -> Any:
-    """For each output -1 or 1."""
-    ts = number_target(who, t, outputs, place)
-    for x in ts if isinstance(ts, list) else [ts]:
-        if x not in (-1.0, 1.0):
-            raise ValueError(f"{who} takes targets -1 and 1 for hinge, got {x} in {place}; for 0 and 1 use 2*y - 1")
-    return ts
-
-
-def number_target(who: str, t: Any, outputs: int, place: str) -> Any:
-    """A number for each output; of one output the number alone."""
-    ts = [number(who, x, place) for x in (t if isinstance(t, list) else [t])]
-    if len(ts) != outputs:
-        raise ValueError(f"{who} takes as many targets as the network has outputs, {outputs}, got {len(ts)} in {place}")
-    return ts[0] if outputs == 1 else ts
-
-
-def _anything(who: str, t: Any, outputs: int, place: str) -> Any:
-    return t
-
-
-# What outputs predict ------------------------------------------------------------------------------------------------
-
-
-def largest(outputs: Any) -> Any:
-    """The number of the largest output, the first of equal ones."""
-    return outputs.index(max(outputs)) if isinstance(outputs, list) else 0
-
-
-def above(threshold: float, low: int) -> Callable[[Any], Any]:
-    """A function of outputs: for each 1 where it is above a threshold, else `low`."""
-
-    def prediction(outputs: Any) -> Any:
-        return (
-            [1 if y > threshold else low for y in outputs]
-            if isinstance(outputs, list)
-            else (1 if outputs > threshold else low)
-        )
-
-    return prediction
-
-
-def _same(outputs: Any) -> Any:
-    return outputs
-
-
-_MEANINGS: dict[Any, tuple[Callable[[str, Any, int, str], Any], Callable[[Any], Any], bool]] = {
-    losses.mse: (number_target, _same, False),
-    losses.mae: (number_target, _same, False),
-    losses.huber: (number_target, _same, False),
+_MEANINGS: dict[object, tuple[Reading, Prediction, bool]] = {
+    losses.mse: (number_target, themselves, False),
+    losses.mae: (number_target, themselves, False),
+    losses.huber: (number_target, themselves, False),
     losses.binary_cross_entropy: (binary_target, above(0.0, 0), True),
     losses.cross_entropy: (class_target, largest, True),
     losses.hinge: (sign_target, above(0.0, -1), True),
     losses.kl_divergence: (probability_target, largest, True),
 }
+
+
+# The last layer's output function, and the loss that belongs to it ---------------------------------------------------
+
+_SQUARES = (losses.mse, losses.mae, losses.huber)
+_USUAL_LOSS = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy"}
+_INSIDE: dict[object, str] = {  # the output functions that losses have inside
+    losses.binary_cross_entropy: "sigmoid",
+    losses.cross_entropy: "softmax",
+    losses.kl_divergence: "softmax",
+}
+
+
+class Head(NamedTuple):
+    """An output function and a loss that go together.
+
+    Attributes:
+        output: a name from `nn.activations.ACTIVATIONS`, "softmax", or a function.
+        loss: a name from `nn.losses.LOSSES`, or a function.
+        objective: the loss of the last layer's sums, with the targets it takes.
+        shown: (sums of the last layer) -> the outputs, a list of floats.
+    """
+
+    output: Output
+    loss: str | LossFunction
+    objective: Objective
+    shown: Callable[[Outputs], list[float]]
+
+
+def head(who: str, count: int, output: Output | None = None, loss: str | LossFunction | None = None) -> Head:
+    """The head of a network.
+
+    Args:
+        who: the function that was called, for messages.
+        count: how many outputs there are.
+        output: an activation's name or function, or "softmax"; None for the one that suits the loss and the count.
+        loss: a name or a function (outputs, target) -> Value; None for the one that suits the output.
+
+    Raises:
+        ValueError, TypeError: an argument is not one of these, or they do not go together.
+
+    >>> from engine import Value
+    >>> from nn.training.objective import head
+    >>> head("NeuralNetwork", 3).output, head("NeuralNetwork", 3).loss
+    ('softmax', 'cross_entropy')
+    >>> head("NeuralNetwork", 1).shown(Value(0.0))
+    [0.5]
+    """
+    goal = None if loss is None else objective(who, loss)
+    if output is None:
+        output = _usual_output(count, goal)
+    if not isinstance(output, str):
+        function(who, "output", output, "a name or a function of a Value")
+    elif output == "softmax" and count == 1:
+        raise ValueError(f"{who} takes softmax for two outputs or more, got one; use sigmoid")
+    if goal is None or loss is None:
+        loss = _USUAL_LOSS.get(output, "mse") if isinstance(output, str) else "mse"
+        goal = objective(who, loss)
+    known = unbound(goal.loss)
+    needed = _INSIDE.get(known) if isinstance(known, Hashable) else None
+    if needed is not None and output != needed:
+        raise ValueError(f"{who} takes output={needed!r} with the loss {goal.name}, got {output!r:.60}")
+    activate = _activation(output)
+
+    def shown(z: Outputs) -> list[float]:
+        y = activate(z)
+        numbers = [real(x) for x in (y if isinstance(y, list) else [y])]
+        if None in numbers:
+            raise TypeError(f"{who} takes as output a function that returns a Value, got {said(y)} from it")
+        return [x for x in numbers if x is not None]
+
+    if needed is None and output != "identity":
+        goal = _after(activate, output, goal)
+    return Head(output, loss, goal, shown)
+
+
+def _usual_output(count: int, goal: Objective | None) -> str:
+    function = None if goal is None else unbound(goal.loss)
+    if function in (*_SQUARES, losses.hinge):
+        return "identity"
+    if function is losses.kl_divergence:
+        return "softmax"
+    return "sigmoid" if count == 1 or function is losses.binary_cross_entropy else "softmax"
+
+
+def _activation(output: Output) -> Callable[[Outputs], Outputs]:
+    """The output function, of one sum or of a list of them."""
+    if output == "softmax":
+        return softmax
+    one = activation_function(output)
+    if one is None:
+        return lambda z: z
+
+    def applied(x: Value) -> Value:
+        y = one(x)
+        return value_of(output, y) if x.__class__ is Value and y.__class__ is not Value else y
+
+    return lambda z: [applied(x) for x in z] if isinstance(z, list) else applied(z)
+
+
+def _after(activate: Callable[[Outputs], Outputs], output: Output, goal: Objective) -> Objective:
+    """The objective of sums whose loss is that of the outputs; of probabilities a squared error takes classes too."""
+    loss, target = goal.loss, goal.target
+    if unbound(loss) in _SQUARES and output == "softmax":
+        return goal._replace(loss=lambda z, t: loss(activate(z), _spread(t, z)), target=class_target)
+    if unbound(loss) in _SQUARES and output == "sigmoid":
+        target = binary_target
+    return goal._replace(loss=lambda z, t: loss(activate(z), t), target=target)
+
+
+def _spread(t: object, z: list[Number]) -> object:
+    """A class as a list of probabilities, so that a squared error can compare it."""
+    return t if isinstance(t, list) else [float(k == t) for k in range(len(z))]

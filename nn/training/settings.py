@@ -20,7 +20,7 @@ from .dependence import check_penalties
 from .early_stopping import EarlyStopping
 from .examples import Examples
 from .metrics import measures
-from .objective import Loss, Objective, objective
+from .objective import LossFunction, Objective, objective
 from .run import Run
 
 P = ParamSpec("P")
@@ -57,7 +57,7 @@ class Settings:
     X: object
     y: object
     _: KW_ONLY
-    loss: str | Loss | Objective
+    loss: str | LossFunction | Objective
     optimizer: str | Optimiser | Callable[[Module], Optimiser] | None = None
     epochs: int = 10
     batch_size: int | None = 32

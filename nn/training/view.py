@@ -13,7 +13,7 @@ from engine.arguments import whole
 
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, restyle
 from ..layers import Neuron
-from .objective import floats
+from .targets import floats
 from .trainer import Trainer
 
 FEW = 6  # inputs of a neuron up to which each has a box

@@ -19,6 +19,7 @@ __all__ = [
     "flag",
     "float_of",
     "function",
+    "is_one_number",
     "listed",
     "named",
     "number",
@@ -47,6 +48,16 @@ def shown(x: Any) -> str:
         return f"a {type(x).__name__}"
 
 
+def is_one_number(x: object) -> bool:
+    """Does x hold one number? A Value and an array of no dimensions do; text, complex numbers and classes do not.
+
+    >>> from engine.arguments import is_one_number
+    >>> is_one_number(2), is_one_number("2"), is_one_number([2])
+    (True, False, False)
+    """
+    return not isinstance(x, (str, bytes, complex, type)) and hasattr(x, "__float__") and getattr(x, "shape", ()) == ()
+
+
 def real(x: Any) -> float | None:
     """x as a float where it is a real number, an array of no dimensions included; else None. Too large ones are ±inf.
 
@@ -56,7 +67,7 @@ def real(x: Any) -> float | None:
     """
     if x.__class__ is float:
         return x
-    if isinstance(x, (str, bytes, complex, type)) or not hasattr(x, "__float__") or getattr(x, "shape", ()) != ():
+    if not is_one_number(x):
         return None
     if getattr(getattr(x, "dtype", None), "kind", "f") not in "biufO":
         return None

@@ -10,19 +10,9 @@ from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
 from .ops import PRIVATE, TABLE, Op, log_softmax, op, softmax
 from .transforms.batching import vmap
-from .transforms.transforms import (
-    derivative,
-    grad,
-    hessian,
-    hvp,
-    jacfwd,
-    jacobian,
-    jacrev,
-    jvp,
-    replay,
-    value_and_grad,
-    vjp,
-)
+from .transforms.forward import derivative, hessian, hvp, jacfwd, jvp
+from .transforms.replay import replay
+from .transforms.reverse import grad, jacobian, jacrev, value_and_grad, vjp
 from .value import Operands, Value, dot
 
 # Public names of the heavier rooms, each resolved on first use.

@@ -37,7 +37,7 @@ from engine import (
     tanh,
     where,
 )
-from engine.transforms.transforms import jvp
+from engine.transforms.forward import jvp
 
 ANY = object()
 mp = mpmath.mp.clone()

@@ -163,7 +163,7 @@ class _Check:
             self.verdicts.find(which, float(got), self.replay.tangent(_seeds(self.graph, direction)))
 
     def _higher(self) -> None:
-        from ..transforms.transforms import grad
+        from ..transforms.reverse import grad
 
         known = set(self.graph.nodes)
         for k, direction in self._directions(UNIT_DIRECTIONS):
@@ -256,7 +256,7 @@ def _number(what: str, x: object) -> float:
 
 def _pushed(f: Operation, direction: Sequence[float]) -> Operation:
     """The derivative of a function along a direction, as a function."""
-    from ..transforms.transforms import jvp
+    from ..transforms.forward import jvp
 
     return lambda *xs: jvp(f, xs, tuple(direction))[1]
 

@@ -9,7 +9,7 @@ from ..backprop import topological_order
 from ..formulas.naming import node_names
 from ..ops import TABLE
 from ..readings import Call, ReadingError
-from ..transforms.transforms import replay
+from ..transforms.replay import replay
 from ..transforms.trees import container, described, flatten, is_array
 from ..value import Value
 from .ball_replay import FlatGraph

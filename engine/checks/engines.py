@@ -100,7 +100,7 @@ def _grads(output: Value, leaves: Sequence[Value]) -> list[float]:
 
 
 def _jvp(function: Operation, point: Sequence[float], tangent: Sequence[float]) -> float:
-    from ..transforms.transforms import jvp
+    from ..transforms.forward import jvp
 
     return float(jvp(function, tuple(point), tuple(tangent))[1])
 

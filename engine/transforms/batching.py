@@ -5,18 +5,17 @@ Lists and arrays have axes; tuples, dicts and Modules are trees of them. In eage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import wraps
 from math import inf
-from typing import Any
 
 from ..arguments import shown, whole
 from ..readings import Call
 from ..value import Value
-from .trees import array, check_depth, container, described, flatten, is_array
+from .trees import Container, Function, array, check_depth, container, described, flatten, is_array
 
 
-def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+def vmap(f: Function, in_axes: object = 0, out_axes: object = 0) -> Function:
     """A function mapped over an axis of its arguments.
 
     Args:
@@ -43,8 +42,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         raise TypeError(f"vmap takes a function, got {described(f)}; write vmap(f), without calling f")
 
     @wraps(f, updated=())
-    def mapped(*args: Any, **kwargs: Any) -> Any:
-        axes = in_axes if isinstance(in_axes, (list, tuple)) else [in_axes] * len(args)
+    def mapped(*args: object, **kwargs: object) -> object:
+        axes: Sequence[object] = in_axes if isinstance(in_axes, (list, tuple)) else [in_axes] * len(args)
         if len(axes) != len(args):
             raise ValueError(
                 f"vmap takes one entry of in_axes for each positional argument, got {len(axes)} for {len(args)}"
@@ -67,18 +66,18 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             return array([], (0,)) if batch.arrays else []
         return batch.stacked(results, out_axes)
 
-    mapped.mapping = f, in_axes, out_axes  # type: ignore[attr-defined]  # for the compiler, which maps in lanes
+    vars(mapped)["mapping"] = f, in_axes, out_axes  # for the compiler, which maps in lanes
     return mapped
 
 
-def _values(examples: list[list[Any]]) -> Iterator[Value]:
+def _values(examples: list[list[object]]) -> Iterator[Value]:
     """The Values among the arguments."""
     for taken in examples:
         for x in taken:
             yield from (e for e in flatten(x, "vmap", "an argument", keep=True).leaves if e.__class__ is Value)
 
 
-def stacked(results: list[Any], arrays: bool) -> Any:
+def stacked(results: list[object], arrays: bool) -> object:
     """The outputs of all examples as vmap returns them; `arrays` says whether an array was mapped."""
     batch = _Batch()
     batch.arrays = arrays
@@ -93,13 +92,13 @@ class _Batch:
         self.arrays = False
         self._first = ""
 
-    def slices(self, x: Any, axis: Any, place: str) -> list[Any] | None:
+    def slices(self, x: object, axis: object, place: str) -> list[object] | None:
         """x cut along an axis, one slice an example; None where nothing of it is mapped."""
         if axis is None:
             return None
-        level: Any = None if is_array(x) else container(x)
+        level = None if is_array(x) else container(x)
         if isinstance(axis, (dict, list, tuple)):
-            axes = _members(axis, level, place, "in_axes")
+            level, axes = _members(axis, level, place, "in_axes")
         elif is_array(x):
             k = _axis(axis, x.ndim, x, place)
             self._agree(x.shape[k], place)
@@ -121,7 +120,7 @@ class _Batch:
             for i in range(self.length or 0)
         ]
 
-    def _list_slices(self, x: list[Any], axis: int, place: str) -> list[Any] | None:
+    def _list_slices(self, x: list[object], axis: int, place: str) -> list[object] | None:
         if axis == 0:
             self._agree(len(x), place)
             return list(x)
@@ -136,34 +135,34 @@ class _Batch:
                 f"vmap takes mapped axes of one length, got {self.length} in {self._first} and {length} in {place}"
             )
 
-    def stacked(self, results: list[Any], axis: Any) -> Any:
+    def stacked(self, results: list[object], axis: object) -> object:
         """The outputs of all examples as one output."""
         first = results[0]
         check_depth(first, "vmap")
         if axis is None:
             return _unmapped(results)
-        level: Any = None if is_array(first) else container(first)
+        level = None if is_array(first) else container(first)
         if isinstance(axis, (dict, list, tuple)):
-            axes = _members(axis, level, "the output", "out_axes")
+            level, axes = _members(axis, level, "the output", "out_axes")
         elif is_array(first):
             import numpy as np
 
-            shapes = list(dict.fromkeys(np.shape(x) for x in results))
+            arrays = [np.asarray(x) for x in results]
+            shapes = list(dict.fromkeys(x.shape for x in arrays))
             if len(shapes) > 1:
                 raise ValueError(f"vmap takes a function whose outputs have one shape, got {shapes[0]} and {shapes[1]}")
-            return np.stack(results, _axis(axis, first.ndim + 1, first, "the output, mapped"))
+            return np.stack(arrays, _axis(axis, first.ndim + 1, first, "the output, mapped"))
         elif level is None or isinstance(first, list):
             k = _axis(axis, _rank(first) + 1, first, "the output, mapped")
             return self._stacked_lists(results, k)
         else:
             axes = [axis] * len(level.children)
-        columns = zip(*_columns(results, level.kind))
+        columns = zip(*_columns(results))
         return level.build([self.stacked(list(column), a) for column, a in zip(columns, axes)])
 
-    def _stacked_lists(self, results: list[Any], axis: int) -> Any:
+    def _stacked_lists(self, results: list[object], axis: int) -> object:
         if axis > 0:
-            first: Any = container(results[0])
-            return [self.stacked(list(column), axis - 1) for column in zip(*_columns(results, first.kind))]
+            return [self.stacked(list(column), axis - 1) for column in zip(*_columns(results))]
         if not self.arrays or isinstance(results[0], list):
             return results
         import numpy as np
@@ -171,8 +170,9 @@ class _Batch:
         return array(results, (len(results),)) if any(r.__class__ is Value for r in results) else np.array(results)
 
 
-def _columns(results: list[Any], kind: Any) -> list[Sequence[Any]]:
+def _columns(results: list[object]) -> list[Sequence[object]]:
     levels = [None if is_array(r) else container(r) for r in results]
+    kind = levels[0].kind if levels[0] is not None else None
     for i, level in enumerate(levels):
         if level is None or level.kind != kind:
             raise ValueError(
@@ -182,7 +182,7 @@ def _columns(results: list[Any], kind: Any) -> list[Sequence[Any]]:
     return [level.children for level in levels if level is not None]
 
 
-def _unmapped(results: list[Any]) -> Any:
+def _unmapped(results: list[object]) -> object:
     first = results[0]
     for r in results:
         if r is not first and (r.__class__ is Value or first.__class__ is Value or not _same(r, first)):
@@ -193,30 +193,32 @@ def _unmapped(results: list[Any]) -> Any:
     return first
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     if is_array(a) or is_array(b):
         return is_array(a) and is_array(b) and a.shape == b.shape and bool((a == b).all())
     return bool(a == b)
 
 
-def _members(axes: Any, level: Any, place: str, name: str) -> list[Any]:
-    """The entry of a tree of axes for each member of a tree."""
+def _members(
+    axes: Sequence[object] | dict[object, object], level: Container | None, place: str, name: str
+) -> tuple[Container, list[object]]:
+    """A level of a tree, and the entry of a tree of axes for each member of it."""
     if level is not None and len(axes) == len(level.children):
         if not isinstance(axes, dict):
-            return list(axes)
+            return level, list(axes)
         if set(axes) == set(level.keys):
-            return [axes[k] for k in level.keys]
+            return level, [axes[k] for k in level.keys]
     raise ValueError(f"vmap takes {name} in the shape of {place}, got {shown(axes)}")
 
 
-def _axis(axis: Any, rank: int, x: Any, place: str) -> int:
+def _axis(axis: object, rank: int, x: object, place: str) -> int:
     k = whole("vmap", "axes", axis, "integers and None", least=-inf)
     if not -rank <= k < rank:
         raise ValueError(f"vmap takes an axis from {-rank} to {rank - 1} for {place}, {described(x)}, got {k}")
     return k % rank
 
 
-def _rank(x: Any) -> int:
+def _rank(x: object) -> int:
     """How many axes x has: the depth of its lists, by their first members, and the axes of an array in them."""
     rank = 0
     while isinstance(x, list):
@@ -225,5 +227,5 @@ def _rank(x: Any) -> int:
     return rank + (x.ndim if is_array(x) else 0)
 
 
-def _scalar(x: Any) -> Any:
+def _scalar(x: object) -> object:
     return x.item() if not is_array(x) and hasattr(x, "item") else x

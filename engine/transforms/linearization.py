@@ -8,19 +8,19 @@ stop there. Transforms hold one Linearization for a call and ask it for rows, co
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
-from typing import Any
 
 from .. import context
 from ..adjoints import Guard, Inner, either_guard, graph_edges, graph_sweep, guarded_contribution
+from ..arguments import is_one_number
 from ..backprop import backward, connected_edges, topological_order
 from ..ops import TABLE
 from ..readings import Call
 from ..value import UNREACHED, Value, dot
-from .trees import Shape, Tree, array, described, flatten, is_array
+from .trees import Flattening, Function, Number, Shape, array, described, flatten, is_array
 
-Step = tuple[Inner, list[tuple[Value, Any]]]  # a node, and its edges (argument, partial) that a tangent may come along
+Edges = Sequence[tuple[Value, Number]]  # (argument, partial) of a node, where a tangent may come along
 
 
 class Linearization:
@@ -41,16 +41,16 @@ class Linearization:
     def __init__(
         self,
         who: str,
-        f: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        f: Function,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
         positions: Iterable[int],
         has_aux: bool,
         scalar: bool = False,
     ) -> None:
         self._who = who
         self._call = context.new_call()
-        self.inputs: list[Tree] = []
+        self.inputs: list[Flattening] = []
         self._leaves: list[Value] = []
         filled = list(args)
         seen = set[int]()
@@ -76,7 +76,7 @@ class Linearization:
         finally:
             for v in self._leaves:
                 del v._b
-        self._aux: Any = None
+        self._aux: object = None
         if has_aux:
             if not isinstance(output, (list, tuple)) or len(output) != 2:
                 raise TypeError(
@@ -119,7 +119,7 @@ class Linearization:
 
     # Answers ---------------------------------------------------------------------------------------------------------
 
-    def answers(self, xs: list[Any], given: Iterable[Any] = ()) -> list[Any]:
+    def answers(self, xs: list[Number], given: Iterable[Number] = ()) -> list[Number]:
         """Each x as a float, unless it depends on a Value from outside this call; `given` ones may be younger."""
         values = [x for x in xs if x.__class__ is Value]
         if not values:
@@ -136,24 +136,24 @@ class Linearization:
                     older.add(v)
         return [x if x.__class__ is not Value or x in older else x._data for x in xs]
 
-    def output(self) -> Any:
+    def output(self) -> object:
         """What the function returned."""
         if self._plain:
             return self.out.rebuild([x._data if x.__class__ is Value else x for x in self.out.leaves])
         return self.out.rebuild(self.answers(self.out.leaves))
 
-    def aux(self) -> Any:
+    def aux(self) -> object:
         """The auxiliary output, as it is but for Values."""
         tree = flatten(self._aux, self._who, "aux", keep=True)
         return tree.rebuild(self.answers(tree.leaves))
 
-    def like_arguments(self, xs: Iterable[Any], single: bool) -> Any:
+    def like_arguments(self, xs: Iterable[Number], single: bool) -> object:
         """Numbers in the tree of the argument, or in a tuple of the trees of all arguments."""
         rest = iter(xs)
         trees = [tree.rebuild([next(rest) for _ in tree.leaves]) for tree in self.inputs]
         return trees[0] if single else tuple(trees)
 
-    def jacobian(self, matrix: list[list[Any]], single: bool) -> Any:
+    def jacobian(self, matrix: list[list[Number]], single: bool) -> object:
         """A matrix of partial derivatives, one row an output, as a tree of outputs of trees of arguments."""
         width = len(self._leaves)
         entries = self.answers([x for row in matrix for x in row])
@@ -177,31 +177,32 @@ class Linearization:
 
     # Reverse ---------------------------------------------------------------------------------------------------------
 
-    def pulled_back(self, seeds: list[Any]) -> list[Any]:
+    def pulled_back(self, seeds: list[Number]) -> list[Number]:
         """The adjoints of the fresh leaves, for one adjoint for each number of the output."""
         return self._pulled([(r, s) for r, s in zip(self.out.leaves, seeds) if r.__class__ is Value])
 
-    def rows(self) -> list[list[Any]]:
+    def rows(self) -> list[list[Number]]:
         """The Jacobian, one backward sweep a row."""
         return [self._pulled([(r, 1.0)] if r.__class__ is Value else []) for r in self.out.leaves]
 
-    def _pulled(self, seeded: list[tuple[Value, Any]]) -> list[Any]:
+    def _pulled(self, seeded: list[tuple[Value, Number]]) -> list[Number]:
         if not seeded:
             return [0.0] * len(self._leaves)
         roots, seeds = [r for r, _ in seeded], [s for _, s in seeded]
-        if not self._plain or any(s.__class__ is Value for s in seeds):
+        floats = [s for s in seeds if not isinstance(s, Value)]
+        if not self._plain or len(floats) < len(seeds):
             return [*graph_sweep(topological_order(roots, self._linked), roots, seeds, self._leaves)]
         for v in self._leaves:
             v.grad = UNREACHED
         if len(roots) == 1:
-            backward(roots[0], seeds[0])
+            backward(roots[0], floats[0])
         else:
             with _recording():
-                root: Any = dot(roots, seeds)
+                root = dot(roots, floats)
             backward(root)
         return [0.0 if v.grad is UNREACHED else v.grad for v in self._leaves]
 
-    def derivative(self, order: int) -> Any:
+    def derivative(self, order: int) -> Number:
         """The derivative of some order of a function of one number."""
         y = self.out.leaves[0]
         with _recording():
@@ -214,18 +215,18 @@ class Linearization:
 
     # Forward ---------------------------------------------------------------------------------------------------------
 
-    def pushed_forward(self, seeds: list[Any]) -> list[Any]:
+    def pushed_forward(self, seeds: list[Number]) -> list[Number]:
         """The tangents of the output's numbers, for one tangent for each fresh leaf."""
         plain = self._plain and not any(s.__class__ is Value for s in seeds)
         return self._pushed(self._steps(plain), dict(zip(self._leaves, seeds)), plain)
 
-    def columns(self) -> list[list[Any]]:
+    def columns(self) -> list[list[Number]]:
         """The Jacobian, one forward sweep a column."""
         steps = list(self._steps(self._plain))
         columns = [self._pushed(steps, {v: 1.0}, self._plain) for v in self._leaves]
         return [list(row) for row in zip(*columns)] if columns else [[] for _ in self.out.leaves]
 
-    def _steps(self, plain: bool) -> Iterator[Step]:
+    def _steps(self, plain: bool) -> Iterator[tuple[Inner, Edges]]:
         """The nodes that depend on the fresh leaves, arguments first, partials as floats or as graphs."""
         active = set(self._leaves)
         for v in topological_order([r for r in self.out.leaves if r.__class__ is Value], self._linked):
@@ -233,8 +234,7 @@ class Linearization:
                 active.add(v)
                 yield v, connected_edges(v) if plain else graph_edges(v, active)
 
-    def _pushed(self, steps: Iterable[Step], seeds: dict[Value, Any], plain: bool) -> list[Any]:
-        tangents = seeds
+    def _pushed(self, steps: Iterable[tuple[Inner, Edges]], tangents: dict[Value, Number], plain: bool) -> list[Number]:
         if plain:
             for v, edges in steps:
                 products = [tangents[a] * p for a, p in edges if a in tangents]
@@ -244,7 +244,7 @@ class Linearization:
                         tangent += product
                     tangents[v] = tangent
         else:
-            guards: dict[Value, Guard] = dict.fromkeys(seeds)
+            guards: dict[Value, Guard] = dict.fromkeys(tangents)
             for v, edges in steps:
                 for a, p in edges:
                     if a in tangents:
@@ -259,7 +259,7 @@ class Linearization:
         return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in self.out.leaves]
 
 
-def _stamp(leaf: Any) -> int:
+def _stamp(leaf: Value) -> int:
     """The number of the latest call of a transform when the leaf was made."""
     stamp: int = leaf._a
     return stamp
@@ -269,10 +269,10 @@ def _recording() -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if context.recording() else context.enable_grad()
 
 
-def _one_number(output: Any, who: str) -> Any:
+def _one_number(output: object, who: str) -> object:
     if is_array(output) and output.shape == ():
         output = output[()]
-    if output.__class__ is Value or (hasattr(output, "__float__") and getattr(output, "shape", ()) == ()):
+    if output.__class__ is Value or is_one_number(output):
         return output
     hint = "jacobian differentiates functions of many outputs"
     if output is None:
@@ -282,7 +282,7 @@ def _one_number(output: Any, who: str) -> Any:
     raise TypeError(f"{who} takes a function that returns one number, got {described(output)}; {hint}")
 
 
-def _block(entries: list[Any], outer: Shape, inner: Shape) -> Any:
+def _block(entries: list[Number], outer: Shape, inner: Shape) -> object:
     if outer is None and inner is None:
         return entries[0]
     return array(entries, (outer or ()) + (inner or ()))

@@ -13,29 +13,45 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from math import prod
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
-from ..arguments import shown
+from ..arguments import is_one_number, shown
 from ..ops import operand
 from ..value import Value
 
+if TYPE_CHECKING:
+    from numpy import generic
+    from numpy.typing import NDArray
+
+    Array = NDArray[generic]
+
+Number = float | Value
+Tree = Any  # numbers, Values, None, and lists, tuples, dicts, arrays and Modules of them, which no type says
+Function = Callable[..., Tree]
 Shape = tuple[int, ...] | None  # of an array; None for a number that stands alone
-Build = Callable[[list[Any]], Any]
+Build = Callable[[list[Any]], object]  # from the children of a level, in order
+Place = tuple["Place", Callable[[object], str] | None, object] | None  # in a tree: the level above, and the key there
 DEEPEST = 100  # levels of a tree that is gone through level by level
+
+
+class Flattenable(Protocol):
+    """A class that takes part as a tree."""
+
+    def _flatten(self) -> tuple[Sequence[Number], Build]: ...
 
 
 class Container(NamedTuple):
     """One level of a tree. Two containers match when their kinds are equal."""
 
-    kind: tuple[Any, ...]
-    key: Callable[[Any], str]  # writes a key as it is written behind a name: [0], ['w'], .w
-    keys: Sequence[Any]
-    children: Sequence[Any]
+    kind: tuple[object, ...]
+    key: Callable[[object], str]  # writes a key as it is written behind a name: [0], ['w'], .w
+    keys: Sequence[object]
+    children: Sequence[object]
     build: Build
 
 
-class Tree:
-    """The numbers of a nested container, and how to build one like it.
+class Flattening:
+    """The numbers of a tree, and how to build one like it.
 
     Attributes:
         leaves: floats and Values, in order.
@@ -44,22 +60,22 @@ class Tree:
 
     __slots__ = ("_program", "blocks", "leaves")
 
-    def __init__(self, leaves: list[Any], blocks: list[Shape], program: list[tuple[Build, int] | None]) -> None:
+    def __init__(self, leaves: list[Number], blocks: list[Shape], program: list[tuple[Build, int] | None]) -> None:
         self.leaves = leaves
         self.blocks = blocks
         self._program = program
 
-    def rebuild(self, leaves: Iterable[Any]) -> Any:
+    def rebuild(self, leaves: Iterable[object]) -> object:
         """A tree of the same shape with other leaves."""
         rest = iter(leaves)
         return self.rebuild_blocks(
             next(rest) if shape is None else array(list(islice(rest, prod(shape))), shape) for shape in self.blocks
         )
 
-    def rebuild_blocks(self, blocks: Iterable[Any]) -> Any:
+    def rebuild_blocks(self, blocks: Iterable[object]) -> object:
         """A tree of the same shape with anything in the places of its numbers and arrays."""
-        rest: Iterator[Any] = iter(blocks)
-        built: list[Any] = []
+        rest: Iterator[object] = iter(blocks)
+        built: list[object] = []
         for step in self._program:
             if step is None:
                 built.append(next(rest))
@@ -71,7 +87,7 @@ class Tree:
         return built[0]
 
 
-class _End(NamedTuple):
+class _Closing(NamedTuple):
     """Stands on the stack behind the children of a container."""
 
     build: Build
@@ -79,10 +95,12 @@ class _End(NamedTuple):
     identity: int
 
 
-_ANY = object()
+_ANYTHING = object()
 
 
-def flatten(tree: Any, who: str, what: str, like: Any = _ANY, like_what: str = "", keep: bool = False) -> Tree:
+def flatten(
+    tree: object, who: str, what: str, like: object = _ANYTHING, like_what: str = "", keep: bool = False
+) -> Flattening:
     """The leaves of a tree and its shape.
 
     Args:
@@ -91,57 +109,53 @@ def flatten(tree: Any, who: str, what: str, like: Any = _ANY, like_what: str = "
         what: what the tree is to the user, for messages, such as "argument 0".
         like: another tree: this one must have its shape, and is read in its order.
         like_what: what that is to the user.
-        keep: leave anything that holds no Value as it is, an int or a string too.
+        keep: leave anything that holds no Value as it is, an int or a string too: the leaves are Values.
 
     Raises:
         TypeError: a leaf is no real number.
         ValueError: the tree has another shape than `like`, or contains itself.
     """
-    leaves: list[Any] = []
+    leaves: list[Number] = []
     blocks: list[Shape] = []
     program: list[tuple[Build, int] | None] = []
     opened: set[int] = set()
-    stack: list[tuple[Any, Any, Any]] = [(tree, like, (None, None, what))]
+    stack: list[tuple[object, object, Place]] = [(tree, like, (None, None, what))]
     while stack:
         x, model, place = stack.pop()
-        if x.__class__ is _End:
+        if isinstance(x, _Closing):
             opened.discard(x.identity)
             program.append((x.build, x.size))
             continue
-        level, shape = None, None
-        if x.__class__ is not float and x.__class__ is not Value:
-            if is_array(x):
-                shape = x.shape
-            else:
-                level = container(x)
-        if model is not _ANY:
+        one = x.__class__ is float or x.__class__ is Value
+        level = None if one or is_array(x) else container(x)
+        if model is not _ANYTHING:
             level = _matched(x, level, model, who, place, like_what)
         if level is not None:
             if id(x) in opened:
                 raise ValueError(f"{who} takes trees that end, got one that contains itself at {_path(place)}")
             opened.add(id(x))
-            stack.append((_End(level.build, len(level.children), id(x)), None, None))
-            models = _children(model, level) if model is not _ANY else [_ANY] * len(level.children)
+            stack.append((_Closing(level.build, len(level.children), id(x)), None, None))
+            models = _children(model, level) if model is not _ANYTHING else [_ANYTHING] * len(level.children)
             below = [(child, m, (place, level.key, k)) for child, m, k in zip(level.children, models, level.keys)]
             stack.extend(reversed(below))
             continue
+        if keep and (x.dtype != object if is_array(x) else x.__class__ is not Value):
+            program.append((partial(_kept, x), 0))
+            continue
         program.append(None)
-        if keep and (x.dtype != object if shape is not None else x.__class__ is not Value):
-            blocks.append(None)
-            leaves.append(x)
-        elif shape is None:
-            blocks.append(None)
-            leaves.append(_leaf(x, who, place))
-        else:
-            blocks.append(shape)
-            leaves.extend(_entries(x, who, place))
-    return Tree(leaves, blocks, program)
+        blocks.append(x.shape if is_array(x) else None)
+        leaves.extend(_entries(x, who, place) if is_array(x) else [_leaf(x, who, place)])
+    return Flattening(leaves, blocks, program)
 
 
-def check_depth(tree: Any, who: str) -> None:
+def _kept(x: object, _: list[object]) -> object:
+    return x
+
+
+def check_depth(tree: object, who: str) -> None:
     """Raise where a tree is nested too deep to be gone through level by level, as one that contains itself is."""
     deepest: dict[int, int] = {}
-    stack = [(tree, 0)]
+    stack: list[tuple[object, int]] = [(tree, 0)]
     while stack:
         x, depth = stack.pop()
         if depth > DEEPEST:
@@ -154,13 +168,13 @@ def check_depth(tree: Any, who: str) -> None:
             stack.extend([(y, depth + 1) for y in below if isinstance(y, (list, tuple, dict))])
 
 
-def is_array(x: Any) -> bool:
+def is_array(x: object) -> TypeGuard[Array]:
     """Whether x is a NumPy array; NumPy is not imported to find out."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(x, getattr(numpy, "ndarray", ()))
 
 
-def array(entries: list[Any], shape: tuple[int, ...]) -> Any:
+def array(entries: Sequence[object], shape: tuple[int, ...]) -> Array:
     """An array of floats where all entries are plain floats, else an array of objects."""
     import numpy as np
 
@@ -170,58 +184,58 @@ def array(entries: list[Any], shape: tuple[int, ...]) -> Any:
     return out.reshape(shape)
 
 
-def described(x: Any) -> str:
+def described(x: object) -> str:
     """A tree in a few words."""
     if is_array(x):
         return f"an array of shape {x.shape}"
     level = container(x)
     if level is None:
-        return f"the number {x!r}" if hasattr(x, "__float__") else f"{shown(x)} ({type(x).__name__})"
+        return f"the number {x!r}" if is_one_number(x) else f"{shown(x)} ({type(x).__name__})"
     count = len(level.children)
     if isinstance(x, dict):
         return f"a dict with the keys {', '.join(map(repr, x)):.80}" if x else "an empty dict"
     if x is None:
         return "None"
     name = type(x).__name__
-    noun = "parameter" if hasattr(type(x), "_flatten") else "element"
+    noun = "parameter" if _takes_part(x) else "element"
     return f"a {name} of {count} {noun}{'s' * (count != 1)}"
 
 
-def container(x: Any) -> Container | None:
+def container(x: object) -> Container | None:
     """The outermost level of a tree; None for a number, and for what is no tree."""
     if x is None:
-        return Container(("None",), _item, (), (), _nothing)
+        return Container(("None",), _item, (), (), partial(_kept, None))
     if isinstance(x, dict):
         keys = tuple(x)
         return Container((type(x), frozenset(keys)), _item, keys, tuple(x.values()), _dict_builder(x, keys))
     if isinstance(x, (list, tuple)):
-        cls: Any = type(x)
+        cls = type(x)
         if hasattr(cls, "_fields"):
-            return Container((cls, len(x)), _attribute, cls._fields, x, cls._make)
+            return Container((cls, len(x)), _attribute, cls._fields, x, getattr(cls, "_make", cls))
         return Container((cls, len(x)), _item, range(len(x)), x, cls)
-    if hasattr(type(x), "_flatten"):
+    if _takes_part(x):
         leaves, rebuild = x._flatten()
         return Container((type(x), len(leaves)), _parameter, range(len(leaves)), leaves, rebuild)
     return None
 
 
-def _item(key: Any) -> str:
+def _takes_part(x: object) -> TypeGuard[Flattenable]:
+    return hasattr(type(x), "_flatten")
+
+
+def _item(key: object) -> str:
     return f"[{key!r}]"
 
 
-def _attribute(key: Any) -> str:
+def _attribute(key: object) -> str:
     return f".{key}"
 
 
-def _parameter(key: Any) -> str:
+def _parameter(key: object) -> str:
     return f" parameter {key}"
 
 
-def _nothing(_: list[Any]) -> None:
-    return None
-
-
-def _dict_builder(x: dict[Any, Any], keys: tuple[Any, ...]) -> Build:
+def _dict_builder(x: dict[object, object], keys: tuple[object, ...]) -> Build:
     empty = None
     if type(x) is not dict:  # an OrderedDict stays one, a defaultdict keeps its factory
         empty = copy.copy(x)
@@ -229,7 +243,7 @@ def _dict_builder(x: dict[Any, Any], keys: tuple[Any, ...]) -> Build:
     return partial(_dict, empty, keys)
 
 
-def _dict(empty: dict[Any, Any] | None, keys: tuple[Any, ...], children: list[Any]) -> dict[Any, Any]:
+def _dict(empty: dict[object, object] | None, keys: tuple[object, ...], children: list[object]) -> dict[object, object]:
     if empty is None:
         return dict(zip(keys, children))
     filled = copy.copy(empty)
@@ -238,16 +252,15 @@ def _dict(empty: dict[Any, Any] | None, keys: tuple[Any, ...], children: list[An
     return filled
 
 
-def _children(model: Any, level: Container) -> Sequence[Any]:
+def _children(model: object, level: Container) -> Sequence[object]:
     """The children of a matching model, in the order of the level's keys."""
     if isinstance(model, dict):
         return [model[k] for k in level.keys]
-    matching: Any = container(model)
-    children: Sequence[Any] = matching.children
-    return children
+    matching = container(model)
+    return matching.children if matching is not None else ()
 
 
-def _matched(x: Any, level: Container | None, model: Any, who: str, place: Any, what: str) -> Container | None:
+def _matched(x: object, level: Container | None, model: object, who: str, place: Place, what: str) -> Container | None:
     """The level, in the order of the model; a ValueError where they differ."""
     expected = None if is_array(model) else container(model)
     same = (level and level.kind) == (expected and expected.kind)
@@ -257,36 +270,37 @@ def _matched(x: Any, level: Container | None, model: Any, who: str, place: Any, 
         raise ValueError(
             f"{who} takes {_path(place)} in the shape of {what}, which has {described(model)} there, got {described(x)}"
         )
-    if level is not None and isinstance(x, dict):
+    if level is not None and isinstance(x, dict) and isinstance(model, dict):
         keys = tuple(model)
         return level._replace(keys=keys, children=[x[k] for k in keys], build=_dict_builder(x, keys))
     return level
 
 
-def _path(place: Any) -> str:
+def _path(place: Place) -> str:
     parts = []
     while place is not None:
         parent, write, key = place
-        parts.append(key if write is None else write(key))
+        parts.append(str(key) if write is None else write(key))
         place = parent
     return "".join(reversed(parts))
 
 
-def _leaf(x: Any, who: str, place: Any) -> Any:
-    if x.__class__ is float or x.__class__ is Value:
+def _leaf(x: object, who: str, place: Place) -> Number:
+    if isinstance(x, Value) or (isinstance(x, float) and x.__class__ is float):
         return x
-    if isinstance(x, (str, bytes, complex)) or not hasattr(x, "__float__"):
+    if not is_one_number(x):
         hint = "; a set has no order, use a list" if isinstance(x, (set, frozenset)) else ""
         raise TypeError(
             f"{who} takes real numbers, Values, and lists, tuples, dicts, arrays and Modules of them, "
             f"got {shown(x)} ({type(x).__name__}) at {_path(place)}{hint}"
         )
-    return operand(x, who)
+    found: Number = operand(x, who)
+    return found
 
 
-def _entries(x: Any, who: str, place: Any) -> list[Any]:
+def _entries(x: Array, who: str, place: Place) -> list[Number]:
     if x.dtype.kind in "fiub":
-        entries: list[Any] = x.astype(float).ravel().tolist()
+        entries: list[Number] = x.astype(float).ravel().tolist()
         return entries
     if x.dtype.kind != "O":
         raise TypeError(f"{who} takes arrays of real numbers and Values, got dtype {x.dtype} at {_path(place)}")

@@ -10,7 +10,7 @@ from typing import Any
 from ... import context
 from ...backprop import topological_order
 from ...ops import number
-from ...transforms.transforms import replay
+from ...transforms.replay import replay
 from ...value import Value
 from ..model.assembly import PictureModel
 from .page import part

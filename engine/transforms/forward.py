@@ -1,0 +1,139 @@
+"""Forward mode, alone and over reverse mode: jvp, jacfwd, hessian, hvp and derivative.
+
+The same partials are read in the other direction (Griewank & Walther, Evaluating Derivatives, 2nd ed., 2008, section
+3.1). What a transform is, and what it answers, see `reverse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import wraps
+
+from ..arguments import flag, whole
+from .linearization import Linearization
+from .reverse import check_function, grad, jacrev, transformed_by
+from .trees import Function, Number, Tree, container, described, flatten
+
+
+def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree], has_aux: bool = False) -> tuple[Tree, ...]:
+    """The output of a function, and its directional derivative: the Jacobian times a tangent, by forward mode.
+
+    Args:
+        f: a function of numbers and trees of them that returns numbers or a tree of them.
+        primals: the arguments, a tuple or list.
+        tangents: for each argument a tree like it.
+        has_aux: f returns (output, aux).
+
+    Returns:
+        (output, tangent of the output), and (output, tangent, aux) with has_aux.
+
+    Raises:
+        TypeError: primals or tangents is no tuple or list, or something is no number.
+        ValueError: the tangents are no tree like the primals.
+
+    >>> from engine import jvp
+    >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 10.0))
+    (6.0, 23.0)
+    """
+    check_function("jvp", f)
+    _check_pairs("jvp", primals, tangents)
+    seeds = [
+        x
+        for i, (t, p) in enumerate(zip(tangents, primals))
+        for x in flatten(t, "jvp", f"tangent {i}", like=p, like_what=f"argument {i}").leaves
+    ]
+    has_aux = flag("jvp", "has_aux", has_aux)
+    run = Linearization("jvp", f, tuple(primals), {}, range(len(primals)), has_aux)
+    tangent = run.out.rebuild(run.answers(run.pushed_forward(seeds)))
+    return (run.output(), tangent, run.aux()) if has_aux else (run.output(), tangent)
+
+
+def jacfwd(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """The Jacobian of a function, by forward mode: one sweep for each number of the arguments.
+
+    Args, Returns, Raises: as for `jacrev`, which is cheaper where there are fewer outputs than arguments.
+
+    >>> from engine import jacfwd
+    >>> jacfwd(lambda x: {"double": 2.0 * x, "square": x**2})(3.0)
+    {'double': 2.0, 'square': 6.0}
+    """
+    return transformed_by("jacfwd", f, argnums, has_aux, lambda run, single: run.jacobian(run.columns(), single))
+
+
+def hessian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+    """The second derivatives of a function: the Jacobian of its gradient, forward over reverse.
+
+    Args:
+        f, argnums, has_aux: as for `grad`; f may also return a tree.
+
+    Returns:
+        A function that returns the tree of the argument with, in the place of each number, the tree of the argument.
+
+    >>> from engine import hessian
+    >>> hessian(lambda xs: xs[0] ** 2 * xs[1])([2.0, 3.0])
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    check_function("hessian", f)
+    return jacfwd(jacrev(f, argnums, has_aux), argnums, has_aux)
+
+
+def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
+    """The Hessian of a function that returns one number, times a tangent: the work of a few gradients, no matrix.
+
+    Forward over reverse (Pearlmutter, Fast Exact Multiplication by the Hessian, 1994).
+
+    Args:
+        f: as for `grad`.
+        primals, tangents: as for `jvp`.
+
+    Returns:
+        A tree like the argument; for several arguments a tuple with one tree for each.
+
+    >>> from engine import hvp
+    >>> hvp(lambda xs: xs[0] ** 2 * xs[1], ([2.0, 3.0],), ([1.0, 0.0],))
+    [6.0, 4.0]
+    """
+    check_function("hvp", f)
+    _check_pairs("hvp", primals, tangents)
+    positions = 0 if len(primals) == 1 else tuple(range(len(primals)))
+    return jvp(grad(f, positions), primals, tangents)[1]
+
+
+def derivative(f: Function, n: int = 1) -> Function:
+    """The n-th derivative of a function of one number, as a function.
+
+    Args:
+        f: a function of one number that returns one.
+        n: the order, 0 for the function itself.
+
+    Returns:
+        A function of one number.
+
+    Raises:
+        TypeError, ValueError: n is no integer from 0 on; f returns no single number.
+
+    >>> from engine import derivative
+    >>> [derivative(lambda x: x**4, n)(2.0) for n in range(6)]
+    [16.0, 32.0, 48.0, 48.0, 24.0, 0.0]
+    """
+    check_function("derivative", f)
+    order = whole("derivative", "n", n)
+
+    @wraps(f, updated=())
+    def nth(x: Number) -> Number:
+        if getattr(x, "shape", ()) != () or container(x) is not None:
+            raise TypeError(f"derivative takes a function of one number, got {described(x)}; use grad or jacobian")
+        run = Linearization("derivative", f, (x,), {}, (0,), has_aux=False, scalar=True)
+        return run.derivative(order)
+
+    return nth
+
+
+def _check_pairs(who: str, primals: Sequence[Tree], tangents: Sequence[Tree]) -> None:
+    for what, xs in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(xs, (list, tuple)):
+            raise TypeError(
+                f"{who} takes {what} as a tuple, one entry for each argument of f, got {described(xs)}; write (x,) for one"
+            )
+    if len(primals) != len(tangents):
+        raise ValueError(f"{who} takes as many tangents as primals, got {len(tangents)} and {len(primals)}")

@@ -14,7 +14,7 @@ import engine
 import nn
 from engine import Value
 from nn.activations import ELU, LeakyReLU, Softplus, TanhGELU
-from nn.exchange.steps import Dense, Function, inputs_of, outputs_of, stages
+from nn.exchange.steps import Dense, Nonlinearity, inputs_of, outputs_of, steps
 from nn.files.recipes import network
 from nn.weights import slots
 
@@ -188,28 +188,28 @@ def test_a_network_is_read_step_by_step():
         nn.Activation("identity"),
         engine.softmax,
     )
-    found = stages("to_torch", net)
+    found = steps("to_torch", net)
     assert [(type(s).__name__, s.path) for s in found] == [
         ("Dense", "layers.0.layers.0"),
-        ("Function", "layers.0.layers.0"),
+        ("Nonlinearity", "layers.0.layers.0"),
         ("Dropping", "layers.0.layers.1"),
         ("Dense", "layers.1.layers.0"),
-        ("Function", "layers.1.layers.0"),
+        ("Nonlinearity", "layers.1.layers.0"),
         ("Dense", "layers.1.layers.1"),
         ("Normalization", "layers.2"),
-        ("Function", "layers.4"),
+        ("Nonlinearity", "layers.4"),
     ]
-    assert [s.function for s in found if isinstance(s, Function)] == ["tanh", "relu", "softmax"]
+    assert [s.function for s in found if isinstance(s, Nonlinearity)] == ["tanh", "relu", "softmax"]
     assert found[0].weights[1] is net[0][0].neurons[1].w
     assert (inputs_of(found), outputs_of(found)) == (2, 4)
 
 
 def test_widths_are_told_where_they_are_fixed():
     table = nn.Sequential(nn.Embedding(5, 2, seed=0), nn.Dropout(0.1, seed=0), nn.Layer(6, 1, seed=0))
-    assert (inputs_of(stages("x", table)), outputs_of(stages("x", table))) == (3, 1)
-    assert inputs_of(stages("x", nn.Activation("relu"))) is None
-    assert outputs_of(stages("x", nn.Embedding(5, 2, seed=0))) is None
-    assert inputs_of(stages("x", nn.Sequential(nn.Dropout(0.5, seed=0), nn.LayerNorm(3)))) == 3
+    assert (inputs_of(steps("x", table)), outputs_of(steps("x", table))) == (3, 1)
+    assert inputs_of(steps("x", nn.Activation("relu"))) is None
+    assert outputs_of(steps("x", nn.Embedding(5, 2, seed=0))) is None
+    assert inputs_of(steps("x", nn.Sequential(nn.Dropout(0.5, seed=0), nn.LayerNorm(3)))) == 3
 
 
 class Residual(nn.Module):
@@ -275,12 +275,12 @@ UNREADABLE = [
 @pytest.mark.parametrize("make, error, message", UNREADABLE)
 def test_what_is_no_row_of_steps_is_refused_with_its_place(make, error, message):
     with pytest.raises(error) as caught:
-        stages("to_torch", make())
+        steps("to_torch", make())
     assert str(caught.value) == message
 
 
 def test_a_class_with_an_inherited_forward_is_what_it_inherits():
-    assert type(stages("to_torch", Renamed(2, [3, 1], seed=0))[0]) is Dense
+    assert type(steps("to_torch", Renamed(2, [3, 1], seed=0))[0]) is Dense
 
 
 @pytest.mark.parametrize("name, package, advice", [

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib import import_module, metadata
-from typing import Any
+from importlib import metadata
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from engine import Value
 from engine.arguments import named
@@ -16,13 +17,32 @@ from engine.arguments import path as of_file
 from engine.writing import write_whole
 
 from ..activations import BETA, ELU, KAPPA, LeakyReLU, Softplus, TanhGELU
-from .steps import Dense, Dropping, Function, Normalization, Stage, Table, inputs_of, outputs_of, stages
+from ..activations import Activation as Function
+from ..module import Module
+from ..network import NeuralNetwork
+from .steps import (
+    Dense,
+    Dropping,
+    Lookup,
+    Nonlinearity,
+    Normalization,
+    PlainStep,
+    flat,
+    inputs_of,
+    outputs_of,
+    package,
+    steps,
+    without_equal,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET, IR = 17, 8  # of ONNX 1.12 (2022): what every later runtime reads
 LARGEST = 3.4028234663852886e38  # in float32
 
 
-def to_onnx(net: Any, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
+def to_onnx(net: Module | NeuralNetwork, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
     """Write a network as an ONNX file, whole or not at all. Dropout hands on its inputs.
 
     The graph's input is `x`, (batch, nin), its output `y`, (batch, nout), for any number of examples; of an Embedding
@@ -51,17 +71,14 @@ def to_onnx(net: Any, path: str | os.PathLike[str], *, dtype: str | None = None)
     True
     """
     who = "to_onnx"
-    try:
-        onnx = import_module("onnx")
-    except ImportError as error:
-        raise ImportError(f"{who} takes onnx, which is not installed; pip install 'chainrule[onnx]'") from error
+    framework = package(who, "onnx", "onnx", "'chainrule[onnx]'")
     name = of_file(who, "path", path)
-    found = stages(who, net)
-    graph = _Graph(onnx, _double(who, found, dtype))
-    for stage in found:
-        graph.add(stage)
+    found = steps(who, net)
+    graph = _Graph(framework, _double(who, found, dtype))
+    for step in found:
+        graph.add(step)
     model = graph.model(found, type(net).__name__, f"{net!r:.2000}")
-    onnx.checker.check_model(model, full_check=True)
+    framework.checker.check_model(model, full_check=True)
     write_whole(who, name, model.SerializeToString(deterministic=True))
 
 
@@ -70,20 +87,17 @@ _SINGLE = ("elu", "selu", "softplus", "gelu", "logsigmoid", ELU, Softplus)
 _DOUBLE = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "softmax", "log_softmax", LeakyReLU, TanhGELU)
 
 
-def _double(who: str, found: Sequence[Stage], dtype: Any) -> bool:
+def _double(who: str, found: Sequence[PlainStep], dtype: str | None) -> bool:
     """Whether numbers are to be float64."""
     single = ""
-    for stage in found:
-        if isinstance(stage, Function):
-            kind = stage.function if isinstance(stage.function, str) else type(stage.function)
+    for step in found:
+        if isinstance(step, Nonlinearity):
+            kind = step.function if isinstance(step.function, str) else type(step.function)
             if kind in _SINGLE:
-                single = single or f"{stage.function!r:.60} at {stage.path}"
+                single = single or f"{step.function!r:.60} at {step.path}"
             elif kind not in _DOUBLE:
-                names = ", ".join([name for name in (*_DOUBLE, *_SINGLE) if isinstance(name, str)])
-                raise ValueError(
-                    f"{who} takes activations that ONNX has too, identity, {names}, got {stage.function!r:.60} at "
-                    f"{stage.path}; choose one of these"
-                )
+                names = [name for name in (*_DOUBLE, *_SINGLE) if isinstance(name, str)]
+                raise without_equal(who, "ONNX", names, step)
     if dtype is not None:
         named(who, "dtype", dtype, ("float64", "float32"))
     if dtype == "float64" and single:
@@ -94,28 +108,28 @@ def _double(who: str, found: Sequence[Stage], dtype: Any) -> bool:
 
 
 class _Graph:
-    """An ONNX graph that grows by stages.
+    """An ONNX graph that grows by steps.
 
     Args:
-        onnx: the package.
+        framework: the package onnx.
         double: whether numbers are float64; else float32.
     """
 
-    def __init__(self, onnx: Any, double: bool) -> None:
-        self._onnx, self._double = onnx, double
-        self._type = onnx.TensorProto.DOUBLE if double else onnx.TensorProto.FLOAT
-        self._nodes: list[Any] = []
-        self._held: dict[str, Any] = {}  # tensors by name
-        self._names: dict[tuple[Any, ...], str] = {}  # of tensors, by shape and Values
+    def __init__(self, framework: ModuleType, double: bool) -> None:
+        self._onnx, self._double = framework, double
+        self._type = framework.TensorProto.DOUBLE if double else framework.TensorProto.FLOAT
+        self._nodes: list[onnx.NodeProto] = []
+        self._held: dict[str, onnx.TensorProto] = {}  # tensors by name
+        self._names: dict[tuple[object, ...], str] = {}  # of tensors, by shape and Values
         self._at = "x"  # what the next node reads
 
-    def model(self, found: Sequence[Stage], name: str, about: str) -> Any:
+    def model(self, found: Sequence[PlainStep], name: str, about: str) -> onnx.ModelProto:
         """All of it as a model."""
         helper, proto = self._onnx.helper, self._onnx.TensorProto
         if not self._nodes:
             self._node("Identity", "x")
         self._nodes[-1].output[0] = "y"
-        whole = bool(found) and isinstance(found[0], Table)
+        whole = bool(found) and isinstance(found[0], Lookup)
         nin, nout = inputs_of(list(found)) or "inputs", outputs_of(list(found))
         read = helper.make_tensor_value_info("x", proto.INT64 if whole else self._type, ["batch", nin])
         made = helper.make_tensor_value_info("y", self._type, ["batch", nout or ("outputs" if whole else nin)])
@@ -133,35 +147,35 @@ class _Graph:
             doc_string=about,
         )
 
-    def add(self, stage: Stage) -> None:
-        """The nodes of one stage, after those that are there."""
-        x, path = self._at, stage.path or "net"
-        if isinstance(stage, Dense):
-            shape = len(stage.weights), len(stage.weights[0])
-            weights = self._tensor(f"{path}.W", [v for row in stage.weights for v in row], shape)
-            self._at = self._node("Gemm", x, weights, self._tensor(f"{path}.b", stage.biases, shape[:1]), transB=1)
-        elif isinstance(stage, Table):
-            shape = len(stage.rows), len(stage.rows[0])
-            rows = self._tensor(f"{path}.weight", [v for row in stage.rows for v in row], shape)
+    def add(self, step: PlainStep) -> None:
+        """The nodes of one step, after those that are there."""
+        x, path = self._at, step.path or "net"
+        if isinstance(step, Dense):
+            shape = len(step.weights), len(step.weights[0])
+            weights = self._tensor(f"{path}.W", flat(step.weights), shape)
+            self._at = self._node("Gemm", x, weights, self._tensor(f"{path}.b", step.biases, shape[:1]), transB=1)
+        elif isinstance(step, Lookup):
+            shape = len(step.rows), len(step.rows[0])
+            rows = self._tensor(f"{path}.weight", flat(step.rows), shape)
             self._at = self._node("Flatten", self._node("Gather", rows, x), axis=1)
-        elif isinstance(stage, Normalization):
-            self._at = self._normalized(stage, path)
-        elif isinstance(stage, Function):
-            self._at = self._activated(stage.function)
+        elif isinstance(step, Normalization):
+            self._at = self._normalized(step, path)
+        elif isinstance(step, Nonlinearity):
+            self._at = self._activated(step.function)
         else:
-            assert isinstance(stage, Dropping)  # noqa: S101  there are no others, and this one hands on
+            assert isinstance(step, Dropping)  # noqa: S101  there are no others, and this one hands on
 
-    def _normalized(self, stage: Normalization, path: str) -> str:
-        x, count = self._at, (len(stage.gain),)
-        gain, bias = self._tensor(f"{path}.gain", stage.gain, count), self._tensor(f"{path}.bias", stage.bias, count)
+    def _normalized(self, step: Normalization, path: str) -> str:
+        x, count = self._at, (len(step.gain),)
+        gain, bias = self._tensor(f"{path}.gain", step.gain, count), self._tensor(f"{path}.bias", step.bias, count)
         if not self._double:
-            return self._node("LayerNormalization", x, gain, bias, axis=-1, epsilon=stage.epsilon)
+            return self._node("LayerNormalization", x, gain, bias, axis=-1, epsilon=step.epsilon)
         centred = self._node("Sub", x, self._node("ReduceMean", x, axes=[-1]))  # an attribute epsilon is a float32
         variance = self._node("ReduceMean", self._node("Mul", centred, centred), axes=[-1])
-        spread = self._node("Sqrt", self._node("Add", variance, self._number(stage.epsilon)))
+        spread = self._node("Sqrt", self._node("Add", variance, self._number(step.epsilon)))
         return self._node("Add", self._node("Mul", self._node("Div", centred, spread), gain), bias)
 
-    def _activated(self, function: Any) -> str:
+    def _activated(self, function: Function) -> str:
         x = self._at
         if function in ("relu", "sigmoid", "tanh", "elu", "selu", "softplus"):
             return self._node(function.capitalize(), x)
@@ -201,7 +215,7 @@ class _Graph:
 
     # Nodes and tensors -----------------------------------------------------------------------------------------------
 
-    def _node(self, op: str, *inputs: str, **attributes: Any) -> str:
+    def _node(self, op: str, *inputs: str, **attributes: float | list[int]) -> str:
         """A new node; returns the name of its output."""
         name = f"{op}_{len(self._nodes)}"
         self._nodes.append(self._onnx.helper.make_node(op, inputs, [f"{name}.y"], name, **attributes))

@@ -5,16 +5,19 @@ What has no equal on the other side is refused, never approximated: outputs and 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..module import Module, module_of
-from .steps import stages
+from ..network import NeuralNetwork
+from .steps import package, steps
 from .torch_reader import Reader
 from .torch_writer import Writer
 
+if TYPE_CHECKING:
+    import torch
 
-def to_torch(net: Any, *, dtype: Any = None) -> Any:
+
+def to_torch(net: Module | NeuralNetwork, *, dtype: torch.dtype | None = None) -> torch.nn.Sequential:
     """The same network as a torch.nn.Sequential, which shares nothing with it.
 
     Args:
@@ -39,19 +42,19 @@ def to_torch(net: Any, *, dtype: Any = None) -> Any:
     True
     """
     who = "to_torch"
-    torch = _torch(who)
-    found = stages(who, net)
-    dtype = torch.float64 if dtype is None else dtype
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+    framework = package(who, "torch", "PyTorch", "torch")
+    found = steps(who, net)
+    dtype = framework.float64 if dtype is None else dtype
+    if not isinstance(dtype, framework.dtype) or not dtype.is_floating_point:
         raise TypeError(f"{who} takes a real dtype of PyTorch, such as torch.float64, got {dtype!r:.60}")
     module = module_of(who, net)
-    writer = Writer(torch, dtype, module)
-    twin = torch.nn.Sequential(*[part for stage in found for part in writer.parts(stage)])
+    writer = Writer(framework, dtype, module)
+    twin = framework.nn.Sequential(*[part for step in found for part in writer.parts(step)])
     twin.training = module.training
     return twin
 
 
-def from_torch(sequential: Any) -> Module:
+def from_torch(sequential: torch.nn.Module) -> Module:
     """The same network on scalars, of a torch.nn.Sequential; numbers are copied.
 
     Args:
@@ -75,17 +78,10 @@ def from_torch(sequential: Any) -> Module:
     MLP(2, [3, 1], activation='relu')
     """
     who = "from_torch"
-    torch = _torch(who)
-    if not isinstance(sequential, torch.nn.Module):
+    framework = package(who, "torch", "PyTorch", "torch")
+    if not isinstance(sequential, framework.nn.Module):
         hint = "; load_state_dict it into a Sequential first" if hasattr(sequential, "keys") else ""
         raise TypeError(f"{who} takes a torch.nn.Sequential, got {sequential!r:.60}{hint}")
-    net = Reader(torch, sequential).network()
+    net = Reader(framework, sequential).network()
     net.training = sequential.training
     return net
-
-
-def _torch(who: str) -> Any:
-    try:
-        return import_module("torch")
-    except ImportError as error:
-        raise ImportError(f"{who} takes PyTorch, which is not installed; pip install torch") from error

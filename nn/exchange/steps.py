@@ -1,4 +1,4 @@
-"""Stages: a network read as a row of plain steps, which is what other frameworks can say of it.
+"""Steps: a network read as a row of plain steps, which is what other frameworks can say of it.
 
 A step is a matrix with biases, a function of numbers or of a whole row, Dropout, a normalisation or a table. A network
 can be read so if it is made of nn's own classes, one after the other.
@@ -6,24 +6,26 @@ can be read so if it is made of nn's own classes, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import engine
 from engine import TABLE, Op, Value
 
+from ..activations import Activation as Function
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer, Neuron
 from ..module import Module, module_of
 from ..network import NeuralNetwork
 
-Whole = Callable[[Any], Any]
-OF_ROWS: dict[str, Whole] = {"softmax": engine.softmax, "log_softmax": engine.log_softmax}  # see all numbers of a row
+OF_ROWS = {"softmax": engine.softmax, "log_softmax": engine.log_softmax}  # see all numbers of a row
 
 
 @dataclass(frozen=True)
-class Stage:
+class PlainStep:
     """A step.
 
     Attributes:
@@ -36,7 +38,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Dense(Stage):
+class Dense(PlainStep):
     """Wx + b.
 
     Attributes:
@@ -49,18 +51,18 @@ class Dense(Stage):
 
 
 @dataclass(frozen=True)
-class Function(Stage):
+class Nonlinearity(PlainStep):
     """A function of each number, or of the row.
 
     Attributes:
         function: the name of a row of the table, "softmax", "log_softmax", or a variant (see `nn.activations`).
     """
 
-    function: Any
+    function: Function
 
 
 @dataclass(frozen=True)
-class Dropping(Stage):
+class Dropping(PlainStep):
     """Dropout.
 
     Attributes:
@@ -71,7 +73,7 @@ class Dropping(Stage):
 
 
 @dataclass(frozen=True)
-class Normalization(Stage):
+class Normalization(PlainStep):
     """LayerNorm.
 
     Attributes:
@@ -85,7 +87,7 @@ class Normalization(Stage):
 
 
 @dataclass(frozen=True)
-class Table(Stage):
+class Lookup(PlainStep):
     """Embedding: rows by number, one after the other.
 
     Attributes:
@@ -95,7 +97,7 @@ class Table(Stage):
     rows: list[list[Value]]
 
 
-def stages(who: str, model: Any) -> list[Stage]:
+def steps(who: str, model: object) -> list[PlainStep]:
     """The steps of a network, in order; the identity is none.
 
     Args:
@@ -107,74 +109,100 @@ def stages(who: str, model: Any) -> list[Stage]:
         ValueError: the steps do not fit together.
 
     >>> from nn import MLP
-    >>> from nn.exchange.steps import stages
-    >>> [type(stage).__name__ for stage in stages("to_torch", MLP(2, [3, 1], activation="tanh", seed=0))]
-    ['Dense', 'Function', 'Dense']
+    >>> from nn.exchange.steps import steps
+    >>> [type(step).__name__ for step in steps("to_torch", MLP(2, [3, 1], activation="tanh", seed=0))]
+    ['Dense', 'Nonlinearity', 'Dense']
     """
     found = list(_read(who, module_of(who, model)))
     if isinstance(model, NeuralNetwork):
-        found += _function(who, "output", None, model.output)
+        found += _function("output", None, model.output)
     _fit(who, found)
     return found
 
 
-def inputs_of(found: list[Stage]) -> int | None:
+def inputs_of(found: list[PlainStep]) -> int | None:
     """How many numbers the first step takes: of a table, numbers of rows; None where any number will do.
 
     >>> from nn import Embedding, Layer, Sequential
-    >>> from nn.exchange.steps import inputs_of, stages
-    >>> inputs_of(stages("to_onnx", Sequential(Embedding(5, 2, seed=0), Layer(6, 1, seed=0))))
+    >>> from nn.exchange.steps import inputs_of, steps
+    >>> inputs_of(steps("to_onnx", Sequential(Embedding(5, 2, seed=0), Layer(6, 1, seed=0))))
     3
     """
-    if found and isinstance(found[0], Table):
+    if found and isinstance(found[0], Lookup):
         width = inputs_of(found[1:])
         return None if width is None else width // len(found[0].rows[0])
-    for stage in found:
-        width = _width(stage)[0]
+    for step in found:
+        width = _width(step)[0]
         if width is not None:
             return width
     return None
 
 
-def outputs_of(found: list[Stage]) -> int | None:
+def outputs_of(found: list[PlainStep]) -> int | None:
     """How many numbers the last step makes; None where it hangs on the inputs.
 
     >>> from nn import MLP
-    >>> from nn.exchange.steps import outputs_of, stages
-    >>> outputs_of(stages("to_onnx", MLP(2, [3, 1], seed=0)))
+    >>> from nn.exchange.steps import outputs_of, steps
+    >>> outputs_of(steps("to_onnx", MLP(2, [3, 1], seed=0)))
     1
     """
-    for stage in reversed(found):
-        width = _width(stage)[1]
-        if width is not None or isinstance(stage, Table):
+    for step in reversed(found):
+        width = _width(step)[1]
+        if width is not None or isinstance(step, Lookup):
             return width
     return None
+
+
+def package(who: str, name: str, called: str, install: str) -> ModuleType:
+    """A package of another framework; an ImportError that says how to install it.
+
+    >>> from nn.exchange.steps import package
+    >>> package("to_onnx", "math", "Python", "python").__name__
+    'math'
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(f"{who} takes {called}, which is not installed; pip install {install}") from error
+
+
+def without_equal(who: str, framework: str, names: Iterable[str], step: Nonlinearity, also: str = "") -> ValueError:
+    """What is said of a function that another framework does not have."""
+    return ValueError(
+        f"{who} takes activations that {framework} has too, identity, {', '.join(names)}, "
+        f"got {step.function!r:.60} at {step.path}; choose one of these{also}"
+    )
+
+
+def flat(rows: Iterable[Iterable[Value]]) -> list[Value]:
+    """The Values of a matrix, row after row."""
+    return [v for row in rows for v in row]
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
-def _read(who: str, net: Module) -> Iterator[Stage]:
-    stack: list[tuple[str, Any]] = [("", net)]
+def _read(who: str, net: Module) -> Iterator[PlainStep]:
+    stack: list[tuple[str, Callable[[Any], Any]]] = [("", net)]
     while stack:
         path, x = stack.pop()
-        if isinstance(x, Module):
-            known = _known(who, path, x)
-            if known in (Sequential, MLP):
-                start = path + "." if path else ""
-                stack += [(f"{start}layers.{k}", layer) for k, layer in reversed(list(enumerate(x.layers)))]  # type: ignore[attr-defined]  # known
-            else:
-                yield from _STEPS[known](who, path, x)
+        if not isinstance(x, Module):
+            yield from _function(path, None, x)
+            continue
+        _check_forward(who, path, x)
+        if isinstance(x, (Sequential, MLP)):
+            start = path + "." if path else ""
+            layers: list[Callable[[Any], Any]] = [*x.layers]
+            stack += [(f"{start}layers.{k}", layer) for k, layer in reversed(list(enumerate(layers)))]
         else:
-            yield from _function(who, path, None, x)
+            yield from _of_module(who, path, x)
 
 
-def _known(who: str, path: str, module: Module) -> type[Module]:
-    """The class of nn whose `forward` a Module runs."""
-    classes: list[type[Module]] = [Sequential, MLP, *_STEPS]
-    for known in classes:
+def _check_forward(who: str, path: str, module: Module) -> None:
+    """Whether a Module runs the `forward` of one of nn's classes."""
+    for known in (Sequential, MLP, Layer, Neuron, Activation, Dropout, LayerNorm, Embedding):
         if isinstance(module, known) and type(module).forward is known.forward and "forward" not in vars(module):
-            return known
+            return
     where = f" at {path}" if path else ""
     raise TypeError(
         f"{who} takes networks of nn's own layers in a row, got {type(module).__name__}{where}, whose forward is its "
@@ -182,15 +210,27 @@ def _known(who: str, path: str, module: Module) -> type[Module]:
     )
 
 
-def _neuron(who: str, path: str, neuron: Any) -> Iterator[Stage]:
-    yield Dense(path, neuron, [neuron.w], [neuron.b])
-    yield from _function(who, path, neuron, neuron.activation)
+def _of_module(who: str, path: str, module: Module) -> Iterator[PlainStep]:
+    match module:
+        case Layer():
+            yield from _layer(who, path, module)
+        case Neuron():
+            yield Dense(path, module, [module.w], [module.b])
+            yield from _function(path, module, module.activation)
+        case Activation():
+            yield from _function(path, module, module.activation)
+        case Dropout():
+            yield Dropping(path, module, module.rate)
+        case LayerNorm():
+            yield Normalization(path, module, module.gain, module.bias, module.epsilon)
+        case Embedding():
+            yield Lookup(path, module, module.weight)
 
 
-def _layer(who: str, path: str, layer: Any) -> Iterator[Stage]:
+def _layer(who: str, path: str, layer: Layer) -> Iterator[PlainStep]:
     where = path or "the layer"
     for neuron in layer.neurons:
-        _known(who, path, neuron)
+        _check_forward(who, path, neuron)
         if len(neuron.w) != layer.nin:
             raise ValueError(f"{who} takes neurons of {layer.nin} inputs in {where}, got one of {len(neuron.w)}")
     activations = {name if isinstance(name, str) else id(name): name for name in [n.activation for n in layer.neurons]}
@@ -199,16 +239,16 @@ def _layer(who: str, path: str, layer: Any) -> Iterator[Stage]:
         raise ValueError(f"{who} takes one activation for all neurons of a layer, got {named} in {where}")
     yield Dense(path, layer, [n.w for n in layer.neurons], [n.b for n in layer.neurons])
     for activation in activations.values():
-        yield from _function(who, path, layer, activation)
+        yield from _function(path, layer, activation)
 
 
-def _function(who: str, path: str, module: Module | None, function: Any) -> Iterator[Stage]:
+def _function(path: str, module: Module | None, function: Function) -> Iterator[PlainStep]:
     name = _name(function)
     if name != "identity":
-        yield Function(path, module, name)
+        yield Nonlinearity(path, module, name)
 
 
-def _name(function: Any) -> Any:
+def _name(function: Function) -> Function:
     """The name of a row of the table, where a function is one; else the function."""
     if isinstance(function, str):
         return function
@@ -220,41 +260,31 @@ def _name(function: Any) -> Any:
     return next((name for name in TABLE if getattr(Value, name, None) is function), function)
 
 
-_STEPS: dict[type[Module], Callable[[str, str, Any], Iterator[Stage]]] = {
-    Layer: _layer,
-    Neuron: _neuron,
-    Activation: lambda who, path, m: _function(who, path, m, m.activation),
-    Dropout: lambda who, path, m: iter([Dropping(path, m, m.rate)]),
-    LayerNorm: lambda who, path, m: iter([Normalization(path, m, m.gain, m.bias, m.epsilon)]),
-    Embedding: lambda who, path, m: iter([Table(path, m, m.weight)]),
-}
-
-
 # Widths --------------------------------------------------------------------------------------------------------------
 
 
-def _width(stage: Stage) -> tuple[int | None, int | None]:
+def _width(step: PlainStep) -> tuple[int | None, int | None]:
     """(how many numbers a step takes, how many it makes), where that is fixed."""
-    if isinstance(stage, Dense):
-        return len(stage.weights[0]), len(stage.weights)
-    if isinstance(stage, Normalization):
-        return len(stage.gain), len(stage.gain)
+    if isinstance(step, Dense):
+        return len(step.weights[0]), len(step.weights)
+    if isinstance(step, Normalization):
+        return len(step.gain), len(step.gain)
     return None, None
 
 
-def _fit(who: str, found: list[Stage]) -> None:
+def _fit(who: str, found: list[PlainStep]) -> None:
     width: int | None = None
-    for k, stage in enumerate(found):
-        where = stage.path or type(stage.module).__name__
-        if isinstance(stage, Table) and k:
+    for k, step in enumerate(found):
+        where = step.path or type(step.module).__name__
+        if isinstance(step, Lookup) and k:
             raise ValueError(f"{who} takes an Embedding as the first step only, got one at {where}")
-        takes, makes = _width(stage)
+        takes, makes = _width(step)
         if None not in (takes, width) and takes != width:
             raise ValueError(
                 f"{who} takes steps that fit together, got {width} numbers for {where}, which takes {takes}"
             )
         width = makes or width
-        if k == 1 and isinstance(found[0], Table) and takes is not None and takes % len(found[0].rows[0]):
+        if k == 1 and isinstance(found[0], Lookup) and takes is not None and takes % len(found[0].rows[0]):
             raise ValueError(
                 f"{who} takes steps that fit together, got rows of {len(found[0].rows[0])} numbers for {where}, "
                 f"which takes {takes}"

@@ -6,21 +6,26 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine import Value, logsigmoid
 
 from ..activations import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
+from ..activations import Activation as Function
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer
 from ..module import Module
 from .steps import OF_ROWS
 
+if TYPE_CHECKING:
+    import torch
+
 _NO_NUMBERS = random.Random(0)  # nothing is drawn
 _USUAL = {LeakyReLU(0.01): "leaky_relu", ELU(1.0): "elu", Softplus(1.0, STRAIGHT): "softplus"}
 
 # The activation of a module of PyTorch, by the name of its class; what has other numbers than we is a variant.
-READ: dict[str, Callable[[Any], Any]] = {
+READ: dict[str, Callable[[torch.nn.Module], Function]] = {
     "Identity": lambda m: "identity",
     "ReLU": lambda m: "relu",
     "LeakyReLU": lambda m: LeakyReLU(float(m.negative_slope)),
@@ -46,8 +51,8 @@ _HINTS = {
 class Reader:
     """Makes Modules of PyTorch's; what is one module or one parameter stays one."""
 
-    def __init__(self, torch: Any, root: Any) -> None:
-        self._torch, self._leaves = torch, list(_leaves(torch, root))
+    def __init__(self, framework: ModuleType, root: torch.nn.Module) -> None:
+        self._torch, self._leaves = framework, list(_leaves(framework.nn, root))
         self._uses = Counter([id(m) for _, m in self._leaves])
         self._values: dict[int, list[Value]] = {}  # of a parameter, by its identity; the network keeps it alive
         self._made: dict[int, Module] = {}
@@ -57,9 +62,9 @@ class Reader:
         layers = self._layers()
         return _perceptron(layers) or Sequential(*layers)
 
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Callable[[Any], Any]]:
         """What a Sequential of ours takes."""
-        found: list[Any] = []
+        found: list[Callable[[Any], Any]] = []
         width: int | None = None  # of the rows at this point
         unread = ""  # an Embedding whose rows are not one row yet
         for k, (path, module) in enumerate(self._leaves):
@@ -89,7 +94,7 @@ class Reader:
             self._refuse(*self._leaves[-1], "; put Flatten() after it")
         return found or [Activation("identity")]
 
-    def _kind(self, path: str, module: Any) -> str:
+    def _kind(self, path: str, module: torch.nn.Module) -> str:
         """The name of the class, if it is one of PyTorch's own that has an equal."""
         name = type(module).__name__
         known = name in READ or name in _OTHERS
@@ -101,30 +106,31 @@ class Reader:
         legal = ", ".join([*_OTHERS, *READ])
         raise ValueError(f"from_torch takes Sequential of {legal}; got {_line(module)}{_at(path)}{hint}")
 
-    def _refuse(self, path: str, module: Any, why: str) -> None:
+    def _refuse(self, path: str, module: torch.nn.Module, why: str) -> NoReturn:
         raise ValueError(f"from_torch takes modules that have an equal here, got {_line(module)}{_at(path)}{why}")
 
-    def _widths(self, module: Any, name: str) -> tuple[int | None, int | None]:
+    def _widths(self, module: torch.nn.Module, name: str) -> tuple[int | None, int | None]:
         if name == "Linear":
             return module.in_features, module.out_features
         if name == "LayerNorm":
             return module.normalized_shape[0], module.normalized_shape[0]
         return None, None
 
-    def _add_activation(self, found: list[Any], module: Any, name: str, k: int) -> None:
+    def _add_activation(self, found: list[Callable[[Any], Any]], module: torch.nn.Module, name: str, k: int) -> None:
         """Into the Layer before it, where that has none and is used nowhere else; else as a step of its own."""
         activation = READ[name](module)
         activation = _USUAL.get(activation, activation)
         if activation == "identity":
             return
         before = self._leaves[k - 1][1] if k else None
-        if found and type(before) is self._torch.nn.Linear and self._uses[id(before)] == 1:
-            for neuron in found[-1].neurons:
+        last = found[-1] if found else None
+        if isinstance(last, Layer) and type(before) is self._torch.nn.Linear and self._uses[id(before)] == 1:
+            for neuron in last.neurons:
                 neuron.activation = activation
         else:
             found.append(Activation(activation))
 
-    def _module(self, path: str, module: Any, name: str) -> Any:
+    def _module(self, path: str, module: torch.nn.Module, name: str) -> Callable[[Any], Any]:
         if name in ("Softmax", "LogSoftmax"):
             if module.dim not in (1, -1):
                 self._refuse(path, module, "; write dim=-1")
@@ -141,7 +147,7 @@ class Reader:
             made.trainable = self._trainable(path, module)
         return self._made[key]
 
-    def _layer(self, path: str, module: Any) -> Layer:
+    def _layer(self, path: str, module: torch.nn.Module) -> Layer:
         if module.bias is None:
             self._refuse(
                 path, module, "; layers here have biases: module.bias = torch.nn.Parameter(torch.zeros(count))"
@@ -152,14 +158,14 @@ class Reader:
             neuron.w, neuron.b = weights[k * layer.nin : (k + 1) * layer.nin], b
         return layer
 
-    def _normalization(self, path: str, module: Any) -> LayerNorm:
+    def _normalization(self, path: str, module: torch.nn.Module) -> LayerNorm:
         if len(module.normalized_shape) != 1 or module.weight is None or module.bias is None:
             self._refuse(path, module, "; one dimension, with weight and bias, has")
         norm = LayerNorm(module.normalized_shape[0], float(module.eps))
         norm.gain, norm.bias = self._parameter(path, module, "weight"), self._parameter(path, module, "bias")
         return norm
 
-    def _table(self, path: str, module: Any) -> Embedding:
+    def _table(self, path: str, module: torch.nn.Module) -> Embedding:
         if module.padding_idx is not None or module.max_norm is not None or module.scale_grad_by_freq or module.sparse:
             self._refuse(path, module, "; one of count and dimension only has")
         width = module.embedding_dim
@@ -168,12 +174,12 @@ class Reader:
         table.weight = [values[k : k + width] for k in range(0, len(values), width)]
         return table
 
-    def _dropout(self, path: str, module: Any) -> Dropout:
+    def _dropout(self, path: str, module: torch.nn.Module) -> Dropout:
         if module.p == 1.0:
             self._refuse(path, module, ", which leaves nothing")
         return Dropout(module.p)
 
-    def _parameter(self, path: str, module: Any, name: str) -> list[Value]:
+    def _parameter(self, path: str, module: torch.nn.Module, name: str) -> list[Value]:
         """The Values of a parameter, row after row."""
         tensor = getattr(module, name)
         if id(tensor) not in self._values:
@@ -185,38 +191,39 @@ class Reader:
             self._values[id(tensor)] = [Value(x) for x in numbers]
         return self._values[id(tensor)]
 
-    def _trainable(self, path: str, module: Any) -> bool:
+    def _trainable(self, path: str, module: torch.nn.Module) -> bool:
         moving = {p.requires_grad for p in module._parameters.values() if p is not None}
         if len(moving) > 1:
             self._refuse(path, module, " with one of weight and bias frozen; freeze both or none")
         return moving != {False}
 
 
-def _leaves(torch: Any, root: Any) -> Iterator[tuple[str, Any]]:
+def _leaves(nn: ModuleType, root: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
     """(index, module) for what runs one after the other."""
     stack = [("", root)]
     while stack:
         path, module = stack.pop()
         if (module._forward_hooks or module._forward_pre_hooks) and not hasattr(module, "initialize_parameters"):
             raise ValueError(f"from_torch takes modules without hooks, got {module!r:.60}{_at(path)} with one")
-        if isinstance(module, torch.nn.Sequential) and type(module).forward is torch.nn.Sequential.forward:
+        if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
             start = path + "." if path else ""
             stack += reversed([(f"{start}{name}", m) for name, m in module._modules.items()])
         else:
             yield path, module
 
 
-def _perceptron(layers: Sequence[Any]) -> MLP | None:
+def _perceptron(layers: Sequence[Callable[[Any], Any]]) -> MLP | None:
     """The MLP that these layers are, if they are one."""
-    if not all(type(layer) is Layer for layer in layers) or len({id(layer) for layer in layers}) < len(layers):
+    dense = [layer for layer in layers if isinstance(layer, Layer)]
+    if len(dense) < len(layers) or len({id(layer) for layer in layers}) < len(layers):
         return None
-    hidden = [layer.neurons[0].activation for layer in layers[:-1]]
-    if any(a != b for a, b in pairwise(hidden)) or layers[-1].neurons[0].activation != "identity":
+    hidden = [layer.neurons[0].activation for layer in dense[:-1]]
+    if any(a != b for a, b in pairwise(hidden)) or dense[-1].neurons[0].activation != "identity":
         return None
-    widths = [len(layer.neurons) for layer in layers]
+    widths = [len(layer.neurons) for layer in dense]
     activation = hidden[0] if hidden else "relu"
-    net = MLP(layers[0].nin, widths, activation=activation, init="zeros", rng=_NO_NUMBERS)
-    net.layers = list(layers)
+    net = MLP(dense[0].nin, widths, activation=activation, init="zeros", rng=_NO_NUMBERS)
+    net.layers = dense
     return net
 
 
@@ -224,6 +231,6 @@ def _at(path: str) -> str:
     return f" at index {path}" if path else ""
 
 
-def _line(module: Any) -> str:
+def _line(module: torch.nn.Module) -> str:
     """A module as it prints itself, on one line."""
     return " ".join(repr(module).split())[:100]

@@ -1,18 +1,22 @@
-"""Torch writer: modules of PyTorch made of the stages of a network."""
+"""Torch writer: modules of PyTorch made of the steps of a network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from engine import Value
 
 from ..activations import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
 from ..module import Module, frozen
-from .steps import Dense, Dropping, Function, Normalization, Stage, Table
+from .steps import Dense, Dropping, Lookup, Nonlinearity, Normalization, PlainStep, flat, without_equal
+
+if TYPE_CHECKING:
+    import torch
 
 # Functions of torch.nn that make the module of an activation.
-MADE: dict[Any, Callable[[Any], Any]] = {
+MADE: dict[str, Callable[[ModuleType], torch.nn.Module]] = {
     "relu": lambda t: t.ReLU(),
     "leaky_relu": lambda t: t.LeakyReLU(0.01),
     "elu": lambda t: t.ELU(),
@@ -26,7 +30,7 @@ MADE: dict[Any, Callable[[Any], Any]] = {
     "softmax": lambda t: t.Softmax(dim=-1),
     "log_softmax": lambda t: t.LogSoftmax(dim=-1),
 }
-_VARIANTS: dict[type, Callable[[Any, Any], Any]] = {
+_VARIANTS: dict[type, Callable[[ModuleType, Any], torch.nn.Module]] = {
     LeakyReLU: lambda t, f: t.LeakyReLU(f.slope),
     ELU: lambda t, f: t.ELU(f.alpha),
     Softplus: lambda t, f: t.Softplus(f.beta, f.threshold),
@@ -35,63 +39,60 @@ _VARIANTS: dict[type, Callable[[Any, Any], Any]] = {
 
 
 class Writer:
-    """Makes PyTorch's modules of stages; what is one Module or one list of Values stays one."""
+    """Makes PyTorch's modules of steps; what is one Module or one list of Values stays one."""
 
-    def __init__(self, torch: Any, dtype: Any, net: Module) -> None:
-        self._torch, self._dtype, self._net = torch, dtype, net
+    def __init__(self, framework: ModuleType, dtype: torch.dtype, net: Module) -> None:
+        self._torch, self._dtype = framework, dtype
         self._frozen = frozen(m for _, m in net.named_modules())
-        self._parameters: dict[tuple[Any, ...], Any] = {}  # by shape and Values
+        self._parameters: dict[tuple[object, ...], torch.nn.Parameter] = {}  # by shape and Values
         self._owned: set[Value] = set()
-        self._made: dict[tuple[Module, type], Any] = {}
+        self._made: dict[tuple[Module, type], torch.nn.Module] = {}
 
-    def parts(self, stage: Stage) -> list[Any]:
-        """The modules of one stage."""
-        if isinstance(stage, Function):
-            return [self._function(stage)]
-        assert stage.module is not None  # noqa: S101  only functions are without
-        key = stage.module, type(stage)
+    def parts(self, step: PlainStep) -> list[torch.nn.Module]:
+        """The modules of one step."""
+        if isinstance(step, Nonlinearity):
+            return [self._function(step)]
+        assert step.module is not None  # noqa: S101  only functions are without
+        key = step.module, type(step)
         if key not in self._made:
-            self._made[key] = self._module(stage)
-            self._made[key].train(stage.module.training)
-        flatten = [self._torch.nn.Flatten(-2)] if isinstance(stage, Table) else []
+            self._made[key] = self._module(step)
+            self._made[key].train(step.module.training)
+        flatten = [self._torch.nn.Flatten(-2)] if isinstance(step, Lookup) else []
         return [self._made[key], *flatten]
 
-    def _module(self, stage: Stage) -> Any:
+    def _module(self, step: PlainStep) -> torch.nn.Module:
         t, dtype = self._torch.nn, self._dtype
-        if isinstance(stage, Dense):
-            made = t.utils.skip_init(t.Linear, len(stage.weights[0]), len(stage.weights), dtype=dtype)
-            made.weight = self._parameter(stage, [v for row in stage.weights for v in row], made.weight.shape)
-            made.bias = self._parameter(stage, stage.biases, made.bias.shape)
-        elif isinstance(stage, Normalization):
-            made = t.LayerNorm(len(stage.gain), eps=stage.epsilon, dtype=dtype)
-            made.weight = self._parameter(stage, stage.gain, made.weight.shape)
-            made.bias = self._parameter(stage, stage.bias, made.bias.shape)
-        elif isinstance(stage, Table):
-            made = t.utils.skip_init(t.Embedding, len(stage.rows), len(stage.rows[0]), dtype=dtype)
-            made.weight = self._parameter(stage, [v for row in stage.rows for v in row], made.weight.shape)
+        if isinstance(step, Dense):
+            made = t.utils.skip_init(t.Linear, len(step.weights[0]), len(step.weights), dtype=dtype)
+            made.weight = self._parameter(step, flat(step.weights), made.weight.shape)
+            made.bias = self._parameter(step, step.biases, made.bias.shape)
+        elif isinstance(step, Normalization):
+            made = t.LayerNorm(len(step.gain), eps=step.epsilon, dtype=dtype)
+            made.weight = self._parameter(step, step.gain, made.weight.shape)
+            made.bias = self._parameter(step, step.bias, made.bias.shape)
+        elif isinstance(step, Lookup):
+            made = t.utils.skip_init(t.Embedding, len(step.rows), len(step.rows[0]), dtype=dtype)
+            made.weight = self._parameter(step, flat(step.rows), made.weight.shape)
         else:
-            assert isinstance(stage, Dropping)  # noqa: S101  there are no others
-            made = t.Dropout(stage.rate)
+            assert isinstance(step, Dropping)  # noqa: S101  there are no others
+            made = t.Dropout(step.rate)
         return made
 
-    def _parameter(self, stage: Stage, values: Sequence[Value], shape: Any) -> Any:
+    def _parameter(self, step: PlainStep, values: Sequence[Value], shape: Sequence[int]) -> torch.nn.Parameter:
         key = tuple(shape), *values
         if key not in self._parameters:
             if len(set(values)) < len(values) or not self._owned.isdisjoint(values):
-                raise ValueError(f"to_torch takes parameters that are shared as a whole, got some of {stage.path}")
+                raise ValueError(f"to_torch takes parameters that are shared as a whole, got some of {step.path}")
             self._owned.update(values)
             numbers = self._torch.tensor([v.data for v in values], dtype=self._dtype).reshape(shape)
             moves = self._frozen.isdisjoint(values)
             self._parameters[key] = self._torch.nn.Parameter(numbers, requires_grad=moves)
         return self._parameters[key]
 
-    def _function(self, stage: Function) -> Any:
-        function = stage.function
+    def _function(self, step: Nonlinearity) -> torch.nn.Module:
+        function = step.function
         if isinstance(function, str) and function in MADE:
             return MADE[function](self._torch.nn)
         if type(function) in _VARIANTS:
             return _VARIANTS[type(function)](self._torch.nn, function)
-        raise ValueError(
-            f"to_torch takes activations that PyTorch has too, identity, {', '.join(MADE)}, "
-            f"got {function!r:.60} at {stage.path}; choose one of these, or write that module in PyTorch"
-        )
+        raise without_equal("to_torch", "PyTorch", MADE, step, ", or write that module in PyTorch")

@@ -153,9 +153,9 @@ def test_onnxruntime_has_no_float64_kernels_for_what_is_written_in_float32(tmp_p
     """When this fails, onnxruntime has learned one: move it from _SINGLE to _DOUBLE."""
     for activation in ("elu", "selu", "softplus", "gelu"):
         graph = onnx_graph._Graph(onnx, double=True)
-        found = onnx_graph.stages("to_onnx", nn.Layer(2, 3, activation=activation, seed=0))
-        for stage in found:
-            graph.add(stage)
+        found = onnx_graph.steps("to_onnx", nn.Layer(2, 3, activation=activation, seed=0))
+        for step in found:
+            graph.add(step)
         onnx.save(graph.model(found, "net", ""), tmp_path / "net.onnx")
         with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented, match="Could not find an impl"):
             session(tmp_path / "net.onnx")

@@ -6,7 +6,7 @@ A question is answered here without an error, so that who asks can say what is l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeGuard
+from typing import Any, SupportsIndex, TypeGuard
 
 from engine import Value
 
@@ -34,7 +34,7 @@ def is_number(x: object) -> bool:
     return hasattr(x, "__float__") and not isinstance(x, (str, bytes, complex)) and not shape(x)
 
 
-def is_whole(x: object) -> bool:
+def is_whole(x: object) -> TypeGuard[SupportsIndex]:
     """Whether x is a whole number, and neither True nor False nor an array.
 
     >>> from nn.arguments import is_whole

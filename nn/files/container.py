@@ -9,9 +9,13 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .encoding import Tensors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 VERSION = "1"
 
@@ -27,7 +31,7 @@ def packed(said: Mapping[str, str], tensors: Tensors) -> bytes:
     arrays = {name: _array(xs) for name, xs in tensors.items()}
     metadata = {"format": "chainrule", "version": VERSION, **said}
     metadata["sha256"] = digest(metadata, arrays)
-    header: dict[str, Any] = {"__metadata__": metadata}
+    header: dict[str, object] = {"__metadata__": metadata}
     end = 0
     for name, array in arrays.items():
         header[name] = {"dtype": "F64", "shape": [len(array)], "data_offsets": [end, end + 8 * len(array)]}
@@ -41,7 +45,7 @@ def packed(said: Mapping[str, str], tensors: Tensors) -> bytes:
     return b"".join([struct.pack("<Q", len(text)), text, *[array.tobytes() for array in arrays.values()]])
 
 
-def digest(metadata: Mapping[str, str], arrays: Mapping[str, Any]) -> str:
+def digest(metadata: Mapping[str, str], arrays: Mapping[str, NDArray[np.float64]]) -> str:
     """The SHA-256 of all but itself, in an order that does not depend on how the file is laid out."""
     names = sorted(arrays)
     text = {k: x for k, x in metadata.items() if k != "sha256"}
@@ -96,18 +100,18 @@ class _TwiceError(ValueError):
     pass
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise _TwiceError("its header says something twice")
     return found
 
 
-def _array(numbers: list[float]) -> Any:
+def _array(numbers: list[float]) -> NDArray[np.float64]:
     import numpy as np
 
     return np.array(numbers, np.dtype("<f8"))
 
 
-def _one_dimensional(shape: Any) -> bool:
+def _one_dimensional(shape: object) -> bool:
     return isinstance(shape, list) and len(shape) == 1

@@ -8,13 +8,15 @@ number for as {"$float": "nan"}. Tuples become lists. Each tensor stands once.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from operator import index
+
+from ..arguments import is_whole
 
 Tensors = dict[str, list[float]]
 
 
-def encoded(x: Any, tensors: Tensors, where: str) -> Any:
+def encoded(x: object, tensors: Tensors, where: str) -> object:
     """A plain state as JSON can say it, its lists of floats moved to `tensors`.
 
     Args:
@@ -35,8 +37,8 @@ def encoded(x: Any, tensors: Tensors, where: str) -> Any:
     if isinstance(x, float):
         x = float(x)
         return x if math.isfinite(x) else {"$float": repr(x)}
-    if hasattr(x, "__index__") and getattr(x, "shape", ()) == ():
-        return x.__index__()
+    if is_whole(x):
+        return index(x)
     if isinstance(x, Mapping):
         for k in x:
             if not isinstance(k, str) or k.startswith("$"):
@@ -56,12 +58,12 @@ def encoded(x: Any, tensors: Tensors, where: str) -> Any:
     raise TypeError(f"save takes a trainer whose {where} is plain: dict, list, number, text or None, got {x!r:.60}")
 
 
-def _equal_rows(x: list[Any] | tuple[Any, ...]) -> bool:
+def _equal_rows(x: Sequence[Sequence[object]]) -> bool:
     """Whether x is a table: lists, all of one length."""
     return all(isinstance(row, (list, tuple)) for row in x) and len({len(row) for row in x}) == 1 and bool(x[0])
 
 
-def decoded(x: Any, tensors: Tensors) -> Any:
+def decoded(x: object, tensors: Tensors) -> object:
     """What `encoded` was given, tuples as lists.
 
     Raises:
@@ -74,7 +76,7 @@ def decoded(x: Any, tensors: Tensors) -> Any:
     return _decoded(x, dict(tensors))
 
 
-def _decoded(x: Any, left: dict[str, Any]) -> Any:
+def _decoded(x: object, left: Tensors) -> object:
     if isinstance(x, list):
         return [_decoded(y, left) for y in x]
     if not isinstance(x, dict):

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from engine import Value
 from engine.arguments import path as of_file
@@ -30,12 +30,27 @@ from engine.writing import write_whole
 from ..module import Module, module_of
 from .container import packed, parsed
 from .encoding import Tensors, decoded, encoded
-from .recipes import network, recipe
+from .recipes import Arguments, network, recipe
+
+
+class Resumable(Protocol):
+    """A Trainer, or what can be resumed as one."""
+
+    @property
+    def net(self) -> Module:
+        """The network that is trained."""
+
+    def state(self) -> dict[str, Any]:
+        """All but the network's numbers, as dicts, lists, numbers, text and None."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+
 
 LARGEST = 2**30  # bytes; as Values so many numbers would need more than 20 GB
 
 
-def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
+def save(path: str | os.PathLike[str], model: object, trainer: Resumable | None = None) -> None:
     """Write a network, and the state of its training, to a file, whole or not at all.
 
     Args:
@@ -59,9 +74,10 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
     """
     name, module = of_file("save", "path", path), module_of("save", model)
     if trainer is not None:
-        _trainer("save", trainer)
-    if trainer is not None and trainer.net is not module:
-        raise ValueError(f"save takes a network and its own trainer, got {model!r:.60} and one of {trainer.net!r:.60}")
+        _check_trainer("save", trainer)
+        if trainer.net is not module:
+            got = f"{model!r:.60} and one of {trainer.net!r:.60}"
+            raise ValueError(f"save takes a network and its own trainer, got {got}")
     tensors = _grouped("save", module.checked_parameters())
     said = {"model": json.dumps(recipe(model) or {"class": type(model).__name__})}
     if trainer is not None:
@@ -70,7 +86,7 @@ def save(path: str | os.PathLike[str], model: Any, trainer: Any = None) -> None:
     write_whole("save", name, packed(said, tensors))
 
 
-def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None) -> Any:
+def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Resumable | None = None) -> Any:
     """Read what `save` wrote. Nothing in a file is run, whoever made it.
 
     Args:
@@ -95,7 +111,7 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
     MLP(2, [3, 1], activation='tanh')
     """
     if trainer is not None:
-        _trainer("load", trainer)
+        _check_trainer("load", trainer)
         into = trainer.net if into is None else into
     if into is not None:
         module_of("load", into)
@@ -112,11 +128,15 @@ def load(path: str | os.PathLike[str], into: Any = None, *, trainer: Any = None)
         raise ValueError(f"load takes a file that save wrote, got {name!r}: {why}") from None
     except RecursionError:
         raise ValueError(f"load takes a file that save wrote, got {name!r}: its header is nested too deep") from None
-    if trainer is not None and not isinstance(state, dict):
+    module = module_of("load", model)
+    if trainer is None:
+        module.load_state(numbers)
+    elif isinstance(state, dict):
+        _fill(name, module, numbers, trainer, state)
+    else:
         raise ValueError(
             f"load takes a file saved with a trainer, got {name!r} without one; write save(path, model, trainer)"
         )
-    _fill(name, module_of("load", model), numbers, trainer, state)
     return model
 
 
@@ -155,7 +175,7 @@ def _of_parameters(tensors: Tensors) -> Tensors:
     return {name: xs for name, xs in tensors.items() if not name.startswith("trainer:")}
 
 
-def _built(said: Any, tensors: Tensors) -> Any:
+def _built(said: Arguments, tensors: Tensors) -> Any:
     """The network that a file describes."""
     if isinstance(said, dict) and said.keys() == {"class"}:
         raise ValueError(
@@ -168,14 +188,11 @@ def _built(said: Any, tensors: Tensors) -> Any:
         raise ValueError(f"its network cannot be built: {why}") from None
 
 
-def _fill(path: str, module: Module, numbers: Mapping[str, float], trainer: Any, state: Any) -> None:
+def _fill(path: str, module: Module, numbers: dict[str, float], trainer: Resumable, state: dict[str, object]) -> None:
     """Set everything or nothing."""
-    if trainer is None:
-        module.load_state(numbers)
-        return
     before = module.state(), trainer.state()
     try:
-        trainer.load_state({"net": dict(numbers), **state})
+        trainer.load_state({"net": numbers, **state})
         module.load_state(numbers)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as why:
         module.load_state(before[0])
@@ -183,7 +200,7 @@ def _fill(path: str, module: Module, numbers: Mapping[str, float], trainer: Any,
         raise ValueError(f"load takes a file of the same kind of trainer, got {path!r}: {why}") from why
 
 
-def _trainer(who: str, trainer: Any) -> None:
+def _check_trainer(who: str, trainer: object) -> None:
     if isinstance(trainer, type) or not all(hasattr(trainer, name) for name in ("net", "state", "load_state")):
         raise TypeError(f"{who} takes a Trainer as trainer, got {shown(trainer)}")
 

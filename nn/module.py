@@ -11,6 +11,7 @@ A Module does not know its own path: the path of a call is found from the calls 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self
 
@@ -341,3 +342,23 @@ def frozen(modules: Iterable[Module]) -> set[Value]:
     9
     """
     return {p for m in modules if not m.trainable for _, p in m.named_parameters()}
+
+
+@contextmanager
+def in_mode(net: Module, training: bool) -> Iterator[None]:
+    """While it is open, a Module and all inside it are in training or in evaluation; afterwards each as it was.
+
+    >>> from nn import MLP
+    >>> from nn.module import in_mode
+    >>> net = MLP(2, [1], seed=0)
+    >>> with in_mode(net, False):
+    ...     net.training
+    False
+    """
+    modes = [(m, m.training) for _, m in net.named_modules()]
+    net.train(training)
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

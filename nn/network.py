@@ -14,6 +14,7 @@ from .data import check_order, rows, targets
 from .init import generator
 from .layers import MLP, width
 from .matrices import Matrix
+from .module import in_mode
 from .optim import SGD
 from .training.console import line
 from .training.objective import head
@@ -149,13 +150,8 @@ class NeuralNetwork:
         >>> nn.NeuralNetwork([2, 3], init="zeros", seed=0).predict([0, 1]).round(3).tolist()
         [0.333, 0.333, 0.333]
         """
-        modes = [(m, m.training) for _, m in self.model.named_modules()]
-        self.model.eval()
-        try:
+        with in_mode(self.model, False):
             return self._outputs("predict", X)
-        finally:
-            for m, training in modes:
-                m.training = training
 
     def backward(self, X: Any, y: Any, output: Any = None) -> None:
         """One update: ∂L/∂W and ∂L/∂b of the mean loss, kept as `dW` and `db`, then a step of gradient descent.

@@ -10,7 +10,7 @@ from engine.arguments import number, real
 
 from ..data import check_order, permutation, rows, targets
 from ..init import Generator
-from ..module import Module
+from ..module import Module, in_mode
 from .console import warn
 from .objective import Objective
 
@@ -109,11 +109,6 @@ class Examples:
 
 def _outputs_of(net: Module, x: Any) -> int:
     """How many outputs a network has, found by one evaluation."""
-    modes = [(m, m.training) for _, m in net.named_modules()]
-    net.eval()
-    try:
+    with in_mode(net, False):
         outputs = net(x)
-    finally:
-        for m, training in modes:
-            m.training = training
     return len(outputs) if isinstance(outputs, (list, tuple)) else 1

@@ -19,6 +19,7 @@ from engine.compiler import Generators, exact
 
 from ..blocks import Dropout
 from ..data import DEEPEST
+from ..module import in_mode
 from ..optim import Optimiser
 from ..updates import norm_factor
 from .console import Bar
@@ -44,13 +45,8 @@ class NativeTraining:
         self._key: Any = None
         self._evaluate: Any = None
         self._tables: dict[int, Any] = {}  # examples that were evaluated, as arrays
-        modes = [(m, m.training) for _, m in run.net.named_modules()]
-        run.net.train()
-        try:
+        with in_mode(run.net, True):
             self._prepare()
-        finally:
-            for module, training in modes:
-                module.training = training
 
     # Compiling -----------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from engine.arguments import whole
 
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, restyle
 from ..layers import Neuron
+from ..module import in_mode
 from .targets import floats
 from .trainer import Trainer
 
@@ -105,7 +106,7 @@ class View:
         neuron = self._neuron
         if neuron is None:
             return None
-        with _evaluated(trainer):
+        with in_mode(trainer.net, False):
             outputs = trainer.net(trainer.examples.X[self.example])
             order = topological_order(outputs)
             sums = [v for v in order if v.op is not None and v.op.name == "dot"]
@@ -158,7 +159,7 @@ class View:
             [low - pad + (high - low + 2 * pad) * k / (SIDE - 1) for k in range(SIDE)]
             for low, high, pad in zip(lows, highs, pads)
         )
-        with _evaluated(trainer), no_grad():
+        with in_mode(trainer.net, False), no_grad():
             found = [[trainer.objective.prediction(floats(trainer.net([x, y]))) for x in xs] for y in ys]
         if trainer.objective.classes:
             from matplotlib.colors import ListedColormap
@@ -188,21 +189,6 @@ class View:
                 [_source("svg+xml", picture.svg.encode()), f"{self.neuron} on example {self.example}:\n{picture}"]
             )
         return shown
-
-
-class _evaluated:  # noqa: N801  a context manager is called as a function is
-    """The network in evaluation mode, each Module as it was afterwards."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._net = trainer.net
-        self._modes = [(m, m.training) for _, m in trainer.net.named_modules()]
-
-    def __enter__(self) -> None:
-        self._net.eval()
-
-    def __exit__(self, *_: object) -> None:
-        for module, mode in self._modes:
-            module.training = mode
 
 
 def _source(kind: str, data: bytes) -> str:

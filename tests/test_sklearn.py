@@ -243,7 +243,7 @@ def test_native_code_goes_on_where_it_stopped(problem):
 
 
 def test_an_alpha_that_native_code_left_out_would_be_noticed(monkeypatch):
-    monkeypatch.setattr("nn.training.native.NativeTraining._penalty", lambda self, ps: 0.0 * ps[0])
+    monkeypatch.setattr("nn.training.traced.TracedRun.penalty", lambda self, ps: 0.0 * ps[0])
     with pytest.raises(AssertionError):
         test_native_code_trains_what_eager_mode_does("numbers", {"alpha": 0.3})
 

@@ -363,9 +363,9 @@ def test_every_optimiser_schedule_and_penalty_train_alike(optimizer, schedule, p
 
 
 def test_a_penalty_left_out_is_caught(monkeypatch):
-    from nn.training.native import NativeTraining
+    from nn.training.traced import TracedRun
 
-    monkeypatch.setattr(NativeTraining, "_penalty", lambda self, ps: 0.0 * ps[0])
+    monkeypatch.setattr(TracedRun, "penalty", lambda self, ps: 0.0 * ps[0])
     with pytest.raises(AssertionError):
         assert_same(NUMBERS, 2, optimizer="sgd", penalty=nn.l2(0.01))
 

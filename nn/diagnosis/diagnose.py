@@ -15,13 +15,13 @@ from engine import AnomalyError, Value, detect_anomaly, log, no_grad
 from engine.arguments import number, whole
 
 from ..arguments import is_number, plain
-from ..data import check_order, evenly, rows, targets
+from ..data import Row, check_order, evenly, rows, targets
 from ..module import Module, frozen, module_of
 from ..network import NeuralNetwork
 from ..optim import SGD, Optimiser
 from ..training.dependence import CONSTANTS, left_out
-from ..training.objective import Objective, objective
-from .findings import Diagnosis, Finding
+from ..training.objective import LossFunction, Objective, objective
+from .findings import Diagnosis, Symptom
 from .first_nan import finding_of_origin
 from .observation import observation
 from .symptoms import dead_units, exploding_loss, gradient_flow, learning_rate, saturation, symmetric_weights
@@ -31,13 +31,13 @@ LEARNT = 0.5  # a loss below so much of a constant's: gradients may be small, un
 
 
 def diagnose(
-    net: Any,
-    X: Any,
-    y: Any,
+    net: Module | NeuralNetwork,
+    X: object,
+    y: object,
     *,
-    loss: Any = None,
-    optimizer: Any = None,
-    history: Any = None,
+    loss: str | LossFunction | None = None,
+    optimizer: Optimiser | float | None = None,
+    history: object = None,
     examples: int = 100,
 ) -> Diagnosis:
     """What is wrong with a network, layer by layer, and what to do.
@@ -115,8 +115,13 @@ def diagnose(
 
 
 def examples_of(
-    who: str, net: Any, model: Module, xs: Sequence[Any], ts: Sequence[Any], loss: Any = None
-) -> tuple[Objective, list[Any], list[Any]]:
+    who: str,
+    net: Module | NeuralNetwork,
+    model: Module,
+    xs: Sequence[Row],
+    ts: Sequence[object],
+    loss: str | LossFunction | Objective | None = None,
+) -> tuple[Objective, list[Row], list[object]]:
     """(objective, examples, targets as it takes them); without a loss, the one that the targets ask for."""
     with no_grad():
         first = model(xs[0])
@@ -127,7 +132,7 @@ def examples_of(
     return goal, list(xs), [goal.target(who, t, outputs, f"y[{k}]") for k, t in enumerate(ts)]
 
 
-def _usual_loss(ts: Sequence[Any], outputs: int) -> str:
+def _usual_loss(ts: Sequence[object], outputs: int) -> str:
     numbers = [t[0] if isinstance(t, list) and len(t) == 1 else t for t in ts]
     if outputs == 1:
         return "binary_cross_entropy" if all(t in (0, 1) for t in numbers) else "mse"
@@ -149,20 +154,20 @@ def _losses(history: Any) -> list[float]:
     return [float(x) for x in listed]
 
 
-def _copies(model: Module, optimizer: Any) -> tuple[Module, Optimiser | None]:
+def _copies(model: Module, optimizer: Optimiser | float | None) -> tuple[Module, Optimiser | None]:
     """A copy of the network in evaluation mode, and of its optimiser, which moves the copy."""
-    rate = None
+    rate, given = None, optimizer if isinstance(optimizer, Optimiser) else None
     if isinstance(optimizer, Optimiser):
         if not {p for _, p in model.checked_parameters()}.issuperset(optimizer.parameters):
             raise ValueError("diagnose takes an optimiser of this network, got one of other parameters")
     elif optimizer is not None:
         rate = number("diagnose", "optimizer", optimizer, "an optimiser or a learning rate")
-    twin, optimiser = copy.deepcopy((model, optimizer if rate is None else None))
+    twin, optimiser = copy.deepcopy((model, given))
     twin.eval().zero_grad()
     return twin, optimiser if rate is None else SGD(twin, lr=rate)
 
 
-def _finite_examples(X: Any, y: Any) -> tuple[list[Any], list[Any], int, list[Finding]]:
+def _finite_examples(X: object, y: object) -> tuple[list[Row], list[object], int, list[Symptom]]:
     """(examples, targets, how many were given, findings): those whose numbers are all finite, and whether there are others."""
     listed = plain(X)
     given = [plain(x) for x in listed] if isinstance(listed, (list, tuple)) else listed
@@ -177,15 +182,15 @@ def _finite_examples(X: Any, y: Any) -> tuple[list[Any], list[Any], int, list[Fi
             first = min(where)
             message = f"{len(where):,} of {len(xs):,} rows of {name} are not finite: row {first} has {where[first][0]}"
             remedy = f"fill or drop these rows of {name} before training; they are left out here"
-            findings.append(Finding("not finite", "", float(len(where)), message, remedy))
+            findings.append(Symptom("not finite", "", float(len(where)), message, remedy))
     kept = [i for i in range(len(xs)) if i not in broken and i not in broken_targets]
     return [xs[i] for i in kept], [ts[i] for i in kept], len(xs), findings
 
 
-def _not_finite(x: Any) -> list[float]:
+def _not_finite(x: object) -> list[float]:
     """The numbers in x, at any depth, that are nan or infinite."""
     found, stack = [], [x]
-    seen: dict[int, list[Any]] = {}  # a list may hold itself
+    seen: dict[int, object] = {}  # a list may hold itself
     while stack:
         x = plain(stack.pop())
         if isinstance(x, list):
@@ -199,7 +204,7 @@ def _not_finite(x: Any) -> list[float]:
     return found
 
 
-def _sums_finitely(x: list[Any]) -> bool:
+def _sums_finitely(x: list[float]) -> bool:
     """Whether x is numbers with a finite sum, and so finite all: quickly told."""
     try:
         summed = sum(x, 0.0)  # not 0, to which NumPy would add a date, with a warning
@@ -208,7 +213,7 @@ def _sums_finitely(x: list[Any]) -> bool:
         return False
 
 
-def _filled(x: Any) -> Any:
+def _filled(x: object) -> object:
     """x with 0 for what is not finite, so that its shape can be read."""
     x = plain(x)
     if isinstance(x, list):
@@ -219,7 +224,7 @@ def _filled(x: Any) -> Any:
 # What is measured ----------------------------------------------------------------------------------------------------
 
 
-def _left_out(net: Module, optimiser: Optimiser | None, losses: Iterable[Any]) -> list[Finding]:
+def _left_out(net: Module, optimiser: Optimiser | None, losses: Iterable[object]) -> list[Symptom]:
     """What is to be trained, and no gradient comes to."""
     moving = net.parameters() if optimiser is None else optimiser.parameters
     found = []
@@ -227,21 +232,21 @@ def _left_out(net: Module, optimiser: Optimiser | None, losses: Iterable[Any]) -
         net, set(moving) - frozen(m for _, m in net.named_modules()), (x for x in losses if isinstance(x, Value))
     ).items():
         message = f"the loss depends on none of the {n:,} parameters{name and f' of {name}'}: no gradient comes there"
-        found.append(Finding("no gradient", name, float(n), message, CONSTANTS))
+        found.append(Symptom("no gradient", name, float(n), message, CONSTANTS))
     return found
 
 
-def _broken_parameters(model: Module) -> list[Finding]:
+def _broken_parameters(model: Module) -> list[Symptom]:
     """Parameters that are not finite although all losses are: something like relu hides them."""
     broken = [(path, p.data) for path, p in model.named_parameters() if not isfinite(p.data)]
     if not broken:
         return []
     message = f"{len(broken)} parameters are not finite, first {broken[0][0]} = {broken[0][1]}"
     remedy = "training diverged: start again with a smaller learning rate, or clip_norm=1.0"
-    return [Finding("not finite", broken[0][0].partition(".neurons.")[0], float(len(broken)), message, remedy)]
+    return [Symptom("not finite", broken[0][0].partition(".neurons.")[0], float(len(broken)), message, remedy)]
 
 
-def _line(run: Callable[[], Any]) -> str:
+def _line(run: Callable[[], object]) -> str:
     """The line of a user's Module or loss that makes the first number that is not finite; "" where it is in nn."""
     found = []
     for function in (lambda: log(Value(0.0)), run):
@@ -253,7 +258,7 @@ def _line(run: Callable[[], Any]) -> str:
     return found[1] if found[1:] and found[1] != found[0] else ""  # the first is where diagnose was called
 
 
-def _constant_losses(goal: Objective, outputs: Any, ts: Sequence[Any]) -> list[float]:
+def _constant_losses(goal: Objective, outputs: list[float] | float, ts: Sequence[object]) -> list[float]:
     """The mean loss of outputs that are 0, and for numbers of outputs that are the mean target, where finite."""
     shape = outputs if isinstance(outputs, list) else [outputs]
     constants = [[0.0] * len(shape)]

@@ -6,11 +6,14 @@ import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import fsum, hypot, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, overload
 
 from engine import Value
 
 from .observation import UnitLayer
+
+if TYPE_CHECKING:
+    from engine.picture import Picture
 
 ILLNESSES = (
     "not finite",
@@ -26,7 +29,7 @@ ILLNESSES = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class Symptom:
     """One thing that is wrong.
 
     Attributes:
@@ -46,19 +49,20 @@ class Finding:
     node: Value | None = field(default=None, repr=False)
 
     @property
-    def picture(self) -> Any:
+    def picture(self) -> Picture | None:
         """The node where it begins, as `engine.draw` shows it; None where there is no such node."""
         if self.node is None:
             return None
         from engine import draw  # pictures are a heavy room
 
-        return draw(self.node, level="full", names={})
+        shown: Picture = draw(self.node, level="full", names={})
+        return shown
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}\n   → {self.remedy}"
 
 
-class Diagnosis(Sequence[Finding]):
+class Diagnosis(Sequence[Symptom]):
     """The findings about a network, the most basic first: a sequence, empty where nothing is wrong.
 
     Attributes:
@@ -71,7 +75,7 @@ class Diagnosis(Sequence[Finding]):
 
     def __init__(
         self,
-        findings: Sequence[Finding],
+        findings: Sequence[Symptom],
         layers: Sequence[UnitLayer],
         saturated: Sequence[float],
         loss: float,
@@ -85,13 +89,17 @@ class Diagnosis(Sequence[Finding]):
         """The kinds of what was found, each once."""
         return list(dict.fromkeys([f.kind for f in self.findings]))
 
-    def __getitem__(self, i: Any) -> Any:
+    @overload
+    def __getitem__(self, i: int) -> Symptom: ...
+    @overload
+    def __getitem__(self, i: slice) -> Sequence[Symptom]: ...
+    def __getitem__(self, i: int | slice) -> Symptom | Sequence[Symptom]:
         return self.findings[i]
 
     def __len__(self) -> int:
         return len(self.findings)
 
-    def __iter__(self) -> Iterator[Finding]:
+    def __iter__(self) -> Iterator[Symptom]:
         return iter(self.findings)
 
     def table(self) -> list[list[str]]:
@@ -130,5 +138,5 @@ class Diagnosis(Sequence[Finding]):
 
     def _repr_html_(self) -> str:
         parts = [f"<pre>{html.escape(str(self))}</pre>"]
-        parts += [f.picture.html for f in self.findings if f.node is not None]
+        parts += [picture.html for f in self.findings if (picture := f.picture) is not None]
         return "".join(parts)

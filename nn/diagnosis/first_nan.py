@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from engine import Value, partials, topological_order
 
+from ..arguments import Number
 from ..module import Module
-from .findings import Finding
+from .findings import Symptom
 
 
 class Origin(NamedTuple):
@@ -95,7 +96,7 @@ def cut_out(node: Value, names: dict[Value, str], size: int = 4) -> Value:
 def _again(v: Value, made: dict[Value, Value], names: dict[Value, str]) -> Value:
     """The op of a node on copies of its arguments; those that are not made yet are leaves."""
 
-    def twin(a: Any) -> Any:
+    def twin(a: Number) -> Number:
         if not isinstance(a, Value):
             return a
         if a not in made:
@@ -108,14 +109,14 @@ def _again(v: Value, made: dict[Value, Value], names: dict[Value, str]) -> Value
     args = list(v.args)
     if op.name == "dot" and len(args) // 2 > WIDE:
         args = _narrowed(args)
-    flat: list[Any] = [twin(a) for a in args]
+    flat = [twin(a) for a in args]
     count = (len(flat) - (op.arity - op.lists)) // op.lists if op.lists else 0
     lists = [flat[k * count : (k + 1) * count] for k in range(op.lists)]
     again: Value = op(*lists, *flat[op.lists * count :])
     return again
 
 
-def finding_of_origin(root: Value, model: Module, line: str = "") -> Finding:
+def finding_of_origin(root: Value, model: Module, line: str = "") -> Symptom:
     """What is said about a loss that is not finite, or whose gradients are not.
 
     Args:
@@ -128,7 +129,7 @@ def finding_of_origin(root: Value, model: Module, line: str = "") -> Finding:
     first = origin(root)
     if first is None:  # each example's gradient is finite, their sum is not
         message = "the sum of the examples' gradients overflows"
-        return Finding("not finite", "", float("inf"), message, _REMEDIES["overflow"])
+        return Symptom("not finite", "", float("inf"), message, _REMEDIES["overflow"])
     node, number, what, argument = first
     if node.op is None:
         broken = [p for p in paths if not isfinite(p.data)]
@@ -138,7 +139,7 @@ def finding_of_origin(root: Value, model: Module, line: str = "") -> Finding:
         user = next((v for v in topological_order(root) if node in v.args), None)
         part = None if user is None else cut_out(user, names)
         remedy = _REMEDIES["leaf"]
-        return Finding("not finite", _layer(name if node in paths else ""), number, message, remedy, part)
+        return Symptom("not finite", _layer(name if node in paths else ""), number, message, remedy, part)
     scope = node.scope.path if node.scope is not None else ""
     numbers = [a.data if isinstance(a, Value) else a for a in node.args]
     shown = ", ".join([f"{x:.6g}" for x in numbers[:4]]) + (", …" if len(numbers) > 4 else "")
@@ -150,10 +151,10 @@ def finding_of_origin(root: Value, model: Module, line: str = "") -> Finding:
     place = scope or ("the loss" if node.scope is None else "the network")
     message = f"{node.op.name} in {place} {happened}{line and f' ({line})'}; all that follows is not finite"
     remedy = _REMEDIES.get(node.op.name, _REMEDIES["overflow"])
-    return Finding("not finite", _layer(scope), number, message, remedy, cut_out(node, names))
+    return Symptom("not finite", _layer(scope), number, message, remedy, cut_out(node, names))
 
 
-def _narrowed(args: list[Any]) -> list[Any]:
+def _narrowed(args: list[Number]) -> list[Number]:
     """The operands of a dot with few products: those that are not finite, then the largest; the bias takes the rest."""
     n = len(args) // 2
     numbers = [a.data if isinstance(a, Value) else a for a in args]

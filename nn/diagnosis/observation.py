@@ -7,9 +7,8 @@ the network: a node knows the Module that made it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from math import fsum, inf, isfinite, sqrt
-from typing import Any
 
 from engine import Value, partials, topological_order
 from engine.arguments import real, shown
@@ -17,6 +16,7 @@ from engine.arguments import real, shown
 from ..activations import ACTIVATIONS
 from ..layers import Neuron
 from ..module import Module, Place
+from ..training.objective import LossFunction
 
 _ROWS = frozenset(ACTIVATIONS) - {"identity"}
 
@@ -109,7 +109,7 @@ class Observation:
     def __init__(self) -> None:
         self.layers: list[UnitLayer] = []
         self.losses: list[float] = []
-        self.outputs: list[Any] = []
+        self.outputs: list[list[float] | float] = []
         self.broken: Value | None = None
 
     @property
@@ -118,9 +118,7 @@ class Observation:
         return fsum(self.losses) / len(self.losses) if all(map(isfinite, self.losses)) else self.losses[-1]
 
 
-def observation(
-    net: Module, examples: Sequence[Any], targets: Iterable[Any], loss: Callable[[Any, Any], Any]
-) -> Observation:
+def observation(net: Module, examples: Sequence[object], targets: Iterable[object], loss: LossFunction) -> Observation:
     """Run a network forward and backward on examples and read off what its units did.
 
     The parameters' `.grad` gather the sum of all examples' gradients, as in training. It ends with the first example
@@ -200,10 +198,12 @@ def _units(order: list[Value], root: str, paths: dict[int, str]) -> list[Met]:
         else:
             others += [(path, module, v) for v in nodes if v.op is not None and v.op.name in _ROWS]
     for path, module, v in others:
-        summed: Any = v.args[0]
+        summed = v.args[0]
+        if not isinstance(summed, Value):
+            continue
         if summed in met and met[summed][2] is summed:  # an activation that stands after a layer without one
             met[v] = *met.pop(summed)[:3], v
-        elif isinstance(summed, Value):
+        else:
             add(path, module, summed, v)
     return sorted(met.values(), key=lambda m: place_of[m[2]])
 

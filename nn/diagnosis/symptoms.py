@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from math import floor, fsum, inf, isfinite, log10, sqrt
-from typing import Any
 
+from ..data import Row
 from ..module import Module
 from ..optim import Optimiser
 from ..training.objective import Objective
-from .findings import Finding
+from .findings import Symptom
 from .observation import Unit, UnitLayer
 
 DEAD_SHARE = 0.5  # of a layer's units, and beyond it one deviation of as many throws of a coin: relu kills by chance
@@ -31,11 +31,11 @@ HALVINGS = 20
 RANDOM = 'start from random weights: init="he_normal" for relu, "glorot_uniform" otherwise'
 
 
-def symmetric_weights(layers: Sequence[UnitLayer]) -> list[Finding]:
+def symmetric_weights(layers: Sequence[UnitLayer]) -> list[Symptom]:
     """Hidden units that are the same and get the same gradient: they stay the same for ever."""
     found = []
     for layer in layers[:-1]:  # output units differ by their targets
-        groups: dict[Any, list[Unit]] = {}
+        groups: dict[tuple[tuple[float, ...], ...], list[Unit]] = {}
         for u in layer.units:
             groups.setdefault((u.parameters, tuple(u.inputs), tuple(u.gradients)), []).append(u)
         count = sum([len(group) for group in groups.values() if len(group) > 1])
@@ -44,11 +44,11 @@ def symmetric_weights(layers: Sequence[UnitLayer]) -> list[Finding]:
                 f"{count} of {len(layer.units)} units in {layer.path} have the same weights and get the same "
                 f"gradients, so they stay copies of each other and count as {len(groups) - len(layer.units) + count}"
             )
-            found.append(Finding("symmetric weights", layer.path, count / len(layer.units), message, RANDOM))
+            found.append(Symptom("symmetric weights", layer.path, count / len(layer.units), message, RANDOM))
     return found
 
 
-def dead_units(layers: Sequence[UnitLayer]) -> list[Finding]:
+def dead_units(layers: Sequence[UnitLayer]) -> list[Symptom]:
     """Layers of which most units have slope 0 on all examples."""
     found = []
     for layer in layers:
@@ -67,11 +67,11 @@ def dead_units(layers: Sequence[UnitLayer]) -> list[Finding]:
             "start again from He weights and biases of 0, with a smaller learning rate and inputs of mean 0; or use "
             'activation="leaky_relu", whose slope is never 0'
         )
-        found.append(Finding("dead units", layer.path, share, message, remedy))
+        found.append(Symptom("dead units", layer.path, share, message, remedy))
     return found
 
 
-def saturation(layers: Sequence[UnitLayer], saturated: Sequence[float], examples: Sequence[Any]) -> list[Finding]:
+def saturation(layers: Sequence[UnitLayer], saturated: Sequence[float], examples: Sequence[Row]) -> list[Symptom]:
     """Layers of sigmoid or tanh that are flat nearly everywhere."""
     found = []
     for k, (layer, share) in enumerate(zip(layers, saturated)):
@@ -87,11 +87,11 @@ def saturation(layers: Sequence[UnitLayer], saturated: Sequence[float], examples
             remedy = f"scale the inputs, which reach {reach:.4g}, to mean 0 and standard deviation 1"
         else:
             remedy = 'start from smaller weights (init="glorot_uniform"), with a smaller learning rate; or use relu'
-        found.append(Finding("saturation", layer.path, share, message, remedy))
+        found.append(Symptom("saturation", layer.path, share, message, remedy))
     return found
 
 
-def gradient_flow(layers: Sequence[UnitLayer]) -> list[Finding]:
+def gradient_flow(layers: Sequence[UnitLayer]) -> list[Symptom]:
     """Gradients that shrink or grow on their way from the last layer to the first."""
     if len(layers) < 2 or any(not any(any(u.parameters) for u in layer.units) for layer in layers[1:]):
         return []  # behind a layer of zeros gradients are 0 until its first step
@@ -116,33 +116,39 @@ def gradient_flow(layers: Sequence[UnitLayer]) -> list[Finding]:
         )
     else:
         remedy = 'start from larger weights (init="he_normal" for relu), LayerNorm between layers, or fewer layers'
-    return [Finding(kind, layers[0].path, factor, message, remedy)]
+    return [Symptom(kind, layers[0].path, factor, message, remedy)]
 
 
-def exploding_loss(loss: float, constant: float, history: Sequence[float]) -> list[Finding]:
+def exploding_loss(loss: float, constant: float, history: Sequence[float]) -> list[Symptom]:
     """A loss far above that of constant outputs, or one that climbed while it was trained."""
     remedy = "start again with a learning rate ten times smaller, or clip_norm=1.0"
     found = []
     if 0.0 < EXPLODED * constant < loss:
         message = f"the loss is {loss:.4g}, where constant outputs give {constant:.4g}"
         remedy_now = f"{remedy}; before training: smaller initial weights, inputs of mean 0 and standard deviation 1"
-        found.append(Finding("exploding loss", "", loss / constant, message, remedy_now))
+        found.append(Symptom("exploding loss", "", loss / constant, message, remedy_now))
     if not history:
         return found
     broken = next((k for k, x in enumerate(history) if not isfinite(x)), None)
     lowest = min([x for x in history if isfinite(x)], default=0.0)
     if broken is not None:
         message = f"the loss turned {history[broken]} in epoch {broken + 1} of {len(history)}"
-        found.append(Finding("exploding loss", "", history[broken], message, remedy))
+        found.append(Symptom("exploding loss", "", history[broken], message, remedy))
     elif history[-1] > history[0] and history[-1] > CLIMBED * lowest:
         message = f"the loss climbed from {lowest:.4g} to {history[-1]:.4g} in {len(history)} epochs"
-        found.append(Finding("exploding loss", "", history[-1] / lowest if lowest else history[-1], message, remedy))
+        found.append(Symptom("exploding loss", "", history[-1] / lowest if lowest else history[-1], message, remedy))
     return found
 
 
 def learning_rate(
-    model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], before: float, constant: float
-) -> list[Finding]:
+    model: Module,
+    optimiser: Optimiser,
+    goal: Objective,
+    xs: list[Row],
+    ts: list[object],
+    before: float,
+    constant: float,
+) -> list[Symptom]:
     """Whether a few steps of an optimiser make the loss larger, where smaller steps of it do not.
 
     Args:
@@ -171,7 +177,7 @@ def learning_rate(
         f"with {best[1]:g} it falls to {best[0]:.4g}"
     )
     remedy = f"start with a learning rate of {best[1]:g}"
-    return [Finding("learning rate too large", "", optimiser.lr, message, remedy)]
+    return [Symptom("learning rate too large", "", optimiser.lr, message, remedy)]
 
 
 def _one_digit(x: float) -> float:
@@ -181,7 +187,7 @@ def _one_digit(x: float) -> float:
 
 
 def _trial(
-    model: Module, optimiser: Optimiser, goal: Objective, xs: list[Any], ts: list[Any], rate: float
+    model: Module, optimiser: Optimiser, goal: Objective, xs: list[Row], ts: list[object], rate: float
 ) -> tuple[float, float]:
     """(the highest, the last) mean loss after each of a few steps, on copies; inf where one is not finite."""
     twin, mover = copy.deepcopy((model, optimiser))
@@ -200,7 +206,7 @@ def _trial(
     return max(reached), reached[-1]
 
 
-def _reach(examples: Sequence[Any]) -> float:
+def _reach(examples: Sequence[Row]) -> float:
     """The largest absolute number in examples, at any depth."""
     largest, stack = 0.0, list(examples)
     while stack:

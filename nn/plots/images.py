@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from math import ceil, isqrt, nan, sqrt
-from typing import Any
+from typing import TYPE_CHECKING
 
 from engine import Value, gradients
 from engine.arguments import real, shown, whole
@@ -14,9 +14,15 @@ from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, axes_for, colour_bar
 from ..data import rows
 from ..layers import Layer
 from ..module import Module, module_of
+from ..network import NeuralNetwork
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def plot_weights(net: Any, layer: int | str = 0, *, shape: tuple[int, int] | None = None, ax: Any = None) -> Any:
+def plot_weights(
+    net: Module | NeuralNetwork, layer: int | str = 0, *, shape: tuple[int, int] | None = None, ax: Axes | None = None
+) -> Axes:
     """The weights of a layer as images, one for each neuron: what it looks for in its inputs.
 
     Blue weights are positive, orange ones negative, white is 0.
@@ -77,8 +83,13 @@ def plot_weights(net: Any, layer: int | str = 0, *, shape: tuple[int, int] | Non
 
 
 def plot_saliency(
-    net: Any, x: Any, *, output: int | None = None, shape: tuple[int, int] | None = None, ax: Any = None
-) -> Any:
+    net: Module | NeuralNetwork,
+    x: object,
+    *,
+    output: int | None = None,
+    shape: tuple[int, int] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Which inputs an output of the network hangs on: the derivative of the output by each input, at one example.
 
     Simonyan, Vedaldi & Zisserman, Deep inside convolutional networks (2014), section 3, with signs: blue inputs raise
@@ -147,20 +158,20 @@ def plot_saliency(
     return ax
 
 
-def _frame(ax: Any, top: int, left: int, height: int, width: int) -> None:
+def _frame(ax: Axes, top: int, left: int, height: int, width: int) -> None:
     xs = [left - 0.5, left + width - 0.5, left + width - 0.5, left - 0.5, left - 0.5]
     ys = [top - 0.5, top - 0.5, top + height - 0.5, top + height - 0.5, top - 0.5]
     ax.plot(xs, ys, color=FAINT, linewidth=0.8)
 
 
-def _hide_scales(ax: Any) -> None:
+def _hide_scales(ax: Axes) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_visible(False)
 
 
-def _draw_outline(ax: Any, numbers: Sequence[float], height: int, width: int) -> None:
+def _draw_outline(ax: Axes, numbers: Sequence[float], height: int, width: int) -> None:
     """A line around the bright half of the input, so that the eye finds it under the colours."""
     middle = (min(numbers) + max(numbers)) / 2.0
     bright = [[numbers[i * width + j] > middle for j in range(width)] for i in range(height)]
@@ -182,7 +193,7 @@ def _draw_outline(ax: Any, numbers: Sequence[float], height: int, width: int) ->
     ax.add_collection(LineCollection(segments, colors=INK, linewidths=1.6, capstyle="round"))
 
 
-def _layer(who: str, model: Module, layer: Any) -> tuple[str, Layer]:
+def _layer(who: str, model: Module, layer: int | str) -> tuple[str, Layer]:
     layers = [(path, m) for path, m in model.named_modules() if isinstance(m, Layer)]
     if not layers:
         raise ValueError(f"{who} takes a network with Layers, got {type(model).__name__} without")
@@ -194,7 +205,7 @@ def _layer(who: str, model: Module, layer: Any) -> tuple[str, Layer]:
     raise ValueError(f"{who} takes a layer from 0 to {len(layers) - 1}, or one of {names}, got {shown(layer)}")
 
 
-def _image_shape(who: str, size: int, shape: Any) -> tuple[int, int] | None:
+def _image_shape(who: str, size: int, shape: tuple[int, int] | None) -> tuple[int, int] | None:
     if shape is None:
         side = isqrt(size)
         return (side, side) if side >= 3 and side * side == size else None

@@ -8,10 +8,11 @@ function draws into `ax` where one is given, else into a new figure, and returns
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from math import nan, sqrt
-from typing import Any
+from typing import TYPE_CHECKING
 
-from engine import TABLE, Value, explain, partials, total
+from engine import TABLE, Op, Value, explain, partials, total
 from engine.arguments import listed, named, number
 
 from ..activations import ACTIVATIONS
@@ -20,8 +21,13 @@ from ..canvas import FAINT, INK, MUTED, NEGATIVE, NEGATIVES, POSITIVE, POSITIVES
 from ..data import check_order, evenly, rows, targets
 from ..diagnosis.diagnose import examples_of
 from ..diagnosis.observation import UnitLayer, observation
-from ..module import module_of
+from ..module import Module, module_of
+from ..network import NeuralNetwork
+from ..training.objective import LossFunction
 from .images import plot_saliency, plot_weights
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["plot_activation", "plot_activations", "plot_gradient_flow", "plot_saliency", "plot_weights"]
 
@@ -29,7 +35,7 @@ EXAMPLES = 200  # are looked at
 BINS = 28
 
 
-def plot_activation(name: str, ax: Any = None, *, low: float = -4.0, high: float = 4.0) -> Any:
+def plot_activation(name: str, ax: Axes | None = None, *, low: float = -4.0, high: float = 4.0) -> Axes:
     """An activation's value and derivative, both as its row of the table gives them.
 
     Args:
@@ -80,7 +86,7 @@ def plot_activation(name: str, ax: Any = None, *, low: float = -4.0, high: float
     return ax
 
 
-def _jumps(row: Any) -> bool:
+def _jumps(row: Op) -> bool:
     """Whether the derivative of a row differs on both sides of 0."""
     below, above = (partials(row(Value(x)))[0] or 0.0 for x in (-1e-9, 1e-9))
     return abs(above - below) > 1e-3
@@ -95,7 +101,9 @@ def _written(name: str) -> tuple[str, str]:
     return function.removeprefix("y = "), derivative.rpartition(" = ")[0] or derivative
 
 
-def plot_gradient_flow(net: Any, X: Any, y: Any, *, loss: Any = None, ax: Any = None) -> Any:
+def plot_gradient_flow(
+    net: Module | NeuralNetwork, X: object, y: object, *, loss: str | LossFunction | None = None, ax: Axes | None = None
+) -> Axes:
     """How large gradients are in each layer: the line that shrinks or explodes on its way back to the input.
 
     A dot is one example: the length of the derivative of its loss by all weighted sums of a layer. The line is their
@@ -160,7 +168,9 @@ def plot_gradient_flow(net: Any, X: Any, y: Any, *, loss: Any = None, ax: Any = 
     return ax
 
 
-def plot_activations(net: Any, X: Any, *, axes: Any = None) -> list[Any]:
+def plot_activations(
+    net: Module | NeuralNetwork, X: object, *, axes: Axes | Iterable[Axes] | None = None
+) -> list[Axes]:
     """What each unit hands on, over the examples: one histogram a unit, side by side, one Axes a layer.
 
     The darker, the more examples. A unit that is flat on all examples is dead, and crossed out.
@@ -189,28 +199,23 @@ def plot_activations(net: Any, X: Any, *, axes: Any = None) -> list[Any]:
     if axes is None:
         widths = [max(1.6, min(6.0, 0.22 * len(layer.units))) for layer in layers]
         pyplot = pyplot_for(who)
+        size = sum(widths) + 0.9 * len(layers), 3.8
         figure, grid = pyplot.subplots(
-            1,
-            len(layers),
-            figsize=(sum(widths) + 0.9 * len(layers), 3.8),
-            width_ratios=widths,
-            squeeze=False,
-            layout="constrained",
+            1, len(layers), figsize=size, width_ratios=widths, squeeze=False, layout="constrained"
         )
         axes = list(grid[0])
         figure.set_facecolor("white")
-    drawn: list[Any] = listed(who, "axes", plain(axes), "matplotlib Axes") if hasattr(axes, "__iter__") else [axes]
-    if len(drawn) != len(layers):
-        raise ValueError(f"{who} takes one Axes a layer, {len(layers)}, got {len(drawn)}")
-    for k, (layer, ax) in enumerate(zip(layers, drawn)):
-        ax = drawn[k] = axes_for(who, ax, (4.8, 3.8))
+    given = listed(who, "axes", plain(axes), "matplotlib Axes") if isinstance(axes, Iterable) else [axes]
+    if len(given) != len(layers):
+        raise ValueError(f"{who} takes one Axes a layer, {len(layers)}, got {len(given)}")
+    drawn = [axes_for(who, ax, (4.8, 3.8)) for ax in given]
+    for layer, ax in zip(layers, drawn):
         _draw_histograms(layer, ax)
-        if k == 0:
-            ax.set_ylabel("output")
+    drawn[0].set_ylabel("output")
     return drawn
 
 
-def _draw_histograms(layer: UnitLayer, ax: Any) -> None:
+def _draw_histograms(layer: UnitLayer, ax: Axes) -> None:
     outputs = [u.outputs for u in layer.units]
     low, high = min(map(min, outputs)), max(map(max, outputs))
     if high / BINS == low / BINS:  # numbers that are the same, of any size
@@ -237,7 +242,9 @@ def _draw_histograms(layer: UnitLayer, ax: Any) -> None:
     ax.set_xticks([0, len(outputs) - 1] if len(outputs) > 1 else [0])
 
 
-def _observed(who: str, net: Any, X: Any, y: Any = None, loss: Any = None) -> list[UnitLayer]:
+def _observed(
+    who: str, net: Module | NeuralNetwork, X: object, y: object = None, loss: str | LossFunction | None = None
+) -> list[UnitLayer]:
     """What the layers of a network did; without targets, for the sum of its outputs."""
     model = copy.deepcopy(module_of(who, net)).eval()
     xs = rows(who, X)

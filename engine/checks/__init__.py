@@ -34,7 +34,7 @@ _ROOMS: dict[str, str] = {
     "mlps": "strategies",
     "numerical_gradient": "numerical",
     "points": "strategies",
-    "random_graphs": "graph",
+    "random_graphs": "generation",
     "values": "strategies",
 }
 

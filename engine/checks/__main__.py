@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from .engines import Operation
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit status."""
@@ -45,18 +47,15 @@ def _one(given: argparse.Namespace) -> int:
     from .check import check_gradients
     from .graph import Graph
 
-    settings: dict[str, Any] = {"order": given.order, "modes": tuple(given.mode), "save": given.save}
-    if "|" in given.function:
-        report = check_gradients(Graph.parse(given.function), given.at and tuple(given.at), **settings)
-    else:
-        if given.at is None:
-            raise ValueError("engine.checks takes a point, got none; add it, as in --at 0.5 2.0")
-        report = check_gradients(_named(given.function), tuple(given.at), **settings)
-    print(report)
+    printed = "|" in given.function
+    if given.at is None and not printed:
+        raise ValueError("engine.checks takes a point, got none; add it, as in --at 0.5 2.0")
+    function, at = Graph.parse(given.function) if printed else _named(given.function), given.at and tuple(given.at)
+    print(check_gradients(function, at, order=given.order, modes=tuple(given.mode), save=given.save))
     return 0
 
 
-def _named(text: str) -> Any:
+def _named(text: str) -> Operation:
     module, _, name = text.partition(":")
     if not name:
         raise ValueError(f"engine.checks takes module:function, got {text!r}; as in mymodel:loss")
@@ -67,14 +66,15 @@ def _named(text: str) -> Any:
         if not hasattr(found, part):
             raise LookupError(f"engine.checks takes a function of {module}, got {name!r}, which is not there")
         found = getattr(found, part)
-    return found
+    function: Operation = found
+    return function
 
 
 def _random(given: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .check import check_gradients
-    from .graph import random_graphs
+    from .generation import random_graphs
     from .report import GradientError
 
     counts: Counter[str] = Counter()

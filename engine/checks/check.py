@@ -13,7 +13,7 @@ from ..backprop import topological_order
 from ..value import Value
 from .ball_replay import BallReplay, FlatGraph
 from .balls import NOTHING, PRECISION, Ball, arb, precision
-from .checked_function import CheckedFunction, read_arguments
+from .checked_function import CheckedFunction
 from .engines import CHAINRULE, Adapter, Operation, adapter
 from .faults import Fault, adds_right, engine_faults, faults, holds, second_faults
 from .graph import Graph
@@ -103,7 +103,7 @@ class _Check:
 
     def run(self) -> Report:
         """All parts, in order."""
-        read, names = read_arguments(self.subject, self.graph), self.subject.names
+        read, names = self.subject.read_arguments(self.graph), self.subject.names
         unused = [n for n, place in zip(names, self.graph.leaves) if place is None and n not in read]
         self.report.notes += [f"{self.subject.name} does not use {name}: its derivative is 0" for name in unused]
         rule_faults = list(faults(self.graph.nodes)) if self.ours else []

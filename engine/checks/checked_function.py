@@ -3,8 +3,8 @@
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from ..arguments import is_one_number
 from ..backprop import topological_order
 from ..formulas.naming import node_names
 from ..ops import TABLE
@@ -13,10 +13,11 @@ from ..transforms.replay import replay
 from ..transforms.trees import container, described, flatten, is_array
 from ..value import Value
 from .ball_replay import FlatGraph
-from .engines import Adapter
+from .engines import Adapter, Operation
 from .graph import Graph
 
 WHO = "check_gradients"
+Ops = Callable[[str], Operation]  # the ops of an engine, by their names
 STEP = 2.0**-12
 ROUNDING = 2.0**-44  # of the largest number on the way: what another order of operations may change
 EACH = 32  # up to so many arguments are tried one by one
@@ -38,7 +39,7 @@ class CheckedFunction:
         notes: what a reader should know.
     """
 
-    def __init__(self, f: Any, at: Any = None) -> None:
+    def __init__(self, f: Callable[..., object] | Graph | Value, at: object = None) -> None:
         self.notes: list[str] = []
         self.graph = f if isinstance(f, Graph) else None
         self.is_graph = isinstance(f, (Graph, Value))
@@ -61,17 +62,17 @@ class CheckedFunction:
                 )
 
     def _from_value(self, root: Value) -> None:
-        leaves = _leaves(root)
-        tape = FlatGraph(root, leaves)
-        places = [place for place in tape.leaves if place is not None]
+        leaves = [v for v in topological_order(root) if v.op is None]
+        graph = FlatGraph(root, leaves)
+        places = [place for place in graph.leaves if place is not None]
         self.name = root.label or "value"
         self.point = [leaf.data for leaf in leaves]
         known = node_names(leaves)
         self.names = [known[leaf] for leaf in leaves]
-        self._call: Callable[..., Any] = lambda xs, fn: tape.run(dict(zip(places, xs)), fn)
-        self._intact: Callable[[], None] = _nothing
+        self._call: Callable[[Sequence[object], Ops], object] = lambda xs, fn: graph.run(dict(zip(places, xs)), fn)
+        self._check_intact: Callable[[], None] = lambda: None
 
-    def _from_function(self, f: Callable[..., Any], at: Any) -> None:
+    def _from_function(self, f: Callable[..., object], at: object) -> None:
         if at is None:
             raise TypeError(f"{WHO} takes the point to check a function at, got none; as in {WHO}(f, (0.5, 2.0))")
         args = at if isinstance(at, tuple) else (at,)
@@ -80,24 +81,23 @@ class CheckedFunction:
         self.point = [float(x) for t in trees for x in t.leaves]
         self.names = _names(f, args)
         self.notes += _rounded_integers(args, self.names)
-        sizes = [len(t.leaves) for t in trees]
-        passed: list[Any] = []
+        filled: list[object] = []  # at the latest call, with `before`
+        before: list[object] = []
 
-        def call(xs: Sequence[Any], fn: Callable[[str], Callable[..., Any]]) -> Any:
+        def call(xs: Sequence[object], fn: Ops) -> object:
             rest = iter(xs)
-            filled = [t.rebuild([next(rest) for _ in range(n)]) for t, n in zip(trees, sizes)]
-            passed[:] = [filled, list(xs)]
+            filled[:] = [t.rebuild([next(rest) for _ in t.leaves]) for t in trees]
+            before[:] = xs
             return f(*filled, fn=fn) if isinstance(f, Graph) else f(*filled)
 
-        def intact() -> None:
-            filled, before = passed
+        def check_intact() -> None:
             after = [x for i, a in enumerate(filled) for x in flatten(a, WHO, f"argument {i}").leaves]
             if len(after) != len(before) or any(a is not b for a, b in zip(after, before) if isinstance(b, Value)):
                 raise ValueError(
                     f"{WHO} takes a function that leaves its arguments as they are, got {self.name}, which changes them; let it work on a copy"
                 )
 
-        self._call, self._intact = call, intact
+        self._call, self._check_intact = call, check_intact
 
     # Running it ------------------------------------------------------------------------------------------------------
 
@@ -109,10 +109,10 @@ class CheckedFunction:
         """
         leaves = [Value(x, label=name) for x, name in zip(self.point if point is None else point, self.names)]
         output = self._output(self._ran(leaves, TABLE.__getitem__))
-        self._intact()
+        self._check_intact()
         return output, leaves
 
-    def _ran(self, leaves: Sequence[Any], fn: Callable[[str], Callable[..., Any]]) -> Any:
+    def _ran(self, leaves: Sequence[object], fn: Ops) -> object:
         try:
             return Call(WHO, [x for x in leaves if isinstance(x, Value)]).run(self._call, leaves, fn)
         except ReadingError:
@@ -124,7 +124,7 @@ class CheckedFunction:
                 f"{self.name}({self.point_text()}): {error}{hint}"
             ) from error
 
-    def _output(self, output: Any) -> Value:
+    def _output(self, output: object) -> Value:
         if isinstance(output, Value):
             return output
         if output is None or is_array(output) or container(output) is not None:
@@ -132,31 +132,64 @@ class CheckedFunction:
             raise TypeError(
                 f"{WHO} takes a function that returns one number, got {what}; check one entry at a time, as in lambda x: f(x)[0]"
             )
-        if hasattr(output, "__float__"):
+        if is_one_number(output):
             raise TypeError(
                 f"{WHO} takes a function of Values, got the plain number {output!r} from {self.name}: float(), .data and "
                 "the functions of math lose the graph; use those of engine, as in engine.sin"
             )
         raise TypeError(f"{WHO} takes a function that returns a Value, got {output!r:.60} ({type(output).__name__})")
 
-    def function(self, *xs: Any) -> Any:
+    def function(self, *xs: object) -> object:
         """The function of plain numbers, for transforms."""
         return self._call(xs, TABLE.__getitem__)
 
-    def run(self, engine: Adapter) -> tuple[Any, list[Any]]:
+    def run(self, engine: Adapter) -> tuple[object, list[object]]:
         """The output and the leaves of one call on another engine."""
         leaves = [engine.make(x) for x in self.point]
         return self.ran(leaves, engine), leaves
 
-    def ran(self, leaves: Sequence[Any], engine: Adapter) -> Any:
+    def ran(self, leaves: Sequence[object], engine: Adapter) -> object:
         """The output for some leaves of an engine."""
         return self._ran(leaves, engine.fn)
+
+    # Whether its graph is the function ---------------------------------------------------------------------------------
+
+    def read_arguments(self, graph: FlatGraph) -> list[str]:
+        """The names of the arguments whose numbers the function reads, or on which it branches at the point.
+
+        What is read (`.data`, `detach()`) stands in the graph as a constant, and the graph's derivative, right as it is,
+        is not that of the function. Nothing of this shows at the point itself: near it both must give one number.
+        """
+        everything = range(len(self.point))
+        if self.is_graph or not self._differs(graph, everything):
+            return []
+        alone = [k for k in everything if len(everything) <= EACH and self._differs(graph, [k])]
+        return [self.names[k] for k in alone or everything]
+
+    def _differs(self, graph: FlatGraph, moved: Sequence[int]) -> bool:
+        """Do the function and its graph differ on both sides of the point? On one side a branch may end there."""
+        for side in (STEP, -STEP):
+            point = list(self.point)
+            for k in moved:
+                point[k] += side * (1.0 + abs(point[k])) * (1.0 + (k % 7) / 8.0)
+            try:
+                there = self.record(point)[0].data
+            except (RuntimeError, TypeError, ValueError):
+                return False  # the function ends here
+            used = {graph.nodes[place]: x for place, x in zip(graph.leaves, point) if place is not None}
+            replayed = replay(graph.nodes[-1], used)
+            if there == replayed or not math.isfinite(there) or not math.isfinite(replayed):
+                return False
+            size = max(math.fabs(v.data) for v in graph.nodes)
+            if math.fabs(there - replayed) <= ROUNDING * max(size, math.fabs(there)):
+                return False
+        return True
 
     # Telling it ------------------------------------------------------------------------------------------------------
 
     def point_text(self) -> str:
         """The point in one line."""
-        shown = ", ".join([f"{x!r}" for x in self.point[:8]])
+        shown = ", ".join(map(repr, self.point[:8]))
         return shown + (f", … ({len(self.point)} numbers)" if len(self.point) > 8 else "")
 
     def reproduce(self, extra: str) -> str:
@@ -168,15 +201,7 @@ class CheckedFunction:
         return f"check_gradients({self.name}, ({self.point_text()}{comma}){extra})"
 
 
-def _nothing() -> None:
-    pass
-
-
-def _leaves(root: Value) -> list[Value]:
-    return [v for v in topological_order(root) if v.op is None]
-
-
-def _names(f: Callable[..., Any], args: Sequence[Any]) -> list[str]:
+def _names(f: Callable[..., object], args: Sequence[object]) -> list[str]:
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
@@ -189,8 +214,8 @@ def _names(f: Callable[..., Any], args: Sequence[Any]) -> list[str]:
     return found
 
 
-def _leaf_names(name: str, tree: Any) -> list[str]:
-    found, stack = [], [(name, tree)]
+def _leaf_names(name: str, tree: object) -> list[str]:
+    found, stack = list[str](), [(name, tree)]
     while stack:
         name, x = stack.pop()
         level = None if is_array(x) else container(x)
@@ -203,48 +228,9 @@ def _leaf_names(name: str, tree: Any) -> list[str]:
     return found
 
 
-def _rounded_integers(args: Sequence[Any], names: Sequence[str]) -> list[str]:
+def _rounded_integers(args: Sequence[object], names: Sequence[str]) -> list[str]:
     return [
         f"{n} = {x} is no float: checked at {float(x)!r}"
         for n, x in zip(names, args)
         if type(x) is int and float(x) != x
     ]
-
-
-# Whether the graph of a function is the function: near the point both must give one number. Where the function reads a
-# number (`.data`, `detach()`), it stands in the graph as a constant, and the graph's derivative, right as it is, is not
-# that of the function. Nothing of this shows at the point itself.
-
-
-def read_arguments(subject: CheckedFunction, tape: FlatGraph) -> list[str]:
-    """The names of the arguments whose numbers the function reads, or on which it branches at the point.
-
-    Args:
-        subject: the function.
-        tape: its graph.
-    """
-    everything = range(len(subject.point))
-    if subject.is_graph or not _differs(subject, tape, everything):
-        return []
-    alone = [k for k in everything if len(everything) <= EACH and _differs(subject, tape, [k])]
-    return [subject.names[k] for k in alone or everything]
-
-
-def _differs(subject: CheckedFunction, tape: FlatGraph, moved: Sequence[int]) -> bool:
-    """Do the function and its graph differ on both sides of the point? On one side a branch may end there."""
-    for side in (STEP, -STEP):
-        point = list(subject.point)
-        for k in moved:
-            point[k] += side * (1.0 + abs(point[k])) * (1.0 + (k % 7) / 8.0)
-        try:
-            there = subject.record(point)[0].data
-        except (RuntimeError, TypeError, ValueError):
-            return False  # the function ends here
-        used = {tape.nodes[place]: x for place, x in zip(tape.leaves, point) if place is not None}
-        graph = replay(tape.nodes[-1], used)
-        if there == graph or not math.isfinite(there) or not math.isfinite(graph):
-            return False
-        size = max(math.fabs(v.data) for v in tape.nodes)
-        if math.fabs(there - graph) <= ROUNDING * max(size, math.fabs(there)):
-            return False
-    return True

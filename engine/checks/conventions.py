@@ -7,14 +7,13 @@ gives nan.
 import math
 from collections.abc import Callable, Sequence
 from math import copysign, inf, nan
-from typing import Any
 
 from ..ieee import SELU_ALPHA, SELU_SCALE
 
-Edge = tuple[float, list[float | None]]  # the value, and the partials; None is not promised
+Agreed = tuple[float, list[float | None]]  # the value, and the partials; None is not promised
 
 
-def convention(name: str, args: Sequence[Any]) -> Edge | None:
+def convention(name: str, args: Sequence[float]) -> Agreed | None:
     """The value and the partials of an op at an exceptional point, or None where the point is none.
 
     >>> convention("relu", [0.0])
@@ -24,34 +23,34 @@ def convention(name: str, args: Sequence[Any]) -> Edge | None:
     return find(*args) if find is not None else None
 
 
-def _at(points: dict[float, Edge]) -> Callable[[float], Edge | None]:
+def _at(points: dict[float, Agreed]) -> Callable[[float], Agreed | None]:
     return points.get
 
 
-def _signed_zero(value: float, partial: float) -> Callable[[float], Edge | None]:
+def _signed_zero(value: float, partial: float) -> Callable[[float], Agreed | None]:
     """An odd answer at 0.0 and at -0.0."""
     return lambda x: (copysign(value, x), [copysign(1.0, x) * partial]) if x == 0.0 else None
 
 
-def _inverse(x: float) -> Edge | None:
+def _inverse(x: float) -> Agreed | None:
     return (copysign(inf, x), [-inf]) if x == 0.0 else None
 
 
-def _log(partial: Callable[[float], float], pole: float) -> Callable[[float], Edge | None]:
-    def edge(x: float) -> Edge | None:
+def _log(partial: Callable[[float], float], pole: float) -> Callable[[float], Agreed | None]:
+    def agreed(x: float) -> Agreed | None:
         return (-inf, [inf]) if x == pole else (nan, [partial(x)]) if x < pole else None
 
-    return edge
+    return agreed
 
 
-def _div(a: float, b: float) -> Edge | None:
+def _div(a: float, b: float) -> Agreed | None:
     if b != 0.0 or a != a:
         return None
     y = nan if a == 0.0 else copysign(inf, a) * copysign(1.0, b)
     return y, [copysign(inf, b), -y * copysign(1.0, b)]
 
 
-def _power(x: float, n: float) -> Edge | None:
+def _power(x: float, n: float) -> Agreed | None:
     if x == 0.0 and not math.isnan(n):
         if n == 0.0:
             return 1.0, [0.0, 0.0]
@@ -72,27 +71,27 @@ def _power(x: float, n: float) -> Edge | None:
     return None
 
 
-def _maximum(a: float, b: float) -> Edge | None:
+def _maximum(a: float, b: float) -> Agreed | None:
     if a != a or b != b:
         return nan, [nan, nan]
     return (a, [0.5, 0.5]) if a == b else None
 
 
-def _chosen(c: float, a: float, b: float) -> Edge:
+def _chosen(c: float, a: float, b: float) -> Agreed:
     return (a, [0.0, 1.0, 0.0]) if c else (b, [0.0, 0.0, 1.0])
 
 
-def _clip(x: float, low: float, high: float) -> Edge | None:
+def _clip(x: float, low: float, high: float) -> Agreed | None:
     if low == x or x == high:
         return (x, [1.0, 0.0, 0.0]) if low <= high else None
     return None
 
 
-def _origin(value: float, first: float | None, second: float | None) -> Callable[[float, float], Edge | None]:
+def _origin(value: float, first: float | None, second: float | None) -> Callable[[float, float], Agreed | None]:
     return lambda a, b: (value, [first, second]) if a == 0.0 and b == 0.0 else None
 
 
-def _logaddexp(a: float, b: float) -> Edge | None:
+def _logaddexp(a: float, b: float) -> Agreed | None:
     if a == b == -inf:
         return -inf, [nan, nan]
     if a == inf and b < inf:
@@ -100,15 +99,15 @@ def _logaddexp(a: float, b: float) -> Edge | None:
     return (inf, [0.0, 1.0]) if b == inf and a < inf else None
 
 
-def _leaky_relu(x: float, slope: float) -> Edge | None:
+def _leaky_relu(x: float, slope: float) -> Agreed | None:
     return (0.0, [slope, 0.0]) if x == 0.0 else None
 
 
-def _relu(x: float) -> Edge | None:
+def _relu(x: float) -> Agreed | None:
     return (0.0, [0.0]) if x == 0.0 else (nan, [nan]) if x != x else None
 
 
-CONVENTIONS: dict[str, Callable[..., Edge | None]] = {
+CONVENTIONS: dict[str, Callable[..., Agreed | None]] = {
     "relu": _relu,
     "abs": _at({0.0: (0.0, [0.0])}),
     "maximum": _maximum,

@@ -4,10 +4,10 @@ Ridders, Accurate computation of F'(x) and F'(x) F''(x), Advances in Engineering
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..arguments import function, number, real, shown, whole
-from ..transforms.trees import flatten
+from ..transforms.trees import Function, Tree, flatten
 
 WHO = "numerical_gradient"
 
@@ -20,11 +20,11 @@ class Estimate(NamedTuple):
         error: the estimated error of each number, in the same tree.
     """
 
-    gradient: Any
-    error: Any
+    gradient: Tree
+    error: Tree
 
 
-def numerical_gradient(f: Callable[..., Any], at: Any, step: float = 0.1, rounds: int = 8) -> Estimate:
+def numerical_gradient(f: Function, at: Tree, step: float = 0.1, rounds: int = 8) -> Estimate:
     """The gradient by differences of values alone: good to about ten digits where f is smooth, and it says how good.
 
     Args:

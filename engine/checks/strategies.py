@@ -1,16 +1,17 @@
 """Hypothesis strategies for graphs, points, numbers and small networks.
 
-Graphs are drawn as flat tapes (see `graph.py`): lists of genes, each of which fits anywhere and becomes an op that is
+Graphs are drawn as flat tapes (see `generation`): lists of genes, each of which fits anywhere and becomes an op that is
 legal at the values that run into it, so that nothing is filtered away, and what shrinking deletes leaves a graph.
 """
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 from ..arguments import listed, number, shown, whole
 from ..ops import TABLE
-from .graph import FAR, MOST, NICE, Gene, Graph, grown, rows
+from ..transforms.trees import Tree
+from .generation import FAR, MOST, NICE, Gene, grown, rows
+from .graph import Graph
 
 try:
     from hypothesis import strategies as st
@@ -117,11 +118,11 @@ class Network:
         activation: the op between the layers.
     """
 
-    def __init__(self, point: tuple[Any, list[float]], activation: str) -> None:
+    def __init__(self, point: tuple[Tree, list[float]], activation: str) -> None:
         self.point, self.activation = point, activation
         self.__name__ = f"{activation} network"
 
-    def __call__(self, layers: Any, inputs: Any) -> Any:
+    def __call__(self, layers: Tree, inputs: Tree) -> Tree:
         """The sum of the squares of the outputs."""
         act, xs = TABLE[self.activation], inputs
         for k, layer in enumerate(layers):
@@ -162,7 +163,7 @@ def mlps(
     rows(names)
 
     @st.composite
-    def network(draw: Any) -> Network:
+    def network(draw: st.DrawFn) -> Network:
         widths = draw(st.lists(st.integers(1, max_width), min_size=2, max_size=max_layers + 1))
         one = values(-2.0, 2.0)
         layers = [

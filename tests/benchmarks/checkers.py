@@ -24,7 +24,8 @@ import torch
 from engine import Value, partials, topological_order
 from engine.checks import GradientError, check_gradients
 from engine.checks.engines import OPERATORS
-from engine.checks.graph import Graph, Step, random_graph, rows
+from engine.checks.generation import random_graph, rows
+from engine.checks.graph import Graph, Step
 from engine.ops import TABLE
 
 jax.config.update("jax_enable_x64", True)

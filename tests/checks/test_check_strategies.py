@@ -22,7 +22,8 @@ from engine.checks import (
     random_graphs,
     values,
 )
-from engine.checks.graph import Step, random_graph, rows
+from engine.checks.generation import random_graph, rows
+from engine.checks.graph import Step
 from engine.ops import PRIVATE
 
 

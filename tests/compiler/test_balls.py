@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from engine import TABLE, Value, gradients, jit, total, vmap
 from engine.checks import Graph, graphs, mlps, random_graphs
-from engine.checks.graph import _looked_up, value_at
+from engine.checks.generation import value_at
+from engine.checks.graph import looked_up
 from engine.compiler.llvm import batch, elementary, interpolation, lowering
 from engine.compiler.training_loop import TrainingLoop
 from engine.ops import BUILT_IN, PRIVATE
@@ -74,7 +75,7 @@ def of_graph(graph, dtype):
     def legal(point):
         values = list(point)
         for step in graph.steps:
-            values.append(value_at(TABLE[step.op], [_looked_up(a, values) for a in step.operands]))
+            values.append(value_at(TABLE[step.op], [looked_up(a, values) for a in step.operands]))
             if values[-1] is None:
                 return False
         return True

@@ -5,13 +5,46 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple, TypedDict, cast
 
 from engine.arguments import float_of, listed, number, shown, whole
 
+from .early_stopping import Best
 
-def check_keys(who: str, state: Any, own: Mapping[str, Any]) -> None:
-    """Refuse what is no state of a Trainer with the same metrics.
+
+class TrainingState(TypedDict):
+    """What `Trainer.state` returns: dicts and lists of numbers and text."""
+
+    net: dict[str, float]
+    optimizer: dict[str, object]
+    lr: float
+    seed: int
+    random: list[object]
+    epoch: int
+    update: int
+    order: list[int]
+    sum: float
+    predicted: list[object]
+    history: dict[str, list[float]]
+    best: Best | None
+
+
+class Checkpoint(NamedTuple):
+    """What a state stands for, by the names that it has in a Run; the history and the best epoch are the Trainer's."""
+
+    epoch: int
+    update: int
+    order: list[int]
+    predicted: list[object]
+    history: dict[str, list[float]]
+    lr: float
+    summed: float
+    random: random.Random
+    best: Best | None
+
+
+def with_keys(who: str, state: object, own: TrainingState) -> TrainingState:
+    """A state of a Trainer with the same metrics, of which so far only the keys are known.
 
     Args:
         who: the function that was called, for messages.
@@ -22,8 +55,9 @@ def check_keys(who: str, state: Any, own: Mapping[str, Any]) -> None:
         TypeError: state is no dict.
         ValueError: something is missing in it, or it is of a training with other metrics.
 
-    >>> from nn.training.checkpoint import check_keys
-    >>> check_keys("load_state", {"history": {"loss": []}, "epoch": 3}, {"history": {"loss": []}})
+    >>> from nn.training.checkpoint import with_keys
+    >>> with_keys("load_state", {"history": {"loss": []}, "epoch": 3}, {"history": {"loss": []}})["epoch"]
+    3
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"{who} takes a dict such as state() returns, got {shown(state)}")
@@ -38,11 +72,12 @@ def check_keys(who: str, state: Any, own: Mapping[str, Any]) -> None:
             f"{who} takes a history of {', '.join(own['history'])}, got one of {', '.join(map(str, history))}; "
             "make the Trainer with the same validation and metrics"
         )
+    return cast("TrainingState", state)
 
 
 def checked_state(
-    who: str, state: Mapping[str, Any], trained: Sequence[int], updates: int, parameters: int, predicts: bool
-) -> dict[str, Any]:
+    who: str, state: TrainingState, trained: Sequence[int], updates: int, parameters: int, predicts: bool
+) -> Checkpoint:
     """A Trainer's state, but for its network and its optimiser, as what it stands for.
 
     Args:
@@ -65,7 +100,7 @@ def checked_state(
         )
     if update and not order:
         raise ValueError(f"{who} takes an order of the examples as order after update {update} of an epoch, got none")
-    predicted = [
+    predicted: list[object] = [
         [float_of(who, "predicted", x) for x in p] if isinstance(p, (list, tuple)) else float_or_whole(who, p)
         for p in listed(who, "predicted", state["predicted"])
     ]
@@ -81,25 +116,18 @@ def checked_state(
     if any(len(xs) != epoch for xs in history.values()):
         lengths = ", ".join([str(len(xs)) for xs in history.values()])
         raise ValueError(f"{who} takes a history of {epoch} epochs, as its epoch says, got lists of {lengths}")
-    return {
-        "epoch": epoch,
-        "update": update,
-        "order": order,
-        "predicted": predicted,
-        "history": history,
-        "lr": number(who, "lr", state["lr"], "a positive number", lambda lr: lr > 0.0),
-        "sum": float_of(who, "sum", state["sum"]),
-        "random": restored_generator(who, state["random"]),
-        "best": None if state["best"] is None else _best(who, state["best"], epoch, parameters),
-    }
+    lr = number(who, "lr", state["lr"], "a positive number", lambda lr: lr > 0.0)
+    summed, generator = float_of(who, "sum", state["sum"]), restored_generator(who, state["random"])
+    best = None if state["best"] is None else _best(who, state["best"], epoch, parameters)
+    return Checkpoint(epoch, update, order, predicted, history, lr, summed, generator, best)
 
 
-def float_or_whole(who: str, x: Any) -> float | int:
+def float_or_whole(who: str, x: object) -> float | int:
     """A prediction of one number: a class is a whole one."""
     return x if isinstance(x, int) else float_of(who, "predicted", x)
 
 
-def _best(who: str, best: Any, epoch: int, parameters: int) -> dict[str, Any]:
+def _best(who: str, best: object, epoch: int, parameters: int) -> Best:
     if not isinstance(best, Mapping) or best.keys() != {"epoch", "value", "parameters"}:
         raise TypeError(f"{who} takes a dict of epoch, value and parameters, or None, as best, got {shown(best)}")
     numbers = [float_of(who, "best", x) for x in listed(who, "best", best["parameters"])]
@@ -112,7 +140,7 @@ def _best(who: str, best: Any, epoch: int, parameters: int) -> dict[str, Any]:
     }
 
 
-def generator_state(generator: random.Random) -> list[Any]:
+def generator_state(generator: random.Random) -> list[object]:
     """The state of a generator as a list of numbers and lists."""
     version, internal, gauss = generator.getstate()
     return [version, list(internal), gauss]

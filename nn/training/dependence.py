@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
-from typing import Any
 
 from engine import Value, topological_order
 
@@ -81,7 +80,7 @@ def left_out(net: Module, trained: Collection[Value], losses: Iterable[Value]) -
     return {name: sum([place in below for place in place_of.values()]) for name, below in named.items()}
 
 
-def check_penalties(who: str, net: Module, penalties: Iterable[Callable[[Module], Any]]) -> None:
+def check_penalties(who: str, net: Module, penalties: Iterable[Callable[[Module], object]]) -> None:
     """Refuse penalties that are no Value, or depend on no parameter, those of nn for a network without weights aside.
 
     >>> from nn import MLP, l2

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import isfinite
+from typing import TypedDict
 
 from engine.arguments import flag, named, number, real, shown, whole
+
+
+class Best(TypedDict):
+    """The best epoch so far, the number that says so, and the parameters after it."""
+
+    epoch: int
+    value: float
+    parameters: list[float]
 
 
 @dataclass(frozen=True)
@@ -53,14 +62,14 @@ class EarlyStopping:
         return x < best - self.min_change if self.mode == "min" else x > best + self.min_change
 
 
-def _measured(name: str, x: Any) -> float:
+def _measured(name: str, x: object) -> float:
     found = real(x)
     if found is None:
         raise TypeError(f"better takes a number as {name}, got {shown(x)}")
     return found
 
 
-def early_stop(who: str, stopping: Any) -> EarlyStopping | None:
+def early_stop(who: str, stopping: object) -> EarlyStopping | None:
     """An EarlyStopping from one, from a patience, or None."""
     if stopping is None or isinstance(stopping, EarlyStopping):
         return stopping
@@ -84,3 +93,20 @@ def monitored(stopping: EarlyStopping, legal: Sequence[str]) -> str:
     if name.removeprefix("val_") == "accuracy" and stopping.mode == "min":
         raise ValueError(f"EarlyStopping takes mode='max' to monitor {name!r}, where more is better, got mode='min'")
     return name
+
+
+def waited(best: Best | None, epoch: int) -> int:
+    """How many epochs there have been since the best one."""
+    return 0 if best is None else epoch - best["epoch"]
+
+
+def has_ended(stopping: EarlyStopping | None, best: Best | None, history: Mapping[str, Sequence[float]]) -> bool:
+    """Whether a training of this history was ended early: nothing got better, or its loss is nan or infinite.
+
+    >>> from nn.training.early_stopping import has_ended
+    >>> has_ended(None, None, {"loss": [1.0, float("nan")]})
+    True
+    """
+    losses = history["loss"]
+    diverged = not all(isfinite(x) for x in losses[-1:])
+    return diverged or (stopping is not None and waited(best, len(losses)) >= stopping.patience)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 from engine.arguments import number, real
 
-from ..data import check_order, permutation, rows, targets
+from ..data import Row, check_order, permutation, rows, targets
 from ..init import Generator
 from ..module import Module, in_mode
 from .console import warn
 from .objective import Objective
+from .targets import Target
 
 
 class Examples:
@@ -43,14 +43,14 @@ class Examples:
     ([1, 2], ([[0.0]], [0.0]))
     """
 
-    def __init__(self, who: str, net: Module, objective: Objective, X: Any, y: Any, validation: Any) -> None:
+    def __init__(self, who: str, net: Module, objective: Objective, X: object, y: object, validation: object) -> None:
         self._who, self._objective = who, objective
         self.X = rows(who, X)
         check_order(who, X, y)
         right = targets(who, y, len(self.X))
         outputs = _outputs_of(net, self.X[0])
         self.y = self._read(right, outputs, "y")
-        self.held: tuple[list[Any], list[Any]] | None = None
+        self.held: tuple[list[Row], list[Target]] | None = None
         self.trained = list(range(len(self.X)))
         self._part: float | None = None
         if real(validation) is not None and not isinstance(validation, bool):
@@ -94,10 +94,10 @@ class Examples:
             )
         return held
 
-    def _read(self, y: Sequence[Any], outputs: int, name: str) -> list[Any]:
+    def _read(self, y: Sequence[object], outputs: int, name: str) -> list[Target]:
         return [self._objective.target(self._who, t, outputs, f"row {i} of {name}") for i, t in enumerate(y)]
 
-    def _given(self, net: Module, validation: Any, outputs: int) -> tuple[list[Any], list[Any]]:
+    def _given(self, net: Module, validation: object, outputs: int) -> tuple[list[Row], list[Target]]:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise TypeError(f"{self._who} takes a part such as 0.2, or (X, y), as validation, got {validation!r:.60}")
         X = rows(self._who, validation[0], "validation X")
@@ -107,7 +107,7 @@ class Examples:
         return X, y
 
 
-def _outputs_of(net: Module, x: Any) -> int:
+def _outputs_of(net: Module, x: Row) -> int:
     """How many outputs a network has, found by one evaluation."""
     with in_mode(net, False):
         outputs = net(x)

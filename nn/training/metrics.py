@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from engine.arguments import real, shown
 
 from .objective import Objective
-from .targets import class_target
+from .targets import Floats, Target, class_target
 
-Metric = Callable[[list[Any], list[Any]], float]
+Metric = Callable[[list[Target], list[Target]], float]
 
 
-def accuracy(true: list[Any], predicted: list[Any]) -> float:
+def accuracy(true: list[Target], predicted: list[Target]) -> float:
     """The part of predictions that are right.
 
     >>> from nn.training.metrics import accuracy
@@ -27,7 +26,7 @@ def accuracy(true: list[Any], predicted: list[Any]) -> float:
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
 
 
-def measures(who: str, metrics: Any, objective: Objective) -> dict[str, Metric]:
+def measures(who: str, metrics: object, objective: Objective) -> dict[str, Metric]:
     """Metrics by name, from a dict, a name, or a list of names and functions."""
     if metrics is None:
         return {}
@@ -67,7 +66,7 @@ def measures(who: str, metrics: Any, objective: Objective) -> dict[str, Metric]:
 
 
 def measured(
-    metrics: Mapping[str, Metric], objective: Objective, truth: Sequence[Any], predicted: list[Any]
+    metrics: Mapping[str, Metric], objective: Objective, truth: Sequence[Target], predicted: list[Target]
 ) -> dict[str, float]:
     """What each metric says of predictions, by name; of classes where the objective's predictions are classes.
 
@@ -83,14 +82,14 @@ def measured(
     return {name: _number(name, metric(list(truth), predicted)) for name, metric in metrics.items()}
 
 
-def _number(name: str, x: Any) -> float:
+def _number(name: str, x: object) -> float:
     found = real(x)
     if found is None:
         raise TypeError(f"metrics takes functions (true, predicted) that return a number, got {shown(x)} from {name!r}")
     return found
 
 
-def _class(objective: Objective, t: Any) -> Any:
+def _class(objective: Objective, t: Floats) -> object:
     """The class that a target names; of probabilities the one that they make most likely."""
     if objective.target is class_target and not isinstance(t, list):
         return t

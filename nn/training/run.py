@@ -53,7 +53,7 @@ class Run:
         schedule: the factor on the learning rate `lr`, a function of time in epochs; None for no schedule.
         clip_value, clip_norm: limits of the gradient, or None.
         sizes: (examples in a batch, or None for all; batches in an update) of this epoch.
-        random: the generator, the only source of randomness.
+        seed, random: the seed, and the generator that started from it, the only source of randomness.
         epoch, update: how many are done, of the training and of the epoch.
         order: the numbers of the epoch's examples, as they are used; [] before the first update is prepared.
         summed: the losses of the epoch's examples so far.
@@ -74,6 +74,7 @@ class Run:
     clip_value: float | None
     clip_norm: float | None
     sizes: tuple[int | None, int]
+    seed: int
     random: random.Random
     epoch: int = 0
     update: int = 0

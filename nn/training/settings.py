@@ -45,7 +45,6 @@ CHECKS: dict[str, Callable[[str, str, Any], Any]] = {  # asked when a training i
     "clip_value": limit,
     "clip_norm": limit,
     "progress": flag,
-    "seed": lambda who, name, x: SystemRandom().getrandbits(32) if x is None else whole(who, name, x, most=inf),
 }
 
 
@@ -91,7 +90,8 @@ class Settings:
         penalties = listed_penalties(who, self.penalty)
         optimizer = chosen_optimiser(who, self.optimizer, net)
         schedule = chosen(who, "schedule", self.schedule, SCHEDULES, self.epochs)
-        generator = Random(self.seed)
+        seed = SystemRandom().getrandbits(32) if self.seed is None else whole(who, "seed", self.seed, most=inf)
+        generator = Random(seed)
         examples = Examples(who, net, goal, self.X, self.y, self.validation)
         examples.divide(generator)
         check_penalties(who, net, penalties)
@@ -108,6 +108,7 @@ class Settings:
             self.clip_value,
             self.clip_norm,
             (self.batch_size, self.accumulate),
+            seed,
             generator,
         )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..arguments import Number
 from ..data import number
 
+Target = Any  # as a loss takes it: numbers, or whatever a function of the user's reads
 Floats = float | list[float]  # of one output, or of several
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite
 from random import Random
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from engine import Value
 from engine.arguments import checked, flag, function, whole
@@ -23,31 +23,32 @@ from ..blocks import Dropout
 from ..module import Module
 from ..optim import Optimiser
 from ..schedules import Schedule
-from .checkpoint import check_keys, checked_state, generator_state
+from .checkpoint import TrainingState, checked_state, generator_state, with_keys
 from .console import Bar, NoBar, bar, compiling, flagged_interrupt, warn
 from .eager import EagerTraining
-from .early_stopping import EarlyStopping, early_stop, monitored
+from .early_stopping import Best, EarlyStopping, early_stop, has_ended, monitored, waited
 from .examples import Examples
 from .metrics import Metric, measured
 from .objective import Objective
 from .run import Backend, UnsupportedError
 from .settings import CHECKS, Settings, calls, takes
 
-History = dict[str, list[Any]]
+History = dict[str, list[float]]
 T = TypeVar("T")
 
 
 class OfRun(Generic[T]):
     """An attribute of a Trainer that stands in its Run, where eager and native training see what a callback sets."""
 
-    def __init__(self, check: Callable[[str, str, Any], T] | None = None) -> None:
+    def __init__(self, check: Callable[[str, str, object], T] | None = None) -> None:
         self._check = check
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, trainer: Trainer, owner: type) -> T:
-        return getattr(trainer._run, self._name)  # type: ignore[no-any-return]  # a field of Run, by its name
+        x: T = getattr(trainer._run, self._name)
+        return x
 
     def __set__(self, trainer: Trainer, x: T) -> None:
         setattr(trainer._run, self._name, x if self._check is None else self._check("Trainer", self._name, x))
@@ -135,6 +136,7 @@ class Trainer:
     penalties = OfRun[list[Callable[[Module], Value]]]()
     metrics = OfRun[dict[str, Metric]]()
     lr = OfRun[float]()
+    seed = OfRun[int]()
     random = OfRun[Random]()
     epoch = OfRun[int]()
     update = OfRun[int]()
@@ -144,7 +146,7 @@ class Trainer:
     def __init__(self, settings: TrainerSettings) -> None:
         self._run = run = settings.run(settings.who)
         self.epochs, self.batch_size, self.accumulate = settings.epochs, settings.batch_size, settings.accumulate
-        self.seed, self.progress, self._backend = settings.seed, settings.progress, settings.backend
+        self.progress, self._backend = settings.progress, settings.backend
         self._callbacks = calls(settings.who, settings.callbacks)
         self.early_stopping = early_stop(settings.who, settings.early_stopping)
         names = ["loss", *run.metrics]
@@ -152,7 +154,7 @@ class Trainer:
             names += [f"val_{name}" for name in names]
         self._monitored = "" if self.early_stopping is None else monitored(self.early_stopping, names)
         self.history: History = {name: [] for name in ("epoch", *names)}
-        self.best: dict[str, Any] | None = None
+        self.best: Best | None = None
         self._ending = False  # whether a state was loaded in which the training had ended early
         self._bar: Bar = NoBar()
         self._native: Backend | None = None
@@ -192,7 +194,7 @@ class Trainer:
     def run(self) -> History:
         """Train on, up to `epochs`, and return the history."""
         self.stop, self._ending, self.interrupted = self._ending, False, False
-        if self.early_stopping and not self.stop and self._waited() >= self.early_stopping.patience:
+        if self.early_stopping and not self.stop and waited(self.best, self.epoch) >= self.early_stopping.patience:
             self.best = None  # asked to go on after an early stop
         lent = [(m, m.rng) for _, m in self.net.named_modules() if isinstance(m, Dropout)]
         for dropout, _ in lent:
@@ -240,7 +242,7 @@ class Trainer:
         return run.examples.shuffled(run.random)
 
     def _end_epoch(self) -> None:
-        row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._run.summed / len(self._run.order)}
+        row: dict[str, float] = {"epoch": self.epoch + 1, "loss": self._run.summed / len(self._run.order)}
         truth = [self.examples.y[i] for i in self._run.order]
         row.update(measured(self.metrics, self.objective, truth, self._run.predicted))
         if self.examples.held is not None:
@@ -273,7 +275,7 @@ class Trainer:
     def _judge(self, stopping: EarlyStopping, x: float) -> None:
         if self.best is None or stopping.better(x, self.best["value"]):
             self.best = {"epoch": self.epoch, "value": x, "parameters": list(self.net.state().values())}
-        elif self._waited() >= stopping.patience:
+        elif waited(self.best, self.epoch) >= stopping.patience:
             self.stop = True
 
     def _over(self) -> bool:
@@ -281,18 +283,11 @@ class Trainer:
         stopping = self.early_stopping
         if stopping is None or not stopping.restore or self.update or self.interrupted:
             return False
-        return self.epoch >= self.epochs or self._waited() >= stopping.patience or self._diverged()
-
-    def _diverged(self) -> bool:
-        """Whether the loss of the latest epoch is nan or infinite."""
-        return not all(isfinite(x) for x in self.history["loss"][-1:])
-
-    def _waited(self) -> int:
-        return 0 if self.best is None else self.epoch - int(self.best["epoch"])
+        return self.epoch >= self.epochs or has_ended(stopping, self.best, self.history)
 
     # State -----------------------------------------------------------------------------------------------------------
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> TrainingState:
         """All that the rest of the training depends on but data and arguments: dicts and lists of numbers and strings.
 
         A Trainer made with the same arguments that loads it goes on with the same bits.
@@ -312,7 +307,7 @@ class Trainer:
             "best": None if self.best is None else {**self.best, "parameters": list(self.best["parameters"])},
         }
 
-    def load_state(self, state: Mapping[str, Any]) -> None:
+    def load_state(self, state: Mapping[str, object]) -> None:
         """Go on from a `state` of a Trainer with the same arguments and data.
 
         Raises:
@@ -322,30 +317,21 @@ class Trainer:
         """
         assign(*self._loaded(state))
 
-    def _loaded(self, state: Any) -> tuple[list[Value], list[float], list[tuple[Any, str, Any]]]:
+    def _loaded(self, given: object) -> tuple[list[Value], list[float], list[tuple[object, str, object]]]:
         """What a state sets, all of it checked: (parameters, their numbers, the attributes of Trainer and optimiser)."""
         who = "load_state of Trainer"
-        check_keys(who, state, self.state())
+        state = with_keys(who, given, self.state())
         parameters, numbers = self.net._loaded(state["net"])
         seed, examples = whole(who, "seed", state["seed"], most=inf), self.examples
         if seed != self.seed:
             examples = examples.divided(Random(seed))
         found = checked_state(who, state, examples.trained, self._run.updates, len(numbers), bool(self.metrics))
-        best, epoch = found["best"], found["epoch"]
-        waited = 0 if best is None else epoch - best["epoch"]
-        diverged = not all(isfinite(x) for x in found["history"]["loss"][-1:])
-        stopping = self.early_stopping
-        ending = diverged or (stopping is not None and waited >= stopping.patience)
-        own = {"seed": seed, "_ending": ending, "history": found["history"], "best": best}
-        run = {
-            **{name: found[name] for name in ("lr", "random", "epoch", "update", "order", "predicted")},
-            "examples": examples,
-            "sizes": (self.batch_size, self.accumulate),
-            "summed": found["sum"],
-        }
+        run = {**found._asdict(), "seed": seed, "examples": examples, "sizes": (self.batch_size, self.accumulate)}
+        own = {"history": run.pop("history"), "best": run.pop("best")}
+        own["_ending"] = has_ended(self.early_stopping, found.best, found.history)
         sets = self.optimizer._loaded(state["optimizer"])
         if self.schedule is not None:  # else the optimiser's own is what callbacks have made of it
-            sets.append((self.optimizer, "lr", found["lr"]))
+            sets.append((self.optimizer, "lr", found.lr))
         sets += [(self, name, x) for name, x in own.items()] + [(self._run, name, x) for name, x in run.items()]
         return parameters, numbers, sets
 

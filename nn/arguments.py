@@ -24,7 +24,7 @@ def shape(x: object) -> tuple[int, ...] | None:
     return found
 
 
-def is_number(x: object) -> bool:
+def is_number(x: object) -> TypeGuard[Number]:
     """Whether x can be read as one number: a Value, a Python or NumPy number, an array of no dimensions; no text.
 
     >>> from nn.arguments import is_number

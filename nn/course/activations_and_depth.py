@@ -1,14 +1,13 @@
 """The exercises of 07_activations_and_depth."""
 
-from typing import Any
-
+from nn.arguments import is_row
 from nn.layers import Layer
 
 from .answers import WrongAnswerError, called, close, exercise, number
 
 
 @exercise("07.1")
-def standard_deviation_for_relu(answer: Any) -> str | None:
+def standard_deviation_for_relu(answer: object) -> str | None:
     """A function spread(n): the standard deviation of the weights of a relu layer with n inputs."""
     stds = {n: number(called(answer, n, what=f"spread({n})"), f"spread({n})") for n in (8, 50, 200)}
     if all(close(std * std, 2.0 / n, 1e-3) for n, std in stds.items()):
@@ -29,14 +28,14 @@ def standard_deviation_for_relu(answer: Any) -> str | None:
 
 
 @exercise("07.2")
-def dead_units_of_a_layer(answer: Any) -> str | None:
+def dead_units_of_a_layer(answer: object) -> str | None:
     """A function dead(layer, X): the units that put out 0 on all examples."""
     layer = Layer(2, 5, init="zeros", seed=0)  # relu
     layer.W = [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [-1.0, -1.0], [1.0, 1.0]]
     layer.b = [0.0, 0.0, -1.0, -9.0, 1.0]
     examples = [[1.0, -1.0], [-1.0, 2.0], [0.5, 0.5]]  # 2 and 3 are dead; 0 and 1 are 0 on one example each
     found = called(answer, layer, examples, what="dead(layer, X)")
-    if isinstance(found, (str, bytes, dict)) or not hasattr(found, "__iter__"):
+    if not is_row(found):
         raise WrongAnswerError(f"dead(layer, X) returns a list of the numbers of units, and got {found!r:.60} instead.")
     units = [number(k, "an entry of dead(layer, X)") for k in found]
     if len(units) == 5 and set(units) == {0.0, 1.0}:

@@ -9,9 +9,10 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from engine.arguments import shown
+from nn.arguments import is_number, is_row
 
 # The module of each notebook's checks, in the order of the course.
 NOTEBOOKS = (
@@ -30,7 +31,8 @@ NOTEBOOKS = (
     "second_derivatives_and_jit",
 )
 
-Check = Callable[[Any], str | None]
+T = TypeVar("T")
+Check = Callable[[object], str | None]
 CHECKS: dict[str, Check] = {}
 
 
@@ -63,7 +65,7 @@ def exercise(name: str) -> Callable[[Check], Check]:
     return kept
 
 
-def check_answer(name: str, answer: Any) -> None:
+def check_answer(name: str, answer: object) -> None:
     """Print whether an answer is right, and if not, what is wrong with it.
 
     Args:
@@ -80,7 +82,7 @@ def check_answer(name: str, answer: Any) -> None:
     print(verdict(name, answer).says)
 
 
-def verdict(name: str, answer: Any) -> Verdict:
+def verdict(name: str, answer: object) -> Verdict:
     """Whether an answer is right, and what `check_answer` prints.
 
     Args:
@@ -118,33 +120,33 @@ def _check(name: str) -> Check:
 # For checks: what an answer must be before it can be right or wrong ---------------------------------------------------
 
 
-def given(answer: Any) -> Any:
+def given(answer: T) -> T:
     """The answer, unless it is still the three dots."""
     if answer is ...:
         raise NoAnswerError
     return answer
 
 
-def number(answer: Any, what: str = "the answer") -> float:
+def number(answer: object, what: str = "the answer") -> float:
     """The answer as a float; a Value counts by its data.
 
     Raises:
         WrongAnswerError: it is no number.
     """
     given(answer)
-    if isinstance(answer, (str, bytes)) or not hasattr(answer, "__float__"):
+    if not is_number(answer):
         raise WrongAnswerError(f"{what} is a number, and {_shown(answer)} is not one.")
     return float(answer)
 
 
-def numbers(answer: Any, count: int, what: str = "the answer") -> list[float]:
+def numbers(answer: object, count: int, what: str = "the answer") -> list[float]:
     """The answer as so many floats.
 
     Raises:
         WrongAnswerError: it is no sequence, has another length, or holds what is no number.
     """
     given(answer)
-    if isinstance(answer, (str, bytes, dict, set)) or not hasattr(answer, "__iter__"):
+    if not is_row(answer):
         raise WrongAnswerError(f"{what} is a list of {count} numbers, and {_shown(answer)} is not one.")
     entries = list(answer)
     if len(entries) != count:
@@ -152,7 +154,19 @@ def numbers(answer: Any, count: int, what: str = "the answer") -> list[float]:
     return [number(x, f"entry {k} of {what}") for k, x in enumerate(entries)]
 
 
-def called(function: Any, *arguments: Any, what: str = "") -> Any:
+def function_of(answer: object) -> Callable[..., Any]:
+    """The answer as a function.
+
+    Raises:
+        WrongAnswerError: it cannot be called.
+    """
+    given(answer)
+    if not callable(answer):
+        raise WrongAnswerError(f"the answer is a function, without calling it, and {_shown(answer)} is not one.")
+    return answer
+
+
+def called(function: object, *arguments: object, what: str = "") -> Any:
     """What the student's function returns.
 
     Args:
@@ -163,14 +177,12 @@ def called(function: Any, *arguments: Any, what: str = "") -> Any:
     Raises:
         WrongAnswerError: it cannot be called, stops with an exception, or returns nothing.
     """
-    given(function)
-    if not callable(function):
-        raise WrongAnswerError(f"the answer is a function, without calling it, and {_shown(function)} is not one.")
+    run = function_of(function)
     what = what or f"{getattr(function, '__name__', 'function')}({', '.join(map(_shown, arguments))})"
     try:
         with warnings.catch_warnings():  # what is wrong is told below
             warnings.simplefilter("ignore")
-            result = function(*arguments)
+            result = run(*arguments)
     except Exception as error:  # whatever a student's code may raise
         raise WrongAnswerError(f"{what} stops with {type(error).__name__}: {str(error).rstrip('.')}.") from error
     if result is None:
@@ -188,6 +200,6 @@ def all_close(a: Sequence[float], b: Sequence[float], tolerance: float = 1e-6) -
     return len(a) == len(b) and all(close(x, y, tolerance) for x, y in zip(a, b))
 
 
-def _shown(answer: Any) -> str:
+def _shown(answer: object) -> str:
     text = repr(answer)
     return text if len(text) <= 60 else text[:59] + "…"

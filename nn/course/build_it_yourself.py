@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 from .answers import NoAnswerError, WrongAnswerError, close, exercise, given
@@ -14,7 +15,8 @@ DOUBLINGS = 40
 CALLS = 200_000  # are enough for a graph of 41 nodes, and not for its 2⁴⁰ paths
 DEEP = 20_000
 
-Law = Callable[[Any], str | None]
+Homemade = type[Any]  # a class that somebody wrote: what its objects can do is found out
+Law = Callable[[Homemade], str | None]
 LAWS: dict[str, Law] = {}
 
 
@@ -22,7 +24,7 @@ class _EndlessError(Exception):
     """A graph is walked path by path."""
 
 
-def report(value: Any) -> None:
+def report(value: Homemade) -> None:
     """Print which laws a home-made Value keeps, and what is wrong where it does not.
 
     Args:
@@ -52,7 +54,7 @@ def _law(name: str) -> Callable[[Law], Law]:
     return kept
 
 
-def _broken(law: Law, value: Any) -> str | None:
+def _broken(law: Law, value: Homemade) -> str | None:
     """What is wrong by a law, in a sentence, whatever the class may do."""
     try:
         return law(value)
@@ -66,7 +68,7 @@ def _broken(law: Law, value: Any) -> str | None:
         return f"{type(error).__name__}: {str(error).rstrip('.')}."
 
 
-def _told(what: str, found: Any, right: float) -> str | None:
+def _told(what: str, found: object, right: float) -> str | None:
     if isinstance(found, (int, float)) and close(found, right):
         return None
     return (
@@ -75,7 +77,7 @@ def _told(what: str, found: Any, right: float) -> str | None:
 
 
 @_law("sums and products")
-def _arithmetic(value: Any) -> str | None:
+def _arithmetic(value: Homemade) -> str | None:
     a, b = value(2.0), value(-3.0)
     results = [("a + b", (a + b).data, -1.0), ("a * b", (a * b).data, -6.0), ("a * 3.0", (a * 3.0).data, 6.0)]
     results += [("3.0 * a", (3.0 * a).data, 6.0), ("a + 1.0", (a + 1.0).data, 3.0), ("1.0 + a", (1.0 + a).data, 3.0)]
@@ -83,7 +85,7 @@ def _arithmetic(value: Any) -> str | None:
 
 
 @_law("one path")
-def _one_path(value: Any) -> str | None:
+def _one_path(value: Homemade) -> str | None:
     a, b, c = value(2.0), value(-3.0), value(10.0)
     (a * b + c).backward()
     found = [_told("L = a*b + c: a.grad", a.grad, -3.0), _told("L = a*b + c: b.grad", b.grad, 2.0)]
@@ -91,14 +93,14 @@ def _one_path(value: Any) -> str | None:
 
 
 @_law("two paths")
-def _two_paths(value: Any) -> str | None:
+def _two_paths(value: Homemade) -> str | None:
     a = value(3.0)
     (a * a + a).backward()
     return _told("L = a*a + a at 3: a.grad", a.grad, 7.0)
 
 
 @_law("two paths of different length")
-def _lengths(value: Any) -> str | None:
+def _lengths(value: Homemade) -> str | None:
     builds: list[tuple[str, Callable[[Any, Any], Any]]] = [
         ("h = a*a, k = 3*h, L = h*k", lambda h, k: h * k),
         ("h = a*a, k = 3*h, L = k*h", lambda h, k: k * h),
@@ -114,7 +116,7 @@ def _lengths(value: Any) -> str | None:
 
 
 @_law("a number used again and again")
-def _doublings(value: Any) -> str | None:
+def _doublings(value: Homemade) -> str | None:
     v = one = value(1.0)
     for _ in range(DOUBLINGS):
         v = v + v
@@ -124,7 +126,7 @@ def _doublings(value: Any) -> str | None:
 
 
 @_law("backward twice")
-def _twice(value: Any) -> str | None:
+def _twice(value: Homemade) -> str | None:
     a = value(2.0)
     loss = a * a * 3.0
     loss.backward()
@@ -135,7 +137,7 @@ def _twice(value: Any) -> str | None:
 
 
 @_law("two losses over one number")
-def _two_losses(value: Any) -> str | None:
+def _two_losses(value: Homemade) -> str | None:
     p = value(2.0)
     h = p * p
     (h * 3.0).backward()
@@ -144,7 +146,7 @@ def _two_losses(value: Any) -> str | None:
 
 
 @_law("a deep graph")
-def _deep(value: Any) -> str | None:
+def _deep(value: Homemade) -> str | None:
     v = first = value(0.0)
     for _ in range(DEEP):
         v = v + 1.0
@@ -157,7 +159,7 @@ def _few_calls() -> Iterator[None]:
     """Stops what calls too many functions."""
     calls = 0
 
-    def count(frame: Any, event: str, argument: Any) -> None:
+    def count(frame: FrameType, event: str, argument: object) -> None:
         nonlocal calls
         calls += event in ("call", "c_call")
         if calls > CALLS:
@@ -173,7 +175,7 @@ def _few_calls() -> Iterator[None]:
 
 
 @exercise("04.1")
-def exponential(answer: Any) -> str | None:
+def exponential(answer: object) -> str | None:
     """A class with a method exp."""
     value = _class(answer)
     if not hasattr(value, "exp"):
@@ -181,7 +183,7 @@ def exponential(answer: Any) -> str | None:
     return _broken(_exponential, value)
 
 
-def _exponential(value: Any) -> str | None:
+def _exponential(value: Homemade) -> str | None:
     for at in (0.5, -2.0):
         x = value(at)
         y = given(x.exp())
@@ -205,7 +207,7 @@ def _exponential(value: Any) -> str | None:
 
 
 @exercise("04.2")
-def backward_of_any_graph(answer: Any) -> str | None:
+def backward_of_any_graph(answer: object) -> str | None:
     """A class that keeps every law."""
     value = _class(answer)
     with suppress(AttributeError, TypeError):
@@ -217,7 +219,8 @@ def backward_of_any_graph(answer: Any) -> str | None:
     return None
 
 
-def _class(answer: Any) -> Any:
-    if not isinstance(given(answer), type):
+def _class(answer: object) -> Homemade:
+    given(answer)
+    if not isinstance(answer, type):
         raise WrongAnswerError(f"the answer is the class Value itself, and {answer!r:.40} is not one.")
     return answer

@@ -1,7 +1,5 @@
 """The exercises of 03_chain_rule."""
 
-from typing import Any
-
 from engine import Value
 
 from .answers import WrongAnswerError, close, exercise, given, number
@@ -10,7 +8,7 @@ USERS = {"L": "", "p": "L", "u": "pL", "v": "p"}  # of u = a·b, v = a + b, p = 
 
 
 @exercise("03.1")
-def three_paths(answer: Any) -> str | None:
+def three_paths(answer: object) -> str | None:
     """The slope of a·b + a with b = a² at a = 3: paths of 9, 18 and 1."""
     slope = number(answer)
     if close(slope, 28.0):
@@ -29,7 +27,7 @@ def three_paths(answer: Any) -> str | None:
 
 
 @exercise("03.2")
-def order_of_pushing(answer: Any) -> str | None:
+def order_of_pushing(answer: object) -> str | None:
     """The names L, p, u, v, each after its users."""
     order = [_letter(name) for name in _listed(answer)]
     known = [name for name in order if name in USERS]
@@ -49,7 +47,7 @@ def order_of_pushing(answer: Any) -> str | None:
     return "an input has nothing to pass on; leave it out." if inputs and min(inputs) < 4 else None
 
 
-def _listed(answer: Any) -> list[Any]:
+def _listed(answer: object) -> list[object]:
     if isinstance(answer, str):
         answer = answer.replace(",", " ").split()
     if not isinstance(answer, (list, tuple)):
@@ -57,7 +55,7 @@ def _listed(answer: Any) -> list[Any]:
     return [given(name) for name in answer]
 
 
-def _letter(name: Any) -> str:
+def _letter(name: object) -> str:
     if isinstance(name, Value):
         name = name.label
     return name.strip() if isinstance(name, str) else repr(name)[:40]

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.arguments import listed, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DPI = 100
 COLOURS = 96  # of the palette: a third of the bytes of a full-colour PNG
@@ -37,7 +42,7 @@ class Chart:
         return f"<chart: {self.alt}>"
 
 
-def chart(axes: Any, alt: str) -> Chart:
+def chart(axes: Axes | Figure | Iterable[Axes], alt: str) -> Chart:
     """A figure as a static image with alternative text; the figure itself is closed.
 
     Text for `alt` cannot be kept beside `image/png` in a way that all hosts read, so the image is HTML, as `draw`'s is.
@@ -61,7 +66,7 @@ def chart(axes: Any, alt: str) -> Chart:
     """
     if not isinstance(alt, str) or len(alt.split()) < 3:
         raise ValueError(f"chart takes as alt a sentence that says what is to be seen, got {alt!r:.60}")
-    first = axes
+    first: Any = axes
     while not hasattr(first, "savefig") and not hasattr(first, "get_figure"):
         inside = listed("chart", "axes", first, "Axes, a list of Axes, or a Figure")
         if not inside or inside[0] is first:

@@ -1,15 +1,14 @@
 """The exercises of 11_checking_gradients."""
 
 import math
-from typing import Any
 
 from engine import Value
 
-from .answers import WrongAnswerError, called, close, exercise, number
+from .answers import WrongAnswerError, called, close, exercise, function_of, number
 
 
 @exercise("11.1")
-def best_nudge(answer: Any) -> str | None:
+def best_nudge(answer: object) -> str | None:
     """The h at which h²/6 + 1e-16/h is least."""
     h = number(answer)
     if not h > 0.0:
@@ -28,7 +27,7 @@ def best_nudge(answer: Any) -> str | None:
 
 
 @exercise("11.2")
-def rule_of_swish(answer: Any) -> str | None:
+def rule_of_swish(answer: object) -> str | None:
     """A function slope(x, y): the derivative of x·σ(x)."""
     for x in (0.0, 2.0, -2.0, 3.5):
         s = 1.0 / (1.0 + math.exp(-x))
@@ -53,7 +52,7 @@ def rule_of_swish(answer: Any) -> str | None:
             return f"{call} gives {told:.4f}, and a small nudge of x at {x:g} moves x·σ(x) by another factor."
     node = Value(1.0)
     try:
-        graph = answer(node, node * 0.7310585786300049)
+        graph = function_of(answer)(node, node * 0.7310585786300049)
     except Exception as error:  # whatever a student's code may raise
         raise WrongAnswerError(
             f"right on floats; on Values it stops with {type(error).__name__}: use engine.sigmoid, which takes both."

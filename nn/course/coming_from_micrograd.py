@@ -1,7 +1,6 @@
 """The exercises of 00_coming_from_micrograd."""
 
 import math
-from typing import Any
 
 import engine
 from engine import Value
@@ -10,7 +9,7 @@ from .answers import called, close, exercise, number
 
 
 @exercise("00.1")
-def two_losses(answer: Any) -> str | None:
+def two_losses(answer: object) -> str | None:
     """The gradient of p = 2 under 3p² and 5p² together."""
     gradient = number(answer)
     if close(gradient, 32.0):
@@ -29,7 +28,7 @@ def two_losses(answer: Any) -> str | None:
 
 
 @exercise("00.2")
-def sigmoid_in_pieces(answer: Any) -> str | None:
+def sigmoid_in_pieces(answer: object) -> str | None:
     """A function sigmoid(x) of a Value, made of exp and arithmetic."""
     for at in (0.5, -2.0):
         x = Value(at, label="x")

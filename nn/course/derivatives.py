@@ -1,13 +1,12 @@
 """The exercises of 01_derivatives."""
 
 import math
-from typing import Any
 
 from .answers import called, close, exercise, number
 
 
 @exercise("01.1")
-def difference_on_both_sides(answer: Any) -> str | None:
+def difference_on_both_sides(answer: object) -> str | None:
     """A function slope(f, x): the central difference, good to six digits."""
     line = number(called(answer, lambda x: 3.0 * x + 1.0, 2.0, what="slope(f, 2.0)"), "slope(f, 2.0)")
     if not close(line, 3.0, 1e-4):
@@ -32,7 +31,7 @@ def difference_on_both_sides(answer: Any) -> str | None:
 
 
 @exercise("01.2")
-def step_along_the_tangent(answer: Any) -> str | None:
+def step_along_the_tangent(answer: object) -> str | None:
     """f(2.01) of x³ − 3x, from f(2) = 2 and the slope 9."""
     value = number(answer)
     if abs(value - 2.09) < 1.5e-3:

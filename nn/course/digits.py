@@ -1,8 +1,7 @@
 """The exercises of 08_digits."""
 
-from typing import Any
-
 from engine import Value, gradients
+from nn.arguments import is_row
 from nn.layers import MLP
 from nn.losses import cross_entropy
 
@@ -10,12 +9,12 @@ from .answers import WrongAnswerError, all_close, called, close, exercise, numbe
 
 
 @exercise("08.1")
-def confusion_matrix(answer: Any) -> str | None:
+def confusion_matrix(answer: object) -> str | None:
     """A function confusion(is_, read_as, classes): counts by label and reading."""
     is_, read_as, right = [0, 0, 0, 1, 1, 2], [0, 1, 1, 1, 2, 2], [[1.0, 2.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0]]
     call = "confusion([0, 0, 0, 1, 1, 2], [0, 1, 1, 1, 2, 2], 3)"
     table = called(answer, is_, read_as, 3, what=call)
-    if isinstance(table, (str, bytes, dict)) or not hasattr(table, "__iter__"):
+    if not is_row(table):
         raise WrongAnswerError(f"a confusion matrix is a list of rows, and {call} returns {table!r:.60}.")
     rows = [numbers(row, 3, f"row {i} of it") for i, row in enumerate(table)]
     if len(rows) != 3:
@@ -39,7 +38,7 @@ def confusion_matrix(answer: Any) -> str | None:
 
 
 @exercise("08.2")
-def derivatives_by_inputs(answer: Any) -> str | None:
+def derivatives_by_inputs(answer: object) -> str | None:
     """A function saliency(net, x, output): the derivatives of one output by the inputs."""
     net, x = MLP(4, [3, 3], activation="tanh", seed=5), [0.5, -1.0, 0.25, 2.0]
     inputs = [Value(e) for e in x]

@@ -1,14 +1,12 @@
 """The exercises of 05_neuron_to_mlp."""
 
-from typing import Any
-
 from engine import sigmoid
 
 from .answers import WrongAnswerError, close, exercise, number, numbers
 
 
 @exercise("05.1")
-def both(answer: Any) -> str | None:
+def both(answer: object) -> str | None:
     """Weights and bias of a neuron that says yes at (1, 1) only."""
     w1, w2, b = numbers(answer, 3)
     outputs = {x: float(sigmoid(w1 * x[0] + w2 * x[1] + b)) for x in ((0, 0), (0, 1), (1, 0), (1, 1))}
@@ -33,7 +31,7 @@ def both(answer: Any) -> str | None:
 
 
 @exercise("05.2")
-def parameters_of_an_mlp(answer: Any) -> str | None:
+def parameters_of_an_mlp(answer: object) -> str | None:
     """The number of parameters of MLP(3, [4, 4, 1])."""
     count = number(answer)
     if close(count, 41.0):

@@ -1,12 +1,10 @@
 """The exercises of 10_overfitting."""
 
-from typing import Any
-
 from .answers import all_close, called, exercise, numbers
 
 
 @exercise("10.1")
-def early_stopping(answer: Any) -> str | None:
+def early_stopping(answer: object) -> str | None:
     """A function stop(losses, patience): (the last epoch, the best epoch)."""
     for losses, patience, last, best in (
         ([0.9, 0.7, 0.6, 0.65, 0.5, 0.55, 0.6, 0.58, 0.4], 3, 8, 5),  # a rise, then a better one; the end is not seen
@@ -37,7 +35,7 @@ def early_stopping(answer: Any) -> str | None:
 
 
 @exercise("10.2")
-def inverted_dropout(answer: Any) -> str | None:
+def inverted_dropout(answer: object) -> str | None:
     """A function dropped(xs, kept, rate): 0 or x/(1 - rate)."""
     xs, kept, rate = [1.0, -2.0, 4.0, 8.0], [True, False, True, True], 0.2
     call = f"dropped({xs}, {kept}, {rate})"

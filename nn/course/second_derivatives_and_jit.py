@@ -1,20 +1,21 @@
 """The exercises of 12_second_derivatives_and_jit."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import engine
+from nn.arguments import Number
 
 from .answers import called, close, exercise, number
 
 
 @exercise("12.1")
-def newton_to_a_minimum(answer: Any) -> str | None:
+def newton_to_a_minimum(answer: object) -> str | None:
     """A function newton(f, x, steps): x after so many Newton steps to a minimum."""
 
-    def parabola(x: Any) -> Any:
+    def parabola(x: Number) -> Number:
         return 2.0 * (x - 3.0) ** 2 + 1.0
 
-    def hill(x: Any) -> Any:
+    def hill(x: Number) -> Number:
         return engine.cosh(x) + 0.5 * x
 
     call = "newton(f, 5.0, 1)"
@@ -48,10 +49,10 @@ def newton_to_a_minimum(answer: Any) -> str | None:
 
 
 @exercise("12.2")
-def curvature_along_a_direction(answer: Any) -> str | None:
+def curvature_along_a_direction(answer: object) -> str | None:
     """A function curvature(f, x, v): the second derivative along v."""
 
-    def f(p: Any) -> Any:
+    def f(p: Sequence[Number]) -> Number:
         return p[0] ** 3 + 2.0 * p[0] * p[1] + engine.sin(p[1])
 
     x, v = [1.0, 0.5], [2.0, -1.0]

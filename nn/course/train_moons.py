@@ -1,7 +1,6 @@
 """The exercises of 06_train_moons."""
 
 from math import isfinite
-from typing import Any
 
 from engine import Value
 
@@ -9,7 +8,7 @@ from .answers import WrongAnswerError, close, exercise, given, number
 
 
 @exercise("06.1")
-def one_update(answer: Any) -> str | None:
+def one_update(answer: object) -> str | None:
     """A function update(parameters, lr): a step against the gradients, which are 0 then."""
     given(answer)
     if not callable(answer):
@@ -47,7 +46,7 @@ def one_update(answer: Any) -> str | None:
 
 
 @exercise("06.2")
-def largest_learning_rate(answer: Any) -> str | None:
+def largest_learning_rate(answer: object) -> str | None:
     """The learning rate below which descent on 3w² converges."""
     lr = number(answer)
     if close(lr, 1.0 / 3.0, 2e-3):

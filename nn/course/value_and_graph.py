@@ -1,7 +1,5 @@
 """The exercises of 02_value_and_graph."""
 
-from typing import Any
-
 from engine import Value, topological_order
 
 from .answers import called, close, exercise, number
@@ -10,7 +8,7 @@ DEEP = 5_000
 
 
 @exercise("02.1")
-def eighth_power_in_three_products(answer: Any) -> str | None:
+def eighth_power_in_three_products(answer: object) -> str | None:
     """A function eighth(x) whose graph is three products."""
     x = Value(2.0, label="x")
     y = called(answer, x, what="eighth(x)")
@@ -31,7 +29,7 @@ def eighth_power_in_three_products(answer: Any) -> str | None:
 
 
 @exercise("02.2")
-def number_of_nodes(answer: Any) -> str | None:
+def number_of_nodes(answer: object) -> str | None:
     """A function count(root) that counts each node once, at any depth."""
     a, b, c = Value(2.0), Value(-3.0), Value(10.0)
     for what, root in (("count(a * b + c)", a * b + c), ("count(x), x an input,", Value(1.0))):

@@ -1,13 +1,12 @@
 """The exercises of 09_words_and_films."""
 
 import math
-from typing import Any
 
 from .answers import called, close, exercise, number
 
 
 @exercise("09.1")
-def bits_for_each_letter(answer: Any) -> str | None:
+def bits_for_each_letter(answer: object) -> str | None:
     """A function bits_per_letter(probabilities): the mean of −log₂."""
     call = "bits_per_letter([0.5, 0.25, 0.125])"
     told = number(called(answer, [0.5, 0.25, 0.125], what=call), call)
@@ -28,7 +27,7 @@ def bits_for_each_letter(answer: Any) -> str | None:
 
 
 @exercise("09.2")
-def most_similar_direction(answer: Any) -> str | None:
+def most_similar_direction(answer: object) -> str | None:
     """A function most_similar(embeddings, k): the row with the largest cosine, but for k itself."""
     rows = [[1.0, 0.2], [9.0, 9.0], [0.5, 0.11], [-1.0, -0.2], [0.9, -0.1]]
     call = "most_similar(embeddings, 0)"

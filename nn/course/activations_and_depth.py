@@ -1,6 +1,7 @@
 """The exercises of 07_activations_and_depth."""
 
-from nn.arguments import is_row
+from collections.abc import Iterable
+
 from nn.layers import Layer
 
 from .answers import WrongAnswerError, called, close, exercise, number
@@ -35,7 +36,7 @@ def dead_units_of_a_layer(answer: object) -> str | None:
     layer.b = [0.0, 0.0, -1.0, -9.0, 1.0]
     examples = [[1.0, -1.0], [-1.0, 2.0], [0.5, 0.5]]  # 2 and 3 are dead; 0 and 1 are 0 on one example each
     found = called(answer, layer, examples, what="dead(layer, X)")
-    if not is_row(found):
+    if isinstance(found, (str, bytes, dict)) or not isinstance(found, Iterable):
         raise WrongAnswerError(f"dead(layer, X) returns a list of the numbers of units, and got {found!r:.60} instead.")
     units = [number(k, "an entry of dead(layer, X)") for k in found]
     if len(units) == 5 and set(units) == {0.0, 1.0}:

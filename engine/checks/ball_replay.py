@@ -13,7 +13,6 @@ from ..ops import Op
 from ..value import Value
 from .balls import Ball, BallOperand, arb
 from .enclosures import CONDITIONS, Enclosure, Partial
-from .engines import Operation
 from .rounding import float_enclosure, is_float, rounded
 
 Argument = int | float | list[int | float]  # an int for a node of the graph, a float for a number, a list for a list
@@ -37,14 +36,13 @@ class FlatGraph:
         self.args = [[_argument(a, place) for a in v._operands()[0]] for v in self.nodes]
         self.leaves = [place.get(leaf) for leaf in leaves]
 
-    def run(self, inputs: Mapping[int, object], function: Callable[[str], Operation]) -> object:
-        """The output at other leaves, made by other functions of the same names: those of another engine."""
-        values: list[object] = []
+    def output(
+        self, leaf: Callable[[int], X], node: Callable[[Op, list[X | list[X]]], X], number: Callable[[float], X]
+    ) -> X:
+        """The output in another arithmetic: how a leaf, a node of some operands and a constant are made in it."""
+        values: list[X] = []
         for i, (row, args) in enumerate(zip(self.rows, self.args)):
-            if row is None:
-                values.append(inputs.get(i, self.nodes[i].data))
-            else:
-                values.append(function(row.name)(*operands(args, values, float)))
+            values.append(leaf(i) if row is None else node(row, operands(args, values, number)))
         return values[-1]
 
 

@@ -27,11 +27,6 @@ def _at(points: dict[float, Agreed]) -> Callable[[float], Agreed | None]:
     return points.get
 
 
-def _signed_zero(value: float, partial: float) -> Callable[[float], Agreed | None]:
-    """An odd answer at 0.0 and at -0.0."""
-    return lambda x: (copysign(value, x), [copysign(1.0, x) * partial]) if x == 0.0 else None
-
-
 def _inverse(x: float) -> Agreed | None:
     return (copysign(inf, x), [-inf]) if x == 0.0 else None
 

@@ -21,7 +21,6 @@ from .faults import Fault
 
 COLUMNS = 80
 Save = str | os.PathLike[str] | Literal[False] | None
-VERDICTS = ("ok", "wrong", "inaccurate", "kink", "singular", "inconclusive")
 
 
 class Finding(NamedTuple):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..ops import Op
-from .ball_replay import FlatGraph, operands
+from .ball_replay import FlatGraph
 from .balls import ARITHMETIC, NOTHING, Ball, Operand, Quantity, arb, arb_series, constant, precision, reference
 from .branching import branches
 from .enclosures import CONDITIONS
@@ -57,15 +57,11 @@ class TaylorDerivatives:
             bits *= 4 if last.is_finite() or bits > FIRST_PRECISION else 16
 
     def _once(self, direction: Mapping[int, float], order: int) -> list[Ball]:
-        graph = self._graph
-        values: list[Quantity] = []
-        for i, (row, args) in enumerate(zip(graph.rows, graph.args)):
-            if row is None:
-                x = arb(graph.nodes[i].data)
-                values.append(arb_series([x, direction[i]], order + 1) if i in direction else x)
-            else:
-                values.append(self._row(row, operands(args, values, arb)))
-        y = values[-1]
+        def leaf(i: int) -> Quantity:
+            x = arb(self._graph.nodes[i].data)
+            return arb_series([x, direction[i]], order + 1) if i in direction else x
+
+        y = self._graph.output(leaf, self._row, arb)
         if y.__class__ is not arb_series:
             return [y] + [arb(0) if y.is_finite() else NOTHING] * order
         return [y[k] * math.factorial(k) if k < y.prec else NOTHING for k in range(order + 1)]

@@ -12,7 +12,9 @@ from math import inf
 from ..arguments import shown, whole
 from ..readings import Call
 from ..value import Value
-from .trees import Container, Function, array, check_depth, container, described, flatten, is_array
+from .trees import Container, Function, array, container, described, flatten, is_array
+
+DEEPEST = 100  # levels of a tree that is gone through level by level
 
 
 def vmap(f: Function, in_axes: object = 0, out_axes: object = 0) -> Function:
@@ -51,7 +53,7 @@ def vmap(f: Function, in_axes: object = 0, out_axes: object = 0) -> Function:
         whole = [*args, *kwargs.values()]
         places = [*[f"argument {i}" for i in range(len(args))], *[f"argument {k}" for k in kwargs]]
         for x in whole:
-            check_depth(x, "vmap")
+            _check_depth(x)
         batch = _Batch()
         slices = [batch.slices(x, axis, place) for x, axis, place in zip(whole, [*axes, *[0] * len(kwargs)], places)]
         if batch.length is None:
@@ -138,7 +140,7 @@ class _Batch:
     def stacked(self, results: list[object], axis: object) -> object:
         """The outputs of all examples as one output."""
         first = results[0]
-        check_depth(first, "vmap")
+        _check_depth(first)
         if axis is None:
             return _unmapped(results)
         level = None if is_array(first) else container(first)
@@ -229,3 +231,19 @@ def _rank(x: object) -> int:
 
 def _scalar(x: object) -> object:
     return x.item() if not is_array(x) and hasattr(x, "item") else x
+
+
+def _check_depth(tree: object) -> None:
+    """Raise where a tree is nested too deep to be gone through level by level, as one that contains itself is."""
+    deepest: dict[int, int] = {}
+    stack: list[tuple[object, int]] = [(tree, 0)]
+    while stack:
+        x, depth = stack.pop()
+        if depth > DEEPEST:
+            raise ValueError(
+                f"vmap takes trees of up to {DEEPEST} levels, got a deeper one, or one that contains itself: {shown(tree)}"
+            )
+        if isinstance(x, (list, tuple, dict)) and deepest.get(id(x), -1) < depth:
+            deepest[id(x)] = depth
+            below = x.values() if isinstance(x, dict) else x
+            stack.extend([(y, depth + 1) for y in below if isinstance(y, (list, tuple, dict))])

@@ -11,7 +11,7 @@ import copy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
@@ -31,7 +31,6 @@ Function = Callable[..., Tree]
 Shape = tuple[int, ...] | None  # of an array; None for a number that stands alone
 Build = Callable[[list[Any]], object]  # from the children of a level, in order
 Place = tuple["Place", Callable[[object], str] | None, object] | None  # in a tree: the level above, and the key there
-DEEPEST = 100  # levels of a tree that is gone through level by level
 
 
 class Flattenable(Protocol):
@@ -128,14 +127,14 @@ def flatten(
             continue
         one = x.__class__ is float or x.__class__ is Value
         level = None if one or is_array(x) else container(x)
+        models: Iterable[object] = repeat(_ANYTHING)
         if model is not _ANYTHING:
-            level = _matched(x, level, model, who, place, like_what)
+            level, models = _matched(x, level, model, who, place, like_what)
         if level is not None:
             if id(x) in opened:
                 raise ValueError(f"{who} takes trees that end, got one that contains itself at {_path(place)}")
             opened.add(id(x))
             stack.append((_Closing(level.build, len(level.children), id(x)), None, None))
-            models = _children(model, level) if model is not _ANYTHING else [_ANYTHING] * len(level.children)
             below = [(child, m, (place, level.key, k)) for child, m, k in zip(level.children, models, level.keys)]
             stack.extend(reversed(below))
             continue
@@ -150,22 +149,6 @@ def flatten(
 
 def _kept(x: object, _: list[object]) -> object:
     return x
-
-
-def check_depth(tree: object, who: str) -> None:
-    """Raise where a tree is nested too deep to be gone through level by level, as one that contains itself is."""
-    deepest: dict[int, int] = {}
-    stack: list[tuple[object, int]] = [(tree, 0)]
-    while stack:
-        x, depth = stack.pop()
-        if depth > DEEPEST:
-            raise ValueError(
-                f"{who} takes trees of up to {DEEPEST} levels, got a deeper one, or one that contains itself: {shown(tree)}"
-            )
-        if isinstance(x, (list, tuple, dict)) and deepest.get(id(x), -1) < depth:
-            deepest[id(x)] = depth
-            below = x.values() if isinstance(x, dict) else x
-            stack.extend([(y, depth + 1) for y in below if isinstance(y, (list, tuple, dict))])
 
 
 def is_array(x: object) -> TypeGuard[Array]:
@@ -201,6 +184,9 @@ def described(x: object) -> str:
     return f"a {name} of {count} {noun}{'s' * (count != 1)}"
 
 
+_item, _attribute, _parameter = "[{!r}]".format, ".{}".format, " parameter {}".format
+
+
 def container(x: object) -> Container | None:
     """The outermost level of a tree; None for a number, and for what is no tree."""
     if x is None:
@@ -223,45 +209,23 @@ def _takes_part(x: object) -> TypeGuard[Flattenable]:
     return hasattr(type(x), "_flatten")
 
 
-def _item(key: object) -> str:
-    return f"[{key!r}]"
-
-
-def _attribute(key: object) -> str:
-    return f".{key}"
-
-
-def _parameter(key: object) -> str:
-    return f" parameter {key}"
-
-
 def _dict_builder(x: dict[object, object], keys: tuple[object, ...]) -> Build:
-    empty = None
-    if type(x) is not dict:  # an OrderedDict stays one, a defaultdict keeps its factory
-        empty = copy.copy(x)
-        empty.clear()
+    empty = copy.copy(x)  # an OrderedDict stays one, a defaultdict keeps its factory
+    empty.clear()
     return partial(_dict, empty, keys)
 
 
-def _dict(empty: dict[object, object] | None, keys: tuple[object, ...], children: list[object]) -> dict[object, object]:
-    if empty is None:
-        return dict(zip(keys, children))
+def _dict(empty: dict[object, object], keys: tuple[object, ...], children: list[object]) -> dict[object, object]:
     filled = copy.copy(empty)
     for key, child in zip(keys, children):
         filled[key] = child  # the update of a Counter counts
     return filled
 
 
-def _children(model: object, level: Container) -> Sequence[object]:
-    """The children of a matching model, in the order of the level's keys."""
-    if isinstance(model, dict):
-        return [model[k] for k in level.keys]
-    matching = container(model)
-    return matching.children if matching is not None else ()
-
-
-def _matched(x: object, level: Container | None, model: object, who: str, place: Place, what: str) -> Container | None:
-    """The level, in the order of the model; a ValueError where they differ."""
+def _matched(
+    x: object, level: Container | None, model: object, who: str, place: Place, what: str
+) -> tuple[Container | None, Sequence[object]]:
+    """The level, and the children of the model, both in the order of the model; a ValueError where they differ."""
     expected = None if is_array(model) else container(model)
     same = (level and level.kind) == (expected and expected.kind)
     if is_array(model) or is_array(x):  # a number is as good as an array of shape ()
@@ -272,8 +236,8 @@ def _matched(x: object, level: Container | None, model: object, who: str, place:
         )
     if level is not None and isinstance(x, dict) and isinstance(model, dict):
         keys = tuple(model)
-        return level._replace(keys=keys, children=[x[k] for k in keys], build=_dict_builder(x, keys))
-    return level
+        level = level._replace(keys=keys, children=[x[k] for k in keys], build=_dict_builder(x, keys))
+    return level, () if expected is None else expected.children
 
 
 def _path(place: Place) -> str:

@@ -4,15 +4,15 @@ Reverse accumulation as in `backprop`: the same order of nodes, edges and additi
 multiplies and adds is kept, and nothing is written on the graph.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from .. import ops
 from ..backprop import partials, topological_order, values_of
-from ..value import Value
+from ..value import UNREACHED, Value
 from .formula import Name, partial_formulas
 
-__all__ = ["Chain", "Path", "chain_rule", "chains"]
+__all__ = ["Chain", "Path", "Sweep", "chain_rule", "chains"]
 
 
 class Path:
@@ -92,3 +92,49 @@ def chains(order: list[Value], seeds: Mapping[Value, float], stop: Container[Val
             if isinstance(a, Value) and p is not None:
                 paths[a].append(Path(v, i, adjoint, p, x, connected and (p != 0.0 or not v.op.selects)))
     return found
+
+
+class Sweep:
+    """A backward sweep as data: order, uses and adjoints below some roots.
+
+    The adjoint of a root is its `.grad` where a backward has reached it, so that a part of a swept graph has the gradients
+    that flowed through it.
+
+    Args:
+        roots: where it starts.
+        stop: nodes to take as leaves, of a graph that is too large to be swept whole.
+        size: how many nodes such a graph has.
+
+    Attributes:
+        order: all nodes, arguments first; of a large graph those above `stop`, and those that these use.
+        size: how many nodes there are.
+        index: their places in it.
+        uses: for each node a path for each edge to a user, in the order in which `backward` adds their products.
+        seeds: the adjoint that each root starts with.
+        adjoints: the derivative for each node that the sweep reaches; a node missing here is behind a branch not taken.
+        swept: a backward has reached a root.
+    """
+
+    def __init__(self, roots: Sequence[Value], stop: Mapping[Value, object] | None = None, size: int = 0) -> None:
+        self.roots = list(dict.fromkeys(roots))
+        self.order = topological_order(self.roots, stop or {})
+        self.size = size or len(self.order)
+        self.index = {v: i for i, v in enumerate(self.order, self.size - len(self.order))}
+        self.seeds = {r: r.grad for r in self.roots if r.grad is not UNREACHED}
+        self.swept = bool(self.seeds)
+        if not self.swept:
+            self.seeds = dict.fromkeys(self.roots, 1.0)
+        found = chains(self.order, self.seeds, stop or {})
+        self.uses = {v: chain.paths for v, chain in found.items()}
+        self.adjoints = {
+            v: chain.sum for v, chain in found.items() if v in self.seeds or any(p.connected for p in chain.paths)
+        }
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the graph is a large one, known near its roots only."""
+        return len(self.order) < self.size
+
+    def sum(self, v: Value) -> float:
+        """The derivative of the roots with respect to a node, 0.0 where nothing reaches it."""
+        return self.adjoints.get(v, 0.0)

@@ -8,18 +8,16 @@ from ..arguments import flag, named
 from ..backprop import topological_order
 from ..formulas.naming import callers_variables, notebook_variables, variable_names
 from ..value import Value
-from .drawing.dot import RANKDIRS, DotText
+from .drawing.dot import RANKDIRS, dot_text
 from .drawing.export import converted, saved
 from .drawing.latex import aligned
 from .drawing.layout import LayoutError, check_timeout
-from .drawing.rows import box_content, edge_labels
+from .drawing.rows import Typeset
 from .drawing.svg import Drawing
 from .drawing.terminal import tree
 from .drawing.theme import THEMES
-from .model.assembly import PictureModel
-from .model.box_names import roots_of
 from .model.grouping import Level
-from .model.level import model_of
+from .model.level import model_of, roots_of
 from .model.safety import fresh_uid, xml
 from .player.page import image
 from .player.player import Player, player_page
@@ -100,17 +98,13 @@ class Picture:
         self.model = model_of(roots, level, expand, force, given)
 
     @cached_property
-    def _text(self) -> DotText:
-        return self._text_of(self.model)
-
-    def _text_of(self, model: PictureModel) -> DotText:
-        contents = {b: box_content(model, b) for b in model.boxes}
-        return DotText(model, self.uid, contents, edge_labels(model), self._rankdir)
+    def _typeset(self) -> Typeset:
+        return Typeset(self.model, self.uid, self._rankdir)
 
     @property
     def dot(self) -> str:
         """DOT text, complete before any layout program starts."""
-        return self._text.whole()
+        return dot_text(self._typeset)
 
     @cached_property
     def drawing(self) -> Drawing:
@@ -119,7 +113,7 @@ class Picture:
         Raises:
             LayoutError: no layout program was found, or it failed or took too long.
         """
-        return Drawing(self._text, self._timeout)
+        return Drawing(self._typeset, self._timeout)
 
     @property
     def svg(self) -> str:
@@ -137,7 +131,7 @@ class Picture:
         """
         roots, level, expand, force, given = self._made_with
         model = model_of(roots, level, expand, force, given, complete=True)
-        drawing = Drawing(self._text_of(model), self._timeout)
+        drawing = Drawing(Typeset(model, self.uid, self._rankdir), self._timeout)
         swept = self.model.sweep.swept
         note = "" if swept else "backward has not run: these are the gradients it gives"
         return Player(player_page(drawing, self._theme, note), drawing, self._theme)
@@ -163,7 +157,9 @@ class Picture:
         def page(there: Mapping[Value, Value], first: int) -> str:
             names = {there[v]: name for v, name in given.items() if v in there}
             model = model_of([there[r] for r in roots], level, expand, force, names, complete=True, like=like)
-            return player_page(Drawing(self._text_of(model), self._timeout), self._theme, first=first)
+            return player_page(
+                Drawing(Typeset(model, self.uid, self._rankdir), self._timeout), self._theme, first=first
+            )
 
         return live_view(roots, like, page)
 

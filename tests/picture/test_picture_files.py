@@ -298,7 +298,7 @@ def test_a_drawn_graph_is_freed_without_the_collector():
         gc.set_debug(0)
         gc.enable()
         gc.garbage.clear()
-    assert not kept & {"Value", "Box", "Arrow", "PictureModel", "Sweep", "Picture", "Drawing"}
+    assert not kept & {"Value", "Box", "Arrow", "PictureModel", "Assembly", "Typeset", "Sweep", "Picture", "Drawing"}
 
 
 # The terminal ---------------------------------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_every_word_of_a_frame_fits_its_box():
     from engine.picture.drawing.rows import PAD_X
 
     made = film(training(12, fresh()))
-    sizes = {b.id: c.width for b, c in made.drawing.contents.items()}
+    sizes = {b.id: c.width for b, c in made.drawing.typeset.contents.items()}
     for f in made.frames:
         for key, content in f.contents.items():
             assert max(r.width for r in content.rows) + 2 * PAD_X <= sizes[key] + 1.0

@@ -12,9 +12,9 @@ from reading import close, evaluated, from_unicode
 from strategies import moderate, nice, tapes
 
 from engine import TABLE, Value, draw, partials, steps, topological_order
+from engine.formulas.chain import Sweep
 from engine.formulas.formula import number_text
-from engine.picture.model.assembly import PictureModel
-from engine.picture.model.sweep import Sweep
+from engine.picture.model.assembly import Assembly
 
 # CHAINRULE_PICTURES=2000 runs the full count.
 GRAPHS = int(os.environ.get("CHAINRULE_PICTURES", "50"))
@@ -227,8 +227,8 @@ def test_a_wrong_partial_in_the_picture_is_caught(monkeypatch):
 
 
 def test_a_lost_use_is_caught(monkeypatch):
-    kept = PictureModel._edges
-    monkeypatch.setattr(PictureModel, "_edges", lambda self: list(kept(self))[1:])
+    kept = Assembly._arrows
+    monkeypatch.setattr(Assembly, "_arrows", lambda self: list(kept(self))[1:])
     root = a_tape()
     data = page_data(draw(root, level="full").player().html)
     n = next(n for n in data["nodes"] if n["id"] == "n0")

@@ -2,8 +2,7 @@
 
 from ...formulas.formula import expression
 from ...formulas.notation import factor, name_text
-from ..model.assembly import PictureModel
-from ..model.boxes import Arrow, Box
+from ..model.boxes import Arrow, Box, PictureModel
 from ..model.sentences import MOST_TERMS
 
 LIMIT = 200  # lines
@@ -36,29 +35,28 @@ def _derivative(model: PictureModel, b: Box) -> str:
 
 
 def _forward(model: PictureModel, b: Box) -> str:
-    v = b.node
-    return f"{_name(b.name)} &= {expression(v, model.name, 'latex')} = {_number(v.data)}"
+    return f"{_name(b.name)} &= {expression(b.node, model.name, 'latex')} = {_number(b.data)}"
 
 
 def _backward(model: PictureModel, b: Box) -> str:
-    left, total = _derivative(model, b), _number(model.sweep.sum(b.node))
+    left, total = _derivative(model, b), _number(b.total)
     terms = [e for e in model.outs[b] if e.taken]
     if not terms:
         return f"{left} &= {total}"
     more = [r"\dots"] if len(terms) > MOST_TERMS else []
     shown = terms[: MOST_TERMS - 1] if more else terms
     symbols = " + ".join([_symbols(model, b, e) for e in shown] + more)
-    numbers = " + ".join([_numbers(model, e, i == 0) for i, e in enumerate(shown)] + more)
+    numbers = " + ".join([_numbers(e, i == 0) for i, e in enumerate(shown)] + more)
     return f"{left} &= {symbols} = {numbers} = {total}"
 
 
 def _symbols(model: PictureModel, b: Box, e: Arrow) -> str:
-    if e.local is None or e.target.value is None:
+    if e.local is None:
         return rf"\text{{paths through }} {_name(e.target.name)}"
     return rf"{_derivative(model, e.target)} \cdot {_ratio(e.target.name, b.name)}"
 
 
-def _numbers(model: PictureModel, e: Arrow, first: bool) -> str:
-    if e.local is None or e.target.value is None:
+def _numbers(e: Arrow, first: bool) -> str:
+    if e.local is None:
         return _number(e.product or 0.0, first)
-    return rf"{_number(model.sweep.adjoints[e.target.value], first)} \cdot {_number(e.local, False)}"
+    return rf"{_number(e.target.total, first)} \cdot {_number(e.local, False)}"

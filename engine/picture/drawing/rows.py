@@ -1,13 +1,12 @@
-"""What stands in each box and beside each edge, row by row, with its size: drawn as DOT by `dot`, as SVG by `svg`."""
+"""What stands in each box and beside each arrow, row by row, with its size: drawn as DOT by `dot`, as SVG by `svg`."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...formulas.notation import number_text
-from ..model.assembly import PictureModel
-from ..model.boxes import Arrow, Box
-from ..model.sentences import EdgeText, box_expression, chain_rows, counts, data_note, edge_text, gradient_note, tone
+from ..model.boxes import Arrow, Box, PictureModel
+from ..model.sentences import tone
 from ..model.text_widths import BOLD, MONO, SANS, clipped, text_width
 
 PAD_X, PAD_TOP, PAD_BOTTOM = 9.0, 5.0, 6.0
@@ -19,7 +18,7 @@ HEIGHTS = {"h": 19.0, "d": 16.0, "g": 16.0, "c": 13.0, "t": 15.0, "m": 14.0, "st
 WIDEST_EXPRESSION = 190.0
 STRIP, CELL, GAP = 16, 9.0, 2.0  # cells a row of a strip, their width, the space between
 MOST_CELLS = 64
-LABEL_GAP = 8  # between an edge and its label
+LABEL_GAP = 8  # between an arrow and its label
 SLACK = 8.0  # between a word and the number to its right
 
 
@@ -73,77 +72,79 @@ class Content:
     height: float
 
 
-def box_content(model: PictureModel, b: Box) -> Content:
+@dataclass(slots=True)
+class Label:
+    """The words beside an arrow, as a sentence and as one or two lines of cells, and their size."""
+
+    sentence: str
+    lines: list[list[Cell]]
+    width: float
+    height: float
+
+
+class Typeset:
+    """A model with its words set in rows, and so with the size of all that is drawn.
+
+    Attributes:
+        model: boxes and arrows.
+        uid: the prefix of all ids.
+        rankdir: TB, LR, BT or RL.
+        contents: for each box its rows.
+        labels: for each arrow that shows one its label: none in a large picture, and none that would say `1 edge`.
+    """
+
+    def __init__(self, model: PictureModel, uid: str, rankdir: str = "TB") -> None:
+        self.model, self.uid, self.rankdir = model, uid, rankdir
+        self.contents = {b: box_content(b) for b in model.boxes}
+        shown = [e for e in model.arrows if e.local is not None or len(e.paths) > 1] if model.labels else []
+        self.labels = {e: arrow_label(e) for e in shown}
+
+
+def box_content(b: Box) -> Content:
     """The rows of a box."""
+    rows = list(_rows(b))
+    height = sum(r.height for r in rows) + PAD_TOP + PAD_BOTTOM if len(rows) > 1 else rows[0].height + 7
+    return Content(rows, math.ceil(max(r.width for r in rows) + 2 * PAD_X), math.ceil(height))
+
+
+def _rows(b: Box) -> list[BoxRow]:
     if b.kind in ("tag", "stub"):
-        rows = [BoxRow("t", [Cell(b.name, "t")])]
-    elif b.value is not None:
-        rows = _one_value(model, b)
-    else:
-        rows = _many_values(model, b)
-    room = max(r.width for r in rows)
-    height = sum(r.height for r in rows) + PAD_TOP + PAD_BOTTOM
-    return Content(rows, math.ceil(room + 2 * PAD_X), math.ceil(height if len(rows) > 1 else rows[0].height + 7))
-
-
-def _head(name: str, more: str, kind: str) -> BoxRow:
-    return BoxRow("h", [Cell(name, "h"), Cell(clipped(more, WIDEST_EXPRESSION, *FONTS[kind]), kind)])
-
-
-def _one_value(model: PictureModel, b: Box) -> list[BoxRow]:
-    v = b.node
+        return [BoxRow("t", [Cell(b.name, "t")])]
+    more, kind = f"\u00a0\u00a0{b.kind}", "k"
     if b.kind == "op":
-        rows = [_head(b.name, f"\u00a0= {box_expression(model, v)}", "x")]
+        more, kind = f"\u00a0= {b.expression}", "x"
+    elif b.kind == "inputs":
+        more = f"\u00a0\u00a0{len(b.outputs):,} inputs"
     elif b.kind == "group":
-        rows = [_head(b.name, _module_name(b), "k"), BoxRow("t", [Cell(counts(model, b), "t")])]
-    else:
-        rows = [_head(b.name, f"\u00a0\u00a0{b.kind}", "k")]
-    rows.append(BoxRow("d", [Cell("data", "m")], Cell(number_text(model.data(v)), "d", "", "d")))
-    used = data_note(model, v)
-    if used is not None:
-        rows.append(BoxRow("c", [Cell("used as", "m")], Cell(used, "c", "", "u")))
-    grad = model.gradient(v)
-    text = number_text(grad) if grad is not None else "–"
-    rows.append(BoxRow("g", [Cell("grad", "m")], Cell(text, "g", tone(grad), "g")))
-    note = gradient_note(model, b)
-    if note is not None:
-        here = Cell(number_text(note[1]), "c", tone(note[1]), "h") if note[1] is not None else None
-        rows.append(BoxRow("c", [Cell(note[0], "m")], here))
-    if model.shows_flow and grad is not None:
-        rows += [BoxRow("c", [], Cell(text, "c", "", f"c{i}")) for i, text in enumerate(chain_rows(model, b))]
-    rows += _length(model, b)
+        module = type(getattr(b.scope, "module", None)).__name__
+        more = f"\u00a0\u00a0{module}" if module not in ("NoneType", b.name.partition("_")[0]) else ""
+    rows = [BoxRow("h", [Cell(b.name, "h"), Cell(clipped(more, WIDEST_EXPRESSION, *FONTS[kind]), kind)])]
+    if b.kind == "group":
+        rows.append(BoxRow("t", [Cell(b.counts, "t")]))
+    rows += _one_value(b) if b.value is not None else _many_values(b)
+    if b.steepness is not None:
+        length = Cell(number_text(b.steepness), "c", "", "n")
+        rows.append(BoxRow("m", [Cell("length of the parameter gradient", "m")], length))
     return rows
 
 
-def _many_values(model: PictureModel, b: Box) -> list[BoxRow]:
-    vs = b.outputs
-    if b.kind == "inputs":
-        rows = [_head(b.name, f"\u00a0\u00a0{len(vs):,} inputs", "k")]
-    else:
-        rows = [_head(b.name, _module_name(b), "k"), BoxRow("t", [Cell(counts(model, b), "t")])]
-    rows += _strips("data", [model.data(v) for v in vs])
-    grads = [model.gradient(v) for v in vs]
-    if all(g is None for g in grads):
-        rows.append(BoxRow("g", [Cell("grad", "m")], Cell("–", "g", "", "g")))
-    else:
-        rows += _strips("grad", [0.0 if g is None else g for g in grads])
-    return rows + _length(model, b)
+def _one_value(b: Box) -> list[BoxRow]:
+    rows = [BoxRow("d", [Cell("data", "m")], Cell(number_text(b.data), "d", "", "d"))]
+    if b.used:
+        rows.append(BoxRow("c", [Cell("used as", "m")], Cell(b.used, "c", "", "u")))
+    text = number_text(b.grad) if b.grad is not None else "–"
+    rows.append(BoxRow("g", [Cell("grad", "m")], Cell(text, "g", tone(b.grad), "g")))
+    if b.note:
+        here = Cell(number_text(b.here), "c", tone(b.here), "h") if b.here is not None else None
+        rows.append(BoxRow("c", [Cell(b.note, "m")], here))
+    return rows + [BoxRow("c", [], Cell(text, "c", "", f"c{i}")) for i, text in enumerate(b.rows)]
 
 
-def _module_name(b: Box) -> str:
-    module = type(getattr(b.scope, "module", None)).__name__
-    return f"\u00a0\u00a0{module}" if module not in ("NoneType", b.name.partition("_")[0]) else ""
-
-
-def _length(model: PictureModel, b: Box) -> list[BoxRow]:
-    grads = [g for p in b.parameters if (g := model.gradient(p)) is not None]
-    if not grads:
-        return []
-    return [
-        BoxRow(
-            "m", [Cell("length of the parameter gradient", "m")], Cell(number_text(math.hypot(*grads)), "c", "", "n")
-        )
-    ]
+def _many_values(b: Box) -> list[BoxRow]:
+    rows = _strips("data", [data for data, _ in b.spread])
+    if all(grad is None for _, grad in b.spread):
+        return [*rows, BoxRow("g", [Cell("grad", "m")], Cell("–", "g", "", "g"))]
+    return rows + _strips("grad", [grad or 0.0 for _, grad in b.spread])
 
 
 def _strips(word: str, xs: Sequence[float]) -> list[BoxRow]:
@@ -166,56 +167,11 @@ def _heat(x: float, largest: float) -> str:
     return f"{'p' if x > 0 else 'n'}{min(4, 1 + int(4 * math.sqrt(share)))}"
 
 
-# Edges ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Label:
-    """The words beside an edge: one or two lines of cells, and their size."""
-
-    text: EdgeText
-    lines: list[list[Cell]]
-    width: float
-    height: float
-
-
-def edge_labels(model: PictureModel) -> dict[Arrow, Label]:
-    """The labels of the edges that show one: none in a large picture, and none that would say `1 edge`."""
-    shown = [e for e in model.arrows if e.local is not None or len(e.paths) > 1]
-    return {e: edge_label(model, e) for e in shown} if model.labels else {}
-
-
-def edge_label(model: PictureModel, e: Arrow) -> Label:
-    """The label of an edge: `∂p1/∂w1 = x1` above `= 2.0`; one line where the derivative is 1 or −1."""
-    text = edge_text(model, e)
-    first = text.symbol if text.formula is None else f"{text.symbol} = {text.formula}"
+def arrow_label(e: Arrow) -> Label:
+    """The label of an arrow: `∂p1/∂w1 = x1` above `= 2.0`; one line where the derivative is 1 or −1."""
+    first = e.symbol if e.formula is None else f"{e.symbol} = {e.formula}"
     lines = [[Cell(clipped(first, WIDEST_EXPRESSION, 11), "l")]]
-    if text.number is not None:
-        lines.append([Cell("= ", "l"), Cell(text.number, "v", "", "l")])
+    if e.number is not None:
+        lines.append([Cell("= ", "l"), Cell(e.number, "v", "", "l")])
     width = max(sum(c.width for c in line) for line in lines)
-    return Label(text, lines, math.ceil(width + 2), 13.0 * len(lines) + 5)
-
-
-def edge_width(e: Arrow, largest: float) -> float:
-    """Stroke width: 1.2 to 3.8 by the square root of what flows."""
-    if e.product is None or not largest > 0.0 or e.product != e.product:
-        return 1.2
-    return round(1.2 + 2.6 * math.sqrt(min(1.0, abs(e.product) / largest)), 2)
-
-
-def edge_tone(model: PictureModel, e: Arrow) -> str:
-    """The class of an edge: the sign of what flows, `off` where nothing can or it is 0, none before backward."""
-    if not e.taken:
-        return "off"
-    if not model.shows_flow or e.local is None:
-        return ""
-    return tone(e.product) or ("off" if e.product == 0.0 else "")
-
-
-def largest_product(model: PictureModel) -> float:
-    """The largest finite flow along one drawn edge, to which the widths of all are in proportion."""
-    if not model.shows_flow:
-        return 0.0
-    return max(
-        [abs(e.product) for e in model.arrows if e.product is not None and math.isfinite(e.product)], default=0.0
-    )
+    return Label(e.line, lines, math.ceil(width + 2), 13.0 * len(lines) + 5)

@@ -8,26 +8,14 @@ from collections.abc import Iterable
 from math import hypot
 
 from ...context import Scope
-from ..drawing.rows import (
-    CELL,
-    GAP,
-    LABEL_GAP,
-    PAD_TOP,
-    PAD_X,
-    BoxRow,
-    Cell,
-    Label,
-    edge_tone,
-    edge_width,
-    largest_product,
-)
 from ..model.boxes import Arrow, Box
+from ..model.clusters import counted
 from ..model.safety import xml
-from ..model.sentences import box_line, edge_text
 from ..model.text_widths import text_width
-from .dot import DotText
+from .dot import skeleton
 from .export import Fonts
 from .layout import INSTALL, Curve, LayoutError, Point, laid_out
+from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, BoxRow, Cell, Label, Typeset
 from .theme import literal_style_sheet, style_sheet
 
 MARGIN = 12.0
@@ -39,16 +27,16 @@ class Drawing:
     """A model with its layout.
 
     Args:
-        text: boxes and edges with their words, and the prefix of all ids.
+        typeset: boxes and arrows with their words, and the prefix of all ids.
         timeout: seconds that the layout may take.
 
     Raises:
         LayoutError: no layout program was found, or it failed or took too long.
     """
 
-    def __init__(self, text: DotText, timeout: float) -> None:
-        model, uid, layout = text.model, text.uid, laid_out(text.skeleton(), timeout)
-        self.model, self.uid, self.contents, self.labels, self.layout = model, uid, text.contents, text.labels, layout
+    def __init__(self, typeset: Typeset, timeout: float) -> None:
+        model, uid, layout = typeset.model, typeset.uid, laid_out(skeleton(typeset), timeout)
+        self.model, self.uid, self.typeset, self.layout = model, uid, typeset, layout
         lost = [b.id for b in model.boxes if f"{uid}_{b.id}" not in layout.nodes]
         lost += [e.id for e in model.arrows if f"{uid}_{e.id}" not in layout.edges]
         if lost:
@@ -83,13 +71,12 @@ class Drawing:
         """One line: what is drawn."""
         roots = self.model.sweep.roots
         names = ", ".join(self.model.name(r) for r in roots[:4]) + (", …" if len(roots) > 4 else "")
-        n = self.model.sweep.size
-        return f"Computation graph of {names}, {n:,} node{'s' * (n != 1)}"
+        return f"Computation graph of {names}, {counted(self.model.sweep.size, 'node')}"
 
     @property
     def text(self) -> str:
         """The alternative text: every box with its chain-rule line."""
-        lines = [box_line(self.model, b) + "." for b in reversed(self.model.boxes) if b.kind != "tag"]
+        lines = [b.line + "." for b in reversed(self.model.boxes) if b.kind != "tag"]
         if self.model.caption:
             lines.append(self.model.caption + ".")
         text = " ".join(lines)
@@ -97,12 +84,7 @@ class Drawing:
 
     def body(self) -> str:
         """Clusters, edges, boxes and caption, without what surrounds them."""
-        largest = largest_product(self.model)
-        parts = [
-            *self._clusters(),
-            *(self._edge(e, largest) for e in self.model.arrows),
-            *(self._box(b) for b in self.model.boxes),
-        ]
+        parts = [*self._clusters(), *map(self._edge, self.model.arrows), *map(self._box, self.model.boxes)]
         if self.model.caption:
             x, y = MARGIN, self.height - MARGIN + 1
             parts.append(f'<text class="t caption" x="{_n(x)}" y="{_n(y)}">{xml(self.model.caption)}</text>')
@@ -128,7 +110,7 @@ class Drawing:
     def _label_ends(self) -> dict[Scope, float]:
         """For each open scope how far right the labels of the edges inside it reach."""
         ends: dict[Scope, float] = {}
-        for e, label in self.labels.items():
+        for e, label in self.typeset.labels.items():
             centre = self.layout.edges[f"{self.uid}_{e.id}"].label
             for s, t in zip(e.source.scopes, e.target.scopes):
                 if s is t and centre is not None:
@@ -136,16 +118,11 @@ class Drawing:
         return ends
 
     def _box(self, b: Box) -> str:
-        content = self.contents[b]
+        content = self.typeset.contents[b]
         cx, cy = self.layout.nodes[f"{self.uid}_{b.id}"]
         x, y = cx + self._dx - content.width / 2, cy + self._dy - content.height / 2
         classes = ["node", b.kind]
-        if b.kind in ("input", "parameter", "inputs", "tag"):
-            classes.append("leaf")
-        if b.kind in ("input", "inputs", "stub", "tag"):
-            classes.append("dashed")
-        if b.is_root:
-            classes.append("root")
+        classes += [name for name, holds in (("leaf", b.is_leaf), ("dashed", b.dashed), ("root", b.is_root)) if holds]
         radius = 6 if b.kind == "tag" else 8
         w, h = content.width, content.height
         ghost = (
@@ -154,7 +131,7 @@ class Drawing:
             else ""
         )
         out = [
-            f'<g class="{" ".join(classes)}" id="{self.uid}_{b.id}"><title>{xml(box_line(self.model, b))}</title>{ghost}'
+            f'<g class="{" ".join(classes)}" id="{self.uid}_{b.id}"><title>{xml(b.line)}</title>{ghost}'
             f'<rect class="box" x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="{radius}"/>'
         ]
         top = y + (PAD_TOP if len(content.rows) > 1 else 3.0)
@@ -187,18 +164,13 @@ class Drawing:
             ]
         return "".join(out)
 
-    def _edge(self, e: Arrow, largest: float) -> str:
-        curve = self.layout.edges[f"{self.uid}_{e.id}"]
-        tone = edge_tone(self.model, e)
-        classes = "edge" + (f" {tone}" if tone else "") + (" dashed" if e.source.kind == "stub" else "")
-        width = edge_width(e, largest)
-        style = f' style="stroke-width:{width:g}px"' if width != 1.2 else ""
-        label = self.labels.get(e)
-        text = label.text if label is not None else None
-        line = text.line if text is not None else edge_text(self.model, e).line
+    def _edge(self, e: Arrow) -> str:
+        curve, label = self.layout.edges[f"{self.uid}_{e.id}"], self.typeset.labels.get(e)
+        classes = "edge" + (f" {e.tone}" if e.tone else "") + (" dashed" if e.source.kind == "stub" else "")
+        style = f' style="stroke-width:{e.width:g}px"' if e.width != 1.2 else ""
         out = [
-            f'<g class="{classes}" id="{self.uid}_{e.id}"><title>{xml(line)}</title>'
-            f'<path d="{self._path(curve)}"{style}/><polygon points="{self._arrow(curve, width)}"/>'
+            f'<g class="{classes}" id="{self.uid}_{e.id}"><title>{xml(label.sentence if label is not None else e.line)}</title>'
+            f'<path d="{self._path(curve)}"{style}/><polygon points="{self._arrow_head(curve, e.width)}"/>'
         ]
         if label is not None and curve.label is not None:
             out.append(self._label(e, label, curve.label))
@@ -226,7 +198,7 @@ class Drawing:
         out += ["C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in rest[i : i + 3]) for i in range(0, len(rest), 3)]
         return "".join(out)
 
-    def _arrow(self, curve: Curve, width: float) -> str:
+    def _arrow_head(self, curve: Curve, width: float) -> str:
         (x0, y0), (x1, y1) = curve.points[-1], curve.tip
         dx, dy = x1 - x0, y1 - y0
         length = hypot(dx, dy) or 1.0

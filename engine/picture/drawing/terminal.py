@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 
 from ...formulas.notation import columns, number_text
-from ..model.assembly import PictureModel
-from ..model.boxes import Box
-from ..model.sentences import box_expression, chain_line, counts, data_note, gradient_note
+from ..model.boxes import Box, PictureModel
 
 COLUMNS = 80
 DEEPEST = 12  # indentation stops growing here
@@ -26,8 +24,7 @@ def tree(model: PictureModel) -> str:
 
 def _lines(model: PictureModel) -> Iterator[str]:
     seen: set[Box] = set()
-    roots = [model.box(r) for r in model.sweep.roots]
-    stack: list[tuple[Box, int]] = [(b, 0) for b in reversed(list(dict.fromkeys(roots)))]
+    stack: list[tuple[Box, int]] = [(b, 0) for b in reversed(model.roots)]
     while stack:
         b, depth = stack.pop()
         indent = "  " * min(depth, DEEPEST) + ("" if depth <= DEEPEST else f"[{depth}] ")
@@ -35,40 +32,31 @@ def _lines(model: PictureModel) -> Iterator[str]:
             yield clipped(f"{indent}↑ {b.name}", COLUMNS)
             continue
         seen.add(b)
-        yield from _box(model, b, indent)
-        args = list(dict.fromkeys(model.untagged(e.source) for e in model.ins[b]))
+        yield from _box(b, indent)
+        args = list(dict.fromkeys(e.source.leaf or e.source for e in model.ins[b]))
         stack += [(a, depth + 1) for a in reversed(args)]
 
 
-def _box(model: PictureModel, b: Box, indent: str) -> Iterator[str]:
-    v = b.value
-    if b.kind == "op" and v is not None:
-        head = f"{b.name} = {box_expression(model, v)}"
-    elif b.kind == "group":
-        head = f"{b.name} ({counts(model, b)})"
-    elif b.kind == "inputs":
-        head = f"{b.name} ({len(b.outputs):,} inputs)"
-    else:
-        head = b.name if b.kind == "stub" else f"{b.name} ({b.kind})"
-    if v is None:
+def _box(b: Box, indent: str) -> Iterator[str]:
+    about = {"group": b.counts, "inputs": f"{len(b.outputs):,} inputs"}.get(b.kind, b.kind)
+    head = f"{b.name} = {b.expression}" if b.kind == "op" else b.name if b.kind == "stub" else f"{b.name} ({about})"
+    if b.value is None:
         yield clipped(indent + head, COLUMNS)
         return
-    grad = model.gradient(v)
-    numbers = f"data {number_text(model.data(v)):>10}  grad {number_text(grad) if grad is not None else '–':>10}"
+    grad = number_text(b.grad) if b.grad is not None else "–"
+    numbers = f"data {number_text(b.data):>10}  grad {grad:>10}"
     room = COLUMNS - columns(numbers) - 2
     if columns(indent + head) <= room:
         yield indent + head + " " * (room - columns(indent + head)) + "  " + numbers
     else:
         yield clipped(indent + head, COLUMNS)
         yield " " * (COLUMNS - columns(numbers)) + numbers
-    used = data_note(model, v)
-    if used is not None:
-        yield clipped(f"{indent}  used as {used}", COLUMNS)
-    note = gradient_note(model, b)
-    if note is not None:
-        yield clipped(f"{indent}  {note[0]}" + (f" {number_text(note[1])}" if note[1] is not None else ""), COLUMNS)
-    if model.shows_flow and grad is not None:
-        yield from _wrapped(chain_line(model, b), indent + "  ", indent + "    ")
+    if b.used:
+        yield clipped(f"{indent}  used as {b.used}", COLUMNS)
+    if b.note:
+        yield clipped(f"{indent}  {b.note}" + (f" {number_text(b.here)}" if b.here is not None else ""), COLUMNS)
+    if b.chain:
+        yield from _wrapped(b.chain, indent + "  ", indent + "    ")
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:

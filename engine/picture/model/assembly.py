@@ -1,30 +1,28 @@
-"""A graph as boxes and edges, at one level of detail: what a picture, its player and its text all show.
+"""The boxes and arrows of a graph, and their names, at one level of detail.
 
-A closed group with one output is one box whose edges carry ∂out/∂in from the chain inside it, so the chain rule holds
-between boxes as it does between nodes. A group with several outputs shows counts, and its edges the sum of what flows
+A closed group with one output is one box whose arrows carry ∂out/∂in from the chain inside it, so the chain rule holds
+between boxes as it does between nodes. A group with several outputs shows counts, and its arrows the sum of what flows
 through them.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ...context import Scope
-from ...formulas.chain import Path
-from ...formulas.formula import partial_formulas
+from ...formulas.chain import Path, Sweep
 from ...formulas.naming import bracketed
-from ...value import UNREACHED, Value
+from ...value import Value
 from .box_names import Names, suffixes
-from .boxes import Arrow, Box
-from .clusters import clusters, tags
+from .boxes import Arrow, Box, PictureModel
+from .clusters import clusters, contents, counted, tags
 from .grouping import ScopeTree
 from .partition import Bundle, Key, Partition
-from .sweep import Sweep
 
-MOST_BOXES, MOST_EDGES = 40, 60  # beyond these, formulas of edges show on pointing only
+MOST_BOXES, MOST_ARROWS = 40, 60  # beyond these, formulas of arrows show on pointing only
 
 
-class PictureModel:
-    """The boxes and edges of a picture.
+class Assembly:
+    """Makes the boxes and arrows of a picture, without their words.
 
     Args:
         sweep: the graph and its chain rule.
@@ -32,15 +30,6 @@ class PictureModel:
         partition: which nodes share a box.
         choices: for a node the names it may have, best first.
         parameters: for each parameter its path in its Module.
-        complete: gradients are shown as backward would give them, though none has run.
-        replayed: data are shown as they were when they were used.
-
-    Attributes:
-        boxes: arguments before results; tags last.
-        edges: one for each use between nodes; one for two boxes where one of them is a group.
-        ins, outs: for each box the edges to and from it; those from it in the order in which backward adds.
-        labels: edges show their formulas, not only where a reader points at them.
-        caption: what is hidden and how to see it, or "".
     """
 
     def __init__(
@@ -49,44 +38,41 @@ class PictureModel:
         tree: ScopeTree,
         partition: Partition,
         choices: Callable[[Value], list[str]],
-        parameters: dict[Value, str],
-        complete: bool = False,
-        replayed: bool = False,
+        parameters: Mapping[Value, str],
     ) -> None:
-        self.sweep, self.tree, self.partition, self.parameters = sweep, tree, partition, parameters
-        self.names = Names()
-        self.caption = ""
-        self.height = -1  # of the scopes that are closed
-        self.complete, self.replayed = complete, replayed
+        self._sweep, self._tree, self._partition, self._parameters = sweep, tree, partition, parameters
         self._choices = choices
+        self._names = Names()
         self._box: dict[Key, Box] = {}
-        self._behind: dict[Box, int] = {}
-        self._formulas: dict[Value, list[str | None]] = {}
-        self.boxes = self._boxes()
-        self._name_boxes()
-        self.arrows = list(self._edges())
-        # Kept here: if boxes held their edges, and edges their boxes, a drawn graph would outlive its last use.
-        self.ins: dict[Box, list[Arrow]] = {b: [] for b in self.boxes}
-        self.outs: dict[Box, list[Arrow]] = {b: [] for b in self.boxes}
-        for e in self.arrows:
-            self.outs[e.source].append(e)
-            self.ins[e.target].append(e)
-        for b in self.boxes:  # the order in which backward adds
-            self.outs[b].sort(key=lambda e: (-sweep.index[e.paths[0].user], e.paths[0].edge))
-        whole = [b for b in self.boxes if b.kind != "stub"]
-        among = [e for e in self.arrows if e.source.kind != "stub"]
-        self.labels = len(whole) <= MOST_BOXES and len(among) <= MOST_EDGES
-        self.by_root = len(sweep.roots) == 1 and list(sweep.seeds.values()) == [1.0]
-        tagged = tags(self.boxes, self.ins, self.outs)
-        self.boxes += tagged
-        self.ins.update((b, []) for b in tagged)
-        self.outs.update((b, []) for b in tagged)
-        self.clusters = clusters(self.boxes)
+
+    def model(self, shows_flow: bool) -> PictureModel:
+        """What was made; `shows_flow` as there."""
+        sweep, boxes = self._sweep, self._boxes()
+        self._name_boxes(boxes)
+        arrows = list(self._arrows())
+        ins: dict[Box, list[Arrow]] = {b: [] for b in boxes}
+        outs: dict[Box, list[Arrow]] = {b: [] for b in boxes}
+        for e in arrows:
+            outs[e.source].append(e)
+            ins[e.target].append(e)
+        for b in boxes:  # the order in which backward adds
+            outs[b].sort(key=lambda e: (-sweep.index[e.paths[0].user], e.paths[0].edge))
+        whole = sum(b.kind != "stub" for b in boxes)
+        labels = whole <= MOST_BOXES and sum(e.source.kind != "stub" for e in arrows) <= MOST_ARROWS
+        tagged = tags(boxes, ins, outs)
+        boxes += tagged
+        ins.update((b, []) for b in tagged)
+        outs.update((b, []) for b in tagged)
+        roots = list(dict.fromkeys(map(self._box_of, sweep.roots)))
+        hidden = self._partition.hidden
+        return PictureModel(
+            sweep, boxes, arrows, ins, outs, roots, self._name, clusters(boxes), labels, shows_flow, hidden
+        )
 
     # Boxes -----------------------------------------------------------------------------------------------------------
 
     def _boxes(self) -> list[Box]:
-        sweep, keys, roots = self.sweep, self.partition.keys, set(self.sweep.roots)
+        sweep, keys, roots = self._sweep, self._partition.keys, set(self._sweep.roots)
         members: dict[Key, list[Value]] = {}
         for v in sweep.order:
             if v in keys:
@@ -95,7 +81,7 @@ class PictureModel:
             value, outputs = None, them
             if key.__class__ is Value:
                 value = them[0]
-                kind = "op" if value.op is not None else "parameter" if value in self.parameters else "input"
+                kind = "op" if value.op is not None else "parameter" if value in self._parameters else "input"
             else:
                 kind = key.kind if isinstance(key, Bundle) else "group"
                 outputs = [v for v in them if v in roots or any(keys[u.user] is not key for u in sweep.uses[v])]
@@ -104,39 +90,36 @@ class PictureModel:
             prefix = "n" if key.__class__ is Value else "g"
             box = Box(f"{prefix}{sweep.index[them[-1]]}", kind, value, them, outputs, any(v in roots for v in them))
             if isinstance(key, Scope):
-                box.scope, box.scopes = key, self.tree.chains[key][:-1]
-                box.parameters = self.partition.absorbed.get(key, [])
+                box.scope, box.scopes = key, self._tree.chains[key][:-1]
+                box.parameters = self._partition.absorbed.get(key, [])
+                box.counts = contents(box, self._tree)
+            elif isinstance(key, Bundle) and kind == "stub":
+                box.name = f"… {counted(key.count, 'more node')}"
             elif kind == "op":
-                box.scopes = self.tree.chain(them[0])
+                box.scopes = self._tree.chain(them[0])
             elif kind == "parameter":
                 box.scopes = self._common_scopes(them[0])
-            if isinstance(key, Bundle):
-                self._behind[box] = key.count
             self._box[key] = box
         return sorted(self._box.values(), key=lambda b: sweep.index[b.members[-1]])
 
     def _common_scopes(self, v: Value) -> tuple[Scope, ...]:
         """The open scopes that hold every use of a leaf."""
         chains = []
-        for u in self.sweep.uses[v]:
-            key, chain = self.partition.keys[u.user], self.tree.chain(u.user)
+        for u in self._sweep.uses[v]:
+            key, chain = self._partition.keys[u.user], self._tree.chain(u.user)
             chains.append(chain[: chain.index(key)] if isinstance(key, Scope) else chain)
         return tuple(level[0] for level in zip(*chains) if all(s is level[0] for s in level))
 
-    def box(self, v: Value) -> Box:
-        """The box that a node is in."""
-        return self._box[self.partition.keys[v]]
-
-    def untagged(self, b: Box) -> Box:
-        """The box of a leaf that a tag stands for."""
-        return self.box(b.members[0]) if b.kind == "tag" else b
+    def _box_of(self, v: Value) -> Box:
+        return self._box[self._partition.keys[v]]
 
     # Names -----------------------------------------------------------------------------------------------------------
 
-    def _name_boxes(self) -> None:
-        labelled = {v: self._choices(v) for v in self.sweep.roots}
+    def _name_boxes(self, boxes: list[Box]) -> None:
+        names = self._names
+        labelled = {v: self._choices(v) for v in self._sweep.roots}
         placed: dict[Value | Scope, list[str]] = {}
-        for b in self.boxes:
+        for b in boxes:
             v = b.value
             if b.scope is not None:
                 path = b.scope.path or type(getattr(b.scope, "module", b.scope)).__name__
@@ -145,88 +128,71 @@ class PictureModel:
                 choices = self._choices(v)
                 (labelled if len(choices) == 1 else placed).setdefault(v, choices)
         for v, choices in labelled.items():
-            self.names.add(v, choices)
-        self.names.add_together(placed)
-        for b in self.boxes:
+            names.add(v, choices)
+        names.add_together(placed)
+        for b in boxes:
             v = b.value
-            if b.kind == "stub":
-                n = self._behind[b]
-                b.name = b.full = f"… {n:,} more node{'s' * (n != 1)}"
-            elif b.kind == "inputs":
-                b.name = b.full = self._choices(b.members[0])[0] + " … " + self._choices(b.members[-1])[0]
+            if b.kind == "inputs":
+                b.name = self._choices(b.members[0])[0] + " … " + self._choices(b.members[-1])[0]
             elif b.scope is not None:
-                b.name, b.full = self.names[b.scope], self.names.full[b.scope]
-                if v is not None and v not in self.names:
-                    self.names.alias(v, b.name)
+                b.name = names[b.scope]
+                if v is not None and v not in names.found:
+                    names.alias(v, b.name)
             elif v is not None:
-                b.name, b.full = self.names[v], self.names.full[v]
+                b.name = names[v]
+            thing = v if b.scope is None else b.scope
+            b.full = b.name if thing is None else names.full[thing]
+        places = {
+            v: f"{b.name}[{i}]" for b in boxes if b.kind == "group" and b.value is None for i, v in enumerate(b.outputs)
+        }
+        for a in (a for b in boxes if b.kind == "op" for a in b.node.args if a.__class__ is Value):
+            if a not in names.found and a in places and not a.label:
+                names.alias(a, places[a])
+            self._name(a)
 
-    def name(self, v: Value) -> str:
-        """What formulas call a node."""
-        if v not in self.names:
-            b = self.box(v) if v in self.partition.keys else None
-            if (
-                b is not None
-                and b.scope is not None
-                and b.value is None
-                and not v.label
-                and any(o is v for o in b.outputs)
-            ):
-                place = next(i for i, o in enumerate(b.outputs) if o is v)
-                self.names.alias(v, f"{self.names[b.scope]}[{place}]")
-            else:
-                self.names.add(v, self._choices(v), bracketed(self.parameters.get(v, "")))
-        return self.names[v]
+    def _name(self, v: Value) -> str:
+        if v not in self._names.found:
+            self._names.add(v, self._choices(v), bracketed(self._parameters.get(v, "")))
+        return self._names[v]
 
-    @property
-    def root_name(self) -> str:
-        """What the first root is called."""
-        return self.name(self.sweep.roots[0])
+    # Arrows ----------------------------------------------------------------------------------------------------------
 
-    def derivative(self, v: Value) -> str:
-        """The derivative of the root with respect to a node, as text: ∂L/∂a; `grad a` for other seeds or roots."""
-        return f"∂{self.root_name}/∂{self.name(v)}" if self.by_root else f"grad {self.name(v)}"
-
-    # Edges -----------------------------------------------------------------------------------------------------------
-
-    def _edges(self) -> Iterator[Arrow]:
-        sweep, n = self.sweep, 0
-        arrows: dict[tuple[int, int], tuple[Box, Box, list[Path]]] = {}
+    def _arrows(self) -> Iterator[Arrow]:
+        sweep, n = self._sweep, 0
+        pairs: dict[tuple[Box, Box], tuple[Box, Box, list[Path]]] = {}
         into: dict[Value, list[tuple[Box, Box, list[Path]]]] = {}
-        for v, key in self.partition.keys.items():
+        for v, key in self._partition.keys.items():
             source = self._box[key]
             for u in sweep.uses[v]:
-                target = self.box(u.user)
+                target = self._box_of(u.user)
                 if target is source:
                     continue
                 # Between nodes, and from a group's one output, each use is an arrow; else there is one for the pair.
                 if source.value is not None and target.kind == "op":
                     into.setdefault(u.user, []).append((source, target, [u]))
                     continue
-                pair = (id(source), id(target))
-                if pair not in arrows:
-                    arrows[pair] = source, target, []
-                    into.setdefault(target.outputs[-1], []).append(arrows[pair])
-                arrows[pair][2].append(u)
+                if (source, target) not in pairs:
+                    pairs[source, target] = source, target, []
+                    into.setdefault(target.outputs[-1], []).append(pairs[source, target])
+                pairs[source, target][2].append(u)
         inner: dict[Box, dict[Value, float]] = {}
         for v in sorted(into, key=sweep.index.__getitem__):
-            for source, target, uses in sorted(into[v], key=lambda t: t[2][0].edge if t[1].kind == "op" else 0):
+            for source, target, paths in sorted(into[v], key=lambda t: t[2][0].edge if t[1].kind == "op" else 0):
                 plain = source.value is not None and target.kind == "op"
-                local = uses[0].local if plain else None
+                local = paths[0].local if plain else None
+                products = [u.product for u in paths if u.connected]
+                product = math.fsum(products) if products and all(map(math.isfinite, products)) else sum(products)
                 if not plain and source.value is not None and target.value is not None:
                     if target not in inner:
                         inner[target] = self._inner_chain(target)
                     local = inner[target].get(source.value, 0.0)  # 0 where no path inside is taken
-                products = [u.product for u in uses if u.connected]
-                product = math.fsum(products) if products and all(map(math.isfinite, products)) else sum(products)
-                if local is not None and not plain:
-                    local = self._checked(local, target, products, product)
-                yield Arrow(f"e{n}", source, target, uses, local, product if products else None, plain)
+                    local = self._checked(local, target.value, products, product)
+                yield Arrow(f"e{n}", source, target, paths, local, product if products else None, plain)
                 n += 1
 
     def _inner_chain(self, group: Box) -> dict[Value, float]:
         """∂out/∂v for all that a group with one output is computed from, by the chain rule inside it."""
-        sweep, inside = self.sweep, set(group.members)
+        sweep, inside = self._sweep, set(group.members)
         adjoints = {group.outputs[0]: 1.0}
         found: dict[Value, float] = {}
         order = sorted(inside, key=sweep.index.__getitem__, reverse=True)
@@ -244,49 +210,11 @@ class PictureModel:
                 there[a] = there.get(a, -0.0) + g * p
         return found
 
-    def _checked(self, local: float, target: Box, products: list[float], product: float) -> float | None:
+    def _checked(self, local: float, target: Value, products: list[float], product: float) -> float | None:
         """`local` if adjoint · local is what flows, as it is but for overflow: else no equation is shown."""
-        if target.value is None or target.value not in self.sweep.adjoints:
+        if target not in self._sweep.adjoints:
             return local
-        claimed = self.sweep.adjoints[target.value] * local
+        claimed = self._sweep.adjoints[target] * local
         if claimed == product or (claimed != claimed and product != product):
             return local
         return local if abs(claimed - product) <= 1e-6 * abs(product) and products else None
-
-    # What boxes say --------------------------------------------------------------------------------------------------
-
-    def data(self, v: Value) -> float:
-        """The data a box shows: what the node holds, or held when it was used."""
-        uses = self.sweep.uses[v] if self.replayed else None
-        return uses[0].data if uses else v.data
-
-    def gradient(self, v: Value) -> float | None:
-        """The gradient a box shows: what `.grad` holds; None before any backward."""
-        if self.complete:
-            return self.sweep.sum(v)
-        return None if v.grad is UNREACHED else v.grad
-
-    def explained(self, v: Value) -> bool:
-        """Whether the chain rule of this graph gives the gradient shown, up to rounding."""
-        shown, here = self.gradient(v), self.sweep.sum(v)
-        if shown is None or shown == here or (shown != shown and here != here):
-            return True
-        scale = math.fsum(abs(u.product) for u in self.sweep.uses[v] if math.isfinite(u.product))
-        return abs(shown - here) <= 1e-12 * scale
-
-    @property
-    def shows_flow(self) -> bool:
-        """Whether gradients that flow in this graph are shown: after a backward from a root, or in a player."""
-        return self.complete or self.sweep.swept
-
-    def partial_formula(self, v: Value, arg: int) -> str:
-        """The local derivative of one edge as Unicode text; all of a node's are made once."""
-        if v not in self._formulas:
-            self._formulas[v] = partial_formulas(v, self.name, "unicode")
-        return self._formulas[v][arg] or ""
-
-    def child_scope(self, v: Value, scope: Scope) -> Scope | None:
-        """The scope directly inside `scope` that made a node."""
-        chain = self.tree.chain(v)
-        i = chain.index(scope) + 1
-        return chain[i] if i < len(chain) else None

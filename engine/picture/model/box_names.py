@@ -6,7 +6,6 @@ Names are computed into a dictionary; the graph is not written to.
 import re
 from collections.abc import Iterable, Mapping
 
-from ...arguments import shown
 from ...context import Scope
 from ...formulas.naming import bracketed
 from ...value import Value
@@ -32,23 +31,21 @@ class Names:
     """Unique names for the things of one picture.
 
     Attributes:
+        found: the names.
         full: for each named thing the long form, for tooltips.
     """
 
     def __init__(self) -> None:
-        self._name: dict[Value | Scope, str] = {}
-        self._used: set[str] = set()
+        self.found: dict[Value | Scope, str] = {}
         self.full: dict[Value | Scope, str] = {}
+        self._used: set[str] = set()
 
     def __getitem__(self, thing: Value | Scope) -> str:
-        return self._name[thing]
-
-    def __contains__(self, thing: Value | Scope) -> bool:
-        return thing in self._name
+        return self.found[thing]
 
     def alias(self, thing: Value | Scope, name: str) -> None:
         """Let a thing be called by a name that is taken: a group's one output by the group's."""
-        self._name[thing] = name
+        self.found[thing] = name
         self.full[thing] = name
 
     def add_together(self, choices: Mapping[Value | Scope, list[str]]) -> None:
@@ -78,16 +75,6 @@ class Names:
                 n += 1
             name = f"{tried[0]}_{n}"
         self._used.add(name)
-        self._name[thing] = name
+        self.found[thing] = name
         self.full[thing] = plain(full or name)
         return name
-
-
-def roots_of(root: object, who: str) -> list[Value]:
-    """The roots that a function was given: a Value, or a list of them."""
-    if isinstance(root, Value):
-        return [root]
-    roots = list(root) if isinstance(root, (list, tuple)) else []
-    if not roots or not all(isinstance(r, Value) for r in roots):
-        raise TypeError(f"{who} takes a Value or a list of Values, got {shown(root)}")
-    return roots

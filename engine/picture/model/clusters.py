@@ -1,4 +1,4 @@
-"""The frames around boxes, one an open Module, and the tags of leaves that many of them use."""
+"""The frames around boxes, one an open Module, the tags of leaves that many of them use, and what a closed one holds."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ...context import Scope
 from ...formulas.naming import bracketed
 from .boxes import Arrow, Box
+from .grouping import ScopeTree
 from .safety import plain
 from .text_widths import clipped
 
@@ -32,7 +33,7 @@ def tags(boxes: Sequence[Box], ins: Mapping[Box, list[Arrow]], outs: Mapping[Box
         if len(inside) < TAGGED and len(ranks) < TAGGED:
             continue
         for i, edges in enumerate(places.values()):
-            tag = Box(f"{leaf.id}_{i}", "tag", leaf.value, leaf.members, [], False, scopes=edges[0].target.scopes)
+            tag = Box(f"{leaf.id}_{i}", "tag", leaf.value, leaf.members, [], False, leaf, scopes=edges[0].target.scopes)
             tag.name, tag.full = leaf.name, leaf.full
             made.append(tag)
             for e in edges:
@@ -67,3 +68,26 @@ def module_word(scope: Scope) -> str:
     word = type(module).__name__ if module is not None else scope.name.rstrip("0123456789.").rpartition(".")[2]
     word = word if word.isupper() else word.lower().removesuffix("s")
     return plain(word) or "module"
+
+
+def counted(n: int, word: str) -> str:
+    """A number of things: 1 edge, 2,000 edges."""
+    return f"{n:,} {word}{'s' * (n != 1)}"
+
+
+def contents(b: Box, tree: ScopeTree) -> str:
+    """What is in a group: 16 neurons · 48 parameters · 80 operations."""
+    said = []
+    if b.scope is not None:
+        depth = len(b.scopes) + 1
+        chains = [tree.chain(v) for v in b.members]
+        inner = dict.fromkeys(chain[depth] for chain in chains if len(chain) > depth)
+        words = {module_word(s) for s in inner}
+        if inner:
+            said.append(counted(len(inner), words.pop() if len(words) == 1 else "module"))
+    if b.parameters:
+        said.append(counted(len(b.parameters), "parameter"))
+    ops = sum(v.op is not None for v in b.members)
+    if ops:
+        said.append(counted(ops, "operation"))
+    return " · ".join(said)

@@ -1,18 +1,20 @@
 """The choice of a level of detail, and the sentence that says what it hides."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from ...arguments import shown
+from ...context import Scope
+from ...formulas.chain import Sweep
 from ...formulas.naming import parameter_paths
 from ...value import Value
-from .assembly import MOST_BOXES, MOST_EDGES, PictureModel
+from .assembly import MOST_ARROWS, MOST_BOXES, Assembly
 from .box_names import suffixes
-from .boxes import Box
+from .boxes import Box, PictureModel
 from .clusters import module_word
 from .grouping import Level, ScopeTree
 from .nearest import Nearest, nearest
 from .partition import Partition
-from .sweep import Sweep
+from .sentences import finish
 from .text_widths import text_width
 from .unfolding import UNFOLDABLE, Unfolded
 
@@ -31,7 +33,7 @@ def model_of(
     replayed: bool = False,
     like: PictureModel | None = None,
 ) -> PictureModel:
-    """The boxes and edges of a graph.
+    """The boxes and arrows of a graph, finished: what draws it only reads.
 
     Args:
         roots: the Values whose graph it is.
@@ -44,19 +46,29 @@ def model_of(
     expand = [expand] if isinstance(expand, str) else list(expand)
     auto = isinstance(level, str) and level == "auto"
     near = nearest(roots, MOST_BOXES, HOVERED) if auto and not expand and (like is None or like.sweep.is_part) else None
-    choice = _Choice(roots, expand, given or {}, complete, replayed, like, near)
-    return choice.near(near) if near is not None else choice.auto() if auto else choice.at(level, force)
+    sweep = Sweep(roots) if near is None else Sweep(roots, near.behind, near.size)
+    choice = _Choice(sweep, expand, given or {}, complete, like)
+    model = choice.near(near) if near is not None else choice.auto() if auto else choice.at(level, force)
+    finish(model, complete, replayed)
+    return model
+
+
+def roots_of(root: object, who: str) -> list[Value]:
+    """The roots that a function was given: a Value, or a list of them."""
+    if isinstance(root, Value):
+        return [root]
+    roots = list(root) if isinstance(root, (list, tuple)) else []
+    if not roots or not all(isinstance(r, Value) for r in roots):
+        raise TypeError(f"{who} takes a Value or a list of Values, got {shown(root)}")
+    return roots
 
 
 class _Choice:
     def __init__(
-        self, roots: Sequence[Value], expand: list[str], given: Mapping[Value, str],
-        complete: bool, replayed: bool, like: PictureModel | None, near: Nearest | None,
-    ) -> None:  # fmt: skip
-        self._sweep, self._shows = Sweep(roots, near), (complete, replayed)
+        self, sweep: Sweep, expand: list[str], given: Mapping[Value, str], complete: bool, like: PictureModel | None
+    ) -> None:
+        self._sweep, self._given, self._complete, self._like = sweep, given, complete, like
         self._heights = range(-1, 1000) if like is None else (like.height,)
-        self._given = given
-        self._like = like
         self._origin: dict[Value, Value] = {}
         self._made: dict[Value, str] = {}
         self._places = self._sweep.index
@@ -102,13 +114,14 @@ class _Choice:
 
     # Levels ----------------------------------------------------------------------------------------------------------
 
-    def _partition(self, closed: frozenset[Any]) -> Partition:
+    def _partition(self, closed: frozenset[Scope]) -> Partition:
         partition = Partition(self._sweep, self._tree, closed, self._parameters)
         partition.merge_inputs()
         return partition
 
     def _model(self, partition: Partition) -> PictureModel:
-        return PictureModel(self._sweep, self._tree, partition, self._choices, dict(self._parameters), *self._shows)
+        assembly = Assembly(self._sweep, self._tree, partition, self._choices, self._parameters)
+        return assembly.model(self._complete or self._sweep.swept)
 
     def auto(self) -> PictureModel:
         """The finest level that stays readable; without one, the boxes nearest the root at the coarsest."""
@@ -117,7 +130,7 @@ class _Choice:
         for height in heights:
             partition = self._partition(self._tree.closed_at(height, self._expand))
             boxes, edges = partition.size()
-            if boxes <= MOST_BOXES and edges <= MOST_EDGES:
+            if boxes <= MOST_BOXES and edges <= MOST_ARROWS:
                 model = self._model(partition)
                 if height == heights[-1] or _widest_rank(model) <= WIDEST:
                     return self._captioned(model, height)
@@ -148,8 +161,7 @@ class _Choice:
 
     def _caption(self, model: PictureModel, height: int) -> str:
         n = f"{self._sweep.size:,} nodes"
-        hidden = model.partition.hidden
-        if hidden:
+        if model.hidden:
             shown = sum(b.kind != "stub" for b in model.boxes)
             return f'{n}: the {shown} boxes nearest {model.root_name}; level="full"{_force(self._sweep)} for all'
         if any(b.kind == "group" for b in model.boxes):

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Collection
 
 from ...context import Scope
+from ...formulas.chain import Sweep
 from ...value import Value
 from .grouping import ScopeTree
 from .nearest import Nearest
-from .sweep import Sweep
 
 MERGED_INPUTS = 8  # more inputs than this that feed the same groups are one box
 

@@ -7,11 +7,7 @@ from typing import Any
 from ...formulas.naming import callers_variables, variable_names
 from ...formulas.notation import number_text
 from ...value import Value
-from .assembly import PictureModel
-from .box_names import roots_of
-from .boxes import Box
-from .level import model_of
-from .sentences import box_expression, chain_line, edge_text, with_numbers
+from .level import model_of, roots_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,23 +80,17 @@ def steps(root: Value | Iterable[Value], *, names: Mapping[str, Any] | None = No
     """
     given = variable_names(callers_variables(1) if names is None else names)
     model = model_of(roots_of(root, "steps"), "full", force=True, given=given, complete=True)
-    forward = [_forward(model, b) for b in model.boxes if b.kind == "op"]
-    return forward + [_backward(model, b) for b in reversed(model.boxes) if b.kind != "tag"]
-
-
-def _forward(model: PictureModel, b: Box) -> Step:
-    v = b.node
-    equation = f"{b.name} = {box_expression(model, v)} = {with_numbers(v)} = {number_text(v.data)}"
-    return Step("forward", v, b.name, equation, v.data)
-
-
-def _backward(model: PictureModel, b: Box) -> Step:
-    v, adjoints = b.node, model.sweep.adjoints
-    products = []
-    for e in model.outs[b]:
-        user = e.target.value
-        if e.product is not None and e.local is not None and user is not None:
-            text = edge_text(model, e)
-            formula = text.formula or number_text(e.local)
-            products.append(Product(user, formula, adjoints[user], e.local, e.product))
-    return Step("backward", v, b.name, chain_line(model, b), model.sweep.sum(v), tuple(products))
+    found = [
+        Step("forward", b.node, b.name, f"{b.name} = {b.expression} = {b.numbers} = {number_text(b.data)}", b.data)
+        for b in model.boxes
+        if b.kind == "op"
+    ]
+    for b in reversed(model.boxes):
+        if b.kind != "tag":
+            products = [
+                Product(e.target.node, e.formula or number_text(e.local), e.target.total, e.local, e.product)
+                for e in model.outs[b]
+                if e.product is not None and e.local is not None
+            ]
+            found.append(Step("backward", b.node, b.name, b.chain, b.total, tuple(products)))
+    return found

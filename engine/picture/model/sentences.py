@@ -1,19 +1,77 @@
 """The sentences of a picture: expressions, local derivatives, chain-rule rows and lines, in Unicode.
 
-Each number is printed here, once, for the drawing, the player, the terminal and the alternative text alike.
+Each is written here, once, for the drawing, the player, the terminal and the alternative text alike.
 """
 
-from dataclasses import dataclass
+import math
 
-from ...formulas.formula import expression
+from ...formulas.formula import expression, partial_formulas
 from ...formulas.notation import Operand, constant, factor, number_part, number_text, written
-from ...value import Value
-from .assembly import PictureModel
-from .boxes import Arrow, Box
-from .clusters import module_word
+from ...value import UNREACHED, Value
+from .boxes import Arrow, Box, PictureModel
+from .clusters import counted
 
 MOST_ROWS = 4  # more uses than this show two rows and a count
 MOST_TERMS = 8  # in a line of text
+
+
+def finish(model: PictureModel, complete: bool, replayed: bool) -> None:
+    """Give each box and arrow of a model its numbers and words.
+
+    Args:
+        complete: show gradients as backward would give them.
+        replayed: show data as they were when they were used.
+    """
+    for b in model.boxes:
+        _read(model, b, complete, replayed)
+    formulas: dict[Value, list[str | None]] = {}  # of an op all are made at once
+    largest = 0.0
+    if model.shows_flow:
+        flows = [abs(e.product) for e in model.arrows if e.product is not None and math.isfinite(e.product)]
+        largest = max(flows, default=0.0)
+    for e in model.arrows:
+        if e.plain and e.target.node not in formulas:
+            formulas[e.target.node] = partial_formulas(e.target.node, model.name, "unicode")
+        _say_arrow(model, e, formulas[e.target.node][e.paths[0].edge] or "" if e.plain else None)
+        if e.product is not None and largest > 0.0 and e.product == e.product:
+            e.width = round(1.2 + 2.6 * math.sqrt(min(1.0, abs(e.product) / largest)), 2)
+    for b in model.boxes:
+        _say_box(model, b, replayed)
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+def _read(model: PictureModel, b: Box, complete: bool, replayed: bool) -> None:
+    sweep = model.sweep
+
+    def data(v: Value) -> float:
+        uses = sweep.uses[v] if replayed else None
+        return uses[0].data if uses else v.data
+
+    def grad(v: Value) -> float | None:
+        return sweep.sum(v) if complete else None if v.grad is UNREACHED else v.grad
+
+    v = b.value
+    if v is None:
+        b.spread = [(data(o), grad(o)) for o in b.outputs if b.kind != "stub"]
+    else:
+        b.data, b.grad, b.total, b.seed = data(v), grad(v), sweep.sum(v), sweep.seeds.get(v)
+        b.derivative = f"∂{model.root_name}/∂{model.name(v)}" if model.by_root else f"grad {model.name(v)}"
+    grads = [g for p in b.parameters if (g := grad(p)) is not None]
+    b.steepness = math.hypot(*grads) if grads else None
+
+
+def _is_explained(model: PictureModel, b: Box) -> bool:
+    """Whether the chain rule of this graph gives the gradient shown, up to rounding."""
+    shown, here = b.grad, b.total
+    if shown is None or shown == here or (shown != shown and here != here):
+        return True
+    scale = math.fsum(abs(u.product) for u in model.sweep.uses[b.node] if math.isfinite(u.product))
+    return abs(shown - here) <= 1e-12 * scale
+
+
+# Arrows --------------------------------------------------------------------------------------------------------------
 
 
 def tone(x: float | None) -> str:
@@ -21,46 +79,59 @@ def tone(x: float | None) -> str:
     return "pos" if x is not None and x > 0.0 else "neg" if x is not None and x < 0.0 else ""
 
 
-@dataclass(slots=True)
-class EdgeText:
-    """What an edge says: `∂p1/∂w1`, its formula, its number; and all of it as a line.
-
-    `formula` is None where the edge stands for a whole group's derivative; `number` where the formula is 1 or −1, or
-    where there is no single number.
-    """
-
-    symbol: str
-    formula: str | None
-    number: str | None
-    line: str
-
-
-def edge_text(model: PictureModel, e: Arrow) -> EdgeText:
-    """The words of one edge."""
-    if e.local is None or e.source.value is None or e.target.value is None:
-        n = len(e.paths)
-        symbol = f"{n:,} edge{'s' * (n != 1)}"
-        flows = (
-            f", through which {number_text(e.product)} flows back" if e.product is not None and model.shows_flow else ""
-        )
-        return EdgeText(symbol, None, None, f"{symbol} from {e.source.name} to {e.target.name}{flows}")
-    symbol = f"∂{e.target.name}/∂{e.source.name}"
-    formula: str | None = None
-    if e.plain:
-        formula = model.partial_formula(e.paths[0].user, e.paths[0].edge)
-    number: str | None = number_text(e.local)
-    if formula in ("1", "−1"):
-        number = None
-    elif formula is not None and formula in (number, constant(e.local, "unicode").text):
-        formula = None  # a number is said once
-    middle = f" = {formula}" if formula is not None else ""
-    line = f"{symbol}{middle}" + (f" = {number}" if number is not None else "")
-    return EdgeText(symbol, formula, number, line if e.taken else line + " (not taken)")
+def _say_arrow(model: PictureModel, e: Arrow, formula: str | None) -> None:
+    if not e.taken:
+        e.tone = "off"
+    elif model.shows_flow and e.local is not None:
+        e.tone = tone(e.product) or ("off" if e.product == 0.0 else "")
+    if e.local is None:
+        e.symbol = counted(len(e.paths), "edge")
+        e.line = f"{e.symbol} from {e.source.name} to {e.target.name}"
+        if e.product is not None and model.shows_flow:
+            e.line += f", through which {number_text(e.product)} flows back"
+        return
+    e.symbol = f"∂{e.target.name}/∂{e.source.name}"
+    number = number_text(e.local)
+    if formula not in ("1", "−1"):
+        e.number = number
+    if formula not in (number, constant(e.local, "unicode").text) or e.number is None:  # a number is said once
+        e.formula = formula
+    e.line = " = ".join([e.symbol, *(said for said in (e.formula, e.number) if said is not None)])
+    e.line += "" if e.taken else " (not taken)"
 
 
-def box_expression(model: PictureModel, v: Value) -> str:
-    """The expression of an op in the names of its arguments."""
-    return expression(v, model.name, "unicode")
+# Boxes ---------------------------------------------------------------------------------------------------------------
+
+
+def _say_box(model: PictureModel, b: Box, replayed: bool) -> None:
+    v = b.value
+    if v is None:
+        b.line = f"{b.full}: {b.counts}" if b.kind == "group" else b.full
+        return
+    b.line = f"{b.full} = {number_text(b.data)}"
+    if b.kind == "op":
+        b.expression, b.numbers = expression(v, model.name, "unicode"), with_numbers(v)
+        b.line = f"{b.full} = {b.expression} = {number_text(b.data)}"
+    elif b.kind == "group":
+        b.line += f" ({b.counts})"
+    if v.op is None and not replayed:
+        used = [number_text(u.data) for u in model.sweep.uses[v] if u.data != v.data and u.data == u.data]
+        used = list(dict.fromkeys(used))
+        b.used = ", ".join(used[:2]) + (", …" if len(used) > 2 else "")
+        b.line += f", used here as {b.used}" if used else ""
+    if not _is_explained(model, b):
+        b.note = "from another backward"
+        if model.shows_flow:
+            b.note, b.here = ("of which from here" if v.op is None else "from here"), b.total
+    if b.grad is None:
+        b.line += f"; {b.derivative} is not known before backward"
+        return
+    if b.note:
+        here = "" if b.here is None else f" {number_text(b.here)}"
+        b.line += f"; grad holds {number_text(b.grad)}, {b.note}{here}"
+    if model.shows_flow:
+        b.rows, b.chain = _rows(model.outs[b], b), _chain(model.outs[b], b)
+        b.line += f"; {b.chain}"
 
 
 def with_numbers(v: Value, style: str = "unicode") -> str:
@@ -76,121 +147,35 @@ def with_numbers(v: Value, style: str = "unicode") -> str:
     return written(v.op, operands, style, elide=True).text
 
 
-def chain_rows(model: PictureModel, b: Box) -> list[str]:
+def _rows(outs: list[Arrow], b: Box) -> list[str]:
     """The rows under a gradient: one product a use, or two and a count."""
-    if b.value is None:
-        return []
-    rows = []
-    if b.value in model.sweep.seeds:
-        rows.append(
-            "seed" if not any(e.taken for e in model.outs[b]) else f"= {number_text(model.sweep.seeds[b.value])} seed"
-        )
-    for e in model.outs[b]:
-        if e.taken:
-            rows.append(f"{'+' if rows else '='} {_product(model, e, not rows)}")
-    if not rows:
-        return ["= 0.0 not taken"] if model.outs[b] else []
-    if len(rows) > MOST_ROWS:
-        return [*rows[:2], f"+ … {len(rows)} terms"]
-    return rows
-
-
-def _product(model: PictureModel, e: Arrow, first: bool) -> str:
-    if e.local is None or e.target.value is None:
-        n = len(e.paths)
-        return f"{factor(e.product or 0.0, first)} by {n:,} edge{'s' * (n != 1)}"
-    return f"{factor(model.sweep.adjoints[e.target.value], first)}·{factor(e.local)}"
-
-
-def chain_line(model: PictureModel, b: Box) -> str:
-    """The whole chain rule of one box: ∂L/∂w1 = ∂L/∂p1·∂p1/∂w1 = −1.543·2.0 = −3.085."""
-    v = b.value
-    if v is None:
-        return ""
-    symbol, total = model.derivative(v), number_text(model.sweep.sum(v))
-    terms = [e for e in model.outs[b] if e.taken]
-    if v in model.sweep.seeds and not terms:
-        return f"{symbol} = {total} (seed)"
+    terms = [e for e in outs if e.taken]
     if not terms:
-        return f"{symbol} = {total} (not taken)"
-    letters, numbers = [], []
-    if v in model.sweep.seeds:
-        letters.append("seed")
-        numbers.append(number_text(model.sweep.seeds[v]))
+        return ["seed"] if b.seed is not None else ["= 0.0 not taken"] if outs else []
+    rows = [] if b.seed is None else [f"= {number_text(b.seed)} seed"]
     for e in terms:
-        if e.local is not None and e.target.value is not None:
-            letters.append(f"{model.derivative(e.target.value)}·∂{e.target.name}/∂{b.name}")
-        else:
-            letters.append(f"all paths through {e.target.name}")
-        numbers.append(_product(model, e, not numbers))
+        rows.append(f"{'+' if rows else '='} {_product(e, not rows)}")
+    return [*rows[:2], f"+ … {len(rows)} terms"] if len(rows) > MOST_ROWS else rows
+
+
+def _product(e: Arrow, first: bool) -> str:
+    if e.local is None:
+        return f"{factor(e.product or 0.0, first)} by {counted(len(e.paths), 'edge')}"
+    return f"{factor(e.target.total, first)}·{factor(e.local)}"
+
+
+def _chain(outs: list[Arrow], b: Box) -> str:
+    total = number_text(b.total)
+    terms = [e for e in outs if e.taken]
+    if not terms:
+        return f"{b.derivative} = {total} ({'not taken' if b.seed is None else 'seed'})"
+    letters = [] if b.seed is None else ["seed"]
+    numbers = [] if b.seed is None else [number_text(b.seed)]
+    for e in terms:
+        through = f"{e.target.derivative}·∂{e.target.name}/∂{b.name}"
+        letters.append(through if e.local is not None else f"all paths through {e.target.name}")
+        numbers.append(_product(e, not numbers))
     if len(letters) > MOST_TERMS:
-        letters = [*letters[: MOST_TERMS - 1], f"… {len(terms)} terms"]
-        numbers = [*numbers[: MOST_TERMS - 1], f"… {len(terms)} terms"]
-    return f"{symbol} = {' + '.join(letters)} = {' + '.join(numbers)} = {total}"
-
-
-def gradient_note(model: PictureModel, b: Box) -> tuple[str, float | None] | None:
-    """What a box must add where `.grad` is not what flows here: words and a number, or None."""
-    if b.value is None or model.explained(b.value):
-        return None
-    if not model.shows_flow:
-        return "from another backward", None
-    here = model.sweep.sum(b.value)
-    return ("of which from here" if b.value.op is None else "from here"), here
-
-
-def data_note(model: PictureModel, v: Value) -> str | None:
-    """The data that a leaf had when it was used, where it has been changed since."""
-    if v.op is not None or model.replayed:
-        return None
-    used = list(
-        dict.fromkeys(number_text(u.data) for u in model.sweep.uses[v] if u.data != v.data and u.data == u.data)
-    )
-    return ", ".join(used[:2]) + (", …" if len(used) > 2 else "") if used else None
-
-
-def box_line(model: PictureModel, b: Box) -> str:
-    """All that a box says, as one sentence: its tooltip, and its part of the alternative text."""
-    v = b.value
-    if v is None:
-        return f"{b.full}: {counts(model, b)}" if b.kind == "group" else f"{b.full}"
-    is_op = b.kind == "op"
-    head = (
-        f"{b.full} = {box_expression(model, v)} = {number_text(model.data(v))}"
-        if is_op
-        else f"{b.full} = {number_text(model.data(v))}"
-    )
-    if b.kind == "group":
-        head += f" ({counts(model, b)})"
-    used = data_note(model, v)
-    if used is not None:
-        head += f", used here as {used}"
-    shown = model.gradient(v)
-    if shown is None:
-        return f"{head}; {model.derivative(v)} is not known before backward"
-    note = gradient_note(model, b)
-    if note is not None:
-        head += f"; grad holds {number_text(shown)}, {note[0]}" + (
-            f" {number_text(note[1])}" if note[1] is not None else ""
-        )
-    return f"{head}; {chain_line(model, b)}" if model.shows_flow else head
-
-
-def counts(model: PictureModel, b: Box) -> str:
-    """What is in a group: 16 neurons · 48 parameters · 80 operations."""
-    said = []
-    if b.scope is not None:
-        inner = list(dict.fromkeys(s for v in b.members if (s := model.child_scope(v, b.scope)) is not None))
-        words = {module_word(s) for s in inner}
-        if inner:
-            said.append(_plural(len(inner), words.pop() if len(words) == 1 else "module"))
-    if b.parameters:
-        said.append(_plural(len(b.parameters), "parameter"))
-    ops = sum(v.op is not None for v in b.members)
-    if ops:
-        said.append(_plural(ops, "operation"))
-    return " · ".join(said)
-
-
-def _plural(n: int, word: str) -> str:
-    return f"{n:,} {word}" + "s" * (n != 1)
+        more = f"… {len(terms)} terms"
+        letters, numbers = [*letters[: MOST_TERMS - 1], more], [*numbers[: MOST_TERMS - 1], more]
+    return f"{b.derivative} = {' + '.join(letters)} = {' + '.join(numbers)} = {total}"

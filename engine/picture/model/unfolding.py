@@ -6,8 +6,8 @@ The graph itself stays as it is: nodes that depend on an unfolded one are copied
 from collections.abc import Collection, Sequence
 
 from ... import ops
+from ...formulas.chain import Sweep
 from ...value import UNREACHED, Value, new
-from .sweep import Sweep
 
 UNFOLDABLE = ("dot", "total", "mean")
 

@@ -9,15 +9,13 @@ from ...backprop import topological_order
 from ...formulas.naming import callers_variables, variable_names
 from ...formulas.notation import number_text
 from ...value import Value
-from ..drawing.dot import DotText
 from ..drawing.layout import check_timeout
-from ..drawing.rows import Content, Label, box_content, edge_labels, edge_tone, edge_width, largest_product
+from ..drawing.rows import Content, Label, Typeset
 from ..drawing.svg import Drawing
 from ..drawing.theme import THEMES
-from ..model.assembly import PictureModel
-from ..model.box_names import roots_of
+from ..model.boxes import PictureModel
 from ..model.grouping import Level
-from ..model.level import model_of
+from ..model.level import model_of, roots_of
 from ..model.safety import fresh_uid, json_number, xml
 from .page import Page, page_of
 
@@ -97,7 +95,7 @@ def film(
                 f"{len(first.sweep.order):,} in frame 0, or other ops; film each shape by itself"
             )
         model = model_of(roots, level, given=given, complete=True, replayed=True, like=first)
-        shots.append(_frame(model))
+        shots.append(_shot(model))
         first = first or model
     if first is None:
         raise ValueError("film takes at least one frame, got none")
@@ -109,17 +107,19 @@ def _shape(order: list[Value]) -> list[tuple[object, ...]]:
     return [(v.op.name if v.op else "", *[place[a] for a in v.args if isinstance(a, Value)]) for v in order]
 
 
-def _frame(model: PictureModel) -> Shot:
-    contents = {b.id: box_content(model, b) for b in model.boxes}
-    labels = {e.id: label for e, label in edge_labels(model).items()}
-    largest = largest_product(model)
-    edges = {e.id: (edge_tone(model, e), edge_width(e, largest)) for e in model.arrows}
-    numbers = {
-        b.id: [json_number(model.data(b.value)), json_number(model.sweep.sum(b.value))]
-        for b in model.boxes
-        if b.value is not None and b.kind != "tag"
-    }
-    return Shot(contents, labels, edges, numbers, model.sweep.roots[-1].data)
+def _shot(model: PictureModel) -> Shot:
+    typeset = Typeset(model, "")
+    return Shot(
+        {b.id: content for b, content in typeset.contents.items()},
+        {e.id: label for e, label in typeset.labels.items()},
+        {e.id: (e.tone, e.width) for e in model.arrows},
+        {
+            b.id: [json_number(b.data), json_number(b.total)]
+            for b in model.boxes
+            if b.value is not None and b.kind != "tag"
+        },
+        model.sweep.roots[-1].data,
+    )
 
 
 def _words(frame: Shot) -> dict[str, list[str]]:
@@ -151,9 +151,10 @@ class Film(Page):
 
     def __init__(self, model: PictureModel, frames: list[Shot], theme: str, timeout: float, uid: str) -> None:
         self.frames, self.uid, self._name = frames, uid, model.root_name
-        contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in model.boxes}
-        labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in edge_labels(model)}
-        drawing = Drawing(DotText(model, uid, contents, labels, "TB"), timeout)
+        typeset = Typeset(model, uid)
+        typeset.contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in typeset.contents}
+        typeset.labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in typeset.labels}
+        drawing = Drawing(typeset, timeout)
         super().__init__(_film_page(drawing, frames, theme), drawing, theme)
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from ...backprop import topological_order
 from ...ops import number
 from ...transforms.replay import replay
 from ...value import Value
-from ..model.assembly import PictureModel
+from ..model.boxes import PictureModel
 from .page import part
 
 NO_FIELDS = 'no leaf has a box of its own at this level; draw(..., level="full") shows them, or expand= the node'

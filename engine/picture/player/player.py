@@ -1,14 +1,11 @@
 """The player: one page that steps through the forward and the backward pass, with all it needs inside it."""
 
-from typing import Any
-
 from ...formulas.notation import number_text
 from ..drawing.svg import Drawing
-from ..model.assembly import PictureModel
-from ..model.boxes import Arrow, Box
+from ..model.boxes import Arrow, Box, PictureModel
+from ..model.clusters import counted
 from ..model.safety import json_number, xml
-from ..model.sentences import box_expression, chain_rows, edge_text, with_numbers
-from .equations import Equations
+from .equations import Equations, backward_line, forward_line
 from .page import Page, page_of
 
 SIDE_WIDTH = 620  # pixels of a graph up to which the panel stands on its right
@@ -22,83 +19,79 @@ LEGEND = (
 )
 
 
-def steps_of(model: PictureModel) -> list[tuple[str, Box | None]]:
-    """The order of a run: the start, each result forward, each gradient backward."""
-    results = [b for b in model.boxes if b.kind in ("op", "group")]
-    gathered = [b for b in reversed(model.boxes) if b.kind not in ("stub", "tag")]
-    return [("start", None), *(("forward", b) for b in results), *(("backward", b) for b in gathered)]
-
-
-def data_of(model: PictureModel, uid: str, first: int = 0) -> dict[str, Any]:
+def data_of(model: PictureModel, uid: str, first: int = 0) -> dict[str, object]:
     """All that the page shows, as one JSON value: full numbers, and every string as it is printed."""
-    panels = Equations(model)
+    say = Equations(model)
     boxes = [b for b in model.boxes if b.kind != "tag"]
     return {
         "version": 1,
         "uid": uid,
-        "root": model.box(model.sweep.roots[-1]).id,
+        "root": model.roots[-1].id,
         "start": _start(model),
         "first": first,
-        "nodes": [_node(model, panels, b) for b in boxes],
-        "edges": [_edge(model, panels, e) for e in model.arrows],
-        "steps": [{"phase": phase} if b is None else {"phase": phase, "node": b.id} for phase, b in steps_of(model)],
+        "nodes": [_node(say, b) for b in boxes],
+        "edges": [_edge(say, e) for e in model.arrows],
+        "steps": [
+            {"phase": "start"},
+            *({"phase": "forward", "node": b.id} for b in boxes if b.kind in ("op", "group")),
+            *({"phase": "backward", "node": b.id} for b in reversed(boxes) if b.kind != "stub"),
+        ],
     }
 
 
 def _start(model: PictureModel) -> str:
     leaves = sum(b.kind in ("input", "parameter") for b in model.boxes)
     names = ", ".join(xml(model.name(r)) for r in model.sweep.roots[:4])
-    return f"<b>{names}</b> from {leaves} input{'s' * (leaves != 1)} and parameters"
+    return f"<b>{names}</b> from {counted(leaves, 'input')} and parameters"
 
 
-def _node(model: PictureModel, panels: Equations, b: Box) -> dict[str, Any]:
+def _node(say: Equations, b: Box) -> dict[str, object]:
     v = b.value
-    grad = model.sweep.sum(v) if v is not None else None
-    is_op = b.kind == "op" and v is not None
     return {
         "id": b.id,
         "label": b.name,
         "full": b.full,
         "kind": b.kind,
         "op": v.op.name if v is not None and v.op is not None else None,
-        "expr": box_expression(model, v) if is_op and v is not None else "",
-        "numbers": with_numbers(v) if is_op and v is not None else "",
-        "data": json_number(v.data) if v is not None else None,
-        "data_text": number_text(model.data(v)) if v is not None else "",
-        "grad": json_number(grad),
-        "grad_text": number_text(grad) if grad is not None else "",
-        "rows": chain_rows(model, b),
+        "expr": b.expression,
+        "numbers": b.numbers,
+        "data": json_number(b.data) if v is not None else None,
+        "data_text": number_text(b.data) if v is not None else "",
+        "grad": json_number(b.total) if v is not None else None,
+        "grad_text": number_text(b.total) if v is not None else "",
+        "rows": b.rows,
         "group": [s.path for s in b.scopes],
-        "panels": {"forward": panels.forward(b), "backward": panels.backward(b)},
-        "lines": {"forward": panels.forward_line(b), "backward": panels.backward_line(b)},
+        "panels": {"forward": say.forward(b), "backward": say.backward(b)},
+        "lines": {"forward": forward_line(b), "backward": backward_line(b)},
     }
 
 
-def _edge(model: PictureModel, panels: Equations, e: Arrow) -> dict[str, Any]:
-    text = edge_text(model, e)
+def _edge(say: Equations, e: Arrow) -> dict[str, object]:
     return {
         "id": e.id,
-        "src": e.source.id if e.source.kind != "tag" else e.source.id.rpartition("_")[0],
+        "src": (e.source.leaf or e.source).id,
         "dst": e.target.id,
         "arg": e.paths[0].edge,
         "count": len(e.paths),
-        "formula": text.formula,
+        "formula": e.formula,
         "local": json_number(e.local),
         "local_text": number_text(e.local) if e.local is not None else "",
         "contribution": json_number(e.product),
         "contribution_text": number_text(e.product) if e.product is not None else "",
-        "line": text.line,
-        "panel": panels.edge(e),
+        "line": e.line,
+        "panel": say.arrow(e),
     }
 
 
 def player_page(drawing: Drawing, theme: str, note: str = "", first: int = 0) -> str:
     """The page of a player; it opens at the step `first`."""
     data = data_of(drawing.model, drawing.uid, first)
-    forward = sum(s["phase"] == "forward" for s in data["steps"])
+    boxes = drawing.model.boxes
+    forward = sum(b.kind in ("op", "group") for b in boxes)
+    last = forward + sum(b.kind not in ("stub", "tag") for b in boxes)
     return page_of(
         drawing, theme, data, xml(drawing.title), "player.js", "step",
-        KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=f"{(forward + 0.5) / max(1, len(data['steps']) - 1):.4f}",
+        KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=f"{(forward + 0.5) / max(1, last):.4f}",
         PANEL=PANEL, ROLE="group", LEGEND=LEGEND + (f"<span>{xml(note)}</span>" if note else ""),
     )  # fmt: skip
 

@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = str(ROOT / "tests") + os.sep
 OURS = tuple(str(ROOT / package) + os.sep for package in ("engine", "nn"))
 RAISE = dis.opmap["RAISE_VARARGS"]
-PATIENCE = 20.0  # seconds for one call, which takes milliseconds: for slow machines, and those that do much else
+PATIENCE = 20.0  # seconds for fifty calls of milliseconds: for slow machines, and those that do much else
 
 
 class Colour(enum.Enum):
@@ -483,11 +483,12 @@ def work(names, skipped, patience, table):
                 continue
             report.write(f"> {number} {trial}\n")
             report.flush()
-            faulthandler.dump_traceback_later(patience, exit=True)
+            if number % 50 == 0 or number == skipped + 1:  # a thread each time, which takes as long as most calls
+                faulthandler.dump_traceback_later(patience, exit=True)
             raw = outcome(trial)
-            faulthandler.cancel_dump_traceback_later()
             if raw is not None:
                 report.write(f"! {json.dumps([str(trial), raw])}\n")
+    faulthandler.cancel_dump_traceback_later()
     report.write(f"= {number}\n")
     report.flush()
     os._exit(0)  # nothing that an odd value left behind may speak now
@@ -524,7 +525,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packages", nargs="*")
     parser.add_argument("--only", default="", help="a part of the names to sweep")
-    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds for one call")
+    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds for fifty calls")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:

@@ -6,17 +6,11 @@ from odd_values import ODD, ROOT, outcome, sweep, trials
 
 # What one test sweeps, in a process of its own: the names that begin so, and with nothing that stands before.
 PARTS = {
-    "engine.Value": ("engine.Value",),
-    "engine.checks": ("engine.checks",),
-    "engine.compiler": ("engine.TrainingLoop", "engine.jit", "engine.exact", "engine.Generators"),
-    "engine.picture": ("engine.draw", "engine.explain", "engine.film", "engine.picture", "engine.steps"),
-    "nn.optim": ("nn.SGD", "nn.Ada", "nn.RMSprop", "nn.Optimiser", "nn.init", "nn.schedules", "nn.l1", "nn.l2", "nn.penalties"),
-    "nn.plots": ("nn.plot", "nn.diagnose"),
-    "nn.sklearn": ("nn.sklearn",),
-    "nn.training": ("nn.fit", "nn.Trainer", "nn.NeuralNetwork"),
     "engine": ("engine",),
+    "nn.training": ("nn.fit", "nn.Trainer", "nn.NeuralNetwork"),
+    "nn.sklearn": ("nn.sklearn",),
     "nn": ("nn",),
-}  # fmt: skip
+}
 
 
 def part_of(name):

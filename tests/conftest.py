@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker has a core: threads of BLAS would spin for it, and wait
+
 slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("default", deadline=None, suppress_health_check=slow_is_fine)
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)

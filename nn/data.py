@@ -60,6 +60,26 @@ def rows(who: str, X: Any, name: str = "X") -> list[Row]:
     return read
 
 
+def rows_or_row(who: str, X: Any) -> tuple[list[Row], bool]:
+    """(the examples of X, whether X was one row alone).
+
+    >>> from nn.data import rows_or_row
+    >>> rows_or_row("predict", [0, 1])
+    ([[0.0, 1.0]], True)
+    """
+    listed = plain(X)
+    listed = list(listed) if hasattr(listed, "__iter__") and not isinstance(listed, (str, bytes, dict, set)) else X
+    alone = isinstance(listed, list) and bool(listed) and not is_listed(listed[0])
+    return rows(who, [listed] if alone else X if hasattr(X, "columns") else listed), alone
+
+
+def is_listed(x: object) -> bool:
+    """Whether x is no single number, but a list, an array or the like of them."""
+    return isinstance(x, (list, tuple)) or (
+        hasattr(x, "__len__") and not isinstance(x, (str, bytes)) and getattr(x, "shape", (0,)) != ()
+    )
+
+
 def targets(who: str, y: Any, count: int, name: str = "y") -> list[Any]:
     """The targets of y, as many as there are examples: numbers as they are, rows as lists.
 

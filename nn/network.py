@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from engine import Value, mean
-from engine.arguments import listed, shown, whole
+from engine import mean
+from engine.arguments import listed, whole
 from engine.assignment import assign
 
+from .activations import Activation
 from .arguments import plain
-from .data import check_order, rows, targets
-from .init import generator
+from .data import Row, check_order, is_listed, rows_or_row, targets
+from .init import Start, generator
 from .layers import MLP, width
 from .matrices import Matrix
 from .module import in_mode
 from .optim import SGD
 from .training.console import line
-from .training.objective import head
+from .training.objective import LossFunction, Output, Outputs, head
 from .training.settings import calls
 from .training.trainer import History, Trainer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 
 class NeuralNetwork:
@@ -75,14 +82,14 @@ class NeuralNetwork:
         layers: Sequence[int],
         alpha: float = 0.1,
         *,
-        activation: Any = "tanh",
-        output: Any = None,
-        loss: Any = None,
-        init: Any = None,
+        activation: Activation = "tanh",
+        output: Output | None = None,
+        loss: str | LossFunction | None = None,
+        init: Start | None = None,
         batch_size: int | None = None,
         seed: int | None = None,
-        validation: Any = None,
-        callbacks: Any = (),
+        validation: object = None,
+        callbacks: object = (),
     ) -> None:
         sizes = listed("NeuralNetwork", "layers", layers, "a list of sizes such as [2, 4, 1]")
         self.layers = [width("NeuralNetwork", "layers", n) for n in sizes]
@@ -94,7 +101,7 @@ class NeuralNetwork:
         self.activation = activation
         self.output, self.loss, self.objective, self._shown = head("NeuralNetwork", self.layers[-1], output, loss)
         rng, self.seed = generator(seed=seed)
-        self._random: Any = rng
+        self._random = rng
         self.model = MLP(
             self.layers[0],
             self.layers[1:],
@@ -105,8 +112,8 @@ class NeuralNetwork:
         self.optimizer = _descent(self.model, alpha)
         self.batch_size, self.validation, self.callbacks = batch_size, validation, callbacks
         self.history: History = {}
-        self.dW: list[Any] = []
-        self.db: list[Any] = []
+        self.dW: list[Array] = []
+        self.db: list[Array] = []
 
     @property
     def alpha(self) -> float:
@@ -127,7 +134,7 @@ class NeuralNetwork:
         """The biases of each layer."""
         return [layer.b for layer in self.model.layers]
 
-    def forward(self, X: Any) -> Any:
+    def forward(self, X: object) -> Array:
         """The outputs for examples, a NumPy array of one row each; for one example, of one dimension.
 
         Args:
@@ -143,7 +150,7 @@ class NeuralNetwork:
         """
         return self._outputs("forward", X)
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: object) -> Array:
         """The outputs for examples, as `forward`, in evaluation mode.
 
         >>> import nn
@@ -153,7 +160,7 @@ class NeuralNetwork:
         with in_mode(self.model, False):
             return self._outputs("predict", X)
 
-    def backward(self, X: Any, y: Any, output: Any = None) -> None:
+    def backward(self, X: object, y: object, output: object = None) -> None:
         """One update: ∂L/∂W and ∂L/∂b of the mean loss, kept as `dW` and `db`, then a step of gradient descent.
 
         Args:
@@ -171,7 +178,7 @@ class NeuralNetwork:
         """
         examples, alone = self._examples("backward", X)
         check_order("backward", X, y)
-        right = [y] if alone and not _is_listed(y) else [plain(y)] if alone else y
+        right = [y] if alone and not is_listed(y) else [plain(y)] if alone else y
         right = targets("backward", right, len(examples))
         outputs = [self.model(x) for x in examples]
         if output is not None:
@@ -179,14 +186,10 @@ class NeuralNetwork:
         read = self.objective.target
         goals = [read("backward", t, self.layers[-1], f"row {i} of y") for i, t in enumerate(right)]
         self.model.zero_grad()
-        losses = [self.objective.loss(z, t) for z, t in zip(outputs, goals)]
-        for one in losses:
-            if one.__class__ is not Value:
-                raise TypeError(f"backward takes a loss that returns a Value, got {shown(one)} from it")
-        mean(losses).backward()
+        mean([self.objective.value("backward", z, t) for z, t in zip(outputs, goals)]).backward()
         self.optimizer._step(*[(self, name, x) for name, x in self._gradients().items()])
 
-    def train(self, X: Any, y: Any, epochs: int = 1000, displayUpdate: int = 100) -> History:
+    def train(self, X: object, y: object, epochs: int = 1000, displayUpdate: int = 100) -> History:
         """Train, and return the history: a dict of lists, "epoch", "loss" and with validation "val_loss".
 
         Args:
@@ -236,7 +239,7 @@ class NeuralNetwork:
             assign([], [], [(self, name, x) for name, x in self._gradients().items()])  # they still stand in the Values
         return self.history
 
-    def get_weights(self) -> list[Any]:
+    def get_weights(self) -> list[Array]:
         """The weights and biases as a list of arrays in Keras' order and shapes; see `nn.Module.get_weights`.
 
         >>> import nn
@@ -245,7 +248,7 @@ class NeuralNetwork:
         """
         return self.model.get_weights()
 
-    def set_weights(self, weights: Any) -> None:
+    def set_weights(self, weights: Iterable[object]) -> None:
         """Set all weights and biases to the numbers of such a list, or none; see `nn.Module.set_weights`.
 
         >>> import nn
@@ -262,21 +265,18 @@ class NeuralNetwork:
             f"loss={self.loss!r})"
         )
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {k: x for k, x in vars(self).items() if k not in ("objective", "_shown")}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)  # functions made here are made again: they have no names to be pickled by
         _, _, self.objective, self._shown = head("NeuralNetwork", self.layers[-1], self.output, self.loss)
 
     # Inside ----------------------------------------------------------------------------------------------------------
 
-    def _examples(self, who: str, X: Any) -> tuple[list[Any], bool]:
+    def _examples(self, who: str, X: object) -> tuple[list[Row], bool]:
         """(rows, whether X was one row alone)."""
-        listed = plain(X)
-        listed = list(listed) if hasattr(listed, "__iter__") and not isinstance(listed, (str, bytes, dict, set)) else X
-        alone = isinstance(listed, list) and bool(listed) and not _is_listed(listed[0])
-        examples = rows(who, [listed] if alone else X if hasattr(X, "columns") else listed)
+        examples, alone = rows_or_row(who, X)
         if isinstance(examples[0][0], list):
             raise ValueError(f"{who} takes X of one or two dimensions, got more; flatten each example first")
         if len(examples[0]) != self.layers[0]:
@@ -288,7 +288,7 @@ class NeuralNetwork:
             )
         return examples, alone
 
-    def _outputs(self, who: str, X: Any) -> Any:
+    def _outputs(self, who: str, X: object) -> Array:
         import numpy as np
 
         examples, alone = self._examples(who, X)
@@ -296,7 +296,7 @@ class NeuralNetwork:
         array = np.array(made, float)
         return array[0] if alone else array
 
-    def _compare(self, output: Any, outputs: list[Any], alone: bool) -> None:
+    def _compare(self, output: object, outputs: list[Outputs], alone: bool) -> None:
         import numpy as np
 
         own = np.array([self._shown(z) for z in outputs], float)
@@ -317,19 +317,13 @@ class NeuralNetwork:
                 "backward takes what forward(X) returns with the present weights as output, got other numbers"
             )
 
-    def _gradients(self) -> dict[str, list[Any]]:
+    def _gradients(self) -> dict[str, list[Array]]:
         """∂L/∂W and ∂L/∂b of the latest update."""
         return {"dW": [W.grad for W in self.W], "db": [b.grad for b in self.b]}
 
 
-def _descent(model: MLP, alpha: Any) -> SGD:
+def _descent(model: MLP, alpha: float) -> SGD:
     try:
         return SGD(model, lr=alpha)
     except (TypeError, ValueError) as e:
         raise type(e)(f"NeuralNetwork takes a positive number as alpha, got {alpha!r:.60}") from None
-
-
-def _is_listed(x: Any) -> bool:
-    return isinstance(x, (list, tuple)) or (
-        hasattr(x, "__len__") and not isinstance(x, (str, bytes)) and getattr(x, "shape", (0,)) != ()
-    )

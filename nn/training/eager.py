@@ -76,16 +76,13 @@ class EagerTraining:
     def _losses(self, batch: Sequence[int], predicted: list[object]) -> list[Value]:
         """The losses of some examples; where there are metrics, what is predicted of them is added to `predicted`."""
         run = self._run
-        net, loss, X, y = run.net, run.objective.loss, run.examples.X, run.examples.y
+        net, objective, X, y = run.net, run.objective, run.examples.X, run.examples.y
         found = []
         for i in batch:
             outputs = net(X[i])
-            one = loss(outputs, y[i])
-            if one.__class__ is not Value:
-                raise TypeError(f"{run.who} takes a loss that returns a Value, got {one!r:.60} from it")
-            found.append(one)
+            found.append(objective.value(run.who, outputs, y[i]))
             if run.metrics:
-                predicted.append(run.objective.prediction(floats(outputs)))
+                predicted.append(objective.prediction(floats(outputs)))
             if run.interrupted:
                 raise KeyboardInterrupt
         return found

@@ -20,6 +20,7 @@ from ..activations import activation_function, value_of
 from ..arguments import Number
 from .targets import (
     Floats,
+    Target,
     above,
     any_target,
     binary_target,
@@ -32,7 +33,7 @@ from .targets import (
 )
 
 Outputs = Any  # of a network: a Value, or a list of them
-LossFunction = Callable[[Any, Any], Any]  # of (outputs, target), for one example
+LossFunction = Callable[[Any, Any], Value]  # of (outputs, target), for one example
 Output = str | Callable[[Value], Value]
 Reading = Callable[[str, object, int, str], object]
 Prediction = Callable[[Floats], object]
@@ -72,6 +73,13 @@ class Objective(NamedTuple):
     target: Reading
     prediction: Prediction
     classes: bool
+
+    def value(self, who: str, outputs: Outputs, target: Target) -> Value:
+        """The loss of one example; a TypeError where it is no Value."""
+        found = self.loss(outputs, target)
+        if found.__class__ is not Value:
+            raise TypeError(f"{who} takes a loss that returns a Value, got {said(found)} from it")
+        return found
 
 
 def objective(who: str, loss: object) -> Objective:

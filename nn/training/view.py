@@ -6,7 +6,7 @@ import base64
 import copy
 import io
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import Value, draw, no_grad, topological_order
 from engine.arguments import whole
@@ -16,6 +16,12 @@ from ..layers import Neuron
 from ..module import in_mode
 from .targets import floats
 from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from engine.picture import Picture
 
 FEW = 6  # inputs of a neuron up to which each has a box
 SIDE = 40  # the boundary is looked for on a grid of SIDE × SIDE points
@@ -100,7 +106,7 @@ class View:
         numbers = [f"{name} {xs[-1]:.4g}" for name, xs in trainer.history.items() if name != "epoch" and xs]
         return ", ".join([f"epoch {trainer.epoch} of {trainer.epochs}", *numbers])
 
-    def picture(self) -> Any:
+    def picture(self) -> Picture | None:
         """The neuron on the example, drawn with its chain rule; None where the network has no Neuron."""
         trainer = self._watched()
         neuron = self._neuron
@@ -123,9 +129,10 @@ class View:
             y.label = "y"
             y.backward()
             level, names = "full" if n <= FEW else "auto", {"w": twin.w, "b": twin.b}
-            return draw(y, level=level, rankdir="LR" if n > 3 else "TB", names=names, uid="neuron")
+            drawn: Picture = draw(y, level=level, rankdir="LR" if n > 3 else "TB", names=names, uid="neuron")
+            return drawn
 
-    def figure(self) -> Any:
+    def figure(self) -> Figure:
         """The curves, and where examples have two numbers the decision boundary, as a matplotlib Figure."""
         try:
             from matplotlib.figure import Figure
@@ -140,7 +147,7 @@ class View:
             self._draw_boundary(axes[1], trainer)
         return figure
 
-    def _draw_curves(self, ax: Any, trainer: Trainer) -> None:
+    def _draw_curves(self, ax: Axes, trainer: Trainer) -> None:
         restyle(ax)
         for name, colour in (("loss", NEGATIVE), ("val_loss", POSITIVE)):
             if trainer.history.get(name):
@@ -150,10 +157,11 @@ class View:
         ax.set(xlabel="epoch", xlim=(0, max(trainer.epochs, 1)))
         ax.grid(color=FAINT, linewidth=0.6)
 
-    def _draw_boundary(self, ax: Any, trainer: Trainer) -> None:
+    def _draw_boundary(self, ax: Axes, trainer: Trainer) -> None:
         restyle(ax)
         points, targets = trainer.examples.X, trainer.examples.y
-        lows, highs = [min(c) for c in zip(*points)], [max(c) for c in zip(*points)]
+        across = [x for x, _ in points], [y for _, y in points]
+        lows, highs = [min(c) for c in across], [max(c) for c in across]
         pads = [0.1 * (high - low) or 1.0 for low, high in zip(lows, highs)]
         xs, ys = (
             [low - pad + (high - low + 2 * pad) * k / (SIDE - 1) for k in range(SIDE)]
@@ -169,12 +177,12 @@ class View:
             shown = [[place[c] for c in row] for row in found]
             colours = [COLOURS[k % len(COLOURS)] for k in range(len(classes))]
             ax.pcolormesh(xs, ys, shown, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(classes) - 0.5, alpha=0.25)
-            ax.scatter(*zip(*points), c=[colours[place[t]] for t in targets], s=14, edgecolors="white", linewidths=0.4)
+            ax.scatter(*across, c=[colours[place[t]] for t in targets], s=14, edgecolors="white", linewidths=0.4)
             ax.set_title("What it says where", loc="left", color=INK, weight="bold")
         else:
             surface = [[z[0] if isinstance(z, list) else z for z in row] for row in found]
             ax.contourf(xs, ys, surface, levels=12, cmap="Blues")
-            ax.scatter(*zip(*points), color=MUTED, s=10)
+            ax.scatter(*across, color=MUTED, s=10)
             ax.set_title("Output by input", loc="left", color=INK, weight="bold")
         ax.set(xlabel="x[0]", ylabel="x[1]")
 
@@ -259,7 +267,7 @@ def training_view(*, neuron: str | None = None, example: int = 0, seconds: float
     return TrainingView()
 
 
-def watched(callbacks: Any, view: Any) -> Any:
+def watched(callbacks: object, view: object) -> object:
     """Callbacks with a view among them; True stands for one that is shown at once."""
     if view is None or view is False:
         return callbacks

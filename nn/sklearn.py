@@ -12,38 +12,40 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import Tags, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine import no_grad, sigmoid, softmax
 from engine.arguments import flag, listed, named, number, real, shown, whole
 
+from .activations import Activation
 from .layers import MLP
 from .losses import binary_cross_entropy, cross_entropy, mse
 from .optim import OPTIMISERS, Optimiser
 from .penalties import l2
 from .training.early_stopping import EarlyStopping
 from .training.fit import Trainer
-from .training.objective import objective
+from .training.objective import LossFunction, Objective, objective
+from .training.targets import Target
 
 Array = Any  # a NumPy array
 
 
-class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
+class _Network(BaseEstimator):
     """What classifier and regressor share: parameters, training, outputs."""
 
     def __init__(
         self,
         hidden_layer_sizes: int | Iterable[int] = (16,),
-        activation: Any = "relu",
+        activation: Activation = "relu",
         *,
         solver: str = "adam",
         alpha: float = 0.0001,
         batch_size: int = 32,
         learning_rate_init: float = 0.01,
         max_iter: int = 100,
-        random_state: Any = None,
+        random_state: object = None,
         tol: float = 0.0001,
         n_iter_no_change: int = 10,
         early_stopping: bool = False,
@@ -68,11 +70,11 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         self.verbose = verbose
         self.backend = backend
 
-    def _read(self, X: Any, y: Any = "no_validation", **how: Any) -> tuple[Array, Array]:
+    def _read(self, X: object, y: object = "no_validation", **how: object) -> tuple[Array, Array]:
         """X as an array of float64, and y, checked by scikit-learn."""
         read = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, **how)
-        X, y = read if isinstance(read, tuple) else (read, None)
-        return X.toarray() if hasattr(X, "toarray") else X, y
+        rows, targets = read if isinstance(read, tuple) else (read, None)
+        return rows.toarray() if hasattr(rows, "toarray") else rows, targets
 
     def _fresh(self) -> bool:
         return not (flag(self._who, "warm_start", self.warm_start) and hasattr(self, "network_"))
@@ -93,7 +95,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         self.n_outputs_ = outputs
         self.loss_curve_: list[float] = []
 
-    def _train(self, X: Array, y: list[Any], loss: Any, epochs: int | None) -> None:
+    def _train(self, X: Array, y: list[Target], loss: LossFunction | Objective, epochs: int | None) -> None:
         """Train on: `max_iter` epochs with a new optimiser, or, for `partial_fit`, so many with the one at hand."""
         if epochs is None or not hasattr(self, "_optimiser"):
             self._optimiser = self._new_optimiser()
@@ -133,7 +135,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
         optimiser.lr = rate
         return optimiser
 
-    def _outputs(self, X: Any) -> list[Any]:
+    def _outputs(self, X: object) -> list[list[float]]:
         """The network's outputs as numbers, a list for each example."""
         check_is_fitted(self)
         rows, _ = self._read(X, reset=False)
@@ -145,13 +147,13 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # a base without types
     def _who(self) -> str:
         return type(self).__name__
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
 
-class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a base without types
+class NetworkClassifier(ClassifierMixin, _Network):
     """A multi-layer perceptron that says to which class an example belongs, as scikit-learn's MLPClassifier does.
 
     Two classes have one output and binary cross-entropy, more have one each and cross-entropy. Scale the inputs, as for
@@ -192,19 +194,19 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a b
 
     classes_: Array
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: object, y: object) -> Self:
         """Train on examples X, (count, features), and their classes y, (count,): of any kind that can be sorted."""
         return self._learn(X, y, self._fresh(), None, None)
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+    def partial_fit(self, X: object, y: object, classes: object = None) -> Self:
         """Use each example once more; the first call names all classes there will be."""
         fresh = not hasattr(self, "network_")
         if fresh and classes is None:
             raise ValueError(f"{self._who} takes all classes in the first call: partial_fit(X, y, classes=...)")
         return self._learn(X, y, fresh, classes, 1)
 
-    def _learn(self, X: Any, y: Any, fresh: bool, classes: Any, epochs: int | None) -> Self:
-        X, y = self._read(X, y, reset=fresh)
+    def _learn(self, given: object, targets: object, fresh: bool, classes: Array, epochs: int | None) -> Self:
+        X, y = self._read(given, targets, reset=fresh)
         y = column_or_1d(y, warn=True)
         with np.errstate(invalid="ignore"):  # numbers too large for a class are told apart all the same
             check_classification_targets(y)
@@ -228,24 +230,25 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]  # a b
             self.classes_ = known
             self._start(1 if len(known) == 2 else len(known))
         loss = objective(self._who, binary_cross_entropy if len(known) == 2 else cross_entropy)
+        labels: list[int] = np.asarray(np.searchsorted(known, y)).tolist()
         # What partial_fit is given may be of one class alone: nobody need be warned.
-        self._train(X, np.searchsorted(known, y).tolist(), loss._replace(classes=False), epochs)
+        self._train(X, labels, loss._replace(classes=False), epochs)
         return self
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: object) -> Array:
         """The probability of each class, (count, classes)."""
         rows = self._outputs(X)
         if self.n_outputs_ == 1:
             return np.array([[sigmoid(-z), sigmoid(z)] for (z,) in rows])
         return np.array([softmax(zs) for zs in rows])
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: object) -> Array:
         """The most probable class of each example, (count,)."""
         best = np.argmax(self.predict_proba(X), axis=1)
         return self.classes_[best]
 
 
-class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # a base without types
+class NetworkRegressor(RegressorMixin, _Network):
     """A multi-layer perceptron that says a number, or several, about an example, as scikit-learn's MLPRegressor does.
 
     The loss is the mean squared error. Scale inputs and targets, as for every network:
@@ -265,16 +268,16 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # a bas
     True
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: object, y: object) -> Self:
         """Train on examples X, (count, features), and targets y, (count,) or (count, outputs)."""
         return self._learn(X, y, self._fresh(), None)
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: object, y: object) -> Self:
         """Use each example once more."""
         return self._learn(X, y, not hasattr(self, "network_"), 1)
 
-    def _learn(self, X: Any, y: Any, fresh: bool, epochs: int | None) -> Self:
-        X, y = self._read(X, y, reset=fresh, y_numeric=True, multi_output=True)
+    def _learn(self, given: object, targets: object, fresh: bool, epochs: int | None) -> Self:
+        X, y = self._read(given, targets, reset=fresh, y_numeric=True, multi_output=True)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         outputs = 1 if y.ndim == 1 else y.shape[1]
@@ -285,12 +288,12 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]  # a bas
         self._train(X, y.tolist(), mse, epochs)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: object) -> Array:
         """The outputs for each example, (count,) or (count, outputs)."""
         found = np.array(self._outputs(X))
         return found[:, 0] if self.n_outputs_ == 1 else found
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

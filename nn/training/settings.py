@@ -150,7 +150,7 @@ class takes(Generic[P, S]):  # noqa: N801  a decorator is written as a function 
                 raise TypeError(f"{act.__qualname__}() {error}") from None
             return act(*[given.pop(p.name) for p in own], self._settings(**given))
 
-        called.__signature__ = signature  # type: ignore[attr-defined]  # what inspect and help read
+        vars(called)["__signature__"] = signature  # what inspect and help read
         return called
 
 

@@ -233,7 +233,7 @@ def training_view(*, neuron: str | None = None, example: int = 0, seconds: float
             f"training_view needs {error.name}: pip install 'chainrule[notebooks]'", name=error.name
         ) from None
 
-    class TrainingView(anywidget.AnyWidget):  # type: ignore[misc]  # a package without types
+    class TrainingView(anywidget.AnyWidget):
         """The widget of a View."""
 
         _esm = SCRIPT

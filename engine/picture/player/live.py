@@ -68,7 +68,7 @@ def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[..., s
 
     leaves = {b.value: b.name for b in model.boxes if b.value is not None and b.value.op is None and b.kind != "tag"}
 
-    class Live(anywidget.AnyWidget):  # type: ignore[misc]  # a package without types
+    class Live(anywidget.AnyWidget):
         """A graph whose leaves can be edited: `values` holds their numbers by name, and can be set."""
 
         _esm = part("live.js")

@@ -3,17 +3,21 @@
 from importlib import import_module
 from typing import Any
 
-from . import copying, operators, ops  # noqa: F401  the first two complete Value
+from . import ops
 from .adjoints import gradients
-from .backprop import backward, partials, topological_order
-from .context import AnomalyError, Scope, detect_anomaly, no_grad, scope
+from .anomaly import AnomalyError, detect_anomaly
+from .backprop import backward
+from .context import Scope, no_grad, scope
+from .lists import Operands, dot
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
-from .ops import PRIVATE, TABLE, Op, log_softmax, op, softmax
+from .ops import PRIVATE, log_softmax, softmax
+from .rule import TABLE, Op, new_row_hooks, op
 from .transforms.batching import vmap
 from .transforms.forward import derivative, hessian, hvp, jacfwd, jvp
 from .transforms.replay import replay
 from .transforms.reverse import grad, jacobian, jacrev, value_and_grad, vjp
-from .value import Operands, Value, dot
+from .traversal import partials, topological_order
+from .value import RESERVED, Value, method
 
 # Public names of the heavier rooms, each resolved on first use.
 _ROOMS: dict[str, str] = {
@@ -69,7 +73,18 @@ def _refuse_public_name(row: Op) -> None:
         raise ValueError(f"op takes a name that engine does not use already, got {row.name!r}; choose another")
 
 
-ops.new_row_hooks.insert(0, _refuse_public_name)
+def _attach(row: Op) -> None:
+    """Make a row a method of Value, its first argument; one that takes lists stays a function."""
+    if row.lists:
+        return
+    if row.name in RESERVED or (hasattr(Value, row.name) and row.name not in TABLE):
+        raise ValueError(f"op takes a name that Value does not use already, got {row.name!r}")
+    setattr(Value, row.name, method(row))
+
+
+for _row in TABLE.values():
+    _attach(_row)
+new_row_hooks += [_refuse_public_name, _attach]
 
 
 def _picture(root: Value, include: object = None, exclude: object = None) -> dict[str, str]:

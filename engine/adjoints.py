@@ -11,8 +11,10 @@ from typing import Any
 
 from . import context
 from .arguments import shown
-from .backprop import topological_order, values_of
-from .ops import Op, mul, operand, unboxed, where
+from .conversion import operand, unboxed
+from .ops import mul, where
+from .rule import Op
+from .traversal import topological_order, values_of
 from .value import Value
 
 Guard = tuple[Value, bool] | None  # see guarded_contribution

@@ -9,8 +9,8 @@ from operator import setitem
 from typing import Any
 
 from . import context
-from .ops import number
-from .value import EDITS, Value  # type: ignore[attr-defined]  # the stub has what users see
+from .conversion import number
+from .value import Value
 
 __all__ = ["assign"]
 
@@ -37,6 +37,6 @@ def assign(leaves: Iterable[Value], numbers: Iterable[float], more: Iterable[tup
     numbers = [x if x.__class__ is float else number(x, "data", "a real number") for x in numbers]
     stores = [*[vars(holder) for holder, _, _ in more], vars(context)]
     names = [*[name for _, name, _ in more], "edits"]
-    contents = [*[x for _, _, x in more], next(EDITS)]
+    contents = [*[x for _, _, x in more], object()]
     # One call into C: all are set, or none.
     deque(chain(map(setattr, leaves, repeat("_data"), numbers), map(setitem, stores, names, contents)), 0)

@@ -14,30 +14,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import os
-import sys
 import threading
 import weakref
 from _thread import allocate_lock
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from math import isfinite
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from .arguments import shown
 
 active: set[object] = set()  # what holds open blocks, weakly, and a mark for each outermost call of a Module
 _held: set[object] = set()  # what holds open blocks alone
-edits = 0  # stands still while no leaf is given new data: then floats that were read are current
+edits = object()  # stays this one while no leaf is given new data: then floats that were read are current
 calls = 0  # the latest call of a transform; each leaf is stamped with it, and so known as older than a call or not
 _serials = itertools.count(1)
-_OWN = tuple(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), part, "") for part in ("engine", "nn")
-)
-
-
-class AnomalyError(FloatingPointError):
-    """A value or a partial turned nan or infinite; the message names op, operands, label and line."""
 
 
 class About(NamedTuple):
@@ -64,7 +54,7 @@ class _Opened:
     """An open block: what is in force in it."""
 
     __slots__ = (
-        "anomaly",
+        "watch",
         "held",
         "kept",
         "outer",
@@ -80,7 +70,7 @@ class _Opened:
     def __init__(self, owner: _Block, sets: dict[str, Any], outer: _Opened | None, held: Any, kept: Any) -> None:
         self.owner, self.sets, self.outer = owner, sets, outer
         self.state: dict[str, Any] = {**(DEFAULTS if outer is None else outer.state), **sets}
-        self.scope, self.within, self.recording, self.anomaly, self.tracing = self.state.values()
+        self.scope, self.within, self.recording, self.watch, self.tracing = self.state.values()
         self.held = held  # what the `with` holds, weakly
         self.kept = kept  # that itself, where __enter__ was called by hand or by an ExitStack
 
@@ -89,7 +79,7 @@ DEFAULTS = {
     "scope": None,
     "within": None,  # the call of a Module that was running where the scope was set
     "recording": True,
-    "anomaly": False,
+    "watch": None,  # under detect_anomaly: what is called with each new node
     "tracing": None,  # while the compiler runs a function: what records its nodes
 }
 
@@ -263,7 +253,7 @@ class Scope(_Block):
         return Scope, (self.name, self.parent)
 
 
-class _Setting(_Block):
+class Setting(_Block):
     """A context manager, or a decorator, that has something in force."""
 
     __slots__ = ("_sets",)
@@ -313,7 +303,7 @@ class _Setting(_Block):
         return task if inspect.iscoroutinefunction(function) else inside
 
 
-def no_grad() -> _Setting:
+def no_grad() -> Setting:
     """A context manager, and a decorator, under which operations return Values without a graph.
 
     >>> from engine import Value, no_grad
@@ -323,17 +313,17 @@ def no_grad() -> _Setting:
     >>> y.op is None, y.data
     (True, 4.0)
     """
-    return _Setting(recording=False)
+    return Setting(recording=False)
 
 
-def enable_grad() -> _Setting:
+def enable_grad() -> Setting:
     """A context manager under which operations make graphs, within no_grad too."""
-    return _Setting(recording=True)
+    return Setting(recording=True)
 
 
-def tracing(recorder: Any) -> _Setting:
+def tracing(recorder: Any) -> Setting:
     """A context manager under which every new node is recorded."""
-    return _Setting(tracing=recorder)
+    return Setting(tracing=recorder)
 
 
 def new_call() -> int:
@@ -343,26 +333,11 @@ def new_call() -> int:
     return calls
 
 
-def detect_anomaly() -> _Setting:
-    """A context manager under which the first value or partial that turns nan or infinite raises.
-
-    Raises:
-        AnomalyError: it names the op, its operands, the label and the line of the user's code that made the node.
-
-    >>> from engine import Value, detect_anomaly, log
-    >>> with detect_anomaly():
-    ...     log(Value(0.0, label="x"))  # doctest: +IGNORE_EXCEPTION_DETAIL
-    Traceback (most recent call last):
-    AnomalyError: log gave -inf for x = 0.0 …
-    """
-    return _Setting(anomaly=True)
-
-
 def quiet() -> contextlib.AbstractContextManager[None]:
     """Nodes made inside belong to no scope, and neither no_grad nor detect_anomaly applies: for printing."""
     if not active:
         return contextlib.nullcontext()
-    return _Setting(scope=None, within=_local.calls.place, recording=True, anomaly=False)
+    return Setting(scope=None, within=_local.calls.place, recording=True, watch=None)
 
 
 def _refuse_uncallable(function: Any) -> None:
@@ -399,10 +374,8 @@ def record(v: Node) -> Node:
             v._about = place
             return v
     v._about = block.scope if place is block.within else place
-    if block.anomaly:
-        v._about = About("", v._about, user_line())
-        if not isfinite(v._data):
-            raise AnomalyError(anomaly_message(v, f"gave {v._data}"))
+    if block.watch is not None:
+        block.watch(v)
     if block.tracing is not None:
         block.tracing.record(v)
     if block.recording:
@@ -425,7 +398,7 @@ def recording() -> bool:
 def watching() -> bool:
     """Does detect_anomaly apply here?"""
     block = _in_force()
-    return block is not None and block.anomaly
+    return block is not None and block.watch is not None
 
 
 def recorder() -> Any:
@@ -443,22 +416,3 @@ def refuse(v: Any, how: str) -> None:
     """Raise if a trace is running that `v` belongs to: its number is not known when the compiled function runs."""
     if (tracing := recorder()) is not None:
         tracing.refuse(v, how)
-
-
-def user_line() -> str:
-    """File and line of the nearest caller outside engine and nn."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def anomaly_message(v: Any, what: str) -> str:
-    """One line that says which node turned non-finite, for which operands, and where it was made."""
-    operands = ", ".join(f"{a.label or 'unnamed'} = {x}" if hasattr(a, "label") else str(x) for a, x in v._edges())
-    about = v._about
-    line = (
-        about.line if about.__class__ is About and about.line else "unknown: build the graph under detect_anomaly too"
-    )
-    node = f" (label {v.label!r})" if v.label else ""
-    return f"{v.op.name}{node} {what} for {operands:.300}; line {line}"

@@ -1,8 +1,9 @@
 """Generated from the table of rules by `python -m tests.stubs`; do not edit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, overload
 
+from .rule import Op
 from .value import Value
 
 __all__ = [
@@ -89,36 +90,7 @@ __all__ = [
     "unit",
     "where",
 ]
-SUM: int
-PRODUCT: int
-SIGN: int
-POWER: int
-ATOM: int
-BUILT_IN: frozenset[str]
 PRIVATE: frozenset[str]
-TABLE: dict[str, Op]
-new_row_hooks: list[Callable[[Op], object]]
-
-class Op:
-    name: str
-    forward: Callable[..., float]
-    partials: tuple[Any, ...]
-    arity: int
-    kind: int
-    text: str
-    tex: str
-    binding: int
-    domain: tuple[tuple[float, float], ...]
-    kink: Callable[..., Any] | None
-    reference: str | Callable[..., Any] | None
-    selects: bool
-    lists: int
-    defaults: tuple[float, ...]
-    rounding: tuple[float, float] | None
-    def __init__(
-        self, name: str, forward: Callable[..., float], partials: tuple[Any, ...], **facts: object
-    ) -> None: ...
-    def __call__(self, *args: Any) -> Any: ...
 
 class _Unary(Op):
     @overload
@@ -137,27 +109,6 @@ class _Binary(Op):
 class _List(Op):
     def __call__(self, xs: Iterable[float | Value], /) -> Any: ...
 
-def row(name: str) -> Op: ...
-def number(x: object, who: str, takes: str = ...) -> float: ...
-def operand(x: object, who: str, takes: str = ...) -> Any: ...
-def unboxed(x: Any) -> Any: ...
-def operands(xs: object, who: str) -> list[Any]: ...
-def op(
-    name: str,
-    forward: Callable[..., float],
-    *partials: Callable[..., Any] | float,
-    text: Any = ...,
-    tex: Any = ...,
-    binding: Any = ...,
-    domain: Any = ...,
-    kink: Any = ...,
-    reference: Any = ...,
-    selects: Any = ...,
-    lists: Any = ...,
-    defaults: Any = ...,
-    rounding: Any = ...,
-    doc: Any = ...,
-) -> Op: ...
 def edge(condition: Any, at_edge: Any, formula: Any) -> Any: ...
 def softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...

@@ -8,13 +8,16 @@ where it is taken one way, the derivative is that of the side taken.
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from functools import reduce
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, Protocol
+
+from . import context
 
 running: set[object] = set()  # the calls under way in all threads: while it is empty, a reading costs one test
 _calls: ContextVar[tuple[Call, ...]] = ContextVar("calls", default=())  # of this thread or task, outermost first
@@ -122,10 +125,56 @@ class _Conversion(Call):
         raise ReadingError(f"{self._who} takes real numbers and Values, got a {kind} that holds one; give that itself")
 
 
-def number_of(x: Any, who: str) -> float:
+def converted(x: Any, who: str) -> float:
     """`float(x)` of what is no number and no Value; a ReadingError where it is that of a Value inside."""
     found: float = _Conversion(who, x).run(float, x)
     return found
+
+
+class Number(Protocol):
+    """A node, as it is read."""
+
+    _data: float
+    op: object
+
+
+# What Value does as a number among numbers. Each refuses where a derivative would be lost with the number.
+
+
+def check(v: object, how: str) -> None:
+    """Raise where what `how` names would lose a derivative: in a trace, and in a call that v depends on the inputs of."""
+    if context.active:
+        context.refuse(v, how)
+    if running:
+        refuse(v, how)
+
+
+def as_float(self: Number) -> float:
+    """The number; a function of math that asks a node for it warns."""
+    check(self, "float()")
+    if self.op is not None and not running:
+        warn(self)
+    return self._data
+
+
+def as_int(self: Number) -> int:
+    """The number without its fraction."""
+    check(self, "int()")
+    return int(self._data)
+
+
+def rounded(self: Number, digits: int | None = None) -> float:
+    """The number as round gives it."""
+    check(self, "round()")
+    return round(self._data, digits)
+
+
+def formatted(self: Number, spec: str) -> str:
+    """The number in a format; without one, the Value as it shows itself."""
+    if not spec:
+        return repr(self)
+    check(self, "format()")
+    return format(self._data, spec)
 
 
 def refuse(v: object, how: str) -> None:
@@ -168,6 +217,10 @@ def _alternative(name: str, v: Any) -> str:
     return "use engine's functions in place of others, as engine.sin for math.sin"
 
 
+_OWN = tuple(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), part, "") for part in ("engine", "nn")
+)
+
 # The line that reads ------------------------------------------------------------------------------------------------
 
 STORING = "storing in an array of floats"
@@ -181,6 +234,14 @@ def _caller() -> FrameType:
             return first
         frame = frame.f_back
     return frame
+
+
+def user_line() -> str:
+    """File and line of the nearest caller outside engine and nn."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _is_library(frame: FrameType) -> bool:

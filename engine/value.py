@@ -1,26 +1,99 @@
-"""Value: one number of a computation graph, and where it came from.
+"""Value: one number of a computation graph, and all that can be done with it.
 
-A node holds its op, the operands, and the operands' data as they were at forward time, so that a gradient never
-depends on what was edited later. It knows its arguments, not its users: there is no reference cycle, and a graph that
-is dropped is freed at once. Its operators, and most of its methods, are made in `operators`, from the rows of `ops.TABLE`.
+Most nodes of a graph are made by the operators below, so `binary` and `unary` write out what `Node._node` does, for two
+operands and for one. A graph that is dropped is freed at once.
 """
 
-import sys
-from itertools import count
-from operator import eq, mul, ne
-
-from . import context, ops, readings
-from .context import About
-from .ops import number, operand, operands
+from . import backprop, context, copying, micrograd, numpy_calls, ops, readings
+from .context import About, active, record
+from .conversion import number, operand, other_operand, unboxed
 from .readings import running
-
-COMPENSATES = sys.version_info >= (3, 12)  # since then sum carries the rounding along; before, it adds left to right
-EDITS = count(1)
-UNREACHED = float("0")  # a 0.0 with an identity of its own: no backward has been here
-new = object.__new__
+from .rule import UNREACHED, Node, new
+from .traversal import topological_order
 
 
-class Value:
+def binary(op, mirrored=False):
+    """The operator of a row of two operands: the Value is the first of them, mirrored the second."""
+    forward, who = op.forward, op.name
+
+    def method(a, b):
+        if b.__class__ is Value:
+            y = b._data
+        elif b.__class__ is float:
+            y = b
+        else:
+            y = b = other_operand(b, who)
+            if y.__class__ is not float:
+                return NotImplemented if y is None else Value._node(op, (y, a) if mirrored else (a, y))
+        x = a._data
+        if mirrored:
+            a, b = b, a
+            x, y = y, x
+        v = new(Value)
+        v._data = forward(x, y)
+        v.grad = UNREACHED
+        v.op = op
+        v._a = a
+        v._b = b
+        v._x = x
+        v._y = y
+        v._about = None
+        return record(v) if active else v
+
+    return _named(method, op)
+
+
+def unary(op):
+    """The operator of a row of one operand."""
+    forward = op.forward
+
+    def method(self):
+        x = self._data
+        v = new(Value)
+        v._data = forward(x)
+        v.grad = UNREACHED
+        v.op = op
+        v._a = self
+        v._x = x
+        v._about = None
+        return record(v) if active else v
+
+    return _named(method, op)
+
+
+def comparison(op, same=None):
+    """As `binary`; None, text and lists are for Python to compare. `same` says what == or != is of a Value and itself."""
+    compare = binary(op)
+
+    def method(self, other):
+        if same is not None:
+            other = unboxed(other)
+            if other.__class__ is Value:
+                return (self is other) is same
+        if other is None or isinstance(other, (str, bytes, list, tuple, dict, set, complex)):
+            return NotImplemented
+        return compare(self, other)
+
+    return _named(method, op)
+
+
+def method(op):
+    """A row as a method of Value, which is its first argument."""
+    if op.kind < 3 and not op.defaults:
+        return (unary, binary)[op.kind - 1](op)
+
+    def applied(self, *args):
+        return op(self, *args)
+
+    return _named(applied, op)
+
+
+def _named(method, op):
+    method.__name__, method.__qualname__, method.__doc__ = op.name, f"Value.{op.name}", op.__doc__
+    return method
+
+
+class Value(Node):
     """A number that remembers how it was computed.
 
     Args:
@@ -60,24 +133,20 @@ class Value:
     Value(data=2.0, grad=4.0, label='a')
     """
 
-    # Two operands and their data have slots of their own; an op with lists, or with more operands, keeps a tuple of
-    # each in the first. A leaf keeps the number of the transform call it was made in or after.
-    __slots__ = ("_data", "grad", "op", "_a", "_b", "_x", "_y", "_about")
+    __slots__ = ()
 
     def __init__(self, data, label="", _op=None):
         if data.__class__ is not float:
             data = operand(data, "Value", "a real number")
             if data.__class__ is Value:
                 raise TypeError(f"Value takes a real number, got {data!r}; use it as it is, or its detach()")
+        if label.__class__ is not str or _op is not None:
+            label = micrograd.label(label, _op)
         self._data = data
         self.grad = UNREACHED
         self.op = None
-        self._a = context.calls
-        if label.__class__ is str and _op is None:
-            self._about = About(label, None, None) if label else None
-        else:
-            label = _text(label, _op)
-            self._about = About(label, None, None) if label else None
+        self._made_in = context.calls
+        self._about = About(label, None, None) if label else None
 
     def __init_subclass__(cls):
         raise TypeError("Value takes no subclasses; for a new operation add a row with engine.op")
@@ -86,23 +155,21 @@ class Value:
 
     @property
     def data(self):
-        if context.active:
+        if active:
             context.refuse(self, ".data")
         return self._data
 
     @data.setter
     def data(self, x):
-        if context.active:
-            context.refuse(self, "setting .data")
-        if running:
-            readings.refuse(self, "setting .data")
+        if active or running:
+            readings.check(self, "setting .data")
         if self.op is not None:
             raise AttributeError(
                 f"data takes a new number on leaves only, got a node made by {self.op.name}; "
                 "change its leaves and build the graph again, or use replay"
             )
         self._data = number(x, "data", "a real number")
-        context.edits = next(EDITS)
+        context.edits = object()
 
     @property
     def label(self):
@@ -111,9 +178,7 @@ class Value:
 
     @label.setter
     def label(self, text):
-        about = self._about
-        old = about if about.__class__ is About else About("", about, None)
-        self._about = About(_text(text), old.scope, old.line)
+        self._about = About(micrograd.label(text), self.scope, getattr(self._about, "line", None))
 
     @property
     def scope(self):
@@ -124,63 +189,42 @@ class Value:
     def args(self):
         return tuple([a for a, _ in self._edges()])
 
-    @property
-    def _prev(self):  # micrograd's name for the nodes among the arguments: numbers are none here
-        return {a for a in self.args if a.__class__ is Value}
-
-    @property
-    def _op(self):  # micrograd's name for the operation, in its notation
-        if self.op is None:
-            return ""
-        if self.op.name == "power" and self._b.__class__ is float:
-            return f"**{self._b:g}"
-        return {"add": "+", "sub": "-", "mul": "*", "div": "/", "relu": "ReLU"}.get(self.op.name, self.op.name)
-
-    def _operands(self):
-        """(arguments, their data at forward time), with lists as the op takes them."""
-        kind = 0 if self.op is None else self.op.kind
-        if kind == 2:
-            return (self._a, self._b), (self._x, self._y)
-        if kind == 1:
-            return (self._a,), (self._x,)
-        return (self._a, self._x) if kind else ((), ())
-
-    def _edges(self):
-        """(argument, its data at forward time), one pair an edge, lists laid flat."""
-        pairs = []
-        for a, x in zip(*self._operands()):
-            if x.__class__ is list:
-                pairs.extend(zip(a, x))
-            else:
-                pairs.append((a, x))
-        return pairs
-
     def __repr__(self):
         grad = "–" if self.grad is UNREACHED else self.grad
         return f"Value(data={self._data}, grad={grad}{f', label={self.label!r}' if self.label else ''})"
 
-    # A number among numbers ------------------------------------------------------------------------------------------
+    # Gradients -------------------------------------------------------------------------------------------------------
 
+    backward = backprop.backward
+
+    def zero_grad(self):
+        """Take the gradients off a root and all nodes below it: they read 0.0 and show as – again."""
+        for v in topological_order(self):
+            v.grad = UNREACHED
+
+    def detach(self):
+        """A new leaf with the same data and label: no gradient flows through it."""
+        if active and (recorder := context.recorder()) is not None:
+            return recorder.detached(self)
+        return Value(self._data, self.label)
+
+    # Operators. The other rows of the table become methods in engine/__init__.py ---------------------------------------
+
+    __add__, __radd__ = binary(ops.add), binary(ops.add, mirrored=True)
+    __sub__, __rsub__ = binary(ops.sub), binary(ops.sub, mirrored=True)
+    __mul__, __rmul__ = binary(ops.mul), binary(ops.mul, mirrored=True)
+    __truediv__, __rtruediv__ = binary(ops.div), binary(ops.div, mirrored=True)
+    __pow__, __rpow__ = binary(ops.power), binary(ops.power, mirrored=True)
+    __mod__, __rmod__ = binary(ops.remainder), binary(ops.remainder, mirrored=True)
+    __floordiv__, __rfloordiv__ = binary(ops.floor_divide), binary(ops.floor_divide, mirrored=True)
+    __neg__, __abs__ = unary(ops.neg), unary(ops.abs)
+    __lt__, __le__ = comparison(ops.less), comparison(ops.less_equal)
+    __gt__, __ge__ = comparison(ops.greater), comparison(ops.greater_equal)
+    __eq__, __ne__ = comparison(ops.equal, True), comparison(ops.not_equal, False)
     __hash__ = object.__hash__
 
-    def __float__(self):
-        if context.active:
-            context.refuse(self, "float()")
-        if running:
-            readings.refuse(self, "float()")
-        elif self.op is not None:
-            readings.warn(self)
-        return self._data
-
-    def __int__(self):
-        if context.active:
-            context.refuse(self, "int()")
-        if running:
-            readings.refuse(self, "int()")
-        return int(self._data)
-
-    def __trunc__(self):
-        return int(self)
+    def __pos__(self):
+        return self
 
     def __divmod__(self, other):
         return self // other, self % other
@@ -188,238 +232,23 @@ class Value:
     def __rdivmod__(self, other):
         return other // self, other % self
 
-    def __bool__(self):
-        if context.active:
+    # A number among numbers ------------------------------------------------------------------------------------------
+
+    __float__, __int__, __trunc__ = readings.as_float, readings.as_int, readings.as_int
+    __round__, __format__ = readings.rounded, readings.formatted
+
+    def __bool__(self):  # a branch is taken by the number
+        if active:
             context.refuse(self, "bool()")
         return self._data != 0.0
 
-    def __round__(self, digits=None):
-        if context.active:
-            context.refuse(self, "round()")
-        if running:
-            readings.refuse(self, "round()")
-        return round(self._data, digits)
+    # What others call: copy and pickle, NumPy, those who come from micrograd --------------------------------------------
 
-    def __format__(self, spec):
-        if context.active and spec:
-            context.refuse(self, "format()")
-        if running and spec:
-            readings.refuse(self, "format()")
-        return format(self._data, spec) if spec else repr(self)
-
-    def __pos__(self):
-        return self
-
-    def conjugate(self):
-        """Itself, a real number: NumPy asks for it in var, std and vdot."""
-        return self
-
-    def detach(self):
-        """A new leaf with the same data and label: no gradient flows through it."""
-        if context.active and (recorder := context.recorder()) is not None:
-            return recorder.detached(self)
-        return Value(self._data, self.label)
-
-    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        """A NumPy ufunc of one of the table's names: its row, elementwise; `equal` and `not_equal` are == and !=."""
-        name = NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
-        row = OF_PYTHON.get(name) or ops.TABLE.get(name)
-        if row is None:
-            raise TypeError(
-                f"numpy.{ufunc.__name__} takes no Values: the table has no row of this name; engine.op adds one"
-            )
-        if method != "__call__" or kwargs.keys() - {"out"}:
-            raise TypeError(
-                f"numpy.{ufunc.__name__} takes Values in plain calls only, got {method} with {sorted(kwargs)}"
-            )
-        import numpy as np
-
-        boxes = []
-        for a in inputs:
-            box = a if isinstance(a, np.ndarray) else np.empty((), object)
-            if box is not a:
-                box[()] = a
-            boxes.append(box.astype(object))
-        with np.errstate(all="ignore"):  # IEEE here, without NumPy's warnings
-            answer = np.frompyfunc(row, len(inputs), ufunc.nout)(*boxes, **kwargs)
-        # A mask of identities selects from arrays, as NumPy's own comparison of object arrays does.
-        masks = name in OF_PYTHON and isinstance(answer, np.ndarray) and bool in map(type, answer.flat)
-        return answer.astype(bool) if masks else answer
-
-    # How nodes are made ----------------------------------------------------------------------------------------------
-
-    def _fill(self, args, vals):
-        if self.op.kind == 2:
-            (self._a, self._b), (self._x, self._y) = args, vals
-        elif self.op.kind == 1:
-            (self._a,), (self._x,) = args, vals
-        else:
-            self._a, self._x = tuple(args), tuple(vals)
-
-    @staticmethod
-    def _node(op, args):
-        """The node of any op: numbers, Values, and lists of them as operands."""
-        keep, vals = [], []
-        for a in args:
-            if a.__class__ is Value:
-                x = a._data
-            elif a.__class__ is list or a.__class__ is tuple:
-                if not op.lists:
-                    number(a, op.name)  # raises, in the user's terms
-                a, x = _listed(a, op.name)
-            else:
-                a = operand(a, op.name)
-                x = a._data if a.__class__ is Value else a
-            keep.append(a)
-            vals.append(x)
-        v = new(Value)
-        v._data = op.forward(*vals)
-        v.grad = UNREACHED
-        v.op = op
-        v._about = None
-        v._fill(keep, vals)
-        return context.record(v) if context.active else v
+    __copy__, __deepcopy__, __reduce_ex__ = copying.copy, copying.deepcopy, copying.reduce
+    __array_ufunc__ = numpy_calls.ufunc
+    fabs, conjugate = unary(ops.abs), __pos__  # these four NumPy calls in arrays of objects
+    degrees, radians = unary(ops.rad2deg), unary(ops.deg2rad)
+    _prev, _op, _backward = property(micrograd.children), property(micrograd.operation), micrograd.push_once
 
 
-def _value_first(a, b):
-    """Operands of a symmetric operator: a number of NumPy that comes first would ask NumPy again."""
-    return (a, b) if a.__class__ is Value else (b, a)
-
-
-def _text(label, op=None):
-    """A label as text; a TypeError that says how nodes are made where it is what micrograd calls the children."""
-    if op is not None or isinstance(label, (tuple, list, set, frozenset, Value)):
-        raise TypeError(
-            f"Value takes a number and a str as its label, got {label!r:.60}{', …' * (op is not None)}; "
-            "what has children is made by an operation on them: engine.op adds one, with its derivative"
-        )
-    return "" if label is None else str(label)
-
-
-class Operands:
-    """Numbers and Values that several n-ary nodes share, read once: what a layer hands to each of its neurons.
-
-    Args:
-        xs: numbers and Values.
-
-    Later edits of leaves among them do not reach the nodes made from it.
-
-    >>> from engine import Operands, Value, dot
-    >>> xs = Operands([Value(3.0), Value(4.0)])
-    >>> [dot(ws, xs).data for ws in ([1.0, 0.0], [0.0, 1.0])]
-    [3.0, 4.0]
-    """
-
-    __slots__ = ("_args", "_vals", "_edits", "_read")
-
-    def __init__(self, xs):
-        self._edits, self._read = None, ()
-        self._args, self._vals = _listed(xs, "Operands")
-
-    def current(self, xs):
-        """These operands, if they were read from the same Values of a list and no leaf was edited since; else read anew.
-
-        A Neuron keeps its weights so over the examples of a batch.
-
-        >>> from engine import Operands, Value
-        >>> ws = [Value(1.0), Value(2.0)]
-        >>> kept = Operands(ws).current(ws)
-        >>> kept.current(ws) is kept
-        True
-        >>> ws[0].data = 3.0
-        >>> kept.current(ws) is kept
-        False
-        """
-        try:
-            # A hash of Values is one of their identities, and a lookup compares those first: no comparison makes a node.
-            if self._edits == context.edits and xs.__class__ is list and tuple(xs) in self._read:
-                return self
-        except TypeError:
-            pass  # no Values: what they are is said below
-        edits = context.edits
-        read = Operands(xs)
-        if read._args.__class__ is tuple:
-            read._edits, read._read = edits, frozenset((read._args,))
-        return read
-
-    def __reduce__(self):
-        return Operands, (self._args,)
-
-    def __len__(self):
-        return len(self._args)
-
-    def __iter__(self):
-        return iter(self._args)
-
-    def __getitem__(self, i):
-        return self._args[i]
-
-
-def _listed(xs, who):
-    """(operands, their data): a tuple of Values, or where none is a Value the list of floats itself."""
-    if xs.__class__ is Operands:
-        return xs._args, xs._vals
-    if xs.__class__ is not list and xs.__class__ is not tuple:
-        xs = operands(xs, who)
-    xs = tuple(xs)
-    try:
-        return xs, [x._data for x in xs]
-    except AttributeError:
-        pass
-    xs = [x if x.__class__ is float or x.__class__ is Value else operand(x, who) for x in xs]
-    if any(x.__class__ is Value for x in xs):
-        xs = tuple([x if x.__class__ is Value else Value(x) for x in xs])
-        return xs, [x._data for x in xs]
-    return xs, xs
-
-
-def dot(ws, xs, b=0.0):
-    """b + w1*x1 + w2*x2 + …, summed left to right, as one node.
-
-    Args:
-        ws, xs: as many weights as inputs: numbers or Values, in lists, tuples or arrays.
-        b: a number or Value to start from.
-
-    Returns:
-        A Value, or a float where no operand is a Value.
-
-    Raises:
-        ValueError: the lengths differ.
-
-    >>> from engine import Value, dot
-    >>> dot([1.0, 2.0], [Value(3.0), Value(4.0)], 0.5)
-    Value(data=11.5, grad=–)
-    """
-    ws, wd = (ws._args, ws._vals) if ws.__class__ is Operands else _listed(ws, "dot")
-    xs, xd = (xs._args, xs._vals) if xs.__class__ is Operands else _listed(xs, "dot")
-    if len(wd) != len(xd):
-        raise ValueError(f"dot takes as many weights as inputs, got {len(wd)} and {len(xd)}")
-    b = b if b.__class__ is Value else operand(b, "dot")
-    y = b._data if b.__class__ is Value else b
-    if ws.__class__ is list and xs.__class__ is list and b.__class__ is not Value:
-        return ops.TABLE["dot"].forward(wd, xd, y)
-    v = new(Value)
-    v._x = wd, xd, y
-    v._a = ws, xs, b
-    if COMPENSATES:
-        for w, x in zip(wd, xd):
-            y += w * x
-        v._data = y
-    else:
-        v._data = sum(map(mul, wd, xd), y)
-    v.grad = UNREACHED
-    v.op = DOT
-    v._about = None
-    return context.record(v) if context.active else v
-
-
-DOT = ops.TABLE["dot"]
-RESERVED = frozenset(dir(Value))
-OF_PYTHON = {
-    "equal": lambda a, b: eq(*_value_first(a, b)), "not_equal": lambda a, b: ne(*_value_first(a, b)),
-    "divmod": lambda a, b: (ops.floor_divide(a, b), ops.remainder(a, b)),
-}  # fmt: skip
-NUMPY_NAMES = {
-    "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
-    "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad", "conjugate": "identity",
-}  # fmt: skip
+RESERVED = frozenset(dir(Value))  # names that no row takes

@@ -17,7 +17,7 @@ from pathlib import Path
 import mpmath
 
 from engine import Value, gradients, topological_order
-from engine.ops import TABLE
+from engine.rule import TABLE
 
 BOUNDS = (4.0, 4.0, 16.0)  # ulps, for the value, the first and the second derivative
 TABLE_FILE = Path(__file__).with_name("accuracy.md")

@@ -9,7 +9,7 @@ import sys
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
-from engine import TABLE, Value, backprop, gradients, topological_order
+from engine import TABLE, Value, backprop, gradients, rule, topological_order
 
 OURS = ("engine", "strategies", "accuracy", "planting")
 QUICK = settings(database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
@@ -59,6 +59,19 @@ def row(name, **facts):
     def plant(patch):
         for key, fact in facts.items():
             patch.setattr(TABLE[name], key, fact)
+        patch.setattr(TABLE[name], "push", rule.push_of(TABLE[name]))
+
+    return plant
+
+
+def pushed(name, old, new):
+    """As `edited`, of a function that makes the push of rows, for all of them."""
+    plant_source = edited(rule, name, old, new)
+
+    def plant(patch):
+        plant_source(patch)
+        for op in TABLE.values():
+            patch.setattr(op, "push", rule.push_of(op))
 
     return plant
 

@@ -6,49 +6,21 @@
 from pathlib import Path
 
 import engine
-from engine.ops import TABLE, __all__
+from engine.ops import __all__
+from engine.rule import TABLE
 from engine.value import RESERVED
 
 HEAD = '"""Generated from the table of rules by `python -m tests.stubs`; do not edit."""\n'
 
 OPS = """
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, overload
 
+from .rule import Op
 from .value import Value
 
-type_number = float | Value
 {all}
-SUM: int
-PRODUCT: int
-SIGN: int
-POWER: int
-ATOM: int
-BUILT_IN: frozenset[str]
 PRIVATE: frozenset[str]
-TABLE: dict[str, Op]
-new_row_hooks: list[Callable[[Op], object]]
-
-class Op:
-    name: str
-    forward: Callable[..., float]
-    partials: tuple[Any, ...]
-    arity: int
-    kind: int
-    text: str
-    tex: str
-    binding: int
-    domain: tuple[tuple[float, float], ...]
-    kink: Callable[..., Any] | None
-    reference: str | Callable[..., Any] | None
-    selects: bool
-    lists: int
-    defaults: tuple[float, ...]
-    rounding: tuple[float, float] | None
-    def __init__(
-        self, name: str, forward: Callable[..., float], partials: tuple[Any, ...], **facts: object
-    ) -> None: ...
-    def __call__(self, *args: Any) -> Any: ...
 
 class _Unary(Op):
     @overload
@@ -67,17 +39,6 @@ class _Binary(Op):
 class _List(Op):
     def __call__(self, xs: Iterable[float | Value], /) -> Any: ...
 
-def row(name: str) -> Op: ...
-def number(x: object, who: str, takes: str = ...) -> float: ...
-def operand(x: object, who: str, takes: str = ...) -> Any: ...
-def unboxed(x: Any) -> Any: ...
-def operands(xs: object, who: str) -> list[Any]: ...
-def op(
-    name: str,
-    forward: Callable[..., float],
-    *partials: Callable[..., Any] | float,
-{options}
-) -> Op: ...
 def edge(condition: Any, at_edge: Any, formula: Any) -> Any: ...
 def softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...
@@ -86,37 +47,17 @@ def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 """
 
 VALUE = """
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, SupportsFloat, overload
 
-from .ops import Op
+from .context import Scope
+from .rule import Node, Op
 
-UNREACHED: float
 RESERVED: frozenset[str]
-NUMPY_NAMES: dict[str, str]
-DOT: Op
 
-def dot(
-    ws: Sequence[float | Value] | Operands, xs: Sequence[float | Value] | Operands, b: float | Value = 0.0
-) -> Any: ...
-def new(cls: type[Value], /) -> Value: ...
+def method(op: Op) -> Callable[..., Value]: ...
 
-class Operands:
-    def __init__(self, xs: Iterable[float | Value]) -> None: ...
-    def current(self, xs: Sequence[float | Value]) -> Operands: ...
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[float | Value]: ...
-    def __getitem__(self, i: int) -> float | Value: ...
-
-class Value:
-    grad: float
-    op: Op | None
-    _data: float
-    _a: Any
-    _b: Any
-    _x: Any
-    _y: Any
-    _about: Any
+class Value(Node):
     def __init__(self, data: SupportsFloat, label: str = "") -> None: ...
     @property
     def data(self) -> float: ...
@@ -127,18 +68,15 @@ class Value:
     @label.setter
     def label(self, text: str | None) -> None: ...
     @property
-    def scope(self) -> Any: ...
+    def scope(self) -> Scope | None: ...
     @property
     def args(self) -> tuple[Value | float, ...]: ...
     @property
     def _prev(self) -> set[Value]: ...
     @property
     def _op(self) -> str: ...
-    def _operands(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]: ...
-    def _edges(self) -> list[tuple[Value | float, float]]: ...
-    def _fill(self, args: Any, vals: Any) -> None: ...
-    @staticmethod
-    def _node(op: Op, args: Any) -> Value: ...
+    @classmethod
+    def _node(cls, op: Op, args: Iterable[object]) -> Value: ...
     def backward(self, gradient: float = 1.0) -> None: ...
     def _backward(self) -> None: ...
     def zero_grad(self) -> None: ...
@@ -169,9 +107,6 @@ BINARY = "add radd sub rsub mul rmul truediv rtruediv pow rpow mod rmod floordiv
 
 def ops_stub():
     """The text of engine/ops.pyi."""
-    import inspect
-
-    options = [p for p in inspect.signature(engine.op).parameters.values() if p.kind is p.KEYWORD_ONLY]
     kinds = {1: "_Unary", 2: "_Binary"}
     rows = [
         f"{name}: {'_List' if row.lists and row.arity == 1 else 'Op' if row.lists else kinds.get(row.arity, 'Op')}"
@@ -179,15 +114,7 @@ def ops_stub():
         if name in __all__
     ]
     names = "\n".join(f'    "{name}",' for name in __all__)
-    return (
-        (HEAD + OPS)
-        .format(
-            all=f"__all__ = [\n{names}\n]",
-            options="\n".join(f"    {p.name}: Any = ...," for p in options).replace("Any = ...", "Any = ..."),
-            rows="\n".join(rows),
-        )
-        .replace("type_number = float | Value\n", "")
-    )
+    return (HEAD + OPS).format(all=f"__all__ = [\n{names}\n]", rows="\n".join(rows))
 
 
 def value_stub():

@@ -19,10 +19,16 @@ ORDER = {
         ieee arguments writing
         context
         readings
-        ops
+        conversion
+        row_checks
+        rule
+        ops traversal
+        anomaly copying numpy_calls
+        backprop
+        micrograd
         value
-        operators backprop
-        copying adjoints assignment
+        lists assignment
+        adjoints
         transforms formulas
         picture.model
         picture.drawing

@@ -20,11 +20,26 @@ import test_imports
 import test_rules
 import test_scale
 import test_value
-from planting import edited, replaced, row, searched
+from planting import edited, pushed, replaced, row, searched
 from strategies import NAN, tapes
 
 import engine
-from engine import TABLE, Value, adjoints, backprop, context, copying, ieee, ops, topological_order, value
+from engine import (
+    TABLE,
+    Value,
+    adjoints,
+    backprop,
+    context,
+    conversion,
+    copying,
+    ieee,
+    lists,
+    ops,
+    readings,
+    rule,
+    topological_order,
+    traversal,
+)
 
 T = TABLE
 INTEGERS = tapes(test_backward.integers, rows=test_backward.INTEGER, max_steps=5)
@@ -138,7 +153,7 @@ def imported(name, *found):
 
 
 def hooks_in_the_wrong_order(patch):
-    patch.setattr(ops, "new_row_hooks", ops.new_row_hooks[::-1])
+    patch.setattr(rule, "new_row_hooks", rule.new_row_hooks[::-1])
 
 
 # fmt: off
@@ -163,7 +178,7 @@ PLANTED = [
     Planted("a sigmoid that overflows", row("sigmoid", forward=lambda x: 1.0 / (1.0 + math.exp(-x))), TOTAL, total("sigmoid")),
     Planted("a complex power", row("power", forward=lambda x, n: x**n), TOTAL, total("power")),
     Planted("an int for a float (floor)", row("floor", forward=lambda x: math.floor(x) if math.isfinite(x) else x), TOTAL, total("floor")),
-    Planted("a partial that raises on floats is not run on Values", edited(backprop, "_partial", "(ArithmeticError, ValueError)", "LookupError"), TOTAL, total("sqrt")),
+    Planted("a partial that raises on floats is not run on Values", edited(traversal, "_partial", "(ArithmeticError, ValueError)", "LookupError"), TOTAL, total("sqrt")),
     Planted("log(exp(a) + exp(b))", row("logaddexp", forward=lambda a, b: ieee.log(ieee.exp(a) + ieee.exp(b))), NUMPYS, lambda: test_rules.value_is_numpys(T["logaddexp"], (1000.0, 0.0))),
     Planted("step(nan) is 0", row("step", forward=lambda x: float(x > 0.0)), test_rules.test_conditions_are_numpys, lambda: test_rules.condition_is_numpys("step", [NAN])),
     # Edges
@@ -177,34 +192,34 @@ PLANTED = [
     Planted("a branch not taken contributes (backward)", row("where", selects=False), EDGE, cases("where(x > 0, sqrt")),
     Planted("a branch not taken contributes (gradients)", edited(adjoints, "guarded_contribution", "if op.selects:", "if False:"), EDGE, cases("where(x > 0, sqrt")),
     # Traversal
-    Planted("the second edge of a + a is dropped", edited(backprop, "_sweep", "if q or not op.selects:", "if a is not b and (q or not op.selects):"), test_backward.test_a_plus_a_has_two_edges),
-    Planted("= for +=", edited(backprop, "_sweep", "a.grad += g * p", "a.grad = g * p"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
-    Planted("a shared node is counted once", edited(backprop, "_sweep", "v._a.grad += g * p", "v._a.grad = v._a.grad or g * p"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
-    Planted("nodes visited breadth first", edited(backprop, "_sweep", "reversed(order)", "iter(__import__('planting').breadth_first(order))"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
-    Planted("the last argument visited first", edited(backprop, "topological_order", "reversed(v.args)", "v.args"), ORDER, searched(test_backward.order_is_topological, tapes())),
-    Planted("a leaf met twice is listed twice", edited(backprop, "_marked_order", "b.__class__ is Value and b.grad is not zero", "b.__class__ is Value and (b.op is None or b.grad is not zero)"), ORDER, searched(test_backward.order_is_topological, tapes())),
-    Planted("a shared list walked once, though nodes of it wait", edited(backprop, "_marked_order", "if len(stack) == top:", "if True:"), test_backward.test_lists_of_operands_that_nodes_share_are_ordered_and_swept_as_others, searched(test_backward.orders_agree, test_backward.shared_lists())),
+    Planted("the second edge of a + a is dropped", pushed("_push_two", "if second and", "if second and a is not b and"), test_backward.test_a_plus_a_has_two_edges),
+    Planted("= for +=", pushed("_push_two", "a.grad += g * d", "a.grad = g * d"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
+    Planted("a shared node is counted once", pushed("_push_one", "v._a.grad += g * d", "v._a.grad = v._a.grad or g * d"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
+    Planted("nodes visited breadth first", edited(backprop, "_sweep", "else reversed(order)", "else iter(__import__('planting').breadth_first(order))"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
+    Planted("the last argument visited first", edited(traversal, "topological_order", "reversed(v._edges())", "v._edges()"), ORDER, searched(test_backward.order_is_topological, tapes())),
+    Planted("a leaf met twice is listed twice", edited(backprop, "_marked_order", "            before.append(grad)\n            v.grad = zero", "            before.append(grad)"), ORDER, searched(test_backward.order_is_topological, tapes())),
+    Planted("a shared list walked once, though nodes of it wait", edited(backprop, "_marked_order", "if not below:", "if True:"), test_backward.test_lists_of_operands_that_nodes_share_are_ordered_and_swept_as_others, searched(test_backward.orders_agree, test_backward.shared_lists())),
     Planted("gradients overwrites where it should add", edited(adjoints, "_Pull", "term if total is None else total + term", "term"), BITS, searched(test_backward.backward_and_gradients_agree, tapes())),
     Planted("inner nodes pushed again by a second backward", replaced(backprop, "backward", planting.accumulating_backward), test_backward.test_two_losses_that_share_a_node_add_up_in_the_leaf),
     Planted("leaves overwritten by a second backward", edited(backprop, "_sums", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),
-    Planted("operands read at backward time", edited(backprop, "_sweep", "p = p(v._x, v._y, v._data)", "p = p(a._data, getattr(b, '_data', b), v._data)"), test_backward.test_editing_a_leaf_after_forward_does_not_change_backward, searched(test_backward.edited_leaf_is_harmless, tapes())),
+    Planted("operands read at backward time", pushed("_push_two", "p(v._x, v._y, v._data)", "p(a._data, getattr(b, '_data', b), v._data)"), test_backward.test_editing_a_leaf_after_forward_does_not_change_backward, searched(test_backward.edited_leaf_is_harmless, tapes())),
     Planted("gradients of an edited graph are given", replaced(adjoints, "_same", lambda x, y: True), test_backward.test_gradients_refuses_a_graph_whose_leaf_was_edited),
     Planted("the seed is forgotten", edited(backprop, "_swept", "root.grad = gradient", "root.grad = 1.0"), test_backward.test_the_gradient_is_linear_in_its_seed, lambda: test_backward.seed_scales(test_backward.SHARED, 2.0)),
     Planted("an interrupt leaves half the gradients", edited(backprop, "_swept", "_set_grads(leaves, before)", "pass"), test_backward.test_an_interrupted_backward_leaves_leaf_gradients_as_they_were, interrupted),
     # Scale, memory, bits
-    Planted("a recursive walk", replaced(backprop, "topological_order", planting.recursive_order), test_scale.test_a_million_nodes_are_built_differentiated_printed_pickled_copied_and_dropped, deep_chain),
+    Planted("a recursive walk", replaced(traversal, "topological_order", planting.recursive_order), test_scale.test_a_million_nodes_are_built_differentiated_printed_pickled_copied_and_dropped, deep_chain),
     Planted("gradients kept in .grad: a reference cycle", replaced(adjoints, "gradients", planting.kept_gradients), DROPPED, lambda: DROPPED(test_scale.USES["gradients"])),
     Planted("a memo that outlives its copy", memo_is_kept, DROPPED, lambda: DROPPED(test_scale.USES["deepcopy"])),
     Planted("a sum in the order of hashes", order_of_hashes, test_bits.test_bits_do_not_depend_on_the_hash_seed, seeds_of_hashes),
     # Values and contexts
-    Planted("roots copied one by one lose what they share", edited(copying, "_deepcopy", "if id(v) not in memo:", "if True:"), test_value.test_roots_that_share_nodes_still_share_them_after_one_dump),
+    Planted("roots copied one by one lose what they share", edited(copying, "deepcopy", "if id(v) not in memo:", "if True:"), test_value.test_roots_that_share_nodes_still_share_them_after_one_dump),
     Planted("a failed dump spoils the next", tape_outlives_its_dump, test_value.test_a_failed_dump_leaves_later_dumps_right),
     Planted("no_grad in one thread stops another", one_state_for_all_threads, test_value.test_no_grad_is_a_context_a_decorator_and_one_per_thread),
-    Planted("lists cut to the shorter one (dot)", edited(value, "dot", "len(wd) != len(xd)", "False"), MESSAGES, told("dot takes as many weights")),
-    Planted("the imaginary part dropped", replaced(ops, "_is_complex", lambda x: False), MESSAGES, told("Value takes a real number, got np.complex64")),
+    Planted("lists cut to the shorter one (dot)", edited(lists, "dot", "len(wd) != len(xd)", "False"), MESSAGES, told("dot takes as many weights")),
+    Planted("the imaginary part dropped", replaced(conversion, "_is_complex", lambda x: False), MESSAGES, told("Value takes a real number, got np.complex64")),
     Planted("a refused op is half installed", hooks_in_the_wrong_order, test_added_rows.test_a_refused_row_leaves_no_method, refused_row),
-    Planted("detect_anomaly watches forward only", edited(backprop, "_swept", "context.active and", "False and"), test_anomaly.test_an_infinite_partial_in_backward),
-    Planted("detect_anomaly names the line before", edited(context, "user_line", "frame.f_lineno", "frame.f_lineno - 1"), test_anomaly.test_a_nan_in_forward),
+    Planted("detect_anomaly watches forward only", edited(backprop, "_sweep", "context.active and", "False and"), test_anomaly.test_an_infinite_partial_in_backward),
+    Planted("detect_anomaly names the line before", edited(readings, "user_line", "frame.f_lineno", "frame.f_lineno - 1"), test_anomaly.test_a_nan_in_forward),
     Planted("an import upwards", imported("value.py", ("engine.transforms", ["grad"], True)), test_imports.test_modules_import_downwards_only),
     Planted("an import of nn's rooms upwards", imported("layers.py", ("nn.training.fit", ["fit"], True)), test_imports.test_modules_import_downwards_only),
     Planted("a circle inside a room", imported("metrics.py", ("nn.training", ["trainer"], True)), test_imports.test_no_module_imports_itself_in_a_circle),

@@ -8,8 +8,8 @@ section 11, on enclosing derivatives.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from ..backprop import topological_order
-from ..ops import Op
+from ..rule import Op
+from ..traversal import topological_order
 from ..value import Value
 from .balls import Ball, BallOperand, arb
 from .enclosures import CONDITIONS, Enclosure, Partial

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..ops import Op
+from ..rule import Op
 
 try:
     from flint import arb as arb

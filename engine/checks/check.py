@@ -9,7 +9,7 @@ from operator import add
 
 from ..adjoints import gradients
 from ..arguments import listed, named, real, shown, whole
-from ..backprop import topological_order
+from ..traversal import topological_order
 from ..value import Value
 from .ball_replay import BallReplay, FlatGraph
 from .balls import NOTHING, PRECISION, Ball, arb, precision

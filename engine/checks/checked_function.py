@@ -5,12 +5,12 @@ import math
 from collections.abc import Callable, Sequence
 
 from ..arguments import is_one_number
-from ..backprop import topological_order
 from ..formulas.naming import node_names
-from ..ops import TABLE
 from ..readings import Call, ReadingError
+from ..rule import TABLE
 from ..transforms.replay import replay
 from ..transforms.trees import container, described, flatten, is_array
+from ..traversal import topological_order
 from ..value import Value
 from .ball_replay import FlatGraph
 from .engines import Adapter, Operation

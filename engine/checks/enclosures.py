@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import NamedTuple
 
-from ..ops import Op
+from ..rule import Op
 from .balls import ARITHMETIC, NOTHING, Ball, Function, Operand, Quantity, arb, arb_series, constant, reference
 from .branching import branches, hull
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..arguments import function, shown, text
-from ..ops import TABLE
+from ..rule import TABLE
 from ..value import Value
 
 Node = TypeVar("Node")  # what an engine computes with

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..adjoints import gradients
-from ..backprop import partials as engine_partials
-from ..backprop import topological_order
-from ..ops import Op
+from ..rule import Op
+from ..traversal import partials as engine_partials
+from ..traversal import topological_order
 from ..value import Value
 from .ball_replay import BallReplay, FlatGraph
 from .balls import LARGEST, Ball, arb

@@ -7,7 +7,8 @@ from math import inf
 from typing import NamedTuple
 
 from ..arguments import listed, whole
-from ..ops import BUILT_IN, PRIVATE, TABLE, Op
+from ..ops import PRIVATE
+from ..rule import BUILT_IN, TABLE, Op
 from .graph import Graph, Operand, Step, looked_up, place
 
 NICE = (0.0, 1.0, -1.0, 0.5, 2.0, -2.0, 3.0)

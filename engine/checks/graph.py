@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from ..arguments import listed, real, shown
 from ..arguments import text as written
-from ..ops import TABLE
+from ..rule import TABLE
 from .engines import Node, Operation
 
 Operand = int | float | tuple[int | float, ...]  # an int counts back from its user, a float is a number

@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from ..backprop import topological_order
 from ..formulas.formula import partial_formulas, to_text
 from ..formulas.naming import node_names
+from ..traversal import topological_order
 from ..value import Value
 from ..writing import write_whole
 from .balls import Ball, text

@@ -7,7 +7,7 @@ moved by some units. The figures were found by measuring a million points a row,
 
 from collections.abc import Sequence
 
-from ..ops import BUILT_IN, Op
+from ..rule import BUILT_IN, Op
 from .balls import LARGEST, TINY, UNIT, Ball, BallOperand, arb
 from .enclosures import CONDITIONS, Enclosure, Partial, enclosure
 

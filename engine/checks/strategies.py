@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from ..arguments import listed, number, shown, whole
-from ..ops import TABLE
+from ..rule import TABLE
 from ..transforms.trees import Tree
 from .generation import FAR, MOST, NICE, Gene, grown, rows
 from .graph import Graph

@@ -8,7 +8,7 @@ used. Griewank & Walther, Evaluating Derivatives (2008), chapter 13.
 import math
 from collections.abc import Mapping, Sequence
 
-from ..ops import Op
+from ..rule import Op
 from .ball_replay import FlatGraph
 from .balls import ARITHMETIC, NOTHING, Ball, Operand, Quantity, arb, arb_series, constant, precision, reference
 from .branching import branches

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..backprop import topological_order
+from ..traversal import topological_order
 from .ball_replay import BallReplay
 from .balls import Ball, arb
 from .faults import OVERFLOWS, Fault, close, holds

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..adjoints import gradients
 from ..arguments import shown
-from ..ops import operand
+from ..conversion import operand
 from ..value import Value
 from .compilation import Compilation
 from .front.flatness import FEWEST

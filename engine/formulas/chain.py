@@ -7,9 +7,10 @@ multiplies and adds is kept, and nothing is written on the graph.
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from .. import ops
-from ..backprop import partials, topological_order, values_of
-from ..value import UNREACHED, Value
+from ..conversion import number
+from ..rule import UNREACHED
+from ..traversal import partials, topological_order, values_of
+from ..value import Value
 from .formula import Name, partial_formulas
 
 __all__ = ["Chain", "Path", "Sweep", "chain_rule", "chains"]
@@ -68,7 +69,7 @@ def chain_rule(root: Value | Iterable[Value], gradient: float = 1.0) -> dict[Val
     Chain(paths=[Path(edge=0, adjoint=1.0, local=3.0, product=3.0), Path(edge=1, adjoint=1.0, local=3.0, product=3.0)], sum=6.0)
     """
     roots = values_of(root, "chain_rule")
-    return chains(topological_order(roots), dict.fromkeys(roots, ops.number(gradient, "chain_rule")))
+    return chains(topological_order(roots), dict.fromkeys(roots, number(gradient, "chain_rule")))
 
 
 def chains(order: list[Value], seeds: Mapping[Value, float], stop: Container[Value] = ()) -> dict[Value, Chain]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..arguments import shown as as_shown
 from ..arguments import whole
-from ..backprop import topological_order
+from ..traversal import topological_order
 from ..value import Value
 from .chain import Path, chain_rule
 from .formula import expression, partial_formulas

@@ -9,8 +9,9 @@ from collections.abc import Callable, Container
 from math import copysign
 from typing import Any, cast
 
-from ..backprop import topological_order
-from ..ops import TABLE, Op, add, div, mul, neg, over, power, sub, where
+from ..ops import add, div, mul, neg, over, power, sub, where
+from ..rule import TABLE, Op
+from ..traversal import topological_order
 from ..value import Value
 
 Term = Value | float

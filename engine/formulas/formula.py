@@ -8,8 +8,9 @@ first (`1*x`, `0 + x`, signs, `u*u`), since a partial written for all arguments 
 from collections.abc import Callable
 from typing import Any, cast
 
-from .. import context, ops
-from ..backprop import partials, topological_order
+from .. import context
+from ..rule import Op
+from ..traversal import partials, topological_order
 from ..value import Value
 from .folding import Folder
 from .naming import node_names
@@ -138,7 +139,7 @@ class _Writer:
         for v in topological_order(folded):
             if v not in self._parts:
                 operands = [_operand(a, x, self._parts.__getitem__, self._style) for a, x in zip(*v._operands())]
-                part = written(cast("ops.Op", v.op), operands, self._style)
+                part = written(cast("Op", v.op), operands, self._style)
                 self._parts[v] = Part("…") if len(part.text) > LONGEST else part
         return self._parts[folded].text
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple, cast
 
-from ..ops import ATOM, POWER, PRODUCT, SIGN, SUM, Op
+from ..rule import ATOM, POWER, PRODUCT, SIGN, SUM, Op
 from .mathml import HOLE, clean, escaped, mathml_from_tex
 
 STYLES = ("text", "unicode", "latex", "mathml")

@@ -4,8 +4,9 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from ..ops import TABLE
-from ..value import Value, dot
+from ..lists import dot
+from ..rule import TABLE
+from ..value import Value
 
 LONGEST = 10_000  # characters
 

@@ -5,8 +5,8 @@ from functools import cached_property, partial
 from typing import Any
 
 from ..arguments import flag, named
-from ..backprop import topological_order
 from ..formulas.naming import callers_variables, notebook_variables, variable_names
+from ..traversal import topological_order
 from ..value import Value
 from .drawing.dot import RANKDIRS, dot_text
 from .drawing.export import converted, saved

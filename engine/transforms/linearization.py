@@ -14,10 +14,12 @@ from math import prod
 from .. import context
 from ..adjoints import Guard, Inner, either_guard, graph_edges, graph_sweep, guarded_contribution
 from ..arguments import is_one_number
-from ..backprop import backward, connected_edges, topological_order
-from ..ops import TABLE
+from ..backprop import backward
+from ..lists import dot
 from ..readings import Call
-from ..value import UNREACHED, Value, dot
+from ..rule import TABLE, UNREACHED
+from ..traversal import connected_edges, topological_order
+from ..value import Value
 from .trees import Flattening, Function, Number, Shape, array, described, flatten, is_array
 
 Edges = Sequence[tuple[Value, Number]]  # (argument, partial) of a node, where a tangent may come along
@@ -69,13 +71,13 @@ class Linearization:
             self.inputs.append(tree)
             self._leaves.extend(fresh)
         for v in self._leaves:
-            v._b = who  # until the function returns: then `copying` knows it
+            v._lent_by = who  # until the function returns: then `copying` knows it
         try:
             with _recording():
                 output = Call(who, self._leaves).run(f, *filled, **kwargs)
         finally:
             for v in self._leaves:
-                del v._b
+                del v._lent_by
         self._aux: object = None
         if has_aux:
             if not isinstance(output, (list, tuple)) or len(output) != 2:
@@ -93,8 +95,7 @@ class Linearization:
         if context.links():
             for v, x in zip(self._leaves, [x for tree in self.inputs for x in tree.leaves]):
                 if x.__class__ is Value:
-                    v.op = TABLE["identity"]
-                    v._fill((x,), (v._data,))
+                    v._fill(TABLE["identity"], (x,), (v._data,))
                     linked.add(v)
         return linked
 
@@ -106,7 +107,7 @@ class Linearization:
         while stack:
             v = stack.pop()
             if v.op is None:
-                if _stamp(v) < call:
+                if v._made_in < call:
                     return True
             elif v in linked:
                 return True
@@ -130,7 +131,7 @@ class Linearization:
             older.update(g for g in given if g.__class__ is Value)
             for v in topological_order(values, self._linked):
                 if v.op is None:
-                    if _stamp(v) < self._call:
+                    if v._made_in < self._call:
                         older.add(v)
                 elif any(a.__class__ is Value and a in older for a in v.args):
                     older.add(v)
@@ -257,12 +258,6 @@ class Linearization:
                         else:
                             tangents[v], guards[v] = product, guard
         return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in self.out.leaves]
-
-
-def _stamp(leaf: Value) -> int:
-    """The number of the latest call of a transform when the leaf was made."""
-    stamp: int = leaf._a
-    return stamp
 
 
 def _recording() -> contextlib.AbstractContextManager[None]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import overload
 
 from ..arguments import shown
-from ..backprop import topological_order
-from ..ops import number, operand
+from ..conversion import number, operand
+from ..traversal import topological_order
 from ..value import Value
 from .trees import Number
 

@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from ..arguments import is_one_number, shown
-from ..ops import operand
+from ..conversion import operand
 from ..value import Value
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from engine.checks import GradientError, check_gradients
 from engine.checks.engines import OPERATORS
 from engine.checks.generation import random_graph, rows
 from engine.checks.graph import Graph, Step
-from engine.ops import TABLE
+from engine.rule import TABLE
 
 jax.config.update("jax_enable_x64", True)
 

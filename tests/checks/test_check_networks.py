@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import nn
 from engine import Value
 from engine.checks import GradientError, check_gradients, values
-from engine.ops import TABLE
+from engine.rule import TABLE
 
 TARGETS = {  # a legal target for two outputs
     "mse": [0.5, -1.0], "mae": [0.5, -1.0], "huber": [0.5, -3.0], "hinge": [1.0, -1.0], "binary_cross_entropy": [1.0, 0.0],

@@ -8,7 +8,7 @@ from checks import scalar
 import engine
 from engine import Value, adjoints, backprop, ieee
 from engine.checks import GradientError, check_gradients
-from engine.ops import TABLE
+from engine.rule import TABLE
 
 
 def report_of(f, at, **settings):

@@ -15,11 +15,12 @@ try:
 except ImportError:  # as a module of the repository
     from tests.accuracy import point
 
-from engine.backprop import _partial
+from engine import Value
 from engine.checks.balls import TINY, UNIT, arb, ctx
 from engine.checks.enclosures import CONDITIONS, enclosure
 from engine.checks.rounding import EXACT_PARTIALS, PARTIAL_UNITS, moved, rounding, underflow
-from engine.ops import TABLE
+from engine.rule import TABLE
+from engine.traversal import _partial
 
 ROWS = [row for row in TABLE.values() if row.name not in CONDITIONS]
 
@@ -39,8 +40,8 @@ def needed(row, count, rng):
         balls = [[arb(e) for e in a] if isinstance(a, list) else arb(a) for a in args]
         shift = rounding(row)[1]
         exact = enclosure(row, moved(balls, shift) if shift else balls, [True] * row.arity)
-        y = row.forward(*args)
-        got = [y, *[_partial(p, args, y) for p in row.partials]]
+        y = Value._node(row, args)
+        got = [y.data, *[_partial(p, args, y) for p in row.partials]]
         for k, (g, b) in enumerate(zip(got, [exact.value, *exact.partials])):
             balls_of = b if isinstance(b, list) else [b]
             for x, ball in zip(g if isinstance(g, list) else [g] * len(balls_of), balls_of):

@@ -24,7 +24,8 @@ from engine.checks.generation import value_at
 from engine.checks.graph import looked_up
 from engine.compiler.llvm import batch, elementary, interpolation, lowering
 from engine.compiler.training_loop import TrainingLoop
-from engine.ops import BUILT_IN, PRIVATE
+from engine.ops import PRIVATE
+from engine.rule import BUILT_IN
 from engine.transforms.trees import flatten
 
 MANY = int(os.environ.get("MANY", "1"))

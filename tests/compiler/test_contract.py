@@ -24,7 +24,7 @@ from engine.checks.balls import TINY, UNIT
 from engine.checks.enclosures import CONDITIONS, enclosure
 from engine.checks.rounding import EXACT_PARTIALS, PARTIAL_UNITS, moved, underflow
 from engine.compiler.llvm import lowering
-from engine.ops import BUILT_IN
+from engine.rule import BUILT_IN
 
 ROWS = sorted(name for name in BUILT_IN if name not in CONDITIONS)
 DTYPES = list(PRECISIONS)

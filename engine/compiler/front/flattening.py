@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ...arguments import shown
-from ...ops import operand
+from ...conversion import operand
 from ...transforms.trees import container
 from ...value import Value
 from .keys import attributes, exact, is_hashable

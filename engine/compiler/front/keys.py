@@ -10,7 +10,8 @@ from random import Random
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Protocol
 
-from ...value import Operands, Value
+from ...lists import Operands
+from ...value import Value
 
 _SEQUENCES = (list, tuple, deque)
 _NAMED = (FunctionType, BuiltinFunctionType, ModuleType, type)  # what is the same only as itself

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ... import context
-from ...ops import TABLE, Op
-from ...readings import refuse, running
+from ...readings import refuse, running, user_line
+from ...rule import TABLE, Op
 from ...value import Value
 from .outside import Generators
 from .trace import LIST_OPS, PARAMETER, Trace
@@ -68,12 +68,12 @@ class Recorder:
         if self.depends(v, how not in ("backward()", "partials()")):
             hint = REMEDY.get(how, "its number is known only when the compiled function runs")
             raise TraceError(
-                f"jit takes functions that compute with traced values only, got {how} at {context.user_line()}; {hint}"
+                f"jit takes functions that compute with traced values only, got {how} at {user_line()}; {hint}"
             )
 
     def _captured(self, v: Any) -> bool:
         """Is this leaf older than the trace?"""
-        return bool(v._a < self._call)
+        return bool(v._made_in < self._call)
 
     def depends(self, v: Value, in_flight: bool = True) -> bool:
         """Does it depend on more than constants of the function? A transform's leaves stand for what it is given."""
@@ -82,7 +82,7 @@ class Recorder:
             leaf: Any = stack.pop()
             if leaf in self.operands:
                 return True
-            if leaf.op is None and (self._captured(leaf) or (in_flight and leaf._a > self._call)):
+            if leaf.op is None and (self._captured(leaf) or (in_flight and leaf._made_in > self._call)):
                 return True
             below = [a for a in leaf.args if a.__class__ is Value and a not in seen]
             seen.update(below)

@@ -11,7 +11,7 @@ import struct
 from math import inf, nan
 from typing import Any
 
-from ...ops import TABLE, Op
+from ...rule import TABLE, Op
 
 VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, OUTPUT = range(6)
 LETTERS = "vpxcgo"  # how a space is printed

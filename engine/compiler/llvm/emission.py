@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...ops import Op
+from ...rule import Op
 from ..front.trace import CONSTANT, EFFECTS, GRADIENT, INPUT, OUTPUT, Trace
 from ..loops.placement import Placement
 from ..loops.program import For, Polynomial, Statement

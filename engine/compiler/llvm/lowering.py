@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import ieee
-from ...ops import TABLE, Op
+from ...rule import TABLE, Op
 from . import elementary
 from .vectors import Vector, VectorBuilder
 

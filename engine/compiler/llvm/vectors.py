@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from ...ops import Op
+from ...rule import Op
 
 I1, I32, I64, POINTER = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.PointerType()
 DOUBLE, FLOAT = ir.DoubleType(), ir.FloatType()
@@ -68,7 +68,7 @@ class VectorBuilder:
 
     def apply(self, name: str, *args: Any) -> Vector:
         """A row of the table by name."""
-        from ...ops import row
+        from ...rule import row
 
         return self.lower(self, row(name), args)
 

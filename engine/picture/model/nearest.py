@@ -84,7 +84,8 @@ def _has_more_parts(nodes: dict[Value, int], most: int) -> bool:
     parts = set()
     for v in nodes:
         if v.op is not None:
-            part, around = v, v.scope
+            part: object = v
+            around = v.scope
             while around is not None:
                 part, around = around, around.parent
             parts.add(part)

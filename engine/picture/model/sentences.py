@@ -7,7 +7,8 @@ import math
 
 from ...formulas.formula import expression, partial_formulas
 from ...formulas.notation import Operand, constant, factor, number_part, number_text, written
-from ...value import UNREACHED, Value
+from ...rule import UNREACHED
+from ...value import Value
 from .boxes import Arrow, Box, PictureModel
 from .clusters import counted
 

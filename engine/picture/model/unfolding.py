@@ -5,9 +5,9 @@ The graph itself stays as it is: nodes that depend on an unfolded one are copied
 
 from collections.abc import Collection, Sequence
 
-from ... import ops
 from ...formulas.chain import Sweep
-from ...value import UNREACHED, Value, new
+from ...rule import TABLE, UNREACHED, Op, new
+from ...value import Value
 
 UNFOLDABLE = ("dot", "total", "mean")
 
@@ -41,13 +41,13 @@ class Unfolded:
             v.grad = UNREACHED if owner.grad is UNREACHED else adjoints.sum(v)
 
     @staticmethod
-    def _node(op: ops.Op, args: Sequence[object], vals: Sequence[object], like: Value) -> Value:
+    def _node(op: Op, args: Sequence[object], vals: Sequence[object], like: Value) -> Value:
         v = new(Value)
-        v._data, v.grad, v.op, v._about = op.forward(*vals), UNREACHED, op, like._about
-        v._fill(args, vals)
+        v._data, v.grad, v._about = op.forward(*vals), UNREACHED, like._about
+        v._fill(op, args, vals)
         return v
 
-    def _taken_apart(self, v: Value, op: ops.Op, there: dict[Value, Value]) -> Value:
+    def _taken_apart(self, v: Value, op: Op, there: dict[Value, Value]) -> Value:
         args, vals = v._operands()
         total: Operand = (0.0, 0.0)
         if op.name == "dot":
@@ -63,10 +63,10 @@ class Unfolded:
             total = self._sum(v, total, term, i)
         if op.name == "mean":
             n = float(len(terms))
-            total = self._made(ops.TABLE["div"], total, (n, n), v, "mean")
+            total = self._made(TABLE["div"], total, (n, n), v, "mean")
         last, x = total
         if not isinstance(last, Value) or last not in self._owner:  # a sum of one, which has a box of its own
-            last = self._node(ops.TABLE["identity"], (last,), (x,), v)
+            last = self._node(TABLE["identity"], (last,), (x,), v)
         self._owner.pop(last, None)
         self.made.pop(last, None)
         last._about = v._about
@@ -74,17 +74,17 @@ class Unfolded:
 
     def _product(self, v: Value, w: "Operand", x: "Operand", i: int) -> "Operand":
         if isinstance(w[0], Value) or isinstance(x[0], Value):
-            return self._made(ops.TABLE["mul"], w, x, v, f"p{i + 1}")
+            return self._made(TABLE["mul"], w, x, v, f"p{i + 1}")
         return w[1] * x[1], w[1] * x[1]
 
     def _sum(self, v: Value, a: "Operand", b: "Operand", i: int) -> "Operand":
         if not isinstance(a[0], Value) and a[1] == 0.0 and isinstance(b[0], Value) and b[1] != 0.0:
             return b  # 0 + x is x
         if isinstance(a[0], Value) or isinstance(b[0], Value):
-            return self._made(ops.TABLE["add"], a, b, v, f"s{i + 1}")
+            return self._made(TABLE["add"], a, b, v, f"s{i + 1}")
         return a[1] + b[1], a[1] + b[1]
 
-    def _made(self, op: ops.Op, a: "Operand", b: "Operand", v: Value, name: str) -> "Operand":
+    def _made(self, op: Op, a: "Operand", b: "Operand", v: Value, name: str) -> "Operand":
         node = self._node(op, (a[0], b[0]), (a[1], b[1]), v)
         node._about = v.scope
         self.made[node], self._owner[node] = name, v

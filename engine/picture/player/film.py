@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ...arguments import named, shown
-from ...backprop import topological_order
 from ...formulas.naming import callers_variables, variable_names
 from ...formulas.notation import number_text
+from ...traversal import topological_order
 from ...value import Value
 from ..drawing.layout import check_timeout
 from ..drawing.rows import Content, Label, Typeset

@@ -8,9 +8,9 @@ from math import isnan
 from typing import Any
 
 from ... import context
-from ...backprop import topological_order
-from ...ops import number
+from ...conversion import number
 from ...transforms.replay import replay
+from ...traversal import topological_order
 from ...value import Value
 from ..model.boxes import PictureModel
 from .page import part

@@ -1,0 +1,120 @@
+"""Lists of operands: `dot`, the node that most of a network is made of, and operands that many nodes share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import mul
+from typing import Any
+
+from . import context
+from .context import active, record
+from .conversion import listed, operand
+from .rule import TABLE, UNREACHED, new
+from .value import Value
+
+DOT = TABLE["dot"]
+COMPENSATES = sys.version_info >= (3, 12)  # since then sum carries the rounding along; before, it adds left to right
+
+
+class Operands:
+    """Numbers and Values that several n-ary nodes share, read once: what a layer hands to each of its neurons.
+
+    Args:
+        xs: numbers and Values.
+
+    Later edits of leaves among them do not reach the nodes made from it.
+
+    >>> from engine import Operands, Value, dot
+    >>> xs = Operands([Value(3.0), Value(4.0)])
+    >>> [dot(ws, xs).data for ws in ([1.0, 0.0], [0.0, 1.0])]
+    [3.0, 4.0]
+    """
+
+    __slots__ = ("_args", "_vals", "_edits", "_read")
+
+    def __init__(self, xs: Iterable[float | Value]) -> None:
+        self._edits: object = None
+        self._read: Collection[tuple[Value, ...]] = ()
+        self._args: Sequence[Any]
+        self._vals: list[float]
+        self._args, self._vals = (xs._args, xs._vals) if xs.__class__ is Operands else listed(xs, "Operands")
+
+    def current(self, xs: Sequence[float | Value]) -> Operands:
+        """These operands, if they were read from the same Values of a list and no leaf was edited since; else read anew.
+
+        A Neuron keeps its weights so over the examples of a batch.
+
+        >>> from engine import Operands, Value
+        >>> ws = [Value(1.0), Value(2.0)]
+        >>> kept = Operands(ws).current(ws)
+        >>> kept.current(ws) is kept
+        True
+        >>> ws[0].data = 3.0
+        >>> kept.current(ws) is kept
+        False
+        """
+        try:
+            # A hash of Values is one of their identities, and a lookup compares those first: no comparison makes a node.
+            if self._edits is context.edits and xs.__class__ is list and tuple(xs) in self._read:
+                return self
+        except TypeError:
+            pass  # no Values: what they are is said below
+        edits = context.edits
+        read = Operands(xs)
+        if read._args.__class__ is tuple:
+            read._edits, read._read = edits, frozenset((read._args,))
+        return read
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Operands, (self._args,)
+
+    def __len__(self) -> int:
+        return len(self._args)
+
+    def __iter__(self) -> Iterator[float | Value]:
+        return iter(self._args)
+
+    def __getitem__(self, i: int) -> float | Value:
+        found: float | Value = self._args[i]
+        return found
+
+
+def dot(ws: Sequence[float | Value] | Operands, xs: Sequence[float | Value] | Operands, b: float | Value = 0.0) -> Any:
+    """b + w1*x1 + w2*x2 + …, summed left to right, as one node.
+
+    Args:
+        ws, xs: as many weights as inputs: numbers or Values, in lists, tuples or arrays.
+        b: a number or Value to start from.
+
+    Returns:
+        A Value, or a float where no operand is a Value.
+
+    Raises:
+        ValueError: the lengths differ.
+
+    >>> from engine import Value, dot
+    >>> dot([1.0, 2.0], [Value(3.0), Value(4.0)], 0.5)
+    Value(data=11.5, grad=–)
+    """
+    ws, wd = (ws._args, ws._vals) if ws.__class__ is Operands else listed(ws, "dot")
+    xs, xd = (xs._args, xs._vals) if xs.__class__ is Operands else listed(xs, "dot")
+    if len(wd) != len(xd):
+        raise ValueError(f"dot takes as many weights as inputs, got {len(wd)} and {len(xd)}")
+    start: Any = b if b.__class__ is Value else operand(b, "dot")
+    y: float = start._data if start.__class__ is Value else start
+    if ws.__class__ is list and xs.__class__ is list and start.__class__ is float:
+        return DOT.forward(wd, xd, y)
+    v = new(Value)
+    v._x = wd, xd, y
+    v._a = ws, xs, start
+    if COMPENSATES:
+        for w, x in zip(wd, xd):
+            y += w * x
+        v._data = y
+    else:
+        v._data = sum(map(mul, wd, xd), y)
+    v.grad = UNREACHED
+    v.op = DOT
+    v._about = None
+    return record(v) if active else v

@@ -1,0 +1,48 @@
+"""NumPy's calls: what a ufunc does with Values, alone and in arrays of objects."""
+
+from __future__ import annotations
+
+from operator import eq, ne
+from typing import Any
+
+from . import ops
+from .rule import TABLE, Node
+
+NAMES = {  # NumPy's names of rows that the table calls otherwise
+    "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
+    "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad", "conjugate": "identity",
+}  # fmt: skip
+OF_PYTHON = {
+    "equal": lambda a, b: eq(*_value_first(a, b)), "not_equal": lambda a, b: ne(*_value_first(a, b)),
+    "divmod": lambda a, b: (ops.floor_divide(a, b), ops.remainder(a, b)),
+}  # fmt: skip
+
+
+def ufunc(self: Node, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """A NumPy ufunc of one of the table's names: its row, elementwise; `equal` and `not_equal` are == and !=."""
+    name = NAMES.get(ufunc.__name__, ufunc.__name__)
+    row = OF_PYTHON.get(name) or TABLE.get(name)
+    if row is None:
+        raise TypeError(
+            f"numpy.{ufunc.__name__} takes no Values: the table has no row of this name; engine.op adds one"
+        )
+    if method != "__call__" or kwargs.keys() - {"out"}:
+        raise TypeError(f"numpy.{ufunc.__name__} takes Values in plain calls only, got {method} with {sorted(kwargs)}")
+    import numpy as np
+
+    boxes = []
+    for a in inputs:
+        box = a if isinstance(a, np.ndarray) else np.empty((), object)
+        if box is not a:
+            box[()] = a
+        boxes.append(box.astype(object))
+    with np.errstate(all="ignore"):  # IEEE here, without NumPy's warnings
+        answer = np.frompyfunc(row, len(inputs), ufunc.nout)(*boxes, **kwargs)
+    # A mask of identities selects from arrays, as NumPy's own comparison of object arrays does.
+    masks = name in OF_PYTHON and isinstance(answer, np.ndarray) and bool in map(type, answer.flat)
+    return answer.astype(bool) if masks else answer
+
+
+def _value_first(a: Any, b: Any) -> tuple[Any, Any]:
+    """Operands of a symmetric operator: a number of NumPy that comes first would ask NumPy again."""
+    return (a, b) if isinstance(a, Node) else (b, a)

@@ -1,0 +1,111 @@
+"""Traversal: the nodes below a root, arguments before users, and the edges of each with their partials."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, TypeVar
+
+from . import context, readings
+from .arguments import shown
+from .conversion import unboxed
+from .rule import Node
+
+N = TypeVar("N", bound=Node)
+
+
+def topological_order(root: N | Iterable[N], stop: Collection[N] = ()) -> list[N]:
+    """The nodes below one root, or a list of roots, arguments before users, each once.
+
+    The order is that of a depth-first walk, first argument first; it depends on nothing but the graph.
+
+    Args:
+        root: a Value, or a list of Values.
+        stop: a set of nodes to list as if they were leaves.
+
+    Returns:
+        A list of Values, leaves included, that ends with the (last) root.
+
+    >>> from engine import Value, topological_order
+    >>> a = Value(2.0, label="a")
+    >>> [v.data for v in topological_order(a * a + a)]
+    [2.0, 4.0, 6.0]
+    """
+    order: list[N] = []
+    done: set[N] = set()
+    opened: set[N] = set()
+    stack = values_of(root, "topological_order")[::-1]
+    if not isinstance(stop, (set, frozenset, dict)):
+        stop = frozenset(values_of(stop, "topological_order"))
+    while stack:
+        v = stack.pop()
+        if v in done:
+            continue
+        if v in opened or v.op is None or v in stop:
+            done.add(v)
+            order.append(v)
+        else:
+            opened.add(v)
+            stack.append(v)
+            stack.extend([a for a, _ in reversed(v._edges()) if isinstance(a, Node) and a not in done])
+    return order
+
+
+def values_of(vs: object, who: str) -> list[Any]:
+    """A list of Values from one or an iterable of them, or a TypeError in the user's terms."""
+    vs = unboxed(vs)
+    if isinstance(vs, Node):
+        return [vs]
+    many = hasattr(vs, "__iter__") and not isinstance(vs, str) and getattr(vs, "shape", None) != ()
+    found = list(map(unboxed, vs)) if many else [vs]  # type: ignore[call-overload]
+    for v in found:
+        if not isinstance(v, Node):
+            raise TypeError(f"{who} takes a Value or a list of Values, got {shown(v)}")
+    return found
+
+
+def partials(v: Node) -> tuple[float | None, ...]:
+    """The local derivatives of a node, one an edge, in the order of `v.args`; None for an operand that is a number.
+
+    >>> from engine import Value, partials
+    >>> partials(Value(3.0) * Value(4.0))
+    (4.0, 3.0)
+    """
+    if not isinstance(v, Node):
+        raise TypeError(f"partials takes a Value, got {shown(v)}")
+    if context.active:
+        context.refuse(v, "partials()")
+    args, vals = v._operands()
+    flat: list[float | None] = []
+    for a, x, p in zip(args, vals, v.op.partials if v.op is not None else ()):
+        if isinstance(a, Node):
+            flat.append(_partial(p, vals, v))
+        elif a.__class__ is tuple:
+            ps = _partial(p, vals, v)
+            flat.extend(ps if ps.__class__ is list else [ps] * len(a))
+        else:
+            flat.extend([None] * (len(x) if x.__class__ is list else 1))
+    return tuple(flat)
+
+
+def _partial(p: Any, vals: Sequence[Any], v: Node) -> Any:
+    """A partial at a node: a float, or a list of them; where Python is not IEEE it runs again, on Values, which are."""
+    if p.__class__ is float:
+        return p
+    try:
+        q = p(*vals, v._data)
+    except (ArithmeticError, ValueError):
+        leaf: Any = v.__class__
+        again = [[leaf(e) for e in x] if x.__class__ is list else leaf(x) for x in vals]
+        with context.quiet():  # detect_anomaly is to name this node, not an op of its partial
+            q = readings.Call("partials", ()).run(p, *again, leaf(v._data))  # for numbers only: no warnings
+    return [float(e) for e in q] if q.__class__ in (list, tuple) else float(q)
+
+
+def connected_edges(v: N) -> list[tuple[N, float]]:
+    """(argument, partial) for each edge that carries a derivative."""
+    selects = v.op is not None and v.op.selects
+    return [
+        (a, p)
+        for (a, _), p in zip(v._edges(), partials(v))
+        if isinstance(a, v.__class__) and p is not None and (p or not selects)
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.arguments import real, shown
 
-from .arguments import is_missing, plain
+from .arguments import is_missing, is_row, plain
 from .init import Generator
 
 Row = list[Any]  # numbers, or lists of them to any depth
@@ -19,7 +19,7 @@ DEEPEST = 20  # levels of a row
 _FILL = "; fill or drop such examples first"
 
 
-def rows(who: str, X: Any, name: str = "X") -> list[Row]:
+def rows(who: str, X: object, name: str = "X") -> list[Row]:
     """The examples of X, a list of numbers each, all of one shape.
 
     Args:
@@ -60,7 +60,7 @@ def rows(who: str, X: Any, name: str = "X") -> list[Row]:
     return read
 
 
-def rows_or_row(who: str, X: Any) -> tuple[list[Row], bool]:
+def rows_or_row(who: str, X: object) -> tuple[list[Row], bool]:
     """(the examples of X, whether X was one row alone).
 
     >>> from nn.data import rows_or_row
@@ -68,7 +68,7 @@ def rows_or_row(who: str, X: Any) -> tuple[list[Row], bool]:
     ([[0.0, 1.0]], True)
     """
     listed = plain(X)
-    listed = list(listed) if hasattr(listed, "__iter__") and not isinstance(listed, (str, bytes, dict, set)) else X
+    listed = list(listed) if is_row(listed) else X
     alone = isinstance(listed, list) and bool(listed) and not is_listed(listed[0])
     return rows(who, [listed] if alone else X if hasattr(X, "columns") else listed), alone
 
@@ -80,7 +80,7 @@ def is_listed(x: object) -> bool:
     )
 
 
-def targets(who: str, y: Any, count: int, name: str = "y") -> list[Any]:
+def targets(who: str, y: object, count: int, name: str = "y") -> list[object]:
     """The targets of y, as many as there are examples: numbers as they are, rows as lists.
 
     Args:
@@ -131,7 +131,7 @@ def evenly(count: int, most: int) -> list[int]:
     return [k * count // chosen for k in range(chosen)]
 
 
-def check_order(who: str, X: Any, y: Any, name: str = "y") -> None:
+def check_order(who: str, X: object, y: object, name: str = "y") -> None:
     """Refuse frames with the same index in another order: rows are paired by place, not by label.
 
     Args:
@@ -161,7 +161,7 @@ def check_order(who: str, X: Any, y: Any, name: str = "y") -> None:
         )
 
 
-def numbers(who: str, row: Sequence[Any], where: str, columns: Sequence[Any] = (), depth: int = 0) -> Row:
+def numbers(who: str, row: Sequence[object], where: str, columns: Sequence[object] = (), depth: int = 0) -> Row:
     """A row as floats; rows inside it likewise, of one length. Columns have the names that are given, or numbers."""
     read: Row = []
     if depth > DEEPEST:
@@ -186,7 +186,7 @@ def numbers(who: str, row: Sequence[Any], where: str, columns: Sequence[Any] = (
     return read
 
 
-def number(who: str, x: Any, where: str) -> float:
+def number(who: str, x: object, where: str) -> float:
     """One number as a finite float."""
     if not _is_number(x):
         text = isinstance(x, (str, bytes))
@@ -206,19 +206,18 @@ def _not_finite(who: str, x: float, where: str) -> str:
     return f"{who} takes finite numbers, got {x} in {where}{_FILL}"
 
 
-def _place(j: int, where: str, columns: Sequence[Any]) -> str:
+def _place(j: int, where: str, columns: Sequence[object]) -> str:
     return f"column {repr(columns[j])[:60] if len(columns) else j} of {where}"
 
 
-def _is_number(x: Any) -> bool:
+def _is_number(x: object) -> bool:
     return real(x) is not None
 
 
-def _listed(who: str, x: Any, name: str) -> list[Any]:
+def _listed(who: str, x: object, name: str) -> list[object]:
     x = plain(x)
     if isinstance(x, list):
         return x
-    no_order = isinstance(x, (str, bytes, dict, set, frozenset))
-    if x is None or no_order or not hasattr(x, "__iter__"):
+    if not is_row(x):
         raise TypeError(f"{who} takes a list, an array or a frame as {name}, got {shown(x)}")
     return list(x)

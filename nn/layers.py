@@ -273,7 +273,7 @@ def inputs(module: Module, x: Any, expected: int) -> Operands:
     return read
 
 
-def _no_numbers(module: Module, x: list[Any], expected: int) -> TypeError:
+def _no_numbers(module: Module, x: list[object], expected: int) -> TypeError:
     """What is wrong with inputs of which one is no number."""
     for k, a in enumerate(x):
         if not is_number(a):

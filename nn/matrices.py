@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.arguments import number, shown
 from engine.assignment import assign
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike, NDArray
 
 
 class Matrix:
@@ -41,31 +45,31 @@ class Matrix:
     __slots__ = ("_name", "values")
     __hash__ = None  # type: ignore[assignment]  # == is elementwise, as NumPy's
 
-    def __init__(self, name: str, values: Sequence[Any]) -> None:
+    def __init__(self, name: str, values: Sequence[Value] | Sequence[list[Value]]) -> None:
         self._name, self.values = name, values
 
-    def _array(self, number: Callable[[Value], float]) -> Any:
+    def _array(self, number: Callable[[Value], float]) -> NDArray[np.float64]:
         import numpy as np
 
-        if self.values and isinstance(self.values[0], list):
-            return np.array([[number(v) for v in row] for row in self.values], float)
-        return np.array([number(v) for v in self.values], float)
+        return np.array(
+            [[number(v) for v in row] if isinstance(row, list) else number(row) for row in self.values], float
+        )
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError(f"{self._name} takes no copy=False: its numbers are in Values, not in an array")
         array = self._array(lambda v: v.data)
         return array if dtype is None else array.astype(dtype)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **named: object) -> Any:
         return getattr(ufunc, method)(*[x.__array__() if isinstance(x, Matrix) else x for x in inputs], **named)
 
     @property
-    def grad(self) -> Any:
+    def grad(self) -> NDArray[np.float64]:
         """∂L/∂W of the latest backward, a new array."""
         return self._array(lambda v: v.grad)
 
-    def __setitem__(self, place: Any, numbers: Any) -> None:
+    def __setitem__(self, place: Any, numbers: object) -> None:
         import numpy as np
 
         array = self.__array__()
@@ -95,7 +99,7 @@ class Matrix:
     def __len__(self) -> int:
         return len(self.values)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return iter(self.__array__())
 
     def __repr__(self) -> str:
@@ -103,7 +107,7 @@ class Matrix:
 
 
 def _forwarded(function: Callable[..., Any], reflected: bool) -> Callable[..., Any]:
-    def method(self: Matrix, *others: Any) -> Any:
+    def method(self: Matrix, *others: object) -> object:
         import numpy as np
 
         arrays = [np.asarray(other) for other in others]

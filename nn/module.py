@@ -13,15 +13,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from engine import Scope, Value
 from engine.arguments import flag
 from engine.assignment import assign
 
+from .arguments import Number
 from .structure import Declares, attributes, children, contents, said_parameters, walk, why_missing
 from .twin import rebuilt
 from .weights import Slot, arrays, fill, numbers_of, of_attributes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 new = object.__new__
 
@@ -106,7 +111,9 @@ class Module(metaclass=Declares):
         >>> [path for path, module in MLP(2, [1], seed=0).named_modules()]
         ['', 'layers.0', 'layers.0.neurons.0']
         """
-        yield from walk(self, values=False)
+        for path, x in walk(self, values=False):
+            if isinstance(x, Module):
+                yield path, x
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """(path, Value) for each parameter, once each, in the order of attributes.
@@ -116,7 +123,7 @@ class Module(metaclass=Declares):
         ['layers.0.neurons.0.w.0', 'layers.0.neurons.0.b']
         """
         for path, x in walk(self):
-            if not isinstance(x, Module):
+            if isinstance(x, Value):
                 yield path, x
 
     def parameters(self) -> list[Value]:
@@ -132,7 +139,7 @@ class Module(metaclass=Declares):
         for _, x in walk(self):
             if x.__class__ is Value:
                 held[x] = None
-            elif x is not self and _overrides(x):
+            elif isinstance(x, Module) and x is not self and _overrides(x):
                 own.append(x)
         if not own:
             return list(held)
@@ -155,7 +162,7 @@ class Module(metaclass=Declares):
         for path, x in walk(self):
             if x.__class__ is Value:
                 named[x] = path
-            elif _overrides(x):
+            elif isinstance(x, Module) and _overrides(x):
                 own.append(x)
         for module in own:
             for p in said_parameters(module):
@@ -249,7 +256,7 @@ class Module(metaclass=Declares):
         named = dict(self.checked_parameters())
         return list(named.values()), numbers_of(f"load_state of {type(self).__name__}", list(named), state)
 
-    def get_weights(self) -> list[Any]:
+    def get_weights(self) -> list[NDArray[np.float64]]:
         """The parameters as a list of new NumPy arrays, in Keras' order: for each layer its kernel, then its bias.
 
         A kernel has the shape (inputs, outputs), a bias (outputs,); see `nn.weights` for other Modules.
@@ -260,7 +267,7 @@ class Module(metaclass=Declares):
         """
         return arrays(self)
 
-    def set_weights(self, weights: Iterable[Any]) -> None:
+    def set_weights(self, weights: Iterable[ArrayLike]) -> None:
         """Set all parameters to the numbers of arrays such as `get_weights`, here or in Keras, returns; or none of them.
 
         Args:
@@ -284,14 +291,14 @@ class Module(metaclass=Declares):
 
     # As a tree of numbers, for engine's transforms -------------------------------------------------------------------
 
-    def _flatten(self) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
+    def _flatten(self) -> tuple[list[Value], Callable[[Iterable[Number]], Module]]:
         """(parameters, a function that builds a Module like this one from as many Values or floats).
 
         Values are put in as they are; a float becomes a Value, so that what is built is a Module like any other.
         """
-        leaves: list[Any] = [p for _, p in self.checked_parameters()]
+        leaves = [p for _, p in self.checked_parameters()]
 
-        def rebuild(new_leaves: Iterable[Any]) -> Any:
+        def rebuild(new_leaves: Iterable[Number]) -> Module:
             values = [Value(x) if x.__class__ is float else x for x in new_leaves]
             return rebuilt(self, dict(zip(leaves, values, strict=True)))
 
@@ -304,7 +311,7 @@ class Module(metaclass=Declares):
         return "\n".join([head, *inside])
 
 
-def _shown(x: Any) -> bool:
+def _shown(x: object) -> bool:
     return any(isinstance(y, Module) and not in_object for y, in_object in contents(x))
 
 
@@ -313,7 +320,7 @@ def _overrides(module: Module) -> bool:
     return type(module).parameters is not Module.parameters or "parameters" in module.__dict__
 
 
-def _forward(module: Module, more: tuple[Any, ...], named: dict[str, Any], x: Any) -> Any:
+def _forward(module: Module, more: tuple[object, ...], named: dict[str, object], x: object) -> object:
     return module.forward(x, *more, **named)
 
 

@@ -8,25 +8,38 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
+from inspect import Signature, signature
 from itertools import product
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from engine import Value
 
-VIEWS: tuple[Any, ...] = type({}.keys()), type({}.values())
-_SEQUENCES = (list, tuple, deque, *VIEWS)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+VIEWS: tuple[type[Iterable[object]], ...] = type({}.keys()), type({}.values())
+_SEQUENCES: tuple[type[Iterable[object]], ...] = (list, tuple, deque, *VIEWS)
 PLAIN = frozenset(  # the classes of what holds nothing, and is met most
     (float, int, str, bool, bytes, complex, type(None), FunctionType, BuiltinFunctionType, Value)
 )
 
 
+class Declared(Protocol):
+    """A Module, as far as it is known here."""
+
+    _parameter_attributes: frozenset[str]
+
+    def parameters(self) -> list[Value]:
+        """What is trained."""
+
+
 class Declares(type):
     """The type of Module classes: which attributes hold parameters is settled when `__init__` has ended."""
 
-    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, object], **options: object) -> None:
         super().__init__(name, bases, namespace, **options)
         for k, x in namespace.items():
             if k[0] != "_" and _declared(x):
@@ -35,7 +48,7 @@ class Declares(type):
                     f"write self.{k} = … in __init__, or a float for a constant"
                 )
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls, *args: object, **kwargs: object) -> Any:
         """A new Module, with its parameters declared."""
         module = super().__call__(*args, **kwargs)
         module._parameter_attributes = frozenset(
@@ -44,20 +57,18 @@ class Declares(type):
         return module
 
     @property
-    def __signature__(cls) -> Any:  # for help and completion, which would show the arguments of the call above
-        from inspect import Signature, signature
-
-        declared: Any = cls
-        if declared.__init__ is object.__init__:
+    def __signature__(cls) -> Signature:  # for help and completion, which would show the arguments of the call above
+        made_by: Callable[..., None] = getattr(cls, "__init__")  # noqa: B009  cls.__init__ is the metaclass's own, for types
+        if made_by is object.__init__:
             return Signature()
-        of_init = signature(declared.__init__)
+        of_init = signature(made_by)
         return of_init.replace(parameters=list(of_init.parameters.values())[1:], return_annotation=Signature.empty)
 
 
 # One level -----------------------------------------------------------------------------------------------------------
 
 
-def is_module(x: Any) -> bool:
+def is_module(x: object) -> TypeGuard[Declared]:
     """Whether x is a Module.
 
     >>> from nn.structure import is_module
@@ -67,18 +78,18 @@ def is_module(x: Any) -> bool:
     return isinstance(type(x), Declares)
 
 
-def is_array(x: Any) -> bool:
+def is_array(x: object) -> TypeGuard[NDArray[Any]]:
     """Whether x is an array of objects; NumPy is not imported to find out.
 
     >>> from nn.structure import is_array
     >>> is_array([0.5])
     False
     """
-    arrays: Any = getattr(sys.modules.get("numpy"), "ndarray", ())
-    return isinstance(x, arrays) and bool(x.dtype.kind == "O")
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(x, numpy.ndarray) and bool(x.dtype.kind == "O")
 
 
-def is_container(x: Any) -> bool:
+def is_container(x: object) -> bool:
     """Whether x is of a class that is made to hold things.
 
     >>> from nn.structure import is_container
@@ -88,7 +99,7 @@ def is_container(x: Any) -> bool:
     return isinstance(x, (*_SEQUENCES, dict, MappingProxyType, set, frozenset)) or is_array(x)
 
 
-def attributes(x: Any) -> dict[str, Any]:
+def attributes(x: object) -> dict[str, object]:
     """The attributes of an object by name, those in slots too.
 
     >>> from nn import Dropout
@@ -96,7 +107,7 @@ def attributes(x: Any) -> dict[str, Any]:
     >>> sorted(attributes(Dropout(0.5, seed=0)))
     ['_parameter_attributes', 'mask', 'rate', 'rng', 'seed']
     """
-    found: dict[str, Any] = dict(getattr(x, "__dict__", ()))
+    found: dict[str, object] = dict(getattr(x, "__dict__", ()))
     for kind in type(x).__mro__:
         slots = kind.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
@@ -107,7 +118,7 @@ def attributes(x: Any) -> dict[str, Any]:
     return found
 
 
-def children(x: Any) -> Iterable[tuple[Any, Any]]:
+def children(x: object) -> Iterable[tuple[object, object]]:
     """(key, what is there) for what a container, a Module or an object holds in an order.
 
     >>> from nn.structure import children
@@ -129,7 +140,7 @@ def children(x: Any) -> Iterable[tuple[Any, Any]]:
     return [(k, y) for k, y in attributes(x).items() if k[0] != "_"]
 
 
-def places(array: Any) -> Iterable[tuple[int, ...]]:
+def places(array: NDArray[Any]) -> Iterable[tuple[int, ...]]:
     """The indices of an array, in order.
 
     >>> import numpy as np
@@ -140,7 +151,7 @@ def places(array: Any) -> Iterable[tuple[int, ...]]:
     return product(*map(range, array.shape))
 
 
-def _unordered(x: Any) -> Iterable[Any]:
+def _unordered(x: object) -> Iterable[object]:
     """The elements of a set, and the keys of a dict but for text."""
     if isinstance(x, (set, frozenset)):
         return x
@@ -150,7 +161,7 @@ def _unordered(x: Any) -> Iterable[Any]:
 # At any depth --------------------------------------------------------------------------------------------------------
 
 
-def walk(root: Any, values: bool = True, without: Collection[Any] = ()) -> Iterator[tuple[str, Any]]:
+def walk(root: object, values: bool = True, without: Collection[object] = ()) -> Iterator[tuple[str, object]]:
     """(path, what is there) for each Module and, if values are wanted, each parameter, once each, in order; a Module before
     what it holds.
 
@@ -169,8 +180,10 @@ def walk(root: Any, values: bool = True, without: Collection[Any] = ()) -> Itera
     """
     seen = {id(m) for m in without}
     passed: set[int] = set()  # seen where Values are no parameters
-    stack: list[tuple[str, Any, bool]] = [("", root, False)]  # path, what is there, whether a Value is a parameter here
-    loose: list[tuple[str, Any]] = []
+    stack: list[tuple[str, object, bool]] = [
+        ("", root, False)
+    ]  # path, what is there, whether a Value is a parameter here
+    loose: list[tuple[str, object]] = []
     while stack:
         path, x, declared = stack.pop()
         if x.__class__ is Value:
@@ -214,7 +227,7 @@ def walk(root: Any, values: bool = True, without: Collection[Any] = ()) -> Itera
             )
 
 
-def contents(x: Any) -> Iterator[tuple[Any, bool]]:
+def contents(x: object) -> Iterator[tuple[object, bool]]:
     """(what is there, whether it is in an object) for x and all that it holds, at any depth outside Modules.
 
     >>> from nn.structure import contents
@@ -233,7 +246,7 @@ def contents(x: Any) -> Iterator[tuple[Any, bool]]:
             stack += [(y, in_object) for _, y in children(x)]
 
 
-def _declared(x: Any) -> bool:
+def _declared(x: object) -> bool:
     """Whether x holds parameters outside Modules, or Modules in objects, which are found in the same way."""
     if x.__class__ in PLAIN:
         return x.__class__ is Value
@@ -243,7 +256,7 @@ def _declared(x: Any) -> bool:
 # What a class says of its parameters itself ---------------------------------------------------------------------------
 
 
-def said_parameters(module: Any) -> list[Value]:
+def said_parameters(module: Declared) -> list[Value]:
     """What an overridden `parameters()` names."""
     who = type(module).__name__
     if not callable(module.parameters):

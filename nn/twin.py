@@ -10,14 +10,16 @@ import copy
 from collections.abc import Mapping
 from functools import partial
 from types import CellType, FunctionType, MappingProxyType, MethodType
-from typing import Any
+from typing import Any, TypeVar
 
 from engine import Value
 
 from .structure import PLAIN, VIEWS, attributes, children, contents, is_array, is_container, is_module, places, walk
 
+T = TypeVar("T")
 
-def rebuilt(root: Any, new: Mapping[Value, Any]) -> Any:
+
+def rebuilt(root: T, new: Mapping[Value, object]) -> T:
     """A Module like another, with what is given in the places of some Values.
 
     Args:
@@ -30,11 +32,12 @@ def rebuilt(root: Any, new: Mapping[Value, Any]) -> Any:
     >>> rebuilt(net, {p: Value(k) for k, p in enumerate(net.parameters())}).state()
     {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 1.0}
     """
-    return _Twin(root, new).made[id(root)]
+    made: T = _Twin(root, new).made[id(root)]
+    return made
 
 
 class _Twin:
-    def __init__(self, root: Any, new: Mapping[Value, Any]) -> None:
+    def __init__(self, root: object, new: Mapping[Value, object]) -> None:
         self._new = new
         modules = [m for _, m in walk(root, values=False)]
         self.made: dict[int, Any] = {id(m): object.__new__(type(m)) for m in modules}  # by what it stands for
@@ -42,7 +45,7 @@ class _Twin:
             for k, y in attributes(m).items():
                 _set(self.made[id(m)], k, self._of(y, k[0] != "_"), m)
 
-    def _of(self, x: Any, public: bool) -> Any:
+    def _of(self, x: object, public: bool) -> Any:
         """What stands for x: containers in public attributes are always new ones, other things if something in them is."""
         if x.__class__ is Value:
             return self._new.get(x, x)
@@ -65,7 +68,8 @@ class _Twin:
             listed: Any = x
             make: Any = getattr(x, "_make", list if isinstance(x, VIEWS) else type(x))
             return make([self._of(y, public) for y in listed])
-        fresh = self.made[id(x)] = copy.copy(x)
+        fresh: Any = copy.copy(x)
+        self.made[id(x)] = fresh
         if isinstance(x, dict):
             fresh.clear()
             for k, y in x.items():
@@ -75,17 +79,17 @@ class _Twin:
                 fresh[place] = self._of(y, public)
         elif is_container(x):
             fresh.clear()
-            fresh.extend([self._of(y, public) for y in x])
+            fresh.extend([self._of(y, public) for _, y in children(x)])
         else:
             for k, y in children(x):
-                _set(fresh, k, self._of(y, public), x)
+                _set(fresh, str(k), self._of(y, public), x)
         return fresh
 
-    def _changes(self, x: Any) -> bool:
+    def _changes(self, x: object) -> bool:
         """Whether something stands for x, or for something in it."""
         return any(self._is_replaced(y) or (y.__class__ is FunctionType and self._reads(y)) for y, _ in contents(x))
 
-    def _is_replaced(self, x: Any) -> bool:
+    def _is_replaced(self, x: object) -> bool:
         return x in self._new if x.__class__ is Value else id(x) in self.made
 
     def _reads(self, f: FunctionType) -> bool:
@@ -112,7 +116,7 @@ def _is_filled(cell: CellType) -> bool:
         return False
 
 
-def _set(x: Any, name: str, y: Any, like: Any) -> None:
+def _set(x: object, name: str, y: object, like: object) -> None:
     """Give x an attribute, in its dict or in a slot, where `like` has it."""
     if name in getattr(like, "__dict__", ()):
         x.__dict__[name] = y

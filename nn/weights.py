@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isinf
-from typing import Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from engine import Value
 from engine.arguments import real, shown
 from engine.assignment import assign
 
+from .arguments import is_row
 from .structure import children, is_array
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Slot(NamedTuple):
@@ -62,7 +67,7 @@ def slots(net: Parts) -> list[Slot]:
     return found + [Slot(path, (), [p]) for path, p in rest]
 
 
-def arrays(net: Parts) -> list[Any]:
+def arrays(net: Parts) -> list[NDArray[np.float64]]:
     """The parameters as a list of new NumPy arrays.
 
     >>> from nn import MLP
@@ -75,7 +80,7 @@ def arrays(net: Parts) -> list[Any]:
     return [np.array([v.data for v in slot.values], float).reshape(slot.shape) for slot in slots(net)]
 
 
-def fill(who: str, net: Parts, given: Any) -> None:
+def fill(who: str, net: Parts, given: object) -> None:
     """Set all parameters to the numbers of arrays, or none of them.
 
     Args:
@@ -95,7 +100,7 @@ def fill(who: str, net: Parts, given: Any) -> None:
     6.5
     """
     wanted = slots(net)
-    if isinstance(given, (str, bytes, dict, set)) or hasattr(given, "shape") or not hasattr(given, "__iter__"):
+    if not is_row(given) or hasattr(given, "shape"):
         raise TypeError(f"{who} takes a list of arrays such as get_weights() returns, got {shown(given)}")
     listed = list(given)
     if len(listed) != len(wanted):
@@ -172,7 +177,7 @@ def of_attributes(path: str, held: Mapping[str, object]) -> list[Slot]:
     return [slot for name, x in held.items() for slot in _split(f"{name} of {path}", x)]
 
 
-def _split(name: str, x: Any) -> Iterator[Slot]:
+def _split(name: str, x: object) -> Iterator[Slot]:
     shape = _shape(x)
     if shape is not None:
         yield Slot(name, shape, list(_leaves(x)))
@@ -181,7 +186,7 @@ def _split(name: str, x: Any) -> Iterator[Slot]:
             yield from _split(f"{key} in {name}", y)
 
 
-def _shape(x: Any) -> tuple[int, ...] | None:
+def _shape(x: object) -> tuple[int, ...] | None:
     if x.__class__ is Value:
         return ()
     if is_array(x) and all(y.__class__ is Value for y in x.flat):
@@ -193,7 +198,7 @@ def _shape(x: Any) -> tuple[int, ...] | None:
     return None if shape is None else (len(x), *shape)
 
 
-def _leaves(x: Any) -> Iterator[Value]:
+def _leaves(x: object) -> Iterator[Value]:
     if x.__class__ is Value:
         yield x
     else:

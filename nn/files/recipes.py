@@ -20,9 +20,10 @@ from ..activations import VARIANTS, Activation
 from ..blocks import Activation as ActivationBlock
 from ..blocks import Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer, Neuron, width
-from ..module import module_of
+from ..module import Module, module_of
 from ..network import NeuralNetwork
 
+Network = Module | NeuralNetwork
 Arguments = dict[str, Any]  # of a constructor, as JSON says them
 CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
@@ -50,7 +51,7 @@ def recipe(model: object) -> Arguments | None:
     return made if _structure(twin) == _structure(model) else None
 
 
-def network(recipe: Arguments, parameter_count: int) -> Any:
+def network(recipe: Arguments, parameter_count: int) -> Network:
     """The network of a recipe, if it has so many parameters; where they start means nothing.
 
     Args:
@@ -69,7 +70,7 @@ def network(recipe: Arguments, parameter_count: int) -> Any:
         size = _size(recipe)
         if size != parameter_count:
             raise ValueError(f"a recipe for {parameter_count} parameters is wanted, got one for {size}")
-        model = _build(recipe)
+        model: Network = _build(recipe)
         foreign = arguments.keys() - _arguments(model).keys()
         if foreign:
             raise ValueError(f"a recipe of {name} takes no {min(foreign)!r:.60}")

@@ -30,7 +30,7 @@ from engine.writing import write_whole
 from ..module import Module, module_of
 from .container import packed, parsed
 from .encoding import Tensors, decoded, encoded
-from .recipes import Arguments, network, recipe
+from .recipes import Arguments, Network, network, recipe
 
 
 class Resumable(Protocol):
@@ -175,7 +175,7 @@ def _of_parameters(tensors: Tensors) -> Tensors:
     return {name: xs for name, xs in tensors.items() if not name.startswith("trainer:")}
 
 
-def _built(said: Arguments, tensors: Tensors) -> Any:
+def _built(said: Arguments, tensors: Tensors) -> Network:
     """The network that a file describes."""
     if isinstance(said, dict) and said.keys() == {"class"}:
         raise ValueError(

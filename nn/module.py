@@ -26,7 +26,7 @@ from .weights import Slot, arrays, fill, numbers_of, of_attributes
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 new = object.__new__
 
@@ -267,7 +267,7 @@ class Module(metaclass=Declares):
         """
         return arrays(self)
 
-    def set_weights(self, weights: Iterable[ArrayLike]) -> None:
+    def set_weights(self, weights: Iterable[object]) -> None:
         """Set all parameters to the numbers of arrays such as `get_weights`, here or in Keras, returns; or none of them.
 
         Args:

@@ -1,8 +1,7 @@
 """The nodes nearest the roots of a large graph, chosen by counting, before anything is worked out for the others."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ...value import Value
 
@@ -58,18 +57,8 @@ def nearest(roots: Sequence[Value], limit: int, most: int) -> Nearest | None:
     stack = list(uses)
     while stack:
         v = stack.pop()
-        kind = 0 if v.op is None else v.op.kind
-        if kind == 2:
-            a: Any
-            for a in (v._b, v._a):
-                if a.__class__ is Value:
-                    if a in uses:
-                        uses[a] += 1
-                    else:
-                        uses[a] = 1
-                        stack.append(a)
-        elif kind:
-            for a in _arguments(v):
+        for a in (v._b, v._a) if v.op is not None and v.op.kind == 2 else v.args:
+            if a.__class__ is Value:
                 if a in uses:
                     uses[a] += 1
                 else:
@@ -94,8 +83,8 @@ def _has_more_parts(nodes: dict[Value, int], most: int) -> bool:
     return False
 
 
-def _arguments(v: Value) -> Iterator[Value]:
-    return (a for a in v.args if a.__class__ is Value)
+def _arguments(v: Value) -> list[Value]:
+    return [a for a in v.args if isinstance(a, Value)]
 
 
 def _reach(stack: list[Value], seen: set[Value]) -> None:
@@ -103,17 +92,7 @@ def _reach(stack: list[Value], seen: set[Value]) -> None:
     seen.update(stack)
     while stack:
         v = stack.pop()
-        if v.op is not None and v.op.kind == 2:
-            a: Any = v._b
+        for a in (v._b, v._a) if v.op is not None and v.op.kind == 2 else v.args:
             if a.__class__ is Value and a not in seen:
                 seen.add(a)
                 stack.append(a)
-            a = v._a
-            if a.__class__ is Value and a not in seen:
-                seen.add(a)
-                stack.append(a)
-        else:
-            for a in _arguments(v):
-                if a not in seen:
-                    seen.add(a)
-                    stack.append(a)

@@ -12,14 +12,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, isfinite, isinf
 from operator import index
-from typing import Any
+from typing import Any, TypeGuard
 
 __all__ = [
     "checked",
     "flag",
     "float_of",
     "function",
-    "is_one_number",
+    "is_number",
     "listed",
     "named",
     "number",
@@ -48,11 +48,11 @@ def shown(x: Any) -> str:
         return f"a {type(x).__name__}"
 
 
-def is_one_number(x: object) -> bool:
+def is_number(x: object) -> TypeGuard[float]:
     """Does x hold one number? A Value and an array of no dimensions do; text, complex numbers and classes do not.
 
-    >>> from engine.arguments import is_one_number
-    >>> is_one_number(2), is_one_number("2"), is_one_number([2])
+    >>> from engine.arguments import is_number
+    >>> is_number(2), is_number("2"), is_number([2])
     (True, False, False)
     """
     return not isinstance(x, (str, bytes, complex, type)) and hasattr(x, "__float__") and getattr(x, "shape", ()) == ()
@@ -67,7 +67,7 @@ def real(x: Any) -> float | None:
     """
     if x.__class__ is float:
         return x
-    if not is_one_number(x):
+    if not is_number(x):
         return None
     if getattr(getattr(x, "dtype", None), "kind", "f") not in "biufO":
         return None

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, SupportsIndex, TypeGuard
 
 from engine import Value
+from engine.arguments import is_number as is_number
 
 Number = float | Value
 Inputs = Number | Iterable[Number]  # of a Module: one, or a row
@@ -22,16 +23,6 @@ def shape(x: object) -> tuple[int, ...] | None:
     """
     found: tuple[int, ...] | None = getattr(x, "shape", None)
     return found
-
-
-def is_number(x: object) -> TypeGuard[Number]:
-    """Whether x can be read as one number: a Value, a Python or NumPy number, an array of no dimensions; no text.
-
-    >>> from nn.arguments import is_number
-    >>> is_number(2), is_number("2"), is_number([2.0])
-    (True, False, False)
-    """
-    return hasattr(x, "__float__") and not isinstance(x, (str, bytes, complex)) and not shape(x)
 
 
 def is_whole(x: object) -> TypeGuard[SupportsIndex]:
@@ -57,10 +48,11 @@ def is_row(x: object) -> TypeGuard[Iterable[object]]:
 def is_alone(x: object) -> bool:
     """Whether x is one Value, which NumPy may have put into an array of shape ().
 
-    >>> from engine import Value
-    >>> from nn.arguments import is_alone
-    >>> is_alone(Value(2.0)), is_alone([Value(2.0)])
-    (True, False)
+        >>> from engine import Value
+    from engine.arguments import is_number as is_number
+        >>> from nn.arguments import is_alone
+        >>> is_alone(Value(2.0)), is_alone([Value(2.0)])
+        (True, False)
     """
     kind = getattr(getattr(x, "dtype", None), "kind", "")
     return x.__class__ is Value or (kind == "O" and shape(x) == ())

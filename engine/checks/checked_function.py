@@ -4,7 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 
-from ..arguments import is_one_number
+from ..arguments import is_number
 from ..formulas.naming import node_names
 from ..readings import Call, ReadingError
 from ..rule import TABLE
@@ -137,7 +137,7 @@ class CheckedFunction:
             raise TypeError(
                 f"{WHO} takes a function that returns one number, got {what}; check one entry at a time, as in lambda x: f(x)[0]"
             )
-        if is_one_number(output):
+        if is_number(output):
             raise TypeError(
                 f"{WHO} takes a function of Values, got the plain number {output!r} from {self.name}: float(), .data and "
                 "the functions of math lose the graph; use those of engine, as in engine.sin"

@@ -13,7 +13,7 @@ from math import prod
 
 from .. import context
 from ..adjoints import Guard, Inner, either_guard, graph_edges, graph_sweep, guarded_contribution
-from ..arguments import is_one_number
+from ..arguments import is_number
 from ..backprop import backward
 from ..lists import dot
 from ..readings import Call
@@ -267,7 +267,7 @@ def _recording() -> contextlib.AbstractContextManager[None]:
 def _one_number(output: object, who: str) -> object:
     if is_array(output) and output.shape == ():
         output = output[()]
-    if output.__class__ is Value or is_one_number(output):
+    if output.__class__ is Value or is_number(output):
         return output
     hint = "jacobian differentiates functions of many outputs"
     if output is None:

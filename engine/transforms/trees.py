@@ -15,7 +15,7 @@ from itertools import islice, repeat
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
-from ..arguments import is_one_number, shown
+from ..arguments import is_number, shown
 from ..conversion import operand
 from ..value import Value
 
@@ -173,7 +173,7 @@ def described(x: object) -> str:
         return f"an array of shape {x.shape}"
     level = container(x)
     if level is None:
-        return f"the number {x!r}" if is_one_number(x) else f"{shown(x)} ({type(x).__name__})"
+        return f"the number {x!r}" if is_number(x) else f"{shown(x)} ({type(x).__name__})"
     count = len(level.children)
     if isinstance(x, dict):
         return f"a dict with the keys {', '.join(map(repr, x)):.80}" if x else "an empty dict"
@@ -252,7 +252,7 @@ def _path(place: Place) -> str:
 def _leaf(x: object, who: str, place: Place) -> Number:
     if isinstance(x, Value) or (isinstance(x, float) and x.__class__ is float):
         return x
-    if not is_one_number(x):
+    if not is_number(x):
         hint = "; a set has no order, use a list" if isinstance(x, (set, frozenset)) else ""
         raise TypeError(
             f"{who} takes real numbers, Values, and lists, tuples, dicts, arrays and Modules of them, "

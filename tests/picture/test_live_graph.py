@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import any_float, built, hexes, tapes
 
-from engine import Value, dot, draw, gradients, scope, topological_order
+from engine import Value, dot, draw, gradients, scope, topological_order, total
+from engine.picture.model.level import model_of
 from engine.picture.player import live
 from engine.picture.player.live import number_field, replayed_graph
 
@@ -38,6 +39,16 @@ def test_twins_keep_labels_scopes_and_order():
     assert there[y].scope is y.scope
     assert (there[y].data, y.data) == (5.5, 11.5)
     assert [v.data for v in topological_order(there[y])] == [there[v].data for v in topological_order(y)]
+
+
+@pytest.mark.parametrize("expand", [(), "dot", ["dot", "total"]])
+def test_twins_bear_the_names_of_their_nodes_where_some_are_unfolded_too(expand):
+    x, y = Value(3.0), Value(4.0, label="y")
+    root = total([dot([Value(1.0, label="w"), x], [y, 2.0], 0.5) * x, y])
+    like = model_of([root], expand=expand, complete=True)
+    there = replayed_graph([root], {x: -1.0})
+    twin = model_of([there[root]], expand=expand, complete=True, like=like)
+    assert [(b.name, b.expression) for b in twin.boxes] == [(b.name, b.expression) for b in like.boxes]
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):

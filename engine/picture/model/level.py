@@ -67,13 +67,15 @@ class _Choice:
     def __init__(
         self, sweep: Sweep, expand: list[str], given: Mapping[Value, str], complete: bool, like: PictureModel | None
     ) -> None:
-        self._sweep, self._given, self._complete, self._like = sweep, given, complete, like
+        self._sweep, self._given, self._complete = sweep, given, complete
+        self._like: PictureModel | None = None  # asked once both graphs are unfolded
         self._heights = range(-1, 1000) if like is None else (like.height,)
         self._origin: dict[Value, Value] = {}
         self._made: dict[Value, str] = {}
         self._places = self._sweep.index
         self._parameters: Mapping[Value, str] = {}  # named once the chosen nodes are unfolded
         self._unfold(expand)
+        self._like = like
         self._tree = ScopeTree(self._sweep.order)
         self._parameters = parameter_paths(self._tree.chains, self._sweep.index)
         self._expand = self._paths(expand)
@@ -102,11 +104,11 @@ class _Choice:
         return paths
 
     def _choices(self, v: Value) -> list[str]:
-        was = self._origin.get(v, v)
         if v in self._made:
             return [self._made[v]]
         if self._like is not None:
-            return [self._like.name(self._like.sweep.order[self._places[was] - self._like.sweep.size])]
+            return [self._like.name(self._like.sweep.order[self._sweep.index[v] - self._sweep.size])]
+        was = self._origin.get(v, v)
         if was.label or was in self._given:
             return [was.label or self._given[was]]
         path = self._parameters.get(was)

@@ -378,6 +378,8 @@ def test_a_recurrent_net_of_shared_weights_draws_with_reference_tags(level):
     tags = [b for b in picture.model.boxes if b.kind == "tag"]
     assert tags
     assert picture.svg.count('class="node tag') == len(tags)
+    shown = Drawn(draw(loss, level=level, uid=UID).svg, UID).boxes
+    assert all(shown[b.id].title == shown[b.leaf.id].title and "not taken" not in shown[b.id].title for b in tags)
     for e in picture.model.arrows:  # each use is still an edge of its own, and starts beside its user
         if e.source.kind == "tag":
             assert e.source.scopes == e.target.scopes

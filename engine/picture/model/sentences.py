@@ -106,6 +106,9 @@ def _say_arrow(model: PictureModel, e: Arrow, formula: str | None) -> None:
 
 def _say_box(model: PictureModel, b: Box, replayed: bool) -> None:
     v = b.value
+    if b.leaf is not None:
+        b.line = b.leaf.line
+        return
     if v is None:
         b.line = f"{b.full}: {b.counts}" if b.kind == "group" else b.full
         return

@@ -7,6 +7,7 @@ many machines with one line more, `with joblib.parallel_config(backend="dask"):`
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass
 from math import inf
 from typing import Any, Self
 
@@ -32,43 +33,26 @@ from .training.targets import Target
 Array = Any  # a NumPy array
 
 
+@dataclass(eq=False, repr=False)
 class _Network(BaseEstimator):
     """What classifier and regressor share: parameters, training, outputs."""
 
-    def __init__(
-        self,
-        hidden_layer_sizes: int | Iterable[int] = (16,),
-        activation: Activation = "relu",
-        *,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        batch_size: int = 32,
-        learning_rate_init: float = 0.01,
-        max_iter: int = 100,
-        random_state: object = None,
-        tol: float = 0.0001,
-        n_iter_no_change: int = 10,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        warm_start: bool = False,
-        verbose: bool = False,
-        backend: str = "eager",
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.max_iter = max_iter
-        self.random_state = random_state
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.backend = backend
+    hidden_layer_sizes: int | Iterable[int] = (16,)
+    activation: Activation = "relu"
+    _: KW_ONLY
+    solver: str = "adam"
+    alpha: float = 0.0001
+    batch_size: int = 32
+    learning_rate_init: float = 0.01
+    max_iter: int = 100
+    random_state: object = None
+    tol: float = 0.0001
+    n_iter_no_change: int = 10
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    warm_start: bool = False
+    verbose: bool = False
+    backend: str = "eager"
 
     def _read(self, X: object, y: object = "no_validation", **how: object) -> tuple[Array, Array]:
         """X as an array of float64, and y, checked by scikit-learn."""

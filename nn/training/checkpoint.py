@@ -100,10 +100,7 @@ def checked_state(
         )
     if update and not order:
         raise ValueError(f"{who} takes an order of the examples as order after update {update} of an epoch, got none")
-    predicted: list[object] = [
-        [float_of(who, "predicted", x) for x in p] if isinstance(p, (list, tuple)) else float_or_whole(who, p)
-        for p in listed(who, "predicted", state["predicted"])
-    ]
+    predicted = [_prediction(who, p) for p in listed(who, "predicted", state["predicted"])]
     if (len(predicted) > 0) != (predicts and update > 0) or len(predicted) > len(trained):
         raise ValueError(f"{who} takes a prediction for each example of the epoch as predicted, got {len(predicted)}")
     history = {
@@ -122,9 +119,11 @@ def checked_state(
     return Checkpoint(epoch, update, order, predicted, history, lr, summed, generator, best)
 
 
-def float_or_whole(who: str, x: object) -> float | int:
-    """A prediction of one number: a class is a whole one."""
-    return x if isinstance(x, int) else float_of(who, "predicted", x)
+def _prediction(who: str, p: object) -> object:
+    """Numbers, or one of them: a class is a whole one."""
+    if isinstance(p, (list, tuple)):
+        return [float_of(who, "predicted", x) for x in p]
+    return p if isinstance(p, int) else float_of(who, "predicted", p)
 
 
 def _best(who: str, best: object, epoch: int, parameters: int) -> Best:

@@ -14,58 +14,31 @@ from typing import Protocol
 PACKAGE = __name__.partition(".")[0]
 
 
-class Bar(Protocol):
-    """What shows how many updates are made, as tqdm's bar does."""
+class Bar:
+    """What shows how many updates are made, as tqdm's bar does; this one shows nothing."""
 
-    def update(self, n: int = 1) -> object:
+    def update(self, n: int = 1) -> None:
         """So many more."""
 
-    def set_postfix_str(self, text: str, /) -> object:
+    def set_postfix_str(self, text: str) -> None:
         """What is said behind the bar."""
 
 
-class NoBar:
-    """What stands for the progress bar where none is wanted."""
-
-    def update(self, n: int = 1) -> None:
-        """Nothing."""
-
-    def set_postfix_str(self, text: str) -> None:
-        """Nothing."""
-
-
 @contextlib.contextmanager
-def bar(shown: bool, updates: int, done: int) -> Iterator[Bar]:
-    """While it is open, a bar of so many updates, of which some are done; a NoBar where none is to be shown.
+def bar(shown: bool, **how: object) -> Iterator[Bar]:
+    """While it is open, tqdm's bar of these arguments, or a silent one where none is to be shown.
 
     >>> from nn.training.console import bar
-    >>> with bar(False, 100, 0) as silent:
+    >>> with bar(False, total=100) as silent:
     ...     silent.update()
     """
     if not shown:
-        yield NoBar()
+        yield Bar()
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=updates, initial=done, unit="update") as shown_bar:
+    with tqdm(**how) as shown_bar:
         yield shown_bar
-
-
-@contextlib.contextmanager
-def compiling(shown: bool) -> Iterator[None]:
-    """While it is open, the word `compiling` where the bar will be: a large network takes some seconds.
-
-    >>> from nn.training.console import compiling
-    >>> with compiling(False):
-    ...     program = "native code"
-    """
-    if not shown:
-        yield
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(desc="compiling", bar_format="{desc}", leave=False):
-        yield
 
 
 def line(epoch: int, epochs: int, history: Mapping[str, Sequence[float]]) -> str:

@@ -28,7 +28,12 @@ class EagerTraining:
         self._draws = any(isinstance(m, Dropout) for _, m in run.net.named_modules())
 
     def run_epoch(self, bar: Bar, told: Callable[[], None] | None) -> None:
-        """What is left of the epoch, or as much as there is until someone asks to stop."""
+        """What is left of the epoch, or as much as there is until someone asks to stop.
+
+        Args:
+            bar: what shows how many updates are made.
+            told: called after each update; None where nobody listens.
+        """
         run = self._run
         while run.update < run.updates and not run.stop:
             before = run.random.getstate() if self._draws else None

@@ -90,7 +90,7 @@ class NativeTraining:
     # Running -------------------------------------------------------------------------------------------------------------
 
     def run_epoch(self, bar: Bar, told: Callable[[], None] | None) -> None:
-        """What is left of the epoch, or as much as there is until someone asks to stop."""
+        """What is left of the epoch, as `EagerTraining` does it."""
         run = self._run
         run.check(self._losses())
         while run.update < run.updates and not run.stop:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Protocol
 
 from engine import Value
 
@@ -15,7 +14,6 @@ from ..module import Module
 from ..optim import Optimiser
 from ..schedules import factor
 from ..updates import clipped_by_norm, clipped_by_value
-from .console import Bar
 from .dependence import check_dependence
 from .examples import Examples
 from .metrics import Metric
@@ -24,21 +22,6 @@ from .objective import Objective
 
 class UnsupportedError(ValueError):
     """This training has a part that does not compile; the message names it."""
-
-
-class Backend(Protocol):
-    """How a Run is moved on: in eager mode or in native code."""
-
-    def run_epoch(self, bar: Bar, told: Callable[[], None] | None) -> None:
-        """What is left of the epoch, or as much as there is until someone asks to stop.
-
-        Args:
-            bar: what shows how many updates are made.
-            told: called after each update; None where nobody listens.
-        """
-
-    def evaluated(self, X: Sequence[object], y: Sequence[object]) -> tuple[float, list[object]]:
-        """(the sum of the losses, the predictions) of examples, in evaluation mode."""
 
 
 @dataclass(eq=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite
 from random import Random
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine import Value
 from engine.arguments import checked, flag, function, whole
@@ -24,14 +24,17 @@ from ..module import Module
 from ..optim import Optimiser
 from ..schedules import Schedule
 from .checkpoint import TrainingState, checked_state, generator_state, with_keys
-from .console import Bar, NoBar, bar, compiling, flagged_interrupt, warn
+from .console import Bar, bar, flagged_interrupt, warn
 from .eager import EagerTraining
 from .early_stopping import Best, EarlyStopping, early_stop, has_ended, monitored, waited
 from .examples import Examples
 from .metrics import Metric, measured
 from .objective import Objective
-from .run import Backend, UnsupportedError
+from .run import UnsupportedError
 from .settings import CHECKS, Settings, calls, takes
+
+if TYPE_CHECKING:
+    from .native import NativeTraining
 
 History = dict[str, list[float]]
 T = TypeVar("T")
@@ -156,8 +159,8 @@ class Trainer:
         self.history: History = {name: [] for name in ("epoch", *names)}
         self.best: Best | None = None
         self._ending = False  # whether a state was loaded in which the training had ended early
-        self._bar: Bar = NoBar()
-        self._native: Backend | None = None
+        self._bar: Bar = Bar()
+        self._native: NativeTraining | None = None
         if self._backend != "eager":
             self._compile()
 
@@ -165,7 +168,7 @@ class Trainer:
         from .native import NativeTraining
 
         try:
-            with compiling(self.progress):
+            with bar(self.progress, desc="compiling", bar_format="{desc}", leave=False):  # it may take seconds
                 self._native = NativeTraining(self._run)
         except Exception as error:
             self._fall_back(error)
@@ -180,7 +183,7 @@ class Trainer:
         self._native = None
         print(f"{who} trains in eager mode: {error}", file=sys.stderr)
 
-    def _by(self, part: Callable[[Backend], T]) -> T:
+    def _by(self, part: Callable[[EagerTraining | NativeTraining], T]) -> T:
         """What a training answers: a compiled one, or, where it does not compile any more, an eager one."""
         if self._native is not None:
             try:
@@ -202,16 +205,17 @@ class Trainer:
         self._call("on_train_begin")
         try:
             updates = self._run.updates
-            shown = bar(self.progress, self.epochs * updates, self.epoch * updates + self.update)
+            done = self.epoch * updates + self.update
+            shown = bar(self.progress, total=self.epochs * updates, initial=done, unit="update")
             with flagged_interrupt(self._run), shown as self._bar:
                 while self.epoch < self.epochs and not self.stop:
                     self._run_epoch()
         except KeyboardInterrupt:
             self.interrupted = True
-            done = f"after update {self.update} of {self._run.updates} in epoch {self.epoch + 1}"
-            print(f"\n{self._run.who}: interrupted {done}; the network keeps what it has learned", file=sys.stderr)
+            where = f"after update {self.update} of {self._run.updates} in epoch {self.epoch + 1}"
+            print(f"\n{self._run.who}: interrupted {where}; the network keeps what it has learned", file=sys.stderr)
         finally:
-            self._bar = NoBar()
+            self._bar = Bar()
             for dropout, rng in lent:
                 dropout.rng = rng
             if self.schedule is not None:

@@ -19,7 +19,7 @@ CONSTANTS = (
     "use the network's outputs themselves and engine's functions: float(y), y.data, math.tanh(y) and Value(…) "
     "of a number are constants"
 )
-Place = tuple[str, str]  # the path of a Module, and the name of an attribute
+Attribute = tuple[str, str]  # the path of a Module, and the name of an attribute
 
 
 def check_dependence(who: str, net: Module, trained: Collection[Value], losses: Iterable[Value]) -> None:
@@ -99,10 +99,10 @@ def check_penalties(who: str, net: Module, penalties: Iterable[Callable[[Module]
             )
 
 
-def _places(net: Module, trained: Collection[Value]) -> dict[Value, Place]:
+def _places(net: Module, trained: Collection[Value]) -> dict[Value, Attribute]:
     """Where each parameter is that is to be trained."""
     modules = {path for path, _ in net.named_modules()}
-    found: dict[Value, Place] = {}
+    found: dict[Value, Attribute] = {}
     for path, p in net.named_parameters():
         if p in trained:
             parts = path.split(".")
@@ -111,10 +111,12 @@ def _places(net: Module, trained: Collection[Value]) -> dict[Value, Place]:
     return found
 
 
-def _named(missing: Collection[Place], places: Iterable[Place], modules: Collection[str]) -> dict[str, set[Place]]:
+def _named(
+    missing: Collection[Attribute], places: Iterable[Attribute], modules: Collection[str]
+) -> dict[str, set[Attribute]]:
     """What is missing, by the path of the outermost Module that is missing as a whole, or else of the attribute."""
     reached = {outer for place in places if place not in missing for outer in _around(place[0])}
-    found: dict[str, set[Place]] = {}
+    found: dict[str, set[Attribute]] = {}
     for place in places:
         if place in missing:
             whole = [outer for outer in _around(place[0]) if outer in modules and outer not in reached]

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Generic, TypeVar
 
 from engine import Value
 
@@ -18,6 +19,8 @@ from .dependence import check_dependence
 from .examples import Examples
 from .metrics import Metric
 from .objective import Objective
+
+T = TypeVar("T")
 
 
 class UnsupportedError(ValueError):
@@ -79,6 +82,13 @@ class Run:
         """Updates in an epoch."""
         return ceil(len(self.examples.trained) / self.batch)
 
+    def begin_epoch(self, size: int | None, batches: int) -> None:
+        """Choose in what order, and in what batches, the examples are used."""
+        self.sizes = size, batches
+        one = self.updates == batches == 1  # one batch holds all: the order says nothing
+        self.order = list(self.examples.trained) if one else self.examples.shuffled(self.random)
+        self.summed, self.predicted = 0.0, []
+
     def chosen(self, updates: int) -> list[int]:
         """The examples of so many updates from here."""
         return self.order[self.update * self.batch : (self.update + updates) * self.batch]
@@ -113,3 +123,21 @@ class Run:
             gradients = clipped_by_norm(gradients, self.clip_norm)
         for p, g in zip(moving, gradients):
             p.grad = float(g)
+
+
+class OfRun(Generic[T]):
+    """An attribute of a Trainer that stands in its Run, `_run`: eager and native training see what a callback sets."""
+
+    def __init__(self, check: Callable[[str, str, object], T] | None = None) -> None:
+        self._check = check
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, trainer: object, owner: type) -> T:
+        x: T = getattr(vars(trainer)["_run"], self._name)
+        return x
+
+    def __set__(self, trainer: object, x: T) -> None:
+        x = x if self._check is None else self._check("Trainer", self._name, x)
+        setattr(vars(trainer)["_run"], self._name, x)

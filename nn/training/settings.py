@@ -113,6 +113,13 @@ class Settings:
         )
 
 
+@dataclass(kw_only=True)
+class TrainerSettings(Settings):
+    """What a Trainer takes: the settings, and the function that was called, for messages."""
+
+    who: str = "fit"
+
+
 class takes(Generic[P, S]):  # noqa: N801  a decorator is written as a function is
     """A decorator: a function, or a method, of settings takes what the settings are made of, and says so in `help`.
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite
 from random import Random
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine import Value
 from engine.arguments import checked, flag, function, whole
@@ -30,38 +29,14 @@ from .early_stopping import Best, EarlyStopping, early_stop, has_ended, monitore
 from .examples import Examples
 from .metrics import Metric, measured
 from .objective import Objective
-from .run import UnsupportedError
-from .settings import CHECKS, Settings, calls, takes
+from .run import OfRun, UnsupportedError
+from .settings import CHECKS, TrainerSettings, calls, takes
 
 if TYPE_CHECKING:
     from .native import NativeTraining
 
 History = dict[str, list[float]]
 T = TypeVar("T")
-
-
-class OfRun(Generic[T]):
-    """An attribute of a Trainer that stands in its Run, where eager and native training see what a callback sets."""
-
-    def __init__(self, check: Callable[[str, str, object], T] | None = None) -> None:
-        self._check = check
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, trainer: Trainer, owner: type) -> T:
-        x: T = getattr(trainer._run, self._name)
-        return x
-
-    def __set__(self, trainer: Trainer, x: T) -> None:
-        setattr(trainer._run, self._name, x if self._check is None else self._check("Trainer", self._name, x))
-
-
-@dataclass(kw_only=True)
-class TrainerSettings(Settings):
-    """What a Trainer takes: the settings, and the function that was called, for messages."""
-
-    who: str = "fit"
 
 
 class Trainer:
@@ -229,21 +204,13 @@ class Trainer:
     def _run_epoch(self) -> None:
         run = self._run
         if not run.order:
-            run.sizes = self.batch_size, self.accumulate  # a change counts from the next epoch on
-            run.order = self._shuffled()
-            run.summed, run.predicted = 0.0, []
+            run.begin_epoch(self.batch_size, self.accumulate)
         run.net.train()
         watched = any(hasattr(c, "on_batch_end") for c in self._callbacks)
         told = partial(self._call, "on_batch_end") if watched else None
         self._by(lambda training: training.run_epoch(self._bar, told))
         if not run.stop:
             self._end_epoch()
-
-    def _shuffled(self) -> list[int]:
-        run = self._run
-        if run.updates == run.sizes[1] == 1:
-            return list(run.examples.trained)  # one batch holds all: the order says nothing
-        return run.examples.shuffled(run.random)
 
     def _end_epoch(self) -> None:
         row: dict[str, float] = {"epoch": self.epoch + 1, "loss": self._run.summed / len(self._run.order)}

@@ -6,11 +6,12 @@ A question is answered here without an error, so that who asks can say what is l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, SupportsIndex, TypeGuard
+from typing import Any, SupportsIndex, TypeGuard, TypeVar
 
 from engine import Value
 from engine.arguments import is_number as is_number
 
+T = TypeVar("T")
 Number = float | Value
 Inputs = Number | Iterable[Number]  # of a Module: one, or a row
 
@@ -84,6 +85,16 @@ def plain(x: Any) -> Any:
     if hasattr(x, "shape") and callable(getattr(x, "tolist", None)):
         return x.tolist()
     return list(x) if isinstance(x, tuple) else x
+
+
+def several(x: T | list[T] | tuple[T, ...]) -> list[T]:
+    """One thing, or a list of them, as a list.
+
+    >>> from nn.arguments import several
+    >>> several("accuracy"), several((1, 2))
+    (['accuracy'], [1, 2])
+    """
+    return list(x) if isinstance(x, (list, tuple)) else [x]
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

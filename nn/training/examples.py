@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from engine.arguments import number, real
 
+from ..arguments import several
 from ..data import Row, check_order, permutation, rows, targets
 from ..init import Generator
 from ..module import Module, in_mode
@@ -110,5 +111,4 @@ class Examples:
 def _outputs_of(net: Module, x: Row) -> int:
     """How many outputs a network has, found by one evaluation."""
     with in_mode(net, False):
-        outputs = net(x)
-    return len(outputs) if isinstance(outputs, (list, tuple)) else 1
+        return len(several(net(x)))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from engine.arguments import real, shown
 
+from ..arguments import several
 from .objective import Objective
 from .targets import Floats, Target, class_target
 
@@ -31,7 +32,7 @@ def measures(who: str, metrics: object, objective: Objective) -> dict[str, Metri
     if metrics is None:
         return {}
     if not isinstance(metrics, Mapping):
-        listed = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+        listed = several(metrics)
         names = [m if isinstance(m, str) else getattr(m, "__name__", repr(m)) for m in listed]
         twice = [name for k, name in enumerate(names) if name in names[:k]]
         if twice:

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 from engine import Value
 from engine.arguments import flag, named, number, whole
 
+from ..arguments import several
 from ..module import Module
 from ..optim import OPTIMISERS, Adam, Optimiser
 from ..schedules import SCHEDULES, Schedule
@@ -163,9 +164,7 @@ class takes(Generic[P, S]):  # noqa: N801  a decorator is written as a function 
 
 def calls(who: str, callbacks: object) -> list[Any]:
     """Callbacks as a list: functions, and objects with a method for an event."""
-    if callbacks is None:
-        return []
-    listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    listed = [] if callbacks is None else several(callbacks)
     for c in listed:
         if isinstance(c, type) or not (callable(c) or any(callable(getattr(c, event, None)) for event in EVENTS)):
             raise TypeError(
@@ -203,7 +202,7 @@ def chosen_optimiser(who: str, optimizer: object, net: Module) -> Optimiser:
 
 def listed_penalties(who: str, penalty: Penalties) -> list[Callable[[Module], Value]]:
     """Penalties as a list of functions of the net."""
-    listed = [] if penalty is None else list(penalty) if isinstance(penalty, (list, tuple)) else [penalty]
+    listed = [] if penalty is None else several(penalty)
     for p in listed:
         if isinstance(p, type) or not callable(p):
             raise TypeError(f"{who} takes a function of the net as penalty, such as nn.l2(1e-4), got {p!r:.60}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..arguments import Number
+from ..arguments import Number, several
 from ..data import number
 
 Target = Any  # as a loss takes it: numbers, or whatever a function of the user's reads
@@ -21,11 +21,6 @@ def floats(outputs: Number | list[Number] | tuple[Number, ...]) -> Floats:
     ([1.0, 2.0], 3.0)
     """
     return [float(y) for y in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
-
-
-def each(xs: Floats) -> list[float]:
-    """Numbers as a list."""
-    return xs if isinstance(xs, list) else [xs]
 
 
 # Targets, as each loss takes them ------------------------------------------------------------------------------------
@@ -55,18 +50,20 @@ def class_target(who: str, t: object, outputs: int, place: str) -> Floats:
 def probability_target(who: str, t: object, outputs: int, place: str) -> Floats:
     """A probability for each class."""
     ps = number_target(who, t, outputs, place)
-    for p in each(ps):
+    for p in several(ps):
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"{who} takes probabilities from 0 to 1 as targets, got {p} in {place}")
-    if abs(sum(each(ps)) - 1.0) > 1e-6:
-        raise ValueError(f"{who} takes probabilities that sum to 1 as targets, got the sum {sum(each(ps))} in {place}")
+    if abs(sum(several(ps)) - 1.0) > 1e-6:
+        raise ValueError(
+            f"{who} takes probabilities that sum to 1 as targets, got the sum {sum(several(ps))} in {place}"
+        )
     return ps
 
 
 def binary_target(who: str, t: object, outputs: int, place: str) -> Floats:
     """For each output a number from 0 to 1."""
     ts = number_target(who, t, outputs, place)
-    for x in each(ts):
+    for x in several(ts):
         if not 0.0 <= x <= 1.0:
             hint = "; for -1 and 1 use (y + 1) / 2, or hinge" if x == -1.0 else ""
             raise ValueError(f"{who} takes targets from 0 to 1 for binary_cross_entropy, got {x} in {place}{hint}")
@@ -76,7 +73,7 @@ def binary_target(who: str, t: object, outputs: int, place: str) -> Floats:
 def sign_target(who: str, t: object, outputs: int, place: str) -> Floats:
     """For each output -1 or 1."""
     ts = number_target(who, t, outputs, place)
-    for x in each(ts):
+    for x in several(ts):
         if x not in (-1.0, 1.0):
             raise ValueError(f"{who} takes targets -1 and 1 for hinge, got {x} in {place}; for 0 and 1 use 2*y - 1")
     return ts
@@ -107,7 +104,7 @@ def above(threshold: float, low: int) -> Callable[[Floats], object]:
     """A function of outputs: for each 1 where it is above a threshold, else `low`."""
 
     def prediction(outputs: Floats) -> object:
-        classes = [1 if y > threshold else low for y in each(outputs)]
+        classes = [1 if y > threshold else low for y in several(outputs)]
         return classes if isinstance(outputs, list) else classes[0]
 
     return prediction

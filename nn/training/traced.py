@@ -14,7 +14,7 @@ from engine import Value, clip, square, topological_order
 from engine.arguments import shown
 from engine.compiler import Generators
 
-from ..arguments import Number
+from ..arguments import Number, several
 from ..blocks import Dropout
 from ..data import DEEPEST
 from ..module import Module
@@ -192,8 +192,7 @@ def _of_one_example(
 
 def _numbered(outputs: Outputs) -> list[Number]:
     """Outputs as a list of numbers; [] of those that are another tree, which are for the loss alone."""
-    listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    numbers = [y.item() if getattr(y, "shape", None) == () else y for y in listed]
+    numbers = [y.item() if getattr(y, "shape", None) == () else y for y in several(outputs)]
     return numbers if all(y.__class__ is Value or isinstance(y, (int, float)) for y in numbers) else []
 
 

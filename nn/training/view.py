@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine import Value, draw, no_grad, topological_order
 from engine.arguments import whole
 
+from ..arguments import several
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, restyle
 from ..layers import Neuron
 from ..module import in_mode
@@ -281,4 +282,4 @@ def watched(callbacks: object, view: object) -> object:
         display(view)
     if not hasattr(view, "on_epoch_end"):
         raise TypeError(f"fit takes as view a training_view(), or True to show one, got {view!r:.60}")
-    return [*(callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]), view]
+    return [*several(callbacks), view]

@@ -27,7 +27,7 @@ Ball = arb
 BallOperand = Ball | list[Ball]
 Quantity = Any  # an arb or an arb_series, whose types flint's stubs do not let one mix
 Operand = Quantity  # one, or a list of them
-Function = Callable[..., Quantity]
+Reference = Callable[..., Quantity]
 
 PRECISION = 128  # bits of a midpoint
 UNIT = 2.0**-53  # the rounding of one correctly rounded operation
@@ -51,7 +51,7 @@ def constant(x: Quantity) -> Ball:
     return x[0] if x.__class__ is arb_series else x
 
 
-def _through(value: Function, slope: Function) -> Function:
+def _through(value: Reference, slope: Reference) -> Reference:
     """A function of balls and of series, where flint has it for balls only: its value, and the integral of its slope."""
 
     def function(x: Quantity) -> Quantity:
@@ -66,7 +66,7 @@ def _cosh(x: Quantity) -> Quantity:
     return (x.exp() + (-x).exp()) / 2 if x.__class__ is arb_series else arb(x).cosh()
 
 
-def _plain(name: str) -> Function:
+def _plain(name: str) -> Reference:
     def function(x: Quantity) -> Quantity:
         return getattr(x if x.__class__ is arb_series else arb(x), name)()
 
@@ -144,12 +144,12 @@ class Arithmetic:
 ARITHMETIC = Arithmetic()
 
 # Where the text of a reference holds on part of the row's domain only.
-WHOLE: dict[str, Function] = {
+WHOLE: dict[str, Reference] = {
     "cbrt": lambda m, x: m.cbrt(x), "arctan2": lambda m, a, b: m.atan2(a, b), "sinc": lambda m, x: m.sinc(x),
 }  # fmt: skip
 
 
-def reference(row: Op) -> Function:
+def reference(row: Op) -> Reference:
     """The reference of a row, as a function of (arithmetic, arguments…)."""
     given = WHOLE.get(row.name, row.reference)
     if given is None:

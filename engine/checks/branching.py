@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .balls import ARITHMETIC, Ball, Function, Operand, Quantity, constant
+from .balls import ARITHMETIC, Ball, Operand, Quantity, Reference, constant
 
 
 class _Plan:
@@ -80,7 +80,7 @@ class _BranchingArithmetic:
         return lambda *args: _Branching(function(*map(_bare, args)), self.plan)
 
 
-def branches(function: Function, args: Sequence[Operand]) -> tuple[list[Quantity], bool]:
+def branches(function: Reference, args: Sequence[Operand]) -> tuple[list[Quantity], bool]:
     """The results of a reference on every path that its comparisons may take, and whether it compared at all."""
     results, plans, asked = [], [_Plan(())], False
     while plans:

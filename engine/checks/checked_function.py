@@ -4,7 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 
-from ..arguments import is_number
+from ..arguments import is_number, shown
 from ..formulas.naming import node_names
 from ..readings import Call, ReadingError
 from ..rule import TABLE
@@ -51,7 +51,7 @@ class CheckedFunction:
         elif callable(f):
             self._from_function(f, at)
         else:
-            raise TypeError(f"{WHO} takes a function, a Graph or a Value, got {f!r:.60}; as in {WHO}(f, (0.5, 2.0))")
+            raise TypeError(f"{WHO} takes a function, a Graph or a Value, got {shown(f)}; as in {WHO}(f, (0.5, 2.0))")
         if not self.point:
             raise ValueError(f"{WHO} takes a point of at least one number, got {at!r}; as in {WHO}(f, (0.5, 2.0))")
         for name, x in zip(self.names, self.point):
@@ -142,7 +142,7 @@ class CheckedFunction:
                 f"{WHO} takes a function of Values, got the plain number {output!r} from {self.name}: float(), .data and "
                 "the functions of math lose the graph; use those of engine, as in engine.sin"
             )
-        raise TypeError(f"{WHO} takes a function that returns a Value, got {output!r:.60} ({type(output).__name__})")
+        raise TypeError(f"{WHO} takes a function that returns a Value, got {shown(output)} ({type(output).__name__})")
 
     def function(self, *xs: object) -> object:
         """The function of plain numbers, for transforms."""
@@ -194,8 +194,8 @@ class CheckedFunction:
 
     def point_text(self) -> str:
         """The point in one line."""
-        shown = ", ".join(map(repr, self.point[:8]))
-        return shown + (f", … ({len(self.point)} numbers)" if len(self.point) > 8 else "")
+        first = ", ".join(map(repr, self.point[:8]))
+        return first + (f", … ({len(self.point)} numbers)" if len(self.point) > 8 else "")
 
     def reproduce(self, extra: str) -> str:
         """A line of Python that runs this check again, without Hypothesis."""

@@ -5,7 +5,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from ..rule import Op
-from .balls import ARITHMETIC, NOTHING, Ball, Function, Operand, Quantity, arb, arb_series, constant, reference
+from .balls import ARITHMETIC, NOTHING, Ball, Operand, Quantity, Reference, arb, arb_series, constant, reference
 from .branching import branches, hull
 
 # Conditions: rows that are constant between their jumps ----------------------------------------------------------------
@@ -138,7 +138,7 @@ def _slope(y: Quantity) -> Ball:
 _straight: set[Op] = set()  # rows with a kink whose references ask no comparison, such as hypot
 
 
-def _branching_enclosure(row: Op, function: Function, args: Sequence[Operand], wanted: Sequence[bool]) -> Enclosure:
+def _branching_enclosure(row: Op, function: Reference, args: Sequence[Operand], wanted: Sequence[bool]) -> Enclosure:
     values, asked = branches(function, args)
     if not asked:
         _straight.add(row)

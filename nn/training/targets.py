@@ -104,8 +104,9 @@ def above(threshold: float, low: int) -> Callable[[Floats], object]:
     """A function of outputs: for each 1 where it is above a threshold, else `low`."""
 
     def prediction(outputs: Floats) -> object:
-        classes = [1 if y > threshold else low for y in several(outputs)]
-        return classes if isinstance(outputs, list) else classes[0]
+        if isinstance(outputs, list):
+            return [1 if y > threshold else low for y in outputs]
+        return 1 if outputs > threshold else low
 
     return prediction
 

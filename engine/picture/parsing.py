@@ -1,8 +1,7 @@
 """An expression given as text, as a graph: arithmetic and the functions of the table; nothing is evaluated as Python."""
 
 import ast
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from ..lists import dot
 from ..rule import TABLE
@@ -99,28 +98,17 @@ class _ExpressionReader:
         if isinstance(node, ast.Name):
             return self._name(node.id)
         if isinstance(node, ast.List):
-            if any(isinstance(p, list) for p in parts):
+            elements = [p for p in parts if not isinstance(p, list)]
+            if len(elements) < len(parts):
                 raise _illegal(node)
-            return parts  # type: ignore[return-value]  # its elements are no lists
+            return elements
         try:
-            if isinstance(node, ast.BinOp):
-                return TABLE[_BINARY[type(node.op)]](*parts)  # type: ignore[no-any-return]  # a row gives a number or Value
-            if isinstance(node, ast.UnaryOp):
-                return parts[0] if isinstance(node.op, ast.UAdd) else self._negative(parts[0])
-            if isinstance(node, ast.Compare):
-                return TABLE[_COMPARED[type(node.ops[0])]](*parts)  # type: ignore[no-any-return]  # as above
-            name = node.func.id  # type: ignore[attr-defined]  # _parts lets no other kind of node pass
-            function: Any = dot if name == "dot" else TABLE[name]
-            result: Operand = function(*parts)
+            result: Operand = _row(node)(*parts)
             return result
         except (TypeError, ValueError) as e:
             raise ValueError(
                 f"the expression takes calls that the table can answer, got {_shown(node):.60}: {e}"
             ) from None
-
-    @staticmethod
-    def _negative(x: Operand) -> Operand:
-        return -x if not isinstance(x, list) else TABLE["neg"](x)  # raises for a list
 
     def _name(self, name: str) -> Operand:
         if name not in self.named:
@@ -133,14 +121,25 @@ class _ExpressionReader:
         return self.named[name]
 
 
+def _row(node: ast.expr) -> Callable[..., Operand]:
+    """What a node of the syntax that `_parts` let pass computes from its operands."""
+    if isinstance(node, ast.BinOp):
+        return TABLE[_BINARY[type(node.op)]]
+    if isinstance(node, ast.UnaryOp):
+        return TABLE["neg"] if isinstance(node.op, ast.USub) else lambda x: x
+    if isinstance(node, ast.Compare):
+        return TABLE[_COMPARED[type(node.ops[0])]]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return dot if node.func.id == "dot" else TABLE[node.func.id]
+    raise _illegal(node)
+
+
 def _parts(node: ast.expr) -> list[ast.expr]:
     """The operands of what is allowed; a ValueError for all else."""
-    if isinstance(node, ast.Constant):
-        return []
-    if isinstance(node, ast.Name):
+    if isinstance(node, (ast.Constant, ast.Name)):
         return []
     if isinstance(node, ast.List):
-        return list(node.elts)
+        return node.elts
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         return [node.left, node.right]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.UAdd, ast.USub)):
@@ -153,7 +152,7 @@ def _parts(node: ast.expr) -> list[ast.expr]:
                 f"an expression takes functions of the table ({', '.join(sorted(TABLE))}), got {node.func.id!r}"
             )
         if not any(isinstance(a, ast.Starred) for a in node.args):
-            return list(node.args)
+            return node.args
     raise _illegal(node)
 
 

@@ -1,11 +1,31 @@
 """The nodes nearest the roots of a large graph, chosen by counting, before anything is worked out for the others."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from ...value import Value
 
 LARGE = 10_000  # nodes; of a smaller graph all is known in a moment
+
+Thing = TypeVar("Thing")
+
+
+def nearest_first(
+    roots: Iterable[Thing], uses: Mapping[Thing, int], arguments: Callable[[Thing], Iterable[Thing]], limit: int
+) -> dict[Thing, None]:
+    """The first `limit` things from the roots down, none before all of its uses."""
+    shown: dict[Thing, None] = {}
+    waiting: dict[Thing, int] = {}
+    queue = deque(dict.fromkeys(r for r in roots if not uses[r]))
+    while queue and len(shown) < limit:
+        thing = queue.popleft()
+        shown[thing] = None
+        for a in arguments(thing):
+            waiting[a] = waiting.get(a, uses[a]) - 1
+            if not waiting[a]:
+                queue.append(a)
+    return shown
 
 
 class Nearest:
@@ -20,16 +40,7 @@ class Nearest:
 
     def __init__(self, uses: dict[Value, int], roots: Sequence[Value], limit: int) -> None:
         self.size = len(uses)
-        self.shown: dict[Value, None] = {}
-        waiting: dict[Value, int] = {}
-        queue = deque(dict.fromkeys(r for r in roots if not uses[r]))
-        while queue and len(self.shown) < limit:
-            v = queue.popleft()
-            self.shown[v] = None
-            for a in _arguments(v):
-                waiting[a] = waiting.get(a, uses[a]) - 1
-                if not waiting[a]:
-                    queue.append(a)
+        self.shown = nearest_first(roots, uses, _arguments, limit)
         self.behind: dict[Value, Value] = {}
         self.counts: dict[Value, int] = {}
         seen: set[Value] = set()

@@ -4,14 +4,13 @@ A key stands for a box: a node is its own key, a closed Scope that of its nodes,
 beyond the limit.
 """
 
-from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Container
 
 from ...context import Scope
 from ...formulas.chain import Sweep
 from ...value import Value
 from .grouping import ScopeTree
-from .nearest import Nearest
+from .nearest import Nearest, nearest_first
 
 MERGED_INPUTS = 8  # more inputs than this that feed the same groups are one box
 
@@ -97,8 +96,16 @@ class Partition:
 
         What is left out goes to a stub beside the first box that depends on it.
         """
-        shown = self._nearest(limit)
-        self._cut(shown)
+        users: dict[Key, set[Key]] = {}
+        for v, key in self.keys.items():
+            users.setdefault(key, set()).update(self.keys[u.user] for u in self.sweep.uses[v])
+        args: dict[Key, list[Key]] = {k: [] for k in users}
+        for key, them in users.items():
+            them.discard(key)
+            for u in them:
+                args[u].append(key)
+        roots = [self.keys[r] for r in self.sweep.roots]
+        self._cut(nearest_first(roots, {k: len(them) for k, them in users.items()}, args.__getitem__, limit))
 
     def keep_near(self, near: Nearest) -> None:
         """Keep what is near the roots of a large graph, as `keep`."""
@@ -107,7 +114,7 @@ class Partition:
             self.keys[v] = stubs[by]
         self.hidden = sum(near.counts.values())
 
-    def _cut(self, shown: set[Key]) -> None:
+    def _cut(self, shown: Container[Key]) -> None:
         stubs: dict[Key, Bundle] = {}
         owner: dict[Value, Key] = {}
         for v in reversed(self.sweep.order):
@@ -124,24 +131,3 @@ class Partition:
             for a in v.args:
                 if a.__class__ is Value:
                     owner.setdefault(a, by)
-
-    def _nearest(self, limit: int) -> set[Key]:
-        users: dict[Key, set[Key]] = {}
-        for v, key in self.keys.items():
-            users.setdefault(key, set()).update(self.keys[u.user] for u in self.sweep.uses[v])
-        args: dict[Key, list[Key]] = {k: [] for k in users}
-        for key, them in users.items():
-            them.discard(key)
-            for u in them:
-                args[u].append(key)
-        waiting = {k: len(them) for k, them in users.items()}
-        queue = deque(dict.fromkeys(k for k in (self.keys[r] for r in self.sweep.roots) if not waiting[k]))
-        shown: set[Key] = set()
-        while queue and len(shown) < limit:
-            key = queue.popleft()
-            shown.add(key)
-            for a in args[key]:
-                waiting[a] -= 1
-                if not waiting[a]:
-                    queue.append(a)
-        return shown

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...formulas.naming import callers_variables, variable_names
 from ...formulas.notation import number_text
@@ -56,7 +55,7 @@ class Step:
         return f"<{self.phase} step: {self.equation}>"
 
 
-def steps(root: Value | Iterable[Value], *, names: Mapping[str, Any] | None = None) -> list[Step]:
+def steps(root: Value | Iterable[Value], *, names: Mapping[str, object] | None = None) -> list[Step]:
     """The forward pass, then the backward pass, of a graph: what its player shows, as data.
 
     Nothing in the graph is changed; a backward need not have run.

@@ -8,7 +8,6 @@ import json
 import re
 import secrets
 import unicodedata
-from typing import Any
 
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -45,7 +44,7 @@ def dot_string(text: str) -> str:
     return '"' + plain(text, 100_000).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def json_text(data: Any) -> str:
+def json_text(data: object) -> str:
     """JSON for a `<script>` element: no `<` appears, so nothing in it can end the element or open a comment."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -7,7 +7,7 @@ a sweep from the root. The graph and its `.grad` are neither asked nor changed.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..arguments import shown as as_shown
 from ..arguments import whole
@@ -85,7 +85,7 @@ class Explanation:
             items.append(f"<div>{_mathml(block.chain)}{f'<ul>{details}</ul>' if details else ''}</div>")
         return f"<div>{''.join(items)}{''.join([f'<p>{line}</p>' for line in self._rest()])}</div>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self.to_html()}
 
     def _rest(self) -> list[str]:
@@ -162,7 +162,7 @@ def explain(
     *,
     terms: int | None = TERMS,
     nodes: int | None = NODES,
-    names: Mapping[str, Any] | None = None,
+    names: Mapping[str, object] | None = None,
 ) -> Explanation:
     """The chain rule at one node, or at all: what each path contributes to ∂root/∂node, and why.
 

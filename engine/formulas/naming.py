@@ -4,7 +4,6 @@ import re
 import sys
 from collections.abc import Container, Iterable, Mapping
 from itertools import product
-from typing import Any
 
 from ..arguments import shown
 from ..context import Scope
@@ -87,13 +86,13 @@ def variable_names(namespace: Mapping[str, object]) -> dict[Value, str]:
     return found
 
 
-def notebook_variables() -> dict[str, Any]:
+def notebook_variables() -> dict[str, object]:
     """The variables of the running notebook or IPython shell, if there is one."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return dict(getattr(shell, "user_ns", None) or {})
 
 
-def callers_variables(depth: int) -> dict[str, Any]:
+def callers_variables(depth: int) -> dict[str, object]:
     """The variables of a function `depth` calls up, local ones first."""
     frame = sys._getframe(depth + 1)
     seen = frame.f_locals

@@ -1,5 +1,6 @@
 """`draw`: a graph at a level of detail, as an object that shows and saves itself."""
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -16,9 +17,11 @@ from .drawing.rows import Typeset
 from .drawing.svg import Drawing
 from .drawing.terminal import tree
 from .drawing.theme import THEMES
+from .model.boxes import PictureModel
 from .model.grouping import Level
 from .model.level import model_of, roots_of
 from .model.safety import fresh_uid, xml
+from .player.live import live_view
 from .player.page import image
 from .player.player import Player, player_page
 
@@ -35,7 +38,7 @@ def draw(
     force: bool = False,
     timeout: float = 20.0,
     uid: str | None = None,
-    names: Mapping[str, Any] | None = None,
+    names: Mapping[str, object] | None = None,
 ) -> "Picture":
     """The picture of a graph: values, local derivatives, the chain rule on every edge.
 
@@ -71,31 +74,34 @@ def draw(
         ∂L/∂b = ∂L/∂L·∂L/∂b = 1.0·2.0 = 2.0
     """
     given = variable_names(callers_variables(1) if names is None else names)
-    return Picture(roots_of(root, "draw"), level, expand, theme, rankdir, force, timeout, uid, given)
+    return Picture(
+        roots_of(root, "draw"), given, level=level, expand=expand, theme=theme, rankdir=rankdir, force=force,
+        timeout=timeout, uid=uid,
+    )  # fmt: skip
 
 
 class Picture:
     """A drawn graph, as `draw` gives it.
 
     Attributes:
-        model: its boxes and edges.
+        model: its boxes and arrows.
         uid: the prefix of its ids.
     """
 
     def __init__(
-        self, roots: Sequence[Value], level: Level, expand: str | Sequence[str], theme: str, rankdir: str, force: bool,
-        timeout: float, uid: str | None, given: Mapping[Value, str],
+        self, roots: Sequence[Value], given: Mapping[Value, str], *, level: Level = "auto", theme: str = "auto",
+        expand: str | Sequence[str] = (), rankdir: str = "TB", force: bool = False, timeout: float = 20.0,
+        uid: str | None = None,
     ) -> None:  # fmt: skip
-        named("draw", "theme", theme, THEMES)
-        named("draw", "rankdir", rankdir, RANKDIRS)
+        self._theme, self._rankdir = named("draw", "theme", theme, THEMES), named("draw", "rankdir", rankdir, RANKDIRS)
         force = flag("draw", "force", force)
         check_timeout("draw", timeout)
         if not isinstance(expand, (list, tuple, set, str)) or not all(isinstance(word, str) for word in expand):
             raise TypeError(f"draw takes expand as a list of paths and names, got {expand!r:.40}")
-        self.uid = fresh_uid(uid)
-        self._theme, self._rankdir, self._timeout = theme, rankdir, timeout
-        self._made_with = roots, level, expand, force, given
-        self.model = model_of(roots, level, expand, force, given)
+        self.uid, self._timeout = fresh_uid(uid), timeout
+        self._roots, self._given = roots, given
+        self._model_of = partial(model_of, level=level, expand=expand, force=force)
+        self.model = self._model_of(roots, given=given)
 
     @cached_property
     def _typeset(self) -> Typeset:
@@ -115,6 +121,9 @@ class Picture:
         """
         return Drawing(self._typeset, self._timeout)
 
+    def _drawing(self, model: PictureModel) -> Drawing:
+        return Drawing(Typeset(model, self.uid, self._rankdir), self._timeout)
+
     @property
     def svg(self) -> str:
         """The drawing, as one SVG file."""
@@ -129,9 +138,7 @@ class Picture:
 
         A backward need not have run: the player shows the gradients that it gives.
         """
-        roots, level, expand, force, given = self._made_with
-        model = model_of(roots, level, expand, force, given, complete=True)
-        drawing = Drawing(Typeset(model, self.uid, self._rankdir), self._timeout)
+        drawing = self._drawing(self._model_of(self._roots, given=self._given, complete=True))
         swept = self.model.sweep.swept
         note = "" if swept else "backward has not run: these are the gradients it gives"
         return Player(player_page(drawing, self._theme, note), drawing, self._theme)
@@ -149,21 +156,17 @@ class Picture:
         Raises:
             ModuleNotFoundError: anywidget is missing (the extra notebooks).
         """
-        from .player.live import live_view
-
-        roots, level, expand, force, given = self._made_with
-        like = model_of(roots, level, expand, force, given, complete=True)
+        roots, given = self._roots, self._given
+        like = self._model_of(roots, given=given, complete=True)
 
         def page(there: Mapping[Value, Value], first: int) -> str:
             names = {there[v]: name for v, name in given.items() if v in there}
-            model = model_of([there[r] for r in roots], level, expand, force, names, complete=True, like=like)
-            return player_page(
-                Drawing(Typeset(model, self.uid, self._rankdir), self._timeout), self._theme, first=first
-            )
+            model = self._model_of([there[r] for r in roots], given=names, complete=True, like=like)
+            return player_page(self._drawing(model), self._theme, first=first)
 
         return live_view(roots, like, page)
 
-    def save(self, path: Any) -> str:
+    def save(self, path: "str | os.PathLike[str]") -> str:
         """Write a file; its ending says what: svg, png, pdf, html (the player), dot, tex, txt.
 
         Args:
@@ -184,10 +187,9 @@ class Picture:
             return saved(path, converted(partial(self.drawing.svg, light), self.dot, kind, self._timeout))
         if kind == "html":
             return self.player().save(path)
-        text = (
-            self.svg if kind == "svg" else self.dot if kind == "dot" else self.latex() if kind == "tex" else f"{self}\n"
-        )
-        return saved(path, text.encode())
+        if kind == "txt":
+            return saved(path, f"{self}\n".encode())
+        return saved(path, (self.svg if kind == "svg" else self.dot if kind == "dot" else self.latex()).encode())
 
     def __str__(self) -> str:
         return tree(self.model)
@@ -221,7 +223,7 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Picture:
     """
     named("draw_dot", "format", format, FORMATS)
     given = variable_names(callers_variables(1))
-    return Picture(roots_of(root, "draw_dot"), "auto", (), "auto", rankdir, False, 20.0, None, given)
+    return Picture(roots_of(root, "draw_dot"), given, rankdir=rankdir)
 
 
 def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
@@ -238,15 +240,5 @@ def trace(root: Value) -> tuple[set[Value], set[tuple[Value, Value]]]:
 
 def notebook_bundle(root: Value) -> dict[str, str]:
     """A Value's rich display: its picture, nodes named by the notebook's variables."""
-    picture = Picture(
-        roots_of(root, "notebook_bundle"),
-        "auto",
-        (),
-        "auto",
-        "TB",
-        False,
-        20.0,
-        None,
-        variable_names(notebook_variables()),
-    )
+    picture = Picture(roots_of(root, "notebook_bundle"), variable_names(notebook_variables()))
     return {"text/html": picture.html, "text/plain": repr(root)}

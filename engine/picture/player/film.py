@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ...arguments import named, shown
 from ...formulas.naming import callers_variables, variable_names
@@ -40,7 +40,7 @@ def film(
     theme: str = "auto",
     timeout: float = 20.0,
     uid: str | None = None,
-    names: Mapping[str, Any] | None = None,
+    names: Mapping[str, object] | None = None,
 ) -> "Film":
     """One page that shows a graph over training steps: same layout, numbers and colours change.
 

@@ -5,7 +5,6 @@ It needs a running notebook kernel: what a saved notebook keeps of it is blank, 
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
-from typing import Any
 
 from ... import context
 from ...conversion import number
@@ -43,19 +42,19 @@ def replayed_graph(roots: Sequence[Value], leaves: Mapping[Value, float]) -> dic
     return there
 
 
-def _twin(a: Any, there: Mapping[Value, Value]) -> Any:
-    if a.__class__ is tuple:
+def _twin(a: object, there: Mapping[Value, Value]) -> object:
+    if isinstance(a, tuple):
         return [there[e] for e in a]
-    return there[a] if a.__class__ is Value else a
+    return there[a] if isinstance(a, Value) else a
 
 
-def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[..., str]) -> Any:
+def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[[Mapping[Value, Value], int], str]) -> object:
     """The widget of a picture.
 
     Args:
         roots: the Values whose graph it is.
         model: its boxes; each leaf that has a box of its own can be edited.
-        page: a function of (roots, names by node, first step) that makes the player's page.
+        page: a function of (the twins by their nodes, first step) that makes the player's page.
     """
     try:
         import anywidget
@@ -99,7 +98,7 @@ def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[..., s
                 raise ValueError(f"live takes numbers for {', '.join(leaves.values())}, got {unknown[0]!r:.60}")
             self._take({name: number(x, "live") for name, x in numbers.items()})
 
-        def _edited(self, change: Any) -> None:
+        def _edited(self, change: Mapping[str, Mapping[str, float]]) -> None:
             try:
                 self._take({str(name): float(x) for name, x in change["new"].items()})
                 self.message = ""

@@ -1,9 +1,9 @@
 """A page: one HTML file with all it needs inside it, which a notebook shows in a frame of its own."""
 
 import base64
+import os
 from functools import cache
 from importlib import resources
-from typing import Any
 
 from ..drawing.export import saved
 from ..drawing.svg import Drawing
@@ -19,9 +19,7 @@ def part(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-def page_of(
-    drawing: Drawing, theme: str, data: dict[str, Any], title: str, script: str, step: str, **holes: str
-) -> str:
+def page_of(drawing: Drawing, theme: str, data: object, title: str, script: str, step: str, **holes: str) -> str:
     """The page of a drawing, as HTML that needs nothing else.
 
     Args:
@@ -64,7 +62,7 @@ class Page:
         """The picture, which stands for the page where a notebook strips it."""
         return self.drawing.svg(self._theme)
 
-    def save(self, path: Any) -> str:
+    def save(self, path: "str | os.PathLike[str]") -> str:
         """Write the page.
 
         Args:

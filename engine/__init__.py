@@ -17,7 +17,7 @@ from .transforms.forward import derivative, hessian, hvp, jacfwd, jvp
 from .transforms.replay import replay
 from .transforms.reverse import grad, jacobian, jacrev, value_and_grad, vjp
 from .traversal import partials, topological_order
-from .value import RESERVED, Value, method
+from .value import Value, method
 
 # Public names of the heavier rooms, each resolved on first use.
 _ROOMS: dict[str, str] = {
@@ -73,11 +73,14 @@ def _refuse_public_name(row: Op) -> None:
         raise ValueError(f"op takes a name that engine does not use already, got {row.name!r}; choose another")
 
 
+_RESERVED = frozenset(dir(Value))  # names that no row takes
+
+
 def _attach(row: Op) -> None:
     """Make a row a method of Value, its first argument; one that takes lists stays a function."""
     if row.lists:
         return
-    if row.name in RESERVED or (hasattr(Value, row.name) and row.name not in TABLE):
+    if row.name in _RESERVED or (hasattr(Value, row.name) and row.name not in TABLE):
         raise ValueError(f"op takes a name that Value does not use already, got {row.name!r}")
     setattr(Value, row.name, method(row))
 

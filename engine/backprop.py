@@ -78,6 +78,10 @@ def _marked_order(stack: list[Node], order: list[Node], leaves: list[Node], befo
     while stack:
         v = pop()
         grad = v.grad
+        if grad is opened:
+            v.grad = zero
+            order.append(v)
+            continue
         if grad is zero:
             continue
         op = v.op
@@ -85,29 +89,27 @@ def _marked_order(stack: list[Node], order: list[Node], leaves: list[Node], befo
             leaves.append(v)
             before.append(grad)
             v.grad = zero
-        elif grad is opened:
-            v.grad = zero
-            order.append(v)
-        else:  # it waits below its arguments
-            v.grad = opened
-            push(v)
-            if op.kind == 2:
-                a, b = v._a, v._b
-                if b.__class__ is not float and b.grad is not zero:
-                    push(b)
-                if a.__class__ is not float and a.grad is not zero:
-                    push(a)
-            elif op.kind == 1:
-                push(v._a)
-            else:
-                for arg in reversed(v._a):
-                    if arg.__class__ is tuple:
-                        below = [a for a in reversed(arg) if a.grad is not zero] if id(arg) not in walked else ()
-                        stack.extend(below)
+            continue
+        v.grad = opened
+        push(v)  # it waits below its arguments
+        if op.kind == 2:
+            a, b = v._a, v._b
+            if b.__class__ is not float and b.grad is not zero:
+                push(b)
+            if a.__class__ is not float and a.grad is not zero:
+                push(a)
+        elif op.kind == 1:
+            push(v._a)
+        else:
+            for arg in reversed(v._a):
+                if arg.__class__ is tuple:
+                    if id(arg) not in walked:
+                        below = [a for a in reversed(arg) if a.grad is not zero]
+                        stack += below
                         if not below:
                             walked.add(id(arg))
-                    elif arg.__class__ is not float and arg.__class__ is not list:
-                        push(arg)
+                elif arg.__class__ is not float and arg.__class__ is not list and arg.grad is not zero:
+                    push(arg)
     return zero
 
 

@@ -249,6 +249,3 @@ class Value(Node):
     fabs, conjugate = unary(ops.abs), __pos__  # these four NumPy calls in arrays of objects
     degrees, radians = unary(ops.rad2deg), unary(ops.deg2rad)
     _prev, _op, _backward = property(micrograd.children), property(micrograd.operation), micrograd.push_once
-
-
-RESERVED = frozenset(dir(Value))  # names that no row takes

@@ -6,8 +6,6 @@ from typing import Any, SupportsFloat, overload
 from .context import Scope
 from .rule import Node, Op
 
-RESERVED: frozenset[str]
-
 def method(op: Op) -> Callable[..., Value]: ...
 
 class Value(Node):

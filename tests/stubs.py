@@ -8,7 +8,6 @@ from pathlib import Path
 import engine
 from engine.ops import __all__
 from engine.rule import TABLE
-from engine.value import RESERVED
 
 HEAD = '"""Generated from the table of rules by `python -m tests.stubs`; do not edit."""\n'
 
@@ -52,8 +51,6 @@ from typing import Any, SupportsFloat, overload
 
 from .context import Scope
 from .rule import Node, Op
-
-RESERVED: frozenset[str]
 
 def method(op: Op) -> Callable[..., Value]: ...
 
@@ -127,7 +124,7 @@ def value_stub():
     ]
     methods += [f"    def __{name}__(self) -> Value: ..." for name in ("neg", "abs")]
     for name, row in sorted(TABLE.items()):
-        if row.lists or name in RESERVED:
+        if row.lists or name in engine._RESERVED:
             continue
         others = ["other"] if row.arity == 2 else ["second", "third"][: row.arity - 1]
         needed = len(others) - len(row.defaults)

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any, SupportsIndex, TypeGuard, TypeVar
 
 from engine import Value
-from engine.arguments import is_number as is_number
 
 T = TypeVar("T")
 Number = float | Value
@@ -17,65 +16,34 @@ Inputs = Number | Iterable[Number]  # of a Module: one, or a row
 
 
 def shape(x: object) -> tuple[int, ...] | None:
-    """The shape of an array; None of what has none.
-
-    >>> from nn.arguments import shape
-    >>> shape([1.0])
-    """
+    """The shape of an array; None of what has none."""
     found: tuple[int, ...] | None = getattr(x, "shape", None)
     return found
 
 
 def is_whole(x: object) -> TypeGuard[SupportsIndex]:
-    """Whether x is a whole number, and neither True nor False nor an array.
-
-    >>> from nn.arguments import is_whole
-    >>> is_whole(2), is_whole(2.0), is_whole(True)
-    (True, False, False)
-    """
+    """Whether x is a whole number, and neither True nor False nor an array."""
     return hasattr(x, "__index__") and not isinstance(x, bool) and not shape(x)
 
 
 def is_row(x: object) -> TypeGuard[Iterable[object]]:
-    """Whether x has elements in an order: no text, no set, no dict.
-
-    >>> from nn.arguments import is_row
-    >>> is_row((1, 2)), is_row({1, 2}), is_row("12")
-    (True, False, False)
-    """
+    """Whether x has elements in an order: no text, no set, no dict."""
     return isinstance(x, Iterable) and not isinstance(x, (str, bytes, dict, set, frozenset))
 
 
 def is_alone(x: object) -> bool:
-    """Whether x is one Value, which NumPy may have put into an array of shape ().
-
-        >>> from engine import Value
-    from engine.arguments import is_number as is_number
-        >>> from nn.arguments import is_alone
-        >>> is_alone(Value(2.0)), is_alone([Value(2.0)])
-        (True, False)
-    """
+    """Whether x is one Value, which NumPy may have put into an array of shape ()."""
     kind = getattr(getattr(x, "dtype", None), "kind", "")
     return x.__class__ is Value or (kind == "O" and shape(x) == ())
 
 
 def is_missing(x: object) -> bool:
-    """Whether x stands for a number that is missing: None, or pandas' NA.
-
-    >>> from nn.arguments import is_missing
-    >>> is_missing(None), is_missing(0.0)
-    (True, False)
-    """
+    """Whether x stands for a number that is missing: None, or pandas' NA."""
     return x is None or type(x).__name__ in ("NAType", "NaTType")
 
 
 def plain(x: Any) -> Any:
-    """Arrays, frames, sparse matrices and tuples as lists, NumPy's numbers as Python's; all else as it is.
-
-    >>> from nn.arguments import plain
-    >>> plain((1.0, 2.0)), plain("text")
-    ([1.0, 2.0], 'text')
-    """
+    """Arrays, frames, sparse matrices and tuples as lists, NumPy's numbers as Python's; all else as it is."""
     if x.__class__ is float or x.__class__ is list:
         return x
     if callable(getattr(x, "toarray", None)):  # SciPy's sparse matrices
@@ -98,12 +66,7 @@ def several(x: T | list[T] | tuple[T, ...]) -> list[T]:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The end of a message about a name that is wrong: the one that was meant, if any is near.
-
-    >>> from nn.arguments import nearest
-    >>> nearest("rellu", ["relu", "tanh"])
-    "; did you mean 'relu'?"
-    """
+    """The end of a message about a name that is wrong: the one that was meant, if any is near."""
     import difflib  # when a name is wrong
 
     near = difflib.get_close_matches(name, list(names), 1)

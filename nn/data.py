@@ -61,12 +61,7 @@ def rows(who: str, X: object, name: str = "X") -> list[Row]:
 
 
 def rows_or_row(who: str, X: object) -> tuple[list[Row], bool]:
-    """(the examples of X, whether X was one row alone).
-
-    >>> from nn.data import rows_or_row
-    >>> rows_or_row("predict", [0, 1])
-    ([[0.0, 1.0]], True)
-    """
+    """(the examples of X, whether X was one row alone)."""
     listed = plain(X)
     listed = list(listed) if is_row(listed) else X
     alone = isinstance(listed, list) and bool(listed) and not is_listed(listed[0])
@@ -92,10 +87,6 @@ def targets(who: str, y: object, count: int, name: str = "y") -> list[object]:
     Raises:
         TypeError: y is nothing of the kind.
         ValueError: there are not as many targets as examples.
-
-    >>> from nn.data import targets
-    >>> targets("fit", (0, 1), 2)
-    [0, 1]
     """
     listed = _listed(who, y, name)
     if len(listed) != count:
@@ -107,11 +98,6 @@ def permutation(count: int, rng: Generator) -> list[int]:
     """The numbers from 0 in random order, from `rng.random()` alone, whose sequence is the same on every Python.
 
     Fisher and Yates, as Durstenfeld put it (Algorithm 235, 1964).
-
-    >>> import random
-    >>> from nn.data import permutation
-    >>> permutation(5, random.Random(0))
-    [2, 0, 1, 3, 4]
     """
     order = list(range(count))
     for i in range(count - 1, 0, -1):
@@ -121,12 +107,7 @@ def permutation(count: int, rng: Generator) -> list[int]:
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """The places of up to `most` of so many examples, evenly spaced.
-
-    >>> from nn.data import evenly
-    >>> evenly(10, 4)
-    [0, 2, 5, 7]
-    """
+    """The places of up to `most` of so many examples, evenly spaced."""
     chosen = min(count, most)
     return [k * count // chosen for k in range(chosen)]
 
@@ -141,9 +122,6 @@ def check_order(who: str, X: object, y: object, name: str = "y") -> None:
 
     Raises:
         ValueError: both have an index, of the same labels in another order.
-
-    >>> from nn.data import check_order
-    >>> check_order("fit", [[1.0]], [0])
     """
     ours: Any
     theirs: Any

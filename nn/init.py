@@ -276,12 +276,7 @@ def generator(rng: Generator | None = None, seed: int | None = None) -> tuple[Ge
 
 
 def given_generator(rng: object) -> Generator:
-    """A generator that was given; a TypeError where it is none.
-
-    >>> from nn.init import given_generator
-    >>> given_generator(random.Random(3)).random()
-    0.23796462709189137
-    """
+    """A generator that was given; a TypeError where it is none."""
     if isinstance(rng, type) or not isinstance(rng, Generator) or not callable(rng.random):
         raise TypeError(f"rng takes a generator such as random.Random(0), got {rng!r:.60}; for a number use seed=")
     return rng

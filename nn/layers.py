@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import Operands, Value, dot, scope
-from engine.arguments import checked, listed, shown, whole
+from engine.arguments import checked, is_number, listed, shown, whole
 
 from .activations import Activated, Activation, activation_function, value_of
-from .arguments import Inputs, Number, is_alone, is_missing, is_number, is_row
+from .arguments import Inputs, Number, is_alone, is_missing, is_row
 from .init import Generator, Start, generator, initialiser
 from .matrices import Matrix
 from .module import Module, Place, new

@@ -28,9 +28,9 @@ from engine import (
     total,
     where,
 )
-from engine.arguments import number, shown, whole
+from engine.arguments import is_number, number, shown, whole
 
-from .arguments import Number, is_number, is_whole, plain
+from .arguments import Number, is_whole, plain
 
 Loss = Any  # a Value, or a float where nothing is a Value: who calls knows which
 

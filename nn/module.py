@@ -325,13 +325,7 @@ def _forward(module: Module, more: tuple[object, ...], named: dict[str, object],
 
 
 def module_of(who: str, model: object) -> Module:
-    """The Module that is meant: itself, or what a NeuralNetwork holds.
-
-    >>> from nn import MLP, NeuralNetwork
-    >>> from nn.module import module_of
-    >>> module_of("save", NeuralNetwork([2, 4, 1], seed=0))
-    MLP(2, [4, 1], activation='tanh')
-    """
+    """The Module that is meant: itself, or what a NeuralNetwork holds."""
     module = model if isinstance(model, Module) else getattr(model, "model", None)
     if not isinstance(module, Module):
         raise TypeError(f"{who} takes a Module or a NeuralNetwork, got {model!r:.60}")
@@ -339,15 +333,7 @@ def module_of(who: str, model: object) -> Module:
 
 
 def frozen(modules: Iterable[Module]) -> set[Value]:
-    """The parameters that no step moves, since one of these Modules is around them and not trainable.
-
-    >>> from nn import MLP
-    >>> from nn.module import frozen
-    >>> net = MLP(2, [3, 1], seed=0)
-    >>> net.layers[0].trainable = False
-    >>> len(frozen(m for _, m in net.named_modules()))
-    9
-    """
+    """The parameters that no step moves, since one of these Modules is around them and not trainable."""
     return {p for m in modules if not m.trainable for _, p in m.named_parameters()}
 
 

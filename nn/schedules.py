@@ -127,12 +127,7 @@ SCHEDULES: dict[str, Callable[[float], Schedule]] = {
 
 
 def factor(who: str, x: object) -> float:
-    """What a schedule returned, as the factor that it is.
-
-    >>> from nn.schedules import cosine, factor
-    >>> factor("fit", cosine(2)(1.0))
-    0.5
-    """
+    """What a schedule returned, as the factor that it is."""
     if real(x) is None:
         raise TypeError(f"{who} takes a schedule that returns a number, got {shown(x)} from it")
     return number(who, "what the schedule returns", x, "a number from 0", lambda part: part >= 0.0)

@@ -69,44 +69,23 @@ class Declares(type):
 
 
 def is_module(x: object) -> TypeGuard[Declared]:
-    """Whether x is a Module.
-
-    >>> from nn.structure import is_module
-    >>> is_module([])
-    False
-    """
+    """Whether x is a Module."""
     return isinstance(type(x), Declares)
 
 
 def is_array(x: object) -> TypeGuard[NDArray[Any]]:
-    """Whether x is an array of objects; NumPy is not imported to find out.
-
-    >>> from nn.structure import is_array
-    >>> is_array([0.5])
-    False
-    """
+    """Whether x is an array of objects; NumPy is not imported to find out."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(x, numpy.ndarray) and bool(x.dtype.kind == "O")
 
 
 def is_container(x: object) -> bool:
-    """Whether x is of a class that is made to hold things.
-
-    >>> from nn.structure import is_container
-    >>> is_container([]), is_container(max)
-    (True, False)
-    """
+    """Whether x is of a class that is made to hold things."""
     return isinstance(x, (*_SEQUENCES, dict, MappingProxyType, set, frozenset)) or is_array(x)
 
 
 def attributes(x: object) -> dict[str, object]:
-    """The attributes of an object by name, those in slots too.
-
-    >>> from nn import Dropout
-    >>> from nn.structure import attributes
-    >>> sorted(attributes(Dropout(0.5, seed=0)))
-    ['_parameter_attributes', 'mask', 'rate', 'rng', 'seed']
-    """
+    """The attributes of an object by name, those in slots too."""
     found: dict[str, object] = dict(getattr(x, "__dict__", ()))
     for kind in type(x).__mro__:
         slots = kind.__dict__.get("__slots__", ())
@@ -119,12 +98,7 @@ def attributes(x: object) -> dict[str, object]:
 
 
 def children(x: object) -> Iterable[tuple[object, object]]:
-    """(key, what is there) for what a container, a Module or an object holds in an order.
-
-    >>> from nn.structure import children
-    >>> list(children([3.0, "text"]))
-    [(0, 3.0), (1, 'text')]
-    """
+    """(key, what is there) for what a container, a Module or an object holds in an order."""
     if x.__class__ in PLAIN or isinstance(x, (set, frozenset, type, ModuleType)):
         return ()
     if isinstance(x, _SEQUENCES):
@@ -141,13 +115,7 @@ def children(x: object) -> Iterable[tuple[object, object]]:
 
 
 def places(array: NDArray[Any]) -> Iterable[tuple[int, ...]]:
-    """The indices of an array, in order.
-
-    >>> import numpy as np
-    >>> from nn.structure import places
-    >>> list(places(np.zeros((1, 2))))
-    [(0, 0), (0, 1)]
-    """
+    """The indices of an array, in order."""
     return product(*map(range, array.shape))
 
 
@@ -228,12 +196,7 @@ def walk(root: object, values: bool = True, without: Collection[object] = ()) ->
 
 
 def contents(x: object) -> Iterator[tuple[object, bool]]:
-    """(what is there, whether it is in an object) for x and all that it holds, at any depth outside Modules.
-
-    >>> from nn.structure import contents
-    >>> [y for y, in_object in contents([0.1, {"rates": (0.2,)}]) if y.__class__ is float]
-    [0.2, 0.1]
-    """
+    """(what is there, whether it is in an object) for x and all that it holds, at any depth outside Modules."""
     seen: set[int] = set()
     stack = [(x, False)]
     while stack:

@@ -68,13 +68,7 @@ def slots(net: Parts) -> list[Slot]:
 
 
 def arrays(net: Parts) -> list[NDArray[np.float64]]:
-    """The parameters as a list of new NumPy arrays.
-
-    >>> from nn import MLP
-    >>> from nn.weights import arrays
-    >>> [array.shape for array in arrays(MLP(2, [3, 1], seed=0))]
-    [(2, 3), (3,), (3, 1), (1,)]
-    """
+    """The parameters as a list of new NumPy arrays."""
     import numpy as np
 
     return [np.array([v.data for v in slot.values], float).reshape(slot.shape) for slot in slots(net)]
@@ -91,13 +85,6 @@ def fill(who: str, net: Parts, given: object) -> None:
     Raises:
         TypeError: given is no list, or something in it is no array of real numbers.
         ValueError: there are more or fewer arrays, one has another shape, or two disagree about a shared parameter.
-
-    >>> from nn import MLP
-    >>> from nn.weights import arrays, fill
-    >>> net = MLP(1, [1], seed=0)
-    >>> fill("set_weights", net, [[[2.0]], [0.5]])
-    >>> net([3.0]).data
-    6.5
     """
     wanted = slots(net)
     if not is_row(given) or hasattr(given, "shape"):
@@ -118,12 +105,7 @@ def fill(who: str, net: Parts, given: object) -> None:
 
 
 def numbers_of(who: str, paths: Sequence[str], state: object) -> list[float]:
-    """The numbers of a state, in the order of the paths, if it has one for each and no others.
-
-    >>> from nn.weights import numbers_of
-    >>> numbers_of("load_state", ["w", "b"], {"b": 1, "w": 0.5})
-    [0.5, 1.0]
-    """
+    """The numbers of a state, in the order of the paths, if it has one for each and no others."""
     if not isinstance(state, Mapping):
         raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
     known = set(paths)
@@ -150,14 +132,7 @@ def numbers_of(who: str, paths: Sequence[str], state: object) -> list[float]:
 
 
 def kernel_and_bias(path: str, ws: Sequence[Sequence[Value]], bs: Sequence[Value]) -> list[Slot]:
-    """The two arrays of neurons side by side; none where these have different numbers of inputs.
-
-    >>> from nn import Layer
-    >>> from nn.weights import kernel_and_bias
-    >>> layer = Layer(3, 2, seed=0)
-    >>> [slot.shape for slot in kernel_and_bias("layers.0", layer.W.values, layer.b.values)]
-    [(3, 2), (2,)]
-    """
+    """The two arrays of neurons side by side; none where these have different numbers of inputs."""
     if len({len(w) for w in ws}) != 1:
         return []
     kernel = [v for inputs in zip(*ws) for v in inputs]
@@ -168,12 +143,7 @@ def kernel_and_bias(path: str, ws: Sequence[Sequence[Value]], bs: Sequence[Value
 
 
 def of_attributes(path: str, held: Mapping[str, object]) -> list[Slot]:
-    """An array for each attribute, or where what is there has no shape one for each part that has.
-
-    >>> from nn.weights import of_attributes
-    >>> [slot.name for slot in of_attributes("the net", {"scales": [Value(1.0), [Value(2.0)]]})]
-    ['0 in scales of the net', '1 in scales of the net']
-    """
+    """An array for each attribute, or where what is there has no shape one for each part that has."""
     return [slot for name, x in held.items() for slot in _split(f"{name} of {path}", x)]
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
 
-from engine.arguments import shown
-from nn.arguments import is_number, is_row
+from engine.arguments import is_number, shown
+from nn.arguments import is_row
 
 # The module of each notebook's checks, in the order of the course.
 NOTEBOOKS = (

@@ -12,9 +12,9 @@ from math import fsum, isfinite
 from typing import Any
 
 from engine import AnomalyError, Value, detect_anomaly, log, no_grad
-from engine.arguments import number, whole
+from engine.arguments import is_number, number, whole
 
-from ..arguments import is_number, plain
+from ..arguments import plain
 from ..data import Row, check_order, evenly, rows, targets
 from ..module import Module, frozen, module_of
 from ..network import NeuralNetwork

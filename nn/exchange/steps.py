@@ -121,13 +121,7 @@ def steps(who: str, model: object) -> list[PlainStep]:
 
 
 def inputs_of(found: list[PlainStep]) -> int | None:
-    """How many numbers the first step takes: of a table, numbers of rows; None where any number will do.
-
-    >>> from nn import Embedding, Layer, Sequential
-    >>> from nn.exchange.steps import inputs_of, steps
-    >>> inputs_of(steps("to_onnx", Sequential(Embedding(5, 2, seed=0), Layer(6, 1, seed=0))))
-    3
-    """
+    """How many numbers the first step takes: of a table, numbers of rows; None where any number will do."""
     if found and isinstance(found[0], Lookup):
         width = inputs_of(found[1:])
         return None if width is None else width // len(found[0].rows[0])
@@ -139,13 +133,7 @@ def inputs_of(found: list[PlainStep]) -> int | None:
 
 
 def outputs_of(found: list[PlainStep]) -> int | None:
-    """How many numbers the last step makes; None where it hangs on the inputs.
-
-    >>> from nn import MLP
-    >>> from nn.exchange.steps import outputs_of, steps
-    >>> outputs_of(steps("to_onnx", MLP(2, [3, 1], seed=0)))
-    1
-    """
+    """How many numbers the last step makes; None where it hangs on the inputs."""
     for step in reversed(found):
         width = _width(step)[1]
         if width is not None or isinstance(step, Lookup):
@@ -154,12 +142,7 @@ def outputs_of(found: list[PlainStep]) -> int | None:
 
 
 def package(who: str, name: str, called: str, install: str) -> ModuleType:
-    """A package of another framework; an ImportError that says how to install it.
-
-    >>> from nn.exchange.steps import package
-    >>> package("to_onnx", "math", "Python", "python").__name__
-    'math'
-    """
+    """A package of another framework; an ImportError that says how to install it."""
     try:
         return import_module(name)
     except ImportError as error:

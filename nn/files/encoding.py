@@ -68,10 +68,6 @@ def decoded(x: object, tensors: Tensors) -> object:
 
     Raises:
         ValueError: x was not made by it, or with other tensors.
-
-    >>> from nn.files.encoding import decoded
-    >>> decoded({"loss": {"$tensor": "trainer:0"}, "epoch": 2}, {"trainer:0": [0.5, 0.25]})
-    {'loss': [0.5, 0.25], 'epoch': 2}
     """
     return _decoded(x, dict(tensors))
 

@@ -38,20 +38,10 @@ def run(options: argparse.Namespace) -> int:
     )
     print(f"64-{HIDDEN}-10: {net.parameter_count} parameters, {len(learn)} images to learn from, {len(right)} held out")
     trainer = nn.Trainer(
-        net,
-        learn,
-        learn_labels,
-        loss="cross_entropy",
-        optimizer=nn.Adam(net, lr=0.01),
-        epochs=options.epochs or (6 if options.quick else 40),
-        validation=0.1,
-        metrics="accuracy",
-        early_stopping=5,
-        seed=options.seed,
-        callbacks=report,
-        progress=sys.stderr.isatty(),
-        backend=backend(),
-    )
+        net, learn, learn_labels, loss="cross_entropy", optimizer=nn.Adam(net, lr=0.01), validation=0.1,
+        epochs=options.epochs or (6 if options.quick else 40), metrics="accuracy", early_stopping=5, seed=options.seed,
+        callbacks=report, progress=sys.stderr.isatty(), backend=backend(),
+    )  # fmt: skip
     prepared = time.perf_counter()
     history = trainer.run()
     trained, outputs = time.perf_counter(), logits(net, held_out)

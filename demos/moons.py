@@ -62,19 +62,10 @@ def run(options: argparse.Namespace) -> int:
     print(f"{net}: {net.parameter_count} parameters, {len(learn)} points to learn from, {len(held_out)} held out")
     frames = Frames(drawings.grid(points.tolist(), SIDE), every=4)
     trainer = nn.Trainer(
-        net,
-        learn,
-        learn_labels,
-        loss="binary_cross_entropy",
-        optimizer=nn.Adam(net, lr=0.01),
-        epochs=options.epochs or (24 if options.quick else 80),
-        validation=(held_out, right),
-        metrics="accuracy",
-        seed=options.seed,
-        callbacks=frames,
-        progress=sys.stderr.isatty(),
-        backend=backend(),
-    )
+        net, learn, learn_labels, loss="binary_cross_entropy", optimizer=nn.Adam(net, lr=0.01), metrics="accuracy",
+        epochs=options.epochs or (24 if options.quick else 80), validation=(held_out, right), seed=options.seed,
+        callbacks=frames, progress=sys.stderr.isatty(), backend=backend(),
+    )  # fmt: skip
     history = trainer.run()
     reached = 100.0 * sum((p > 0.5) == t for p, t in zip(probabilities(net, held_out), right)) / len(right)
     linear = 100.0 * LogisticRegression().fit(learn, learn_labels).score(held_out, right)

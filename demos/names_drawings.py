@@ -7,9 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from nn.canvas import FAINT, INK, MUTED, restyle
-from nn.canvas import NEGATIVE as ORANGE
-from nn.canvas import POSITIVE as BLUE
+from demos.drawings import BLUE, FAINT, INK, MUTED, ORANGE
+from nn.canvas import restyle
 
 VOWELS = "aeiouy"
 
@@ -21,15 +20,8 @@ def curve(figure: Figure, bits: Sequence[float], counted: float) -> None:
     axes.plot(epochs, bits, color=BLUE, marker="o", label="network")
     axes.axhline(counted, color=ORANGE, linestyle="--", label="counts of letter pairs")
     for y, colour in ((counted, ORANGE), *[(last, BLUE) for last in bits[-1:]]):
-        axes.annotate(
-            f"{y:.3f}",
-            (max(1, len(bits)), y),
-            (0, 6),
-            textcoords="offset points",
-            color=colour,
-            ha="center",
-            weight="bold",
-        )
+        above = {"textcoords": "offset points", "ha": "center", "weight": "bold"}
+        axes.annotate(f"{y:.3f}", (max(1, len(bits)), y), (0, 6), color=colour, **above)
     axes.set(title="Bits a letter on validation names", xlabel="epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.margins(y=0.15)

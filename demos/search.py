@@ -82,15 +82,20 @@ def run(options: argparse.Namespace) -> int:
             best, loss = min(trials, key=lambda trial: trial[1])
             print(f"\nbest of {who}: log loss {loss:.4f}   {written(best)}", end="")
             models[f"network by {who}"] = clone(plain).set_params(**best)
-    print("\n\nheld out                  log loss   right")
-    for who, model in models.items():
-        guess = model.fit(X, y).predict_proba(test_X)
-        print(f"{who:25} {log_loss(test_y, guess):8.4f} {(guess.argmax(1) == test_y).mean():7.1%}", flush=True)
+    judge(models, X, y, test_X, test_y)
     enough = len(tried["Optuna"]) > 1
     fanova = optuna.importance.FanovaImportanceEvaluator(seed=options.seed)
     importances = optuna.importance.get_param_importances(study, evaluator=fanova) if enough else {}
     folder.draw("search.png", (12, 4.6), lambda figure: page(figure, tried, usual, importances))
     return status
+
+
+def judge(models: dict[str, Any], X: Any, y: Any, test_X: Any, test_y: Any) -> None:
+    """Print how each does on the images that are held out."""
+    print("\n\nheld out                  log loss   right")
+    for who, model in models.items():
+        guess = model.fit(X, y).predict_proba(test_X)
+        print(f"{who:25} {log_loss(test_y, guess):8.4f} {(guess.argmax(1) == test_y).mean():7.1%}", flush=True)
 
 
 def space() -> Configuration:

@@ -6,10 +6,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from demos.drawings import BLUE, FAINT, INK, MUTED, ORANGE
 from demos.phrases import tokens
-from nn.canvas import FAINT, INK, MUTED, restyle, shades
-from nn.canvas import NEGATIVE as ORANGE
-from nn.canvas import POSITIVE as BLUE
+from nn.canvas import restyle, shades
 
 GOAL = 0.95
 

@@ -44,7 +44,7 @@ def plot_weights(
     >>> import matplotlib
     >>> matplotlib.use("agg")
     >>> from nn import MLP
-    >>> from nn.plots.plots import plot_weights
+    >>> from nn.plots.images import plot_weights
     >>> plot_weights(MLP(64, [10], seed=0)).get_title(loc="left")
     'Weights of layers.0'
     """
@@ -113,7 +113,7 @@ def plot_saliency(
     >>> import matplotlib
     >>> matplotlib.use("agg")
     >>> from nn import MLP
-    >>> from nn.plots.plots import plot_saliency
+    >>> from nn.plots.images import plot_saliency
     >>> plot_saliency(MLP(3, [2], seed=0), [1.0, 0.0, 2.0], output=1).get_title(loc="left")
     'Saliency: ∂output[1]/∂input'
     """

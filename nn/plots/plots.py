@@ -24,12 +24,9 @@ from ..diagnosis.observation import UnitLayer, observation
 from ..module import Module, module_of
 from ..network import NeuralNetwork
 from ..training.objective import LossFunction
-from .images import plot_saliency, plot_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["plot_activation", "plot_activations", "plot_gradient_flow", "plot_saliency", "plot_weights"]
 
 EXAMPLES = 200  # are looked at
 BINS = 28

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             best, loss = min(trials, key=lambda trial: trial[1])
             print(f"\nbest of {who}: log loss {loss:.4f}   {written(best)}", end="")
             models[f"network by {who}"] = clone(plain).set_params(**best)
-    judge(models, X, y, test_X, test_y)
+    judge(models, (X, y), (test_X, test_y))
     enough = len(tried["Optuna"]) > 1
     fanova = optuna.importance.FanovaImportanceEvaluator(seed=options.seed)
     importances = optuna.importance.get_param_importances(study, evaluator=fanova) if enough else {}
@@ -90,12 +90,12 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-def judge(models: dict[str, Any], X: Any, y: Any, test_X: Any, test_y: Any) -> None:
+def judge(models: dict[str, Any], learn: tuple[Any, Any], test: tuple[Any, Any]) -> None:
     """Print how each does on the images that are held out."""
     print("\n\nheld out                  log loss   right")
     for who, model in models.items():
-        guess = model.fit(X, y).predict_proba(test_X)
-        print(f"{who:25} {log_loss(test_y, guess):8.4f} {(guess.argmax(1) == test_y).mean():7.1%}", flush=True)
+        guess = model.fit(*learn).predict_proba(test[0])
+        print(f"{who:25} {log_loss(test[1], guess):8.4f} {(guess.argmax(1) == test[1]).mean():7.1%}", flush=True)
 
 
 def space() -> Configuration:

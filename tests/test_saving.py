@@ -8,12 +8,13 @@ import socket
 import stat
 from pathlib import Path
 
+import planting
 import pytest
 
 import engine
 import nn
 from demos.folder import Folder, UnwritableError
-from engine import TABLE, Value, draw, exp, film, writing
+from engine import Value, draw, exp, film, writing
 from engine.checks import GradientError, check_gradients
 
 ROOT = Path(__file__).parents[1]
@@ -124,7 +125,7 @@ def test_a_write_protected_file_stays(saver, monkeypatch):
 
 def picture_of_a_failure(monkeypatch, **save):
     """The path that a failed check says it drew to."""
-    monkeypatch.setattr(TABLE["sin"], "partials", (lambda x, y: -engine.cos(x),))
+    planting.row("sin", partials=(lambda x, y: -engine.cos(x),))(monkeypatch)
     with pytest.raises(GradientError) as caught:
         check_gradients(lambda x: engine.sin(x), 0.5, **save)
     found = re.search(r"picture: (\S+)", str(caught.value))

@@ -2,6 +2,7 @@
 
 import math
 
+import planting
 import pytest
 from checks import scalar
 
@@ -74,7 +75,7 @@ def test_a_wrong_partial_is_caught_and_named(fault, monkeypatch):
     check_or_edge(call(name, *fixed, count=len(at)), at)
     partials = list(row.partials)
     partials[i] = wrong
-    monkeypatch.setattr(row, "partials", tuple(partials))
+    planting.row(name, partials=tuple(partials))(monkeypatch)
     report = report_of(call(name, *fixed, count=len(at)), at)
     assert (report.blame.op, report.blame.part) == (name, "partial")
     assert report.verdicts["wrong"]
@@ -95,7 +96,7 @@ INACCURATE = {
 @pytest.mark.parametrize("fault", INACCURATE)
 def test_a_rule_that_loses_its_digits_is_inaccurate_and_named(fault, monkeypatch):
     name, wrong, at = INACCURATE[fault]
-    monkeypatch.setattr(TABLE[name], "partials", (wrong,))
+    planting.row(name, partials=(wrong,))(monkeypatch)
     report = report_of(call(name), at)
     assert (report.blame.op, report.blame.part) == (name, "partial")
     assert report.verdicts["inaccurate"]
@@ -110,7 +111,7 @@ def test_a_derivative_of_order_3_is_compared_with_the_taylor_series(monkeypatch)
 
     assert verdicts(3) == ["ok"]
     partials = (lambda a, b, y: (e.over(b, a) - y) * (e.over(b, a) + y), TABLE["over"].partials[1])
-    monkeypatch.setattr(TABLE["over"], "partials", partials)
+    planting.row("over", partials=partials)(monkeypatch)
     assert (verdicts(2), verdicts(3)) == (["ok"], ["inconclusive"])
 
 
@@ -151,7 +152,7 @@ SECOND = {
 @pytest.mark.parametrize("fault", SECOND)
 def test_a_fault_of_the_second_derivative_alone_is_caught_and_named(fault, monkeypatch):
     name, wrong, f, guilty = SECOND[fault]
-    monkeypatch.setattr(TABLE[name], "partials", (wrong,))
+    planting.row(name, partials=(wrong,))(monkeypatch)
     assert check_gradients(f, 0.7, save=False).ok
     report = report_of(f, 0.7, order=2)
     assert report.blame.op == guilty

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import ceil
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from engine import Value
@@ -21,6 +22,7 @@ from .metrics import Metric
 from .objective import Objective
 
 T = TypeVar("T")
+RUN = attrgetter("_run")
 
 
 class UnsupportedError(ValueError):
@@ -132,12 +134,12 @@ class OfRun(Generic[T]):
         self._check = check
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
+        self._name, self._read = name, attrgetter(f"_run.{name}")
 
     def __get__(self, trainer: object, owner: type) -> T:
-        x: T = getattr(vars(trainer)["_run"], self._name)
+        x: T = self._read(trainer)
         return x
 
     def __set__(self, trainer: object, x: T) -> None:
         x = x if self._check is None else self._check("Trainer", self._name, x)
-        setattr(vars(trainer)["_run"], self._name, x)
+        setattr(RUN(trainer), self._name, x)

@@ -49,6 +49,19 @@ def test_every_room_and_test_the_readme_names_exists():
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_the_readme_names_every_room_and_the_way_through_the_heart():
+    packages = {path.parent for path in ROOT.glob("engine/**/__init__.py")} | {
+        path.parent for path in ROOT.glob("nn/**/__init__.py")
+    }
+    rooms = {path for path in packages if not any(path in other.parents for other in packages)} | {
+        *ROOT.glob("engine/[a-z]*.py")
+    }
+    unnamed = [room for path in rooms if (room := path.relative_to(ROOT).as_posix()) not in README]
+    assert unnamed == []
+    heart = re.search(r"read `(\w+\.py)`, `(\w+\.py)`, `(\w+\.py)`, in this order", README)
+    assert sum(len((ROOT / "engine" / name).read_text("utf-8").splitlines()) for name in heart.groups()) <= 700
+
+
 def test_the_picture_of_the_course_is_the_one_in_its_notebook():
     import base64
 

@@ -13,15 +13,17 @@ from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
 from .ops import mul, where
-from .rule import Op
+from .rule import Formula, Op
 from .traversal import topological_order, values_of
 from .value import Value
 
 Guard = tuple[Value, bool] | None  # see guarded_contribution
+Number = float | Value
+Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
 Inner = Any  # a Value that is known to have an op
 
 
-def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any = 1.0) -> list[Value]:
+def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: object = 1.0) -> list[Value]:
     """The derivatives of a root with respect to Values, as Values: graphs that can be differentiated and replayed.
 
     The partials of the table run on the graph's own Values. `.grad` is neither read nor written. What would be cut by
@@ -53,7 +55,7 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: Any
     return graph_sweep(topological_order(roots), roots, _seeds(gradient, root, len(roots)), wrt)
 
 
-def _seeds(gradient: Any, root: Any, count: int) -> list[Any]:
+def _seeds(gradient: object, root: object, count: int) -> list[Number]:
     gradient = unboxed(gradient)
     alone = isinstance(gradient, (Value, str)) or getattr(gradient, "shape", None) == ()
     if alone or not hasattr(gradient, "__iter__"):
@@ -66,7 +68,7 @@ def _seeds(gradient: Any, root: Any, count: int) -> list[Any]:
     return seeds
 
 
-def graph_sweep(order: list[Value], roots: list[Value], seeds: list[Any], wrt: list[Value]) -> list[Value]:
+def graph_sweep(order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: list[Value]) -> list[Value]:
     """`gradients` over a topological order that is known."""
     needed, inner = set(wrt), set[Value]()
     for v in order:
@@ -77,9 +79,9 @@ def graph_sweep(order: list[Value], roots: list[Value], seeds: list[Any], wrt: l
     for r, seed in zip(roots, seeds):
         pull.seeds[r] = pull.seeds[r] + seed if r in pull.seeds else seed
     for v in reversed(order):
-        if v in inner and pull(v) is not None:
+        if v in inner and (g := pull(v)) is not None:
             for a, i, k in _needed_edges(v, needed):
-                pull.uses.setdefault(a, []).append((v, i, k))
+                pull.uses.setdefault(a, []).append((v, g, i, k))
     found = [pull(w) for w in wrt]
     return [g if g.__class__ is Value else Value(0.0 if g is None else g) for g in found]
 
@@ -92,20 +94,20 @@ class _Pull:
     """
 
     def __init__(self) -> None:
-        self.seeds: dict[Value, Any] = {}
-        self.uses: dict[Value, list[tuple[Inner, int, int | None]]] = {}
-        self.adjoints: dict[Value, Any] = {}
+        self.seeds: dict[Value, Number] = {}
+        self.uses: dict[Value, list[tuple[Inner, Number, int, int | None]]] = {}
+        self.adjoints: dict[Value, Number | None] = {}
         self.guards: dict[Value, Guard] = {}
-        self._lists: dict[tuple[Value, int], Any] = {}
+        self._lists: Lists = {}
 
-    def __call__(self, v: Value) -> Any:
+    def __call__(self, v: Value) -> Number | None:
         if v in self.adjoints:
             return self.adjoints[v]
         total = self.seeds.get(v)
         guard: Guard = None
-        for user, i, k in self.uses.pop(v, ()):
+        for user, g, i, k in self.uses.pop(v, ()):
             p = _edge_partial(user, i, k, self._lists)
-            edge_guard, term = guarded_contribution(user.op, self.adjoints[user], p, self.guards[user])
+            edge_guard, term = guarded_contribution(user.op, g, p, self.guards[user])
             if term is not None:
                 guard = edge_guard if total is None else either_guard(guard, edge_guard)
                 total = term if total is None else total + term
@@ -126,25 +128,26 @@ def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | 
     return edges
 
 
-def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Any]]:
+def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Number]]:
     """(argument, partial as a Value or number) for the edges that lead to what is asked for."""
-    lists: dict[tuple[Value, int], Any] = {}
+    lists: Lists = {}
     return [(a, _edge_partial(v, i, k, lists)) for a, i, k in _needed_edges(v, needed)]
 
 
-def _edge_partial(v: Inner, i: int, k: int | None, lists: dict[tuple[Value, int], Any]) -> Any:
+def _edge_partial(v: Inner, i: int, k: int | None, lists: Lists) -> Number:
     """The partial of one edge, a Value or a number; `lists` keeps those of whole lists, which are made once."""
     p = v.op.partials[i]
-    if p.__class__ is float:
+    if isinstance(p, float):
         return p
     if k is None:
-        return _graph_partial(p, v)
+        found: Number = _graph_partial(p, v)
+        return found
     if (v, i) not in lists:
         lists[v, i] = _graph_partial(p, v)
     return lists[v, i][k]
 
 
-def _graph_partial(p: Any, v: Value) -> Any:
+def _graph_partial(p: Formula, v: Value) -> Any:
     """A partial on the graph's own Values; where Python is not IEEE on the numbers among them, on Values alone."""
     args, _ = v._operands()
     try:
@@ -168,11 +171,11 @@ def _same(x: float, y: float) -> bool:
     return (x == y and copysign(1.0, x) == copysign(1.0, y)) or (x != x and y != y)
 
 
-def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, Any]:
+def guarded_contribution(op: Op, g: Number, p: Number, guard: Guard) -> tuple[Guard, Number | None]:
     """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
     connected, and whether the path leads through a `where`, behind which anything may be infinite."""
     if op.selects:
-        if p.__class__ is float:
+        if isinstance(p, float):
             if p == 0.0:
                 return None, None
         else:
@@ -180,7 +183,7 @@ def guarded_contribution(op: Op, g: Any, p: Any, guard: Guard) -> tuple[Guard, A
             strict = op.name in ("where", "edge") or (guard is not None and guard[1])
             return (condition, strict), where(condition, _times(g, p), 0.0)
     product = _times(g, p)
-    if guard is not None and (p.__class__ is Value or not isfinite(p)):
+    if guard is not None and (isinstance(p, Value) or not isfinite(p)):
         product = where(guard[0], product, 0.0)
         if context.active and not guard[1] and op.name in FINITE and (recorder := context.recorder()) is not None:
             recorder.spare.add(product)
@@ -194,7 +197,7 @@ def either_guard(guard: Guard, other: Guard) -> Guard:
     return where(guard[0], 1.0, other[0]), guard[1] or other[1]
 
 
-def _times(g: Any, p: Any) -> Any:
+def _times(g: Number, p: Number) -> Number:
     if p.__class__ is float and p == 1.0:
         return g
     if g.__class__ is float and g == 1.0:

@@ -33,7 +33,7 @@ __all__ = [
 _UNORDERED = (str, bytes, bytearray, memoryview, set, frozenset, Mapping, type)  # what has no elements, or no order
 
 
-def shown(x: Any) -> str:
+def shown(x: object) -> str:
     """What was given, short, for a message: whatever it is, this raises nothing.
 
     >>> from engine.arguments import shown
@@ -58,7 +58,7 @@ def is_number(x: object) -> TypeGuard[float]:
     return not isinstance(x, (str, bytes, complex, type)) and hasattr(x, "__float__") and getattr(x, "shape", ()) == ()
 
 
-def real(x: Any) -> float | None:
+def real(x: object) -> float | None:
     """x as a float where it is a real number, an array of no dimensions included; else None. Too large ones are ±inf.
 
     >>> from engine.arguments import real
@@ -80,7 +80,7 @@ def real(x: Any) -> float | None:
 
 
 def number(
-    who: str, name: str, x: Any, takes: str = "a number", legal: Callable[[float], bool] = lambda x: True
+    who: str, name: str, x: object, takes: str = "a number", legal: Callable[[float], bool] = lambda x: True
 ) -> float:
     """A finite number.
 
@@ -102,7 +102,7 @@ def number(
     return found
 
 
-def float_of(who: str, name: str, x: Any) -> float:
+def float_of(who: str, name: str, x: object) -> float:
     """A number, which may be nan or infinite, as where a training has diverged.
 
     >>> from engine.arguments import float_of
@@ -134,7 +134,7 @@ def whole(who: str, name: str, x: Any, takes: str = "", *, least: float = 0, mos
     return count
 
 
-def flag(who: str, name: str, x: Any) -> bool:
+def flag(who: str, name: str, x: object) -> bool:
     """True or False; 1 and 0 are these.
 
     >>> from engine.arguments import flag
@@ -148,7 +148,7 @@ def flag(who: str, name: str, x: Any) -> bool:
     return found == 1.0
 
 
-def text(who: str, name: str, x: Any, takes: str = "text") -> str:
+def text(who: str, name: str, x: object, takes: str = "text") -> str:
     """Text as it is.
 
     >>> from engine.arguments import text
@@ -160,7 +160,7 @@ def text(who: str, name: str, x: Any, takes: str = "text") -> str:
     return x
 
 
-def named(who: str, name: str, x: Any, legal: Iterable[str], also: str = "") -> str:
+def named(who: str, name: str, x: object, legal: Iterable[str], also: str = "") -> str:
     """One of some names; a name that is none of them is told the nearest.
 
     Args:
@@ -184,7 +184,7 @@ def named(who: str, name: str, x: Any, legal: Iterable[str], also: str = "") -> 
     return x
 
 
-def checked(check: Callable[[str, str, Any], Any]) -> Any:
+def checked(check: Callable[[str, str, Any], object]) -> Any:
     """An attribute that is checked whenever it is set, by a function of (class, attribute, what was given).
 
     >>> from engine.arguments import checked, number
@@ -201,13 +201,13 @@ def checked(check: Callable[[str, str, Any], Any]) -> Any:
 class _Checked:
     """Only what sets: an attribute without __get__ is read from the instance, as fast as any."""
 
-    def __init__(self, check: Callable[[str, str, Any], Any]) -> None:
+    def __init__(self, check: Callable[[str, str, Any], object]) -> None:
         self._check = check
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __set__(self, holder: Any, x: Any) -> None:
+    def __set__(self, holder: object, x: object) -> None:
         vars(holder)[self._name] = self._check(type(holder).__name__, self._name, x)
 
 
@@ -234,7 +234,7 @@ def path(who: str, name: str, x: Any) -> str:
     return found
 
 
-def function(who: str, name: str, x: Any, takes: str = "a function") -> Callable[..., Any]:
+def function(who: str, name: str, x: object, takes: str = "a function") -> Callable[..., Any]:
     """What can be called, as it is.
 
     >>> from engine.arguments import function
@@ -243,7 +243,7 @@ def function(who: str, name: str, x: Any, takes: str = "a function") -> Callable
     """
     if not callable(x):
         raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
-    return x  # type: ignore[no-any-return]  # a function, as was just asked
+    return x
 
 
 def listed(who: str, name: str, x: Any, takes: str = "a list") -> list[Any]:

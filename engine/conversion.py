@@ -42,7 +42,7 @@ def number(x: Any, who: str, takes: str = "real numbers and Values") -> float:
     raise TypeError(f"{who} takes {takes}, got {shown(x)}{hint}")
 
 
-def operand(x: Any, who: str, takes: str = "real numbers and Values") -> Any:
+def operand(x: object, who: str, takes: str = "real numbers and Values") -> Any:
     """`x` as a float, or the Value that it is."""
     if x.__class__ is float:
         return x
@@ -60,11 +60,11 @@ def unboxed(x: Any) -> Any:
     return x
 
 
-def _is_complex(x: Any) -> bool:
+def _is_complex(x: object) -> bool:
     return getattr(getattr(x, "dtype", None), "kind", "") == "c"  # NumPy would drop the imaginary part with a warning
 
 
-def operands(xs: Any, who: str) -> list[Any]:
+def operands(xs: object, who: str) -> list[Any]:
     """`xs` as a list, from a list, tuple, array or generator; a TypeError in the user's terms from anything else."""
     no_order = (set, frozenset, dict)
     single = hasattr(xs, "_node") or getattr(xs, "shape", None) == ()
@@ -74,7 +74,7 @@ def operands(xs: Any, who: str) -> list[Any]:
     return list(xs)
 
 
-def listed(xs: Any, who: str) -> tuple[Any, list[float]]:
+def listed(xs: object, who: str) -> tuple[Any, list[float]]:
     """(operands, their data): a tuple of Values, or where none is a Value the list of floats itself."""
     xs = tuple(xs if xs.__class__ is list or xs.__class__ is tuple else operands(xs, who))
     try:
@@ -82,33 +82,28 @@ def listed(xs: Any, who: str) -> tuple[Any, list[float]]:
     except AttributeError:
         pass
     xs = [x if x.__class__ is float else operand(x, who) for x in xs]
-    kinds = {x.__class__ for x in xs} - {float}
-    if kinds:
-        (kind,) = kinds
-        xs = tuple([kind(x) if x.__class__ is float else x for x in xs])
-        return xs, [x._data for x in xs]
+    for kind in {x.__class__ for x in xs} - {float}:
+        return listed([kind(x) if x.__class__ is float else x for x in xs], who)
     return xs, xs
 
 
-def read(args: Sequence[Any], who: str, lists: int, node: type[Any]) -> tuple[list[Any], list[Any]]:
+def read(args: Sequence[Any], who: str, lists: int, node: type) -> tuple[list[Any], list[float | list[float]]]:
     """The operands of a new node, and their data: numbers, Values, and lists of them where the op takes lists."""
     keep: list[Any] = []
-    vals: list[Any] = []
-    x: Any
+    found: Any
+    vals: list[float | list[float]] = []
     for a in args:
-        if a.__class__ is node:
-            x = a._data
-        elif lists and isinstance(a, (list, tuple)):
-            a, x = listed(a, who)
+        if lists and isinstance(a, (list, tuple)):
+            found, numbers = listed(a, who)
+            vals.append(numbers)
         else:
-            a = operand(a, who)
-            x = a if a.__class__ is float else a._data
-        keep.append(a)
-        vals.append(x)
+            found = a if a.__class__ is node else operand(a, who)
+            vals.append(found if found.__class__ is float else found._data)
+        keep.append(found)
     return keep, vals
 
 
-def with_lists(args: tuple[Any, ...], n: int, who: str) -> tuple[Any, ...]:
+def with_lists(args: Sequence[object], n: int, who: str) -> tuple[object, ...]:
     """The arguments of an op whose first n are lists, these as lists, of one length; the others are none."""
     lists = [operands(a, who) for a in args[:n]]
     if n > 1 and len({len(a) for a in lists}) > 1:
@@ -119,7 +114,7 @@ def with_lists(args: tuple[Any, ...], n: int, who: str) -> tuple[Any, ...]:
     return (*lists, *args[n:])
 
 
-def completed(args: tuple[Any, ...], arity: int, defaults: tuple[float, ...], who: str) -> tuple[Any, ...]:
+def completed(args: Sequence[object], arity: int, defaults: tuple[float, ...], who: str) -> tuple[object, ...]:
     """The arguments of an op with the default values of those left out."""
     missing = arity - len(args)
     if 0 < missing <= len(defaults):
@@ -129,7 +124,7 @@ def completed(args: tuple[Any, ...], arity: int, defaults: tuple[float, ...], wh
     raise TypeError(f"{who} takes {takes} argument{'s' * (takes != '1')}, got {len(args)}")
 
 
-def other_operand(x: Any, who: str) -> Any:
+def other_operand(x: object, who: str) -> Any:
     """The other operand of an operator, a float or a Value; None where its own class should answer (an array, say)."""
     if isinstance(x, (float, int)):
         return number(x, who)
@@ -140,7 +135,7 @@ def other_operand(x: Any, who: str) -> Any:
     return operand(x, who) if known or hasattr(x, "__float__") else None
 
 
-def no_gradient(leaves: Sequence[Any], grads: Sequence[Any]) -> TypeError:
+def no_gradient(leaves: Sequence[Any], grads: Sequence[object]) -> TypeError:
     """What is wrong where a gradient that was set by hand on one of the leaves cannot be added to."""
     given = [(v, g) for v, g in zip(leaves, grads) if g.__class__ is not float]
     v, found = next(((v, g) for v, g in given if not isfinite(real(g) or 0.0) or real(g) is None), given[0])

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from . import context
 from .rule import TABLE, UNREACHED, Node, Op, new
 from .traversal import topological_order
 
+Label = context.About | context.Scope | None
 
-def _copied(v: Node, args: Any) -> Node:
+
+def _copied(v: Node, args: Sequence[object]) -> Node:
     """A node like v. What a transform gives its function has copies that stay connected to it, as in JAX."""
     if v.op is None and hasattr(v, "_lent_by"):
-        return TABLE["identity"](v)  # type: ignore[no-any-return]  # a row gives Any
+        return v._node(TABLE["identity"], [v])
     return _filled(new(v.__class__), v.op, v._data, v.grad, v._about, args, v._operands()[1])
 
 
-def _filled(v: Node, op: Op | None, data: float, grad: float, about: Any, args: Any, vals: Any) -> Node:
+def _filled(
+    v: Node, op: Op | None, data: float, grad: float, about: Label, args: Sequence[object], vals: Sequence[object]
+) -> Node:
     v._data, v.grad, v._about = data, grad, about
     if op is None:
         v.op, v._made_in = None, context.calls
@@ -32,19 +35,19 @@ def _filled(v: Node, op: Op | None, data: float, grad: float, about: Any, args: 
     return v
 
 
-def _traced(v: Node) -> Any:
+def _traced(v: Node) -> Node | None:
     """The identity of what a trace computes, which is all that may stand for it there; None outside."""
     recorder = context.recorder() if context.active else None
-    return TABLE["identity"](v) if recorder is not None and recorder.depends(v) else None
+    return v._node(TABLE["identity"], [v]) if recorder is not None and recorder.depends(v) else None
 
 
 def copy(self: Node) -> Node:
     """`copy.copy` of a node."""
-    traced: Node | None = _traced(self)
+    traced = _traced(self)
     return traced if traced is not None else _copied(self, self._operands()[0])
 
 
-def deepcopy(self: Node, memo: dict[int, Any]) -> Node:
+def deepcopy(self: Node, memo: dict[int, Node]) -> Node:
     """`copy.deepcopy` of a node and all below it."""
     traced = _traced(self)
     if traced is not None:
@@ -52,11 +55,10 @@ def deepcopy(self: Node, memo: dict[int, Any]) -> Node:
     for v in [self] if self.op is None or traced is not None else topological_order(self):
         if id(v) not in memo:
             memo[id(v)] = _copied(v, [_there(a, memo) for a in v._operands()[0]])
-    copy: Node = memo[id(self)]
-    return copy
+    return memo[id(self)]
 
 
-def _there(a: Any, memo: dict[int, Any]) -> Any:
+def _there(a: object, memo: dict[int, Node]) -> object:
     if isinstance(a, Node):
         return memo[id(a)]
     return tuple([memo[id(e)] for e in a]) if a.__class__ is tuple else a
@@ -73,13 +75,13 @@ class _Tape:
     def __init__(self, root: Node) -> None:
         self.root = root
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         _writing.tape = weakref.ref(self)
         return list, ([*topological_order(self.root), _End()],)
 
 
 class _End:
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         _writing.tape = _none
         return int, ()
 
@@ -95,7 +97,7 @@ class _Writing(threading.local):
 _writing = _Writing()
 
 
-def reduce(self: Node, protocol: int) -> tuple[Any, ...]:
+def reduce(self: Node, protocol: int) -> tuple[object, ...]:
     """What a node is pickled as."""
     if context.active:
         context.refuse(self, "a pickle")
@@ -113,12 +115,11 @@ def reduce(self: Node, protocol: int) -> tuple[Any, ...]:
     return _last, (_Tape(self),)
 
 
-def _last(nodes: list[Any]) -> Node:
-    root: Node = nodes[-2]
-    return root
+def _last(nodes: list[Node]) -> Node:
+    return nodes[-2]
 
 
-def restored(kind: type[Node], op: Op | None, data: float, grad: float | None, about: Any, *operands: Any) -> Node:
+def restored(kind: type[Node], op: Op | None, data: float, grad: float | None, about: Label, *operands: object) -> Node:
     """The node of a pickle."""
     half = len(operands) // 2
     grad = UNREACHED if grad is None else grad

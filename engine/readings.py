@@ -11,13 +11,16 @@ import builtins
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextvars import ContextVar, Token
 from functools import reduce
 from types import FrameType, ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import context
+
+if TYPE_CHECKING:
+    from dis import Instruction
 
 running: set[object] = set()  # the calls under way in all threads: while it is empty, a reading costs one test
 _calls: ContextVar[tuple[Call, ...]] = ContextVar("calls", default=())  # of this thread or task, outermost first
@@ -42,6 +45,26 @@ HARMLESS = frozenset(("ceil", "floor", "isclose", "isfinite", "isinf", "isnan", 
 LIBRARIES = frozenset(("engine", "nn", "numpy", "pandas")) | sys.stdlib_module_names - {"__main__"}
 
 
+class Row(Protocol):
+    """The op of a node, as it is read."""
+
+    @property
+    def partials(self) -> Sequence[object]:
+        """One an argument."""
+
+
+class Read(Protocol):
+    """A node, as it is read."""
+
+    _data: float
+
+    @property
+    def op(self) -> Row | None:
+        """Its row; None for a leaf."""
+
+    def _operands(self) -> tuple[Sequence[object], Sequence[object]]: ...
+
+
 class ReadingError(TypeError):
     """A number was read where a derivative would be lost."""
 
@@ -58,8 +81,8 @@ class Call:
 
     def __init__(self, who: str, inputs: Iterable[object] | Callable[[], Iterable[object]]) -> None:
         self._who = who
-        self._inputs: Any = inputs
-        self._constants: set[Any] = set()
+        self._inputs = inputs
+        self._constants: set[object] = set()
 
     def run(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What the function returns."""
@@ -71,7 +94,7 @@ class Call:
             running.discard(self)
             _calls.reset(token)
 
-    def depends(self, v: Any) -> bool:
+    def depends(self, v: Read) -> bool:
         """Is there a path from v to an input, on which no partial is 0 by its rule?"""
         inputs, constants = self._read_inputs(), self._constants
         seen, stack = {v}, [v]
@@ -91,12 +114,12 @@ class Call:
         constants.update([node for node in seen if node.op is not None])
         return False
 
-    def _read_inputs(self) -> Any:
+    def _read_inputs(self) -> Collection[object]:
         if self._inputs.__class__ is not frozenset:
             self._inputs = frozenset(self._inputs() if callable(self._inputs) else self._inputs)
         return self._inputs
 
-    def refuse(self, v: Any, how: str) -> None:
+    def refuse(self, v: Read, how: str) -> None:
         """Raise if v depends on an input."""
         if self.depends(v):
             frame = _caller()
@@ -115,33 +138,26 @@ class _Conversion(Call):
 
     __slots__ = ("_object",)
 
-    def __init__(self, who: str, x: Any) -> None:
+    def __init__(self, who: str, x: object) -> None:
         super().__init__(who, ())
         self._object = x
 
-    def refuse(self, v: Any, how: str) -> None:
+    def refuse(self, v: Read, how: str) -> None:
         """No Value may be behind it."""
         kind = type(self._object).__name__
         raise ReadingError(f"{self._who} takes real numbers and Values, got a {kind} that holds one; give that itself")
 
 
-def converted(x: Any, who: str) -> float:
+def converted(x: object, who: str) -> float:
     """`float(x)` of what is no number and no Value; a ReadingError where it is that of a Value inside."""
     found: float = _Conversion(who, x).run(float, x)
     return found
 
 
-class Number(Protocol):
-    """A node, as it is read."""
-
-    _data: float
-    op: object
-
-
 # What Value does as a number among numbers. Each refuses where a derivative would be lost with the number.
 
 
-def check(v: object, how: str) -> None:
+def check(v: Read, how: str) -> None:
     """Raise where what `how` names would lose a derivative: in a trace, and in a call that v depends on the inputs of."""
     if context.active:
         context.refuse(v, how)
@@ -149,7 +165,7 @@ def check(v: object, how: str) -> None:
         refuse(v, how)
 
 
-def as_float(self: Number) -> float:
+def as_float(self: Read) -> float:
     """The number; a function of math that asks a node for it warns."""
     check(self, "float()")
     if self.op is not None and not running:
@@ -157,19 +173,19 @@ def as_float(self: Number) -> float:
     return self._data
 
 
-def as_int(self: Number) -> int:
+def as_int(self: Read) -> int:
     """The number without its fraction."""
     check(self, "int()")
     return int(self._data)
 
 
-def rounded(self: Number, digits: int | None = None) -> float:
+def rounded(self: Read, digits: int | None = None) -> float:
     """The number as round gives it."""
     check(self, "round()")
     return round(self._data, digits)
 
 
-def formatted(self: Number, spec: str) -> str:
+def formatted(self: Read, spec: str) -> str:
     """The number in a format; without one, the Value as it shows itself."""
     if not spec:
         return repr(self)
@@ -177,20 +193,24 @@ def formatted(self: Number, spec: str) -> str:
     return format(self._data, spec)
 
 
-def refuse(v: object, how: str) -> None:
+def refuse(v: Read, how: str) -> None:
     """Raise if a call is running that v depends on the inputs of."""
     for call in reversed(_calls.get()):
         call.refuse(v, how)
 
 
-def warn(v: object) -> None:
+def warn(v: Read) -> None:
     """Warn once a line where a function of math is applied to a node: the gradient ends there."""
     frame = sys._getframe(2)
     site = id(frame.f_code), frame.f_lasti
     if site in _quiet:
         return
     name, function = _applied(frame)
-    if getattr(function, "__module__", None) != "math" or function.__name__ in HARMLESS or _is_library(frame):
+    if (
+        getattr(function, "__module__", None) != "math"
+        or getattr(function, "__name__", "") in HARMLESS
+        or _is_library(frame)
+    ):
         if len(_quiet) > 10_000:
             _quiet.clear()
         _quiet.add(site)
@@ -206,7 +226,7 @@ def warn(v: object) -> None:
     )
 
 
-def _alternative(name: str, v: Any) -> str:
+def _alternative(name: str, v: Read) -> str:
     """What to write in place of a function that reads numbers."""
     row = name.rpartition(".")[2]
     row = ROWS.get(row, row)
@@ -254,7 +274,7 @@ def _reading(frame: FrameType) -> str:
     return "" if function is float else name
 
 
-def _applied(frame: FrameType) -> tuple[str, Any]:
+def _applied(frame: FrameType) -> tuple[str, object]:
     """The name of the function that a frame is calling, as it is written there, and the function.
 
     ("", None) where it is calling nothing, or what an expression gave.
@@ -276,13 +296,13 @@ def _applied(frame: FrameType) -> tuple[str, Any]:
 INSIDE_CALLS = ("PUSH_NULL", "PRECALL", "KW_NAMES", "CACHE")  # of one call, beside the name
 
 
-def _start(instruction: Any) -> tuple[int, int] | None:
+def _start(instruction: Instruction) -> tuple[int, int] | None:
     """Line and column where the expression of an instruction begins, where Python keeps them."""
     p = instruction.positions
     return None if p is None or p.lineno is None or p.col_offset is None else (p.lineno, p.col_offset)
 
 
-def _named(names: list[str], frame: FrameType) -> Any:
+def _named(names: list[str], frame: FrameType) -> object:
     """What a dotted name stands for, where all but its end are modules."""
     scopes = (frame.f_locals, frame.f_globals, vars(builtins))
     found = next((scope[names[0]] for scope in scopes if names[0] in scope), None)

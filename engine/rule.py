@@ -15,7 +15,7 @@ from typing import Any
 from . import context, row_checks
 from .conversion import completed, operand, read, with_lists
 
-Push = Callable[[Any, float], None]
+Formula = Callable[..., Any]  # of floats, of Values, or of numbers of another arithmetic
 TABLE: dict[str, Op] = {}
 BUILT_IN: set[str] = set()  # the rows that users may not define again; filled when the table is read
 new_row_hooks: list[Callable[[Op], object]] = []  # each is called with a row that was added: Value makes it a method
@@ -47,7 +47,7 @@ class Node:
     _lent_by: MemberDescriptorType  # the transform that gives a leaf to its function, while that runs
 
     @classmethod
-    def _node(cls, op: Op, args: Sequence[Any]) -> Node:
+    def _node(cls, op: Op, args: Sequence[object]) -> Node:
         """A new node of any op: its operands are numbers, Nodes, and lists of them."""
         keep, vals = read(args, op.name, op.lists, cls)
         v = new(cls)
@@ -55,7 +55,7 @@ class Node:
         v._fill(op, keep, vals)
         return context.record(v) if context.active else v
 
-    def _fill(self, op: Op, args: Sequence[Any], vals: Sequence[Any]) -> None:
+    def _fill(self, op: Op, args: Sequence[object], vals: Sequence[object]) -> None:
         self.op = op
         if op.kind == 2:
             (self._a, self._b), (self._x, self._y) = args, vals
@@ -74,10 +74,8 @@ class Node:
 
     def _edges(self) -> list[tuple[Any, float]]:
         """(argument, its data at forward time), one pair an edge, lists laid flat."""
-        pairs: list[tuple[Any, float]] = []
-        for a, x in zip(*self._operands()):
-            pairs.extend(zip(a, x) if x.__class__ is list else [(a, x)])
-        return pairs
+        operands = zip(*self._operands())
+        return [pair for a, x in operands for pair in (zip(a, x) if x.__class__ is list else [(a, x)])]
 
 
 Node._made_in, Node._lent_by = vars(Node)["_a"], vars(Node)["_b"]  # a leaf has no operands
@@ -114,8 +112,8 @@ class Op:
     tex: str
     binding: int
     domain: tuple[tuple[float, float], ...]
-    kink: Callable[..., Any] | None
-    reference: str | Callable[..., Any] | None
+    kink: Formula | None
+    reference: str | Formula | None
     selects: bool
     lists: int
     defaults: tuple[float, ...]
@@ -142,7 +140,7 @@ class Op:
                 return self._apply(args)
         return self.forward(*args)
 
-    def _apply(self, args: tuple[Any, ...]) -> Any:
+    def _apply(self, args: Sequence[Any]) -> Any:
         n = self.lists
         args = with_lists(args, n, self.name) if n else args
         for a in chain(*args[:n], args[n:]) if n else args:
@@ -161,7 +159,7 @@ class Op:
     def __signature__(self) -> object:  # what help, completion and notebooks show
         return row_checks.signature(self.forward, self.partials, self.defaults)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return row, (self.name,)
 
 
@@ -172,9 +170,9 @@ def row(name: str) -> Op:
     return TABLE[name]
 
 
-def op(name: str, forward: Callable[..., float], *partials: Callable[..., Any] | float, text: str | None = None, tex: str | None = None,
-       binding: int = ATOM, domain: Any = REAL, kink: Callable[..., Any] | None = None,
-       reference: str | Callable[..., Any] | None = None, selects: bool = False, lists: int = 0,
+def op(name: str, forward: Callable[..., float], *partials: Formula | float, text: str | None = None, tex: str | None = None,
+       binding: int = ATOM, domain: Sequence[object] = REAL, kink: Formula | None = None,
+       reference: str | Formula | None = None, selects: bool = False, lists: int = 0,
        defaults: Sequence[float] = (), rounding: tuple[float, float] | None = None, doc: str | None = None) -> Op:  # fmt: skip
     """Add a row to the table and return its op: eager, a method of Value, differentiable to any order, printed.
 
@@ -222,16 +220,16 @@ def op(name: str, forward: Callable[..., float], *partials: Callable[..., Any] |
 # so that nothing is added twice where one raises; where the op selects, what has the partial 0 is not connected.
 
 
-def push_of(op: Op) -> Push:
+def push_of(op: Op) -> Callable[[Node, float], None]:
     """The push of a row."""
     return (_push_one, _push_two, _push_dot if op.name == "dot" else _push_any)[op.kind - 1](op)
 
 
-def _push_one(op: Op) -> Push:
+def _push_one(op: Op) -> Callable[[Node, float], None]:
     (p,), selects = op.partials, op.selects
     constant = p.__class__ is float
 
-    def push(v: Any, g: float) -> None:
+    def push(v: Node, g: float) -> None:
         d = p if constant else p(v._x, v._data)
         if d or not selects:
             v._a.grad += g * d
@@ -239,11 +237,11 @@ def _push_one(op: Op) -> Push:
     return push
 
 
-def _push_two(op: Op) -> Push:
+def _push_two(op: Op) -> Callable[[Node, float], None]:
     (p, q), selects = op.partials, op.selects
     p_constant, q_constant = p.__class__ is float, q.__class__ is float
 
-    def push(v: Any, g: float) -> None:
+    def push(v: Node, g: float) -> None:
         a, b = v._a, v._b
         first, second = a.__class__ is not float, b.__class__ is not float
         if first:
@@ -258,10 +256,10 @@ def _push_two(op: Op) -> Push:
     return push
 
 
-def _push_any(op: Op) -> Push:
+def _push_any(op: Op) -> Callable[[Node, float], None]:
     partials, selects = op.partials, op.selects
 
-    def push(v: Any, g: float) -> None:
+    def push(v: Node, g: float) -> None:
         args, vals, y = v._a, v._x, v._data
         numbers = [a.__class__ is float or a.__class__ is list for a in args]
         ds = [p if p.__class__ is float or n else p(*vals, y) for p, n in zip(partials, numbers)]
@@ -276,11 +274,11 @@ def _push_any(op: Op) -> Push:
     return push
 
 
-def _push_dot(op: Op) -> Push:
+def _push_dot(op: Op) -> Callable[[Node, float], None]:
     """`_push_any` for the op of which a network is made, in half the time."""
     p, q, r = op.partials
 
-    def push(v: Any, g: float) -> None:
+    def push(v: Node, g: float) -> None:
         (ws, xs, b), (wd, xd, bd), y = v._a, v._x, v._data
         ds = p(wd, xd, bd, y) if ws.__class__ is tuple else ()
         es = q(wd, xd, bd, y) if xs.__class__ is tuple else ()

@@ -249,14 +249,14 @@ class Linearization:
             for v, edges in steps:
                 for a, p in edges:
                     if a in tangents:
-                        guard, product = guarded_contribution(v.op, tangents[a], p, guards[a])
-                        if product is None:
+                        guard, term = guarded_contribution(v.op, tangents[a], p, guards[a])
+                        if term is None:
                             continue
                         if v in tangents:
-                            tangents[v] = tangents[v] + product
+                            tangents[v] = tangents[v] + term
                             guards[v] = either_guard(guards[v], guard)
                         else:
-                            tangents[v], guards[v] = product, guard
+                            tangents[v], guards[v] = term, guard
         return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in self.out.leaves]
 
 

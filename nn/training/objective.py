@@ -6,7 +6,6 @@ do, takes them as they are; every other loss gets what the output function makes
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from engine.arguments import shown as said
 
 from .. import losses
 from ..activations import activation_function, value_of
-from ..arguments import Number
+from ..arguments import Number, nearest
 from .targets import (
     Floats,
     Target,
@@ -104,8 +103,7 @@ def objective(who: str, loss: object) -> Objective:
         if loss not in losses.LOSSES:
             written = loss.lower().replace(" ", "_").replace("-", "_").removesuffix("_loss")
             other = _OTHER_NAMES.get(written)
-            matches = [other] if other else difflib.get_close_matches(written, losses.LOSSES, 1)
-            hint = f"; did you mean {matches[0]!r}?" if matches else ""
+            hint = f"; did you mean {other!r}?" if other else nearest(written, losses.LOSSES)
             raise ValueError(
                 f"{who} takes one of {', '.join(losses.LOSSES)}, or a function (outputs, target) -> Value, as loss, "
                 f"got {loss!r}{hint}"

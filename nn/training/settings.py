@@ -96,22 +96,9 @@ class Settings:
         examples = Examples(who, net, goal, self.X, self.y, self.validation)
         examples.divide(generator)
         check_penalties(who, net, penalties)
-        return Run(
-            who,
-            net,
-            goal,
-            optimizer,
-            examples,
-            penalties,
-            metrics,
-            optimizer.lr,
-            schedule,
-            self.clip_value,
-            self.clip_norm,
-            (self.batch_size, self.accumulate),
-            seed,
-            generator,
-        )
+        limits, sizes = (self.clip_value, self.clip_norm), (self.batch_size, self.accumulate)
+        what = net, goal, optimizer, examples, penalties, metrics
+        return Run(who, *what, optimizer.lr, schedule, *limits, sizes, seed, generator)
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,7 @@ import nn
 from demos import vanishing
 from demos.vanishing import STARTS, gradient_norms
 from engine import gradients
-from engine.compiler.llvm.cache import PROGRAMS
+from engine.compiler.llvm.native_code import PROGRAMS
 
 IMAGES = [[((3 * i + 5 * k) % 17) / 16.0 for i in range(64)] for k in range(5)]
 LABELS = [0, 3, 9, 4, 1]

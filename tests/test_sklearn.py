@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 
 import nn
 from engine import softmax
-from engine.compiler.llvm import machine
-from engine.compiler.llvm.cache import PROGRAMS
+from engine.compiler.llvm import processor
+from engine.compiler.llvm.native_code import PROGRAMS
 from nn.sklearn import NetworkClassifier, NetworkRegressor
 
 rng = np.random.default_rng(0)
@@ -266,7 +266,7 @@ def test_a_backend_is_a_parameter_like_any():
 
 def test_a_missing_llvmlite_is_named_and_auto_goes_on_without(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "llvmlite", None)
-    machine.llvm.cache_clear()
+    processor.llvm.cache_clear()
     try:
         with pytest.raises(
             ImportError, match=r"NetworkClassifier takes backend='jit' .* pip install 'chainrule\[jit\]'"
@@ -274,7 +274,7 @@ def test_a_missing_llvmlite_is_named_and_auto_goes_on_without(monkeypatch, capsy
             NetworkClassifier(**QUICK, backend="jit").fit(X3, Y3)
         found = NetworkClassifier(**QUICK, backend="auto").fit(X3, Y3)
     finally:
-        machine.llvm.cache_clear()
+        processor.llvm.cache_clear()
     assert "NetworkClassifier trains in eager mode: jit takes llvmlite" in capsys.readouterr().err
     assert weights(found) == weights(NetworkClassifier(**QUICK).fit(X3, Y3))
 

@@ -1,18 +1,18 @@
-"""What becomes of a function on the way to native code, stage by stage."""
+"""A function on the way to native code, stage by stage: from a trace to a placed program, from a module to code."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from .front.flatness import gate
 from .front.order import canonical
 from .front.trace import EFFECTS, LETTERS, Trace
-from .llvm.cache import PROGRAMS
-from .llvm.machine import Compiled
+from .llvm.native_code import PROGRAMS, Compiled
+from .llvm.processor import Target
+from .llvm.vectors import I64, ir
 from .loops import program as rolled_program
+from .loops.parts import gate_of
 from .loops.placement import Placement
 from .loops.recognition import WINDOW, rolled
 
@@ -22,6 +22,9 @@ HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 class Compilation:
     """The stages of one compilation, for reading.
 
+    Args:
+        target: what code is made for.
+
     Attributes:
         times: seconds by stage: trace, order, roll, place, emit, llvm.
         instructions: how many the trace holds.
@@ -30,10 +33,11 @@ class Compilation:
         shared: was there code of the same IR already, so that LLVM had nothing to do?
     """
 
-    def __init__(self) -> None:
+    _compiled: Compiled
+
+    def __init__(self, target: Target) -> None:
         self.times: dict[str, float] = {}
-        self.ir, self.shared = "", False
-        self._compiled: Any = None
+        self.ir, self.shared, self._target = "", False, target
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -51,16 +55,29 @@ class Compilation:
             self._body = rolled_program.program(*rolled(self._code, window))
         self.instructions, self.written = len(self._code), rolled_program.size(self._body)
         with self.timed("place"):
-            flat = None if loss is None else gate(self._code, trace.constants, loss)
-            return Placement(self._body, len(self._code), sums_apart, flat)
+            gate = None if loss is None else gate_of(self._code, trace.constants, loss)
+            return Placement(self._body, len(self._code), sums_apart, gate)
 
-    def compile(self, vectorise: bool = False, cpu: str = "") -> Compiled:
-        """The native code of the IR."""
+    @contextmanager
+    def module(self, name: str) -> Iterator[ir.Module]:
+        """A module to write into, with the global that counts accesses out of bounds; what it holds then is the IR."""
+        with self.timed("emit"):
+            module = ir.Module(name)
+            ir.GlobalVariable(module, I64, "faults").initializer = I64(0)
+            yield module
+            self.ir = str(module)
+
+    def compile(self, vectorise: bool = False) -> Compiled:
+        """The native code of the IR; LLVM may look for loops to vectorise, where there is not too much to look at."""
         with self.timed("llvm"):
-            level = 3 if self.written < HARD else 1
-            code, self.shared = PROGRAMS.compiled(self.ir, level, vectorise, cpu)
+            easy = self.written < HARD
+            code, self.shared = PROGRAMS.compiled(self.ir, 3 if easy else 1, vectorise and easy, self._target.cpu)
         self._compiled = code
         return code
+
+    def join(self, whole: Compilation) -> None:
+        """This is a part of another one, whose code is that of both."""
+        self.ir, self._compiled = whole.ir, whole._compiled
 
     @property
     def trace(self) -> str:
@@ -83,7 +100,7 @@ class Compilation:
     @property
     def assembly(self) -> str:
         """The machine code."""
-        return str(self._compiled.assembly(self.ir))
+        return self._compiled.assembly(self.ir)
 
     def __repr__(self) -> str:
         times = ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in self.times.items())

@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ..adjoints import gradients
-from ..arguments import shown
-from ..conversion import operand
-from ..value import Value
 from .compilation import Compilation
-from .front.flatness import FEWEST
-from .front.recorder import Recorder
-from .front.trace import GRADIENT, INPUT, OUTPUT, PARAMETER, Trace
-from .llvm.machine import vector_bytes
+from .front.trace import GRADIENT, INPUT, MEMORY, OUTPUT, PARAMETER, SUMS
+from .llvm.arrays import call_of, entry, gathered, loaded, native, scattered, stored
+from .llvm.batch import Batch, Tiling
+from .llvm.emission import Emitter
+from .llvm.lowering import lower
+from .llvm.memory import Buffers
+from .llvm.processor import Target
+from .llvm.rounds import Rounds
+from .llvm.vectors import I1, I64, TYPES, VectorBuilder, ir
 from .loops.recognition import WINDOW
+from .training_functions import TrainingFunctions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .llvm.native_code import Numbers
 
 POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "outputs", "reached", "losses"]
 INTEGERS = ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"]
 
 
 class TrainingCode:
-    """Native code for a `TrainingLoop`, which says what the arguments are.
+    """Native code for a `TrainingLoop`.
 
     Behind a relu that is closed the adjoint is 0, and so is what it is multiplied by, unless that is infinite. To guard
     every product of a training against an infinity that is seldom there makes its steps up to 1.8 times as long. So this
     code can be bare: without those guards, it stops before the update of a step whose gradients are nan, and the step is
     done again by code that has them.
+
+    Args:
+        functions: what the training is made of.
+        batch: examples a step.
+        target: what code is made for.
+        window: the longest loop body looked for; None: as usual.
+        bare: leave out the guards, if it can be seen where they were needed.
 
     Attributes:
         train: the native function; it is given the address of its arguments, POINTERS and INTEGERS, eight bytes each.
@@ -40,271 +57,221 @@ class TrainingCode:
         stages, update_stages: what became of the two functions.
     """
 
-    def __init__(self, loss: Any, update: Any, penalty: Any, measure: Any, parameters: Any, example: Any, slots: int,
-                 settings: int, batch: int, wide: int, contract: bool, checked: bool, cpu: str, window: Any,
-                 bare: bool) -> None:  # fmt: skip
-        from .llvm.batch import Batch, Tiling, is_direct
-        from .llvm.vectors import DOUBLE, FLOAT, add_fault_counter, ir
-
-        self._count, self._columns, self._slots, self._settings = len(parameters), len(example), slots, settings
-        self._batch, self._wide = batch, wide
-        tiling = Tiling(vector_bytes(cpu), wide, self._batch, contract)
+    def __init__(
+        self, functions: TrainingFunctions, batch: int, target: Target, window: int | None, bare: bool
+    ) -> None:
+        self._count, self._columns = len(functions.parameters), len(functions.example)
+        self._slots, self._settings, self._batch = functions.slots, functions.settings, batch
+        self._real, self._target = TYPES[target.dtype], target
+        tiling, one = Tiling(target, batch), Tiling(target, 1)
+        self.lanes = tiling.lanes
         self.padded = -(-self._count // tiling.lanes) * tiling.lanes
-        self.stages, self.update_stages = Compilation(), Compilation()
-        self._penalty_memory = 0
-        trace = self._loss_trace(loss, parameters, example, contract, bare)
+        self.stages, self.update_stages = Compilation(target), Compilation(target)
+        with self.stages.timed("trace"):
+            trace, self.kept = functions.traced_loss(self.padded, target.contract, bare)
+        with self.update_stages.timed("trace"):
+            update = functions.traced_update()
         self.bare = bool(trace.bare)
-        update_trace = self._update_trace(update, settings + (measure is not None))
-        real = DOUBLE if wide == 8 else FLOAT
-        direct = is_direct(self._count + 1, tiling, wide, self._batch, contract)
-        vectors = -(-min(self._batch, tiling.chunk) // tiling.lanes)
-        skips = contract and tiling.lanes > 1 and vectors >= FEWEST
         placement = self.stages.place(
-            trace, WINDOW if window is None else window, contract, self._count if skips else None
+            trace, WINDOW if window is None else window, target.contract, self._count if tiling.skips() else None
         )
-        self.packs: bool = placement.gate is not None
-        body = Batch(
-            placement,
-            trace,
-            tiling,
-            real,
-            self._count + 1,
-            contract=contract,
-            direct=direct,
-            checked=checked,
-            name="example",
-        )
-        one = Tiling(vector_bytes(cpu), wide, 1, contract)
-        step = Batch(self.update_stages.place(update_trace, 0), update_trace, one, real, 0,
-                     contract=contract, direct=False, checked=checked, name="update")  # fmt: skip
-        measured = self._measure(measure, one, real, contract, checked)
-        with self.stages.timed("emit"):
-            module = ir.Module("training")
-            add_fault_counter(module)
-            penalised = self._penalty(penalty, parameters, real, contract, checked)
-            self._emit(module, body, step, penalised, measured, real, contract)
-            self.stages.ir = self.update_stages.ir = str(module)
-        code = self.update_stages._compiled = self.stages.compile(cpu=cpu)
+        self.packs = placement.parts.gate is not None
+        gradients = self._count + 1
+        self._body = Batch(placement, trace, tiling, target, "example", gradients, tiling.is_direct(gradients))
+        self._update = Batch(self.update_stages.place(update, 0), update, one, target, "update")
+        measure, penalty = functions.traced_measure(), functions.traced_penalty()
+        self._measure = self._penalty = None
+        if measure is not None:
+            self._measure = Batch(Compilation(target).place(measure, 0), measure, one, target, "measure", 1, True)
+        if penalty is not None:
+            self._penalty = Emitter(Compilation(target).place(penalty), penalty, target, 1, 1, True, "penalty")
+        with self.stages.module("training") as module:
+            self._emit(module)
+        code = self.stages.compile()
+        self.update_stages.join(self.stages)
         self.train = code.function("run", ctypes.c_void_p)
         self.faults = code.variable("faults")
-        self.lanes, self.stride, self.sums = tiling.lanes, body.stride, body.sums
-        self.memory = self._most_memory(body, step, measured)
 
-    def _loss_trace(self, loss: Any, parameters: Any, row: Any, contract: bool, bare: bool) -> Trace:
-        with self.stages.timed("trace"):
-            recorder = Recorder()
-            ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
-            seed = recorder.parameter(1.0, self.padded)
-            example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(row)]
+    @property
+    def stride(self) -> int:
+        """Examples from one column of inputs to the next."""
+        return self._body.stride
 
-            def run() -> tuple[Any, list[Any], list[Value]]:
-                returned = loss(list(ps), list(example))
-                pair = returned if returned.__class__ is tuple and len(returned) == 2 else (returned, [])
-                value, outputs = pair
-                if value.__class__ is not Value or not isinstance(outputs, (list, tuple)):
-                    raise TypeError(
-                        f"TrainingLoop takes a loss that returns a Value, or (Value, list of Values), got {shown(returned)}"
-                    )
-                kept = [operand(y, "TrainingLoop", "Values and numbers as outputs of the loss") for y in outputs]
-                return value, kept, gradients(value, ps, seed)
+    @property
+    def sums(self) -> int:
+        """Numbers of memory for lane-wide sums."""
+        return self._body.sums
 
-            value, outputs, found = recorder.run(run, reads=(loss,))
-            self.kept = len(outputs)
-            kept = [("output", v, k) for k, v in enumerate(outputs)]
-            last = ("accumulate", value, self._count) if contract else ("output", value, self.kept)
-            effects = [*kept, *[("accumulate", g, i) for i, g in enumerate(found)], last]
-            trace = recorder.trace(effects, bare)
-            if not trace.shows_bare():
-                trace = recorder.trace(effects)
-            self._refuse_captured(recorder, "loss")
-            return trace
+    @property
+    def memory(self) -> int:
+        """Numbers of memory for values."""
+        penalty = 0 if self._penalty is None else self._penalty.placement.size
+        return max(1, penalty, *[x.memory for x in (self._body, self._update, self._measure) if x is not None])
 
-    def _penalty(self, penalty: Any, parameters: Any, real: Any, contract: bool, checked: bool) -> Any:
-        """An Emitter that adds the gradient of the penalty, or None."""
-        from .llvm.emission import Emitter
-
-        if penalty is None:
-            return None
-        recorder = Recorder()
-        ps = [recorder.parameter(float(p), i) for i, p in enumerate(parameters)]
-        found = recorder.run(lambda: gradients(_value(penalty(list(ps))), ps), reads=(penalty,))
-        trace = recorder.trace([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
-        self._refuse_captured(recorder, "penalty")
-        placement = Compilation().place(trace)
-        self._penalty_memory = placement.size
-        return Emitter(placement, trace, real, 1, 1, contract, True, not contract, checked, "penalty")
-
-    def _most_memory(self, *bodies: Any) -> int:
-        return max(1, self._penalty_memory, *[int(body.memory) for body in bodies if body is not None])
-
-    def _measure(self, measure: Any, tiling: Any, real: Any, contract: bool, checked: bool) -> Any:
-        """A Batch that sums a function of the gradients, a lane each; or None."""
-        from .llvm.batch import Batch
-
-        if measure is None:
-            return None
-        recorder = Recorder()
-        g = recorder.parameter(0.5, 0, INPUT)
-        trace = recorder.trace([("accumulate", recorder.run(lambda: measure(g)), 0)])
-        self._refuse_captured(recorder, "measure")
-        return Batch(Compilation().place(trace, 0), trace, tiling, real, 1,
-                     contract=contract, direct=True, checked=checked, name="measure")  # fmt: skip
-
-    def _update_trace(self, update: Any, count: int) -> Trace:
-        with self.update_stages.timed("trace"):
-            recorder = Recorder()
-            p, g, *slots = [recorder.parameter(0.5, i, INPUT) for i in range(2 + self._slots)]
-            settings = [recorder.parameter(0.5, i) for i in range(count)]
-            after, state = recorder.run(lambda: update(p, g, list(slots), list(settings)))
-            if len(state) != self._slots:
-                raise ValueError(f"TrainingLoop takes an update that returns {self._slots} slots, got {len(state)}")
-            after, *state = [operand(x, "TrainingLoop", "numbers that update returns") for x in (after, *state)]
-            effects = [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]]
-            trace = recorder.trace(effects)
-            self._refuse_captured(recorder, "update")
-            return trace
-
-    @staticmethod
-    def _refuse_captured(recorder: Recorder, who: str) -> None:
-        if recorder.captured:
-            raise TypeError(
-                f"TrainingLoop takes a {who} that reads its arguments only, got one that reads {recorder.captured[0]!r}; "
-                "pass its data as a number"
-            )
-
-    def _emit(self, module: Any, body: Any, step: Any, penalty: Any, measured: Any, real: Any, contract: bool) -> None:
-        from .llvm.batch import call_of, gathered, native, scattered
-        from .llvm.emission import MEMORY, SUMS
-        from .llvm.rounds import Buffers, Rounds
-        from .llvm.vectors import I64
-
+    def _emit(self, module: ir.Module) -> None:
         b, a = native(module, "train", POINTERS, INTEGERS)
         call_of(module, b.function)
-        lanes, chunk = body.tiling.lanes, self._chunk(body)
-        body.stride = (-(-chunk // lanes) | 1) * lanes
-        stride = I64(body.stride)
-        columns, padded = self._columns, I64(self.padded)
-        body.columns = columns
-        memory = I64(self._most_memory(body, step, measured))
-        sizes = {PARAMETER: I64(self.padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: memory,
+        body, real, lanes, columns = self._body, self._real, self.lanes, self._columns
+        # Examples laid out at a time; without reassociation all of a batch, since their order is turned round.
+        chunk = body.tiling.chunk if body.apart else self._batch
+        body.stride, body.columns = (-(-chunk // lanes) | 1) * lanes, columns
+        stride, padded = I64(body.stride), I64(self.padded)
+        sizes = {PARAMETER: I64(self.padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: I64(self.memory),
                  GRADIENT: I64(self.padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: b.mul(stride, I64(self.kept + 1))}  # fmt: skip
         pointers = {PARAMETER: a["p"], INPUT: a["x"], MEMORY: a["memory"], GRADIENT: a["g"], SUMS: a["sums"]}
-        pointers[OUTPUT] = b.gep(a["x"], [I64(body.stride * columns)], source_etype=real)
-        example_losses = b.gep(pointers[OUTPUT], [I64(body.stride * self.kept)], source_etype=real)
-        slots = [b.gep(a["slots"], [b.mul(padded, I64(k))], source_etype=real) for k in range(self._slots)]
+        pointers[OUTPUT] = entry(b, real, a["x"], I64(body.stride * columns))
+        losses = entry(b, real, pointers[OUTPUT], I64(body.stride * self.kept))
+        slots = [entry(b, real, a["slots"], b.mul(padded, I64(k))) for k in range(self._slots)]
         if self.packs:
-            body.packed = b.gep(a["x"], [I64(body.stride * (columns + self.kept + 1))], source_etype=real)
-        body.prepare(b, pointers)
+            body.packed = entry(b, real, a["x"], I64(body.stride * (columns + self.kept + 1)))
+        buffers = Buffers(pointers, sizes, stride)
+        body.prepare(b, buffers)
         # A batch that is laid out already, the only one of every epoch, is not laid out again.
         small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))
-        unchanged = b.and_(
-            small, b.icmp_signed("==", b.or_(a["epoch_stride"], b.sub(a["epoch_steps"], I64(1))), I64(0))
-        )
+        more = b.or_(a["epoch_stride"], b.sub(a["epoch_steps"], I64(1)))
+        unchanged = b.and_(small, b.icmp_signed("==", more, I64(0)))
         with Rounds(b, a["last"], a["first"], name="step") as rounds:
-            epoch, within = b.sdiv(rounds.i, a["epoch_steps"]), b.srem(rounds.i, a["epoch_steps"])
-            begin = b.mul(within, I64(self._batch))
-            left = b.sub(a["epoch_examples"], begin)
-            count = b.select(b.icmp_signed("<", left, I64(self._batch)), left, I64(self._batch))
-            start = b.add(b.mul(epoch, a["epoch_stride"]), begin)
-            share = b.fdiv(real(1.0), b.sitofp(count, real))
-            b.store(share, b.gep(a["p"], [padded], source_etype=real))
-            body.begin(b, pointers)
-            if penalty is not None:
-                penalty.emit(b, Buffers(pointers, sizes, I64(1), [I64(0)]))
-            chunks = b.sdiv(b.add(count, I64(chunk - 1)), I64(chunk))
-            with Rounds(b, chunks, name="chunk") as part:
-                offset = b.mul(part.i, I64(chunk))
-                left = b.sub(count, offset)
-                here = b.select(b.icmp_signed("<", left, I64(chunk)), left, I64(chunk))
-                with b.if_then(b.or_(b.icmp_signed("==", rounds.i, a["first"]), b.not_(unchanged))):
-                    gathered(b, real, a["rows"], a["order"], a["x"], b.add(start, offset), here, lanes, columns, stride,
-                             backwards=not contract)  # fmt: skip
-                body.emit(b, pointers, sizes, here, stride)
-                if self.kept:
-                    at = b.add(b.add(b.mul(epoch, a["epoch_examples"]), begin), offset)
-                    scattered(
-                        b, real, pointers[OUTPUT], a["outputs"], at, here, self.kept, stride, backwards=not contract
-                    )
-            body.finish(b, pointers)
-            total = b.gep(a["g"], [I64(self._count)], source_etype=real)
-            if not contract:
-                self._sum_losses(b, real, example_losses, total, count)
-            mean = b.fdiv(b.fadd(b.load(total, typ=real), real(0.0)), b.sitofp(count, real))
-            b.store(mean, b.gep(a["losses"], [b.sub(rounds.i, a["first"])], source_etype=real))
+            count = self._emit_gradients(b, a, buffers, rounds.i, chunk, unchanged)
+            self._emit_loss(b, a, losses, rounds.i, count)
             if self.bare:
-                with b.if_then(self._is_nan(b, real, a["g"], lanes), likely=False):
+                with b.if_then(self._is_nan(b, a["g"]), likely=False):
                     b.store(rounds.i, a["reached"])
                     b.ret_void()
-            settings = b.gep(a["settings"], [b.mul(rounds.i, a["settings_stride"])], source_etype=real)
-            if measured is not None:
-                settings = self._measured(b, real, measured, settings, a, memory)
-            step.emit(
-                b,
-                {PARAMETER: settings, INPUT: [a["p"], a["g"], *slots], OUTPUT: [a["p"], *slots], MEMORY: a["memory"]},
-                {
-                    PARAMETER: I64(self._settings + (measured is not None)),
-                    INPUT: padded,
-                    OUTPUT: padded,
-                    MEMORY: memory,
-                },
-                padded,
-                padded,
-            )
+            self._emit_update(b, a, slots, rounds.i)
         b.store(a["last"], a["reached"])
         b.ret_void()
 
-    def _is_nan(self, b: Any, real: Any, gradients: Any, lanes: int) -> Any:
-        """Write: is one of the gradients nan?"""
-        from .llvm.lowering import lower
-        from .llvm.rounds import Rounds
-        from .llvm.vectors import I64, VectorBuilder, ir
-
-        vectors, bit = VectorBuilder(b, real, lanes, False, False, lower), ir.IntType(1)
-        with Rounds(b, I64(self.padded), 0, lanes, name="nan") as rounds:
-            seen = rounds.carried(vectors.type_of(bit))
-            v = b.load(b.gep(gradients, [rounds.i], source_etype=real), typ=vectors.type)
-            v.align = self._wide
-            seen.add_incoming(ir.Constant(vectors.type_of(bit), None), rounds.before)
-            seen.add_incoming(b.or_(seen, vectors.is_nan(v)), b.block)
-        if lanes == 1:
-            return seen
-        whole = ir.IntType(lanes)
-        return b.icmp_unsigned("!=", b.bitcast(seen, whole), whole(0))
-
-    def _measured(self, b: Any, real: Any, measured: Any, settings: Any, a: Any, memory: Any) -> Any:
-        """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""
-        from .llvm.emission import MEMORY
-        from .llvm.rounds import Rounds
-        from .llvm.vectors import I64
-
-        at = b.gep(a["p"], [I64(self.padded + measured.tiling.lanes)], source_etype=real)
-        with Rounds(b, self._settings, name="settings") as rounds:
-            x = b.load(b.gep(settings, [rounds.i], source_etype=real), typ=real)
-            b.store(x, b.gep(at, [rounds.i], source_etype=real))
-        sums = b.gep(at, [I64(self._settings)], source_etype=real)
-        pointers = {PARAMETER: at, INPUT: [a["g"]], GRADIENT: sums, MEMORY: a["memory"]}
-        sizes = {INPUT: I64(self.padded), GRADIENT: I64(1), MEMORY: memory}
-        measured.begin(b, pointers)
-        measured.emit(b, pointers, sizes, I64(self._count), I64(self.padded))
-        return at
+    def _emit_gradients(self, b: ir.IRBuilder, a: dict[str, ir.Value], buffers: Buffers, step: ir.Value, chunk: int,
+                        unchanged: ir.Value) -> ir.Value:  # fmt: skip
+        """Write: the gradients of a step; how many examples it has."""
+        real, body, backwards = self._real, self._body, not self._target.contract
+        epoch, within = b.sdiv(step, a["epoch_steps"]), b.srem(step, a["epoch_steps"])
+        begin = b.mul(within, I64(self._batch))
+        count = self._least(b, b.sub(a["epoch_examples"], begin), self._batch)
+        start = b.add(b.mul(epoch, a["epoch_stride"]), begin)
+        share = b.fdiv(real(1.0), b.sitofp(count, real))
+        stored(b, real, share, a["p"], I64(self.padded))
+        body.begin(b, buffers)
+        if self._penalty is not None:
+            self._penalty.emit(b, replace(buffers, stride=I64(1)))
+        chunks = b.sdiv(b.add(count, I64(chunk - 1)), I64(chunk))
+        with Rounds(b, chunks, name="chunk") as part:
+            offset = b.mul(part.i, I64(chunk))
+            here = self._least(b, b.sub(count, offset), chunk)
+            with b.if_then(b.or_(b.icmp_signed("==", step, a["first"]), b.not_(unchanged))):
+                gathered(b, real, a["rows"], a["order"], a["x"], b.add(start, offset), here, self.lanes, self._columns,
+                         buffers.stride, backwards)  # fmt: skip
+            body.emit(b, buffers, here)
+            if self.kept:
+                at = b.add(b.add(b.mul(epoch, a["epoch_examples"]), begin), offset)
+                outputs = buffers.pointers[OUTPUT]
+                scattered(b, real, outputs, a["outputs"], at, here, self.kept, buffers.stride, backwards)
+        body.finish(b, buffers)
+        return count
 
     @staticmethod
-    def _sum_losses(b: Any, real: Any, losses: Any, total: Any, count: Any) -> None:
-        """0 + loss of the first example + …, in order; the lanes hold them backwards."""
-        from .llvm.rounds import Rounds
-        from .llvm.vectors import I64
+    def _least(b: ir.IRBuilder, left: ir.Value, most: int) -> ir.Value:
+        return b.select(b.icmp_signed("<", left, I64(most)), left, I64(most))
 
-        b.store(real(0.0), total)
-        with Rounds(b, count, name="losses") as rounds:
-            at = b.sub(b.sub(count, I64(1)), rounds.i)
-            b.store(b.fadd(b.load(total, typ=real), b.load(b.gep(losses, [at], source_etype=real), typ=real)), total)
+    def _emit_loss(
+        self, b: ir.IRBuilder, a: dict[str, ir.Value], losses: ir.Value, step: ir.Value, count: ir.Value
+    ) -> None:
+        """Write: the mean loss of a step."""
+        real = self._real
+        total = entry(b, real, a["g"], I64(self._count))
+        if not self._target.contract:  # 0 + loss of the first example + …, in order; the lanes hold them backwards
+            b.store(real(0.0), total)
+            with Rounds(b, count, name="losses") as rounds:
+                at = b.sub(b.sub(count, I64(1)), rounds.i)
+                b.store(b.fadd(b.load(total, typ=real), loaded(b, real, losses, at)), total)
+        mean = b.fdiv(b.fadd(b.load(total, typ=real), real(0.0)), b.sitofp(count, real))
+        stored(b, real, mean, a["losses"], b.sub(step, a["first"]))
 
-    def _chunk(self, body: Any) -> int:
-        """Examples laid out at a time; without reassociation all of a batch, since their order is turned round."""
-        return int(body.tiling.chunk) if body.apart else self._batch
+    def _is_nan(self, b: ir.IRBuilder, gradients: ir.Value) -> ir.Value:
+        """Write: is one of the gradients nan?"""
+        vectors = VectorBuilder(b, self._real, self.lanes, False, False, lower)
+        kind = vectors.type_of(I1)
+        with Rounds(b, I64(self.padded), 0, self.lanes, name="nan") as rounds:
+            seen = rounds.carried(kind)
+            v = b.load(entry(b, self._real, gradients, rounds.i), typ=vectors.type)
+            v.align = self._target.bytes
+            seen.add_incoming(ir.Constant(kind, None), rounds.before)
+            seen.add_incoming(b.or_(seen, vectors.is_nan(v)), b.block)
+        if self.lanes == 1:
+            return seen
+        whole = ir.IntType(self.lanes)
+        return b.icmp_unsigned("!=", b.bitcast(seen, whole), whole(0))
+
+    def _emit_update(self, b: ir.IRBuilder, a: dict[str, ir.Value], slots: list[ir.Value], step: ir.Value) -> None:
+        """Write: the update of all parameters."""
+        padded, memory, measured = I64(self.padded), I64(self.memory), self._measure is not None
+        settings = entry(b, self._real, a["settings"], b.mul(step, a["settings_stride"]))
+        if self._measure is not None:
+            settings = self._measured(b, a, self._measure, settings)
+        pointers = {PARAMETER: settings, INPUT: [a["p"], a["g"], *slots], OUTPUT: [a["p"], *slots], MEMORY: a["memory"]}
+        sizes = {PARAMETER: I64(self._settings + measured), INPUT: padded, OUTPUT: padded, MEMORY: memory}
+        self._update.emit(b, Buffers(pointers, sizes, padded), padded)
+
+    def _measured(self, b: ir.IRBuilder, a: dict[str, ir.Value], measure: Batch, settings: ir.Value) -> ir.Value:
+        """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""
+        real = self._real
+        at = entry(b, real, a["p"], I64(self.padded + self.lanes))
+        with Rounds(b, self._settings, name="settings") as rounds:
+            stored(b, real, loaded(b, real, settings, rounds.i), at, rounds.i)
+        sums = entry(b, real, at, I64(self._settings))
+        pointers = {PARAMETER: at, INPUT: [a["g"]], GRADIENT: sums, MEMORY: a["memory"]}
+        sizes = {INPUT: I64(self.padded), GRADIENT: I64(1), MEMORY: I64(self.memory)}
+        buffers = Buffers(pointers, sizes, I64(self.padded))
+        measure.begin(b, buffers)
+        measure.emit(b, buffers, I64(self._count))
+        return at
 
 
-def _value(x: Any) -> Value:
-    """What a penalty returned: a Value, or a number, which has no gradient."""
-    x = operand(x, "TrainingLoop", "a penalty that returns a Value")
-    return x if x.__class__ is Value else Value(x)
+class TrainingCall:
+    """A call of native code: the arguments in one array, which native code reads.
+
+    Args:
+        train: the native function.
+        arrays: what its pointers point to, "reached" aside.
+        strides: its integers from the third on.
+        guarded: () -> a call of the code that makes the steps at which this one stops.
+    """
+
+    def __init__(self, train: Callable[[int], None], arrays: Sequence[Numbers | NDArray[np.int64]],
+                 strides: tuple[int, ...], guarded: Callable[[], TrainingCall]) -> None:  # fmt: skip
+        import numpy as np
+
+        self._train, self._arrays, self._guarded = train, arrays, guarded
+        self._reached = ctypes.c_int64()
+        addresses = [x.ctypes.data for x in arrays]
+        addresses.insert(POINTERS.index("reached"), ctypes.addressof(self._reached))
+        self._context = np.array([*addresses, 0, 0, *strides], np.int64)
+        self._at = self._context.ctypes.data
+
+    def __call__(self, first: int, last: int) -> None:
+        """Run some steps."""
+        self._native(first, last)
+        while self._reached.value < last:
+            stopped = self._reached.value
+            self._guarded()(stopped, stopped + 1)
+            self._native(stopped + 1, last)
+
+    def _native(self, first: int, last: int) -> None:
+        losses = self._arrays[-1]
+        self._context[POINTERS.index("losses")] = losses.ctypes.data + first * losses.itemsize
+        self._context[len(POINTERS) : len(POINTERS) + 2] = first, last
+        self._train(self._at)
+
+    def prepared(self) -> Callable[[], None]:
+        """All steps, as a function of no arguments."""
+        self(0, 0)
+        context, train, reached, total = self._context.copy(), self._train, self._reached, self._arrays[-1].size
+        context[len(POINTERS) + INTEGERS.index("last")] = total
+        at = context.ctypes.data
+
+        def run(keep: object = context) -> None:  # which native code reads
+            train(at)
+            if reached.value < total:
+                self(reached.value, total)
+
+        return run

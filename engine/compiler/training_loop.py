@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
 from ..arguments import flag, function, named, real, shown, whole
-from ..value import Value
 from .function import DTYPES
-from .llvm.machine import Turn, aligned, is_checked, llvm, processor
-from .training_code import INTEGERS, POINTERS, TrainingCode
+from .llvm.native_code import Turn, aligned
+from .llvm.processor import Target, is_checked, llvm, processor
+from .training_functions import WHO, TrainingFunctions
 
-WHO = "TrainingLoop"
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from .llvm.native_code import Numbers
+    from .training_code import TrainingCall, TrainingCode
+
 GUARD = 64  # numbers on both sides of a buffer, in a checked build
 SLICE = 0.05  # seconds of native code between two looks at what Python wants
 
@@ -67,29 +72,32 @@ class TrainingLoop:
     [2.0, 1.0]
     """
 
-    def __init__(self, loss: Callable[..., Any], update: Callable[..., Any], parameters: Sequence[float], examples: Any, *,
-                 penalty: Callable[..., Any] | None = None, measure: Callable[..., Any] | None = None,
-                 slots: Any = 0, settings: int = 0,
+    def __init__(self, loss: Callable[..., object], update: Callable[..., object], parameters: Sequence[float],
+                 examples: ArrayLike, *, penalty: Callable[..., object] | None = None,
+                 measure: Callable[..., object] | None = None, slots: int | ArrayLike = 0, settings: int = 0,
                  batch: int | None = None, dtype: str = "float64",
                  contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None) -> None:  # fmt: skip
         import numpy as np
 
         llvm()
+        from .training_code import TrainingCode
+
         named(WHO, "dtype", dtype, DTYPES)
-        self._np, self._dtype = np, np.dtype(dtype)
+        self._dtype = np.dtype(dtype)
         self.examples = self._table(examples)
         self._batch = self._batch_size(batch)
         contract = flag(WHO, "contract", contract)
         window = None if window is None else whole(WHO, "window", window, least=1)
         function(WHO, "loss", loss)
-        update = _updating(function(WHO, "update", update))
-        penalty = None if penalty is None else function(WHO, "penalty", penalty)
-        measure = None if measure is None else _measuring(function(WHO, "measure", measure))
+        function(WHO, "update", update)
+        for name, optional in (("penalty", penalty), ("measure", measure)):
+            if optional is not None:
+                function(WHO, name, optional)
         start = _numbers("parameters", parameters, np.float64)
         if start.ndim != 1:
             raise ValueError(f"{WHO} takes a list of numbers as parameters, got an array of shape {start.shape}")
         parameters = start.tolist()
-        self._count, self._settings = len(parameters), whole(WHO, "settings", settings)
+        self._count, self._settings = len(start), whole(WHO, "settings", settings)
         counted = not isinstance(slots, bool) and isinstance(slots, SupportsIndex) and not hasattr(slots, "__len__")
         shape = (whole(WHO, "slots", slots), self._count) if counted else ()
         start = np.zeros(shape) if counted else _numbers("slots", slots, np.float64)
@@ -97,13 +105,14 @@ class TrainingLoop:
             raise TypeError(f"{WHO} takes a whole number or an array (slots, parameters) as slots, got {shown(slots)}")
         start = start if len(start) else np.zeros((0, self._count))
         if start.shape[1:] != (self._count,) and len(start):
-            raise ValueError(f"TrainingLoop takes slots of shape (slots, {self._count}), got {start.shape}")
+            raise ValueError(f"{WHO} takes slots of shape (slots, {self._count}), got {start.shape}")
         self._slots, self._checked = len(start), is_checked(checked)
-        self._guards: list[Any] = []  # what lies on both sides of each buffer, in a checked build: nan
-        self._compiled = partial(
-            TrainingCode, loss, update, penalty, measure, list(parameters), self.examples[0].copy(), self._slots,
-            settings, self._batch, self._dtype.itemsize, contract, self._checked, processor(cpu), window,
-        )  # fmt: skip
+        self._guards: list[Numbers] = []  # what lies on both sides of each buffer, in a checked build: nan
+        functions = TrainingFunctions(
+            loss, update, penalty, measure, parameters, self.examples[0].copy(), self._slots, settings
+        )
+        target = Target(dtype, contract, self._checked, processor(cpu))
+        self._compiled = partial(TrainingCode, functions, self._batch, target, window)
         self._code = self._compiled(bare=True)
         self.stages, self.update_stages = self._code.stages, self._code.update_stages
         self._turn = Turn()  # one run at a time: all work in the same numbers
@@ -111,10 +120,10 @@ class TrainingLoop:
         self.parameters[:] = parameters
         self.slots[:] = start
 
-    def _table(self, examples: Any) -> Any:
+    def _table(self, examples: ArrayLike) -> Numbers:
         rows = _numbers("examples", examples, self._dtype)
         if rows.ndim != 2 or not len(rows):
-            raise ValueError(f"TrainingLoop takes examples as a table of at least one row, got shape {rows.shape}")
+            raise ValueError(f"{WHO} takes examples as a table of at least one row, got shape {rows.shape}")
         return rows
 
     def _batch_size(self, batch: int | None) -> int:
@@ -127,23 +136,23 @@ class TrainingLoop:
         self._g = self._buffer(code.padded + code.lanes)
         self._s = self._buffer(max(self._slots, 1) * code.padded)
         self._work = self._workspace(code)
-        self.parameters: Any = self._p[: self._count]
-        self.gradients: Any = self._g[: self._count]
-        self.slots: Any = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
+        self.parameters = self._p[: self._count]
+        self.gradients = self._g[: self._count]
+        self.slots = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
 
-    def _workspace(self, code: TrainingCode) -> list[Any]:
+    def _workspace(self, code: TrainingCode) -> list[Numbers]:
         """What code works in: inputs by column, sums and values."""
         columns = self.examples.shape[1]
         sizes = ((columns * (1 + code.packs) + code.kept + 1) * code.stride, max(code.sums, 1), code.memory)
         return [self._buffer(size) for size in sizes]
 
     @cached_property
-    def _guarded(self) -> tuple[TrainingCode, list[Any]]:
+    def _guarded(self) -> tuple[TrainingCode, list[Numbers]]:
         """Code for the steps at which the other stops, and what it works in."""
         code = self._compiled(bare=False)
         return code, self._workspace(code)
 
-    def _buffer(self, size: int) -> Any:
+    def _buffer(self, size: int) -> Numbers:
         """Numbers that native code works in."""
         if not self._checked:
             return aligned(size, self._dtype)
@@ -157,12 +166,12 @@ class TrainingLoop:
 
     def run(
         self,
-        order: Any = None,
+        order: ArrayLike | None = None,
         *,
         epochs: int = 1,
-        settings: Any = (),
+        settings: ArrayLike = (),
         between: Callable[[int], bool | None] | None = None,
-    ) -> Any:
+    ) -> Numbers:
         """Train.
 
         Args:
@@ -197,63 +206,61 @@ class TrainingLoop:
             self._check_faults()
         return losses
 
-    def prepared(self, order: Any = None, *, epochs: int = 1, settings: Any = ()) -> Callable[[], None]:
+    def prepared(
+        self, order: ArrayLike | None = None, *, epochs: int = 1, settings: ArrayLike = ()
+    ) -> Callable[[], None]:
         """A training as a function of no arguments, for calling it often: all checks are done here. Interrupts wait for its end.
 
         Args:
             order, epochs, settings: as for `run`.
         """
-        call, losses = self._call(order, epochs, settings)
-        call(0, 0)
-        context, train = self._np.array(call.context), self._code.train
-        context[POINTERS.index("losses")] = losses.ctypes.data
-        context[len(POINTERS) + INTEGERS.index("last")] = total = losses.size
-        at, reached = context.ctypes.data, call.reached
+        return self._call(order, epochs, settings)[0].prepared()
 
-        def step() -> None:
-            train(at)
-            if reached.value < total:
-                call(reached.value, total)
-
-        step.keep = self, losses, context  # type: ignore[attr-defined]  # a function carries what its code points into
-        return step
-
-    def _call(self, order: Any, epochs: int, settings: Any) -> tuple[_Call, Any]:
+    def _call(self, order: ArrayLike | None, epochs: int, settings: ArrayLike) -> tuple[TrainingCall, Numbers]:
         """(a call of native code, the losses it will write)."""
-        np = self._np
-        epochs = whole(WHO, "epochs", epochs)
-        try:
-            given = np.asarray(np.arange(len(self.examples)) if order is None else order)
-        except ValueError:
-            raise TypeError(f"TrainingLoop takes row numbers as order, got {shown(order)}") from None
-        if given.size and given.dtype.kind not in "iu":
-            raise TypeError(f"TrainingLoop takes row numbers, whole numbers, as order, got an array of {given.dtype}")
-        if given.ndim not in (1, 2):
-            raise ValueError(
-                f"TrainingLoop takes (examples,) or (epochs, examples) as order, got an array of shape {given.shape}"
-            )
-        order = np.ascontiguousarray(given, np.int64)
-        epochs = len(order) if order.ndim == 2 else epochs
-        if order.size and (order.min() < 0 or order.max() >= len(self.examples)):
-            raise IndexError(
-                f"TrainingLoop takes row numbers from 0 to {len(self.examples) - 1}, got {order.min() if order.min() < 0 else order.max()}"
-            )
-        per_epoch = order.shape[-1]
+        import numpy as np
+
+        from .training_code import TrainingCall
+
+        rows, epochs = self._rows(order, whole(WHO, "epochs", epochs))
+        per_epoch = rows.shape[-1]
         steps = -(-per_epoch // self._batch)
         table = _numbers("settings", settings, self._dtype)
         wanted = ((self._settings,), (epochs * steps, self._settings))
         if table.shape not in wanted:
-            raise ValueError(f"TrainingLoop takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
+            raise ValueError(f"{WHO} takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
         losses = np.zeros((epochs, steps), self._dtype)
         self.outputs = np.zeros((epochs, per_epoch, self._code.kept), self._dtype)
-        strides = (steps, per_epoch, per_epoch if order.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
-        given, written = [self._p, self._g, self._s, self.examples, order, table], [self.outputs, losses]
+        strides = (steps, per_epoch, per_epoch if rows.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
+        given: list[Numbers | NDArray[np.int64]] = [self._p, self._g, self._s, self.examples, rows, table]
+        written = [self.outputs, losses]
 
-        def guarded() -> _Call:
+        def guarded() -> TrainingCall:
             code, work = self._guarded
-            return _Call(code.train, [*given, *work, *written], strides, guarded)  # it does not stop
+            return TrainingCall(code.train, [*given, *work, *written], strides, guarded)  # it does not stop
 
-        return _Call(self._code.train, [*given, *self._work, *written], strides, guarded), losses
+        return TrainingCall(self._code.train, [*given, *self._work, *written], strides, guarded), losses
+
+    def _rows(self, order: ArrayLike | None, epochs: int) -> tuple[NDArray[np.int64], int]:
+        """(which examples in which order, how many epochs)."""
+        import numpy as np
+
+        count = len(self.examples)
+        try:
+            given = np.asarray(np.arange(count) if order is None else order)
+        except ValueError:
+            raise TypeError(f"{WHO} takes row numbers as order, got {shown(order)}") from None
+        if given.size and given.dtype.kind not in "iu":
+            raise TypeError(f"{WHO} takes row numbers, whole numbers, as order, got an array of {given.dtype}")
+        if given.ndim not in (1, 2):
+            raise ValueError(
+                f"{WHO} takes (examples,) or (epochs, examples) as order, got an array of shape {given.shape}"
+            )
+        rows = np.ascontiguousarray(given, np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= count):
+            wrong = rows.min() if rows.min() < 0 else rows.max()
+            raise IndexError(f"{WHO} takes row numbers from 0 to {count - 1}, got {wrong}")
+        return rows, len(rows) if rows.ndim == 2 else epochs
 
     def _check_faults(self) -> None:
         written = sum([int((guard == guard).sum()) for guard in self._guards])
@@ -264,7 +271,7 @@ class TrainingLoop:
             raise AssertionError(f"training wrote or read {written} times outside its buffers; please report this")
 
 
-def _numbers(name: str, x: Any, dtype: Any) -> Any:
+def _numbers(name: str, x: ArrayLike, dtype: DTypeLike) -> Numbers:
     """A new array of real numbers; None, text and complex numbers are none."""
     import numpy as np
 
@@ -279,57 +286,3 @@ def _numbers(name: str, x: Any, dtype: Any) -> Any:
     except (ArithmeticError, TypeError, ValueError):  # lists of different lengths, and what is no list
         pass
     raise TypeError(f"{WHO} takes numbers as {name}, got {shown(x)}")
-
-
-def _updating(update: Callable[..., Any]) -> Callable[..., Any]:
-    def updated(*given: Any) -> Any:
-        found = update(*given)
-        if not isinstance(found, (tuple, list)) or len(found) != 2:
-            raise TypeError(
-                f"{WHO} takes as update a function that returns (parameter, slots), got {shown(found)} from it"
-            )
-        return found
-
-    return updated
-
-
-def _measuring(measure: Callable[..., Any]) -> Callable[..., Any]:
-    def measured(gradient: Any) -> Any:
-        found = measure(gradient)
-        if real(found) is None and found.__class__ is not Value:
-            raise TypeError(f"{WHO} takes as measure a function that returns a number, got {shown(found)} from it")
-        return found
-
-    return measured
-
-
-class _Call:
-    """A call of native code: the arguments in one array, which native code reads.
-
-    Args:
-        guarded: () -> a call of the code that makes the steps at which this one stops.
-    """
-
-    def __init__(self, train: Any, arrays: list[Any], strides: tuple[int, ...], guarded: Callable[[], _Call]) -> None:
-        import numpy as np
-
-        self._train, self._arrays, self._guarded = train, arrays, guarded
-        self.reached = ctypes.c_int64()
-        addresses = [x.ctypes.data for x in arrays]
-        addresses.insert(POINTERS.index("reached"), ctypes.addressof(self.reached))
-        self.context = np.array([*addresses, 0, 0, *strides], np.int64)
-        self._at = self.context.ctypes.data
-
-    def __call__(self, first: int, last: int) -> None:
-        """Run some steps."""
-        self._native(first, last)
-        while self.reached.value < last:
-            stopped = self.reached.value
-            self._guarded()(stopped, stopped + 1)
-            self._native(stopped + 1, last)
-
-    def _native(self, first: int, last: int) -> None:
-        losses = self._arrays[-1]
-        self.context[POINTERS.index("losses")] = losses.ctypes.data + first * losses.itemsize
-        self.context[len(POINTERS) : len(POINTERS) + 2] = first, last
-        self._train(self._at)

@@ -276,14 +276,14 @@ def test_a_planted_bug_is_caught(bug, text, place, name, planted, monkeypatch):
 
 
 def test_swapped_lanes_of_a_tail_are_caught(monkeypatch):
-    from engine.compiler.mapping import Mapped
+    from engine.compiler.specialization import MappedSpecialization
 
-    right = Mapped._as_results
+    right = MappedSpecialization._as_results
 
     def swapped(self, rows, arrays):
         rows[8:] = np.roll(rows[8:], 1, 0)
         return right(self, rows, arrays)
 
-    monkeypatch.setattr(Mapped, "_as_results", swapped)
+    monkeypatch.setattr(MappedSpecialization, "_as_results", swapped)
     with pytest.raises(AssertionError, match="not in"):
         law_of("0.7 | exp 1", count=13)

@@ -12,9 +12,9 @@ from test_levels import HERE
 
 import nn
 from engine import TrainingLoop, Value, jit, square, tanh, vmap
-from engine.compiler.llvm import cache
-from engine.compiler.llvm.cache import PROGRAMS, Programs
-from engine.compiler.llvm.machine import processor
+from engine.compiler.llvm import native_code
+from engine.compiler.llvm.native_code import PROGRAMS, Programs
+from engine.compiler.llvm.processor import processor
 
 RNG = random.Random(5)
 X = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(40)]
@@ -134,7 +134,7 @@ def assert_nobody_gets_the_code_of_others(names=tuple(VARIANTS)):
     """Each variant alone, then all after each other: the same bits."""
     alone = {}
     for name in names:
-        cache.PROGRAMS.clear()
+        native_code.PROGRAMS.clear()
         alone[name], _ = trained(**VARIANTS[name])
     assert {name: trained(**VARIANTS[name])[0] for name in names} == alone
 
@@ -164,8 +164,8 @@ def test_a_key_without_the_constants_is_caught(monkeypatch):
             super().clear()
             self.first = {}
 
-    monkeypatch.setattr(cache, "PROGRAMS", Careless())
-    monkeypatch.setattr("engine.compiler.compilation.PROGRAMS", cache.PROGRAMS)
+    monkeypatch.setattr(native_code, "PROGRAMS", Careless())
+    monkeypatch.setattr("engine.compiler.compilation.PROGRAMS", native_code.PROGRAMS)
     assert_nobody_gets_the_code_of_others(["penalty", "optimiser"])
     with pytest.raises(AssertionError):
         assert_nobody_gets_the_code_of_others(["penalty", "another strength"])
@@ -215,7 +215,7 @@ def compiled_texts(monkeypatch):
             texts.append(text)
             self.size = len(text)
 
-    monkeypatch.setattr(cache, "Compiled", Compiled)
+    monkeypatch.setattr(native_code, "Compiled", Compiled)
     return texts
 
 

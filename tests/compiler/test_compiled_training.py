@@ -341,18 +341,18 @@ def test_a_loss_that_reads_a_value_from_outside_is_refused():
 
 
 def test_a_checked_training_says_when_its_buffers_are_overrun(monkeypatch):
-    from engine.compiler.llvm import batch
+    from engine.compiler import training_code
 
     rows, ps = problem([3, 2], 9, 0)
     loss, options = squared_error([3, 2], tanh), {"slots": 1, "settings": 1, "checked": True}
     TrainingLoop(loss, momentum, ps, rows, **options).run(settings=[0.1])
-    right = batch.gathered
+    right = training_code.gathered
 
     def further(b, real, rows, order, x, *rest, **more):  # code without bounds checks of its own
-        beyond = b.gep(x, [b.mul(rest[4], batch.I64(2))], source_etype=real)
+        beyond = b.gep(x, [b.mul(rest[4], training_code.I64(2))], source_etype=real)
         right(b, real, rows, order, beyond, *rest, **more)
 
-    monkeypatch.setattr(batch, "gathered", further)
+    monkeypatch.setattr(training_code, "gathered", further)
     with pytest.raises(AssertionError, match="outside its buffers"):
         TrainingLoop(loss, momentum, ps, rows, **options).run(settings=[0.1])
 

@@ -8,7 +8,7 @@ import pytest
 
 import engine
 from engine import Value, gradients, mean, total
-from engine.compiler.loops import placement
+from engine.compiler.loops import parts, placement
 from engine.compiler.training_loop import TrainingLoop
 
 
@@ -40,7 +40,7 @@ def test_a_long_loop_body_is_cut_and_computes_what_eager_mode_does(checked):
     f, xs = chains(12, 14, 4)
     whole = engine.jit(f, static_argnames="outer", contract=False, checked=checked)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(placement, "LONGEST", 100)
+        patch.setattr(parts, "LONGEST", 100)
         cut = engine.jit(f, static_argnames="outer", contract=False, checked=checked)
         stages = cut.lower(xs, 6)
     assert re.search(r"^    for", stages.program, re.MULTILINE)  # it is a nest
@@ -53,7 +53,7 @@ def test_a_long_loop_body_is_cut_and_computes_what_eager_mode_does(checked):
 def test_a_cut_loop_hands_no_register_from_function_to_function_or_round_to_round():
     f, xs = chains(12, 14, 4)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(placement, "LONGEST", 100)
+        patch.setattr(parts, "LONGEST", 100)
         plans = []
         made = placement.Placement.__init__
         patch.setattr(
@@ -61,16 +61,16 @@ def test_a_cut_loop_hands_no_register_from_function_to_function_or_round_to_roun
         )
         engine.jit(f, static_argnames="outer").lower(xs, 6)
     (plan,) = plans
-    assert plan.cuts
-    for loop, segments in plan.cuts.items():
+    assert plan.parts.cuts
+    for loop, segments in plan.parts.cuts.items():
         assert not plan.facts[loop].carried
-        part_of = {step: s for n, s in zip(loop.body, segments) for step in placement.steps_of(n)}
+        part_of = {step: s for n, s in zip(loop.body, segments) for step in parts.statements_of(n)}
         for step, part in part_of.items():
-            for kind, what in plan.sources[step]:
-                if kind == "value":
-                    while what[0] != "register":
-                        what = what[1]
-                    assert part_of[what[1]] == part
+            for source in plan.sources[step]:
+                if not isinstance(source, tuple):  # from memory
+                    while not isinstance(source, placement.Statement):
+                        source = source.value
+                    assert part_of[source] == part
 
 
 def irregular_loss(count):
@@ -93,7 +93,7 @@ def test_gradients_of_a_long_irregular_loss_are_those_of_eager_mode():
     rng = np.random.default_rng(0)
     p, rows = rng.uniform(-1, 1, count), rng.normal(size=(37, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(placement, "LONGEST", 60)
+        patch.setattr(parts, "LONGEST", 60)
         patch.setattr("engine.compiler.llvm.reduction.LONGEST", 60)
         loop = TrainingLoop(loss, lambda p, g, slots, settings: (p - g, slots), p, rows, checked=True)
     loop.run()
@@ -103,7 +103,7 @@ def test_gradients_of_a_long_irregular_loss_are_those_of_eager_mode():
 
 
 def test_functions_stay_short_whatever_the_length_of_a_training_step(monkeypatch):
-    monkeypatch.setattr(placement, "LONGEST", 60)
+    monkeypatch.setattr(parts, "LONGEST", 60)
     monkeypatch.setattr("engine.compiler.llvm.reduction.LONGEST", 60)
     longest = []
     for count in (150, 450):

@@ -343,15 +343,14 @@ def test_a_long_straight_program_is_cut_into_functions():
 
 
 def test_a_checked_build_says_when_memory_is_overrun(monkeypatch):
-    from engine.compiler import function
+    from engine.compiler.specialization import Results
 
-    original = function._Program._outputs
+    original = Results.effects
 
-    def shifted(self, leaves):
-        effects, pieces = original(self, leaves)
-        return [(op, x, target + 7) for op, x, target in effects], pieces
+    def shifted(self):
+        return [(op, x, target + 7) for op, x, target in original(self)]
 
-    monkeypatch.setattr(function._Program, "_outputs", shifted)
+    monkeypatch.setattr(Results, "effects", shifted)
     with pytest.raises(AssertionError, match="outside its own buffers"):
         jit(lambda x: x * 2.0, checked=True)(1.0)
 
@@ -375,7 +374,7 @@ def test_faults_are_told_in_the_users_terms(call, error, message):
 def test_a_missing_llvmlite_is_named_with_its_remedy(monkeypatch):
     import builtins
 
-    from engine.compiler.llvm import machine
+    from engine.compiler.llvm import processor
 
     real = builtins.__import__
 
@@ -384,22 +383,22 @@ def test_a_missing_llvmlite_is_named_with_its_remedy(monkeypatch):
             raise ImportError(name)
         return real(name, *args, **kwargs)
 
-    machine.llvm.cache_clear()
+    processor.llvm.cache_clear()
     monkeypatch.setattr(builtins, "__import__", without)
     try:
         with pytest.raises(ImportError, match=r"chainrule\[jit\]"):
             jit(lambda x: x)(1.0)
     finally:
-        machine.llvm.cache_clear()
+        processor.llvm.cache_clear()
 
 
 def test_an_old_llvmlite_is_refused_by_its_version(monkeypatch):
-    from engine.compiler.llvm import machine
+    from engine.compiler.llvm import processor
 
     monkeypatch.setattr("llvmlite.__version__", "0.44.0")
-    machine.llvm.cache_clear()
+    processor.llvm.cache_clear()
     try:
         with pytest.raises(ImportError, match=r"0\.45 or later, got 0\.44\.0; pip install --upgrade llvmlite"):
             jit(lambda x: x)(1.0)
     finally:
-        machine.llvm.cache_clear()
+        processor.llvm.cache_clear()

@@ -6,19 +6,19 @@ from test_compiled_training import bits, eager_training, momentum, problem, sgd,
 
 import engine
 from engine import exp, jit, relu, sin, tanh, vmap
-from engine.compiler.llvm import machine
-from engine.compiler.llvm.cache import PROGRAMS
+from engine.compiler.llvm import native_code, processor
+from engine.compiler.llvm.native_code import PROGRAMS
 from engine.compiler.training_loop import TrainingLoop
 
 
 def is_here(level):
     try:
-        return machine.processor(level) == level
+        return processor.processor(level) == level
     except ValueError:
         return False
 
 
-HERE = ["native", *filter(is_here, machine.LEVELS)]  # on another architecture "native" alone
+HERE = ["native", *filter(is_here, processor.LEVELS)]  # on another architecture "native" alone
 
 
 @pytest.mark.parametrize("examples", [1, 3, 99, 101])
@@ -72,10 +72,10 @@ def test_examples_in_lanes_agree_with_eager_mode_at_each_width(cpu, examples):
 
 @pytest.mark.parametrize("cpu", HERE)
 def test_code_uses_vectors_of_the_width_it_was_made_for(cpu):
-    cpu = machine.processor(cpu)
+    cpu = processor.processor(cpu)
     assembly = jit(vmap(lambda x: x * x + 1.0), cpu=cpu or "native").lower([1.0, 2.0]).assembly
     used = 64 if "zmm" in assembly else 32 if "ymm" in assembly else 16
-    assert used == machine.vector_bytes(cpu)
+    assert used == processor.vector_bytes(cpu)
 
 
 def test_code_of_one_level_is_not_that_of_another():
@@ -93,11 +93,11 @@ def test_an_unknown_level_is_refused_with_those_there_are(cpu):
 
 
 def test_a_level_above_the_processor_is_refused(monkeypatch):
-    monkeypatch.setattr(machine, "features", lambda: "+sse2,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+avx")
-    assert machine.processor("x86-64-v2") == "x86-64-v2"
+    monkeypatch.setattr(processor, "features", lambda: "+sse2,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+avx")
+    assert processor.processor("x86-64-v2") == "x86-64-v2"
     with pytest.raises(ValueError, match=r"'x86-64-v4' as cpu where the processor has avx2, and this one has not"):
         jit(lambda x: x, cpu="x86-64-v4")
-    assert machine.vector_bytes() == 32
+    assert processor.vector_bytes() == 32
 
 
 def test_the_environment_sets_the_level_where_nobody_says(monkeypatch):
@@ -106,9 +106,9 @@ def test_the_environment_sets_the_level_where_nobody_says(monkeypatch):
         jit(lambda x: x)
     assert jit(lambda x: x + 1.0, cpu="native")(1.0) == 2.0
     monkeypatch.setenv("CHAINRULE_JIT_CPU", HERE[-1])
-    assert machine.processor(None) == machine.processor(HERE[-1])
+    assert processor.processor(None) == processor.processor(HERE[-1])
     monkeypatch.delenv("CHAINRULE_JIT_CPU")
-    assert machine.processor(None) == ""
+    assert processor.processor(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -116,19 +116,20 @@ def test_the_environment_sets_the_level_where_nobody_says(monkeypatch):
     [("+neon,+fp-armv8", 16), ("+sse2,+sse4.2", 16), ("+sse4.2,+avx,-avx2,-fma", 32), ("+avx2,+fma,+avx512f", 64)],
 )
 def test_a_vector_is_as_wide_as_the_processor_says(found, wide, monkeypatch):
-    monkeypatch.setattr(machine, "features", lambda: found)
-    assert machine.vector_bytes() == wide
+    monkeypatch.setattr(processor, "features", lambda: found)
+    assert processor.vector_bytes() == wide
 
 
 @pytest.mark.parametrize("contract", [True, False])
 def test_a_processor_with_avx_and_no_fused_multiply_adds_agrees_too(contract, monkeypatch):
-    whole = machine.features()
+    whole = processor.features()
     if "+avx" in whole.split(","):  # as Sandy Bridge has it, between two levels
         lacks = ",".join(
             f"-{name[1:]}" for name in whole.split(",") if name.startswith(("+avx", "+fma")) and name != "+avx"
         )
-        monkeypatch.setattr(machine, "features", lambda: f"{whole},{lacks}")
-        monkeypatch.setattr(machine, "vector_bytes", lambda cpu="": 32)
+        for module in (processor, native_code):
+            monkeypatch.setattr(module, "features", lambda: f"{whole},{lacks}")
+        monkeypatch.setattr(processor, "vector_bytes", lambda cpu="": 32)
     PROGRAMS.clear()
     try:
         rows, ps = problem([3, 5, 2], 101, 7)

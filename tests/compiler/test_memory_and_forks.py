@@ -23,7 +23,7 @@ def test_three_hundred_small_functions_take_less_than_a_hundred_megabytes():
     program = """
         import resource, sys
         from engine import jit, sin
-        from engine.compiler.llvm.cache import PROGRAMS
+        from engine.compiler.llvm.native_code import PROGRAMS
 
         def most():
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

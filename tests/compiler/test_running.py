@@ -15,7 +15,7 @@ import pytest
 import nn
 from engine import TrainingLoop, jit, square, tanh, total, vmap
 from engine.compiler import training_loop
-from engine.compiler.llvm import machine
+from engine.compiler.llvm import native_code
 
 
 def descent(rows=4, **options):
@@ -49,7 +49,7 @@ def test_other_threads_go_on_while_native_code_runs():
 
 
 def test_a_native_call_that_holds_the_interpreter_is_caught(monkeypatch):
-    monkeypatch.setattr(machine.ctypes, "CFUNCTYPE", ctypes.PYFUNCTYPE)
+    monkeypatch.setattr(native_code.ctypes, "CFUNCTYPE", ctypes.PYFUNCTYPE)
     assert values_seen_meanwhile(2) <= 3
 
 

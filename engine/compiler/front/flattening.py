@@ -40,6 +40,16 @@ class Flat:
         self.leaves, self.key, self.holds_values, self.modules = leaves, key, holds_values, modules
         self._steps = steps
 
+    def numbers(self) -> list[float]:
+        """All numbers, in order."""
+        found: list[float] = []
+        for x in self.leaves:
+            if hasattr(x, "shape"):
+                found.extend(x.ravel().astype(float).tolist())
+            else:
+                found.append(x._data if x.__class__ is Value else float(x))
+        return found
+
     def rebuild(self, leaves: Sequence[Any]) -> Any:
         """The tree with other leaves."""
         rest, built = list(leaves), list[Any]()

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import gc
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from ... import context
 from ...readings import refuse, running, user_line
 from ...rule import TABLE, Op
 from ...value import Value
+from .flattening import Flat
 from .outside import Generators
 from .trace import LIST_OPS, PARAMETER, Trace
 
@@ -128,6 +130,11 @@ class Recorder:
         self.operands[v] = index * 8 + space
         return v
 
+    def parameters(self, given: Flat, first: int = 0, space: int = PARAMETER) -> list[object]:
+        """Traced leaves for those of a tree, numbered from `first`: arrays of them for arrays."""
+        rest = iter([self.parameter(x, first + i, space) for i, x in enumerate(given.numbers())])
+        return [_boxes(rest, x.shape) if hasattr(x, "shape") else next(rest) for x in given.leaves]
+
     def trace(self, effects: Iterable[tuple[str, Any, int]], bare: bool = False) -> Trace:
         """The instructions that the effects need: `(effect, a Value or number, target)`, in order.
 
@@ -198,6 +205,14 @@ class Recorder:
                     if a.op is not None:
                         stack.append(a)
         return live
+
+
+def _boxes(values: Iterator[Value], shape: tuple[int, ...]) -> object:
+    import numpy as np
+
+    boxes = np.empty(shape, object)
+    boxes.ravel()[:] = list(islice(values, boxes.size))
+    return boxes
 
 
 def _integer_wanted(error: Exception) -> str | None:

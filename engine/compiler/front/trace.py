@@ -13,7 +13,8 @@ from typing import Any
 
 from ...rule import TABLE, Op
 
-VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, OUTPUT = range(6)
+# The spaces that numbers are in; the last two are of the compiled program alone: spilled values, sums a lane.
+VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, OUTPUT, MEMORY, SUMS = range(8)
 LETTERS = "vpxcgo"  # how a space is printed
 
 # Instructions that are kept for what they do: add to a gradient, write an output. The target says where.

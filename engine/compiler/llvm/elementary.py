@@ -8,7 +8,6 @@ tests/compiler/test_elementary.py.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from . import interpolation
 from .interpolation import ERFC_CENTRE, PI
@@ -54,7 +53,7 @@ class _Reduced:
         b, unused = k.builder, 12 if k.double else 9
         self.n = b.ashr(b.shl(k.bits(shifted), k.whole(unused)), k.whole(unused))
 
-    def power_of_two(self, n: Any) -> Vector:
+    def power_of_two(self, n: ir.Value) -> Vector:
         """2**n for a normal result."""
         k = self.k
         return k.from_bits(k.builder.shl(k.builder.add(n, k.whole(k.bias)), k.whole(k.mantissa)))
@@ -167,7 +166,7 @@ def _sine(k: VectorBuilder, x: Vector, quarter: int, name: str) -> Vector:
     return _where_any(k, far, y, x, name)
 
 
-def _where_any(k: VectorBuilder, mask: Any, usual: Vector, x: Vector, name: str) -> Vector:
+def _where_any(k: VectorBuilder, mask: ir.Value, usual: Vector, x: Vector, name: str) -> Vector:
     """`usual`, or the C library's function in every lane where the mask holds; no work where it holds in none."""
     b = k.builder
     some = mask

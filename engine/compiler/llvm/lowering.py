@@ -8,18 +8,17 @@ forward function on the numbers of the compiled program.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from ... import ieee
 from ...rule import TABLE, Op
 from . import elementary
-from .vectors import Vector, VectorBuilder
+from .vectors import Operand, Vector, VectorBuilder
 
-Lowering = Callable[..., Any]
+Lowering = Callable[..., Vector]
 
 
-def lower(k: VectorBuilder, op: Op, args: Any) -> Vector:
+def lower(k: VectorBuilder, op: Op, args: Sequence[Operand]) -> Vector:
     """Apply an op to numbers of the compiled program."""
     numbers = [k.number(a) for a in args]
     name = op.name
@@ -104,7 +103,7 @@ def _leaky_relu(k: VectorBuilder, x: Vector, slope: Vector) -> Vector:
     return k.choose(k.compare(">", x, 0.0), x, slope * x)
 
 
-def _elu(k: VectorBuilder, x: Vector, alpha: Any) -> Vector:
+def _elu(k: VectorBuilder, x: Vector, alpha: Operand) -> Vector:
     return k.choose(k.compare(">", x, 0.0), x, alpha * k.apply("expm1", x))
 
 

@@ -8,16 +8,14 @@ the first part of the program left them example by example: a matrix product who
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..front.trace import GRADIENT
-from ..loops.placement import LONGEST
-from ..loops.program import For, Statement, size
+from ..loops.parts import LONGEST
+from ..loops.program import For, Node, Statement, size
 from .emission import Emitter
-from .rounds import Buffers, Copy, Rounds, lanes_summed_together
+from .memory import Buffers, Copy, Memo
+from .rounds import Rounds, lanes_summed_together
 from .vectors import I64, ir
-
-TILE = 16  # vectors that add up side by side; half the registers of AVX-512, all but a few loads of AVX2
 
 
 class Reduction:
@@ -26,22 +24,22 @@ class Reduction:
     Args:
         emitter: of the whole program.
         mask: (builder, number of examples left) -> the lanes that count.
-        tile: vectors that add up side by side.
+        tile: vectors that add up side by side: half the registers of AVX-512, all but a few loads of AVX2.
     """
 
-    def __init__(self, emitter: Emitter, mask: Callable[[Any, Any], Any], tile: int = TILE):
+    def __init__(self, emitter: Emitter, mask: Callable[[ir.IRBuilder, ir.Value], ir.Value], tile: int) -> None:
         self._e, self._mask, self._tile = emitter, mask, tile
 
-    def emit(self, b: Any, buffers: Buffers, count: Any) -> None:
+    def emit(self, b: ir.IRBuilder, buffers: Buffers, count: ir.Value) -> None:
         """Write it, a long one as functions of at most 1,000 instructions.
 
         Args:
             b: the builder.
-            buffers: pointers, sizes and stride; its blocks and mask are set here.
+            buffers: pointers, sizes and stride; memory is spread.
             count: examples in the chunk, an LLVM integer.
         """
         e = self._e
-        parts = self._parts(e.placement.body[e.placement.apart :])
+        parts = self._parts(e.placement.parts.body[e.placement.parts.apart :])
         if len(parts) == 1:
             self._write(parts[0], b, buffers, count)
             return
@@ -53,9 +51,9 @@ class Reduction:
             inner.ret_void()
             b.call(inner.function, given)
 
-    def _parts(self, body: Sequence[Statement | For]) -> list[list[Statement | For]]:
+    def _parts(self, body: Sequence[Node]) -> list[list[Node]]:
         """A body in parts, each of at most 1,000 instructions with all the copies in a tile."""
-        parts: list[list[Statement | For]] = [[]]
+        parts: list[list[Node]] = [[]]
         filled = 0
         for unit in self._units(body):
             length = sum(1 if isinstance(n, Statement) else size(n.body) * self._tile for n in unit)
@@ -66,7 +64,7 @@ class Reduction:
             filled += length
         return parts
 
-    def _units(self, body: Sequence[Statement | For]) -> list[list[Statement | For]]:
+    def _units(self, body: Sequence[Node]) -> list[list[Node]]:
         """Loops, and stretches of instructions cut, where no register is read across the cut, after a tile of sums."""
         place = {n: i for i, n in enumerate(body) if isinstance(n, Statement)}
         earliest = len(body)
@@ -74,11 +72,11 @@ class Reduction:
         for i in range(len(body) - 1, -1, -1):
             n = body[i]
             if isinstance(n, Statement):
-                read = [what[1] for kind, what in self._e.placement.sources[n] if kind == "value"]
-                earliest = min([earliest, *[place[step] for step in read if step in place]])
+                read = [s for s in self._e.placement.sources[n] if isinstance(s, Statement)]
+                earliest = min([earliest, *[place[s] for s in read if s in place]])
             if earliest >= i:
                 cuts.add(i)
-        units: list[list[Statement | For]] = []
+        units: list[list[Node]] = []
         sums = 0
         for i, n in enumerate(body):
             alone = isinstance(n, For) or not units or isinstance(units[-1][-1], For)
@@ -89,19 +87,15 @@ class Reduction:
             sums += isinstance(n, Statement) and n.op == "accumulate"
         return units
 
-    def _write(self, body: Sequence[Statement | For], b: Any, buffers: Buffers, count: Any) -> None:
-        self._b, self._frame, self._count = b, buffers, count
+    def _write(self, body: Sequence[Node], b: ir.IRBuilder, buffers: Buffers, count: ir.Value) -> None:
+        self._b, self._buffers, self._count = b, buffers, count
         lanes = I64(self._e.lanes)
         self._whole = b.sdiv(count, lanes)
         self._groups = b.sdiv(b.add(count, I64(self._e.lanes - 1)), lanes)
-        self._e.begin(b, self._at(I64(0), None))
+        self._e.begin(b, buffers.at(I64(0)))
         self._body(body, [Copy({}, {}, 0)])
 
-    def _at(self, block: Any, mask: Any) -> Buffers:
-        f = self._frame
-        return Buffers(f.pointers, f.sizes, f.stride, [block], mask, True)
-
-    def _body(self, body: Sequence[Statement | For], copies: list[Copy]) -> None:
+    def _body(self, body: Sequence[Node], copies: list[Copy]) -> None:
         for unit in self._units(body):
             if isinstance(unit[0], For):
                 self._for(unit[0], copies)
@@ -118,7 +112,7 @@ class Reduction:
             sums = sum(c.op == "accumulate" for c in own)
             self._tiled(n, own, copies, max(1, self._tile // (len(copies) * max(sums, 1))))
 
-    def _tiled(self, n: For, body: Sequence[Statement | For], copies: list[Copy], most: int) -> None:
+    def _tiled(self, n: For, body: Sequence[Node], copies: list[Copy], most: int) -> None:
         """So many rounds together, in parts as even as they can be."""
         count = n.count.number()
         if count is None:
@@ -133,7 +127,7 @@ class Reduction:
             self._rounds(n, body, copies, I64(whole), I64(count), count - whole)
 
     def _rounds(
-        self, n: For, body: Sequence[Statement | For], copies: list[Copy], start: Any, end: Any, width: int
+        self, n: For, body: Sequence[Node], copies: list[Copy], start: ir.Value, end: ir.Value, width: int
     ) -> None:
         with Rounds(self._b, end, start, width, f"i{n.variable}") as rounds:
             inner = [Copy({**c.index, n.variable: (rounds.i, u)}, {}, 0) for c in copies for u in range(width)]
@@ -141,7 +135,7 @@ class Reduction:
 
     def _run(self, run: list[Statement], copies: list[Copy]) -> None:
         """Pass over the examples: whole vectors, then a masked one."""
-        targets = [(step, copy) for copy in copies for step in run if step.op == "accumulate"]
+        targets = [(statement, copy) for copy in copies for statement in run if statement.op == "accumulate"]
         if not targets:
             return
         totals = [self._e.vectors.constant(-0.0) for _ in targets]
@@ -151,7 +145,7 @@ class Reduction:
             with Rounds(self._b, end, start, name="examples") as rounds:
                 first = self._b.mul(rounds.i, I64(self._e.lanes))
                 mask = self._mask(self._b, self._b.sub(self._count, first)) if masked else None
-                self._e.buffers = self._at(first, mask)
+                self._e.buffers = self._buffers.at(first, mask=mask)
                 sums = [rounds.carried(self._e.vectors.type) for _ in targets]
                 added = self._added(run, copies, sums, mask)
                 for phi, before, after in zip(sums, totals, added):
@@ -160,29 +154,31 @@ class Reduction:
             totals = sums
         self._store(targets, totals)
 
-    def _added(self, run: list[Statement], copies: list[Copy], sums: list[Any], mask: Any) -> list[Any]:
-        e, memo = self._e, dict[Any, Any]()
-        added: list[Any] = []
+    def _added(self, run: list[Statement], copies: list[Copy], sums: list[ir.Value],
+               mask: ir.Value | None) -> list[ir.Value]:  # fmt: skip
+        e = self._e
+        memo: Memo = {}
+        added: list[ir.Value] = []
         for copy in copies:
             copy = Copy(copy.index, {}, 0)
-            for step in run:
-                args = [e.operand(s, copy, memo) for s in e.placement.sources[step]]
-                if step.op == "accumulate":
+            for statement in run:
+                args = [e.operand(s, copy, memo) for s in e.placement.sources[statement]]
+                if statement.op == "accumulate":
                     value = args[0] if mask is None else self._b.select(mask, args[0], e.vectors.constant(-0.0))
                     added.append(self._b.fadd(sums[len(added)], value, flags=e.vectors.flags))
                     continue
-                copy.values["register", step] = out = e.value(step.op, args)
-                stored = e.placement.store[step]
+                copy.values[statement] = out = e.value(statement.op, args)
+                stored = e.placement.store[statement]
                 if stored is not None:
                     e.spill(stored, out, copy)
         return added
 
-    def _store(self, targets: list[tuple[Statement, Copy]], totals: list[Any]) -> None:
+    def _store(self, targets: list[tuple[Statement, Copy]], totals: list[ir.Value]) -> None:
         """Add up the lanes, as many sums at a time as there are lanes, and add that to the gradients."""
         b, e = self._b, self._e
         for at in range(0, len(targets), e.lanes):
             some = targets[at : at + e.lanes]
-            places = [e.index(step.target, copy) for step, copy in some]
+            places = [e.index(statement.target, copy) for statement, copy in some]
             summed = lanes_summed_together(e.vectors, totals[at : at + e.lanes])
             pointers = [e.pointer(GRADIENT, index, copy, False) for (_, index), (_, copy) in zip(places, some)]
             (first, terms), _ = places[0]

@@ -1,53 +1,10 @@
-"""What native functions are given and loop over: addresses, loops, the sums of lanes."""
+"""Native loops, and the sums of lanes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from ..loops.placement import Handle
-from .vectors import I64, VectorBuilder, declared, ir
-
-
-class Buffers:
-    """What a native function is given.
-
-    Attributes:
-        pointers: the address of each space; for inputs and outputs it may be a list, one address a column.
-        sizes: how many numbers each space holds, for bounds checks.
-        stride: examples from one column to the next.
-        blocks: for each block of lanes, the number of its first example.
-        mask: which lanes count when gradients are summed; None: all.
-        spread: memory holds every example's values, column by column as inputs do, not those of one block.
-    """
-
-    def __init__(self, pointers: dict[Any, Any], sizes: dict[Any, Any], stride: Any, blocks: list[Any],
-                 mask: Any = None, spread: bool = False) -> None:  # fmt: skip
-        self.pointers, self.sizes, self.stride, self.blocks, self.mask = pointers, sizes, stride, blocks, mask
-        self.spread = spread
-
-    def values(self) -> list[Any]:
-        """The LLVM values in it, in a fixed order."""
-        masks = [] if self.mask is None else [self.mask]
-        return [*self.pointers.values(), *self.sizes.values(), self.stride, *self.blocks, *masks]
-
-    def over(self, values: Sequence[Any]) -> Buffers:
-        """The same buffers of other values, the arguments of a function."""
-        rest = iter(values)
-        pointers = {space: next(rest) for space in self.pointers}
-        sizes = {space: next(rest) for space in self.sizes}
-        stride = next(rest)
-        blocks = [next(rest) for _ in self.blocks]
-        return Buffers(pointers, sizes, stride, blocks, None if self.mask is None else next(rest), self.spread)
-
-
-class Copy:
-    """One copy of a body under way: loop variable -> (base, offset), values by handle, and which block of lanes."""
-
-    __slots__ = ("index", "values", "block", "jammed")
-
-    def __init__(self, index: dict[int, Any], values: dict[Handle, Any], block: int, jammed: bool = False) -> None:
-        self.index, self.values, self.block, self.jammed = index, values, block, jammed
+from .vectors import I32, I64, VectorBuilder, declared, ir
 
 
 class Rounds:
@@ -58,7 +15,9 @@ class Rounds:
         before: the block from which the loop is entered.
     """
 
-    def __init__(self, builder: Any, end: Any, start: Any = 0, step: int = 1, name: str = "i") -> None:
+    def __init__(
+        self, builder: ir.IRBuilder, end: ir.Value, start: ir.Value = 0, step: int = 1, name: str = "i"
+    ) -> None:
         self._b, self._step = builder, step
         self._start, end = (I64(x) if isinstance(x, int) else x for x in (start, end))
         self._head, self._body, self._done = (
@@ -72,7 +31,7 @@ class Rounds:
         self._test = builder.icmp_signed("<", self.i, end)
         builder.cbranch(self._test, self._body, self._done)
 
-    def carried(self, kind: Any) -> Any:
+    def carried(self, kind: ir.Type) -> ir.PhiInstr:
         """A phi of the loop."""
         with self._b.goto_block(self._head):
             self._b.position_before(self._test)
@@ -90,7 +49,7 @@ class Rounds:
         b.position_at_end(self._done)
 
 
-def lanes_summed(vectors: VectorBuilder, v: Any, start: Any = None) -> Any:
+def lanes_summed(vectors: VectorBuilder, v: ir.Value, start: ir.Value | None = None) -> ir.Value:
     """The sum of the lanes: as one fixed tree, or, from a start, strictly in order."""
     if vectors.lanes == 1:
         return v if start is None else vectors.builder.fadd(start, v)
@@ -104,14 +63,14 @@ def lanes_summed(vectors: VectorBuilder, v: Any, start: Any = None) -> Any:
     )
 
 
-def lanes_summed_together(vectors: VectorBuilder, terms: list[Any]) -> Any:
+def lanes_summed_together(vectors: VectorBuilder, terms: Sequence[ir.Value]) -> ir.Value:
     """One vector whose first lanes are the sums of as many vectors, at most as many as there are lanes.
 
     Halves are folded onto each other, two vectors in one, so that additions work on full vectors: the upper half of the
     one and the lower half of the other change places, what stays is a blend.
     """
     b, lanes = vectors.builder, vectors.lanes
-    indices = ir.VectorType(ir.IntType(32), lanes)
+    indices = ir.VectorType(I32, lanes)
     count = 1 << (len(terms) - 1).bit_length()
     folded = [*terms, *[vectors.constant(0.0)] * (count - len(terms))]
     width = lanes

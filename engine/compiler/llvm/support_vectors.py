@@ -8,11 +8,11 @@ packed side by side.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from ..front.trace import INPUT
-from .emission import MEMORY, Emitter
-from .rounds import Buffers, Copy, Rounds
+from ..front.trace import INPUT, MEMORY
+from .emission import Emitter
+from .memory import Buffers, Copy
+from .rounds import Rounds
 from .vectors import I64, POINTER, declared, ir
 
 
@@ -21,39 +21,38 @@ class SupportVectors:
 
     Args:
         emitter: of the whole program.
-        buffers: pointers, sizes and stride.
+        buffers: pointers, sizes and stride; memory is spread.
         count: examples in the chunk, an LLVM integer.
         mask: (builder, number of examples left) -> the lanes that count.
     """
 
-    def __init__(self, emitter: Emitter, buffers: Buffers, count: Any, mask: Callable[[Any, Any], Any]) -> None:
-        self._e, self._frame, self._count, self._mask = emitter, buffers, count, mask
+    def __init__(self, emitter: Emitter, buffers: Buffers, count: ir.Value,
+                 mask: Callable[[ir.IRBuilder, ir.Value], ir.Value]) -> None:  # fmt: skip
+        self._e, self._buffers, self._count, self._mask = emitter, buffers, count, mask
 
-    def size(self, b: Any) -> Any:
+    def size(self, b: ir.IRBuilder) -> ir.Value:
         """Write: how many there are, an LLVM integer."""
         return self._visited(b, lambda chosen, first, before: None)
 
-    def pack(self, b: Any, to: Any, columns: int) -> None:
+    def pack(self, b: ir.IRBuilder, to: ir.Value, columns: int) -> None:
         """Write: their inputs, column by column, closed up."""
-        e, buffers = self._e, self._frame
+        e, own = self._e, self._buffers.with_inputs(to)
         name = f"llvm.masked.compressstore.v{e.lanes}{'f64' if e.bytes == 8 else 'f32'}"
 
-        def copied(chosen: Any, first: Any, before: Any) -> None:
+        def copied(chosen: ir.Value, first: ir.Value, before: ir.Value) -> None:
             store = declared(b.module, name, ir.VoidType(), [e.vectors.type, POINTER, chosen.type])
             for column in range(columns):
                 value = self._vector(b, INPUT, column, first)
-                e.buffers = Buffers(
-                    {**buffers.pointers, INPUT: to}, buffers.sizes, buffers.stride, [before], spread=True
-                )
+                e.buffers = own.at(before)
                 b.call(store, [value, e.pointer(INPUT, I64(column), Copy({}, {}, 0), True), chosen])
 
         self._visited(b, copied)
 
-    def _visited(self, b: Any, visit: Callable[[Any, Any, Any], None]) -> Any:
+    def _visited(self, b: ir.IRBuilder, visit: Callable[[ir.Value, ir.Value, ir.Value], None]) -> ir.Value:
         """Write: pass over the examples, a vector at a time, with (the lanes that are not flat, the number of the first,
         how many there were before); how many there were in all."""
         e = self._e
-        e.begin(b, self._frame)
+        e.begin(b, self._buffers)
         ones = declared(b.module, f"llvm.ctpop.i{e.lanes}", ir.IntType(e.lanes), [ir.IntType(e.lanes)])
         groups = b.sdiv(b.add(self._count, I64(e.lanes - 1)), I64(e.lanes))
         with Rounds(b, groups, name="support") as rounds:
@@ -70,11 +69,12 @@ class SupportVectors:
     def _slot(self) -> int | None:
         """Where the relu's value is in memory."""
         placement = self._e.placement
-        return None if placement.gate is None else placement.slots[placement.gate.out.key()].number()
+        gate = placement.parts.gate
+        return None if gate is None else placement.slots[gate.out.key()].number()
 
-    def _vector(self, b: Any, space: Any, column: int | None, first: Any) -> Any:
-        e, buffers = self._e, self._frame
-        e.buffers = Buffers(buffers.pointers, buffers.sizes, buffers.stride, [first], spread=True)
+    def _vector(self, b: ir.IRBuilder, space: int, column: int | None, first: ir.Value) -> ir.Value:
+        e = self._e
+        e.buffers = self._buffers.at(first)
         value = b.load(e.pointer(space, I64(column), Copy({}, {}, 0), True), typ=e.vectors.type)
         value.align = e.align
         return value

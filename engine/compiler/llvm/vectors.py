@@ -6,9 +6,9 @@ a user's own row are written as formulas.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes import c_float
-from typing import Any
+from typing import TypeAlias
 
 from llvmlite import ir
 
@@ -16,6 +16,7 @@ from ...rule import Op
 
 I1, I32, I64, POINTER = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.PointerType()
 DOUBLE, FLOAT = ir.DoubleType(), ir.FloatType()
+TYPES = {"float64": DOUBLE, "float32": FLOAT}
 
 
 class VectorBuilder:
@@ -27,46 +28,48 @@ class VectorBuilder:
         lower: (vectors, op, args) -> Vector: how an op is applied.
     """
 
-    def __init__(self, builder: Any, real: Any, lanes: int, contract: bool, inline: bool, lower: Callable[..., Vector]):
+    def __init__(
+        self, builder: ir.IRBuilder, real: ir.Type, lanes: int, contract: bool, inline: bool, lower: Lower
+    ) -> None:
         self.builder, self.real, self.lanes, self.inline, self.lower = builder, real, lanes, inline, lower
         self.contract = contract
         self.flags = ("contract",) if contract else ()
-        self._masks: dict[int, tuple[Any, Any]] = {}
+        self._masks: dict[int, tuple[ir.Value, ir.Value]] = {}
         self.double = isinstance(real, ir.DoubleType)
         self.integer = I64 if self.double else I32
         self.mantissa, self.bias = (52, 1023) if self.double else (23, 127)
 
-    def type_of(self, scalar: Any) -> Any:
+    def type_of(self, scalar: ir.Type) -> ir.Type:
         """A scalar type, one of it a lane."""
         return ir.VectorType(scalar, self.lanes) if self.lanes > 1 else scalar
 
     @property
-    def type(self) -> Any:
+    def type(self) -> ir.Type:
         """The type of a number."""
         return self.type_of(self.real)
 
     @property
-    def module(self) -> Any:
+    def module(self) -> ir.Module:
         """The module that is being written."""
         return self.builder.module
 
-    def constant(self, x: float) -> Any:
+    def constant(self, x: float) -> ir.Constant:
         """An LLVM value: the same number in every lane."""
         one = ir.Constant(self.real, x if self.double else c_float(x).value)
         return ir.Constant(self.type, [one] * self.lanes) if self.lanes > 1 else one
 
-    def whole(self, x: int) -> Any:
+    def whole(self, x: int) -> ir.Constant:
         """An LLVM value: the same integer in every lane, as wide as a number."""
         t = self.type_of(self.integer)
         return ir.Constant(t, [x] * self.lanes if self.lanes > 1 else x)
 
-    def number(self, x: Any) -> Vector:
+    def number(self, x: Operand) -> Vector:
         """A Vector from a float, an LLVM value or a Vector."""
         if isinstance(x, Vector):
             return x
         return Vector(self, self.constant(float(x)) if isinstance(x, (int, float)) else x)
 
-    def apply(self, name: str, *args: Any) -> Vector:
+    def apply(self, name: str, *args: Operand) -> Vector:
         """A row of the table by name."""
         from ...rule import row
 
@@ -74,43 +77,43 @@ class VectorBuilder:
 
     # Masks and choices ---------------------------------------------------------------------------------------------------
 
-    def compare(self, sign: str, a: Any, b: Any) -> Any:
+    def compare(self, sign: str, a: Operand, b: Operand) -> ir.Value:
         """A mask that is false where a nan is compared; `!=` is true there."""
         a, b = self.number(a).value, self.number(b).value
         if sign == "!=":
             return self.builder.fcmp_unordered("!=", a, b)
         return self.builder.fcmp_ordered(sign, a, b)
 
-    def is_nan(self, x: Any) -> Any:
+    def is_nan(self, x: Operand) -> ir.Value:
         """The mask of nans."""
         return self.compare("!=", x, x)
 
-    def both(self, p: Any, q: Any) -> Any:
+    def both(self, p: ir.Value, q: ir.Value) -> ir.Value:
         """The mask where both hold."""
         return self.builder.and_(p, q)
 
-    def either(self, p: Any, q: Any) -> Any:
+    def either(self, p: ir.Value, q: ir.Value) -> ir.Value:
         """The mask where one holds."""
         return self.builder.or_(p, q)
 
-    def choose(self, mask: Any, a: Any, b: Any) -> Vector:
+    def choose(self, mask: ir.Value, a: Operand, b: Operand) -> Vector:
         """`a` where the mask holds, else `b`."""
         return Vector(self, self.builder.select(mask, self.number(a).value, self.number(b).value))
 
-    def flag(self, mask: Any) -> Vector:
+    def flag(self, mask: ir.Value) -> Vector:
         """1.0 where the mask holds, else 0.0."""
         return self.remember(mask, self.choose(mask, 1.0, 0.0))
 
-    def remember(self, mask: Any, x: Vector) -> Vector:
+    def remember(self, mask: ir.Value, x: Vector) -> Vector:
         """Note where a number is not 0, so that a choice by it need not compare it again."""
         self._masks[id(x.value)] = (x.value, mask)
         return x
 
-    def known_truth(self, x: Vector) -> Any:
+    def known_truth(self, x: Vector) -> ir.Value | None:
         """The mask noted for a number, or None."""
         return self._masks.get(id(x.value), (None, None))[1]
 
-    def truth(self, x: Vector) -> Any:
+    def truth(self, x: Vector) -> ir.Value:
         """The mask of what is not 0; a nan is true, as in Python."""
         known = self.known_truth(x)
         return self.compare("!=", x, 0.0) if known is None else known
@@ -121,7 +124,7 @@ class VectorBuilder:
 
     # Instructions and functions ------------------------------------------------------------------------------------------
 
-    def intrinsic(self, name: str, *args: Any) -> Vector:
+    def intrinsic(self, name: str, *args: Operand) -> Vector:
         """An LLVM intrinsic of numbers. llvmlite cannot name one over a vector type, so the name is made here."""
         values = [self.number(a).value for a in args]
         bits = (
@@ -130,19 +133,19 @@ class VectorBuilder:
         function = declared(self.module, f"llvm.{name}.{bits}", self.type, [self.type] * len(values))
         return Vector(self, self.builder.call(function, values))
 
-    def fma(self, a: Any, b: Any, c: Any) -> Vector:
+    def fma(self, a: Operand, b: Operand, c: Operand) -> Vector:
         """a*b + c with one rounding."""
         return self.intrinsic("fma", a, b, c)
 
-    def bits(self, x: Vector) -> Any:
+    def bits(self, x: Vector) -> ir.Value:
         """The bits of a number, as integers."""
         return self.builder.bitcast(x.value, self.type_of(self.integer))
 
-    def from_bits(self, bits: Any) -> Vector:
+    def from_bits(self, bits: ir.Value) -> Vector:
         """The number that has these bits."""
         return Vector(self, self.builder.bitcast(bits, self.type))
 
-    def function(self, name: str, body: Callable[..., Vector], *args: Any) -> Vector:
+    def function(self, name: str, body: Callable[..., Vector], *args: Operand) -> Vector:
         """Call a function of numbers that is written once a module; contraction is off inside."""
         full = f"{name}.{self.lanes}.{'f64' if self.double else 'f32'}"
         values = [self.number(a).value for a in args]
@@ -156,7 +159,7 @@ class VectorBuilder:
             builder.ret(body(inner, *[Vector(inner, a) for a in function.args]).value)
         return Vector(self, self.builder.call(function, values))
 
-    def lanewise(self, name: str, *args: Any) -> Vector:
+    def lanewise(self, name: str, *args: Operand) -> Vector:
         """A function of the C library in float64, lane by lane."""
         values = [self.number(a).value for a in args]
         function = declared(self.module, name, DOUBLE, [DOUBLE] * len(values))
@@ -180,7 +183,7 @@ class VectorBuilder:
         y = body(wide, *[Vector(wide, self.builder.fpext(a.value, wide.type)) for a in args])
         return Vector(self, self.builder.fptrunc(y.value, self.type))
 
-    def splat(self, x: Any) -> Vector:
+    def splat(self, x: ir.Value) -> Vector:
         """One LLVM scalar in every lane."""
         if self.lanes == 1:
             return Vector(self, x)
@@ -190,62 +193,56 @@ class VectorBuilder:
         return Vector(self, self.builder.shuffle_vector(v, nothing, zeros))
 
 
-def declared(module: Any, name: str, result: Any, args: list[Any]) -> Any:
+def declared(module: ir.Module, name: str, result: ir.Type, args: Sequence[ir.Type]) -> ir.Function:
     """The function of this name in a module, declared if it is not there."""
     known = module.globals.get(name)
     return known if known is not None else ir.Function(module, ir.FunctionType(result, args), name)
 
 
-def add_fault_counter(module: Any) -> None:
-    """The global that counts accesses out of bounds, in a checked build."""
-    faults = ir.GlobalVariable(module, I64, "faults")
-    faults.initializer = I64(0)
-
-
 class Vector:
     """An LLVM value that a formula can be written with."""
 
-    __slots__ = ("vectors", "value")
+    __slots__ = ("value", "vectors")
 
-    def __init__(self, vectors: VectorBuilder, value: Any) -> None:
+    def __init__(self, vectors: VectorBuilder, value: ir.Value) -> None:
         self.vectors, self.value = vectors, value
 
-    def _node(self, op: Op, args: Any) -> Vector:
+    def _node(self, op: Op, args: Sequence[Operand]) -> Vector:
         return self.vectors.lower(self.vectors, op, args)
 
-    def _binary(self, instruction: str, a: Any, b: Any) -> Vector:
+    def _binary(self, instruction: str, a: Operand, b: Operand) -> Vector:
         k = self.vectors
         make = getattr(k.builder, instruction)
         return Vector(k, make(k.number(a).value, k.number(b).value, flags=k.flags))
 
-    def __add__(self, other: Any) -> Vector:
+    def __add__(self, other: Operand) -> Vector:
         return self._binary("fadd", self, other)
 
-    def __radd__(self, other: Any) -> Vector:
+    def __radd__(self, other: Operand) -> Vector:
         return self._binary("fadd", other, self)
 
-    def __sub__(self, other: Any) -> Vector:
+    def __sub__(self, other: Operand) -> Vector:
         return self._binary("fsub", self, other)
 
-    def __rsub__(self, other: Any) -> Vector:
+    def __rsub__(self, other: Operand) -> Vector:
         return self._binary("fsub", other, self)
 
-    def __mul__(self, other: Any) -> Vector:
+    def __mul__(self, other: Operand) -> Vector:
         return self._binary("fmul", self, other)
 
-    def __rmul__(self, other: Any) -> Vector:
+    def __rmul__(self, other: Operand) -> Vector:
         return self._binary("fmul", other, self)
 
-    def __truediv__(self, other: Any) -> Vector:
+    def __truediv__(self, other: Operand) -> Vector:
         return self._binary("fdiv", self, other)
 
-    def __rtruediv__(self, other: Any) -> Vector:
+    def __rtruediv__(self, other: Operand) -> Vector:
         return self._binary("fdiv", other, self)
 
-    def __pow__(self, other: Any) -> Vector:
+    def __pow__(self, other: Operand) -> Vector:
         return self.vectors.apply("power", self, other)
 
-    def __rpow__(self, other: Any) -> Vector:
+    def __rpow__(self, other: Operand) -> Vector:
         return self.vectors.apply("power", other, self)
 
     def __neg__(self) -> Vector:
@@ -263,17 +260,21 @@ class Vector:
     def __float__(self) -> float:
         raise TypeError("its forward function calls a function of floats")
 
-    def __lt__(self, other: Any) -> Vector:
+    def __lt__(self, other: Operand) -> Vector:
         return self.vectors.apply("less", self, other)
 
-    def __le__(self, other: Any) -> Vector:
+    def __le__(self, other: Operand) -> Vector:
         return self.vectors.apply("less_equal", self, other)
 
-    def __gt__(self, other: Any) -> Vector:
+    def __gt__(self, other: Operand) -> Vector:
         return self.vectors.apply("greater", self, other)
 
-    def __ge__(self, other: Any) -> Vector:
+    def __ge__(self, other: Operand) -> Vector:
         return self.vectors.apply("greater_equal", self, other)
+
+
+Operand: TypeAlias = "Vector | float | ir.Value"
+Lower = Callable[[VectorBuilder, Op, Sequence[Operand]], Vector]
 
 
 __all__ = [
@@ -283,9 +284,9 @@ __all__ = [
     "I32",
     "I64",
     "POINTER",
+    "TYPES",
     "VectorBuilder",
     "Vector",
-    "add_fault_counter",
     "declared",
     "ir",
 ]

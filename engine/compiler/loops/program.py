@@ -12,6 +12,7 @@ from ..front.trace import EFFECTS, LETTERS
 from .recognition import Item, Loop, Shapes
 
 Monomial = tuple[tuple[int, int], ...]
+Key = frozenset[tuple[Monomial, int]]  # equal for equal polynomials
 
 
 class Polynomial(dict[Monomial, int]):
@@ -34,8 +35,8 @@ class Polynomial(dict[Monomial, int]):
         """The product with binomial(variable, degree)."""
         return Polynomial({tuple(sorted((*mono, (variable, degree)))): c for mono, c in self.items()})
 
-    def key(self) -> frozenset[Any]:
-        """Something hashable that is equal for equal polynomials."""
+    def key(self) -> Key:
+        """What is equal for equal polynomials."""
         return frozenset(self.items())
 
     def uses(self, variable: int) -> bool:
@@ -117,14 +118,17 @@ class For:
 
     def __init__(self, variable: int, count: Polynomial) -> None:
         self.variable, self.count = variable, count
-        self.body: list[Statement | For] = []
+        self.body: list[Node] = []
 
 
-def program(items: Sequence[Item], shapes: Shapes) -> list[Statement | For]:
+Node = Statement | For
+
+
+def program(items: Sequence[Item], shapes: Shapes) -> list[Node]:
     """Rolled items as loops with polynomial indices."""
     variables = 0
 
-    def build(shape: int, vector: list[Polynomial]) -> Statement | For:
+    def build(shape: int, vector: list[Polynomial]) -> Node:
         nonlocal variables
         key = shapes.keys[shape]
         if key[0] is not Loop:
@@ -145,21 +149,21 @@ def program(items: Sequence[Item], shapes: Shapes) -> list[Statement | For]:
     return [build(item.shape, [Polynomial.constant(x) for x in item.vector]) for item in items]
 
 
-def size(body: Sequence[Statement | For]) -> int:
+def size(body: Sequence[Node]) -> int:
     """The number of instructions written down."""
     return sum(size(n.body) if isinstance(n, For) else 1 for n in body)
 
 
-def steps_of(n: Statement | For) -> Iterator[Statement]:
+def statements_of(n: Node) -> Iterator[Statement]:
     """The instructions of an item, in order."""
     if isinstance(n, Statement):
         yield n
     else:
         for child in n.body:
-            yield from steps_of(child)
+            yield from statements_of(child)
 
 
-def runs(body: Sequence[Statement | For]) -> Iterator[list[Statement]]:
+def runs(body: Sequence[Node]) -> Iterator[list[Statement]]:
     """Stretches of instructions with no loop between them, at every depth."""
     run: list[Statement] = []
     for n in body:
@@ -177,7 +181,7 @@ def runs(body: Sequence[Statement | For]) -> Iterator[list[Statement]]:
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
-def text(body: Sequence[Statement | For], constants: Sequence[float], indent: str = "") -> str:
+def text(body: Sequence[Node], constants: Sequence[float], indent: str = "") -> str:
     """The program as a reader wants it: one line an instruction, loops indented."""
     lines = []
     for n in body:

@@ -1,0 +1,208 @@
+"""Memory of a compiled program: the buffers that a native function is given, and where in them a number is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..front.trace import CONSTANT, EFFECTS, GRADIENT, INPUT, MEMORY, OUTPUT, SUMS, Trace
+from ..loops.placement import Handle, Placement, Source
+from ..loops.program import Polynomial
+from .lowering import lower
+from .processor import Target
+from .vectors import I64, TYPES, VectorBuilder, ir
+
+INLINE_BELOW = 500  # rolled instructions up to which elementary functions go in line
+
+IndexKey = tuple[int, frozenset[tuple[ir.Value, int]]]  # equal for equal indices
+Memo = dict[tuple[int, IndexKey, int], ir.Value]  # what was loaded: by space, index and block
+
+
+@dataclass
+class Buffers:
+    """What a native function is given.
+
+    Attributes:
+        pointers: the address of each space; for inputs and outputs it may be a list, one address a column.
+        sizes: how many numbers each space holds, for bounds checks.
+        stride: examples from one column to the next.
+        blocks: for each block of lanes, the number of its first example.
+        mask: which lanes count when gradients are summed; None: all.
+        spread: memory holds every example's values, column by column as inputs do, not those of one block.
+    """
+
+    pointers: dict[int, ir.Value]
+    sizes: dict[int, ir.Value]
+    stride: ir.Value
+    blocks: Sequence[ir.Value] = (I64(0),)
+    mask: ir.Value | None = None
+    spread: bool = False
+
+    def at(self, *blocks: ir.Value, mask: ir.Value | None = None) -> Buffers:
+        """The same for other blocks of lanes."""
+        return replace(self, blocks=blocks, mask=mask)
+
+    def with_inputs(self, pointer: ir.Value) -> Buffers:
+        """The same with other inputs."""
+        return replace(self, pointers={**self.pointers, INPUT: pointer})
+
+    def values(self) -> list[ir.Value]:
+        """The LLVM values in it, in a fixed order."""
+        masks = [] if self.mask is None else [self.mask]
+        return [*self.pointers.values(), *self.sizes.values(), self.stride, *self.blocks, *masks]
+
+    def over(self, values: Sequence[ir.Value]) -> Buffers:
+        """The same of other values, the arguments of a function."""
+        rest = iter(values)
+        return Buffers(
+            {space: next(rest) for space in self.pointers},
+            {space: next(rest) for space in self.sizes},
+            next(rest),
+            [next(rest) for _ in self.blocks],
+            None if self.mask is None else next(rest),
+            self.spread,
+        )
+
+
+class Copy:
+    """One copy of a body under way: loop variable -> (base, offset), values by handle, and which block of lanes."""
+
+    __slots__ = ("block", "index", "jammed", "values")
+
+    def __init__(
+        self, index: dict[int, tuple[ir.Value, int]], values: dict[Handle, ir.Value], block: int, jammed: bool = False
+    ) -> None:
+        self.index, self.values, self.block, self.jammed = index, values, block, jammed
+
+
+class Memory:
+    """Writes loads and stores of a placed program where a builder stands.
+
+    Args:
+        placement, trace: the program.
+        target: what code is made for; in a checked build a fault is counted in the global `faults`.
+        lanes: examples a vector.
+        name: of the functions it is written in.
+    """
+
+    b: ir.IRBuilder
+    buffers: Buffers
+    vectors: VectorBuilder
+
+    def __init__(self, placement: Placement, trace: Trace, target: Target, lanes: int, name: str = "program") -> None:
+        self.placement, self.trace, self.target, self.lanes, self.name = placement, trace, target, lanes, name
+        self.real, self.bytes = TYPES[target.dtype], target.bytes
+        self.align = lanes * self.bytes
+        self._inline = len(placement.statements) < INLINE_BELOW
+        self._written = {EFFECTS[s.op] for s in placement.statements if s.op in EFFECTS} - {GRADIENT}
+
+    def begin(self, builder: ir.IRBuilder, buffers: Buffers) -> None:
+        """Take up writing somewhere else."""
+        self.b, self.buffers = builder, buffers
+        self.vectors = VectorBuilder(builder, self.real, self.lanes, self.target.contract, self._inline, lower)
+
+    def index(self, p: Polynomial, copy: Copy) -> tuple[IndexKey, ir.Value]:
+        """(something hashable, LLVM integer) for an index in one copy of a body."""
+        b, constant = self.b, 0
+        terms: dict[ir.Value, int] = {}
+        for mono, c in p.items():
+            if not mono:
+                constant += c
+            elif len(mono) == 1 and mono[0][1] == 1:
+                base, offset = copy.index[mono[0][0]]
+                constant += c * offset
+                terms[base] = terms.get(base, 0) + c
+            else:
+                product = None
+                for v, degree in mono:
+                    base, offset = copy.index[v]
+                    t = b.add(base, I64(offset)) if offset else base
+                    if degree == 2:
+                        t = b.lshr(b.mul(t, b.sub(t, I64(1))), I64(1))
+                    product = t if product is None else b.mul(product, t)
+                terms[product] = terms.get(product, 0) + c
+        value = None
+        for t, c in terms.items():
+            t = b.mul(t, I64(c)) if c != 1 else t
+            value = t if value is None else b.add(value, t)
+        key = (constant, frozenset(terms.items()))
+        if value is None:
+            return key, I64(constant)
+        return key, b.add(value, I64(constant)) if constant else value
+
+    def pointer(self, space: int, index: ir.Value, copy: Copy, wide: bool) -> ir.Value:
+        """The address of a number, or (wide) of a vector of them."""
+        b, buffers = self.b, self.buffers
+        base = buffers.pointers[space]
+        if space in (INPUT, OUTPUT) or (space == MEMORY and buffers.spread):
+            if isinstance(base, list):
+                base, index = base[index.constant], buffers.blocks[copy.block]
+            else:
+                index = b.add(b.mul(index, buffers.stride), buffers.blocks[copy.block])
+        elif space == MEMORY:
+            index = b.mul(index, I64(len(buffers.blocks) * self.lanes))
+            index = b.add(index, I64(copy.block * self.lanes))
+        elif space == SUMS:
+            index = b.mul(index, I64(self.lanes))
+        if self.target.checked and space in buffers.sizes:
+            index = self._checked(index, buffers.sizes[space], self.lanes if wide else 1)
+        return b.gep(base, [index], source_etype=self.real)
+
+    def _checked(self, index: ir.Value, size: ir.Value, width: int) -> ir.Value:
+        """The index, or 0 and a fault counted."""
+        b = self.b
+        last = b.sub(size, I64(width))
+        bad = b.or_(b.icmp_signed("<", index, I64(0)), b.icmp_signed(">", index, last))
+        faults = b.module.globals["faults"]
+        b.store(b.add(b.load(faults, typ=I64), b.zext(bad, I64)), faults)
+        return b.select(bad, I64(0), index)
+
+    def _load(self, space: int, p: Polynomial, copy: Copy, memo: Memo) -> ir.Value:
+        if space == CONSTANT:
+            number = p.number()
+            if number is not None:
+                return self.vectors.constant(self.trace.constants[number])
+            self.buffers.pointers.setdefault(CONSTANT, self._table())
+        index_key, index = self.index(p, copy)
+        wide = space in (INPUT, MEMORY)
+        key = (space, index_key, copy.block if wide else 0)
+        if key in memo:
+            return memo[key]
+        pointer = self.pointer(space, index, copy, wide)
+        if self.lanes == 1 or wide:
+            value = self.b.load(pointer, typ=self.vectors.type)
+            value.align = self.align if wide else self.bytes
+        else:
+            value = self.vectors.splat(self.b.load(pointer, typ=self.real)).value
+        if space not in self._written:
+            memo[key] = value
+        return value
+
+    def _table(self) -> ir.GlobalVariable:
+        """The constants as an array of the module."""
+        module, name = self.b.module, f"{self.name}.constants"
+        table = module.globals.get(name)
+        if table is None:
+            numbers = [
+                VectorBuilder(self.b, self.real, 1, False, False, lower).constant(x) for x in self.trace.constants
+            ]
+            kind = ir.ArrayType(self.real, len(numbers))
+            table = ir.GlobalVariable(module, kind, name)
+            table.initializer, table.global_constant, table.linkage = ir.Constant(kind, numbers), True, "internal"
+        return table
+
+    def store(self, space: int, index: ir.Value, value: ir.Value, copy: Copy) -> None:
+        """Store a vector."""
+        self.b.store(value, self.pointer(space, index, copy, True)).align = self.align
+
+    def spill(self, index: Polynomial, value: ir.Value, copy: Copy) -> None:
+        """Store a value in its slot of memory."""
+        _, at = self.index(self.placement.slots[index.key()], copy)
+        self.store(MEMORY, at, value, copy)
+
+    def operand(self, source: Source, copy: Copy, memo: Memo) -> ir.Value:
+        """The LLVM value of an operand in one copy of a body; loads are remembered in `memo`."""
+        if not isinstance(source, tuple):
+            return copy.values[source]
+        space, index = source
+        return self._load(space, self.placement.slots[index.key()] if space == MEMORY else index, copy, memo)

@@ -1,0 +1,184 @@
+"""The outermost body of a program in parts: functions of bounded length, sums that come last, what a flat example lacks.
+
+A loss is flat where an example on the right side of a hinge teaches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite, nan
+from typing import TYPE_CHECKING
+
+from ..front.trace import CONSTANT, EFFECTS, VALUE, Instruction
+from .program import For, Node, Polynomial, Statement, size, statements_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Positions = NDArray[np.int64]
+
+LONGEST = 1000  # instructions in one native function: LLVM's time grows faster than linearly beyond
+FEWEST = 6  # vectors of examples in a chunk from which on a choice among them pays
+
+
+def segments(body: Sequence[Node]) -> list[int]:
+    """For each item, the number of the function it goes to."""
+    found, now, filled = [], 0, 0
+    for n in body:
+        length = size([n])
+        if filled and filled + length > LONGEST:
+            now, filled = now + 1, 0
+        filled += length
+        found.append(now)
+    return found
+
+
+def gate_of(code: Sequence[Instruction], constants: Sequence[float], loss: int) -> int | None:
+    """The position of the relu behind which a loss, and with it all its gradients, are 0; None where there is none.
+
+    The loss is that relu, or made of it by finite factors and squares.
+
+    Args:
+        code: instructions in order.
+        constants: the numbers of the trace.
+        loss: the target that the loss is added to.
+    """
+
+    def number(operand: int) -> float | None:
+        if operand & 7 == VALUE and code[operand >> 3][0] == "move":
+            operand = code[operand >> 3][1][0]
+        return constants[operand >> 3] if operand & 7 == CONSTANT else None
+
+    at = next((args[0] for op, args, target in code if op == "accumulate" and target == loss), CONSTANT)
+    while at & 7 == VALUE:
+        op, args, _ = code[at >> 3]
+        if op == "relu":
+            return at >> 3
+        fixed = [x for x in map(number, args) if x is not None]
+        keeps_zero = (
+            op in ("move", "neg")
+            or (op == "add" and fixed == [0.0])
+            or (op == "mul" and (args[0] == args[1] or (all(map(isfinite, fixed)) and len(fixed) == 1)))
+            or (op == "div" and isfinite(number(args[1]) or nan))
+        )
+        if not keeps_zero:
+            return None
+        at = next((a for a in args if number(a) is None), CONSTANT)
+    return None
+
+
+class Iterations:
+    """All rounds of the loops of a program.
+
+    Attributes:
+        statements, loops: in order.
+        index: for each node, the values of the loop variables around it, round by round.
+        around: for each node, the loops around it.
+    """
+
+    def __init__(self, body: Sequence[Node]) -> None:
+        self.statements: list[Statement] = []
+        self.loops: list[For] = []
+        self.index: dict[Node, dict[int, Positions]] = {}
+        self.around: dict[Node, list[For]] = {}
+        self._walk(body, {}, [])
+
+    def _walk(self, body: Sequence[Node], index: dict[int, Positions], around: list[For]) -> None:
+        import numpy as np
+
+        rounds = len(next(iter(index.values()))) if index else 1
+        for n in body:
+            self.index[n], self.around[n] = index, around
+            if isinstance(n, Statement):
+                self.statements.append(n)
+                continue
+            self.loops.append(n)
+            counts = np.broadcast_to(n.count.evaluated(index), (rounds,))
+            inner = {v: np.repeat(a, counts) for v, a in index.items()}
+            total = int(counts.sum())
+            inner[n.variable] = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+            self._walk(n.body, inner, [*around, n])
+
+    def positions(self, p: Polynomial, at: Node) -> Positions:
+        """All values of an index over the rounds of the loops around a node."""
+        import numpy as np
+
+        index = self.index[at]
+        rounds = len(next(iter(index.values()))) if index else 1
+        return np.broadcast_to(np.asarray(p.evaluated(index), dtype=np.int64), (rounds,))
+
+
+class Parts:
+    """How a program is cut.
+
+    Args:
+        body: the outermost one.
+        iterations: of its loops.
+        sums_apart: may what only adds to gradients come after all else?
+        gate: the position in the trace behind which a loss may be flat.
+
+    Attributes:
+        body: the items, in the order in which they are to run.
+        segments: for each of them, the number of the function it goes to.
+        cuts: the same for the bodies of loops that are too long for one function. Inside such a loop values go through
+            memory from one function to the next and from round to round.
+        apart: how many items come before those that only add to gradients; these may then run after all examples are
+            done with the others, since values reach them through memory alone. None: they may not.
+        gate: the instruction behind which the loss of an example may be flat, or None.
+        forward: how many items end with it. Behind them come those that write outputs of the example, and from
+            `backward` on what a flat example can do without. Values reach these through memory alone, so that all
+            examples may be done with the former first.
+        visible: for each item, a number; items of one number may hand each other registers.
+    """
+
+    def __init__(
+        self, body: Sequence[Node], iterations: Iterations, sums_apart: bool = False, gate: int | None = None
+    ) -> None:
+        self.body = list(body)
+        self.cuts = {loop: segments(loop.body) for loop in iterations.loops if size(loop.body) > LONGEST}
+        self.apart = self._first_sum() if sums_apart else None
+        self.segments = segments(self.body)
+        self.gate: Statement | None = None
+        self.forward = self.backward = len(self.body)
+        if self.apart is not None and not any(self.segments):
+            self._part_at(gate, self.apart, iterations)
+        self.visible = self._visible()
+
+    def _first_sum(self) -> int | None:
+        """Where the items that only add to gradients begin."""
+        sums = [any(s.op == "accumulate" for s in statements_of(n)) for n in self.body]
+        first = sums.index(True) if True in sums else None
+        others = EFFECTS.keys() - {"accumulate"}
+        if first is None or any(s.op in others for n in self.body[first:] for s in statements_of(n)):
+            return None
+        return first
+
+    def _part_at(self, position: int | None, apart: int, iterations: Iterations) -> None:
+        """Put outputs right behind the gate, if no loop is around it and they are all made before it."""
+        gate = next((n for n in self.body if isinstance(n, Statement) and n.out.number() == position), None)
+        if gate is None:
+            return
+        forward = self.body.index(gate) + 1
+        if forward > apart:  # no gradient passes it: it is made where its loss is summed
+            return
+        outputs = [n for n in self.body[forward:] if any(s.op == "output" for s in statements_of(n))]
+        writers = [(n, s) for n in outputs for s in statements_of(n)]
+        made = [iterations.positions(index, s) for _, s in writers for space, index in s.args if space == VALUE]
+        last = iterations.positions(gate.out, gate)[0]
+        if any(s.op != "output" for _, s in writers) or any(at.max(initial=0) > last for at in made):
+            return
+        self.body[forward:] = [*outputs, *[n for n in self.body[forward:] if n not in outputs]]
+        self.gate, self.forward, self.backward = gate, forward, forward + len(outputs)
+
+    def _visible(self) -> list[int]:
+        visible = list(self.segments)
+        if self.gate is not None:
+            visible = [(i >= self.forward) + (i >= self.backward) for i in range(len(self.body))]
+        if self.apart is not None:
+            part = visible[-1] + 1
+            for i in range(self.apart, len(self.body)):
+                if isinstance(self.body[i], For) or (i > 0 and isinstance(self.body[i - 1], For)):
+                    part += 1
+                visible[i] = part
+        return visible

@@ -1,0 +1,203 @@
+"""Native code of a function for arguments of one structure: called once, or mapped over examples."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..transforms.batching import stacked
+from ..value import Value
+from .compilation import Compilation
+from .front.flattening import Flat, flat
+from .front.recorder import Recorder
+from .front.trace import INPUT, MEMORY, OUTPUT, PARAMETER
+from .llvm.arrays import native
+from .llvm.batch import Batch, Tiling
+from .llvm.emission import Emitter
+from .llvm.memory import Buffers
+from .llvm.native_code import aligned
+from .llvm.processor import Target
+from .llvm.vectors import I64
+from .mapping import MappedExamples
+
+if TYPE_CHECKING:
+    from .llvm.native_code import Numbers
+
+
+class Results:
+    """What a function returned: a tree, and where its numbers are among the outputs.
+
+    Attributes:
+        leaves: the numbers.
+        pieces: (first, last, shape) for each leaf of the tree; the shape of a number alone is None.
+        rebuild: the tree, of other leaves.
+    """
+
+    def __init__(self, returned: object) -> None:
+        result = flat(returned, "jit, as results,")
+        self.rebuild = result.rebuild
+        self.leaves: list[object] = []
+        self.pieces: list[tuple[int, int, tuple[int, ...] | None]] = []
+        for x in result.leaves:
+            first = len(self.leaves)
+            self.leaves.extend(x.ravel().tolist() if hasattr(x, "shape") else [x])
+            self.pieces.append((first, len(self.leaves), getattr(x, "shape", None)))
+
+    def effects(self) -> list[tuple[str, object, int]]:
+        """What to write where."""
+        return [("output", x, i) for i, x in enumerate(self.leaves)]
+
+
+class Specialization:
+    """Native code that runs a function once.
+
+    Args:
+        f: the function.
+        call: runs it with a tree of arguments.
+        given: the arguments.
+        target: what code is made for.
+    """
+
+    def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, target: Target) -> None:
+        self.stages = Compilation(target)
+        recorder = Recorder()
+        with self.stages.timed("trace"):
+            traced = recorder.parameters(given)
+            recorder.free = len(recorder.operands)
+            returned = recorder.run(lambda: call(given.rebuild(traced)), reads=(f, *given.modules))
+            self._results = Results(returned)
+            effects = self._results.effects()
+            if (
+                isinstance(returned, tuple)
+                and returned.__class__ is tuple
+                and returned[:1]
+                and returned[0].__class__ is Value
+            ):
+                # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
+                effects = [*effects[1:], *effects[:1]]
+            trace = recorder.trace(effects)
+        self._captured, self._dtype = recorder.captured, target.dtype
+        placement = self.stages.place(trace)
+        self._sizes = recorder.free + len(self._captured), len(effects), placement.size
+        with self.stages.module("jit") as module:
+            b, a = native(module, "run", ["p", "o", "memory"], [])
+            spaces = (PARAMETER, OUTPUT, MEMORY)
+            sizes = {space: I64(size) for space, size in zip(spaces, self._sizes)}
+            Emitter(placement, trace, target, 1, 4).emit(b, Buffers(dict(zip(spaces, a.values())), sizes, I64(1)))
+            b.ret_void()
+        code = self.stages.compile(vectorise=True)
+        self._run = code.function("run", *[ctypes.c_void_p] * 3)
+        self._faults = code.variable("faults") if target.checked else None
+        self._spaces: list[tuple[list[Numbers], list[int]]] = []  # those of calls that are not under way
+
+    def run(self, given: Flat) -> object:
+        """One call."""
+        try:
+            spaces, addresses = self._spaces.pop()
+        except IndexError:
+            spaces = [aligned(max(size, 1), self._dtype) for size in self._sizes]
+            addresses = [x.ctypes.data for x in spaces]
+        p, o, _ = spaces
+        at = 0
+        for leaf in given.leaves:
+            if hasattr(leaf, "shape"):
+                p[at : at + leaf.size] = leaf.ravel()
+                at += leaf.size
+            else:
+                p[at] = leaf._data if leaf.__class__ is Value else leaf
+                at += 1
+        for v in self._captured:
+            p[at] = v._data
+            at += 1
+        self._run(*addresses)
+        if self._faults is not None and self._faults.value:
+            raise AssertionError(
+                f"jit wrote or read {self._faults.value} times outside its own buffers; please report this"
+            )
+        out = [
+            float(o[first]) if shape is None else o[first:last].reshape(shape).copy()
+            for first, last, shape in self._results.pieces
+        ]
+        self._spaces.append((spaces, addresses))
+        return self._results.rebuild(out)
+
+
+class MappedSpecialization:
+    """Native code that runs a function for any number of examples.
+
+    Args:
+        f: a function of one example.
+        given: the arguments.
+        target: what code is made for.
+    """
+
+    def __init__(self, f: Callable[..., object], given: MappedExamples, target: Target) -> None:
+        self.stages = Compilation(target)
+        recorder = Recorder()
+        with self.stages.timed("trace"):
+            whole = recorder.parameters(given.whole)
+            recorder.free = len(recorder.operands)
+            examples, at = [], 0
+            for example in given.examples:
+                examples.append(recorder.parameters(example, at, INPUT))
+                at = len(recorder.operands) - recorder.free
+            returned = recorder.run(lambda: given.call(f, whole, examples), reads=(f, *given.modules))
+            self._results = Results(returned)
+            trace = recorder.trace(self._results.effects())
+        self._captured, self._dtype = recorder.captured, target.dtype
+        self._columns, self._outputs = at, len(self._results.leaves)
+        tiling = Tiling(target._replace(contract=True))  # nothing is summed over the examples
+        batch = Batch(self.stages.place(trace), trace, tiling, target, "example")
+        self._lanes, self._memory = tiling.lanes, max(batch.memory, 1)
+        with self.stages.module("map") as module:
+            b, a = native(module, "map", ["p", "x", "o", "memory"], ["count", "stride"])
+            sizes = {
+                PARAMETER: I64(max(recorder.free + len(self._captured), 1)),
+                INPUT: b.mul(a["stride"], I64(self._columns)),
+                OUTPUT: b.mul(a["stride"], I64(self._outputs)),
+                MEMORY: I64(self._memory),
+            }
+            pointers = {PARAMETER: a["p"], INPUT: a["x"], OUTPUT: a["o"], MEMORY: a["memory"]}
+            batch.emit(b, Buffers(pointers, sizes, a["stride"]), a["count"])
+            b.ret_void()
+        code = self.stages.compile()
+        self._run = code.function("map", *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2)
+        self._faults = code.variable("faults")
+
+    def run(self, given: MappedExamples) -> object:
+        """One call."""
+        import numpy as np
+
+        table = given.table
+        count = len(table)
+        stride = -(-count // self._lanes) * self._lanes
+        whole = given.whole.numbers() + [v._data for v in self._captured]
+        sizes = (len(whole), self._columns * stride, self._outputs * stride, self._memory)
+        p, x, o, memory = [aligned(max(size, 1), self._dtype) for size in sizes]
+        p[: len(whole)] = whole
+        columns = x[: self._columns * stride].reshape(self._columns, stride)
+        columns[:, :count], columns[:, count:] = table.T, table[-1][:, None]
+        self._run(p.ctypes.data, x.ctypes.data, o.ctypes.data, memory.ctypes.data, count, stride)
+        if self._faults.value:
+            raise AssertionError(
+                f"jit wrote or read {self._faults.value} times outside its buffers; please report this"
+            )
+        out = o[: self._outputs * stride].reshape(self._outputs, stride)[:, :count]
+        return self._as_results(np.ascontiguousarray(out.T), given.arrays)
+
+    def _as_results(self, rows: Numbers, arrays: bool) -> object:
+        """Rows of numbers as eager vmap returns them."""
+        import numpy as np
+
+        shapes = [shape for _, _, shape in self._results.pieces]
+        if shapes == [None] and self._results.rebuild([1.5]) == 1.5:
+            return rows[:, 0] if arrays else rows[:, 0].tolist()
+        results = []
+        for row in rows.tolist() if None in shapes else rows:
+            leaves = [
+                row[first] if shape is None else np.asarray(row[first:last], self._dtype).reshape(shape)
+                for first, last, shape in self._results.pieces
+            ]
+            results.append(self._results.rebuild(leaves))
+        return stacked(results, arrays)

@@ -1,0 +1,134 @@
+"""What a training is made of, as functions of numbers, and their traces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..adjoints import gradients
+from ..arguments import real, shown
+from ..conversion import operand
+from ..value import Value
+from .front.recorder import Recorder
+from .front.trace import INPUT, Trace
+
+WHO = "TrainingLoop"
+
+
+@dataclass(frozen=True)
+class TrainingFunctions:
+    """The functions of a `TrainingLoop`, which says what they are, and numbers like those they are given.
+
+    Attributes:
+        loss, update, penalty, measure: the functions.
+        parameters, example: numbers that the loss is given.
+        slots, settings: how many numbers the update is given besides.
+    """
+
+    loss: Callable[..., object]
+    update: Callable[..., object]
+    penalty: Callable[..., object] | None
+    measure: Callable[..., object] | None
+    parameters: Sequence[float]
+    example: Sequence[float]
+    slots: int
+    settings: int
+
+    def traced_loss(self, share: int, contract: bool, bare: bool) -> tuple[Trace, int]:
+        """(the loss of one example and its gradient, how many outputs are kept).
+
+        Args:
+            share: where, among the parameters, the weight of the example stands.
+            contract: sum the loss over the examples; else it is an output of each, the last.
+            bare: leave out the spare guards, if what they guard is sure to be seen.
+        """
+        recorder, count = Recorder(), len(self.parameters)
+        ps = [recorder.parameter(float(p), i) for i, p in enumerate(self.parameters)]
+        seed = recorder.parameter(1.0, share)
+        example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(self.example)]
+
+        def run() -> tuple[Value, list[float | Value], list[Value]]:
+            returned = self.loss(list(ps), list(example))
+            pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
+            value, outputs = pair if len(pair) == 2 else (returned, [])
+            if not isinstance(value, Value) or not isinstance(outputs, (list, tuple)):
+                raise TypeError(
+                    f"{WHO} takes a loss that returns a Value, or (Value, list of Values), got {shown(returned)}"
+                )
+            kept = [operand(y, WHO, "Values and numbers as outputs of the loss") for y in outputs]
+            return value, kept, gradients(value, ps, seed)
+
+        value, outputs, found = recorder.run(run, reads=(self.loss,))
+        kept = [("output", v, k) for k, v in enumerate(outputs)]
+        last = ("accumulate", value, count) if contract else ("output", value, len(outputs))
+        effects = [*kept, *[("accumulate", g, i) for i, g in enumerate(found)], last]
+        trace = recorder.trace(effects, bare)
+        if not trace.shows_bare():
+            trace = recorder.trace(effects)
+        _refuse_captured(recorder, "loss")
+        return trace, len(outputs)
+
+    def traced_update(self) -> Trace:
+        """The update of one parameter, as an example whose inputs are the parameter, its gradient and its slots."""
+        recorder = Recorder()
+        p, g, *slots = [recorder.parameter(0.5, i, INPUT) for i in range(2 + self.slots)]
+        settings = [recorder.parameter(0.5, i) for i in range(self.settings + (self.measure is not None))]
+
+        def run() -> Sequence[object]:
+            found = self.update(p, g, list(slots), list(settings))
+            if not isinstance(found, (tuple, list)) or len(found) != 2:
+                raise TypeError(
+                    f"{WHO} takes as update a function that returns (parameter, slots), got {shown(found)} from it"
+                )
+            return found
+
+        after, state = recorder.run(run)
+        if len(state) != self.slots:
+            raise ValueError(f"{WHO} takes an update that returns {self.slots} slots, got {len(state)}")
+        after, *state = [operand(x, WHO, "numbers that update returns") for x in (after, *state)]
+        trace = recorder.trace(
+            [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]]
+        )
+        _refuse_captured(recorder, "update")
+        return trace
+
+    def traced_measure(self) -> Trace | None:
+        """The measure of one gradient, as an example; None without."""
+        if self.measure is None:
+            return None
+        recorder, measure = Recorder(), self.measure
+        g = recorder.parameter(0.5, 0, INPUT)
+
+        def run() -> object:
+            found = measure(g)
+            if real(found) is None and found.__class__ is not Value:
+                raise TypeError(f"{WHO} takes as measure a function that returns a number, got {shown(found)} from it")
+            return found
+
+        trace = recorder.trace([("accumulate", recorder.run(run), 0)])
+        _refuse_captured(recorder, "measure")
+        return trace
+
+    def traced_penalty(self) -> Trace | None:
+        """The gradient of the penalty; None without."""
+        if self.penalty is None:
+            return None
+        recorder, penalty = Recorder(), self.penalty
+        ps = [recorder.parameter(float(p), i) for i, p in enumerate(self.parameters)]
+
+        def run() -> list[Value]:
+            x = operand(penalty(list(ps)), WHO, "a penalty that returns a Value")
+            return gradients(x if isinstance(x, Value) else Value(x), ps)
+
+        found = recorder.run(run, reads=(penalty,))
+        trace = recorder.trace([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
+        _refuse_captured(recorder, "penalty")
+        return trace
+
+
+def _refuse_captured(recorder: Recorder, who: str) -> None:
+    if recorder.captured:
+        raise TypeError(
+            f"{WHO} takes a {who} that reads its arguments only, got one that reads {recorder.captured[0]!r}; "
+            "pass its data as a number"
+        )

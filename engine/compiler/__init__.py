@@ -4,8 +4,8 @@
 is told by `exact`, a key of settings, and `Generators`, whether random numbers were drawn.
 """
 
+from .front.generators import Generators
 from .front.keys import exact
-from .front.outside import Generators
 from .function import jit
 from .training_loop import TrainingLoop
 

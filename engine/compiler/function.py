@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .. import context
 from ..arguments import flag, named, shown, text
 from ..value import Value
-from .front.flattening import Flat, flat
+from .front.flattening import Flat
 from .front.keys import exact
 from .front.outside import Outside
 from .llvm.native_code import Turn
@@ -119,7 +119,7 @@ class CompiledFunction:
             if examples is not None and examples.alike:
                 return examples, f
         if self._signature is None:
-            return flat((args, kwargs)), lambda tree: self._f(*tree[0], **tree[1])
+            return Flat((args, kwargs)), lambda tree: self._f(*tree[0], **tree[1])
         signature = self._signature
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
@@ -128,7 +128,7 @@ class CompiledFunction:
             hash(tuple(fixed.values()))
         except TypeError:
             raise TypeError(f"jit takes hashable values for static_argnames, got {shown(fixed)}") from None
-        found = flat({n: x for n, x in bound.arguments.items() if n not in self._static})
+        found = Flat({n: x for n, x in bound.arguments.items() if n not in self._static})
         found.key = (found.key, exact(fixed))
         found.holds_values = found.holds_values or _holds_values(fixed.values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .front.flattening import Flat, flat
+from .front.flattening import Flat
 
 
 class MappedExamples:
@@ -26,7 +26,7 @@ class MappedExamples:
         import numpy as np
 
         self._axes = axes
-        self.whole = flat([a for a, axis in zip(args, axes) if axis is None])
+        self.whole = Flat([a for a, axis in zip(args, axes) if axis is None])
         mapped = [a for a, axis in zip(args, axes) if axis is not None]
         self.arrays = any(hasattr(a, "shape") for a in mapped)
         self.alike, self.holds_values, self.modules = True, self.whole.holds_values, [*self.whole.modules]
@@ -34,10 +34,10 @@ class MappedExamples:
         self.examples: list[Flat] = []
         for a in mapped:
             if hasattr(a, "shape"):
-                self.examples.append(flat(a[0]))
+                self.examples.append(Flat(a[0]))
                 columns.append(np.asarray(a, float).reshape(len(a), -1))
             else:
-                rows = [flat(x) for x in a]
+                rows = [Flat(x) for x in a]
                 self.holds_values = self.holds_values or any(row.holds_values for row in rows)
                 if any(row.key != rows[0].key for row in rows):
                     self.alike = False

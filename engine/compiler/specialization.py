@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..transforms.batching import stacked
 from ..value import Value
 from .compilation import Compilation
-from .front.flattening import Flat, flat
+from .front.flattening import Flat
 from .front.recorder import Recorder
 from .front.trace import INPUT, MEMORY, OUTPUT, PARAMETER
 from .llvm.arrays import native
@@ -35,7 +35,7 @@ class Results:
     """
 
     def __init__(self, returned: object) -> None:
-        result = flat(returned, "jit, as results,")
+        result = Flat(returned, "jit, as results,")
         self.rebuild = result.rebuild
         self.leaves: list[object] = []
         self.pieces: list[tuple[int, int, tuple[int, ...] | None]] = []

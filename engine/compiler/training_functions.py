@@ -74,13 +74,14 @@ class TrainingFunctions:
         p, g, *slots = [recorder.parameter(0.5, i, INPUT) for i in range(2 + self.slots)]
         settings = [recorder.parameter(0.5, i) for i in range(self.settings + (self.measure is not None))]
 
-        def run() -> Sequence[object]:
+        def run() -> tuple[object, Sequence[object]]:
             found = self.update(p, g, list(slots), list(settings))
             if not isinstance(found, (tuple, list)) or len(found) != 2:
                 raise TypeError(
                     f"{WHO} takes as update a function that returns (parameter, slots), got {shown(found)} from it"
                 )
-            return found
+            after, state = found
+            return after, state
 
         after, state = recorder.run(run)
         if len(state) != self.slots:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import Value, jit, vmap
-from engine.compiler.front.flattening import flat
+from engine.compiler.front.flattening import Flat
 from engine.compiler.front.keys import exact
 
 Point = namedtuple("Point", "x y")
@@ -234,4 +234,4 @@ def test_a_key_is_of_what_an_object_holds():
     assert key() == key() and len({key(), key(public=1), key(private=1), key([1.0]), key((1.0,)), key({"a": 1.0})}) == 6
     again = [1.0]
     assert exact([again, again]) != exact([[1.0], [1.0]])
-    assert flat({"a": [1.0, (2.0,)]}).key == flat({"a": [3.0, (4.0,)]}).key
+    assert Flat({"a": [1.0, (2.0,)]}).key == Flat({"a": [3.0, (4.0,)]}).key

@@ -64,8 +64,8 @@ ROWS = [X, [2.0, 3.0], [0.1, 0.2]]
 )
 def test_jit_nests_with_the_other_transforms(g, args):
     np.testing.assert_allclose(
-        np.hstack([np.ravel(x) for x in engine.compiler.front.flattening.flat(jit(g)(*args)).leaves]),
-        np.hstack([np.ravel(x) for x in engine.compiler.front.flattening.flat(g(*args)).leaves]),
+        np.hstack([np.ravel(x) for x in engine.compiler.front.flattening.Flat(jit(g)(*args)).leaves]),
+        np.hstack([np.ravel(x) for x in engine.compiler.front.flattening.Flat(g(*args)).leaves]),
         rtol=1e-13,
         atol=1e-14,
     )
@@ -90,7 +90,7 @@ W, MANY_ROWS = np.random.default_rng(0).normal(size=(5, 3)), np.random.default_r
     ],
 )
 def test_vmap_runs_its_examples_in_lanes_and_returns_what_eager_vmap_does(g, args, dtype):
-    flat = engine.compiler.front.flattening.flat
+    flat = engine.compiler.front.flattening.Flat
     want, got = flat(g(*args)), flat(jit(g, checked=True, dtype=dtype)(*args))
     assert want.key == got.key
     for a, b in zip(want.leaves, got.leaves):

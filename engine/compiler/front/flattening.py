@@ -6,7 +6,7 @@ comes through here to find its program, so this asks for a key and for speed, wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -19,26 +19,102 @@ from .keys import attributes, exact, is_hashable
 
 LARGE = 100_000  # places of a tree from which on it is asked whether it ends
 
-Building = tuple[Callable[[list[Any]], Any], int] | None  # how what holds so many places is built; None for a number
+Leaf = Any  # a float, a Value, or an array of them
+Building = (
+    tuple[Callable[[list[Leaf]], object], int] | None
+)  # how what holds so many places is built; None for a number
 
 
 class Flat:
     """A tree laid flat.
+
+    Args:
+        tree: anything.
+        who: is named where it is no tree of numbers.
 
     Attributes:
         leaves: its numbers: floats, Values and arrays.
         key: equal for trees of one structure; the numbers are not in it.
         holds_values: is one of the numbers a Value, those of Modules aside?
         modules: the Modules in it.
+
+    Raises:
+        TypeError: something in it is neither a number nor always the same.
+        ValueError: it contains itself.
     """
 
-    __slots__ = ("_steps", "holds_values", "key", "leaves", "modules")
+    __slots__ = ("_steps", "_who", "holds_values", "key", "leaves", "modules")
 
-    def __init__(
-        self, leaves: list[Any], key: Hashable, steps: list[Building], holds_values: bool, modules: list[Any]
-    ) -> None:
-        self.leaves, self.key, self.holds_values, self.modules = leaves, key, holds_values, modules
-        self._steps = steps
+    def __init__(self, tree: object, who: str = "jit") -> None:
+        leaves: list[Leaf] = []
+        key: list[Hashable] = []
+        steps: list[Building] = []
+        self.leaves, self.modules, self.holds_values, self._steps, self._who = leaves, list[Leaf](), False, steps, who
+        most = LARGE
+        stack: list[Any] = [tree]
+        while stack:
+            x = stack.pop()
+            kind = x.__class__
+            if kind is float or kind is Value:
+                leaves.append(x)
+                key.append("n")
+                steps.append(None)
+                if kind is Value:
+                    self.holds_values = True
+            elif kind is int:
+                leaves.append(operand(x, who))
+                key.append("n")
+                steps.append(None)
+            elif kind is list or kind is tuple:
+                key.append((kind, len(x)))
+                steps.append((kind, len(x)))
+                stack.extend(x[::-1])
+            elif kind is dict:
+                keys = tuple(x)
+                key.append((dict, keys if all(k.__class__ is str for k in keys) else exact(keys)))
+                steps.append((partial(_dict, keys), len(keys)))
+                stack.extend(reversed(x.values()))
+            elif kind is str or kind is bool or x is None:
+                key.append(("static", kind, x))
+                steps.append((_same(x), 0))
+            elif hasattr(x, "dtype") and hasattr(x, "__array__"):
+                key.append(self._array(x))
+            else:
+                found, inside = self._level(x, kind)
+                key.append(found)
+                stack.extend(inside)
+            if len(steps) > most:
+                most *= 10
+                _refuse_endless(tree, who)
+        self.key: Hashable = tuple(key)
+
+    def _array(self, x: object) -> Hashable:
+        """Take in an array; the key of it."""
+        found = _array(x, self._who)
+        if found.__class__ is bool:
+            self._steps.append((_same(found), 0))
+            return "static", bool, found
+        self.leaves.append(found)
+        self._steps.append(None)
+        if found.__class__ is Value or (hasattr(found, "dtype") and found.dtype.kind == "O"):
+            self.holds_values = True
+        return ("array", found.shape) if hasattr(found, "shape") else "n"
+
+    def _level(self, x: Any, kind: type) -> tuple[Hashable, Iterable[object]]:
+        """Take in a Module, a container of a class of its own, or a constant: (the key of it, where to go on)."""
+        level = container(x)
+        if level is None:
+            self._steps.append((_same(x), 0))
+            return ("static", exact(_constant(x, self._who))), ()
+        count = len(level.children)
+        self._steps.append((level.build, count))
+        if hasattr(kind, "_flatten"):  # a Module: its numbers are floats and Values
+            self.modules.append(x)
+            self.leaves.extend(level.children)
+            self._steps.extend([None] * count)
+            return ("module", exact(x, numbers=False), count), ()
+        settings = attributes(x), getattr(x, "default_factory", None)
+        return (kind, count, exact((tuple(level.keys), *settings), numbers=False)), reversed(level.children)
 
     def numbers(self) -> list[float]:
         """All numbers, in order."""
@@ -50,9 +126,9 @@ class Flat:
                 found.append(x._data if x.__class__ is Value else float(x))
         return found
 
-    def rebuild(self, leaves: Sequence[Any]) -> Any:
+    def rebuild(self, leaves: Sequence[Leaf]) -> Any:
         """The tree with other leaves."""
-        rest, built = list(leaves), list[Any]()
+        rest, built = list(leaves), list[Leaf]()
         for step in reversed(self._steps):
             if step is None:
                 built.append(rest.pop())
@@ -64,97 +140,15 @@ class Flat:
         return built[0]
 
 
-def flat(tree: Any, who: str = "jit") -> Flat:
-    """Lay a tree flat.
-
-    Raises:
-        TypeError: something in it is neither a number nor always the same.
-        ValueError: it contains itself.
-    """
-    leaves: list[Any] = []
-    key: list[Any] = []
-    steps: list[Building] = []
-    modules: list[Any] = []
-    holds_values, most = False, LARGE
-    stack = [tree]
-    while stack:
-        x = stack.pop()
-        kind = x.__class__
-        if kind is float:
-            leaves.append(x)
-            key.append("n")
-            steps.append(None)
-        elif kind is int:
-            leaves.append(operand(x, who))
-            key.append("n")
-            steps.append(None)
-        elif kind is Value:
-            holds_values = True
-            leaves.append(x)
-            key.append("n")
-            steps.append(None)
-        elif kind is list or kind is tuple:
-            key.append((kind, len(x)))
-            steps.append((kind, len(x)))
-            stack.extend(x[::-1])
-        elif kind is dict:
-            keys = tuple(x)
-            key.append((dict, keys if _is_plain(keys) else exact(keys)))
-            steps.append((partial(_dict, keys), len(keys)))
-            stack.extend(reversed(x.values()))
-        elif kind is str or kind is bool or x is None:
-            key.append(("static", kind, x))
-            steps.append((_same(x), 0))
-        elif hasattr(x, "dtype") and hasattr(x, "__array__"):
-            found = _array(x, who)
-            if found.__class__ is bool:
-                key.append(("static", bool, found))
-                steps.append((_same(found), 0))
-            else:
-                holds_values = (
-                    holds_values
-                    or found.__class__ is Value
-                    or getattr(getattr(found, "dtype", None), "kind", "") == "O"
-                )
-                leaves.append(found)
-                key.append(("array", found.shape) if hasattr(found, "shape") else "n")
-                steps.append(None)
-        else:
-            level = container(x)
-            if level is None:
-                key.append(("static", exact(_constant(x, who))))
-                steps.append((_same(x), 0))
-            elif hasattr(kind, "_flatten"):  # a Module: its numbers are floats and Values
-                modules.append(x)
-                leaves.extend(level.children)
-                key.append(("module", exact(x, numbers=False), len(level.children)))
-                steps.append((level.build, len(level.children)))
-                steps.extend([None] * len(level.children))
-            else:  # a class of its own of lists, tuples or dicts
-                settings = attributes(x), getattr(x, "default_factory", None)
-                key.append((kind, len(level.children), exact((tuple(level.keys), *settings), numbers=False)))
-                steps.append((level.build, len(level.children)))
-                stack.extend(reversed(level.children))
-        if len(steps) > most:
-            most *= 10
-            _refuse_endless(tree, who)
-    return Flat(leaves, tuple(key), steps, holds_values, modules)
-
-
-def _is_plain(keys: Sequence[Any]) -> bool:
-    """Are all of them text, so that equal ones are the same?"""
-    return all(k.__class__ is str for k in keys)
-
-
-def _dict(keys: Sequence[Any], children: list[Any]) -> dict[Any, Any]:
+def _dict(keys: Sequence[object], children: list[Leaf]) -> dict[object, Leaf]:
     return dict(zip(keys, children))
 
 
-def _same(x: Any) -> Callable[[list[Any]], Any]:
+def _same(x: object) -> Callable[[list[Leaf]], object]:
     return lambda _: x
 
 
-def _constant(x: Any, who: str) -> Any:
+def _constant(x: object, who: str) -> object:
     """x, if it is the same for good. An object that is equal to itself alone may change."""
     kind = x.__class__
     if kind.__hash__ is object.__hash__:
@@ -170,7 +164,7 @@ def _constant(x: Any, who: str) -> Any:
     return x
 
 
-def _array(array: Any, who: str) -> Any:
+def _array(array: Any, who: str) -> Leaf:
     """An array of floats, one of objects if Values are in it; of no dimensions the number, Value or bool alone."""
     import numpy as np
 
@@ -188,7 +182,7 @@ def _array(array: Any, who: str) -> Any:
     return np.array(entries, float).reshape(array.shape)
 
 
-def _refuse_endless(tree: Any, who: str) -> None:
+def _refuse_endless(tree: object, who: str) -> None:
     """Raise where a tree contains itself."""
     stack, opened, ended = [(tree, False)], set[int](), set[int]()
     while stack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import cache, partial
 from numbers import Number
 from random import Random
@@ -20,13 +20,13 @@ _NAMED = (FunctionType, BuiltinFunctionType, ModuleType, type)  # what is the sa
 class KeyReader(Protocol):
     """Who is told what a key is made of, and says where to go on."""
 
-    def hold(self, x: Any) -> bool:
+    def hold(self, x: object) -> bool:
         """Look at what a container holds; False where that is too much."""
 
-    def read(self, x: Any) -> list[Any]:
+    def read(self, x: object) -> list[object]:
         """What there is to be seen besides containers and attributes."""
 
-    def is_opaque(self, x: Any) -> bool:
+    def is_opaque(self, x: object) -> bool:
         """Is an object's inside its library's?"""
 
 
@@ -41,10 +41,10 @@ def exact(x: Any, numbers: bool = True, watch: KeyReader | None = None) -> Hasha
         watch: is told what there is, and says where to go on: into what functions and classes read, not into what
             belongs to libraries.
     """
-    parts: list[Any] = []
+    parts: list[Hashable] = []
     stack = [x]
     seen: dict[int, int] = {}
-    met: list[Any] = []  # which keeps what was made on the way, so that no two things have one id
+    met: list[object] = []  # which keeps what was made on the way, so that no two things have one id
     while stack:
         x = stack.pop()
         kind = x.__class__
@@ -73,48 +73,46 @@ def exact(x: Any, numbers: bool = True, watch: KeyReader | None = None) -> Hasha
             met.append(x)
             if watch is not None and not watch.hold(x):
                 parts.append((kind, len(x) if hasattr(kind, "__len__") else None))
-                continue
-            if isinstance(x, _SEQUENCES):
-                parts.append((kind, len(x)))
-                stack.extend(x)
-            elif isinstance(x, dict):
-                named = all(k.__class__ is str for k in x)
-                parts.append((kind, *x) if named else (kind, len(x)))
-                stack.extend(x.values())
-                stack.extend(() if named else x)
-            elif isinstance(x, (set, frozenset)):
-                parts.append((kind, frozenset([exact(y, numbers) for y in x])))
-            elif isinstance(x, (bytes, bytearray)):
-                parts.append((kind, bytes(x)))
-            elif hasattr(x, "tobytes") and hasattr(x, "dtype"):
-                objects = x.dtype.kind == "O"
-                parts.append((kind, x.shape, x.dtype.str, None if objects else x.tobytes()))
-                stack.extend(x.ravel().tolist() if objects else ())
-            elif isinstance(x, MethodType):
-                stack += [x.__func__, x.__self__]
-            elif kind is partial:
-                parts.append(partial)
-                stack += [x.func, x.args, x.keywords]
             else:
-                parts.append(kind)
-                closed = isinstance(x, Random) or (watch is not None and watch.is_opaque(x))
-                held = {} if closed else attributes(x)  # those of a generator say what it drew
-                stack.extend([] if watch is None else watch.read(x))
-                if numbers or not _is_made_of(x, held):
-                    parts.append(x if is_hashable(x) else None)
-                stack.append(held)
+                part, inside = _parts(x, kind, numbers, watch)
+                parts.extend(part)
+                stack.extend(inside)
     return tuple(parts)
 
 
-def _is_made_of(x: Any, held: dict[str, Any]) -> bool:
+def _parts(x: Any, kind: type, numbers: bool, watch: KeyReader | None) -> tuple[Iterable[Hashable], Iterable[object]]:
+    """(what a container or an object adds to a key, where to go on)."""
+    if isinstance(x, _SEQUENCES):
+        return [(kind, len(x))], x
+    if isinstance(x, dict):
+        if all(k.__class__ is str for k in x):
+            return [(kind, *x)], x.values()
+        return [(kind, len(x))], [*x.values(), *x]
+    if isinstance(x, (set, frozenset)):
+        return [(kind, frozenset([exact(y, numbers) for y in x]))], ()
+    if isinstance(x, (bytes, bytearray)):
+        return [(kind, bytes(x))], ()
+    if hasattr(x, "tobytes") and hasattr(x, "dtype"):
+        objects = x.dtype.kind == "O"
+        return [(kind, x.shape, x.dtype.str, None if objects else x.tobytes())], x.ravel().tolist() if objects else ()
+    if isinstance(x, MethodType):
+        return (), [x.__func__, x.__self__]
+    if kind is partial:
+        return [partial], [x.func, x.args, x.keywords]
+    closed = isinstance(x, Random) or (watch is not None and watch.is_opaque(x))
+    held = {} if closed else attributes(x)  # those of a generator say what it drew
+    itself = [x if is_hashable(x) else None] if numbers or not _is_made_of(x, held) else []
+    return [kind, *itself], [*([] if watch is None else watch.read(x)), held]
+
+
+def _is_made_of(x: object, held: dict[str, object]) -> bool:
     """Is an object what its attributes say? A Module is, and a generator as far as a program is concerned."""
     if hasattr(x, "_flatten") or isinstance(x, Random):
         return True
-    kind: Any = type(x)
-    return bool(held) and kind.__hash__ is object.__hash__ and not callable(x)
+    return bool(held) and type(x).__hash__ is object.__hash__ and not callable(x)
 
 
-def is_hashable(x: Any) -> bool:
+def is_hashable(x: object) -> bool:
     """Can it be a key?"""
     try:
         hash(x)
@@ -123,9 +121,9 @@ def is_hashable(x: Any) -> bool:
     return True
 
 
-def attributes(x: Any) -> dict[str, Any]:
+def attributes(x: Any) -> dict[str, object]:
     """The attributes of an object by name, those in slots too."""
-    held: dict[str, Any] = getattr(x, "__dict__", {})
+    held: dict[str, object] = getattr(x, "__dict__", {})
     slots = _slots(x.__class__)
     return {**held, **{k: getattr(x, k) for k in slots if hasattr(x, k)}} if slots else held
 
@@ -139,3 +137,15 @@ def _slots(kind: type) -> tuple[str, ...]:
             private = name[:2] == "__" != name[-2:]
             found.append(f"_{c.__name__.lstrip('_')}{name}" if private else name)  # as Python mangles it
     return tuple([name for name in found if name not in ("__dict__", "__weakref__")])
+
+
+def is_generator(x: object) -> bool:
+    """Does it draw random numbers?"""
+    return isinstance(x, Random) or numpys_bits(x) is not None
+
+
+def numpys_bits(x: object) -> Any:
+    """What a generator of NumPy draws from; None for all else."""
+    if not type(x).__module__.startswith("numpy.random"):
+        return None
+    return next((found for name in ("bit_generator", "_bit_generator") if (found := getattr(x, name, None))), None)

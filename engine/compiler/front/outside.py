@@ -1,4 +1,4 @@
-"""What a function reads from outside its arguments: by name, in Modules and objects, from generators of random numbers.
+"""What a function reads from outside its arguments: by name, in Modules and objects.
 
 A program is right as long as all that is as it was when the function was traced. To look whether it is must cost little
 beside a call: what is there is compared by identity, in C, and only where that fails a key is made of it.
@@ -10,28 +10,26 @@ import contextlib
 import itertools
 import logging
 import os
-import pickle
-import random
 import sys
 import sysconfig
 from collections import ChainMap, UserDict, UserList, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from functools import cache, partial
 from itertools import chain
 from operator import is_
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
-from ...value import Value
-from .keys import attributes, exact
+from .keys import attributes, exact, is_generator
 
 log = logging.getLogger("engine.jit")
+
+Names = tuple[Mapping[str, object], list[str]]  # where, and which of those there
 
 MOST = 20_000  # things that are looked at before each call
 DATA = 2_000  # a list or dict of more is data: of it the length alone is looked at, which takes no time
 
 _OPEN = (SimpleNamespace, UserDict, UserList, ChainMap)  # whose inside is the user's
-_PLAIN = (float, int, str, bool, bytes, type(None), Value)
 _ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "")
 _NN = os.path.join(os.path.dirname(os.path.dirname(_ENGINE)), "nn", "")
 _STANDARD = tuple(os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib"))
@@ -45,7 +43,7 @@ class Outside:
         f: a function, or whatever can be called.
     """
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., object]) -> None:
         self._f = f
         self._numbers: dict[Hashable, int] = {}
         self._fresh = itertools.count()
@@ -81,14 +79,14 @@ class Watch:
 
     def __init__(self) -> None:
         self.count = 0
-        self._cells: list[Any] = []
-        self._names: list[tuple[Any, list[str]]] = []  # global names of functions, and those in classes
-        self._containers: list[Any] = []
-        self._dicts: list[Any] = []
-        self._slotted: list[Any] = []
-        self._arrays: list[Any] = []
-        self._data: list[Any] = []
-        self._before: Any = None
+        self._cells: list[CellType] = []
+        self._names: list[Names] = []  # global names of functions, and those in classes
+        self._containers: list[Collection[object]] = []
+        self._dicts: list[dict[object, object]] = []
+        self._slotted: list[object] = []
+        self._arrays: list[object] = []
+        self._data: list[Collection[object]] = []
+        self._before: tuple[list[object], list[object]] = [], []
 
     def hold(self, x: Any) -> bool:
         """Look at what a container holds; False where that is too much."""
@@ -108,10 +106,10 @@ class Watch:
             self._slotted.append(x)
         return True
 
-    def read(self, x: Any) -> list[Any]:
+    def read(self, x: object) -> list[object]:
         """What there is to be seen besides containers and attributes."""
         if not isinstance(x, (FunctionType, type)):
-            return [] if isinstance(x, ModuleType) or _is_generator(x) else below(x)
+            return [] if isinstance(x, ModuleType) or is_generator(x) else below(x)
         cells, names = _read(x)
         self._cells += cells
         self._names += names
@@ -119,7 +117,7 @@ class Watch:
         defaults = [] if isinstance(x, type) else [x.__defaults__, x.__kwdefaults__]
         return defaults + [c.cell_contents for c in cells] + [where[n] for where, listed in names for n in listed]
 
-    def is_opaque(self, x: Any) -> bool:
+    def is_opaque(self, x: object) -> bool:
         """Is an object's inside its library's?"""
         return is_opaque(x)
 
@@ -137,14 +135,14 @@ class Watch:
         before, others = self._before
         return len(things) == len(before) and all(map(is_, things, before)) and rest == others
 
-    def _contents(self) -> tuple[list[Any], list[Any]]:
-        things = [c.cell_contents for c in self._cells]
+    def _contents(self) -> tuple[list[object], list[object]]:
+        things: list[object] = [c.cell_contents for c in self._cells]
         things += [where.get(name) for where, listed in self._names for name in listed]
         things += chain.from_iterable(self._containers)
         things += chain.from_iterable(self._dicts)
         things += chain.from_iterable(map(dict.values, self._dicts))
         things += chain.from_iterable([attributes(x).values() for x in self._slotted])
-        rest: list[Any] = [*map(len, self._containers), *map(len, self._dicts), *map(len, self._data)]
+        rest: list[object] = [*map(len, self._containers), *map(len, self._dicts), *map(len, self._data)]
         for x in self._arrays:
             if isinstance(x, bytearray):
                 rest.append(bytes(x))
@@ -162,10 +160,10 @@ class Watch:
 # What is read by name ------------------------------------------------------------------------------------------------
 
 
-def _read(x: Any) -> tuple[list[Any], list[tuple[Any, list[str]]]]:
+def _read(x: object) -> tuple[list[CellType], list[Names]]:
     """(variables of the functions around, [(where, names there)]) that a function or a class of the user's reads."""
-    cells: list[Any] = []
-    names: list[tuple[Any, list[str]]] = []
+    cells: list[CellType] = []
+    names: list[Names] = []
     if isinstance(x, FunctionType):
         for cell in x.__closure__ or ():
             with contextlib.suppress(ValueError):  # not filled yet
@@ -204,95 +202,14 @@ def _is_library_class(kind: type) -> bool:
     return is_library(getattr(sys.modules.get(name), "__file__", None) or "")
 
 
-def is_opaque(x: Any) -> bool:
+def is_opaque(x: object) -> bool:
     """Is an object's inside its library's? Modules, and what nn makes, have settings."""
     kind = type(x)
     user = hasattr(x, "_flatten") or isinstance(x, _OPEN) or kind.__module__.partition(".")[0] == "nn"
     return not user and _is_library_class(kind)
 
 
-# Random numbers ------------------------------------------------------------------------------------------------------
-
-
-class Generators:
-    """Python's generator of random numbers, NumPy's, and those that something holds or reads, in the state they have.
-
-    Args:
-        roots: functions, Modules, objects.
-    """
-
-    def __init__(self, *roots: Any) -> None:
-        self._states = [(g, _state(g)) for g in [*_generators(roots), *_shared()]]
-
-    def drawn(self) -> str:
-        """The class of one from which numbers were drawn since, "" without any. All get the state back that they had."""
-        moved = [(g, state) for g, state in self._states if pickle.dumps(_state(g)) != pickle.dumps(state)]
-        for g, state in moved:
-            if isinstance(g, random.Random):
-                g.setstate(state)
-            elif hasattr(g, "set_state"):
-                g.set_state(state)
-            else:
-                _bits(g).state = state
-        return f"{type(moved[0][0]).__module__}.{type(moved[0][0]).__qualname__}" if moved else ""
-
-
-def _shared() -> list[Any]:
-    """The generators behind the functions of the modules `random` and `numpy.random`."""
-    import numpy as np
-
-    python: Any = random.random
-    numpy: Any = np.random.random
-    return [python.__self__, numpy.__self__]
-
-
-def _is_generator(x: Any) -> bool:
-    return isinstance(x, random.Random) or _bits(x) is not None
-
-
-def _bits(x: Any) -> Any:
-    """What a generator of NumPy draws from; None for all else."""
-    kind = type(x)
-    if not kind.__module__.startswith("numpy.random"):
-        return None
-    return next((found for name in ("bit_generator", "_bit_generator") if (found := getattr(x, name, None))), None)
-
-
-def _state(g: Any) -> Any:
-    if isinstance(g, random.SystemRandom):
-        return None
-    if isinstance(g, random.Random):
-        return g.getstate()
-    return g.get_state(legacy=False) if hasattr(g, "get_state") else _bits(g).state
-
-
-def _generators(roots: Any) -> list[Any]:
-    """Those that are held or read; lists of numbers are passed by."""
-    found: list[Any] = []
-    met: dict[int, Any] = {}
-    stack = list(roots)
-    while stack:
-        x = stack.pop()
-        if x.__class__ in _PLAIN or id(x) in met:
-            continue
-        met[id(x)] = x
-        if _is_generator(x):
-            found.append(x)
-        elif isinstance(x, (list, tuple, deque, set, frozenset)):
-            stack.extend([] if isinstance(x, list) and x and x[0].__class__ in (float, int) else x)
-        elif isinstance(x, dict):
-            stack.extend(x.values())
-        elif getattr(getattr(x, "dtype", None), "kind", "") == "O":
-            stack.extend(x.ravel().tolist())
-        elif isinstance(x, (FunctionType, type)):
-            stack.extend(Watch().read(x))
-        elif not isinstance(x, ModuleType):
-            stack.extend(below(x))
-            stack.extend(() if is_opaque(x) else attributes(x).values())
-    return found
-
-
-def below(x: Any) -> list[Any]:
+def below(x: object) -> list[object]:
     """What a method, a partial, a wrapper or an object is made of, its attributes aside."""
     if isinstance(x, MethodType):
         return [x.__func__, x.__self__]

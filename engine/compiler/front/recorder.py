@@ -10,15 +10,16 @@ import gc
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from ... import context
 from ...readings import refuse, running, user_line
 from ...rule import TABLE, Op
 from ...value import Value
 from .flattening import Flat
-from .outside import Generators
-from .trace import LIST_OPS, PARAMETER, Trace
+from .generators import Generators
+from .reductions import LIST_OPS
+from .trace import PARAMETER, Trace
 
 IDENTITY = TABLE["identity"]
 
@@ -27,6 +28,8 @@ DETACHED = Op(
     "detached", operator.pos, (0.0,), text="{0:5}", tex="{0:5}", binding=5, domain=((-1.0, 1.0),), kink=None,
     reference=None, selects=True, lists=0, defaults=(),
 )  # fmt: skip
+
+Result = TypeVar("Result")
 
 REMEDY = {
     "bool()": "a Python branch would be compiled one way only; use engine.where, maximum, minimum or clip",
@@ -63,7 +66,8 @@ class Recorder:
         if not self.depends(v, True):
             return Value(v._data, v.label)
         with context.enable_grad():
-            return DETACHED(v)  # type: ignore[no-any-return]  # a row gives Any
+            cut: Value = DETACHED(v)
+            return cut
 
     def refuse(self, v: Value, how: str) -> None:
         """Raise where Python asks a traced value for its number."""
@@ -91,7 +95,7 @@ class Recorder:
             stack.extend(below)
         return False
 
-    def run(self, function: Callable[..., Any], *args: Any, reads: Sequence[Any] = ()) -> Any:
+    def run(self, function: Callable[[], Result], reads: Sequence[object] = ()) -> Result:
         """Call a function under this recorder, the garbage collector off: a trace is millions of objects, none garbage.
 
         Args:
@@ -103,7 +107,7 @@ class Recorder:
         gc.disable()
         try:
             with context.tracing(self):
-                result = function(*args)
+                result = function()
         except (TypeError, IndexError, KeyError) as error:
             line = _integer_wanted(error)
             if line is None:
@@ -135,7 +139,7 @@ class Recorder:
         rest = iter([self.parameter(x, first + i, space) for i, x in enumerate(given.numbers())])
         return [_boxes(rest, x.shape) if hasattr(x, "shape") else next(rest) for x in given.leaves]
 
-    def trace(self, effects: Iterable[tuple[str, Any, int]], bare: bool = False) -> Trace:
+    def trace(self, effects: Iterable[tuple[str, object, int]], bare: bool = False) -> Trace:
         """The instructions that the effects need: `(effect, a Value or number, target)`, in order.
 
         Bare, without the spare guards: where one of them matters, an effect is nan.
@@ -153,8 +157,7 @@ class Recorder:
                 trace.bare.add(operands[v])
                 continue
             if v.op.name in LIST_OPS:
-                expand: Any = LIST_OPS[v.op.name]
-                operands[v] = expand(
+                operands[v] = LIST_OPS[v.op.name](
                     trace,
                     *[
                         [self._operand(trace, e) for e in a]
@@ -194,8 +197,8 @@ class Recorder:
 
     free = 0  # index of the first parameter that is not an argument
 
-    def _live(self, roots: Sequence[Any], spare: set[Value]) -> set[Value]:
-        live = {v for v in roots if v.__class__ is Value}
+    def _live(self, roots: Sequence[object], spare: set[Value]) -> set[Value]:
+        live = {v for v in roots if isinstance(v, Value)}
         stack = list(live)
         while stack:
             v = stack.pop()

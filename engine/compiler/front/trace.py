@@ -8,8 +8,7 @@ number are applied: x*1, x + -0.0, x - 0.0, x/1, --x; x*0 and x + 0.0 stay as th
 from __future__ import annotations
 
 import struct
-from math import inf, nan
-from typing import Any
+from collections.abc import Callable
 
 from ...rule import TABLE, Op
 
@@ -41,7 +40,7 @@ class Trace:
         self.rows: dict[str, Op] = {}
         self.bare: set[int] = set()
         self._constant_of: dict[bytes, int] = {}
-        self._seen: dict[Any, int] = {}
+        self._seen: dict[tuple[object, ...], int] = {}
 
     def constant(self, x: float) -> int:
         """The operand for a number; 0.0 and -0.0 are two."""
@@ -84,7 +83,7 @@ class Trace:
     def emit(self, row: Op, args: tuple[int, ...]) -> int:
         """The operand for an op of operands."""
         name = row.name
-        if name in LIST_OPS:
+        if row.lists:
             raise TypeError(f"tape takes ops of numbers, got {name}")
         for a in args:
             if a & 7 != CONSTANT:
@@ -95,7 +94,7 @@ class Trace:
         if rewrite is not None:
             found = rewrite(self, args)
             if found is not None:
-                return int(found)
+                return found
         name = SAME_AS.get(name, name)
         key = (name, *args)
         operand = self._seen.get(key)
@@ -119,70 +118,8 @@ class Trace:
                     return False
         return True
 
-    # Ops of lists, as the reductions they are ---------------------------------------------------------------------------
 
-    def sum(self, first: int, terms: list[int]) -> int:
-        """first + terms[0] + …, left to right, as in eager mode."""
-        for term in terms:
-            first = self.emit(ADD, (first, term))
-        return first
-
-    def dot(self, ws: list[int], xs: list[int], b: int) -> int:
-        """The row `dot`."""
-        for w, x in zip(ws, xs):
-            b = self.emit(ADD, (b, self.emit(MUL, (w, x))))
-        return b
-
-    def total(self, xs: list[int]) -> int:
-        """The row `total`."""
-        return self.sum(self.constant(0.0), xs)
-
-    def mean(self, xs: list[int]) -> int:
-        """The row `mean`."""
-        if not xs:
-            return self.constant(TABLE["mean"].forward([]))
-        return self.emit(DIV, (self.total(xs), self.constant(float(len(xs)))))
-
-    def top(self, xs: list[int]) -> int:
-        """The row `top`; 0 for what it was taken from."""
-        made = [self.instruction(x) for x in xs]
-        if made and all(op == "sub" and args[1] == made[0][1][1] for op, args in made):
-            taken: int | None = self.constant(-inf)
-            for _, args in made:
-                taken = None if taken is None else self.seen("maximum", (taken, args[0]))
-            if taken == made[0][1][1]:
-                return self.constant(0.0)
-        top = self.constant(-inf)
-        for x in xs:
-            top = self.emit(TABLE["maximum"], (top, x))
-        return top
-
-    def sole(self, xs: list[int], y: int) -> int:
-        """The row `sole`."""
-        endless = [self.emit(TABLE["equal"], (x, self.constant(inf))) for x in xs]
-        tied = self.emit(TABLE["greater"], (self.total(endless), self.constant(1.0)))
-        tied = self.emit(MUL, (tied, self.emit(TABLE["equal"], (y, self.constant(inf)))))
-        return self.emit(TABLE["where"], (tied, self.constant(nan), y))
-
-    def logsumexp(self, xs: list[int]) -> int:
-        """The row `logsumexp`: the largest term is taken out, so that small others count; an infinite one is the answer."""
-        top = self.top(xs)
-        largest = [self.emit(TABLE["equal"], (x, top)) for x in xs]
-        terms = [
-            self.emit(TABLE["where"], (same, self.constant(0.0), self.emit(TABLE["exp"], (self.emit(SUB, (x, top)),))))
-            for same, x in zip(largest, xs)
-        ]
-        ties = self.emit(SUB, (self.total(largest), self.constant(1.0)))
-        rest = self.emit(ADD, (self.total(terms), ties))
-        result = self.emit(ADD, (top, self.emit(TABLE["log1p"], (rest,))))
-        endless = self.emit(TABLE["equal"], (self.emit(TABLE["abs"], (top,)), self.constant(inf)))
-        return self.emit(TABLE["where"], (endless, top, result))
-
-
-ADD, SUB, MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "where"))
-LIST_OPS = {
-    "dot": Trace.dot, "total": Trace.total, "mean": Trace.mean, "logsumexp": Trace.logsumexp, "top": Trace.top, "sole": Trace.sole,
-}  # fmt: skip
+MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("mul", "div", "neg", "where"))
 SAME_AS = {"edge": "where"}
 LINEAR = frozenset(("add", "sub", "mul", "div", "neg", "where"))  # a nan among the terms is one in the result
 
@@ -280,12 +217,14 @@ def _behind(trace: Trace, c: int) -> tuple[int | None, int]:
     return (args[0], args[1]) if op == "where" and _is(trace, args[2], 0.0) else (None, c)
 
 
-def _scaled(factor: float) -> Any:
+def _scaled(factor: float) -> Rewrite:
     return lambda trace, args: trace.emit(MUL, (args[0], trace.constant(factor)))
 
 
-# What an op is rewritten to where it is the same for every number: (trace, operands) -> an operand, or None.
-IDENTITIES: dict[str, Any] = {
+Rewrite = Callable[[Trace, tuple[int, ...]], int | None]  # (trace, operands) -> an operand, or None
+
+# What an op is rewritten to where it is the same for every number.
+IDENTITIES: dict[str, Rewrite] = {
     "mul": _mul,
     "add": _add,
     "sub": _sub,

@@ -9,7 +9,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .processor import LOCK, WIDE, features, llvm
 
@@ -82,7 +82,7 @@ class Compiled:
         """A native function of these ctypes kinds. It holds no lock on the interpreter while it runs."""
         call: Any = ctypes.CFUNCTYPE(None, *kinds)(self._engine.get_function_address(name))
         call.code = self  # keeps the code in memory
-        return call  # type: ignore[no-any-return]  # as it is called
+        return cast("Callable[..., None]", call)
 
     def variable(self, name: str) -> ctypes.c_int64:
         """A global integer."""

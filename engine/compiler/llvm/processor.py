@@ -7,7 +7,7 @@ import os
 import threading
 from functools import cache
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ...arguments import flag, shown
 
@@ -38,7 +38,7 @@ def llvm() -> ModuleType:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     _let_forks_wait()
-    return binding  # type: ignore[no-any-return]  # llvmlite has no types
+    return cast(ModuleType, binding)
 
 
 def _let_forks_wait() -> None:

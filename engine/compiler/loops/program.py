@@ -5,11 +5,15 @@ It is short enough to print, and printing it shows a reader the matrix product t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..front.trace import EFFECTS, LETTERS
-from .recognition import Item, Loop, Shapes
+from .recognition import Item, LoopShape, Shapes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Monomial = tuple[tuple[int, int], ...]
 Key = frozenset[tuple[Monomial, int]]  # equal for equal polynomials
@@ -78,11 +82,11 @@ class Polynomial(dict[Monomial, int]):
                 out = out + Polynomial({lower: c})
         return out
 
-    def evaluated(self, index: dict[int, Any]) -> Any:
-        """The value at loop variables, numbers or arrays."""
-        total: Any = 0
+    def evaluated(self, index: Mapping[int, NDArray[np.int64]]) -> int | NDArray[np.int64]:
+        """The value at loop variables, round by round."""
+        total: int | NDArray[np.int64] = 0
         for mono, c in self.items():
-            term: Any = c
+            term: int | NDArray[np.int64] = c
             for v, d in mono:
                 term = term * (index[v] if d == 1 else index[v] * (index[v] - 1) // 2)
             total = total + term
@@ -131,9 +135,9 @@ def program(items: Sequence[Item], shapes: Shapes) -> list[Node]:
     def build(shape: int, vector: list[Polynomial]) -> Node:
         nonlocal variables
         key = shapes.keys[shape]
-        if key[0] is not Loop:
+        if not isinstance(key, LoopShape):
             return Statement(key[0], vector[0], vector[1], list(zip(key[1:], vector[2:])))
-        _, body, sizes, quadratic = key
+        body, sizes, quadratic = key
         m = sum(sizes)
         loop = For(variables, vector[0])
         variables += 1

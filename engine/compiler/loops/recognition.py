@@ -11,21 +11,36 @@ quadratic, so there four blocks with constant second difference fold, and the sh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..front.trace import Instruction
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 WINDOW = 48  # the longest loop body looked for, in items
+
+
+class LoopShape(NamedTuple):
+    """What must be equal for two loops to be rounds of one: the shapes in it, the sizes of their vectors."""
+
+    body: tuple[int, ...]
+    sizes: tuple[int, ...]
+    quadratic: bool
+
+
+Key = tuple[Any, ...]  # an op and the spaces of its operands, or a LoopShape
 
 
 class Shapes:
     """Numbers for shapes: what must be equal for two items to be rounds of one loop."""
 
     def __init__(self) -> None:
-        self.keys: list[Any] = []
-        self._ids: dict[Any, int] = {}
+        self.keys: list[Key] = []
+        self._ids: dict[Key, int] = {}
 
-    def id(self, key: Any) -> int:
+    def id(self, key: Key) -> int:
         """The number of a shape; equal keys have one number."""
         found = self._ids.get(key)
         if found is None:
@@ -39,10 +54,10 @@ class Shapes:
         while stack:
             shape, vector = stack.pop()
             key = self.keys[shape]
-            if key[0] is not Loop:
+            if not isinstance(key, LoopShape):
                 yield shape, vector
                 continue
-            _, body, sizes, quadratic = key
+            body, sizes, quadratic = key
             m = sum(sizes)
             first, step = vector[1 : 1 + m], vector[1 + m : 1 + 2 * m]
             second = vector[1 + 2 * m :] if quadratic else None
@@ -55,27 +70,28 @@ class Shapes:
             stack.extend(reversed(rounds))
 
 
-class Item:
+class Single:
     """An instruction on the stack."""
 
     __slots__ = ("shape", "vector")
-    length: int | None = 1
+    length = 1
 
     def __init__(self, shape: int, vector: list[int]) -> None:
         self.shape, self.vector = shape, vector
 
 
-class Loop(Item):
+class Loop:
     """A loop on the stack: its rounds' vectors are first, first + step, …"""
 
-    __slots__ = ("body", "sizes", "first", "step", "second", "count", "next", "uneven", "round", "_vector")
+    shape: int
+    __slots__ = ("body", "sizes", "first", "step", "second", "count", "next", "shape", "uneven", "round", "_vector")
 
     def __init__(
         self, shapes: Shapes, items: list[Item], first: list[int], step: list[int], second: list[int] | None, count: int
     ):
         self.body = tuple(item.shape for item in items)
         self.sizes = tuple(len(item.vector) for item in items)
-        self.shape = shapes.id((Loop, self.body, self.sizes, second is not None))
+        self.shape = shapes.id(LoopShape(self.body, self.sizes, second is not None))
         offsets = [sum(self.sizes[:k]) for k in range(len(items))]
         self.uneven = any(isinstance(item, Loop) and step[o] for item, o in zip(items, offsets))
         lengths = [item.length for item in items]
@@ -99,16 +115,19 @@ class Loop(Item):
             self.next = _round(self.first, self.step, self.second, self.count)
 
     @property
-    def vector(self) -> list[int]:  # type: ignore[override]  # computed, a field in the base
+    def vector(self) -> list[int]:
         """Trip count, then what the rounds are made from."""
         if self._vector is None:
             self._vector = [self.count, *self.first, *self.step, *(self.second or ())]
         return self._vector
 
     @property
-    def length(self) -> int | None:  # type: ignore[override]  # computed, a field in the base
+    def length(self) -> int | None:
         """Instructions it stands for; None where rounds differ in length."""
         return None if self.round is None else self.round * self.count
+
+
+Item = Single | Loop
 
 
 def _round(first: list[int], step: list[int], second: list[int] | None, n: int) -> list[int]:
@@ -121,7 +140,8 @@ def _round(first: list[int], step: list[int], second: list[int] | None, n: int) 
 class Recogniser:
     """The stack, and the trace as integer arrays: a shape and a row `[position, target, operands…]` an instruction."""
 
-    def __init__(self, shapes: Shapes, ids: Any, rows: Any, widths: dict[int, int], window: int) -> None:
+    def __init__(self, shapes: Shapes, ids: NDArray[np.int32], rows: NDArray[np.int64], widths: dict[int, int],
+                 window: int) -> None:  # fmt: skip
         self.shapes, self.ids, self.rows, self.widths, self.window = shapes, ids, rows, widths, window
         self.stack: list[Item] = []
         self.at = 0
@@ -133,7 +153,7 @@ class Recogniser:
         """Read the whole trace; returns the items it rolls into."""
         while self.at < len(self.ids):
             shape = int(self.ids[self.at])
-            self._push(Item(shape, self.rows[self.at, : self.widths[shape]].tolist()))
+            self._push(Single(shape, self.rows[self.at, : self.widths[shape]].tolist()))
             self.at += 1
             while self._extend() or self._fold():
                 self._jump()
@@ -265,7 +285,7 @@ class Recogniser:
         while True:
             before = _round(loop.first, loop.step, loop.second, -1)
             offsets = [sum(loop.sizes[:k]) for k in range(len(loop.body))]
-            if any(self.shapes.keys[s][0] is Loop and before[o] < 0 for s, o in zip(loop.body, offsets)):
+            if any(isinstance(self.shapes.keys[s], LoopShape) and before[o] < 0 for s, o in zip(loop.body, offsets)):
                 return
             want = [
                 pair

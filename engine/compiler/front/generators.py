@@ -1,0 +1,80 @@
+"""Generators of random numbers that a function holds or reads: whether it drew from them."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections import deque
+from collections.abc import Iterable
+from types import FunctionType, ModuleType
+from typing import Any
+
+from ...value import Value
+from .keys import attributes, is_generator, numpys_bits
+from .outside import Watch, below, is_opaque
+
+_PLAIN = (float, int, str, bool, bytes, type(None), Value)
+
+
+class Generators:
+    """Python's generator of random numbers, NumPy's, and those that something holds or reads, in the state they have.
+
+    Args:
+        roots: functions, Modules, objects.
+    """
+
+    def __init__(self, *roots: object) -> None:
+        self._states = [(g, _state(g)) for g in [*_generators(roots), *_shared()]]
+
+    def drawn(self) -> str:
+        """The class of one from which numbers were drawn since, "" without any. All get the state back that they had."""
+        moved = [(g, state) for g, state in self._states if pickle.dumps(_state(g)) != pickle.dumps(state)]
+        for g, state in moved:
+            if isinstance(g, random.Random):
+                g.setstate(state)
+            elif hasattr(g, "set_state"):
+                g.set_state(state)
+            else:
+                numpys_bits(g).state = state
+        return f"{type(moved[0][0]).__module__}.{type(moved[0][0]).__qualname__}" if moved else ""
+
+
+def _shared() -> list[object]:
+    """The generators behind the functions of the modules `random` and `numpy.random`."""
+    import numpy as np
+
+    return [getattr(draw, "__self__") for draw in (random.random, np.random.random)]  # noqa: B009
+
+
+def _state(g: Any) -> Any:
+    if isinstance(g, random.SystemRandom):
+        return None
+    if isinstance(g, random.Random):
+        return g.getstate()
+    return g.get_state(legacy=False) if hasattr(g, "get_state") else numpys_bits(g).state
+
+
+def _generators(roots: Iterable[object]) -> list[Any]:
+    """Those that are held or read; lists of numbers are passed by."""
+    found: list[Any] = []
+    met: dict[int, object] = {}
+    stack: list[Any] = list(roots)
+    while stack:
+        x = stack.pop()
+        if x.__class__ in _PLAIN or id(x) in met:
+            continue
+        met[id(x)] = x
+        if is_generator(x):
+            found.append(x)
+        elif isinstance(x, (list, tuple, deque, set, frozenset)):
+            stack.extend([] if isinstance(x, list) and x and x[0].__class__ in (float, int) else x)
+        elif isinstance(x, dict):
+            stack.extend(x.values())
+        elif getattr(getattr(x, "dtype", None), "kind", "") == "O":
+            stack.extend(x.ravel().tolist())
+        elif isinstance(x, (FunctionType, type)):
+            stack.extend(Watch().read(x))
+        elif not isinstance(x, ModuleType):
+            stack.extend(below(x))
+            stack.extend(() if is_opaque(x) else attributes(x).values())
+    return found

@@ -1,0 +1,74 @@
+"""Ops of lists, written down as the reductions they are: loops over the list, left to right as in eager mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, nan
+
+from ...ops import TABLE
+from .trace import Trace
+
+
+def _put(t: Trace, name: str, *args: int) -> int:
+    return t.emit(TABLE[name], args)
+
+
+def _dot(t: Trace, ws: list[int], xs: list[int], b: int) -> int:
+    for w, x in zip(ws, xs):
+        b = _put(t, "add", b, _put(t, "mul", w, x))
+    return b
+
+
+def _total(t: Trace, xs: list[int]) -> int:
+    total = t.constant(0.0)
+    for x in xs:
+        total = _put(t, "add", total, x)
+    return total
+
+
+def _mean(t: Trace, xs: list[int]) -> int:
+    if not xs:
+        return t.constant(TABLE["mean"].forward([]))
+    return _put(t, "div", _total(t, xs), t.constant(float(len(xs))))
+
+
+def _top(t: Trace, xs: list[int]) -> int:
+    """The largest; 0 for what it was taken from."""
+    made = [t.instruction(x) for x in xs]
+    if made and all(op == "sub" and args[1] == made[0][1][1] for op, args in made):
+        taken: int | None = t.constant(-inf)
+        for _, args in made:
+            taken = None if taken is None else t.seen("maximum", (taken, args[0]))
+        if taken == made[0][1][1]:
+            return t.constant(0.0)
+    top = t.constant(-inf)
+    for x in xs:
+        top = _put(t, "maximum", top, x)
+    return top
+
+
+def _sole(t: Trace, xs: list[int], y: int) -> int:
+    endless = [_put(t, "equal", x, t.constant(inf)) for x in xs]
+    tied = _put(t, "greater", _total(t, endless), t.constant(1.0))
+    tied = _put(t, "mul", tied, _put(t, "equal", y, t.constant(inf)))
+    return _put(t, "where", tied, t.constant(nan), y)
+
+
+def _logsumexp(t: Trace, xs: list[int]) -> int:
+    """The largest term is taken out, so that small others count; an infinite one is the answer."""
+    top = _top(t, xs)
+    largest = [_put(t, "equal", x, top) for x in xs]
+    terms = [
+        _put(t, "where", same, t.constant(0.0), _put(t, "exp", _put(t, "sub", x, top))) for same, x in zip(largest, xs)
+    ]
+    ties = _put(t, "sub", _total(t, largest), t.constant(1.0))
+    rest = _put(t, "add", _total(t, terms), ties)
+    result = _put(t, "add", top, _put(t, "log1p", rest))
+    endless = _put(t, "equal", _put(t, "abs", top), t.constant(inf))
+    return _put(t, "where", endless, top, result)
+
+
+# For each row of lists, what is put on the trace for its operands.
+LIST_OPS: dict[str, Callable[..., int]] = {
+    "dot": _dot, "total": _total, "mean": _mean, "logsumexp": _logsumexp, "top": _top, "sole": _sole,
+}  # fmt: skip

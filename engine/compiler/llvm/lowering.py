@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ... import ieee
 from ...rule import TABLE, Op
 from . import elementary
-from .vectors import Operand, Vector, VectorBuilder
+from .vectors import Operand, Vector, VectorBuilder, ir
 
 Lowering = Callable[..., Vector]
 
@@ -22,7 +22,7 @@ def lower(k: VectorBuilder, op: Op, args: Sequence[Operand]) -> Vector:
     """Apply an op to numbers of the compiled program."""
     numbers = [k.number(a) for a in args]
     name = op.name
-    if TABLE.get(name) is op or name == "detached":
+    if TABLE.get(name) is op:
         if name in elementary.ULPS:
             return k.function(name, getattr(elementary, name), *numbers)
         if name in C_LIBRARY:
@@ -47,8 +47,17 @@ C_LIBRARY = {
 }  # fmt: skip
 
 
+COMPARISONS = {
+    "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
+}  # fmt: skip
+
+
 def _compared(sign: str) -> Lowering:
     return lambda k, a, b: k.flag(k.compare(sign, a, b))
+
+
+def _intrinsic(name: str) -> Lowering:
+    return lambda k, *numbers: k.intrinsic(name, *numbers)
 
 
 def _step(k: VectorBuilder, x: Vector) -> Vector:
@@ -81,12 +90,8 @@ def _where(k: VectorBuilder, c: Vector, a: Vector, b: Vector) -> Vector:
     return y
 
 
-def _maximum(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
-    return k.choose(k.either(k.compare(">=", a, b), k.is_nan(a)), a, b)
-
-
-def _minimum(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
-    return k.choose(k.either(k.compare("<=", a, b), k.is_nan(a)), a, b)
+def _extreme(sign: str) -> Lowering:
+    return lambda k, a, b: k.choose(k.either(k.compare(sign, a, b), k.is_nan(a)), a, b)
 
 
 def _clip(k: VectorBuilder, x: Vector, low: Vector, high: Vector) -> Vector:
@@ -113,7 +118,7 @@ def _sigmoid(k: VectorBuilder, x: Vector) -> Vector:
 
 
 def _softplus(k: VectorBuilder, x: Vector) -> Vector:
-    return _maximum(k, x, k.number(0.0)) + k.apply("log1p", k.apply("exp", -abs(x)))
+    return k.apply("maximum", x, 0.0) + k.apply("log1p", k.apply("exp", -abs(x)))
 
 
 def _sech2(k: VectorBuilder, x: Vector) -> Vector:
@@ -171,33 +176,38 @@ def _gelu(k: VectorBuilder, x: Vector) -> Vector:
     return k.choose(k.compare("<", x, -37.0), tail, x * k.apply("normal_cdf", x))
 
 
-def _logaddexp(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
-    apart = _maximum(k, a, b) + k.apply("log1p", k.apply("exp", -abs(a - b)))
-    return k.choose(k.compare("==", a, b), a + math.log(2.0), apart)
+def _logaddexp(exp: str, two: float, scale: float) -> Lowering:
+    """log(e**a + e**b), of a base whose logarithm of 2 is `two`."""
+
+    def lowered(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
+        most, rest = k.apply("maximum", a, b), k.apply("log1p", k.apply(exp, -abs(a - b)))
+        apart = most + (rest if scale == 1.0 else rest / scale)
+        return k.choose(k.compare("==", a, b), a + two, apart)
+
+    return lowered
+
+
+def _left(k: VectorBuilder, a: Vector, b: Vector) -> tuple[Vector, ir.Value]:
+    """(what division leaves, where its sign is not that of b)."""
+    left = k.apply("fmod", a, b)
+    apart = k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0)
+    return left, k.both(apart, k.compare("!=", left, 0.0))
 
 
 def _remainder(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
-    left = k.apply("fmod", a, b)
-    apart = k.both(k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0), k.compare("!=", left, 0.0))
-    return k.choose(
-        k.compare("==", left, 0.0), k.intrinsic("copysign", k.number(0.0), b), k.choose(apart, left + b, left)
-    )
+    left, apart = _left(k, a, b)
+    none = k.compare("==", left, 0.0)
+    return k.choose(none, k.intrinsic("copysign", k.number(0.0), b), k.choose(apart, left + b, left))
 
 
 def _floor_divide(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
-    left = k.apply("fmod", a, b)
-    apart = k.both(k.compare("<", left * k.intrinsic("copysign", k.number(1.0), b), 0.0), k.compare("!=", left, 0.0))
+    left, apart = _left(k, a, b)
     whole = (a - left) / b
     whole = k.choose(apart, whole - 1.0, whole)
     lower = k.intrinsic("floor", whole)
     lower = k.choose(k.compare(">", whole - lower, 0.5), lower + 1.0, lower)
     lower = k.choose(k.compare("==", whole, 0.0), k.intrinsic("copysign", k.number(0.0), a / b), lower)
     return k.choose(k.compare("==", b, 0.0), a / b, lower)
-
-
-def _logaddexp2(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
-    apart = _maximum(k, a, b) + k.apply("log1p", k.apply("exp2", -abs(a - b))) / math.log(2.0)
-    return k.choose(k.compare("==", a, b), a + 1.0, apart)
 
 
 def _nan_to_num(k: VectorBuilder, x: Vector) -> Vector:
@@ -259,36 +269,17 @@ def _over(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
 
 
 FORMULAS: dict[str, Lowering] = {
-    "add": lambda k, a, b: a + b,
-    "sub": lambda k, a, b: a - b,
-    "mul": lambda k, a, b: a * b,
-    "div": lambda k, a, b: a / b,
-    "neg": lambda k, x: -x,
-    "identity": lambda k, x: x,
-    "detached": lambda k, x: x,
-    "square": lambda k, x: x * x,
-    "reciprocal": lambda k, x: 1.0 / x,
-    "deg2rad": lambda k, x: x * (math.pi / 180.0),
-    "rad2deg": lambda k, x: x * (180.0 / math.pi),
-    "less": _compared("<"),
-    "less_equal": _compared("<="),
-    "greater": _compared(">"),
-    "greater_equal": _compared(">="),
-    "equal": _compared("=="),
-    "not_equal": _compared("!="),
+    **{name: _compared(sign) for name, sign in COMPARISONS.items()},
+    **{name: _intrinsic(name) for name in ("floor", "ceil", "trunc", "sqrt", "copysign")},
     "step": _step,
     "above": _above,
     "inside": _inside,
     "sign": _sign,
-    "floor": lambda k, x: k.intrinsic("floor", x),
-    "ceil": lambda k, x: k.intrinsic("ceil", x),
     "where": _where,
     "edge": _where,
-    "maximum": _maximum,
-    "minimum": _minimum,
+    "maximum": _extreme(">="),
+    "minimum": _extreme("<="),
     "clip": _clip,
-    "abs": lambda k, x: abs(x),
-    "sqrt": lambda k, x: k.intrinsic("sqrt", x),
     "cbrt": lambda k, x: k.function("cbrt_", _cbrt, x),
     "relu": _relu,
     "leaky_relu": _leaky_relu,
@@ -303,19 +294,16 @@ FORMULAS: dict[str, Lowering] = {
     "normal_pdf": _bell(0.5, ieee.SQRT_2_PI),
     "normal_cdf": _normal_cdf,
     "gelu": _gelu,
-    "logaddexp": _logaddexp,
+    "logaddexp": _logaddexp("exp", math.log(2.0), 1.0),
     "gap": _gap,
     "sinc": _sinc,
     "sinpi": _of_pi(True),
     "cospi": _of_pi(False),
-    "trunc": lambda k, x: k.intrinsic("trunc", x),
     "remainder": _remainder,
     "floor_divide": _floor_divide,
-    "copysign": lambda k, a, b: k.intrinsic("copysign", a, b),
-    "logaddexp2": _logaddexp2,
+    "logaddexp2": _logaddexp("exp2", 1.0, math.log(2.0)),
     "nan_to_num": _nan_to_num,
     "isfinite": lambda k, x: k.flag(k.compare("<", abs(x), math.inf)),
-    "difference_of_squares": lambda k, a, b: (a - b) * (a + b),
     "unit": _unit,
     "over": _over,
 }

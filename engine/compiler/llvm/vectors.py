@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from ctypes import c_float
 from typing import TypeAlias
 
-from llvmlite import ir
+from llvmlite import ir as ir
 
 from ...rule import Op
 
@@ -199,6 +199,18 @@ def declared(module: ir.Module, name: str, result: ir.Type, args: Sequence[ir.Ty
     return known if known is not None else ir.Function(module, ir.FunctionType(result, args), name)
 
 
+def _operators(name: str) -> tuple[Operator, Operator]:
+    """(a, b) -> a row or an instruction of them, and with the operands changed round."""
+
+    def applied(x: Vector, a: Operand, b: Operand) -> Vector:
+        k = x.vectors
+        if name[0] != "f":
+            return k.apply(name, a, b)
+        return Vector(k, getattr(k.builder, name)(k.number(a).value, k.number(b).value, flags=k.flags))
+
+    return lambda a, b: applied(a, a, b), lambda a, b: applied(a, b, a)
+
+
 class Vector:
     """An LLVM value that a formula can be written with."""
 
@@ -210,40 +222,13 @@ class Vector:
     def _node(self, op: Op, args: Sequence[Operand]) -> Vector:
         return self.vectors.lower(self.vectors, op, args)
 
-    def _binary(self, instruction: str, a: Operand, b: Operand) -> Vector:
-        k = self.vectors
-        make = getattr(k.builder, instruction)
-        return Vector(k, make(k.number(a).value, k.number(b).value, flags=k.flags))
-
-    def __add__(self, other: Operand) -> Vector:
-        return self._binary("fadd", self, other)
-
-    def __radd__(self, other: Operand) -> Vector:
-        return self._binary("fadd", other, self)
-
-    def __sub__(self, other: Operand) -> Vector:
-        return self._binary("fsub", self, other)
-
-    def __rsub__(self, other: Operand) -> Vector:
-        return self._binary("fsub", other, self)
-
-    def __mul__(self, other: Operand) -> Vector:
-        return self._binary("fmul", self, other)
-
-    def __rmul__(self, other: Operand) -> Vector:
-        return self._binary("fmul", other, self)
-
-    def __truediv__(self, other: Operand) -> Vector:
-        return self._binary("fdiv", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Vector:
-        return self._binary("fdiv", other, self)
-
-    def __pow__(self, other: Operand) -> Vector:
-        return self.vectors.apply("power", self, other)
-
-    def __rpow__(self, other: Operand) -> Vector:
-        return self.vectors.apply("power", other, self)
+    __add__, __radd__ = _operators("fadd")
+    __sub__, __rsub__ = _operators("fsub")
+    __mul__, __rmul__ = _operators("fmul")
+    __truediv__, __rtruediv__ = _operators("fdiv")
+    __pow__, __rpow__ = _operators("power")
+    __lt__, __gt__ = _operators("less")[0], _operators("greater")[0]
+    __le__, __ge__ = _operators("less_equal")[0], _operators("greater_equal")[0]
 
     def __neg__(self) -> Vector:
         return Vector(self.vectors, self.vectors.builder.fneg(self.value))
@@ -260,33 +245,7 @@ class Vector:
     def __float__(self) -> float:
         raise TypeError("its forward function calls a function of floats")
 
-    def __lt__(self, other: Operand) -> Vector:
-        return self.vectors.apply("less", self, other)
-
-    def __le__(self, other: Operand) -> Vector:
-        return self.vectors.apply("less_equal", self, other)
-
-    def __gt__(self, other: Operand) -> Vector:
-        return self.vectors.apply("greater", self, other)
-
-    def __ge__(self, other: Operand) -> Vector:
-        return self.vectors.apply("greater_equal", self, other)
-
 
 Operand: TypeAlias = "Vector | float | ir.Value"
+Operator = Callable[[Vector, Operand], Vector]
 Lower = Callable[[VectorBuilder, Op, Sequence[Operand]], Vector]
-
-
-__all__ = [
-    "DOUBLE",
-    "FLOAT",
-    "I1",
-    "I32",
-    "I64",
-    "POINTER",
-    "TYPES",
-    "VectorBuilder",
-    "Vector",
-    "declared",
-    "ir",
-]

@@ -18,7 +18,8 @@ import engine
 import nn
 from engine import Value, grad, jit, value_and_grad, vmap
 from engine.compiler.front import outside
-from engine.compiler.front.outside import Generators, Outside, is_library
+from engine.compiler.front.generators import Generators
+from engine.compiler.front.outside import Outside, is_library
 
 SCALE = 2.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf, nan
 
-from ...ops import TABLE
+from ...rule import TABLE
 from .trace import Trace
 
 

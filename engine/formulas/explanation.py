@@ -17,7 +17,7 @@ from .chain import Path, chain_rule
 from .formula import expression, partial_formulas
 from .mathml import clean, escaped
 from .naming import bracketed, callers_variables, node_names, parameter_paths, scopes_of, variable_names
-from .notation import columns, constant, factor, name_text, number_part
+from .notation import columns, constant, factor, name_text, number_part, ratio
 
 TERMS = 12
 NODES = 100
@@ -97,9 +97,6 @@ class Explanation:
 
     # Equations -------------------------------------------------------------------------------------------------------
 
-    def _name(self, v: Value) -> str:
-        return self._names[v]
-
     def _blocks(self, style: str) -> Iterator[_Block]:
         written: dict[Value, tuple[str, list[str | None]]] = {}  # the formulas of each user, made once
         for v in self._nodes:
@@ -111,15 +108,15 @@ class Explanation:
             return _Block(_Equation([left, [number_part(1.0, style).text]]), [])
         if v not in self.chains:
             zero = number_part(0.0, style).text
-            return _Block(_Equation([left, [zero]], note=f"{clean(self._name(self.root))} does not depend on it"), [])
+            return _Block(_Equation([left, [zero]], note=f"{clean(self._names[self.root])} does not depend on it"), [])
         paths, total = self.chains[v]
         taken = [p for p in paths if p.connected]
         sides = [left, *self._sums(v, taken, style), [number_part(total, style).text]]
         details: dict[tuple[Value, str], _Equation] = {}
         for p in [*taken[: self._terms], *[p for p in paths if not p.connected]][: self._terms]:
             if p.user not in written:
-                formulas = partial_formulas(p.user, self._name, style)
-                written[p.user] = expression(p.user, self._name, style), formulas
+                formulas = partial_formulas(p.user, self._names.__getitem__, style)
+                written[p.user] = expression(p.user, self._names.__getitem__, style), formulas
             formula = written[p.user][1][p.edge] or ""
             if (p.user, formula) not in details:
                 details[p.user, formula] = self._local(v, p, written[p.user][0], formula, style)
@@ -145,15 +142,10 @@ class Explanation:
             del sides[1]
         selected_away = p.local == 0.0 and p.user.op is not None and p.user.op.selects
         note = "" if p.connected else "not taken" if selected_away else "behind a branch not taken"
-        return _Equation(sides, [[name_text(self._name(p.user), style)], [text]], note)
+        return _Equation(sides, [[name_text(self._names[p.user], style)], [text]], note)
 
     def _derivative(self, top: Value, bottom: Value, style: str) -> str:
-        y, x = name_text(self._name(top), style), name_text(self._name(bottom), style)
-        if style == "latex":
-            return rf"\frac{{\partial {y}}}{{\partial {x}}}"
-        if style == "mathml":
-            return f"<mfrac><mrow><mi>∂</mi>{y}</mrow><mrow><mi>∂</mi>{x}</mrow></mfrac>"
-        return f"∂{y}/∂{x}"
+        return ratio(name_text(self._names[top], style), name_text(self._names[bottom], style), style)
 
 
 def explain(

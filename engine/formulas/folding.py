@@ -7,7 +7,7 @@ of a zero, 0·inf and the last bit of a product of constants it keeps every valu
 
 from collections.abc import Callable, Container
 from math import copysign
-from typing import Any, cast
+from typing import cast
 
 from ..ops import add, div, mul, neg, over, power, sub, where
 from ..rule import TABLE, Op
@@ -15,6 +15,7 @@ from ..traversal import topological_order
 from ..value import Value
 
 Term = Value | float
+Argument = Term | list[Term]
 
 
 class Folder:
@@ -35,7 +36,7 @@ class Folder:
             if v.op is None:
                 done[v] = v if v in self._given else v.data
                 continue
-            args: list[object] = []
+            args: list[Argument] = []
             for a in v._operands()[0]:
                 if isinstance(a, tuple):
                     args.append([done[e] for e in a])
@@ -44,7 +45,7 @@ class Folder:
             done[v] = self(v.op, *args)
         return done[root]
 
-    def __call__(self, op: Op, *args: Any) -> Term:
+    def __call__(self, op: Op, *args: Argument) -> Term:
         """The node of an op, or what stands for it."""
         rule = _RULES.get(op)
         if rule and any(isinstance(a, Value) for a in args):
@@ -53,7 +54,7 @@ class Folder:
                 return answer
         return self.node(op, *args)
 
-    def node(self, op: Op, *args: Any) -> Term:
+    def node(self, op: Op, *args: Argument) -> Term:
         """The node of an op as it is, made once."""
         key = (op, *[_key(a) for a in args])
         if key not in self._made:

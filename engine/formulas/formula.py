@@ -6,7 +6,7 @@ first (`1*x`, `0 + x`, signs, `u*u`), since a partial written for all arguments 
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from .. import context
 from ..rule import Op
@@ -41,7 +41,7 @@ def expression(v: Value, name: Name, style: str = "text") -> str:
     _check(style)
     if v.op is None:
         return constant(v.data, style, whole=False).text
-    operands = [_operand(a, x, lambda a: Part(name_text(name(a), style)), style) for a, x in zip(*v._operands())]
+    operands = _operands(v, lambda a, _: Part(name_text(name(a), style)), style)
     return written(v.op, operands, style, elide=style != "text").text
 
 
@@ -50,13 +50,22 @@ def _check(style: str) -> None:
         raise ValueError(f"style takes {', '.join(map(repr, STYLES))}, got {style!r}")
 
 
-def _operand(a: object, x: object, part: Callable[[Value], Part], style: str) -> Operand:
-    """How one operand of a node is written; `x` is its data, which a list of plain numbers is itself."""
-    if isinstance(a, Value):
-        return part(a)
-    if isinstance(a, (tuple, list)):
-        return [part(e) if isinstance(e, Value) else constant(e, style) for e in a]
-    return constant(cast("float", a), style)
+def _operands(v: Value, part: Callable[[Value, float], Part], style: str, whole: bool = True) -> list[Operand]:
+    """How the operands of a node are written.
+
+    Args:
+        part: a function from an argument and its data to how it is written.
+        whole: numbers among the arguments in a list are written without `.0` if they have no fraction.
+    """
+    found: list[Operand] = []
+    for a, x in zip(*v._operands()):
+        if isinstance(a, tuple):
+            found.append([part(e, d) if isinstance(e, Value) else constant(d, style, whole) for e, d in zip(a, x)])
+        elif isinstance(a, list):
+            found.append([constant(e, style) for e in a])
+        else:
+            found.append(part(a, x) if isinstance(a, Value) else constant(x, style))
+    return found
 
 
 def partial_formulas(v: Value, name: Name, style: str = "text") -> list[str | None]:
@@ -138,7 +147,7 @@ class _Writer:
             return constant(float(cast("float", folded)), self._style).text
         for v in topological_order(folded):
             if v not in self._parts:
-                operands = [_operand(a, x, self._parts.__getitem__, self._style) for a, x in zip(*v._operands())]
+                operands = _operands(v, lambda a, _: self._parts[a], self._style)
                 part = written(cast("Op", v.op), operands, self._style)
                 self._parts[v] = Part("…") if len(part.text) > LONGEST else part
         return self._parts[folded].text
@@ -207,6 +216,11 @@ def _lines(root: Value, style: str) -> list[tuple[str, str]]:
                 uses[a] = uses.get(a, 0) + 1
     known = node_names(order)
     parts: dict[Value, Part] = {}
+
+    def part_of(a: Value, x: float) -> Part:
+        """A leaf without a label is the number it was at forward time."""
+        return parts.get(a) or constant(x, style, whole=False)
+
     depth: dict[Value, int] = {}
     lines: list[tuple[str, str]] = []
     for v in order:
@@ -216,8 +230,7 @@ def _lines(root: Value, style: str) -> list[tuple[str, str]]:
             depth[v] = 0
             continue
         deep = 1 + max([depth[a] for a in v.args if isinstance(a, Value)], default=0)
-        operands = [_given(a, x, parts, style) for a, x in zip(*v._operands())]
-        part = written(v.op, operands, style)
+        part = written(v.op, _operands(v, part_of, style, whole=False), style)
         if v is not root and (uses[v] > 1 or deep > DEEPEST):
             name = name_text(known[v], style)
             lines.append((name, part.text))
@@ -226,12 +239,3 @@ def _lines(root: Value, style: str) -> list[tuple[str, str]]:
     last = parts.get(root)
     lines.append(("", last.text if last else constant(root.data, style, whole=False).text))
     return lines
-
-
-def _given(a: Any, x: Any, parts: dict[Value, Part], style: str) -> Operand:
-    """`_operand`, where a leaf without a label is the number it was at forward time."""
-    if isinstance(a, Value):
-        return parts.get(a) or constant(x, style, whole=False)
-    if isinstance(a, tuple):
-        return [parts.get(e) or constant(d, style, whole=False) for e, d in zip(a, x)]
-    return _operand(a, x, parts.__getitem__, style)

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Container, Iterable, Mapping
 from itertools import product
+from typing import Protocol, cast
 
 from ..arguments import shown
 from ..context import Scope
@@ -54,15 +55,23 @@ def names(namespace: Mapping[str, object]) -> dict[str, Value]:
     return given
 
 
+class _Grid(Protocol):
+    """An array of NumPy, without importing it."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, place: tuple[int, ...], /) -> object: ...
+
+
 def _elements(name: str, box: object) -> Iterable[tuple[str, object]]:
     if isinstance(box, (list, tuple)):
         return [(f"{name}[{i}]", element) for i, element in enumerate(box)]
     if isinstance(box, Mapping):
         return [(f"{name}[{key!r}]", element) for key, element in box.items() if isinstance(key, (str, int))]
     if type(box).__module__ == "numpy" and getattr(getattr(box, "dtype", None), "kind", "") == "O":
-        shape: tuple[int, ...] = box.shape  # type: ignore[attr-defined]  # an ndarray, without importing NumPy
-        places = product(*map(range, shape))
-        return [(f"{name}[{', '.join(map(str, i))}]", box[i]) for i in places]  # type: ignore[index]  # as above
+        grid = cast("_Grid", box)
+        places = product(*map(range, grid.shape))
+        return [(f"{name}[{', '.join(map(str, i))}]", grid[i]) for i in places]
     return ()
 
 

@@ -10,12 +10,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from ..rule import ATOM, POWER, PRODUCT, SIGN, SUM, Op
 from .mathml import HOLE, clean, escaped, mathml_from_tex
 
 STYLES = ("text", "unicode", "latex", "mathml")
+DOTS = {"text": "…", "unicode": "…", "latex": r"\dots", "mathml": "<mo>…</mo>"}
 
 
 class Part(NamedTuple):
@@ -239,7 +240,10 @@ def _filled(layout: _Layout, operands: Sequence[Operand], style: str, elide: boo
     leading = layout.before.replace("<mrow>", "") == ""
     signed = layout.before.replace("<mrow>", "").startswith(("-", "−", "<mo>−"))
     for i, level, after in layout.holes:
-        part = _series(layout, operands, style, elide) if i == _SERIES_HOLE else _joined(operands[i], style, elide)
+        if i == _SERIES_HOLE and layout.series is not None:
+            part = _series(layout.series, operands, style, elide)
+        else:
+            part = _joined(operands[i], style, elide)
         text = part.text
         if part.binding < level or (part.signed and level > SUM and not leading):
             text = in_parentheses(text, style)
@@ -250,19 +254,15 @@ def _filled(layout: _Layout, operands: Sequence[Operand], style: str, elide: boo
     return Part("".join(out), layout.binding, signed)
 
 
-def _series(layout: _Layout, operands: Sequence[Operand], style: str, elide: bool) -> Part:
-    summand = cast("_Layout", layout.series)
+def _series(summand: _Layout, operands: Sequence[Operand], style: str, elide: bool) -> Part:
     lists = [operands[i] for i, _, _ in summand.holes]
     count = max([len(p) for p in lists if isinstance(p, list)], default=0)
-    terms: list[Part] = []
-    for k in _shown(count, elide):
-        if k is None:
-            terms.append(Part("<mo>…</mo>" if style == "mathml" else r"\dots" if style == "latex" else "…"))
-            continue
-        row = [p[k] if isinstance(p, list) else p for p in operands]
-        terms.append(_filled(summand, row, style, elide))
-    if not terms:
+    if not count:
         return constant(0.0, style)
+    terms = []
+    for k in _shown(count, elide):
+        row = [p[k or 0] if isinstance(p, list) else p for p in operands]
+        terms.append(Part(DOTS[style]) if k is None else _filled(summand, row, style, elide))
     texts = [in_parentheses(t.text, style) if n and t.signed else t.text for n, t in enumerate(terms)]
     if style == "mathml":
         return Part(f"<mrow>{'<mo>+</mo>'.join(texts)}</mrow>" if len(texts) > 1 else texts[0], SUM, terms[0].signed)
@@ -273,8 +273,7 @@ def _joined(operand: Operand, style: str, elide: bool) -> Part:
     """An operand; a list in brackets."""
     if isinstance(operand, Part):
         return operand
-    more = "<mo>…</mo>" if style == "mathml" else r"\dots" if style == "latex" else "…"
-    texts = [more if k is None else operand[k].text for k in _shown(len(operand), elide)]
+    texts = [DOTS[style] if k is None else operand[k].text for k in _shown(len(operand), elide)]
     if style == "mathml":
         return Part(f"<mrow><mo>[</mo>{'<mo>,</mo>'.join(texts)}<mo>]</mo></mrow>")
     return Part(f"[{', '.join(texts)}]")
@@ -288,12 +287,23 @@ def _raised(op: Op, operands: Sequence[Operand]) -> Part | None:
     """x², x⁻¹: a power whose exponent is a small integer."""
     if op.name != "power":
         return None
-    base, exponent = cast("Sequence[Part]", operands)
+    base, exponent = operands
+    if not isinstance(base, Part) or not isinstance(exponent, Part):
+        return None
     digits = exponent.text.replace("−", "-")
     if re.fullmatch(r"-?\d\d?", digits) is None:
         return None
     text = base.text if base.binding == ATOM else in_parentheses(base.text, "unicode")
     return Part(text + digits.translate(_RAISED), POWER)
+
+
+def ratio(top: str, bottom: str, style: str) -> str:
+    """A derivative, ∂top/∂bottom, of names as they are written in a style."""
+    if style == "latex":
+        return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
+    if style == "mathml":
+        return f"<mfrac><mrow><mi>∂</mi>{top}</mrow><mrow><mi>∂</mi>{bottom}</mrow></mfrac>"
+    return f"∂{top}/∂{bottom}"
 
 
 def in_parentheses(text: str, style: str) -> str:

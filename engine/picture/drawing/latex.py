@@ -1,7 +1,7 @@
 """A graph's forward and backward pass as LaTeX: an aligned block, one line a step."""
 
 from ...formulas.formula import expression
-from ...formulas.notation import factor, name_text
+from ...formulas.notation import factor, name_text, ratio
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.sentences import MOST_TERMS
 
@@ -27,7 +27,7 @@ def _number(x: float, first: bool = True) -> str:
 
 
 def _ratio(a: str, b: str) -> str:
-    return rf"\frac{{\partial {_name(a)}}}{{\partial {_name(b)}}}"
+    return ratio(_name(a), _name(b), "latex")
 
 
 def _derivative(model: PictureModel, b: Box) -> str:

@@ -117,13 +117,13 @@ class _Choice:
     # Levels ----------------------------------------------------------------------------------------------------------
 
     def _partition(self, closed: frozenset[Scope]) -> Partition:
-        partition = Partition(self._sweep, self._tree, closed, self._parameters)
-        partition.merge_inputs()
-        return partition
+        return Partition(self._sweep, self._tree, closed, self._parameters)
 
-    def _model(self, partition: Partition) -> PictureModel:
+    def _model(self, partition: Partition, height: int = -1) -> PictureModel:
         assembly = Assembly(self._sweep, self._tree, partition, self._choices, self._parameters)
-        return assembly.model(self._complete or self._sweep.swept)
+        model = assembly.model(self._complete or self._sweep.swept)
+        model.height, model.caption = height, _caption(model)
+        return model
 
     def auto(self) -> PictureModel:
         """The finest level that stays readable; without one, the boxes nearest the root at the coarsest."""
@@ -131,50 +131,44 @@ class _Choice:
         heights = self._heights[: top + 2] if isinstance(self._heights, range) else self._heights
         for height in heights:
             partition = self._partition(self._tree.closed_at(height, self._expand))
+            partition.merge_inputs()
             boxes, edges = partition.size()
             if boxes <= MOST_BOXES and edges <= MOST_ARROWS:
-                model = self._model(partition)
+                model = self._model(partition, height)
                 if height == heights[-1] or _widest_rank(model) <= WIDEST:
-                    return self._captioned(model, height)
-        boxes, _ = partition.size()
+                    return model
         if boxes > HOVERED or (boxes > MOST_BOXES and top >= 0):
             partition.keep(MOST_BOXES)
-        return self._captioned(self._model(partition), height)
-
-    def _captioned(self, model: PictureModel, height: int) -> PictureModel:
-        model.height, model.caption = height, self._caption(model, height)
-        return model
+        return self._model(partition, height)
 
     def near(self, near: Nearest) -> PictureModel:
         """The nodes nearest the roots."""
-        partition = Partition(self._sweep, self._tree, frozenset(), self._parameters)
+        partition = self._partition(frozenset())
         partition.keep_near(near)
-        return self._captioned(self._model(partition), -1)
+        return self._model(partition)
 
     def at(self, level: Level, force: bool) -> PictureModel:
         partition = self._partition(self._tree.closed(level, self._expand))
+        partition.merge_inputs()
         boxes, _ = partition.size()
         if boxes > HARD_LIMIT and not force:
             raise ValueError(
                 f"draw takes up to {HARD_LIMIT:,} boxes, got {boxes:,} at level={level!r}; leave level at 'auto', or "
                 "pass force=True and a longer timeout="
             )
-        return self._captioned(self._model(partition), -1)
-
-    def _caption(self, model: PictureModel, height: int) -> str:
-        n = f"{self._sweep.size:,} nodes"
-        if model.hidden:
-            shown = sum(b.kind != "stub" for b in model.boxes)
-            return f'{n}: the {shown} boxes nearest {model.root_name}; level="full"{_force(self._sweep)} for all'
-        if any(b.kind == "group" for b in model.boxes):
-            words = list(dict.fromkeys(module_word(b.scope) for b in model.boxes if b.scope is not None))
-            word = words[0] if len(words) == 1 else "module"
-            return f'{n}, shown by {word}; level="full"{_force(self._sweep)} for all'
-        return f"{n}: point at an edge for its formula" if not model.labels else ""
+        return self._model(partition)
 
 
-def _force(sweep: Sweep) -> str:
-    return ", force=True" if sweep.size > HARD_LIMIT else ""
+def _caption(model: PictureModel) -> str:
+    n = f"{model.sweep.size:,} nodes"
+    more = f'level="full"{", force=True" if model.sweep.size > HARD_LIMIT else ""} for all'
+    if model.hidden:
+        shown = sum(b.kind != "stub" for b in model.boxes)
+        return f"{n}: the {shown} boxes nearest {model.root_name}; {more}"
+    if any(b.kind == "group" for b in model.boxes):
+        words = list(dict.fromkeys(module_word(b.scope) for b in model.boxes if b.scope is not None))
+        return f"{n}, shown by {words[0] if len(words) == 1 else 'module'}; {more}"
+    return f"{n}: point at an edge for its formula" if not model.labels else ""
 
 
 def _widest_rank(model: PictureModel) -> float:

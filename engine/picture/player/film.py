@@ -24,13 +24,18 @@ _Sized = TypeVar("_Sized", Content, Label)
 
 @dataclass(slots=True)
 class Shot:
-    """What changes from step to step: the texts, colours and widths of one graph, read when it was given."""
+    """One graph of a film, as it was when it was given.
+
+    Attributes:
+        contents, labels: of its boxes and arrows, by their ids.
+        words: the texts that may change, with their classes, by the id that the page knows them by.
+        data: all else that changes, as the page reads it.
+    """
 
     contents: dict[str, Content]
     labels: dict[str, Label]
-    edges: dict[str, tuple[str, float]]
-    numbers: dict[str, list[float | str | None]]
-    root: float
+    words: dict[str, list[str]]
+    data: dict[str, object]
 
 
 def film(
@@ -109,41 +114,27 @@ def _shape(order: list[Value]) -> list[tuple[object, ...]]:
 
 def _shot(model: PictureModel) -> Shot:
     typeset = Typeset(model, "")
-    return Shot(
-        {b.id: content for b, content in typeset.contents.items()},
-        {e.id: label for e, label in typeset.labels.items()},
-        {e.id: (e.tone, e.width) for e in model.arrows},
-        {
-            b.id: [json_number(b.data), json_number(b.total)]
-            for b in model.boxes
-            if b.value is not None and b.kind != "tag"
-        },
-        model.sweep.roots[-1].data,
-    )
-
-
-def _words(frame: Shot) -> dict[str, list[str]]:
-    """The texts that may change, with their classes, by the id that the page knows them by."""
     words: dict[str, list[str]] = {}
-    for box, content in frame.contents.items():
+    strips: dict[str, list[str]] = {}
+    for b, content in typeset.contents.items():
         for row in content.rows:
             if row.kind == "h" and len(row.left) > 1:
-                words[f"{box}_x"] = [row.left[1].text, ""]
+                words[f"{b.id}_x"] = [row.left[1].text, ""]
             if row.right is not None:
-                words[f"{box}_{row.right.key}"] = [row.right.text, row.right.tone]
-    for edge, label in frame.labels.items():
-        for i, line in enumerate(label.lines):
-            words[f"{edge}_l{i}"] = [line[-1].text, ""]
-    return words
-
-
-def _strips(frame: Shot) -> dict[str, list[str]]:
-    strips: dict[str, list[str]] = {}
-    for box, content in frame.contents.items():
-        for row in content.rows:
+                words[f"{b.id}_{row.right.key}"] = [row.right.text, row.right.tone]
             if row.strip is not None:
-                strips.setdefault(f"{box}_{row.kind}", []).extend(row.strip)
-    return strips
+                strips.setdefault(f"{b.id}_{row.kind}", []).extend(row.strip)
+    for e, label in typeset.labels.items():
+        words.update((f"{e.id}_l{i}", [line[-1].text, ""]) for i, line in enumerate(label.lines))
+    single = [b for b in model.boxes if b.value is not None and b.kind != "tag"]
+    data = {
+        "strips": strips,
+        "edges": {e.id: (e.tone, e.width) for e in model.arrows},
+        "numbers": {b.id: [json_number(b.data), json_number(b.total)] for b in single},
+        "loss": number_text(model.sweep.roots[-1].data),
+    }
+    contents = {b.id: content for b, content in typeset.contents.items()}
+    return Shot(contents, {e.id: label for e, label in typeset.labels.items()}, words, data)
 
 
 class Film(Page):
@@ -162,22 +153,12 @@ class Film(Page):
 
 
 def _film_page(drawing: Drawing, frames: list[Shot], theme: str) -> str:
-    words = [_words(f) for f in frames]
-    always = {key: ["", ""] for found in words for key in found}
+    always = {key: ["", ""] for f in frames for key in f.words}
     data = {
         "version": 1,
         "uid": drawing.uid,
         "root": drawing.model.root_name,
-        "frames": [
-            {
-                "words": always | w,
-                "strips": _strips(f),
-                "edges": f.edges,
-                "numbers": f.numbers,
-                "loss": number_text(f.root),
-            }
-            for f, w in zip(frames, words)
-        ],
+        "frames": [{"words": always | f.words} | f.data for f in frames],
     }
     return page_of(
         drawing, theme, data, xml(f"{drawing.title}, {len(frames)} steps"), "film.js", "frame",

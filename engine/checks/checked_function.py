@@ -91,7 +91,7 @@ class CheckedFunction:
 
         def call(xs: Sequence[object], fn: Ops) -> object:
             rest = iter(xs)
-            filled[:] = [t.rebuild([next(rest) for _ in t.leaves]) for t in trees]
+            filled[:] = [t.rebuild(rest) for t in trees]
             before[:] = xs
             return f(*filled, fn=fn) if isinstance(f, Graph) else f(*filled)
 

@@ -3,7 +3,7 @@
 Ridders, Accurate computation of F'(x) and F'(x) F''(x), Advances in Engineering Software 4 (1982).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ..arguments import function, number, real, shown, whole
@@ -53,21 +53,19 @@ def numerical_gradient(f: Function, at: Tree, step: float = 0.1, rounds: int = 8
     if not point:
         raise ValueError(f"{WHO} takes a point of at least one number, got {at!r}")
 
-    def value(xs: list[float]) -> float:
+    def filled(xs: Iterable[float]) -> list[Tree]:
         rest = iter(xs)
-        y = f(*[t.rebuild([next(rest) for _ in t.leaves]) for t in trees])
+        return [t.rebuild(rest) for t in trees]
+
+    def value(xs: list[float]) -> float:
+        y = f(*filled(xs))
         found = real(y)
         if found is None:
             raise TypeError(f"{WHO} takes a function that returns one number, got {shown(y)} from it")
         return found
 
     found = [_derivative(value, point, i, step, rounds) for i in range(len(point))]
-    rebuilt = []
-    for part in zip(*found):
-        rest = iter(part)
-        parts = [t.rebuild([next(rest) for _ in t.leaves]) for t in trees]
-        rebuilt.append(parts[0] if len(parts) == 1 else tuple(parts))
-    return Estimate(*rebuilt)
+    return Estimate(*[parts[0] if len(parts) == 1 else tuple(parts) for parts in map(filled, zip(*found))])
 
 
 def _derivative(

@@ -116,23 +116,27 @@ class Report:
     def _message(self) -> list[str]:
         bad = [f for f in self.findings if f.verdict in ("wrong", "inaccurate")]
         worst = min(bad, key=lambda f: (f.verdict != "wrong", f.order))
-        lines = _wrapped(self._sentence(worst), "")
-        lines += ["", "function"]
         formula = to_text(self.root, "unicode").split("\n")
-        lines += [w for line in formula[:12] for w in _wrapped(line, "    ")]
-        lines += [f"    … {len(formula) - 12} more lines"] * (len(formula) > 12)
-        lines += ["point"]
         pairs = [f"{n} = {x!r}" for n, x in list(zip(self.subject.names, self.subject.point))[:12]]
-        lines += _wrapped(", ".join(pairs) + (", …" if len(self.subject.names) > 12 else ""), "    ")
-        lines += [f"numbers: {worst.what()}"]
-        lines += [f"    {self.engine:<16} {worst.got!r}", f"    {'exact, by balls':<16} {text(worst.ball)}"]
-        witness = text(worst.exact) if worst.exact is not None else "none: the point is on a kink"
-        lines += [f"    {'by Taylor series':<16} {witness}"]
-        lines += self._rule()
-        lines += [f"note: {n}" for n in self.notes]
-        lines += ["to reproduce", f"    {self.subject.reproduce(self.settings)}"]
         picture = self.picture()
-        return lines + ([f"picture: {picture}"] if picture else [])
+        return [
+            *_wrapped(self._sentence(worst), ""),
+            "",
+            "function",
+            *[w for line in formula[:12] for w in _wrapped(line, "    ")],
+            *[f"    … {len(formula) - 12} more lines"] * (len(formula) > 12),
+            "point",
+            *_wrapped(", ".join(pairs) + (", …" if len(self.subject.names) > 12 else ""), "    "),
+            f"numbers: {worst.what()}",
+            f"    {self.engine:<16} {worst.got!r}",
+            f"    exact, by balls  {text(worst.ball)}",
+            f"    by Taylor series {text(worst.exact) if worst.exact is not None else 'none: the point is on a kink'}",
+            *self._rule(),
+            *[f"note: {n}" for n in self.notes],
+            "to reproduce",
+            f"    {self.subject.reproduce(self.settings)}",
+            *([f"picture: {picture}"] if picture else []),
+        ]
 
     def _sentence(self, worst: Finding) -> str:
         blame = self.blame

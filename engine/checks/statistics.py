@@ -1,10 +1,11 @@
 """What random graphs are like: how often each op, sharing, depth and kinks occur."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..arguments import listed, shown
+from ..rule import Op
 from ..value import Value
 from .ball_replay import BallReplay, FlatGraph
 from .balls import PRECISION, precision
@@ -72,8 +73,7 @@ def distribution(graphs: Iterable[Graph]) -> Distribution:
 
 
 def _depth(graph: FlatGraph) -> int:
-    depths: list[int] = []
-    for row, args in zip(graph.rows, graph.args):
-        below = [e for a in args for e in (a if isinstance(a, list) else [a]) if isinstance(e, int)]
-        depths.append(0 if row is None else 1 + max([depths[i] for i in below], default=0))
-    return depths[-1]
+    def above(row: Op, below: Sequence[int | list[int]]) -> int:
+        return 1 + max([d for a in below for d in (a if isinstance(a, list) else [a])])
+
+    return graph.output(lambda i: 0, above, lambda number: 0)

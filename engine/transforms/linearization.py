@@ -151,7 +151,7 @@ class Linearization:
     def like_arguments(self, xs: Iterable[Number], single: bool) -> object:
         """Numbers in the tree of the argument, or in a tuple of the trees of all arguments."""
         rest = iter(xs)
-        trees = [tree.rebuild([next(rest) for _ in tree.leaves]) for tree in self.inputs]
+        trees = [tree.rebuild(rest) for tree in self.inputs]
         return trees[0] if single else tuple(trees)
 
     def jacobian(self, matrix: list[list[Number]], single: bool) -> object:

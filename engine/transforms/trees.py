@@ -65,7 +65,7 @@ class Flattening:
         self._program = program
 
     def rebuild(self, leaves: Iterable[object]) -> object:
-        """A tree of the same shape with other leaves."""
+        """A tree of the same shape with other leaves; of an iterator as many as there are are taken."""
         rest = iter(leaves)
         return self.rebuild_blocks(
             next(rest) if shape is None else array(list(islice(rest, prod(shape))), shape) for shape in self.blocks

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..arguments import several
 from .settings import Settings, takes
 from .trainer import History, Trainer
-from .view import watched
 
 __all__ = ["History", "Trainer", "fit"]
 
@@ -54,5 +54,23 @@ def fit(settings: FitSettings) -> History:
     (300, True)
     """
     given = {**vars(settings)}
-    callbacks = watched(settings.callbacks, given.pop("view"))
+    callbacks = _watched(settings.callbacks, given.pop("view"))
     return Trainer(**{**given, "callbacks": callbacks}).run()
+
+
+def _watched(callbacks: object, view: object) -> object:
+    """Callbacks with a view among them; True stands for one that is shown at once."""
+    if view is None or view is False:
+        return callbacks
+    if view is True:
+        try:
+            from IPython.display import display
+        except ImportError:
+            raise ImportError("fit takes view=True in a notebook; pip install 'chainrule[notebooks]'") from None
+        from .view import training_view
+
+        view = training_view()
+        display(view)
+    if not hasattr(view, "on_epoch_end"):
+        raise TypeError(f"fit takes as view a training_view(), or True to show one, got {view!r:.60}")
+    return [*several(callbacks), view]

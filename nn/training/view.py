@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from engine import Value, draw, no_grad, topological_order
 from engine.arguments import whole
 
-from ..arguments import several
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, restyle
 from ..layers import Neuron
 from ..module import in_mode
@@ -266,20 +265,3 @@ def training_view(*, neuron: str | None = None, example: int = 0, seconds: float
             self._looked = time.monotonic()
 
     return TrainingView()
-
-
-def watched(callbacks: object, view: object) -> object:
-    """Callbacks with a view among them; True stands for one that is shown at once."""
-    if view is None or view is False:
-        return callbacks
-    if view is True:
-        try:
-            from IPython.display import display
-        except ImportError:
-            raise ImportError("fit takes view=True in a notebook; pip install 'chainrule[notebooks]'") from None
-
-        view = training_view()
-        display(view)
-    if not hasattr(view, "on_epoch_end"):
-        raise TypeError(f"fit takes as view a training_view(), or True to show one, got {view!r:.60}")
-    return [*several(callbacks), view]

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, note
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 from reading import bits, close, evaluated, from_mathml, from_unicode
@@ -351,6 +351,7 @@ def nodes(draw, row):
 
 @pytest.mark.parametrize("name", sorted(set(ROWS) - {"edge"}))  # whose formula is not its value at the edge
 def test_partial_formulas_of_every_row_evaluate_to_its_partials(name):
+    @settings(max_examples=40)
     @given(nodes(TABLE[name]))
     def law(v):
         known = {a: a.label or f"n{i}" for i, a in enumerate(v.args) if isinstance(a, Value)} | {v: "y"}

@@ -105,7 +105,7 @@ def test_the_healthy_networks_are_of_every_activation_init_and_loss():
 def test_a_healthy_network_raises_no_alarm_before_or_after_training(k):
     (inputs, widths), activation, init, loss, optimiser = HEALTHY[k]
     net = nn.MLP(inputs, widths, activation=activation, init=init, seed=k)
-    X, y = made_up(k, 40, inputs, widths[-1], loss)
+    X, y = made_up(k, 30, inputs, widths[-1], loss)
     mover = optimiser(net)
     before = diagnose(net, X, y, loss=loss, optimizer=mover)
     assert not before.findings, before

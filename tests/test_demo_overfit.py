@@ -19,7 +19,7 @@ def small(tmp_path_factory):
     """(curves, figures that were printed) of a run on fewer patients, with fewer neurons."""
     printed, drawn = [], []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(overfit, "backend", lambda: "eager")
+        patch.setattr(overfit, "backend", lambda: "jit")
         patch.setattr(overfit, "LEARNED", 40)
         patch.setattr(overfit, "VALIDATED", 60)
         patch.setattr(overfit, "HIDDEN", 16)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..arguments import listed, whole
 from ..ops import PRIVATE
 from ..rule import BUILT_IN, TABLE, Op
-from .graph import Graph, Operand, Step, looked_up, place
+from .graph import Graph, GraphStep, Operand, looked_up, place
 
 NICE = (0.0, 1.0, -1.0, 0.5, 2.0, -2.0, 3.0)
 SIMPLE_FIRST = ("add", "mul", "sub", "neg", "square", "div", "exp", "log", "sin", "relu", "maximum")
@@ -58,7 +58,7 @@ def grown(
         table: the rows that genes count.
         ties: whether ops may meet their kinks.
     """
-    values, steps = list(point), list[Step]()
+    values, steps = list(point), list[GraphStep]()
     for gene in genes:
         kind, far = divmod(gene.backs, 16**3)
         backs = [_back(far // 16**k % 16, k, len(values)) for k in range(3)]
@@ -69,7 +69,7 @@ def grown(
             args = [looked_up(a, values) for a in operands]
             y = value_at(row, args)
             if y is not None and (ties or not _at_kink(row, args)):
-                steps.append(Step(row.name, operands))
+                steps.append(GraphStep(row.name, operands))
                 values.append(y)
                 break
     return Graph(point, steps)

@@ -16,7 +16,7 @@ Operand = int | float | tuple[int | float, ...]  # an int counts back from its u
 X = TypeVar("X")
 
 
-class Step(NamedTuple):
+class GraphStep(NamedTuple):
     """One op of a tape; an int operand counts back from it (1 is the one before), a float is a number."""
 
     op: str
@@ -38,7 +38,7 @@ class Graph:
         steps: the ops in order.
 
     Raises:
-        TypeError, ValueError: inputs holds no number, or something that is none; something among the steps is no Step.
+        TypeError, ValueError: inputs holds no number, or something that is none; something among the steps is no GraphStep.
 
     Called with as many numbers or Values as there are inputs, it runs.
 
@@ -49,13 +49,13 @@ class Graph:
     0.5 2.0 | mul 1 2 | exp 1
     """
 
-    def __init__(self, inputs: Iterable[float], steps: Iterable[Step]) -> None:
+    def __init__(self, inputs: Iterable[float], steps: Iterable[GraphStep]) -> None:
         self.inputs = tuple([_input(x) for x in listed("Graph", "inputs", inputs, "a list of numbers")])
         self.steps = tuple(listed("Graph", "steps", steps, "a list of Steps"))
         if not self.inputs:
             raise ValueError("Graph takes at least one number as inputs, got none")
         for step in self.steps:
-            if not isinstance(step, Step):
+            if not isinstance(step, GraphStep):
                 raise TypeError(f"Graph takes Steps as steps, got {shown(step)}; from text make it with Graph.parse")
 
     def __call__(self, *xs: Node, fn: Callable[[str], Operation] = TABLE.__getitem__) -> Node:
@@ -87,7 +87,7 @@ class Graph:
         head, *rest = written("Graph.parse", "text", text, "text such as '0.5 2.0 | mul 1 2 | exp 1'").split("|")
         try:
             inputs = [float(x) for x in head.split()]
-            steps = [Step(words[0], tuple(map(_operand, words[1:]))) for words in map(str.split, rest)]
+            steps = [GraphStep(words[0], tuple(map(_operand, words[1:]))) for words in map(str.split, rest)]
         except (ValueError, IndexError):
             raise ValueError(f"Graph takes text such as '0.5 2.0 | mul 1 2 | exp 1', got {text!r:.80}") from None
         unknown = [s.op for s in steps if s.op not in TABLE]

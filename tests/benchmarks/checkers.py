@@ -25,7 +25,7 @@ from engine import Value, partials, topological_order
 from engine.checks import GradientError, check_gradients
 from engine.checks.engines import OPERATORS
 from engine.checks.generation import random_graph, rows
-from engine.checks.graph import Graph, Step
+from engine.checks.graph import Graph, GraphStep
 from engine.rule import TABLE
 
 jax.config.update("jax_enable_x64", True)
@@ -217,7 +217,9 @@ def graphs_with(fault, count):
     found = []
     while len(found) < count:
         if fault and fault.at is not None:
-            graph = Graph([fault.at], [Step(fault.op, (1,)), Step("mul", (1, round(rng.uniform(0.5, 3.0), 3)))])
+            graph = Graph(
+                [fault.at], [GraphStep(fault.op, (1,)), GraphStep("mul", (1, round(rng.uniform(0.5, 3.0), 3)))]
+            )
         else:
             graph = random_graph(rng, 8, table)
             if fault and (all(s.op != fault.op for s in reached(graph)) or operands(graph, fault.op) & {0.0, 1.0}):

@@ -24,7 +24,7 @@ from engine.checks import (
     values,
 )
 from engine.checks.generation import random_graph, rows
-from engine.checks.graph import Step
+from engine.checks.graph import GraphStep
 from engine.ops import PRIVATE
 
 
@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_graphs():
 
 
 def test_uses_count_how_often_an_operand_is_shared():
-    assert Graph([0.5], [Step("mul", (1, 1)), Step("add", (1, 2))]).uses() == [3, 1, 0]
+    assert Graph([0.5], [GraphStep("mul", (1, 1)), GraphStep("add", (1, 2))]).uses() == [3, 1, 0]
 
 
 @given(points(4, -2.0, 2.0))

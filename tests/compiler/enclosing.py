@@ -16,7 +16,7 @@ from engine.checks.ball_replay import BallReplay, FlatGraph
 from engine.checks.balls import PRECISION, TINY, UNIT
 from engine.checks.balls import precision as bits
 from engine.checks.enclosures import CONDITIONS, Enclosure, enclosure
-from engine.checks.graph import Step
+from engine.checks.graph import GraphStep
 from engine.checks.rounding import CORRECT, EXACT_PARTIALS, PARTIAL_UNITS, moved, rounding, underflow
 from engine.compiler.llvm.elementary import ULPS
 
@@ -138,4 +138,4 @@ def as_numbers(graph, dtype):
     def number(a):
         return tuple(map(number, a)) if isinstance(a, tuple) else float(kind(a)) if isinstance(a, float) else a
 
-    return Graph(map(number, graph.inputs), [Step(s.op, tuple(map(number, s.operands))) for s in graph.steps])
+    return Graph(map(number, graph.inputs), [GraphStep(s.op, tuple(map(number, s.operands))) for s in graph.steps])

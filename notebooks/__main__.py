@@ -1,12 +1,12 @@
 """`python -m notebooks [NAME ...]`: run notebooks afresh, tidy them, and write them back."""
 
-import os
 import sys
 import time
 
 import nbformat
 from nbclient.exceptions import CellExecutionError
 
+from engine.writing import write_whole
 from notebooks.execution import executed, kept, notebooks
 
 
@@ -24,9 +24,7 @@ def main(names: list[str]) -> int:
         except CellExecutionError as error:
             print(f"{path.name} was left as it is: {error}", file=sys.stderr)
             return 1
-        aside = path.with_name(f".{path.name}")
-        nbformat.write(new, aside)
-        os.replace(aside, path)
+        write_whole("notebooks", str(path), nbformat.writes(new).rstrip("\n").encode() + b"\n")
         print(f"{path.name:36}{time.perf_counter() - start:6.1f} s{path.stat().st_size / 1000:8.0f} KB", flush=True)
     return 0
 

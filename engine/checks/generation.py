@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..arguments import listed, whole
 from ..ops import PRIVATE
 from ..rule import BUILT_IN, TABLE, Op
-from .graph import Graph, GraphStep, Operand, looked_up, place
+from .graph import Graph, GraphOperand, GraphStep, looked_up, place
 
 NICE = (0.0, 1.0, -1.0, 0.5, 2.0, -2.0, 3.0)
 SIMPLE_FIRST = ("add", "mul", "sub", "neg", "square", "div", "exp", "log", "sin", "relu", "maximum")
@@ -86,13 +86,13 @@ def _at_kink(row: Op, args: Arguments) -> bool:
     return row.kink is not None and row.kink(*args) == 0.0 and row.name != "where"
 
 
-def _operands(row: Op, backs: list[int], number: float | None, values: Sequence[float]) -> tuple[Operand, ...]:
+def _operands(row: Op, backs: list[int], number: float | None, values: Sequence[float]) -> tuple[GraphOperand, ...]:
     if row.lists:
         xs = tuple(backs)
         if row.arity == 3:
             return xs, tuple(reversed(xs)), 0.0 if number is None else number
         return (xs[:2],)
-    operands: list[Operand] = [*backs[: row.arity]]
+    operands: list[GraphOperand] = [*backs[: row.arity]]
     if row.name == "power" and values[place(backs[0], len(values))] <= 0.0:
         operands[1] = float(backs[1] % 3 + 1)
     elif row.name == "clip":

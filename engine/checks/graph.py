@@ -12,7 +12,7 @@ from ..arguments import text as written
 from ..rule import TABLE
 from .engines import Node, Operation
 
-Operand = int | float | tuple[int | float, ...]  # an int counts back from its user, a float is a number
+GraphOperand = int | float | tuple[int | float, ...]  # an int counts back from its user, a float is a number
 X = TypeVar("X")
 
 
@@ -20,13 +20,13 @@ class GraphStep(NamedTuple):
     """One op of a tape; an int operand counts back from it (1 is the one before), a float is a number."""
 
     op: str
-    operands: tuple[Operand, ...]
+    operands: tuple[GraphOperand, ...]
 
     def __str__(self) -> str:
         return " ".join([self.op, *map(_operand_text, self.operands)])
 
 
-def _operand_text(a: Operand) -> str:
+def _operand_text(a: GraphOperand) -> str:
     return "[" + ",".join(map(repr, a)) + "]" if isinstance(a, tuple) else repr(a)
 
 
@@ -115,7 +115,7 @@ def _input(x: object) -> float:
     return found
 
 
-def _operand(word: str) -> Operand:
+def _operand(word: str) -> GraphOperand:
     if word.startswith("["):
         return tuple([_number(w) for w in word[1:-1].split(",") if w])
     return _number(word)
@@ -130,7 +130,7 @@ def place(back: int, count: int) -> int:
     return count - 1 - (back - 1) % count
 
 
-def looked_up(a: Operand, values: Sequence[X]) -> X | float | list[X | float]:
+def looked_up(a: GraphOperand, values: Sequence[X]) -> X | float | list[X | float]:
     """What an operand stands for, at the values before its user."""
 
     def one(e: int | float) -> X | float:

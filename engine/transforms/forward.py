@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import wraps
 
+from ..adjoints import Number
 from ..arguments import flag, whole
 from .linearization import Linearization
 from .reverse import check_function, grad, jacrev, transformed_by
-from .trees import Function, Number, Tree, container, described, flatten
+from .trees import Function, Tree, container, described, flatten
 
 
 def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree], has_aux: bool = False) -> tuple[Tree, ...]:

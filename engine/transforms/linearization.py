@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from .. import context
-from ..adjoints import Guard, Inner, either_guard, graph_edges, graph_sweep, guarded_contribution
+from ..adjoints import Guard, Inner, Number, either_guard, graph_edges, graph_sweep, guarded_contribution
 from ..arguments import is_number
 from ..backprop import backward
 from ..lists import dot
@@ -20,7 +20,7 @@ from ..readings import Call
 from ..rule import TABLE, UNREACHED
 from ..traversal import connected_edges, topological_order
 from ..value import Value
-from .trees import Flattening, Function, Number, Shape, array, described, flatten, is_array
+from .trees import Flattening, Function, Shape, array, described, flatten, is_array
 
 Edges = Sequence[tuple[Value, Number]]  # (argument, partial) of a node, where a tangent may come along
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import overload
 
+from ..adjoints import Number
 from ..arguments import shown
 from ..conversion import number, operand
 from ..traversal import topological_order
 from ..value import Value
-from .trees import Number
 
 
 @overload

@@ -15,6 +15,7 @@ from itertools import islice, repeat
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
+from ..adjoints import Number
 from ..arguments import is_number, shown
 from ..conversion import operand
 from ..value import Value
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[generic]
 
-Number = float | Value
 Tree = Any  # numbers, Values, None, and lists, tuples, dicts, arrays and Modules of them, which no type says
 Function = Callable[..., Tree]
 Shape = tuple[int, ...] | None  # of an array; None for a number that stands alone

@@ -122,13 +122,7 @@ def glorot_uniform(gain: float = 1.0) -> Initialiser:
 
 
 def glorot_normal(gain: float = 1.0) -> Initialiser:
-    """Normal with mean 0 and the variance of `glorot_uniform`.
-
-    Args:
-        gain: a factor, positive.
-
-    Raises:
-        TypeError, ValueError: gain is no positive number.
+    """Normal with mean 0 and the variance of `glorot_uniform`; gain is a factor likewise.
 
     >>> import random
     >>> from nn.init import glorot_normal
@@ -158,13 +152,7 @@ def he_uniform(gain: float = 1.0) -> Initialiser:
 
 
 def he_normal(gain: float = 1.0) -> Initialiser:
-    """Normal with mean 0 and the variance of `he_uniform`.
-
-    Args:
-        gain: a factor, positive.
-
-    Raises:
-        TypeError, ValueError: gain is no positive number.
+    """Normal with mean 0 and the variance of `he_uniform`; gain is a factor likewise.
 
     >>> import random
     >>> from nn.init import he_normal
@@ -194,13 +182,7 @@ def lecun_uniform(gain: float = 1.0) -> Initialiser:
 
 
 def lecun_normal(gain: float = 1.0) -> Initialiser:
-    """Normal with mean 0 and the variance of `lecun_uniform`.
-
-    Args:
-        gain: a factor, positive.
-
-    Raises:
-        TypeError, ValueError: gain is no positive number.
+    """Normal with mean 0 and the variance of `lecun_uniform`; gain is a factor likewise.
 
     >>> import random
     >>> from nn.init import lecun_normal

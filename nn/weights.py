@@ -49,13 +49,7 @@ class Parts(Protocol):
 
 
 def slots(net: Parts) -> list[Slot]:
-    """The arrays of a network; parameters that several Modules share are in the first one only.
-
-    >>> from nn import MLP
-    >>> from nn.weights import slots
-    >>> [(slot.name, slot.shape) for slot in slots(MLP(2, [3], seed=0))]
-    [('the kernel of layers.0', (2, 3)), ('the bias of layers.0', (3,))]
-    """
+    """The arrays of a network; parameters that several Modules share are in the first one only."""
     found: list[Slot] = []
     seen: set[Value] = set()
     for path, module in net.named_modules():

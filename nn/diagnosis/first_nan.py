@@ -33,11 +33,6 @@ def origin(root: Value) -> Origin | None:
     """The first node whose value is not finite; else, backward having run, the first partial or gradient; else None.
 
     First means in the order of computation: arguments before users forward, users before arguments backward.
-
-    >>> from engine import Value, log
-    >>> from nn.diagnosis.first_nan import origin
-    >>> origin(log(Value(0.0) * 2.0) + 1.0).node.op
-    <op log>
     """
     order = topological_order(root)
     for v in order:

@@ -8,6 +8,7 @@ the network: a node knows the Module that made it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from math import fsum, inf, isfinite, sqrt
 
 from engine import Value, partials, topological_order
@@ -21,25 +22,15 @@ from ..training.objective import LossFunction
 _ROWS = frozenset(ACTIVATIONS) - {"identity"}
 
 
+@dataclass(slots=True)
 class Unit:
-    """One unit, over the examples.
+    """One unit, over the examples."""
 
-    Attributes:
-        inputs: its weighted sums.
-        outputs: what it hands on.
-        slopes: the derivatives of the outputs by the weighted sums.
-        gradients: the derivatives of each example's loss by the weighted sum.
-        parameters: the numbers of the parameters that the weighted sum reads directly.
-    """
-
-    __slots__ = ("gradients", "inputs", "outputs", "parameters", "slopes")
-
-    def __init__(self, parameters: tuple[float, ...]) -> None:
-        self.parameters = parameters
-        self.inputs: list[float] = []
-        self.outputs: list[float] = []
-        self.slopes: list[float] = []
-        self.gradients: list[float] = []
+    parameters: tuple[float, ...]  # the numbers of the parameters that the weighted sum reads directly
+    inputs: list[float] = field(default_factory=list)  # its weighted sums
+    outputs: list[float] = field(default_factory=list)  # what it hands on
+    slopes: list[float] = field(default_factory=list)  # the derivatives of the outputs by the weighted sums
+    gradients: list[float] = field(default_factory=list)  # the derivatives of each example's loss by the weighted sum
 
     @property
     def dead(self) -> bool:
@@ -96,6 +87,7 @@ class UnitLayer:
         return f"<layer {self.path}: {len(self.units)} units, {self.activation}>"
 
 
+@dataclass
 class Observation:
     """A network's units and losses over some examples.
 
@@ -106,11 +98,10 @@ class Observation:
         broken: the loss of the first example where a value or a gradient is nan or infinite, a Value; else None.
     """
 
-    def __init__(self) -> None:
-        self.layers: list[UnitLayer] = []
-        self.losses: list[float] = []
-        self.outputs: list[list[float] | float] = []
-        self.broken: Value | None = None
+    layers: list[UnitLayer] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    outputs: list[list[float] | float] = field(default_factory=list)
+    broken: Value | None = None
 
     @property
     def loss(self) -> float:
@@ -129,12 +120,6 @@ def observation(net: Module, examples: Sequence[object], targets: Iterable[objec
         examples: what to call it with, one after the other.
         targets: one for each.
         loss: (outputs, target) -> Value, for one example.
-
-    >>> from nn import MLP, mse
-    >>> from nn.diagnosis.observation import observation
-    >>> seen = observation(MLP(2, [3, 1], seed=0), [[1.0, 2.0], [0.5, 0.0]], [1.0, 0.0], mse)
-    >>> seen.layers, len(seen.layers[0].units[0].outputs)
-    ([<layer layers.0: 3 units, relu>, <layer layers.1: 1 units, identity>], 2)
     """
     paths = {id(m): path for path, m in net.named_modules()}
     layers: dict[str, UnitLayer] = {}

@@ -26,12 +26,7 @@ OF_ROWS = {"softmax": engine.softmax, "log_softmax": engine.log_softmax}  # see 
 
 @dataclass(frozen=True)
 class PlainStep:
-    """A step.
-
-    Attributes:
-        path: the path, in the network, of what it was read from.
-        module: the Module itself; None of a function.
-    """
+    """A step, with where it was read from: its path in the network, and the Module; None of a function."""
 
     path: str
     module: Module | None
@@ -39,60 +34,38 @@ class PlainStep:
 
 @dataclass(frozen=True)
 class Dense(PlainStep):
-    """Wx + b.
+    """Wx + b."""
 
-    Attributes:
-        weights: a row of Values for each output.
-        biases: a Value for each output.
-    """
-
-    weights: list[list[Value]]
+    weights: list[list[Value]]  # a row for each output
     biases: list[Value]
 
 
 @dataclass(frozen=True)
 class Nonlinearity(PlainStep):
-    """A function of each number, or of the row.
+    """A function of each number, or of the row."""
 
-    Attributes:
-        function: the name of a row of the table, "softmax", "log_softmax", or a variant (see `nn.activations`).
-    """
-
-    function: Function
+    function: Function  # the name of a row of the table, "softmax", "log_softmax", or a variant (see `nn.activations`)
 
 
 @dataclass(frozen=True)
 class Dropping(PlainStep):
-    """Dropout.
+    """Dropout."""
 
-    Attributes:
-        rate: the part that is dropped in training.
-    """
-
-    rate: float
+    rate: float  # the part that is dropped in training
 
 
 @dataclass(frozen=True)
 class Normalization(PlainStep):
-    """LayerNorm.
-
-    Attributes:
-        gain, bias: lists of Values.
-        epsilon: what is added to the variance.
-    """
+    """LayerNorm."""
 
     gain: list[Value]
     bias: list[Value]
-    epsilon: float
+    epsilon: float  # what is added to the variance
 
 
 @dataclass(frozen=True)
 class Lookup(PlainStep):
-    """Embedding: rows by number, one after the other.
-
-    Attributes:
-        rows: lists of Values.
-    """
+    """Embedding: rows by number, one after the other."""
 
     rows: list[list[Value]]
 
@@ -107,11 +80,6 @@ def steps(who: str, model: object) -> list[PlainStep]:
     Raises:
         TypeError: model is no network, or has a part that is no such step.
         ValueError: the steps do not fit together.
-
-    >>> from nn import MLP
-    >>> from nn.exchange.steps import steps
-    >>> [type(step).__name__ for step in steps("to_torch", MLP(2, [3, 1], activation="tanh", seed=0))]
-    ['Dense', 'Nonlinearity', 'Dense']
     """
     found = list(_read(who, module_of(who, model)))
     if isinstance(model, NeuralNetwork):

@@ -32,13 +32,7 @@ CLASSES: dict[str, Callable[..., Any]] = {
 
 
 def recipe(model: object) -> Arguments | None:
-    """How to build a network with the structure of this one; None where nn's own constructors cannot.
-
-    >>> from nn import MLP
-    >>> from nn.files.recipes import recipe
-    >>> recipe(MLP(2, [3, 1], seed=0))
-    {'class': 'MLP', 'arguments': {'nin': 2, 'nouts': [3, 1], 'activation': 'relu', 'seed': 0}}
-    """
+    """How to build a network with the structure of this one; None where nn's own constructors cannot."""
     try:
         made: Arguments = json.loads(json.dumps(_read(model), default=_said))
         module = module_of("a recipe", model)
@@ -60,10 +54,6 @@ def network(recipe: Arguments, parameter_count: int) -> Network:
 
     Raises:
         ValueError: it is no recipe, of no known class, or of another size.
-
-    >>> from nn.files.recipes import network
-    >>> network({"class": "MLP", "arguments": {"nin": 2, "nouts": [3, 1]}}, 13)
-    MLP(2, [3, 1], activation='relu')
     """
     try:
         name, arguments = _class(recipe)  # a function alone is no network

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import product
 from math import ceil, isqrt, nan, sqrt
 from typing import TYPE_CHECKING
 
@@ -175,19 +176,15 @@ def _draw_outline(ax: Axes, numbers: Sequence[float], height: int, width: int) -
     """A line around the bright half of the input, so that the eye finds it under the colours."""
     middle = (min(numbers) + max(numbers)) / 2.0
     bright = [[numbers[i * width + j] > middle for j in range(width)] for i in range(height)]
+    corners = (-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)
     segments = []
-    for i in range(height):
-        for j in range(width):
-            if not bright[i][j]:
-                continue
-            if i == 0 or not bright[i - 1][j]:
-                segments.append([(j - 0.5, i - 0.5), (j + 0.5, i - 0.5)])
-            if i == height - 1 or not bright[i + 1][j]:
-                segments.append([(j - 0.5, i + 0.5), (j + 0.5, i + 0.5)])
-            if j == 0 or not bright[i][j - 1]:
-                segments.append([(j - 0.5, i - 0.5), (j - 0.5, i + 0.5)])
-            if j == width - 1 or not bright[i][j + 1]:
-                segments.append([(j + 0.5, i - 0.5), (j + 0.5, i + 0.5)])
+    for i, j in product(range(height), range(width)):
+        for (x, y), (u, v), (down, right) in zip(
+            corners, corners[1:] + corners[:1], ((-1, 0), (0, 1), (1, 0), (0, -1))
+        ):
+            beside = 0 <= i + down < height and 0 <= j + right < width and bright[i + down][j + right]
+            if bright[i][j] and not beside:
+                segments.append([(j + x, i + y), (j + u, i + v)])
     from matplotlib.collections import LineCollection
 
     ax.add_collection(LineCollection(segments, colors=INK, linewidths=1.6, capstyle="round"))

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 # its functions. `__init__` puts the rooms together.
 ORDER = {
     "engine": """
-        ieee arguments writing
+        ieee arguments writing open_blocks
         context
         readings
         conversion

@@ -34,6 +34,7 @@ from engine import (
     copying,
     ieee,
     lists,
+    open_blocks,
     ops,
     readings,
     rule,
@@ -134,7 +135,9 @@ def one_state_for_all_threads(patch):
         def set(self, found):
             self.found = found
 
-    patch.setattr(context, "_blocks", Shared())
+    shared = Shared()
+    patch.setattr(open_blocks, "blocks", shared)
+    patch.setattr(context, "latest_block", shared.get)
 
 
 def memo_is_kept(patch):

@@ -9,6 +9,8 @@ from typing import TypedDict
 
 from engine.arguments import flag, named, number, real, shown, whole
 
+from ..arguments import is_whole
+
 
 class Best(TypedDict):
     """The best epoch so far, the number that says so, and the parameters after it."""
@@ -73,8 +75,8 @@ def early_stop(who: str, stopping: object) -> EarlyStopping | None:
     """An EarlyStopping from one, from a patience, or None."""
     if stopping is None or isinstance(stopping, EarlyStopping):
         return stopping
-    if isinstance(stopping, bool) or not hasattr(stopping, "__index__"):
-        raise TypeError(f"{who} takes a number of epochs or an EarlyStopping as early_stopping, got {stopping!r:.60}")
+    if not is_whole(stopping):
+        raise TypeError(f"{who} takes a number of epochs or an EarlyStopping as early_stopping, got {shown(stopping)}")
     return EarlyStopping(whole(who, "early_stopping", stopping, least=1))
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeAlias
 
 from engine import Value, clip, square, topological_order
-from engine.arguments import shown
+from engine.arguments import is_number, shown
 from engine.compiler import Generators
 
 from ..arguments import Number, several
@@ -216,7 +216,7 @@ def _numbers(x: object, depth: int = 0) -> list[float]:
         )
     if isinstance(x, (list, tuple)):
         return [n for e in x for n in _numbers(e, depth + 1)]
-    if not hasattr(x, "__float__"):
+    if not is_number(x):
         raise UnsupportedError(f"{shown(x)} among the examples needs eager mode")
     return [float(x)]
 

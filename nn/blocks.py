@@ -20,6 +20,8 @@ from .init import Generator, Start, generator, given_generator, initialiser
 from .layers import width, written
 from .module import Module
 
+Part = Callable[[Any], Any]  # of a Sequential: a Module, or a function of what flows between them
+
 
 class Sequential(Module):
     """Modules, or functions, in a row: each gets what the one before returned.
@@ -36,7 +38,7 @@ class Sequential(Module):
     (33, 3)
     """
 
-    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+    def __init__(self, *layers: Part) -> None:
         if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
             layers = tuple(layers[0])
         if not layers:
@@ -56,10 +58,10 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __iter__(self) -> Iterator[Callable[[Any], Any]]:
+    def __iter__(self) -> Iterator[Part]:
         return iter(self.layers)
 
-    def __getitem__(self, i: int) -> Callable[[Any], Any]:
+    def __getitem__(self, i: int) -> Part:
         return self.layers[i]
 
     def __bool__(self) -> bool:

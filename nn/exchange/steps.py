@@ -6,17 +6,16 @@ can be read so if it is made of nn's own classes, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 import engine
 from engine import TABLE, Op, Value
 
 from ..activations import Activation as Function
-from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
+from ..blocks import Activation, Dropout, Embedding, LayerNorm, Part, Sequential
 from ..layers import MLP, Layer, Neuron
 from ..module import Module, module_of
 from ..network import NeuralNetwork
@@ -134,7 +133,7 @@ def flat(rows: Iterable[Iterable[Value]]) -> list[Value]:
 
 
 def _read(who: str, net: Module) -> Iterator[PlainStep]:
-    stack: list[tuple[str, Callable[[Any], Any]]] = [("", net)]
+    stack: list[tuple[str, Part]] = [("", net)]
     while stack:
         path, x = stack.pop()
         if not isinstance(x, Module):
@@ -143,7 +142,7 @@ def _read(who: str, net: Module) -> Iterator[PlainStep]:
         _check_forward(who, path, x)
         if isinstance(x, (Sequential, MLP)):
             start = path + "." if path else ""
-            layers: list[Callable[[Any], Any]] = [*x.layers]
+            layers: list[Part] = [*x.layers]
             stack += [(f"{start}layers.{k}", layer) for k, layer in reversed(list(enumerate(layers)))]
         else:
             yield from _of_module(who, path, x)

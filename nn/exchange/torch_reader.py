@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from engine import Value, logsigmoid
 
 from ..activations import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
 from ..activations import Activation as Function
-from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
+from ..blocks import Activation, Dropout, Embedding, LayerNorm, Part, Sequential
 from ..layers import MLP, Layer
 from ..module import Module
 from .steps import OF_ROWS
@@ -62,9 +62,9 @@ class Reader:
         layers = self._layers()
         return _perceptron(layers) or Sequential(*layers)
 
-    def _layers(self) -> list[Callable[[Any], Any]]:
+    def _layers(self) -> list[Part]:
         """What a Sequential of ours takes."""
-        found: list[Callable[[Any], Any]] = []
+        found: list[Part] = []
         width: int | None = None  # of the rows at this point
         unread = ""  # an Embedding whose rows are not one row yet
         for k, (path, module) in enumerate(self._leaves):
@@ -116,7 +116,7 @@ class Reader:
             return module.normalized_shape[0], module.normalized_shape[0]
         return None, None
 
-    def _add_activation(self, found: list[Callable[[Any], Any]], module: torch.nn.Module, name: str, k: int) -> None:
+    def _add_activation(self, found: list[Part], module: torch.nn.Module, name: str, k: int) -> None:
         """Into the Layer before it, where that has none and is used nowhere else; else as a step of its own."""
         activation = READ[name](module)
         activation = _USUAL.get(activation, activation)
@@ -130,7 +130,7 @@ class Reader:
         else:
             found.append(Activation(activation))
 
-    def _module(self, path: str, module: torch.nn.Module, name: str) -> Callable[[Any], Any]:
+    def _module(self, path: str, module: torch.nn.Module, name: str) -> Part:
         if name in ("Softmax", "LogSoftmax"):
             if module.dim not in (1, -1):
                 self._refuse(path, module, "; write dim=-1")
@@ -212,7 +212,7 @@ def _leaves(nn: ModuleType, root: torch.nn.Module) -> Iterator[tuple[str, torch.
             yield path, module
 
 
-def _perceptron(layers: Sequence[Callable[[Any], Any]]) -> MLP | None:
+def _perceptron(layers: Sequence[Part]) -> MLP | None:
     """The MLP that these layers are, if they are one."""
     dense = [layer for layer in layers if isinstance(layer, Layer)]
     if len(dense) < len(layers) or len({id(layer) for layer in layers}) < len(layers):

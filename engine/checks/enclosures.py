@@ -87,13 +87,7 @@ LISTS: dict[str, Callable[..., tuple[Ball, list[Partial]]]] = {
 
 
 def enclosure(row: Op, args: Sequence[Operand], wanted: Sequence[bool]) -> Enclosure:
-    """The value and the wanted partials of a row on balls.
-
-    Args:
-        row: an op of the table.
-        args: a ball for each argument, a list of balls for a list.
-        wanted: for each argument, whether its partial is asked for.
-    """
+    """The value of a row on balls, and its partials by those arguments for which they are wanted."""
     condition = CONDITIONS.get(row.name)
     if condition is not None:
         zeros = [([arb(0)] * len(a) if a.__class__ is list else arb(0)) if w else None for a, w in zip(args, wanted)]

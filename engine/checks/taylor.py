@@ -22,11 +22,7 @@ class KinkError(ArithmeticError):
 
 
 class TaylorDerivatives:
-    """The exact derivatives of a graph at its leaves.
-
-    Args:
-        graph: the graph.
-    """
+    """The exact derivatives of a graph at its leaves."""
 
     def __init__(self, graph: FlatGraph) -> None:
         self._graph = graph

@@ -51,14 +51,9 @@ class Verdicts:
     def find(
         self, which: Derivative, got: float, ball: Ball, size: float = math.inf, replay: BallReplay | None = None
     ) -> None:
-        """Judge one number.
+        """Judge the engine's number by what it may be, a ball, which is narrow or wide against a size.
 
-        Args:
-            which: what it is.
-            got: the engine's number.
-            ball: what it may be.
-            size: what the ball is narrow or wide against.
-            replay: the replay that the ball is from, where it is not that of the function itself.
+        The ball is from a replay, where it is not from that of the function itself.
         """
         replay = self.replay if replay is None else replay
         kinks = self.kinks or (replay is not self.replay and bool(replay.kinks_met()))

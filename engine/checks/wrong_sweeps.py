@@ -15,12 +15,7 @@ MOST_VISITS = 20_000  # of a search that marks nothing, whose paths are too many
 
 
 def mistake(replay: BallReplay, got: Sequence[tuple[int, float]]) -> str:
-    """The mistake that explains the gradients of some nodes, in words; "" where none of the known ones does.
-
-    Args:
-        replay: the graph in balls.
-        got: (position in the graph, the engine's gradient) of some nodes.
-    """
+    """The mistake that explains some (position in the graph, gradient), in words; "" where none of the known does."""
     graph = [[(e.source, float(e.partial.mid())) for e in edges if e.connected] for edges in replay.edges]
     if all(g == 0.0 for _, g in got):
         return "every gradient is 0: backward reaches nothing"

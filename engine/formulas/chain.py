@@ -11,7 +11,6 @@ from ..conversion import number
 from ..rule import UNREACHED
 from ..traversal import partials, topological_order, values_of
 from ..value import Value
-from .formula import Name, partial_formulas
 
 __all__ = ["Chain", "Path", "Sweep", "chain_rule", "chains"]
 
@@ -35,10 +34,6 @@ class Path:
         self.user, self.edge, self.adjoint, self.local, self.data = user, edge, adjoint, local, data
         self.connected = connected
         self.product = adjoint * local if connected else 0.0
-
-    def formula(self, name: Name, style: str = "unicode") -> str:
-        """The local derivative as a formula. For all edges of one user, `partial_formulas` is the cheaper way."""
-        return partial_formulas(self.user, name, style)[self.edge] or ""
 
     def __repr__(self) -> str:
         return f"Path(edge={self.edge}, adjoint={self.adjoint}, local={self.local}, product={self.product})"

@@ -79,19 +79,16 @@ def variable_names(namespace: Mapping[str, object]) -> dict[Value, str]:
     """The variables that hold a Value, and places in lists of Values, by Value; the first name wins."""
     if not isinstance(namespace, Mapping):
         raise TypeError(f"names takes a mapping of names to Values, got {shown(namespace)}; try names=locals()")
+    level = [
+        (name, x)
+        for name, x in list(namespace.items())
+        if isinstance(name, str) and name.isidentifier() and name[0] != "_" and name not in ("In", "Out")
+    ]
+    lists = [(name, x) for name, x in level if isinstance(x, (list, tuple)) and len(x) <= 1000]
     found: dict[Value, str] = {}
-    lists = []
-    for name, x in list(namespace.items()):
-        if not isinstance(name, str) or not name.isidentifier() or name[0] == "_" or name in ("In", "Out"):
-            continue
+    for name, x in [*level, *(place for named in lists for place in _elements(*named))]:
         if isinstance(x, Value):
             found.setdefault(x, name)
-        elif isinstance(x, (list, tuple)) and 0 < len(x) <= 1000:
-            lists.append((name, x))
-    for name, xs in lists:
-        for i, x in enumerate(xs):
-            if isinstance(x, Value):
-                found.setdefault(x, f"{name}[{i}]")
     return found
 
 

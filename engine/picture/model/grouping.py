@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from ...arguments import shown
 from ...context import Scope
+from ...formulas.naming import scopes_of
 from ...value import Value
 
 Level = str | int
@@ -26,18 +27,11 @@ class ScopeTree:
     def __init__(self, nodes: Iterable[Value]) -> None:
         self.chains: dict[Scope, tuple[Scope, ...]] = {}
         self.heights: dict[Scope, int] = {}
-        for v in nodes:
-            scope = v.scope
-            if scope is None or scope in self.chains:
-                continue
-            around: list[Scope] = []
-            while scope is not None:
-                around.append(scope)
-                scope = scope.parent
-            around.reverse()
-            for depth, s in enumerate(around):
-                self.chains[s] = tuple(around[: depth + 1])
-                self.heights[s] = max(self.heights.get(s, 0), len(around) - 1 - depth)
+        for scope in scopes_of(nodes):
+            around = () if scope.parent is None else self.chains[scope.parent]
+            self.chains[scope] = (*around, scope)
+            for height, s in enumerate((scope, *reversed(around))):
+                self.heights[s] = max(self.heights.get(s, 0), height)
 
     def chain(self, v: Value) -> tuple[Scope, ...]:
         """The scopes around a node, outermost first."""

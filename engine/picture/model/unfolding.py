@@ -54,16 +54,18 @@ class Unfolded:
             total = (there.get(args[2], args[2]), vals[2])
             factors = zip(args[0], vals[0], args[1], vals[1])
             terms = [
-                self._product(v, (there.get(w, w), p), (there.get(x, x), q), i)
-                for i, (w, p, x, q) in enumerate(factors)
+                self._made("mul", (there.get(w, w), p), (there.get(x, x), q), v, f"p{i}")
+                for i, (w, p, x, q) in enumerate(factors, 1)
             ]
         else:
             terms = [(there.get(a, a), x) for a, x in zip(args[0], vals[0])]
-        for i, term in enumerate(terms):
-            total = self._sum(v, total, term, i)
+        for i, term in enumerate(terms, 1):
+            is_first = not isinstance(total[0], Value) and total[1] == 0.0 and isinstance(term[0], Value)
+            # 0 + x is x, but for -0.0
+            total = term if is_first and term[1] != 0.0 else self._made("add", total, term, v, f"s{i}")
         if op.name == "mean":
             n = float(len(terms))
-            total = self._made(TABLE["div"], total, (n, n), v, "mean")
+            total = self._made("div", total, (n, n), v, "mean")
         last, x = total
         if not isinstance(last, Value) or last not in self._owner:  # a sum of one, which has a box of its own
             last = self._node(TABLE["identity"], (last,), (x,), v)
@@ -72,20 +74,12 @@ class Unfolded:
         last._about = v._about
         return last
 
-    def _product(self, v: Value, w: "Operand", x: "Operand", i: int) -> "Operand":
-        if isinstance(w[0], Value) or isinstance(x[0], Value):
-            return self._made(TABLE["mul"], w, x, v, f"p{i + 1}")
-        return w[1] * x[1], w[1] * x[1]
-
-    def _sum(self, v: Value, a: "Operand", b: "Operand", i: int) -> "Operand":
-        if not isinstance(a[0], Value) and a[1] == 0.0 and isinstance(b[0], Value) and b[1] != 0.0:
-            return b  # 0 + x is x
-        if isinstance(a[0], Value) or isinstance(b[0], Value):
-            return self._made(TABLE["add"], a, b, v, f"s{i + 1}")
-        return a[1] + b[1], a[1] + b[1]
-
-    def _made(self, op: Op, a: "Operand", b: "Operand", v: Value, name: str) -> "Operand":
-        node = self._node(op, (a[0], b[0]), (a[1], b[1]), v)
+    def _made(self, op: str, a: "Operand", b: "Operand", v: Value, name: str) -> "Operand":
+        """A node that is named; of two numbers, a number."""
+        if not isinstance(a[0], Value) and not isinstance(b[0], Value):
+            x = TABLE[op].forward(a[1], b[1])
+            return x, x
+        node = self._node(TABLE[op], (a[0], b[0]), (a[1], b[1]), v)
         node._about = v.scope
         self.made[node], self._owner[node] = name, v
         return node, node.data

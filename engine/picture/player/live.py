@@ -65,7 +65,7 @@ def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[[Mappi
             name=error.name,
         ) from None
 
-    leaves = {b.value: b.name for b in model.boxes if b.value is not None and b.value.op is None and b.kind != "tag"}
+    leaves = {b.name: b.node for b in model.boxes if b.is_leaf and b.leaf is None and b.value is not None}
 
     class Live(anywidget.AnyWidget):
         """A graph whose leaves can be edited: `values` holds their numbers by name, and can be set."""
@@ -79,23 +79,21 @@ def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[[Mappi
         edits = traitlets.Dict().tag(sync=True)
 
         def __init__(self) -> None:
-            self._numbers = {v: v.data for v in leaves}
-            super().__init__(
-                message="" if leaves else NO_FIELDS, fields=[[name, number_field(v.data)] for v, name in leaves.items()]
-            )
-            self._recompute()
+            self._numbers = {v: v.data for v in leaves.values()}
+            super().__init__(message="" if leaves else NO_FIELDS)
+            self._take({})
             self.observe(self._edited, "edits")
 
         @property
         def values(self) -> dict[str, float]:
             """The number of each leaf, by the name that the picture shows."""
-            return {name: self._numbers[v] for v, name in leaves.items()}
+            return {name: self._numbers[v] for name, v in leaves.items()}
 
         @values.setter
         def values(self, numbers: Mapping[str, float]) -> None:
-            unknown = [name for name in numbers if name not in leaves.values()]
+            unknown = [name for name in numbers if name not in leaves]
             if unknown:
-                raise ValueError(f"live takes numbers for {', '.join(leaves.values())}, got {unknown[0]!r:.60}")
+                raise ValueError(f"live takes numbers for {', '.join(leaves)}, got {unknown[0]!r:.60}")
             self._take({name: number(x, "live") for name, x in numbers.items()})
 
         def _edited(self, change: Mapping[str, Mapping[str, float]]) -> None:
@@ -106,14 +104,10 @@ def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[[Mappi
                 self.message = f"not a number: {error}"
 
         def _take(self, numbers: Mapping[str, float]) -> None:
-            by_name = {name: v for v, name in leaves.items()}
-            self._numbers |= {by_name[name]: x for name, x in numbers.items()}
-            self._recompute()
-            self.fields = [[name, number_field(self._numbers[v])] for v, name in leaves.items()]
-
-        def _recompute(self) -> None:
+            self._numbers |= {leaves[name]: x for name, x in numbers.items()}
             self.graph = replayed_graph(roots, self._numbers)
             self.page = page(self.graph, self.step)
+            self.fields = [[name, number_field(self._numbers[v])] for name, v in leaves.items()]
 
     return Live()
 

@@ -27,6 +27,7 @@ WRITTEN_DIFFERENTLY = {
     "over": "a/(a**2 + b**2) rounds twice more and overflows; the row divides by hypot two times",
     "square": "x*x is written x**2, and math.pow need not round as a product does",
     "edge": "only its formula is written, not the value at the exceptional point",
+    "gap": "a - b does not say that it is 0 where both are inf",
 }
 SAME_BITS = tuple(r for r in ROWS if r not in WRITTEN_DIFFERENTLY)
 

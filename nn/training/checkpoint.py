@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, TypedDict, cast
 from engine.arguments import float_of, listed, number, shown, whole
 
 from .early_stopping import Best
+from .examples import Examples
+from .run import Run
 
 
 class TrainingState(TypedDict):
@@ -41,6 +43,25 @@ class Checkpoint(NamedTuple):
     summed: float
     random: random.Random
     best: Best | None
+
+
+def state_of(run: Run, history: Mapping[str, Sequence[float]], best: Best | None) -> TrainingState:
+    """The state of a training, in lists and dicts of its own."""
+    version, internal, gauss = run.random.getstate()
+    return {
+        "net": run.net.state(),
+        "optimizer": run.optimizer.state(),
+        "lr": run.lr,
+        "seed": run.seed,
+        "random": [version, list(internal), gauss],
+        "epoch": run.epoch,
+        "update": run.update,
+        "order": list(run.order),
+        "sum": run.summed,
+        "predicted": [list(p) if isinstance(p, list) else p for p in run.predicted],
+        "history": {name: list(xs) for name, xs in history.items()},
+        "best": None if best is None else {**best, "parameters": list(best["parameters"])},
+    }
 
 
 def with_keys(who: str, state: object, own: TrainingState) -> TrainingState:
@@ -75,22 +96,20 @@ def with_keys(who: str, state: object, own: TrainingState) -> TrainingState:
     return cast("TrainingState", state)
 
 
-def checked_state(
-    who: str, state: TrainingState, trained: Sequence[int], updates: int, parameters: int, predicts: bool
-) -> Checkpoint:
+def checked_state(who: str, state: TrainingState, run: Run, examples: Examples, parameters: int) -> Checkpoint:
     """A Trainer's state, but for its network and its optimiser, as what it stands for.
 
     Args:
         who: the function that was called, for messages.
         state: what is to be loaded, with all keys.
-        trained: the numbers of the examples that are trained on.
-        updates: in an epoch.
+        run: the Run that it is for.
+        examples: those of the Run, divided as the state's seed says.
         parameters: how many the network has.
-        predicts: whether there are metrics, so that predictions are kept in an epoch.
 
     Raises:
         TypeError, ValueError: something in it is not what a training leaves.
     """
+    trained, updates = examples.trained, run.updates
     epoch, update = whole(who, "epoch", state["epoch"]), whole(who, "update", state["update"], most=updates)
     order = [whole(who, "order", i) for i in listed(who, "order", state["order"])]
     if order and (len(order) != len(trained) or set(order) != set(trained)):
@@ -101,7 +120,7 @@ def checked_state(
     if update and not order:
         raise ValueError(f"{who} takes an order of the examples as order after update {update} of an epoch, got none")
     predicted = [_prediction(who, p) for p in listed(who, "predicted", state["predicted"])]
-    if (len(predicted) > 0) != (predicts and update > 0) or len(predicted) > len(trained):
+    if (len(predicted) > 0) != (bool(run.metrics) and update > 0) or len(predicted) > len(trained):
         raise ValueError(f"{who} takes a prediction for each example of the epoch as predicted, got {len(predicted)}")
     history = {
         name: [
@@ -139,19 +158,13 @@ def _best(who: str, best: object, epoch: int, parameters: int) -> Best:
     }
 
 
-def generator_state(generator: random.Random) -> list[object]:
-    """The state of a generator as a list of numbers and lists."""
-    version, internal, gauss = generator.getstate()
-    return [version, list(internal), gauss]
-
-
 def restored_generator(who: str, state: Any) -> random.Random:
     """A generator that goes on from such a state.
 
     >>> import random
-    >>> from nn.training.checkpoint import generator_state, restored_generator
+    >>> from nn.training.checkpoint import restored_generator
     >>> generator = random.Random(0)
-    >>> restored_generator("load_state", generator_state(generator)).random() == generator.random()
+    >>> restored_generator("load_state", generator.getstate()).random() == generator.random()
     True
     """
     generator = random.Random(0)

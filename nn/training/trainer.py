@@ -22,7 +22,7 @@ from ..blocks import Dropout
 from ..module import Module
 from ..optim import Optimiser
 from ..schedules import Schedule
-from .checkpoint import TrainingState, checked_state, generator_state, with_keys
+from .checkpoint import TrainingState, checked_state, state_of, with_keys
 from .console import Bar, bar, flagged_interrupt, warn
 from .eager import EagerTraining
 from .early_stopping import Best, EarlyStopping, early_stop, has_ended, monitored, waited
@@ -213,11 +213,11 @@ class Trainer:
             self._end_epoch()
 
     def _end_epoch(self) -> None:
-        row: dict[str, float] = {"epoch": self.epoch + 1, "loss": self._run.summed / len(self._run.order)}
-        truth = [self.examples.y[i] for i in self._run.order]
-        row.update(measured(self.metrics, self.objective, truth, self._run.predicted))
-        if self.examples.held is not None:
-            X, y = self.examples.held
+        run, examples = self._run, self.examples
+        row: dict[str, float] = {"epoch": run.epoch + 1, "loss": run.summed / len(run.order)}
+        row.update(measured(run.metrics, run.objective, [examples.y[i] for i in run.order], run.predicted))
+        if examples.held is not None:
+            X, y = examples.held
             self.net.eval()
             summed, predicted = self._by(lambda training: training.evaluated(X, y))
             held = {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
@@ -226,13 +226,13 @@ class Trainer:
         for name, x in row.items():
             self.history[name].append(x)
         self.epoch += 1
-        self.update, self._run.order, self._run.predicted = 0, [], []
+        run.update, run.order, run.predicted = 0, [], []
         self._bar.set_postfix_str(", ".join(f"{name} {x:.4g}" for name, x in row.items() if name != "epoch"))
         if not isfinite(row["loss"]):
             self.stop = True
             warn(
                 RuntimeWarning,
-                f"{self._run.who} stopped in epoch {self.epoch}, whose loss is {row['loss']}; "
+                f"{run.who} stopped in epoch {self.epoch}, whose loss is {row['loss']}; "
                 "try a smaller learning rate, clip_norm=1.0, or scaled inputs",
             )
         if self.early_stopping is not None:
@@ -263,20 +263,7 @@ class Trainer:
 
         A Trainer made with the same arguments that loads it goes on with the same bits.
         """
-        return {
-            "net": self.net.state(),
-            "optimizer": self.optimizer.state(),
-            "lr": self.lr,
-            "seed": self.seed,
-            "random": generator_state(self.random),
-            "epoch": self.epoch,
-            "update": self.update,
-            "order": list(self._run.order),
-            "sum": self._run.summed,
-            "predicted": [list(p) if isinstance(p, list) else p for p in self._run.predicted],
-            "history": {name: list(xs) for name, xs in self.history.items()},
-            "best": None if self.best is None else {**self.best, "parameters": list(self.best["parameters"])},
-        }
+        return state_of(self._run, self.history, self.best)
 
     def load_state(self, state: Mapping[str, object]) -> None:
         """Go on from a `state` of a Trainer with the same arguments and data.
@@ -296,7 +283,7 @@ class Trainer:
         seed, examples = whole(who, "seed", state["seed"], most=inf), self.examples
         if seed != self.seed:
             examples = examples.divided(Random(seed))
-        found = checked_state(who, state, examples.trained, self._run.updates, len(numbers), bool(self.metrics))
+        found = checked_state(who, state, self._run, examples, len(numbers))
         run = {**found._asdict(), "seed": seed, "examples": examples, "sizes": (self.batch_size, self.accumulate)}
         own = {"history": run.pop("history"), "best": run.pop("best")}
         own["_ending"] = has_ended(self.early_stopping, found.best, found.history)

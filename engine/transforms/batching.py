@@ -12,7 +12,7 @@ from math import inf
 from ..arguments import shown, whole
 from ..readings import Call
 from ..value import Value
-from .trees import Container, Function, array, container, described, flatten, is_array
+from .trees import Container, Function, array, check_function, container, described, flatten, is_array
 
 DEEPEST = 100  # levels of a tree that is gone through level by level
 
@@ -40,8 +40,7 @@ def vmap(f: Function, in_axes: object = 0, out_axes: object = 0) -> Function:
     >>> vmap(lambda w, x: w * x, in_axes=(None, 0))(10.0, [1.0, 2.0])
     [10.0, 20.0]
     """
-    if not callable(f):
-        raise TypeError(f"vmap takes a function, got {described(f)}; write vmap(f), without calling f")
+    check_function("vmap", f)
 
     @wraps(f, updated=())
     def mapped(*args: object, **kwargs: object) -> object:

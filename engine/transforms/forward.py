@@ -12,8 +12,8 @@ from functools import wraps
 from ..adjoints import Number
 from ..arguments import flag, whole
 from .linearization import Linearization
-from .reverse import check_function, grad, jacrev, transformed_by
-from .trees import Function, Tree, container, described, flatten
+from .reverse import grad, jacrev, transformed_by
+from .trees import Function, Tree, check_function, container, described, flatten
 
 
 def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree], has_aux: bool = False) -> tuple[Tree, ...]:

@@ -25,7 +25,7 @@ from math import inf
 
 from ..arguments import flag, whole
 from .linearization import Linearization
-from .trees import Function, Tree, described, flatten
+from .trees import Function, Tree, check_function, flatten
 
 
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
@@ -152,12 +152,6 @@ def transformed_by(
         return (answer, run.aux()) if has_aux else answer
 
     return transformed
-
-
-def check_function(who: str, f: object) -> None:
-    """A TypeError where f is none."""
-    if not callable(f):
-        raise TypeError(f"{who} takes a function, got {described(f)}; write {who}(f), without calling f")
 
 
 def _positions(who: str, f: Function, argnums: object) -> tuple[int, ...]:

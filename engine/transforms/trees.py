@@ -184,6 +184,12 @@ def described(x: object) -> str:
     return f"a {name} of {count} {noun}{'s' * (count != 1)}"
 
 
+def check_function(who: str, f: object) -> None:
+    """A TypeError where f is none."""
+    if not callable(f):
+        raise TypeError(f"{who} takes a function, got {described(f)}; write {who}(f), without calling f")
+
+
 _item, _attribute, _parameter = "[{!r}]".format, ".{}".format, " parameter {}".format
 
 

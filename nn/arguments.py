@@ -33,8 +33,9 @@ def is_row(x: object) -> TypeGuard[Iterable[object]]:
 
 def is_alone(x: object) -> bool:
     """Whether x is one Value, which NumPy may have put into an array of shape ()."""
-    kind = getattr(getattr(x, "dtype", None), "kind", "")
-    return x.__class__ is Value or (kind == "O" and shape(x) == ())
+    if x.__class__ is Value:
+        return True
+    return getattr(x, "shape", None) == () and getattr(getattr(x, "dtype", None), "kind", "") == "O"
 
 
 def is_missing(x: object) -> bool:

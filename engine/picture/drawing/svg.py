@@ -19,7 +19,6 @@ from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, BoxRow, Cell, Label, Typ
 from .theme import literal_style_sheet, style_sheet
 
 MARGIN = 12.0
-ARROW = 8.0  # length of an arrow head
 LONGEST_TEXT = 20_000  # characters of the alternative text
 
 

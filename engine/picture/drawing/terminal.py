@@ -7,7 +7,6 @@ from ..model.boxes import Box, PictureModel
 
 COLUMNS = 80
 DEEPEST = 12  # indentation stops growing here
-NUMBERS = 32  # columns kept for `data … grad …` at the right
 
 
 def tree(model: PictureModel) -> str:

@@ -100,15 +100,9 @@ class NeuralNetwork:
             )
         self.activation = activation
         self.output, self.loss, self.objective, self._shown = head("NeuralNetwork", self.layers[-1], output, loss)
-        rng, self.seed = generator(seed=seed)
-        self._random = rng
-        self.model = MLP(
-            self.layers[0],
-            self.layers[1:],
-            activation=activation,
-            init="glorot_uniform" if init is None else init,
-            rng=rng,
-        )
+        self._random, self.seed = generator(seed=seed)
+        init = "glorot_uniform" if init is None else init
+        self.model = MLP(self.layers[0], self.layers[1:], activation=activation, init=init, rng=self._random)
         self.optimizer = _descent(self.model, alpha)
         self.batch_size, self.validation, self.callbacks = batch_size, validation, callbacks
         self.history: History = {}
@@ -289,18 +283,19 @@ class NeuralNetwork:
         return examples, alone
 
     def _outputs(self, who: str, X: object) -> Array:
+        examples, alone = self._examples(who, X)
+        return self._array((self.model(x) for x in examples), alone)
+
+    def _array(self, sums: Iterable[Outputs], alone: bool) -> Array:
         import numpy as np
 
-        examples, alone = self._examples(who, X)
-        made = [self._shown(self.model(x)) for x in examples]
-        array = np.array(made, float)
+        array = np.array([self._shown(z) for z in sums], float)
         return array[0] if alone else array
 
     def _compare(self, output: object, outputs: list[Outputs], alone: bool) -> None:
         import numpy as np
 
-        own = np.array([self._shown(z) for z in outputs], float)
-        own = own[0] if alone else own
+        own = self._array(outputs, alone)
         try:
             given = np.asarray(output)
             if given.dtype.kind not in "biufO":

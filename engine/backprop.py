@@ -138,7 +138,7 @@ def push(v: Node, gradient: float) -> None:
         a.grad += gradient * p
 
 
-def _sums(leaves: list[Node], before: list[Any], found: list[float]) -> list[float]:
+def _sums(leaves: list[Node], before: list[float], found: list[float]) -> list[float]:
     """What is found added to the gradients of leaves; a TypeError where one that was set by hand is no real number."""
     try:
         after = [g if old is UNREACHED else old + g for g, old in zip(found, before)]

@@ -11,7 +11,7 @@ import functools
 import itertools
 import threading
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from .arguments import shown
 from .open_blocks import Block, held, innermost_block, latest_block
@@ -40,6 +40,7 @@ class Made(Protocol):
 
 
 Node = TypeVar("Node", bound=Made)
+F = TypeVar("F", bound=Callable[..., Any])
 X = TypeVar("X")
 Y = TypeVar("Y")
 
@@ -141,7 +142,7 @@ class Setting(Block):
     def __enter__(self) -> None:
         self._open(self._sets)
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         """The function, under the setting; a generator or a coroutine while it runs, not while it is suspended."""
         import inspect  # when a function is decorated: 5 ms of `import engine` otherwise
 
@@ -151,12 +152,12 @@ class Setting(Block):
             )
 
         @functools.wraps(function)
-        def inside(*args: Any, **named: Any) -> Any:
+        def inside(*args: object, **named: object) -> object:
             with self:
                 return function(*args, **named)
 
         @functools.wraps(function)
-        def steps(*args: Any, **named: Any) -> Generator[Any, Any, Any]:
+        def steps(*args: object, **named: object) -> Generator[object, object, object]:
             generator = function(*args, **named)
             resume, sent = generator.send, None
             while True:
@@ -171,13 +172,18 @@ class Setting(Block):
                     resume, sent = generator.throw, error
 
         @functools.wraps(function)
-        async def task(*args: Any, **named: Any) -> Any:
+        async def task(*args: object, **named: object) -> object:
             with self:
                 return await function(*args, **named)
 
-        if inspect.isgeneratorfunction(function):
-            return steps
-        return task if inspect.iscoroutinefunction(function) else inside
+        made = (
+            steps
+            if inspect.isgeneratorfunction(function)
+            else task
+            if inspect.iscoroutinefunction(function)
+            else inside
+        )
+        return cast("F", made)
 
 
 def no_grad() -> Setting:

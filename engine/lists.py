@@ -36,7 +36,7 @@ class Operands:
     def __init__(self, xs: Iterable[float | Value]) -> None:
         self._edits: object = None
         self._read: Collection[tuple[Value, ...]] = ()
-        self._args: Sequence[Any]
+        self._args: Sequence[float | Value]
         self._vals: list[float]
         self._args, self._vals = (xs._args, xs._vals) if xs.__class__ is Operands else listed(xs, "Operands")
 
@@ -66,7 +66,7 @@ class Operands:
             read._edits, read._read = edits, frozenset((read._args,))
         return read
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Operands, (self._args,)
 
     def __len__(self) -> int:

@@ -8,7 +8,6 @@ where it is taken one way, the derivative is that of the side taken.
 from __future__ import annotations
 
 import builtins
-import os
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -123,7 +122,8 @@ class Call:
         """Raise if v depends on an input."""
         if self.depends(v):
             frame = _caller()
-            what = _reading(frame)
+            name, function = _applied(frame)
+            what = "" if function is float else name
             read = f"{what} of" if what and how == "float()" else f"{how} of"
             hint = HINTS.get(how) or _alternative(what, v)
             purpose = "" if how in ("backward()", "setting .data") else ON_PURPOSE
@@ -209,7 +209,7 @@ def warn(v: Read) -> None:
     if (
         getattr(function, "__module__", None) != "math"
         or getattr(function, "__name__", "") in HARMLESS
-        or _is_library(frame)
+        or _package(frame) in LIBRARIES
     ):
         if len(_quiet) > 10_000:
             _quiet.clear()
@@ -237,10 +237,6 @@ def _alternative(name: str, v: Read) -> str:
     return "use engine's functions in place of others, as engine.sin for math.sin"
 
 
-_OWN = tuple(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), part, "") for part in ("engine", "nn")
-)
-
 # The line that reads ------------------------------------------------------------------------------------------------
 
 STORING = "storing in an array of floats"
@@ -249,7 +245,7 @@ STORING = "storing in an array of floats"
 def _caller() -> FrameType:
     """The nearest frame outside engine, nn, and the libraries that read numbers for others."""
     frame = first = sys._getframe(2)
-    while _is_library(frame):
+    while _package(frame) in LIBRARIES:
         if frame.f_back is None:
             return first
         frame = frame.f_back
@@ -259,19 +255,13 @@ def _caller() -> FrameType:
 def user_line() -> str:
     """File and line of the nearest caller outside engine and nn."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+    while frame.f_back is not None and _package(frame) in ("engine", "nn"):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def _is_library(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__", "").partition(".")[0] in LIBRARIES
-
-
-def _reading(frame: FrameType) -> str:
-    """The function that the frame applies, as it is written there; "" where that is float, or not known."""
-    name, function = _applied(frame)
-    return "" if function is float else name
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _applied(frame: FrameType) -> tuple[str, object]:

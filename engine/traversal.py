@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from . import context, readings
 from .arguments import shown
 from .conversion import unboxed
-from .rule import Node
+from .rule import Formula, Node
 
 N = TypeVar("N", bound=Node)
 
@@ -87,9 +87,9 @@ def partials(v: Node) -> tuple[float | None, ...]:
     return tuple(flat)
 
 
-def _partial(p: Any, vals: Sequence[Any], v: Node) -> Any:
+def _partial(p: Formula | float, vals: Sequence[object], v: Node) -> Any:
     """A partial at a node: a float, or a list of them; where Python is not IEEE it runs again, on Values, which are."""
-    if p.__class__ is float:
+    if isinstance(p, float):
         return p
     try:
         q = p(*vals, v._data)

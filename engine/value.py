@@ -4,7 +4,7 @@ Most nodes of a graph are made by the operators below, so `binary` and `unary` w
 operands and for one. A graph that is dropped is freed at once.
 """
 
-from . import backprop, context, copying, micrograd, numpy_calls, ops, readings
+from . import backprop, compatibility, context, copying, ops, readings
 from .context import About, active, record
 from .conversion import number, operand, other_operand, unboxed
 from .readings import running
@@ -141,7 +141,7 @@ class Value(Node):
             if data.__class__ is Value:
                 raise TypeError(f"Value takes a real number, got {data!r}; use it as it is, or its detach()")
         if label.__class__ is not str or _op is not None:
-            label = micrograd.label(label, _op)
+            label = compatibility.label(label, _op)
         self._data = data
         self.grad = UNREACHED
         self.op = None
@@ -178,7 +178,7 @@ class Value(Node):
 
     @label.setter
     def label(self, text):
-        self._about = About(micrograd.label(text), self.scope, getattr(self._about, "line", None))
+        self._about = About(compatibility.label(text), self.scope, getattr(self._about, "line", None))
 
     @property
     def scope(self):
@@ -245,7 +245,8 @@ class Value(Node):
     # What others call: copy and pickle, NumPy, those who come from micrograd --------------------------------------------
 
     __copy__, __deepcopy__, __reduce_ex__ = copying.copy, copying.deepcopy, copying.reduce
-    __array_ufunc__ = numpy_calls.ufunc
+    __array_ufunc__ = compatibility.ufunc
     fabs, conjugate = unary(ops.abs), __pos__  # these four NumPy calls in arrays of objects
     degrees, radians = unary(ops.rad2deg), unary(ops.deg2rad)
-    _prev, _op, _backward = property(micrograd.children), property(micrograd.operation), micrograd.push_once
+    _prev, _op = property(compatibility.children), property(compatibility.operation)
+    _backward = compatibility.push_once

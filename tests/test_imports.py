@@ -23,9 +23,9 @@ ORDER = {
         row_checks
         rule
         ops traversal
-        anomaly copying numpy_calls
+        anomaly copying
         backprop
-        micrograd
+        compatibility
         value
         lists assignment
         adjoints

@@ -44,8 +44,8 @@ ORDER = {
         activations canvas init losses matrices schedules structure updates
         weights twin
         module data
-        layers optim penalties
-        blocks
+        layers optimiser penalties
+        blocks optim
         summary training
         network sklearn
         files diagnosis

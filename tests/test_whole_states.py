@@ -20,7 +20,7 @@ ROOMS = [
     "engine.assignment",
     "engine.backprop",
     "engine.value",
-    *(f"nn.{n}" for n in "files.saving matrices module network optim training.trainer weights".split()),
+    *(f"nn.{n}" for n in "files.saving matrices module network optimiser training.trainer weights".split()),
 ]
 FILES = [import_module(name).__file__ for name in ROOMS]
 

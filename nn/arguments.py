@@ -1,14 +1,15 @@
 """Arguments: what is asked of an argument in nn, beside what `engine.arguments` asks: is it a number, a row, a name?
 
-A question is answered here without an error, so that who asks can say what is legal in its own words.
+A question is answered without an error, so that who asks can say what is legal in its own words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, SupportsIndex, TypeGuard, TypeVar
 
-from engine import Value
+from engine import Operands, Value
+from engine.arguments import is_number
 
 T = TypeVar("T")
 Number = float | Value
@@ -72,3 +73,43 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(name, list(names), 1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+# Numbers and Values, alone and in lists ---------------------------------------------------------------------------------
+
+
+def pairs(who: str, outputs: object, targets: object) -> list[tuple[Number, Number]]:
+    """(output, target) for each number of two nested lists of the same shape."""
+    found = list(_matching(who, outputs, targets))
+    if not found:
+        raise ValueError(f"{who} takes at least one output, got none")
+    return found
+
+
+def _matching(who: str, outputs: object, targets: object) -> Iterator[tuple[Number, Number]]:
+    stack = [(outputs, targets)]
+    while stack:
+        y, t = stack.pop()
+        ys, ts = elements(y), elements(t)
+        if ys is None and ts is None:
+            yield scalar(who, y), scalar(who, t)
+        elif ys is None or ts is None or len(ys) != len(ts):
+            got = ["one number" if xs is None else f"a list of {len(xs)}" for xs in (ts, ys)]
+            raise ValueError(f"{who} takes targets of the shape of the outputs, got {got[0]} for {got[1]}")
+        else:
+            stack.extend(reversed(list(zip(ys, ts))))
+
+
+def elements(x: object) -> list[object] | None:
+    """The elements of a list, tuple, range, array or frame; None for anything else."""
+    read = list(x) if isinstance(x, range) else plain(x)
+    return read if isinstance(read, list) else None
+
+
+def scalar(who: str, x: Any) -> Number:
+    """One number or Value, as it is."""
+    if x.__class__ is Value or x.__class__ is float:
+        return x
+    if not is_number(x):
+        raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {x!r:.60}")
+    return Operands([x])[0]

@@ -6,13 +6,12 @@ is a Value. All are made of rows of the engine's table, so that they can be diff
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
 from engine import (
     TABLE,
-    Operands,
     Value,
     abs,
     dot,
@@ -28,9 +27,9 @@ from engine import (
     total,
     where,
 )
-from engine.arguments import is_number, number, shown, whole
+from engine.arguments import number, shown, whole
 
-from .arguments import Number, is_whole, plain
+from .arguments import Number, elements, is_whole, pairs, scalar
 
 Loss = Any  # a Value, or a float where nothing is a Value: who calls knows which
 
@@ -50,7 +49,7 @@ def mse(outputs: object, targets: object) -> Loss:
     >>> mse([1.0, 2.0], [1.0, 4.0])
     2.0
     """
-    return mean([square(y - t) for y, t in _pairs("mse", outputs, targets)])
+    return mean([square(y - t) for y, t in pairs("mse", outputs, targets)])
 
 
 def mae(outputs: object, targets: object) -> Loss:
@@ -68,7 +67,7 @@ def mae(outputs: object, targets: object) -> Loss:
     >>> mae([1.0, 2.0], [1.0, 4.0])
     1.0
     """
-    return mean([abs(y - t) for y, t in _pairs("mae", outputs, targets)])
+    return mean([abs(y - t) for y, t in pairs("mae", outputs, targets)])
 
 
 def huber(outputs: object, targets: object, delta: float = 1.0) -> Loss:
@@ -90,10 +89,10 @@ def huber(outputs: object, targets: object, delta: float = 1.0) -> Loss:
     >>> huber(0.5, 0.0), huber(3.0, 0.0)
     (0.125, 2.5)
     """
-    bound = _number("huber", delta)
+    bound = scalar("huber", delta)
     if not bound > 0.0:
         raise ValueError(f"huber takes a positive delta, got {bound}")
-    return mean([_huber(abs(y - t), bound) for y, t in _pairs("huber", outputs, targets)])
+    return mean([_huber(abs(y - t), bound) for y, t in pairs("huber", outputs, targets)])
 
 
 def binary_cross_entropy(
@@ -118,12 +117,12 @@ def binary_cross_entropy(
     0.34657359027997264
     """
     who = "binary_cross_entropy"
-    pairs = _pairs(who, logits, targets)
+    both = pairs(who, logits, targets)
     smoothing = _smoothing(who, label_smoothing)
     if not smoothing and class_weights is None:
-        return mean([_binary(z, t) for z, t in pairs])
+        return mean([_binary(z, t) for z, t in both])
     weights = _weights(who, class_weights, 2)
-    return mean([_weighted_binary(z, _binary_target(t), smoothing, weights) for z, t in pairs])
+    return mean([_weighted_binary(z, _binary_target(t), smoothing, weights) for z, t in both])
 
 
 def cross_entropy(
@@ -147,18 +146,18 @@ def cross_entropy(
     >>> cross_entropy([0.0, 0.0], 1), cross_entropy([[0.0, 0.0], [100.0, 0.0]], [1, 0])
     (0.6931471805599453, 0.34657359027997264)
     """
-    rows = _listed(logits)
+    rows = elements(logits)
     if rows is None:
         raise TypeError(f"cross_entropy takes a list of logits, one a class, got {logits!r:.60}")
     if not rows:
         raise ValueError("cross_entropy takes at least one logit, got an empty list")
-    if _listed(rows[0]) is None:
+    if elements(rows[0]) is None:
         return _categorical(rows, targets, label_smoothing, class_weights)
-    right = _listed(targets)
+    right = elements(targets)
     if right is None or len(right) != len(rows):
         got = "one" if right is None else len(right)
         raise ValueError(f"cross_entropy takes as many targets as examples, got {got} for {len(rows)}")
-    examples = [_listed(row) for row in rows]
+    examples = [elements(row) for row in rows]
     sizes = sorted({-1 if row is None else len(row) for row in examples})
     if len(sizes) > 1 or sizes[0] < 1:
         raise ValueError(f"cross_entropy takes as many logits for each example, got {', '.join(map(str, sizes))}")
@@ -180,7 +179,7 @@ def hinge(scores: object, targets: object) -> Loss:
     >>> hinge([0.5, -2.0], [1, -1])
     0.25
     """
-    return mean([_margin(s, t) for s, t in _pairs("hinge", scores, targets)])
+    return mean([_margin(s, t) for s, t in pairs("hinge", scores, targets)])
 
 
 def kl_divergence(logits: object, targets: object) -> Loss:
@@ -200,16 +199,16 @@ def kl_divergence(logits: object, targets: object) -> Loss:
     >>> kl_divergence([0.0, 0.0], [0.5, 0.5])
     0.0
     """
-    rows, right = _listed(logits), _listed(targets)
+    rows, right = elements(logits), elements(targets)
     if rows is None or right is None:
         raise TypeError(
             f"kl_divergence takes a list of logits and of probabilities, got {logits!r:.60}, {targets!r:.60}"
         )
     if not rows or len(rows) != len(right):
         raise ValueError(f"kl_divergence takes as many probabilities as logits, got {len(right)} for {len(rows)}")
-    if _listed(rows[0]) is None:
+    if elements(rows[0]) is None:
         return _divergence(rows, right)
-    return mean([_divergence(_listed(row) or [], _listed(t) or []) for row, t in zip(rows, right)])
+    return mean([_divergence(elements(row) or [], elements(t) or []) for row, t in zip(rows, right)])
 
 
 # By name.
@@ -237,7 +236,7 @@ def _divergence(logits: list[object], probabilities: list[object]) -> Loss:
     if not logits or len(logits) != len(probabilities):
         raise ValueError(f"{who} takes a probability for each class, got {len(probabilities)} for {len(logits)} logits")
     terms = []
-    for p, q in zip(_probabilities(who, probabilities), log_softmax([_number(who, z) for z in logits])):
+    for p, q in zip(_probabilities(who, probabilities), log_softmax([scalar(who, z) for z in logits])):
         if p.__class__ is Value:
             terms.append(where(p > 0.0, p * (log(p) - q), 0.0))
         elif p != 0.0:
@@ -288,10 +287,10 @@ def _categorical(
     logits: list[object], target: object, label_smoothing: float, class_weights: Sequence[float] | None
 ) -> Loss:
     who = "cross_entropy"
-    zs = [_number(who, z) for z in logits]
+    zs = [scalar(who, z) for z in logits]
     smoothing = _smoothing(who, label_smoothing)
     plain = not smoothing and class_weights is None
-    probabilities = _listed(target)
+    probabilities = elements(target)
     if probabilities is not None:
         if len(probabilities) != len(zs):
             raise ValueError(f"{who} takes a probability for each class, got {len(probabilities)} for {len(zs)} logits")
@@ -316,7 +315,7 @@ def _categorical(
 
 
 def _probabilities(who: str, probabilities: list[object]) -> list[Number]:
-    ps = [_number(who, p) for p in probabilities]
+    ps = [scalar(who, p) for p in probabilities]
     for p in ps:
         if p.__class__ is not Value and not 0.0 <= p <= 1.0:
             raise ValueError(f"{who} takes probabilities from 0 to 1, got {p}")
@@ -330,50 +329,11 @@ def _smoothing(who: str, s: float) -> float:
 def _weights(who: str, weights: Sequence[float] | None, classes: int) -> list[float]:
     if weights is None:
         return [1.0] * classes
-    listed = _listed(weights)
+    listed = elements(weights)
     if listed is None or len(listed) != classes:
         got = "no list" if listed is None else len(listed)
         raise ValueError(f"{who} takes one factor for each of {classes} classes as class_weights, got {got}")
-    ws = [float(_number(who, w)) for w in listed]
+    ws = [float(scalar(who, w)) for w in listed]
     if not all(w >= 0.0 for w in ws):
         raise ValueError(f"{who} takes class_weights from 0, got {ws}")
     return ws
-
-
-# Shapes --------------------------------------------------------------------------------------------------------------
-
-
-def _pairs(who: str, outputs: object, targets: object) -> list[tuple[Number, Number]]:
-    """(output, target) for each number of two nested lists of the same shape."""
-    pairs = list(_matching(who, outputs, targets))
-    if not pairs:
-        raise ValueError(f"{who} takes at least one output, got none")
-    return pairs
-
-
-def _matching(who: str, outputs: object, targets: object) -> Iterator[tuple[Number, Number]]:
-    stack = [(outputs, targets)]
-    while stack:
-        y, t = stack.pop()
-        ys, ts = _listed(y), _listed(t)
-        if ys is None and ts is None:
-            yield _number(who, y), _number(who, t)
-        elif ys is None or ts is None or len(ys) != len(ts):
-            got = ["one number" if xs is None else f"a list of {len(xs)}" for xs in (ts, ys)]
-            raise ValueError(f"{who} takes targets of the shape of the outputs, got {got[0]} for {got[1]}")
-        else:
-            stack.extend(reversed(list(zip(ys, ts))))
-
-
-def _listed(x: object) -> list[object] | None:
-    """The elements of a list, tuple, range, array or frame; None for anything else."""
-    read = list(x) if isinstance(x, range) else plain(x)
-    return read if isinstance(read, list) else None
-
-
-def _number(who: str, x: Any) -> Number:
-    if x.__class__ is Value or x.__class__ is float:
-        return x
-    if not is_number(x):
-        raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {x!r:.60}")
-    return Operands([x])[0]

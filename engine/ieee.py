@@ -2,7 +2,7 @@
 
 Floats in, a float out, for every operand: overflow gives an infinity, a pole gives an infinity of the right sign, an
 invalid operation gives nan. Where the textbook formula loses digits (sech², exp(-x²), the normal distribution), the
-form here keeps them; the bounds are measured by tests/test_rules.py.
+form here keeps them; the bounds are measured by tests/engine/test_rules.py.
 """
 
 import math

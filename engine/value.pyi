@@ -1,4 +1,4 @@
-"""Generated from the table of rules by `python -m tests.stubs`; do not edit."""
+"""Generated from the table of rules by `python -m tests.support.stubs`; do not edit."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, SupportsFloat, overload

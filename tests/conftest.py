@@ -24,9 +24,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the backgro
 
 TESTS = Path(__file__).parent
 QUICK = {  # the laws of the engine, and what a change in another room would break first
-    "test_anomaly", "test_backward", "test_bad_input", "test_blocks", "test_edges", "test_explanation", "test_formula",
-    "test_gradient_graphs", "test_imports", "test_init", "test_losses", "test_nested_transforms", "test_nn", "test_optim",
-    "test_rules", "test_stubs", "test_transforms", "test_trees", "test_value", "picture/test_picture_safety",
+    "engine/test_anomaly", "engine/test_backward", "engine/test_bad_input", "nn/test_blocks", "engine/test_edges", "engine/test_explanation", "engine/test_formula",
+    "engine/test_gradient_graphs", "test_imports", "nn/test_init", "nn/test_losses", "engine/test_nested_transforms", "nn/test_nn", "nn/test_optim",
+    "engine/test_rules", "test_stubs", "engine/test_transforms", "engine/test_trees", "engine/test_value", "picture/test_picture_safety",
     "picture/test_picture_truth", "checks/test_check_laws", "checks/test_rounding", "compiler/test_graphs",
     "compiler/test_jit", "compiler/test_trace",
 }  # fmt: skip

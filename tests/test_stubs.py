@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import engine
-from tests.stubs import STUBS
+from tests.support.stubs import STUBS
 
 
 @pytest.mark.parametrize("file", STUBS)
 def test_stub_is_what_the_table_generates(file):
     committed = (Path(engine.__file__).parent / file).read_text(encoding="utf-8")
-    assert committed == STUBS[file](), "run `python -m tests.stubs`"
+    assert committed == STUBS[file](), "run `python -m tests.support.stubs`"
 
 
 def test_stub_of_value_lists_every_method_of_value():

@@ -1,7 +1,7 @@
 """Symptoms: the checks of a diagnosis, each a function that returns what it finds: of an observation, or of a few steps.
 
 A check speaks only where a figure is far from what healthy networks show, trained or not. The limits are the constants
-below; each stands well beyond the worst of the healthy networks in tests/test_diagnosis.py.
+below; each stands well beyond the worst of the healthy networks in tests/nn/test_diagnosis.py.
 """
 
 from __future__ import annotations

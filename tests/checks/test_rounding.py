@@ -13,7 +13,7 @@ import pytest
 try:
     from accuracy import point
 except ImportError:  # as a module of the repository
-    from tests.accuracy import point
+    from tests.support.accuracy import point
 
 from engine import Value
 from engine.checks.balls import TINY, UNIT, arb, ctx

@@ -1,4 +1,4 @@
-"""The edges of the rows, cell by cell, in compiled code: the table of tests/test_edges.py to the second derivative."""
+"""The edges of the rows, cell by cell, in compiled code: the table of tests/engine/test_edges.py to the second derivative."""
 
 import math
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")]
 
 from accuracy import point
 from enclosing import PRECISIONS

@@ -20,7 +20,7 @@ import nn
 from engine import Value
 from nn.sklearn import NetworkClassifier
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 import idioms
 
 pytestmark = pytest.mark.filterwarnings(

@@ -9,7 +9,7 @@ import nn
 from engine import Value
 from nn.weights import slots
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 X, Y = [[0.0, 0.5], [1.0, -1.0], [0.25, 2.0], [-1.5, 0.75], [2.0, 2.0], [0.5, -0.25], [1.5, 0.0], [-0.5, 1.0]], [0, 1, 2, 0, 1, 2, 0, 1]  # fmt: skip
 
 

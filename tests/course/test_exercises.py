@@ -9,7 +9,7 @@ import pytest
 from nn.course import answers, check_answer, verdict
 
 TABLES = sorted(path.stem for path in Path(__file__).with_name("wrong_answers").glob("*.py"))
-ANSWERS = {name: importlib.import_module(f"tests.wrong_answers.{name}") for name in TABLES}
+ANSWERS = {name: importlib.import_module(f"tests.course.wrong_answers.{name}") for name in TABLES}
 WRONG = [(name, a, says) for table in ANSWERS.values() for name, rows in table.WRONG.items() for a, says in rows]
 RIGHT = [(name, a) for table in ANSWERS.values() for name, rows in table.RIGHT.items() for a in rows]
 NAMES = sorted({name for table in ANSWERS.values() for name in table.RIGHT})

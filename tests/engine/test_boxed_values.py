@@ -13,7 +13,7 @@ import engine
 import nn
 from engine import TABLE, Operands, Value, grad
 from engine.checks import check_gradients
-from tests.strategies import any_float, applied, hexes, moderate, operand_count
+from tests.support.strategies import any_float, applied, hexes, moderate, operand_count
 
 
 def boxed(x):

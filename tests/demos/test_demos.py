@@ -21,7 +21,7 @@ from demos.__main__ import DEMOS, NEEDS, main, title
 from demos.folder import Folder
 from nn.training.fit import Trainer
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = {"digits-curves.png", "digits-wrong.png", "digits-confusion.png", "digits-saliency.png"}
 WRITTEN = PAGES | {"digits-network.safetensors", "digits-neuron.svg"}
 COMMAND = [sys.executable, "-W", "error", "-u", "-m", "demos"]
@@ -415,7 +415,7 @@ def test_chainrule_draws_what_the_readme_shows(tmp_path):
     done = run("chainrule", "--out", tmp_path)
     assert done.returncode == 0
     assert "∂L/∂w1 = ∂L/∂p1·∂p1/∂w1 = −1.543·2.0 = −3.085" in done.stdout
-    kept = Path(__file__).parent.parent / "demos" / "pictures"
+    kept = ROOT / "demos" / "pictures"
     names = {path.name for path in tmp_path.iterdir()}
     others = {"counterexample.svg", "boundary.png", "jit.png"}  # made elsewhere
     assert names == {path.name for path in kept.iterdir()} - others

@@ -4,7 +4,7 @@ An answer is any of these: a result, an exception that a `raise` statement of `e
 taken), one of the odd value's own, or an OSError that names a file. All else is raw: a message from inside, about names
 that the user never wrote. Calls run in a process of their own, so that one that hangs or aborts is named too.
 
-    PYTHONPATH=.:tests python -m odd_values nn --only Trainer
+    PYTHONPATH=.:tests/support python -m odd_values nn --only Trainer
 
 shows what is raw, with the last lines of each traceback.
 """
@@ -33,7 +33,7 @@ from fractions import Fraction
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TESTS = str(ROOT / "tests") + os.sep
 OURS = tuple(str(ROOT / package) + os.sep for package in ("engine", "nn"))
 RAISE = dis.opmap["RAISE_VARARGS"]
@@ -502,7 +502,7 @@ def sweep(names, patience=PATIENCE, table="exemplars", folder=""):
             run = subprocess.run(
                 [sys.executable, "-m", "odd_values", "--work", json.dumps([names, skipped, patience, table])],
                 capture_output=True, text=True, errors="replace", cwd=empty,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests", folder))), "MPLBACKEND": "agg"},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "support", folder))), "MPLBACKEND": "agg"},
             )  # fmt: skip
             begun = ""
             for line in run.stdout.splitlines():

@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("bits")  # what all tests here read is made once
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import math, random, sys
 sys.dont_write_bytecode = True

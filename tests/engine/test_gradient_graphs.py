@@ -35,7 +35,7 @@ from engine import (
     topological_order,
     where,
 )
-from tests.strategies import Tape, built, hexes, moderate, tapes
+from tests.support.strategies import Tape, built, hexes, moderate, tapes
 
 POINTS = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]
 

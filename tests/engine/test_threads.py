@@ -84,7 +84,7 @@ def test_sweeps_of_graphs_that_share_leaves_add_up_in_threads_too():
 
 def test_a_fork_during_a_sweep_leaves_the_child_whole_gradients_and_a_free_lock():
     if hasattr(os, "fork"):
-        root = Path(__file__).parents[1]
+        root = Path(__file__).parents[2]
         command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS]
         run = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=root, check=False)
         assert (run.stdout.strip(), run.stderr) == ("0", "")

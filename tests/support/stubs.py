@@ -1,6 +1,6 @@
 """Type stubs of what the table makes at import: the ops of `engine.ops` and the methods of `Value`.
 
-`python -m tests.stubs` writes engine/ops.pyi and engine/value.pyi; tests/test_stubs.py compares them.
+`python -m tests.support.stubs` writes engine/ops.pyi and engine/value.pyi; tests/test_stubs.py compares them.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ import engine
 from engine.ops import __all__
 from engine.rule import TABLE
 
-HEAD = '"""Generated from the table of rules by `python -m tests.stubs`; do not edit."""\n'
+HEAD = '"""Generated from the table of rules by `python -m tests.support.stubs`; do not edit."""\n'
 
 OPS = """
 from collections.abc import Iterable

@@ -9,7 +9,7 @@ import pytest
 
 from demos.__main__ import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_it_opens_the_folder_in_jupyterlab_and_passes_its_status_on(monkeypatch, capsys):

@@ -13,7 +13,7 @@ import pytest
 
 import nn
 
-CHILD = [sys.executable, str(Path(__file__).with_name("interrupted.py"))]
+CHILD = [sys.executable, str(Path(__file__).parents[1] / "support" / "interrupted.py")]
 rng = random.Random(0)
 
 # Fifteen kills where it hurts, during training and during saving; the other five come whenever they come.

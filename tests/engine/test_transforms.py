@@ -39,7 +39,7 @@ from engine import (
     where,
 )
 from engine.transforms import linearization
-from tests.strategies import Tape, applied, hexes, moderate, tapes
+from tests.support.strategies import Tape, applied, hexes, moderate, tapes
 
 LOSE_NOTHING = 1e-12  # of the sum of absolute path contributions
 SMOOTH = """add sub mul neg identity square sin cos tanh sigmoid softplus logsigmoid silu gelu erf arctan gauss normal_pdf

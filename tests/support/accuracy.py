@@ -1,4 +1,4 @@
-"""The accuracy of every row against 50-digit references; `python -m tests.accuracy` writes the table accuracy.md.
+"""The accuracy of every row against 50-digit references; `python -m tests.support.accuracy` writes the table accuracy.md.
 
 The reference of a derivative is a central difference of `row.reference` in mpmath, with steps of 2^-400 and some
 3,500 bits, so it is independent of the partials of the table and good to more than 50 digits.
@@ -233,8 +233,8 @@ EXCEPTIONS = {  # at most five: the orders that exceed their bound, and the reas
 }
 HEAD = """# Accuracy of the rows
 
-Written by `python -m tests.accuracy`: {points} points a row, from 1e-300 to 1e300 and close to the ends of its domain,
-against 50-digit references, in ulps as tests/accuracy.py defines them. Bounds: {bounds}.
+Written by `python -m tests.support.accuracy`: {points} points a row, from 1e-300 to 1e300 and close to the ends of its domain,
+against 50-digit references, in ulps as tests/support/accuracy.py defines them. Bounds: {bounds}.
 
 | row | value | first derivative | second derivative | |
 |---|---:|---:|---:|---|

@@ -17,7 +17,7 @@ from demos.folder import Folder, UnwritableError
 from engine import Value, draw, exp, film, writing
 from engine.checks import GradientError, check_gradients
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def loss():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from .arguments import real, shown
+from .arguments import is_number, real, shown
 from .readings import ReadingError, converted
 
 
@@ -17,12 +17,9 @@ def number(x: Any, who: str, takes: str = "real numbers and Values") -> float:
     """`x` as a float, or a TypeError in the user's terms."""
     if x.__class__ is float:
         return x
-    refused = (str, bytes, complex, type)
     known = isinstance(x, (float, int))
     x = x if known else unboxed(x)
-    if known or (
-        not isinstance(x, refused) and hasattr(x, "__float__") and getattr(x, "shape", ()) == () and not _is_complex(x)
-    ):
+    if known or (is_number(x) and not _is_complex(x)):
         known = known or hasattr(x, "_node") or getattr(getattr(x, "dtype", None), "kind", "O") in "fiub"
         try:
             return float(x) if known else converted(x, who)

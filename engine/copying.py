@@ -108,10 +108,8 @@ def reduce(self: Node, protocol: int) -> tuple[object, ...]:
         )
     if self.op is None or _writing.tape() is not None:
         row = (self.__class__, self.op, self._data, None if self.grad is UNREACHED else self.grad, self._about)
-        if self.op is not None and self.op.kind == 2:  # laid flat: two tuples less a node to write, memoise and read
-            return restored, (*row, self._a, self._b, self._x, self._y)
         args, vals = self._operands()
-        return restored, (*row, *args, *vals)
+        return restored, (*row, *args, *vals)  # laid flat: two tuples less a node to write, memoise and read
     return _last, (_Tape(self),)
 
 

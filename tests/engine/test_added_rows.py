@@ -113,6 +113,16 @@ def test_a_row_that_selects_cuts_what_it_does_not_choose(added):
     assert [g.data for g in gradients(y, [a, b])] == [1.0, 0.0]
 
 
+def test_a_number_is_the_partial_of_every_element_of_a_list(added):
+    summed = added("summed", lambda xs: sum(xs, 0.0), 1.0, lists=1)
+    chosen = added("chosen", lambda xs, x: x, 0.0, 1.0, lists=1, selects=True)
+    a, b = Value(2.0), Value(0.0)
+    y = summed([a, b, 3.0, a]) + chosen([engine.sqrt(b)], a)
+    y.backward()
+    assert (a.grad, b.grad) == (3.0, 1.0)
+    assert [g.data for g in gradients(y, [a, b])] == [3.0, 1.0]
+
+
 def test_a_partial_may_use_where_and_ieee_division(added):
     sinc = added(
         "sine_over", lambda x: engine.sin(x) / x if x else 1.0,

@@ -7,6 +7,7 @@ weighted sum is one node of many operands, not a chain of sums and products.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from engine import Operands, Value, dot, scope
@@ -222,14 +223,8 @@ class MLP(Module):
         rng, self.seed = generator(rng, seed)
         hidden = len(widths) - 2
         self.layers = [
-            Layer(
-                widths[i],
-                widths[i + 1],
-                activation=activation if i < hidden else "identity",
-                init=init,
-                rng=rng,
-            )
-            for i in range(len(widths) - 1)
+            Layer(n, m, activation=activation if i < hidden else "identity", init=init, rng=rng)
+            for i, (n, m) in enumerate(pairwise(widths))
         ]
         activation_function(activation)  # also where no layer uses it
 

@@ -36,7 +36,7 @@ class Slot(NamedTuple):
     values: list[Value]
 
 
-class Parts(Protocol):
+class HasArrays(Protocol):
     """What a Module says of itself, and of those inside it."""
 
     def named_modules(self) -> Iterator[tuple[str, Self]]:
@@ -48,7 +48,7 @@ class Parts(Protocol):
     def _slots(self, path: str) -> list[Slot]: ...
 
 
-def slots(net: Parts) -> list[Slot]:
+def slots(net: HasArrays) -> list[Slot]:
     """The arrays of a network; parameters that several Modules share are in the first one only."""
     found: list[Slot] = []
     seen: set[Value] = set()
@@ -61,14 +61,14 @@ def slots(net: Parts) -> list[Slot]:
     return found + [Slot(path, (), [p]) for path, p in rest]
 
 
-def arrays(net: Parts) -> list[NDArray[np.float64]]:
+def arrays(net: HasArrays) -> list[NDArray[np.float64]]:
     """The parameters as a list of new NumPy arrays."""
     import numpy as np
 
     return [np.array([v.data for v in slot.values], float).reshape(slot.shape) for slot in slots(net)]
 
 
-def fill(who: str, net: Parts, given: object) -> None:
+def fill(who: str, net: HasArrays, given: object) -> None:
     """Set all parameters to the numbers of arrays, or none of them.
 
     Args:

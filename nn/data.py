@@ -20,20 +20,9 @@ _FILL = "; fill or drop such examples first"
 
 
 def rows(who: str, X: object, name: str = "X") -> list[Row]:
-    """The examples of X, a list of numbers each, all of one shape.
+    """The examples of X, a list of numbers each, all of one shape and finite; who and name are for messages.
 
-    Args:
-        who: the function that was called, for messages.
-        X: lists of numbers, a NumPy array, a pandas frame, a SciPy sparse matrix, or an iterable of rows.
-        name: what the caller calls it, for messages.
-
-    Raises:
-        TypeError: X is nothing of the kind, or something in it is no number.
-        ValueError: X is empty, its rows have different lengths, or a number in it is nan or infinite.
-
-    >>> from nn.data import rows
-    >>> rows("fit", [(1, 2), (3, True)])
-    [[1.0, 2.0], [3.0, 1.0]]
+    X is lists of numbers, a NumPy array, a pandas frame, a SciPy sparse matrix, or an iterable of rows.
     """
     columns = list(getattr(X, "columns", ()))
     listed = _listed(who, X, name)
@@ -76,18 +65,7 @@ def is_listed(x: object) -> bool:
 
 
 def targets(who: str, y: object, count: int, name: str = "y") -> list[object]:
-    """The targets of y, as many as there are examples: numbers as they are, rows as lists.
-
-    Args:
-        who: the function that was called, for messages.
-        y: numbers, labels or rows in a list, a NumPy array, a pandas series or frame.
-        count: how many examples there are.
-        name: what the caller calls it, for messages.
-
-    Raises:
-        TypeError: y is nothing of the kind.
-        ValueError: there are not as many targets as examples.
-    """
+    """The targets of y, as many as there are examples: numbers and labels as they are, rows as lists."""
     listed = _listed(who, y, name)
     if len(listed) != count:
         raise ValueError(f"{who} takes one target in {name} for each of {count} examples, got {len(listed)}")
@@ -113,16 +91,7 @@ def evenly(count: int, most: int) -> list[int]:
 
 
 def check_order(who: str, X: object, y: object, name: str = "y") -> None:
-    """Refuse frames with the same index in another order: rows are paired by place, not by label.
-
-    Args:
-        who: the function that was called, for messages.
-        X, y: examples and targets, as they were given.
-        name: what the caller calls y, for messages.
-
-    Raises:
-        ValueError: both have an index, of the same labels in another order.
-    """
+    """Refuse frames with the same index in another order: rows are paired by place, not by label."""
     ours: Any
     theirs: Any
     ours, theirs = [getattr(frame, "index", None) for frame in (X, y)]

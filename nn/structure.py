@@ -131,20 +131,10 @@ def _unordered(x: object) -> Iterable[object]:
 
 def walk(root: object, values: bool = True, without: Collection[object] = ()) -> Iterator[tuple[str, object]]:
     """(path, what is there) for each Module and, if values are wanted, each parameter, once each, in order; a Module before
-    what it holds.
-
-    Args:
-        root: a Module.
-        values: whether parameters are wanted.
-        without: Modules that are passed by, with all that is in them.
+    what it holds. Modules of `without` are passed by, with all that is in them.
 
     Raises:
         TypeError: only a set, or a key of a dict, holds one.
-
-    >>> from nn import MLP
-    >>> from nn.structure import walk
-    >>> [path for path, x in walk(MLP(1, [1], seed=0))]
-    ['', 'layers.0', 'layers.0.neurons.0', 'layers.0.neurons.0.w.0', 'layers.0.neurons.0.b']
     """
     seen = {id(m) for m in without}
     passed: set[int] = set()  # seen where Values are no parameters

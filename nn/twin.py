@@ -22,10 +22,6 @@ T = TypeVar("T")
 def rebuilt(root: T, new: Mapping[Value, object]) -> T:
     """A Module like another, with what is given in the places of some Values.
 
-    Args:
-        root: a Module.
-        new: what stands for each of some Values.
-
     >>> from nn import MLP
     >>> from nn.twin import rebuilt
     >>> net = MLP(1, [1], seed=0)

@@ -69,17 +69,7 @@ def arrays(net: HasArrays) -> list[NDArray[np.float64]]:
 
 
 def fill(who: str, net: HasArrays, given: object) -> None:
-    """Set all parameters to the numbers of arrays, or none of them.
-
-    Args:
-        who: the function that was called, for messages.
-        net: the network.
-        given: a list of arrays, or of nested lists, of the shapes that `arrays` gives.
-
-    Raises:
-        TypeError: given is no list, or something in it is no array of real numbers.
-        ValueError: there are more or fewer arrays, one has another shape, or two disagree about a shared parameter.
-    """
+    """Set all parameters to the numbers of arrays or nested lists, of the shapes that `arrays` gives; or none."""
     wanted = slots(net)
     if not is_row(given) or hasattr(given, "shape"):
         raise TypeError(f"{who} takes a list of arrays such as get_weights() returns, got {shown(given)}")

@@ -55,21 +55,9 @@ KEPT = 4  # most telling ones; the others are added up
 
 
 def cut_out(node: Value, names: dict[Value, str], size: int = 4) -> Value:
-    """A copy of a node and of the nodes just below it, nearest first; what lies further below becomes leaves.
+    """A copy of a node and of up to `size` inner nodes just below it, nearest first; what lies further below becomes leaves.
 
-    A wide weighted sum keeps few products.
-
-    Args:
-        node: an inner node.
-        names: labels for Values that have none.
-        size: how many inner nodes to keep.
-
-    >>> from engine import Value, exp, log
-    >>> from nn.diagnosis.first_nan import cut_out
-    >>> x = Value(2.0, label="x")
-    >>> part = cut_out(log(exp(x) - 1.0), {}, size=2)
-    >>> part.op, part.args[0].op, part.args[0].args[0].op
-    (<op log>, <op sub>, None)
+    A wide weighted sum keeps few products. Values without a label get one of the names.
     """
     kept, level = {node}, [node]
     while level:
@@ -112,12 +100,9 @@ def _again(v: Value, made: dict[Value, Value], names: dict[Value, str]) -> Value
 
 
 def finding_of_origin(root: Value, model: Module, line: str = "") -> Symptom:
-    """What is said about a loss that is not finite, or whose gradients are not.
+    """What is said about a loss that is not finite, or whose gradients are not, backward having run.
 
-    Args:
-        root: the loss of one example, backward having run.
-        model: the network, for the paths of its parameters.
-        line: where the user's code made the node, if known.
+    The line is where the user's code made the node, if that is known.
     """
     paths = {p: path for path, p in model.named_parameters()}
     names = {p: _short(path) for p, path in paths.items()}

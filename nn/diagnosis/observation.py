@@ -110,16 +110,10 @@ class Observation:
 
 
 def observation(net: Module, examples: Sequence[object], targets: Iterable[object], loss: LossFunction) -> Observation:
-    """Run a network forward and backward on examples and read off what its units did.
+    """Run a network forward and backward on examples and read off what its units did; loss is that of one example.
 
     The parameters' `.grad` gather the sum of all examples' gradients, as in training. It ends with the first example
     on which something is not finite.
-
-    Args:
-        net: a Module.
-        examples: what to call it with, one after the other.
-        targets: one for each.
-        loss: (outputs, target) -> Value, for one example.
     """
     paths = {id(m): path for path, m in net.named_modules()}
     layers: dict[str, UnitLayer] = {}

@@ -149,14 +149,9 @@ def learning_rate(
     before: float,
     constant: float,
 ) -> list[Symptom]:
-    """Whether a few steps of an optimiser make the loss larger, where smaller steps of it do not.
+    """Whether a few steps of an optimiser make the loss larger, where smaller steps of it do not; made on copies.
 
-    Args:
-        model, optimiser: a network and an optimiser of it; the steps are made on copies.
-        goal: the objective, whose loss is taken on all examples at once.
-        xs, ts: the examples and their targets.
-        before: their mean loss.
-        constant: that of constant outputs.
+    Before is the mean loss of the examples now, constant that of constant outputs.
     """
     limit = max(RISE * before, before + 0.1 * constant)
     worst, _ = _trial(model, optimiser, goal, xs, ts, optimiser.lr)

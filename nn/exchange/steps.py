@@ -70,11 +70,7 @@ class Lookup(PlainStep):
 
 
 def steps(who: str, model: object) -> list[PlainStep]:
-    """The steps of a network, in order; the identity is none.
-
-    Args:
-        who: the function that was called, for messages.
-        model: a Module of nn's own classes, or a NeuralNetwork, whose output function is the last step.
+    """The steps of a network, in order; the identity is none, the output function of a NeuralNetwork is the last.
 
     Raises:
         TypeError: model is no network, or has a part that is no such step.

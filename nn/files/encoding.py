@@ -17,15 +17,7 @@ Tensors = dict[str, list[float]]
 
 
 def encoded(x: object, tensors: Tensors, where: str) -> object:
-    """A plain state as JSON can say it, its lists of floats moved to `tensors`.
-
-    Args:
-        x: dicts with text as keys, lists, tuples, numbers, text, None.
-        tensors: where lists of floats go, under names of their own.
-        where: what x is called in messages.
-
-    Raises:
-        TypeError: something in x is not plain.
+    """A plain state as JSON can say it, its lists of floats moved to `tensors`; `where` is what x is called in messages.
 
     >>> from nn.files.encoding import encoded
     >>> tensors = {}

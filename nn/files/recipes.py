@@ -46,14 +46,10 @@ def recipe(model: object) -> Arguments | None:
 
 
 def network(recipe: Arguments, parameter_count: int) -> Network:
-    """The network of a recipe, if it has so many parameters; where they start means nothing.
-
-    Args:
-        recipe: anything that JSON can say; what is no recipe raises.
-        parameter_count: how many parameters there must be; checked before anything is built.
+    """The network of a recipe; where its parameters start means nothing.
 
     Raises:
-        ValueError: it is no recipe, of no known class, or of another size.
+        ValueError: it is no recipe, of no known class, or of another parameter count, before anything is built.
     """
     try:
         name, arguments = _class(recipe)  # a function alone is no network

@@ -65,16 +65,7 @@ def state_of(run: Run, history: Mapping[str, Sequence[float]], best: Best | None
 
 
 def with_keys(who: str, state: object, own: TrainingState) -> TrainingState:
-    """A state of a Trainer with the same metrics, of which so far only the keys are known.
-
-    Args:
-        who: the function that was called, for messages.
-        state: what is to be loaded.
-        own: the present state of the Trainer that is to take it.
-
-    Raises:
-        TypeError: state is no dict.
-        ValueError: something is missing in it, or it is of a training with other metrics.
+    """A state for a Trainer whose present one is `own`: of the same metrics, and so far only the keys are known.
 
     >>> from nn.training.checkpoint import with_keys
     >>> with_keys("load_state", {"history": {"loss": []}, "epoch": 3}, {"history": {"loss": []}})["epoch"]
@@ -100,14 +91,8 @@ def checked_state(who: str, state: TrainingState, run: Run, examples: Examples, 
     """A Trainer's state, but for its network and its optimiser, as what it stands for.
 
     Args:
-        who: the function that was called, for messages.
-        state: what is to be loaded, with all keys.
-        run: the Run that it is for.
         examples: those of the Run, divided as the state's seed says.
         parameters: how many the network has.
-
-    Raises:
-        TypeError, ValueError: something in it is not what a training leaves.
     """
     trained, updates = examples.trained, run.updates
     epoch, update = whole(who, "epoch", state["epoch"]), whole(who, "update", state["update"], most=updates)

@@ -17,19 +17,8 @@ from engine.arguments import shown as said
 from .. import losses
 from ..activations import activation_function, value_of
 from ..arguments import Number, nearest
-from .targets import (
-    Floats,
-    Target,
-    above,
-    any_target,
-    binary_target,
-    class_target,
-    largest,
-    number_target,
-    probability_target,
-    sign_target,
-    themselves,
-)
+from . import targets
+from .targets import Floats, Target
 
 Outputs = Any  # of a network: a Value, or a list of them
 LossFunction = Callable[[Any, Any], Value]  # of (outputs, target), for one example
@@ -114,7 +103,7 @@ def objective(who: str, loss: object) -> Objective:
     function = unbound(loss)
     name = getattr(function, "__name__", "loss")
     known = _MEANINGS.get(function) if isinstance(function, Hashable) else None
-    target, prediction, classes = known or (any_target, themselves, False)
+    target, prediction, classes = known or (targets.any_target, targets.themselves, False)
     return Objective(name, loss, target, prediction, classes)
 
 
@@ -133,13 +122,13 @@ def unbound(function: object) -> object:
 
 
 _MEANINGS: dict[object, tuple[Reading, Prediction, bool]] = {
-    losses.mse: (number_target, themselves, False),
-    losses.mae: (number_target, themselves, False),
-    losses.huber: (number_target, themselves, False),
-    losses.binary_cross_entropy: (binary_target, above(0.0, 0), True),
-    losses.cross_entropy: (class_target, largest, True),
-    losses.hinge: (sign_target, above(0.0, -1), True),
-    losses.kl_divergence: (probability_target, largest, True),
+    losses.mse: (targets.number_target, targets.themselves, False),
+    losses.mae: (targets.number_target, targets.themselves, False),
+    losses.huber: (targets.number_target, targets.themselves, False),
+    losses.binary_cross_entropy: (targets.binary_target, targets.above(0.0, 0), True),
+    losses.cross_entropy: (targets.class_target, targets.largest, True),
+    losses.hinge: (targets.sign_target, targets.above(0.0, -1), True),
+    losses.kl_divergence: (targets.probability_target, targets.largest, True),
 }
 
 
@@ -245,9 +234,9 @@ def _after(activate: Callable[[Outputs], Outputs], output: Output, goal: Objecti
     """The objective of sums whose loss is that of the outputs; of probabilities a squared error takes classes too."""
     loss, target = goal.loss, goal.target
     if unbound(loss) in _SQUARES and output == "softmax":
-        return goal._replace(loss=lambda z, t: loss(activate(z), _spread(t, z)), target=class_target)
+        return goal._replace(loss=lambda z, t: loss(activate(z), _spread(t, z)), target=targets.class_target)
     if unbound(loss) in _SQUARES and output == "sigmoid":
-        target = binary_target
+        target = targets.binary_target
     return goal._replace(loss=lambda z, t: loss(activate(z), t), target=target)
 
 

@@ -388,7 +388,7 @@ def timed_micrograd():
 
 
 def demo(table, micrograd):
-    from engine.compiler.llvm.machine import features
+    from engine.compiler.llvm.processor import features
 
     print(
         "features:", ", ".join(f[1:] for f in features().split(",") if f.startswith(("+avx", "+fma", "+sse4", "+neon")))

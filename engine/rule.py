@@ -18,7 +18,7 @@ from .conversion import completed, operand, read, with_lists
 Formula = Callable[..., Any]  # of floats, of Values, or of numbers of another arithmetic
 TABLE: dict[str, Op] = {}
 BUILT_IN: set[str] = set()  # the rows that users may not define again; filled when the table is read
-new_row_hooks: list[Callable[[Op], object]] = []  # each is called with a row that was added: Value makes it a method
+new_row_hooks: list[Callable[[Op], object]] = []  # each is called with a row that is added, to make it a method
 
 REAL = (-inf, inf)
 SUM, PRODUCT, SIGN, POWER, ATOM = 1, 2, 3, 4, 5  # how tightly a notation binds
@@ -88,6 +88,7 @@ class Op:
         name: the word that names it in `engine`, on `Value` and in messages.
         forward: floats in, a float out; never raises because of a value.
         partials: one per argument: a function of (arguments…, output), or a number where it is constant.
+        push: one step of backward: add an adjoint, times each partial, to the gradients of a node's arguments.
         text, tex: notation; `{1:2}` stands for argument 1, in parentheses where it binds looser than level 2;
             `{+ … +}` is written once for each element of the lists in it, with ` + ` between.
         binding: how tightly the whole notation binds, from 1 (a sum) to 5 (an atom).
@@ -126,7 +127,7 @@ class Op:
         self.arity = len(partials)
         for fact, x in facts.items():
             setattr(self, fact, x)
-        self.kind = self.arity if self.arity < 3 and not self.lists else 3
+        self.kind = self.arity if self.arity < 3 and not self.lists else 3  # 1, 2: operands in slots of their own
         self.push = push_of(self)
 
     def __call__(self, *args: Any) -> Any:

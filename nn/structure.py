@@ -130,8 +130,8 @@ def _unordered(x: object) -> Iterable[object]:
 
 
 def walk(root: object, values: bool = True, without: Collection[object] = ()) -> Iterator[tuple[str, object]]:
-    """(path, what is there) for each Module and, if values are wanted, each parameter, once each, in order; a Module before
-    what it holds. Modules of `without` are passed by, with all that is in them.
+    """(path, what is there) for each Module and, if values are wanted, each parameter, once each, in order; a Module
+    before what it holds. Modules of `without` are passed by, with all that is in them.
 
     Raises:
         TypeError: only a set, or a key of a dict, holds one.

@@ -52,11 +52,7 @@ class Verdict(NamedTuple):
 
 
 def exercise(name: str) -> Callable[[Check], Check]:
-    """Make a function the check of an exercise: it takes the answer and returns what is wrong, or None.
-
-    Args:
-        name: the notebook's number and the exercise's: "03.1".
-    """
+    """Make a function the check of an exercise, such as "03.1": it takes the answer and returns what is wrong, or None."""
 
     def kept(check: Check) -> Check:
         CHECKS[name] = check
@@ -117,7 +113,7 @@ def _check(name: str) -> Check:
     return CHECKS[name]
 
 
-# For checks: what an answer must be before it can be right or wrong ---------------------------------------------------
+# For checks: what an answer must be before it can be right or wrong; else a WrongAnswerError is raised ------------------
 
 
 def given(answer: T) -> T:
@@ -128,11 +124,7 @@ def given(answer: T) -> T:
 
 
 def number(answer: object, what: str = "the answer") -> float:
-    """The answer as a float; a Value counts by its data.
-
-    Raises:
-        WrongAnswerError: it is no number.
-    """
+    """The answer as a float; a Value counts by its data."""
     given(answer)
     if not is_number(answer):
         raise WrongAnswerError(f"{what} is a number, and {_shown(answer)} is not one.")
@@ -140,11 +132,7 @@ def number(answer: object, what: str = "the answer") -> float:
 
 
 def numbers(answer: object, count: int, what: str = "the answer") -> list[float]:
-    """The answer as so many floats.
-
-    Raises:
-        WrongAnswerError: it is no sequence, has another length, or holds what is no number.
-    """
+    """The answer as so many floats."""
     given(answer)
     if not is_row(answer):
         raise WrongAnswerError(f"{what} is a list of {count} numbers, and {_shown(answer)} is not one.")
@@ -155,11 +143,7 @@ def numbers(answer: object, count: int, what: str = "the answer") -> list[float]
 
 
 def function_of(answer: object) -> Callable[..., Any]:
-    """The answer as a function.
-
-    Raises:
-        WrongAnswerError: it cannot be called.
-    """
+    """The answer as a function."""
     given(answer)
     if not callable(answer):
         raise WrongAnswerError(f"the answer is a function, without calling it, and {_shown(answer)} is not one.")
@@ -167,16 +151,7 @@ def function_of(answer: object) -> Callable[..., Any]:
 
 
 def called(function: object, *arguments: object, what: str = "") -> Any:
-    """What the student's function returns.
-
-    Args:
-        function: the answer.
-        arguments: what it is called with.
-        what: the call as it is written, `slope(f, 3.0)`.
-
-    Raises:
-        WrongAnswerError: it cannot be called, stops with an exception, or returns nothing.
-    """
+    """What the student's function returns; the call is written as `what` says, `slope(f, 3.0)`."""
     run = function_of(function)
     what = what or f"{getattr(function, '__name__', 'function')}({', '.join(map(_shown, arguments))})"
     try:

@@ -55,7 +55,7 @@ KEPT = 4  # most telling ones; the others are added up
 
 
 def cut_out(node: Value, names: dict[Value, str], size: int = 4) -> Value:
-    """A copy of a node and of up to `size` inner nodes just below it, nearest first; what lies further below becomes leaves.
+    """A copy of a node and of up to `size` inner nodes below it, nearest first; what lies further below becomes leaves.
 
     A wide weighted sum keeps few products. Values without a label get one of the names.
     """

@@ -17,7 +17,7 @@ Tensors = dict[str, list[float]]
 
 
 def encoded(x: object, tensors: Tensors, where: str) -> object:
-    """A plain state as JSON can say it, its lists of floats moved to `tensors`; `where` is what x is called in messages.
+    """A plain state as JSON can say it, its lists of floats moved to `tensors`; messages call x what `where` says.
 
     >>> from nn.files.encoding import encoded
     >>> tensors = {}

@@ -52,11 +52,11 @@ def topological_order(root: N | Iterable[N], stop: Collection[N] = ()) -> list[N
 
 def values_of(vs: object, who: str) -> list[Any]:
     """A list of Values from one or an iterable of them, or a TypeError in the user's terms."""
-    vs = unboxed(vs)
-    if isinstance(vs, Node):
-        return [vs]
-    many = hasattr(vs, "__iter__") and not isinstance(vs, str) and getattr(vs, "shape", None) != ()
-    found = list(map(unboxed, vs)) if many else [vs]  # type: ignore[call-overload]
+    given = unboxed(vs)
+    if isinstance(given, Node):
+        return [given]
+    many = hasattr(given, "__iter__") and not isinstance(given, str) and getattr(given, "shape", None) != ()
+    found = list(map(unboxed, given)) if many else [given]
     for v in found:
         if not isinstance(v, Node):
             raise TypeError(f"{who} takes a Value or a list of Values, got {shown(v)}")

@@ -16,8 +16,17 @@ from ..value import Value
 from .chain import Path, chain_rule
 from .formula import expression, partial_formulas
 from .mathml import clean, escaped
-from .naming import bracketed, callers_variables, node_names, parameter_paths, scopes_of, variable_names
-from .notation import columns, constant, factor, name_text, number_part, ratio
+from .naming import (
+    bracketed,
+    callers_variables,
+    name_text,
+    node_names,
+    parameter_paths,
+    ratio,
+    scopes_of,
+    variable_names,
+)
+from .notation import columns, constant, factor, number_part
 
 TERMS = 12
 NODES = 100
@@ -145,7 +154,7 @@ class Explanation:
         return _Equation(sides, [[name_text(self._names[p.user], style)], [text]], note)
 
     def _derivative(self, top: Value, bottom: Value, style: str) -> str:
-        return ratio(name_text(self._names[top], style), name_text(self._names[bottom], style), style)
+        return ratio(self._names[top], self._names[bottom], style)
 
 
 def explain(

@@ -13,8 +13,8 @@ from ..rule import Op
 from ..traversal import partials, topological_order
 from ..value import Value
 from .folding import Folder
-from .naming import node_names
-from .notation import STYLES, Operand, Part, constant, name_text, number_text, written
+from .naming import name_text, node_names
+from .notation import STYLES, Operand, Part, constant, number_text, written
 
 __all__ = ["expression", "number_text", "partial_formulas", "to_latex", "to_mathml", "to_text"]
 

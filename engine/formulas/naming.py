@@ -1,4 +1,4 @@
-"""Names for Values: a user's variables, and a name for every node of a graph."""
+"""Names for Values: a user's variables, a name for every node of a graph, and how a formula writes them."""
 
 import re
 import sys
@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from ..arguments import shown
 from ..context import Scope
 from ..value import Value
+from .mathml import clean, escaped
 
 _INDEX = re.compile(r"\.(\d+)(?=\.|$)")
 CO_OPTIMIZED = 1  # a code object's flag: a function, whose variables are no dict (see inspect.CO_OPTIMIZED)
@@ -185,3 +186,40 @@ def node_names(order: Iterable[Value], given: Mapping[Value, str] | None = None)
         used.add(name)
         named[v] = name
     return named
+
+
+# In formulas ---------------------------------------------------------------------------------------------------------
+
+_SUBSCRIPTED = re.compile(r"([^\W\d_](?:\w*[^\W\d])??)_?(\d+)|([^\W\d]\w*)((?:\[\d+(?:, ?\d+)*\])+)")
+_LATEX = {
+    "\\": r"\backslash ", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"{\wedge}", "~": r"{\sim}", "<": r"{<}", ">": r"{>}", " ": r"\ ", "-": r"\text{-}", "'": r"\text{'}",
+    "`": r"\text{`}", '"': r"\text{''}",
+}  # fmt: skip
+
+
+def name_text(label: str, style: str) -> str:
+    """A name in a formula: verbatim in text and Unicode; elsewhere escaped, with digits at its end as a subscript."""
+    label = clean(label)
+    if style in ("text", "unicode"):
+        return label
+    match = _SUBSCRIPTED.fullmatch(label)
+    stem, index = label, ""
+    if match:
+        stem, index = match[1] or match[3], match[2] or match[4][1:-1].replace("][", ",").replace(", ", ",")
+    if style == "latex":
+        stem = "".join([_LATEX.get(c, c) for c in stem])
+        stem = stem if len(label) == 1 or (match and len(stem) == 1) else rf"\mathit{{{stem}}}"
+        return f"{stem}_{{{index}}}" if index else stem
+    stem = f"<mi>{escaped(stem)}</mi>"
+    return f"<msub>{stem}<mn>{index}</mn></msub>" if index else stem
+
+
+def ratio(top: str, bottom: str, style: str) -> str:
+    """The derivative of what is called `top` by what is called `bottom`: ∂top/∂bottom."""
+    top, bottom = name_text(top, style), name_text(bottom, style)
+    if style == "latex":
+        return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
+    if style == "mathml":
+        return f"<mfrac><mrow><mi>∂</mi>{top}</mrow><mrow><mi>∂</mi>{bottom}</mrow></mfrac>"
+    return f"∂{top}/∂{bottom}"

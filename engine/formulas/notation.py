@@ -1,4 +1,4 @@
-"""How a row, a number and a name are written: as Python text, Unicode, LaTeX and MathML.
+"""How a row and a number are written: as Python text, Unicode, LaTeX and MathML.
 
 A row says its notation once, as templates: `text` for Python, `tex` for LaTeX. Unicode is the first with its signs
 exchanged, MathML the second, parsed. A template's hole `{1:2}` takes argument 1, in parentheses where that binds
@@ -13,7 +13,7 @@ from functools import cache
 from typing import NamedTuple
 
 from ..rule import ATOM, POWER, PRODUCT, SIGN, SUM, Op
-from .mathml import HOLE, clean, escaped, mathml_from_tex
+from .mathml import HOLE, mathml_from_tex
 
 STYLES = ("text", "unicode", "latex", "mathml")
 DOTS = {"text": "…", "unicode": "…", "latex": r"\dots", "mathml": "<mo>…</mo>"}
@@ -111,33 +111,6 @@ def _digits_part(digits: str, style: str) -> Part:
             size = f"<mrow>{'<mo>−</mo>' * signed}{size}</mrow>"
         return Part(size, binding, signed)
     return Part(digits, binding, signed)
-
-
-# Names ---------------------------------------------------------------------------------------------------------------
-
-_SUBSCRIPTED = re.compile(r"([^\W\d_](?:\w*[^\W\d])??)_?(\d+)|([^\W\d]\w*)((?:\[\d+(?:, ?\d+)*\])+)")
-_LATEX = {
-    "\\": r"\backslash ", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "^": r"{\wedge}", "~": r"{\sim}", "<": r"{<}", ">": r"{>}", " ": r"\ ", "-": r"\text{-}", "'": r"\text{'}",
-    "`": r"\text{`}", '"': r"\text{''}",
-}  # fmt: skip
-
-
-def name_text(label: str, style: str) -> str:
-    """A name in a formula: verbatim in text and Unicode; elsewhere escaped, with digits at its end as a subscript."""
-    label = clean(label)
-    if style in ("text", "unicode"):
-        return label
-    match = _SUBSCRIPTED.fullmatch(label)
-    stem, index = label, ""
-    if match:
-        stem, index = match[1] or match[3], match[2] or match[4][1:-1].replace("][", ",").replace(", ", ",")
-    if style == "latex":
-        stem = "".join([_LATEX.get(c, c) for c in stem])
-        stem = stem if len(label) == 1 or (match and len(stem) == 1) else rf"\mathit{{{stem}}}"
-        return f"{stem}_{{{index}}}" if index else stem
-    stem = f"<mi>{escaped(stem)}</mi>"
-    return f"<msub>{stem}<mn>{index}</mn></msub>" if index else stem
 
 
 # Templates -----------------------------------------------------------------------------------------------------------
@@ -295,15 +268,6 @@ def _raised(op: Op, operands: Sequence[Operand]) -> Part | None:
         return None
     text = base.text if base.binding == ATOM else in_parentheses(base.text, "unicode")
     return Part(text + digits.translate(_RAISED), POWER)
-
-
-def ratio(top: str, bottom: str, style: str) -> str:
-    """A derivative, ∂top/∂bottom, of names as they are written in a style."""
-    if style == "latex":
-        return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
-    if style == "mathml":
-        return f"<mfrac><mrow><mi>∂</mi>{top}</mrow><mrow><mi>∂</mi>{bottom}</mrow></mfrac>"
-    return f"∂{top}/∂{bottom}"
 
 
 def in_parentheses(text: str, style: str) -> str:

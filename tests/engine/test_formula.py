@@ -15,8 +15,8 @@ import engine
 from engine import TABLE, Value, detect_anomaly, dot, gradients, no_grad, partials, tanh, topological_order, total
 from engine.formulas.folding import Folder
 from engine.formulas.formula import expression, partial_formulas, to_latex, to_mathml, to_text
-from engine.formulas.naming import names, node_names
-from engine.formulas.notation import STYLES, name_text, number_text
+from engine.formulas.naming import name_text, names, node_names
+from engine.formulas.notation import STYLES, number_text
 
 ROWS = sorted(TABLE)
 label = Value.label.fget

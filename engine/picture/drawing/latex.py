@@ -1,7 +1,8 @@
 """A graph's forward and backward pass as LaTeX: an aligned block, one line a step."""
 
 from ...formulas.formula import expression
-from ...formulas.notation import factor, name_text, ratio
+from ...formulas.naming import name_text, ratio
+from ...formulas.notation import factor
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.sentences import MOST_TERMS
 
@@ -26,12 +27,8 @@ def _number(x: float, first: bool = True) -> str:
     return factor(x, first, "latex")
 
 
-def _ratio(a: str, b: str) -> str:
-    return ratio(_name(a), _name(b), "latex")
-
-
 def _derivative(model: PictureModel, b: Box) -> str:
-    return _ratio(model.root_name, b.name) if model.by_root else rf"\operatorname{{grad}} {_name(b.name)}"
+    return ratio(model.root_name, b.name, "latex") if model.by_root else rf"\operatorname{{grad}} {_name(b.name)}"
 
 
 def _forward(model: PictureModel, b: Box) -> str:
@@ -53,7 +50,7 @@ def _backward(model: PictureModel, b: Box) -> str:
 def _symbols(model: PictureModel, b: Box, e: Arrow) -> str:
     if e.local is None:
         return rf"\text{{paths through }} {_name(e.target.name)}"
-    return rf"{_derivative(model, e.target)} \cdot {_ratio(e.target.name, b.name)}"
+    return rf"{_derivative(model, e.target)} \cdot {ratio(e.target.name, b.name, 'latex')}"
 
 
 def _numbers(e: Arrow, first: bool) -> str:

@@ -1,6 +1,6 @@
 """The one place where a user's text becomes part of another language: DOT, SVG and HTML, JSON in a script.
 
-For names in MathML and LaTeX that is `notation.name_text`. Everything that is drawn passes through `plain` first: one
+For names in MathML and LaTeX that is `naming.name_text`. Everything that is drawn passes through `plain` first: one
 line, no control characters, nothing that turns the reading direction or breaks an encoder.
 """
 

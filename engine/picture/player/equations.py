@@ -1,7 +1,8 @@
 """What the player says at each step, as MathML: made here once, so that the page only shows and hides."""
 
 from ...formulas.formula import expression, partial_formulas
-from ...formulas.notation import name_text, number_part, number_text
+from ...formulas.naming import name_text
+from ...formulas.notation import number_part, number_text
 from ...value import Value
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.safety import xml

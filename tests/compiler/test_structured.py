@@ -15,7 +15,7 @@ from test_graphs import plus_zero
 from engine import TABLE, Value, dot, gradients, jit, softmax, square, total, vmap
 from engine.compiler.loops.placement import Placement
 
-SIZES = st.integers(1, 5)
+SIZES = st.integers(1, 7)
 KINDS = {}
 
 

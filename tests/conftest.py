@@ -24,11 +24,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the backgro
 
 TESTS = Path(__file__).parent
 QUICK = {  # the laws of the engine, and what a change in another room would break first
-    "engine/test_anomaly", "engine/test_backward", "engine/test_bad_input", "nn/test_blocks", "engine/test_edges", "engine/test_explanation", "engine/test_formula",
-    "engine/test_gradient_graphs", "test_imports", "nn/test_init", "nn/test_losses", "engine/test_nested_transforms", "nn/test_nn", "nn/test_optim",
-    "engine/test_rules", "test_stubs", "engine/test_transforms", "engine/test_trees", "engine/test_value", "picture/test_picture_safety",
-    "picture/test_picture_truth", "checks/test_check_laws", "checks/test_rounding", "compiler/test_graphs",
-    "compiler/test_jit", "compiler/test_trace",
+    "test_imports", "test_stubs", "checks/test_check_laws", "checks/test_rounding", "compiler/test_graphs",
+    "compiler/test_jit", "compiler/test_trace", "engine/test_anomaly", "engine/test_backward", "engine/test_bad_input",
+    "engine/test_edges", "engine/test_explanation", "engine/test_formula", "engine/test_gradient_graphs",
+    "engine/test_nested_transforms", "engine/test_partial_formulas", "engine/test_pickles", "engine/test_rules",
+    "engine/test_transforms", "engine/test_trees", "engine/test_value", "engine/test_value_in_numpy", "nn/test_blocks",
+    "nn/test_init", "nn/test_losses", "nn/test_module_trees", "nn/test_nn", "nn/test_optim",
+    "picture/test_picture_safety", "picture/test_picture_truth",
 }  # fmt: skip
 LONG = {  # in these files, what takes more than a second
     "test_a_chain_of_300_000_nodes_has_a_gradient_and_a_tangent", "test_replay_of_300_000_nodes_needs_no_recursion",

@@ -17,6 +17,7 @@ import test_bad_input
 import test_bits
 import test_edges
 import test_imports
+import test_pickles
 import test_rules
 import test_scale
 import test_value
@@ -215,8 +216,8 @@ PLANTED = [
     Planted("a memo that outlives its copy", memo_is_kept, DROPPED, lambda: DROPPED(test_scale.USES["deepcopy"])),
     Planted("a sum in the order of hashes", order_of_hashes, test_bits.test_bits_do_not_depend_on_the_hash_seed, seeds_of_hashes),
     # Values and contexts
-    Planted("roots copied one by one lose what they share", edited(copying, "deepcopy", "if id(v) not in memo:", "if True:"), test_value.test_roots_that_share_nodes_still_share_them_after_one_dump),
-    Planted("a failed dump spoils the next", tape_outlives_its_dump, test_value.test_a_failed_dump_leaves_later_dumps_right),
+    Planted("roots copied one by one lose what they share", edited(copying, "deepcopy", "if id(v) not in memo:", "if True:"), test_pickles.test_roots_that_share_nodes_still_share_them_after_one_dump),
+    Planted("a failed dump spoils the next", tape_outlives_its_dump, test_pickles.test_a_failed_dump_leaves_later_dumps_right),
     Planted("no_grad in one thread stops another", one_state_for_all_threads, test_value.test_no_grad_is_a_context_a_decorator_and_one_per_thread),
     Planted("lists cut to the shorter one (dot)", edited(lists, "dot", "len(wd) != len(xd)", "False"), MESSAGES, told("dot takes as many weights")),
     Planted("the imaginary part dropped", replaced(conversion, "_is_complex", lambda x: False), MESSAGES, told("Value takes a real number, got np.complex64")),

@@ -10,7 +10,8 @@ from math import isfinite
 import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
-from test_formula import HOSTILE, assert_balanced, graphs, row, snapshot  # noqa: F401  a fixture
+from test_formula import HOSTILE, assert_balanced, graphs, snapshot
+from test_partial_formulas import row  # noqa: F401  a fixture
 
 import engine
 import nn

@@ -6,11 +6,8 @@ All agree with PyTorch's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-from engine import Value
-
-from .module import Module
 from .optimiser import Optimiser
 from .updates import adagrad_update, adam_update, adamw_update, rmsprop_update, sgd_update
 
@@ -37,20 +34,6 @@ class SGD(Optimiser):
 
     update = staticmethod(sgd_update)
     initial = (0.0,)
-
-    momentum: float
-    nesterov: bool
-    weight_decay: float
-
-    def __init__(
-        self,
-        parameters: Module | Iterable[Value],
-        lr: float = 0.01,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
     def _checked(self, hyperparameters: Mapping[str, float]) -> dict[str, float]:
         checked = super()._checked(hyperparameters)
@@ -80,22 +63,6 @@ class Adam(Optimiser):
     update = staticmethod(adam_update)
     initial = (0.0, 0.0)
 
-    beta1: float
-    beta2: float
-    epsilon: float
-    weight_decay: float
-
-    def __init__(
-        self,
-        parameters: Module | Iterable[Value],
-        lr: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
-
 
 class AdamW(Adam):
     """Adam with weight decay apart from the gradient: every parameter shrinks at the same rate.
@@ -115,17 +82,6 @@ class AdamW(Adam):
     """
 
     update = staticmethod(adamw_update)
-
-    def __init__(
-        self,
-        parameters: Module | Iterable[Value],
-        lr: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-    ) -> None:
-        super().__init__(parameters, lr, beta1, beta2, epsilon, weight_decay)
 
 
 class RMSprop(Optimiser):
@@ -150,22 +106,6 @@ class RMSprop(Optimiser):
     update = staticmethod(rmsprop_update)
     initial = (0.0, 0.0)
 
-    rho: float
-    epsilon: float
-    momentum: float
-    weight_decay: float
-
-    def __init__(
-        self,
-        parameters: Module | Iterable[Value],
-        lr: float = 0.01,
-        rho: float = 0.99,
-        epsilon: float = 1e-8,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr=lr, rho=rho, epsilon=epsilon, momentum=momentum, weight_decay=weight_decay)
-
 
 class Adagrad(Optimiser):
     """Gradients divided by the root of the sum of all their squares: steps become smaller and smaller.
@@ -186,18 +126,6 @@ class Adagrad(Optimiser):
 
     update = staticmethod(adagrad_update)
     initial = (0.0,)
-
-    epsilon: float
-    weight_decay: float
-
-    def __init__(
-        self,
-        parameters: Module | Iterable[Value],
-        lr: float = 0.01,
-        epsilon: float = 1e-10,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr=lr, epsilon=epsilon, weight_decay=weight_decay)
 
 
 # By name, as `nn.fit` takes them.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from inspect import signature
-from typing import ClassVar
+from inspect import Parameter, Signature, signature
+from math import isfinite
+from typing import TYPE_CHECKING, ClassVar
 
 from engine import Value
 from engine.arguments import checked, flag, float_of, listed, number, shown, whole
@@ -30,7 +31,7 @@ def _hyperparameter(who: str, name: str, x: object) -> float | bool:
     """A hyperparameter as a float, or a bool where it is one; who and name are for messages."""
     if name == "nesterov":
         return flag(who, name, x)
-    legal, says = _LEGAL[name]
+    legal, says = _LEGAL.get(name, (isfinite, "a number"))
     return number(who, name, x, says, legal)
 
 
@@ -38,8 +39,8 @@ class Optimiser:
     """What optimisers share: parameters, a state for each, and the count of steps.
 
     A subclass names its update and the state to start from. What the update takes by name, besides the step, are its
-    hyperparameters, which are checked and become attributes: they may be changed between steps, as a schedule does with
-    `lr`.
+    hyperparameters: arguments with the update's defaults, and attributes that are checked and may be changed between
+    steps, as a schedule does with `lr`.
 
     Attributes:
         parameters: the list of Values that a step changes.
@@ -50,29 +51,57 @@ class Optimiser:
     update: ClassVar[Update]
     initial: ClassVar[State]
     names: ClassVar[tuple[str, ...]]
+    _settings: ClassVar[Signature]
+    __signature__: ClassVar[Signature]
 
     lr: float = checked(lambda who, name, x: number(who, name, x, "a number from 0", lambda lr: lr >= 0.0))
     steps: int = checked(whole)
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> float:
+            """A hyperparameter."""
+
     def __init_subclass__(cls) -> None:
-        """Read the hyperparameters off the update: what it takes by name, besides the step."""
+        """Read the hyperparameters off the update: what it takes by name, besides the step, with its defaults."""
         super().__init_subclass__()
-        if "update" not in vars(cls) or "names" in vars(cls):
-            return
-        taken = [p.name for p in signature(cls.update).parameters.values() if p.kind is p.KEYWORD_ONLY]
-        cls.names = tuple([name for name in taken if name != "step"])
+        if "names" in vars(cls):
+            cls._declare([Parameter(name, Parameter.KEYWORD_ONLY) for name in cls.names])
+        elif "update" in vars(cls):
+            taken = signature(cls.update).parameters.values()
+            if all(p.kind is not p.VAR_KEYWORD for p in taken):  # else it takes those of the class above
+                cls._declare([p for p in taken if p.kind is p.KEYWORD_ONLY and p.name != "step"])
+        if "__init__" in vars(cls):
+            own = signature(cls.__init__)
+            cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])
+
+    @classmethod
+    def _declare(cls, taken: list[Parameter]) -> None:
+        cls.names = tuple([p.name for p in taken])
         for name in cls.names:
             if not hasattr(cls, name):
                 attribute = checked(_hyperparameter)
                 setattr(cls, name, attribute)
                 attribute.__set_name__(cls, name)
+        if all(p.default is not p.empty for p in taken):  # as those of nn's own
+            taken = [p.replace(kind=p.POSITIONAL_OR_KEYWORD, annotation=type(p.default)) for p in taken]
+        cls._settings = Signature(taken)
+        first = Parameter("parameters", Parameter.POSITIONAL_OR_KEYWORD, annotation="Module | Iterable[Value]")
+        cls.__signature__ = Signature([first, *taken])
 
-    def __init__(self, parameters: Module | Iterable[Value], **hyperparameters: float) -> None:
+    def __init__(self, parameters: Module | Iterable[Value], *settings: float, **named: float) -> None:
         self._modules = [m for _, m in parameters.named_modules()] if isinstance(parameters, Module) else []
         self.parameters = _parameters(type(self).__name__, parameters)
         self.states: list[State] = [self.initial] * len(self.parameters)
         self.steps = 0
-        self._set(**hyperparameters)
+        try:
+            given = self._settings.bind(*settings, **named)
+        except TypeError as why:
+            raise TypeError(
+                f"{type(self).__name__} takes {', '.join(self.names)} after the parameters: {why}"
+            ) from None
+        given.apply_defaults()
+        self._set(**given.arguments)
 
     @property
     def hyperparameters(self) -> dict[str, float]:

@@ -23,10 +23,10 @@ def sgd_update(
     state: State,
     *,
     step: Number,
-    lr: Number,
-    momentum: Number,
-    nesterov: bool,
-    weight_decay: Number,
+    lr: Number = 0.01,
+    momentum: Number = 0.0,
+    nesterov: bool = False,
+    weight_decay: Number = 0.0,
 ) -> tuple[Number, State]:
     """One step of stochastic gradient descent with momentum; the state is (velocity,), at first 0.
 
@@ -49,11 +49,11 @@ def adam_update(
     state: State,
     *,
     step: Number,
-    lr: Number,
-    beta1: Number,
-    beta2: Number,
-    epsilon: Number,
-    weight_decay: Number,
+    lr: Number = 0.001,
+    beta1: Number = 0.9,
+    beta2: Number = 0.999,
+    epsilon: Number = 1e-8,
+    weight_decay: Number = 0.0,
 ) -> tuple[Number, State]:
     """One step of Adam; the state is (mean, square), running means of the gradient and of its square, at first 0.
 
@@ -81,11 +81,11 @@ def adamw_update(
     state: State,
     *,
     step: Number,
-    lr: Number,
-    beta1: Number,
-    beta2: Number,
-    epsilon: Number,
-    weight_decay: Number,
+    lr: Number = 0.001,
+    beta1: Number = 0.9,
+    beta2: Number = 0.999,
+    epsilon: Number = 1e-8,
+    weight_decay: Number = 0.01,
 ) -> tuple[Number, State]:
     """One step of AdamW: the parameter loses lr · weight_decay of itself, then one step of Adam without decay.
 
@@ -110,11 +110,11 @@ def rmsprop_update(
     state: State,
     *,
     step: Number,
-    lr: Number,
-    rho: Number,
-    epsilon: Number,
-    momentum: Number,
-    weight_decay: Number,
+    lr: Number = 0.01,
+    rho: Number = 0.99,
+    epsilon: Number = 1e-8,
+    momentum: Number = 0.0,
+    weight_decay: Number = 0.0,
 ) -> tuple[Number, State]:
     """One step of RMSprop; the state is (square, velocity), at first 0.
 
@@ -137,9 +137,9 @@ def adagrad_update(
     state: State,
     *,
     step: Number,
-    lr: Number,
-    epsilon: Number,
-    weight_decay: Number,
+    lr: Number = 0.01,
+    epsilon: Number = 1e-10,
+    weight_decay: Number = 0.0,
 ) -> tuple[Number, State]:
     """One step of Adagrad; the state is (sum of squared gradients,), at first 0.
 

@@ -1,6 +1,7 @@
 """Optimisers: known answers, updates as pure functions that also run recorded, states, and bad input."""
 
 import copy
+import inspect
 import json
 import math
 import pickle
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Value, no_grad, replay
-from nn import MLP, OPTIMISERS, SGD, Adam, fit, schedules
+from nn import MLP, OPTIMISERS, SGD, Adam, Optimiser, fit, schedules
 
 moderate = st.floats(-10, 10)
 
@@ -177,6 +178,29 @@ def test_an_interrupted_step_moves_nothing():
         optimiser.step()
     assert [p.data for p in ps] == [1.0, 2.0]
     assert optimiser.steps == 0
+    assert optimiser.hyperparameters == SGD(ps).hyperparameters  # what `fixed` may hold is what the class above takes
+
+
+def test_the_arguments_of_an_optimiser_are_those_of_its_update():
+    def update(parameter, gradient, state, *, step, lr=0.5, trust, weight_decay=0.0):
+        return parameter - lr * trust * gradient, state
+
+    made = type("Trusting", (Optimiser,), {"update": staticmethod(update), "initial": ()})
+    p = Value(1.0)
+    p.grad = 1.0
+    optimiser = made([p], trust=0.5)
+    optimiser.step()
+    assert p.data == 0.75
+    assert repr(optimiser) == "Trusting(1 parameters, lr=0.5, trust=0.5, weight_decay=0.0)"
+    assert (
+        str(inspect.signature(made)) == "(parameters: 'Module | Iterable[Value]', *, lr=0.5, trust, weight_decay=0.0)"
+    )
+    assert str(inspect.signature(Adam)).startswith("(parameters: 'Module | Iterable[Value]', lr: float = 0.001, beta1")
+    for wrong in (lambda: made([p]), lambda: made([p], trust=0.5, rho=1.0), lambda: SGD([p], 0.1, lr=0.2)):
+        with pytest.raises(
+            TypeError, match="^(Trusting takes lr, trust|SGD takes lr, momentum).* after the parameters: "
+        ):
+            wrong()
 
 
 NET = MLP(2, [1], seed=0)

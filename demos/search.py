@@ -21,7 +21,7 @@ from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, cross_v
 
 from demos.backend import backend
 from demos.folder import Folder
-from demos.search_drawings import Configuration, Tried, page
+from demos.search_drawings import Configuration, Tried, page, written
 from nn.sklearn import NetworkClassifier
 from nn.training.console import flagged_interrupt
 
@@ -116,8 +116,3 @@ def suggested(trial: optuna.Trial) -> Configuration:
         "learning_rate_init": trial.suggest_float("learning_rate_init", *RATE, log=True),
         "alpha": trial.suggest_float("alpha", *ALPHA, log=True),
     }
-
-
-def written(configuration: Configuration) -> str:
-    """A configuration in a line."""
-    return ", ".join(f"{name} {x:.2g}" if isinstance(x, float) else f"{name} {x}" for name, x in configuration.items())

@@ -16,6 +16,11 @@ COLOURS = {"Optuna": BLUE, "scikit-learn": ORANGE}
 MARKERS = {"relu": "o", "tanh": "s", "sigmoid": "^"}
 
 
+def written(configuration: Configuration) -> str:
+    """A configuration in a line."""
+    return ", ".join(f"{name} {x:.2g}" if isinstance(x, float) else f"{name} {x}" for name, x in configuration.items())
+
+
 def page(figure: Figure, tried: Mapping[str, Tried], usual: float, importances: Mapping[str, float]) -> None:
     """How far each search came, which choices mattered to Optuna, and all that was tried by learning rate."""
     searches, choices, rates = figure.subplots(1, 3, width_ratios=[3, 2, 3])

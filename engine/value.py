@@ -16,25 +16,25 @@ def binary(op, mirrored=False):
     """The operator of a row of two operands: the Value is the first of them, mirrored the second."""
     forward, who = op.forward, op.name
 
-    def method(a, b):
-        if b.__class__ is Value:
-            y = b._data
-        elif b.__class__ is float:
-            y = b
+    def method(self, other):
+        if other.__class__ is Value:
+            y = other._data
+        elif other.__class__ is float:
+            y = other
         else:
-            y = b = other_operand(b, who)
+            y = other = other_operand(other, who)
             if y.__class__ is not float:
-                return NotImplemented if y is None else Value._node(op, (y, a) if mirrored else (a, y))
-        x = a._data
+                return NotImplemented if y is None else Value._node(op, (y, self) if mirrored else (self, y))
+        x = self._data
         if mirrored:
-            a, b = b, a
+            self, other = other, self
             x, y = y, x
         v = new(Value)
         v._data = forward(x, y)
         v.grad = UNREACHED
         v.op = op
-        v._a = a
-        v._b = b
+        v._a = self
+        v._b = other
         v._x = x
         v._y = y
         v._about = None

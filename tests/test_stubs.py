@@ -1,5 +1,7 @@
 """The committed type stubs are what the table of rules generates."""
 
+import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +33,12 @@ def test_stub_of_value_lists_every_method_of_value():
         "__firstlineno__",
         "__repr__",
     }, missing
+
+
+def test_methods_call_their_arguments_as_the_stub_does():
+    for body in ast.parse(STUBS["value.pyi"]()).body:
+        for stub in body.body if isinstance(body, ast.ClassDef) else []:
+            if isinstance(stub, ast.FunctionDef) and not stub.name.startswith("_") and not stub.decorator_list:
+                _, *own = inspect.signature(getattr(engine.Value, stub.name)).parameters.values()
+                if inspect.Parameter.VAR_POSITIONAL not in [p.kind for p in own]:
+                    assert [p.name for p in own] == [a.arg for a in stub.args.args[1:]], stub.name

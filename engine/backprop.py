@@ -103,11 +103,12 @@ def _marked_order(stack: list[Node], order: list[Node], leaves: list[Node], befo
         else:
             for arg in reversed(v._a):
                 if arg.__class__ is tuple:
-                    if id(arg) not in walked:
-                        below = [a for a in reversed(arg) if a.grad is not zero]
-                        stack += below
-                        if not below:
-                            walked.add(id(arg))
+                    if id(arg) in walked:
+                        continue
+                    below = [a for a in reversed(arg) if a.grad is not zero]
+                    stack += below
+                    if not below:
+                        walked.add(id(arg))
                 elif arg.__class__ is not float and arg.__class__ is not list and arg.grad is not zero:
                     push(arg)
     return zero

@@ -17,7 +17,6 @@ from typing import Any
 active: set[object] = set()  # what holds open blocks, weakly, and a mark for each outermost call of a Module
 held: set[object] = set()  # what holds open blocks alone
 
-
 Holder = weakref.ref[LockType]
 NOTHING: dict[str, object] = {"scope": None, "within": None, "recording": True, "watch": None, "tracing": None}
 
@@ -117,10 +116,7 @@ class Block:
                 lock = kept = allocate_lock()
                 lock.acquire()
                 holder = weakref.ref(lock)
-            for counted in (
-                active,
-                held,
-            ):  # until it is dropped; in one call, as what is to be discarded needs its hash
+            for counted in (active, held):  # until it is dropped; in one call, as to be discarded it needs its hash
                 counted.update(map(weakref.ref, (lock,), (counted.discard,)))
             _entering.set(None)
             blocks.set(Opened(self, sets, holder, kept).inside(innermost_block()))

@@ -45,7 +45,7 @@ def plot_weights(
     >>> import matplotlib
     >>> matplotlib.use("agg")
     >>> from nn import MLP
-    >>> from nn.plots.images import plot_weights
+    >>> from nn import plot_weights
     >>> plot_weights(MLP(64, [10], seed=0)).get_title(loc="left")
     'Weights of layers.0'
     """
@@ -114,7 +114,7 @@ def plot_saliency(
     >>> import matplotlib
     >>> matplotlib.use("agg")
     >>> from nn import MLP
-    >>> from nn.plots.images import plot_saliency
+    >>> from nn import plot_saliency
     >>> plot_saliency(MLP(3, [2], seed=0), [1.0, 0.0, 2.0], output=1).get_title(loc="left")
     'Saliency: ∂output[1]/∂input'
     """

@@ -49,7 +49,7 @@ def plot_activation(name: str, ax: Axes | None = None, *, low: float = -4.0, hig
 
     >>> import matplotlib
     >>> matplotlib.use("agg")
-    >>> from nn.plots.plots import plot_activation
+    >>> from nn import plot_activation
     >>> plot_activation("tanh").get_title(loc="left")
     'tanh'
     """
@@ -123,7 +123,7 @@ def plot_gradient_flow(
     >>> import matplotlib
     >>> matplotlib.use("agg")
     >>> from nn import MLP
-    >>> from nn.plots.plots import plot_gradient_flow
+    >>> from nn import plot_gradient_flow
     >>> ax = plot_gradient_flow(MLP(2, [3, 1], seed=0), [[0.0, 1.0], [1.0, 0.0]], [0, 1])
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['layers.0', 'layers.1']
@@ -187,7 +187,7 @@ def plot_activations(
     >>> import matplotlib
     >>> matplotlib.use("agg")
     >>> from nn import MLP
-    >>> from nn.plots.plots import plot_activations
+    >>> from nn import plot_activations
     >>> [ax.get_title(loc="left") for ax in plot_activations(MLP(2, [3, 1], seed=0), [[0.0, 1.0], [1.0, 0.0]])]
     ['layers.0: relu', 'layers.1: identity']
     """

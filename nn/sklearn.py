@@ -21,6 +21,7 @@ from engine import no_grad, sigmoid, softmax
 from engine.arguments import flag, listed, named, number, real, shown, whole
 
 from .activations import Activation
+from .arguments import is_whole
 from .layers import MLP
 from .losses import binary_cross_entropy, cross_entropy, mse
 from .optim import OPTIMISERS, Optimiser
@@ -67,8 +68,7 @@ class _Network(BaseEstimator):
         """A new network."""
         sizes = self.hidden_layer_sizes
         name, takes = "hidden_layer_sizes", "sizes such as (16,)"
-        one = not isinstance(sizes, str) and hasattr(sizes, "__index__") and getattr(sizes, "shape", ()) == ()
-        hidden = [sizes] if one else listed(self._who, name, sizes, takes)
+        hidden = [sizes] if is_whole(sizes) else listed(self._who, name, sizes, takes)
         hidden = [whole(self._who, name, n, "sizes, whole numbers from 1,", least=1) for n in hidden]
         seed = self.random_state
         if seed is not None and seed is not np.random and not isinstance(seed, np.random.RandomState):

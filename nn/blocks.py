@@ -232,14 +232,9 @@ class Embedding(Module):
     """
 
     def __init__(
-        self,
-        count: int,
-        dimension: int,
-        *,
-        init: Start | None = None,
-        rng: Generator | None = None,
+        self, count: int, dimension: int, *, init: Start | None = None, rng: Generator | None = None,
         seed: int | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         count = width("Embedding", "count", count)
         dimension = width("Embedding", "dimension", dimension)
         draw = initialiser("normal" if init is None else init)

@@ -47,16 +47,9 @@ class Neuron(Activated, Module):
     """
 
     def __init__(
-        self,
-        nin: int,
-        nonlin: bool = True,
-        *,
-        activation: Activation | None = None,
-        init: Start | None = None,
-        rng: Generator | None = None,
-        seed: int | None = None,
-        nout: int = 1,
-    ) -> None:
+        self, nin: int, nonlin: bool = True, *, activation: Activation | None = None, init: Start | None = None,
+        rng: Generator | None = None, seed: int | None = None, nout: int = 1,
+    ) -> None:  # fmt: skip
         inputs = width("Neuron", "nin", nin)
         outputs = width("Neuron", "nout", nout)
         self.activation = _activation("Neuron", nonlin, activation)
@@ -120,16 +113,9 @@ class Layer(Module):
     nin: int = checked(width)
 
     def __init__(
-        self,
-        nin: int,
-        nout: int,
-        nonlin: bool = True,
-        *,
-        activation: Activation | None = None,
-        init: Start | None = None,
-        rng: Generator | None = None,
-        seed: int | None = None,
-    ) -> None:
+        self, nin: int, nout: int, nonlin: bool = True, *, activation: Activation | None = None,
+        init: Start | None = None, rng: Generator | None = None, seed: int | None = None,
+    ) -> None:  # fmt: skip
         self.nin = nin
         outputs = width("Layer", "nout", nout)
         rng, self.seed = generator(rng, seed)
@@ -207,15 +193,9 @@ class MLP(Module):
     """
 
     def __init__(
-        self,
-        nin: int,
-        nouts: Sequence[int],
-        *,
-        activation: Activation = "relu",
-        init: Start | None = None,
-        rng: Generator | None = None,
-        seed: int | None = None,
-    ) -> None:
+        self, nin: int, nouts: Sequence[int], *, activation: Activation = "relu", init: Start | None = None,
+        rng: Generator | None = None, seed: int | None = None,
+    ) -> None:  # fmt: skip
         sizes = listed("MLP", "nouts", nouts, "a list of layer sizes, [1] for one layer,")
         widths = [width("MLP", "nin", nin), *[width("MLP", "nouts", n) for n in sizes]]
         if len(widths) == 1:

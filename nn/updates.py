@@ -18,16 +18,9 @@ Update = Callable[..., tuple[Number, State]]
 
 
 def sgd_update(
-    parameter: Number,
-    gradient: Number,
-    state: State,
-    *,
-    step: Number,
-    lr: Number = 0.01,
-    momentum: Number = 0.0,
-    nesterov: bool = False,
-    weight_decay: Number = 0.0,
-) -> tuple[Number, State]:
+    parameter: Number, gradient: Number, state: State, *, step: Number, lr: Number = 0.01, momentum: Number = 0.0,
+    nesterov: bool = False, weight_decay: Number = 0.0,
+) -> tuple[Number, State]:  # fmt: skip
     """One step of stochastic gradient descent with momentum; the state is (velocity,), at first 0.
 
     Sutskever et al., On the importance of initialization and momentum in deep learning (2013), in PyTorch's form.
@@ -44,17 +37,9 @@ def sgd_update(
 
 
 def adam_update(
-    parameter: Number,
-    gradient: Number,
-    state: State,
-    *,
-    step: Number,
-    lr: Number = 0.001,
-    beta1: Number = 0.9,
-    beta2: Number = 0.999,
-    epsilon: Number = 1e-8,
-    weight_decay: Number = 0.0,
-) -> tuple[Number, State]:
+    parameter: Number, gradient: Number, state: State, *, step: Number, lr: Number = 0.001, beta1: Number = 0.9,
+    beta2: Number = 0.999, epsilon: Number = 1e-8, weight_decay: Number = 0.0,
+) -> tuple[Number, State]:  # fmt: skip
     """One step of Adam; the state is (mean, square), running means of the gradient and of its square, at first 0.
 
     Kingma & Ba, Adam: a method for stochastic optimization (2015), algorithm 1; `step` counts from 1.
@@ -76,17 +61,9 @@ def adam_update(
 
 
 def adamw_update(
-    parameter: Number,
-    gradient: Number,
-    state: State,
-    *,
-    step: Number,
-    lr: Number = 0.001,
-    beta1: Number = 0.9,
-    beta2: Number = 0.999,
-    epsilon: Number = 1e-8,
-    weight_decay: Number = 0.01,
-) -> tuple[Number, State]:
+    parameter: Number, gradient: Number, state: State, *, step: Number, lr: Number = 0.001, beta1: Number = 0.9,
+    beta2: Number = 0.999, epsilon: Number = 1e-8, weight_decay: Number = 0.01,
+) -> tuple[Number, State]:  # fmt: skip
     """One step of AdamW: the parameter loses lr · weight_decay of itself, then one step of Adam without decay.
 
     Loshchilov & Hutter, Decoupled weight decay regularization (2019), algorithm 2.
@@ -105,17 +82,9 @@ def adamw_update(
 
 
 def rmsprop_update(
-    parameter: Number,
-    gradient: Number,
-    state: State,
-    *,
-    step: Number,
-    lr: Number = 0.01,
-    rho: Number = 0.99,
-    epsilon: Number = 1e-8,
-    momentum: Number = 0.0,
-    weight_decay: Number = 0.0,
-) -> tuple[Number, State]:
+    parameter: Number, gradient: Number, state: State, *, step: Number, lr: Number = 0.01, rho: Number = 0.99,
+    epsilon: Number = 1e-8, momentum: Number = 0.0, weight_decay: Number = 0.0,
+) -> tuple[Number, State]:  # fmt: skip
     """One step of RMSprop; the state is (square, velocity), at first 0.
 
     Hinton, Neural networks for machine learning, lecture 6e (2012), with PyTorch's momentum.
@@ -132,15 +101,9 @@ def rmsprop_update(
 
 
 def adagrad_update(
-    parameter: Number,
-    gradient: Number,
-    state: State,
-    *,
-    step: Number,
-    lr: Number = 0.01,
-    epsilon: Number = 1e-10,
+    parameter: Number, gradient: Number, state: State, *, step: Number, lr: Number = 0.01, epsilon: Number = 1e-10,
     weight_decay: Number = 0.0,
-) -> tuple[Number, State]:
+) -> tuple[Number, State]:  # fmt: skip
     """One step of Adagrad; the state is (sum of squared gradients,), at first 0.
 
     Duchi et al., Adaptive subgradient methods for online learning and stochastic optimization (2011).

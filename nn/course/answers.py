@@ -16,20 +16,10 @@ from nn.arguments import is_row
 
 # The module of each notebook's checks, in the order of the course.
 NOTEBOOKS = (
-    "coming_from_micrograd",
-    "derivatives",
-    "value_and_graph",
-    "chain_rule",
-    "build_it_yourself",
-    "neuron_to_mlp",
-    "train_moons",
-    "activations_and_depth",
-    "digits",
-    "words_and_films",
-    "overfitting",
-    "checking_gradients",
+    "coming_from_micrograd", "derivatives", "value_and_graph", "chain_rule", "build_it_yourself", "neuron_to_mlp",
+    "train_moons", "activations_and_depth", "digits", "words_and_films", "overfitting", "checking_gradients",
     "second_derivatives_and_jit",
-)
+)  # fmt: skip
 
 T = TypeVar("T")
 Check = Callable[[object], str | None]

@@ -31,15 +31,9 @@ LEARNT = 0.5  # a loss below so much of a constant's: gradients may be small, un
 
 
 def diagnose(
-    net: Module | NeuralNetwork,
-    X: object,
-    y: object,
-    *,
-    loss: str | LossFunction | None = None,
-    optimizer: Optimiser | float | None = None,
-    history: object = None,
-    examples: int = 100,
-) -> Diagnosis:
+    net: Module | NeuralNetwork, X: object, y: object, *, loss: str | LossFunction | None = None,
+    optimizer: Optimiser | float | None = None, history: object = None, examples: int = 100,
+) -> Diagnosis:  # fmt: skip
     """What is wrong with a network, layer by layer, and what to do.
 
     It finds what the loss does not depend on, dead units, vanishing and exploding gradients, saturation, symmetric weights, an exploding loss, a learning
@@ -115,13 +109,9 @@ def diagnose(
 
 
 def examples_of(
-    who: str,
-    net: Module | NeuralNetwork,
-    model: Module,
-    xs: Sequence[Row],
-    ts: Sequence[object],
+    who: str, net: Module | NeuralNetwork, model: Module, xs: Sequence[Row], ts: Sequence[object],
     loss: str | LossFunction | Objective | None = None,
-) -> tuple[Objective, list[Row], list[object]]:
+) -> tuple[Objective, list[Row], list[object]]:  # fmt: skip
     """(objective, examples, targets as it takes them); without a loss, the one that the targets ask for."""
     with no_grad():
         first = model(xs[0])

@@ -16,16 +16,9 @@ if TYPE_CHECKING:
     from engine.picture import Picture
 
 ILLNESSES = (
-    "not finite",
-    "no gradient",
-    "symmetric weights",
-    "dead units",
-    "saturation",
-    "vanishing gradients",
-    "exploding gradients",
-    "exploding loss",
-    "learning rate too large",
-)
+    "not finite", "no gradient", "symmetric weights", "dead units", "saturation", "vanishing gradients",
+    "exploding gradients", "exploding loss", "learning rate too large",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,13 +67,9 @@ class Diagnosis(Sequence[Symptom]):
     """
 
     def __init__(
-        self,
-        findings: Sequence[Symptom],
-        layers: Sequence[UnitLayer],
-        saturated: Sequence[float],
-        loss: float,
+        self, findings: Sequence[Symptom], layers: Sequence[UnitLayer], saturated: Sequence[float], loss: float,
         about: str,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.findings, self.layers, self.saturated = list(findings), list(layers), list(saturated)
         self.loss, self.about = loss, about
 

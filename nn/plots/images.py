@@ -84,13 +84,9 @@ def plot_weights(
 
 
 def plot_saliency(
-    net: Module | NeuralNetwork,
-    x: object,
-    *,
-    output: int | None = None,
-    shape: tuple[int, int] | None = None,
+    net: Module | NeuralNetwork, x: object, *, output: int | None = None, shape: tuple[int, int] | None = None,
     ax: Axes | None = None,
-) -> Axes:
+) -> Axes:  # fmt: skip
     """Which inputs an output of the network hangs on: the derivative of the output by each input, at one example.
 
     Simonyan, Vedaldi & Zisserman, Deep inside convolutional networks (2014), section 3, with signs: blue inputs raise

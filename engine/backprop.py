@@ -130,7 +130,7 @@ def _sweep(order: list[Node], zero: float) -> None:
         except AnomalyError:
             raise
         except (ArithmeticError, ValueError):  # where Python is not IEEE: again, on Values, whose operators are
-            push(v, g)
+            push(v, g)  # then on with the nodes that are left
 
 
 def push(v: Node, gradient: float) -> None:

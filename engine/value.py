@@ -169,7 +169,7 @@ class Value(Node):
                 "change its leaves and build the graph again, or use replay"
             )
         self._data = number(x, "data", "a real number")
-        context.edits = object()
+        context.edits = object()  # who keeps floats that were read sees that they may be old
 
     @property
     def label(self):

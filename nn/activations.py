@@ -15,9 +15,9 @@ from engine import TABLE, Operands, Value, elu, greater, leaky_relu, softplus, t
 
 from .arguments import Number, nearest
 
-__all__ = ["ACTIVATIONS", "Activated", "Activation", "activation_function", "value_of"]
+__all__ = ["ACTIVATIONS", "Activated", "ActivationLike", "activation_function", "value_of"]
 
-Activation = str | Callable[[Any], Any]  # a name, or a function of a Value
+ActivationLike = str | Callable[[Any], Any]  # a name, or a function of a Value
 
 # What each is for, in a line.
 ACTIVATIONS: dict[str, str] = {
@@ -94,13 +94,13 @@ class Activated:
     """What has an activation: the name or function as given, and beside it the function that it stands for."""
 
     @property
-    def activation(self) -> Activation:
+    def activation(self) -> ActivationLike:
         """A name from `ACTIVATIONS`, or a function of a Value; a Module is found by its name, as in any attribute."""
-        given: Activation = self.__dict__["activation"]
+        given: ActivationLike = self.__dict__["activation"]
         return given
 
     @activation.setter
-    def activation(self, activation: Activation) -> None:
+    def activation(self, activation: ActivationLike) -> None:
         self._activate = activation_function(activation)
         self.__dict__["activation"] = activation
 

@@ -13,8 +13,7 @@ from typing import Any
 from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
 from engine.arguments import checked, number, real, shown, whole
 
-from .activations import Activated, value_of
-from .activations import Activation as Function
+from .activations import Activated, ActivationLike, value_of
 from .arguments import Inputs, Number, is_alone, is_missing, is_row, shape
 from .init import Generator, Start, generator, given_generator, initialiser
 from .layers import width, written
@@ -90,7 +89,7 @@ class Activation(Activated, Module):
     [0.0, 2.0]
     """
 
-    def __init__(self, activation: Function) -> None:
+    def __init__(self, activation: ActivationLike) -> None:
         self.activation = activation
 
     def forward(self, x: Inputs) -> Inputs:

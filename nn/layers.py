@@ -13,7 +13,7 @@ from typing import Any
 from engine import Operands, Value, dot, scope
 from engine.arguments import checked, is_number, listed, shown, whole
 
-from .activations import Activated, Activation, activation_function, value_of
+from .activations import Activated, ActivationLike, activation_function, value_of
 from .arguments import Inputs, Number, is_alone, is_missing, is_row
 from .init import Generator, Start, generator, initialiser
 from .matrices import Matrix
@@ -47,7 +47,7 @@ class Neuron(Activated, Module):
     """
 
     def __init__(
-        self, nin: int, nonlin: bool = True, *, activation: Activation | None = None, init: Start | None = None,
+        self, nin: int, nonlin: bool = True, *, activation: ActivationLike | None = None, init: Start | None = None,
         rng: Generator | None = None, seed: int | None = None, nout: int = 1,
     ) -> None:  # fmt: skip
         inputs = width("Neuron", "nin", nin)
@@ -113,7 +113,7 @@ class Layer(Module):
     nin: int = checked(width)
 
     def __init__(
-        self, nin: int, nout: int, nonlin: bool = True, *, activation: Activation | None = None,
+        self, nin: int, nout: int, nonlin: bool = True, *, activation: ActivationLike | None = None,
         init: Start | None = None, rng: Generator | None = None, seed: int | None = None,
     ) -> None:  # fmt: skip
         self.nin = nin
@@ -193,7 +193,7 @@ class MLP(Module):
     """
 
     def __init__(
-        self, nin: int, nouts: Sequence[int], *, activation: Activation = "relu", init: Start | None = None,
+        self, nin: int, nouts: Sequence[int], *, activation: ActivationLike = "relu", init: Start | None = None,
         rng: Generator | None = None, seed: int | None = None,
     ) -> None:  # fmt: skip
         sizes = listed("MLP", "nouts", nouts, "a list of layer sizes, [1] for one layer,")
@@ -272,7 +272,7 @@ def _named(module: Module) -> str:
         return here.path or repr(module)
 
 
-def _activation(who: str, nonlin: object, activation: Activation | None) -> Activation:
+def _activation(who: str, nonlin: object, activation: ActivationLike | None) -> ActivationLike:
     if not isinstance(nonlin, (bool, int)):
         raise TypeError(f"{who} takes True or False as nonlin, got {shown(nonlin)}; write activation={nonlin!r:.60}")
     if not nonlin and activation is not None:

@@ -9,7 +9,7 @@ from engine import mean
 from engine.arguments import listed, whole
 from engine.assignment import assign
 
-from .activations import Activation
+from .activations import ActivationLike
 from .arguments import plain
 from .data import Row, check_order, is_listed, rows_or_row, targets
 from .init import Start, generator
@@ -82,7 +82,7 @@ class NeuralNetwork:
         layers: Sequence[int],
         alpha: float = 0.1,
         *,
-        activation: Activation = "tanh",
+        activation: ActivationLike = "tanh",
         output: Output | None = None,
         loss: str | LossFunction | None = None,
         init: Start | None = None,

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from engine import no_grad, sigmoid, softmax
 from engine.arguments import flag, listed, named, number, real, shown, whole
 
-from .activations import Activation
+from .activations import ActivationLike
 from .arguments import is_whole
 from .layers import MLP
 from .losses import binary_cross_entropy, cross_entropy, mse
@@ -39,7 +39,7 @@ class _Network(BaseEstimator):
     """What classifier and regressor share: parameters, training, outputs."""
 
     hidden_layer_sizes: int | Iterable[int] = (16,)
-    activation: Activation = "relu"
+    activation: ActivationLike = "relu"
     _: KW_ONLY
     solver: str = "adam"
     alpha: float = 0.0001

@@ -16,8 +16,7 @@ from engine.arguments import named
 from engine.arguments import path as of_file
 from engine.writing import write_whole
 
-from ..activations import BETA, ELU, KAPPA, LeakyReLU, Softplus, TanhGELU
-from ..activations import Activation as Function
+from ..activations import BETA, ELU, KAPPA, ActivationLike, LeakyReLU, Softplus, TanhGELU
 from ..module import Module
 from ..network import NeuralNetwork
 from .steps import (
@@ -175,7 +174,7 @@ class _Graph:
         spread = self._node("Sqrt", self._node("Add", variance, self._number(step.epsilon)))
         return self._node("Add", self._node("Mul", self._node("Div", centred, spread), gain), bias)
 
-    def _activated(self, function: Function) -> str:
+    def _activated(self, function: ActivationLike) -> str:
         x = self._at
         if function in ("relu", "sigmoid", "tanh", "elu", "selu", "softplus"):
             return self._node(function.capitalize(), x)

@@ -14,7 +14,7 @@ from types import ModuleType
 import engine
 from engine import TABLE, Op, Value
 
-from ..activations import Activation as Function
+from ..activations import ActivationLike
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Part, Sequential
 from ..layers import MLP, Layer, Neuron
 from ..module import Module, module_of
@@ -43,7 +43,7 @@ class Dense(PlainStep):
 class Nonlinearity(PlainStep):
     """A function of each number, or of the row."""
 
-    function: Function  # the name of a row of the table, "softmax", "log_softmax", or a variant (see `nn.activations`)
+    function: ActivationLike  # the name of a row, "softmax", "log_softmax", or a variant (see `nn.activations`)
 
 
 @dataclass(frozen=True)
@@ -188,13 +188,13 @@ def _layer(who: str, path: str, layer: Layer) -> Iterator[PlainStep]:
         yield from _function(path, layer, activation)
 
 
-def _function(path: str, module: Module | None, function: Function) -> Iterator[PlainStep]:
+def _function(path: str, module: Module | None, function: ActivationLike) -> Iterator[PlainStep]:
     name = _name(function)
     if name != "identity":
         yield Nonlinearity(path, module, name)
 
 
-def _name(function: Function) -> Function:
+def _name(function: ActivationLike) -> ActivationLike:
     """The name of a row of the table, where a function is one; else the function."""
     if isinstance(function, str):
         return function

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from engine import Value, logsigmoid
 
-from ..activations import ELU, STRAIGHT, LeakyReLU, Softplus, TanhGELU
-from ..activations import Activation as Function
+from ..activations import ELU, STRAIGHT, ActivationLike, LeakyReLU, Softplus, TanhGELU
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Part, Sequential
 from ..layers import MLP, Layer
 from ..module import Module
@@ -25,7 +24,7 @@ _NO_NUMBERS = random.Random(0)  # nothing is drawn
 _USUAL = {LeakyReLU(0.01): "leaky_relu", ELU(1.0): "elu", Softplus(1.0, STRAIGHT): "softplus"}
 
 # The activation of a module of PyTorch, by the name of its class; what has other numbers than we is a variant.
-READ: dict[str, Callable[[torch.nn.Module], Function]] = {
+READ: dict[str, Callable[[torch.nn.Module], ActivationLike]] = {
     "Identity": lambda m: "identity",
     "ReLU": lambda m: "relu",
     "LeakyReLU": lambda m: LeakyReLU(float(m.negative_slope)),

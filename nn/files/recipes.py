@@ -16,9 +16,8 @@ from typing import Any
 import engine
 from engine import TABLE, Op
 
-from ..activations import VARIANTS, Activation
-from ..blocks import Activation as ActivationBlock
-from ..blocks import Dropout, Embedding, LayerNorm, Sequential
+from ..activations import VARIANTS, ActivationLike
+from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
 from ..layers import MLP, Layer, Neuron, width
 from ..module import Module, module_of
 from ..network import NeuralNetwork
@@ -27,7 +26,7 @@ Network = Module | NeuralNetwork
 Arguments = dict[str, Any]  # of a constructor, as JSON says them
 CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
-    for kind in (Neuron, Layer, MLP, Embedding, LayerNorm, ActivationBlock, Dropout, NeuralNetwork, Sequential)
+    for kind in (Neuron, Layer, MLP, Embedding, LayerNorm, Activation, Dropout, NeuralNetwork, Sequential)
 }
 
 
@@ -110,7 +109,7 @@ def _arguments(layer: object) -> Arguments:
             return {"count": len(rows), "dimension": len(rows[0]), "seed": layer.seed}
         case LayerNorm():
             return {"nin": len(layer.gain), "epsilon": layer.epsilon}
-        case ActivationBlock():
+        case Activation():
             return {"activation": layer.activation}
         case Dropout():
             return {"rate": layer.rate, "seed": layer.seed}
@@ -191,7 +190,7 @@ def _said(activation: object) -> Arguments:
     raise TypeError(f"a recipe takes activations by name, got {activation!r:.60}")
 
 
-def _activation(said: Arguments) -> Activation:
+def _activation(said: Arguments) -> ActivationLike:
     if said.keys() == {"function"}:
         return TABLE[said["function"]]
     if said.keys() != {"variant", "numbers"} or not all(isinstance(x, (int, float)) for x in said["numbers"]):

@@ -23,17 +23,11 @@ if TYPE_CHECKING:
 
 
 class Slot(NamedTuple):
-    """An array and the parameters that it is about.
+    """An array and the parameters that it is about."""
 
-    Attributes:
-        name: what it is, for messages: "the kernel of layers.0".
-        shape: of the array.
-        values: the parameters, in the order of the array.
-    """
-
-    name: str
+    name: str  # what it is, for messages: "the kernel of layers.0"
     shape: tuple[int, ...]
-    values: list[Value]
+    values: list[Value]  # in the order of the array
 
 
 class HasArrays(Protocol):

@@ -14,19 +14,12 @@ from .findings import Symptom
 
 
 class Origin(NamedTuple):
-    """The first place in a graph that is not finite.
+    """The first place in a graph that is not finite."""
 
-    Attributes:
-        node: the Value that it happens at: all it is made from is finite, or it is a leaf.
-        number: the nan or infinity.
-        what: "value", or "partial", or "gradient" (a partial times the adjoint overflows).
-        argument: for a partial or gradient, which of the node's arguments it is about, from 0.
-    """
-
-    node: Value
-    number: float
-    what: str
-    argument: int | None = None
+    node: Value  # that it happens at: all it is made from is finite, or it is a leaf
+    number: float  # the nan or infinity
+    what: str  # "value", or "partial", or "gradient" (a partial times the adjoint overflows)
+    argument: int | None = None  # for a partial or gradient, which of the node's arguments it is about, from 0
 
 
 def origin(root: Value) -> Origin | None:

@@ -21,7 +21,6 @@ from ..module import Module
 from ..network import NeuralNetwork
 from .steps import (
     Dense,
-    Dropping,
     Lookup,
     Nonlinearity,
     Normalization,
@@ -107,12 +106,7 @@ def _double(who: str, found: Sequence[PlainStep], dtype: str | None) -> bool:
 
 
 class _Graph:
-    """An ONNX graph that grows by steps.
-
-    Args:
-        framework: the package onnx.
-        double: whether numbers are float64; else float32.
-    """
+    """An ONNX graph that grows by steps, in float64 or float32."""
 
     def __init__(self, framework: ModuleType, double: bool) -> None:
         self._onnx, self._double = framework, double
@@ -147,7 +141,7 @@ class _Graph:
         )
 
     def add(self, step: PlainStep) -> None:
-        """The nodes of one step, after those that are there."""
+        """The nodes of one step, after those that are there; Dropping hands on."""
         x, path = self._at, step.path or "net"
         if isinstance(step, Dense):
             shape = len(step.weights), len(step.weights[0])
@@ -161,8 +155,6 @@ class _Graph:
             self._at = self._normalized(step, path)
         elif isinstance(step, Nonlinearity):
             self._at = self._activated(step.function)
-        else:
-            assert isinstance(step, Dropping)  # noqa: S101  there are no others, and this one hands on
 
     def _normalized(self, step: Normalization, path: str) -> str:
         x, count = self._at, (len(step.gain),)

@@ -105,7 +105,7 @@ def outputs_of(found: list[PlainStep]) -> int | None:
 
 
 def package(who: str, name: str, called: str, install: str) -> ModuleType:
-    """A package of another framework; an ImportError that says how to install it."""
+    """A package of another framework; else an ImportError that says how to install it."""
     try:
         return import_module(name)
     except ImportError as error:

@@ -56,7 +56,9 @@ def assert_same(net, path, X, dtype="float64", tolerance=None):
     whole = read.type == "tensor(int64)"
     assert whole or read.type == made.type == f"tensor({'double' if dtype == 'float64' else 'float'})"
     tolerance = tolerance or (1e-10 if dtype == "float64" else 1e-5)
-    floor = 0.0 if dtype == "float64" else float(np.finfo(np.float32).tiny)  # below it float32 has few digits, then none
+    floor = (
+        0.0 if dtype == "float64" else float(np.finfo(np.float32).tiny)
+    )  # below it float32 has few digits, then none
     (theirs,) = run.run(None, {"x": np.array(X, np.int64 if whole else dtype)})
     net.eval()
     for x, row in zip(X, theirs.tolist()):

@@ -59,13 +59,9 @@ class Explanation:
     def __init__(
         self, root: Value, nodes: Sequence[Value], hidden: int, terms: int | None, given: Mapping[Value, str]
     ) -> None:
-        self.root = root
-        order = topological_order(root)
-        self.chains = chain_rule(root)
-        self._nodes = nodes
-        self._hidden = hidden
-        self._terms = terms
-        self._names = node_names(order + [v for v in nodes if v not in self.chains], given)
+        self.root, self.chains = root, chain_rule(root)
+        self._nodes, self._hidden, self._terms = nodes, hidden, terms
+        self._names = node_names([*reversed(self.chains), *(v for v in nodes if v not in self.chains)], given)
 
     def __str__(self) -> str:
         lines = []
@@ -196,19 +192,15 @@ def explain(
             raise TypeError(f"explain takes a Value as {what}, got {as_shown(v)}; for several, call it once for each")
     terms = None if terms is None else whole("explain", "terms", terms, least=1)
     nodes = None if nodes is None else whole("explain", "nodes", nodes, least=1)
-    given = _given(root, variable_names(callers_variables(1) if names is None else names))
-    if node is not None:
-        return Explanation(root, [node], 0, terms, given)
-    users_first = topological_order(root)[::-1]
-    shown = users_first if nodes is None else users_first[:nodes]
-    return Explanation(root, shown, len(users_first) - len(shown), terms, given)
-
-
-def _given(root: Value, variables: dict[Value, str]) -> dict[Value, str]:
+    variables = variable_names(callers_variables(1) if names is None else names)
     order = topological_order(root)
     paths = parameter_paths(scopes_of(order), {v for v in order if v.op is None})
     times = Counter(paths.values())  # layers that are called one by one have paths of their own, which may be alike
-    return {v: bracketed(path) for v, path in paths.items() if times[path] == 1} | variables
+    given = {v: bracketed(path) for v, path in paths.items() if times[path] == 1} | variables
+    if node is not None:
+        return Explanation(root, [node], 0, terms, given)
+    shown = order[::-1][:nodes]
+    return Explanation(root, shown, len(order) - len(shown), terms, given)
 
 
 # In any style --------------------------------------------------------------------------------------------------------
@@ -228,10 +220,12 @@ def _more(count: int, style: str) -> str:
 # Text ----------------------------------------------------------------------------------------------------------------
 
 
+def _equal(sides: Sequence[list[str]]) -> str:
+    return " = ".join([" + ".join(side) for side in sides])
+
+
 def _line(equation: _Equation) -> str:
-    line = " = ".join([" + ".join(side) for side in equation.sides])
-    if equation.given:
-        line = " = ".join([" + ".join(side) for side in equation.given]) + ", so " + line
+    line = (f"{_equal(equation.given)}, so " if equation.given else "") + _equal(equation.sides)
     return f"{line}: {equation.note}" if equation.note else line
 
 
@@ -258,10 +252,9 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 def _row(equation: _Equation) -> str:
     first, *others = [" + ".join(side) for side in equation.sides]
-    row = f"{first} &= " + " \\\\\n&= ".join(others) if not equation.given else f"{first} &= " + " = ".join(others)
+    row = f"{first} &= " + (" = " if equation.given else " \\\\\n&= ").join(others)
     if equation.given:
-        given = " = ".join([" + ".join(side) for side in equation.given])
-        row += rf" \quad \text{{since }} {given}"
+        row += rf" \quad \text{{since }} {_equal(equation.given)}"
     return row + rf" \quad \text{{{_plain(equation.note)}}}" if equation.note else row
 
 

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from dataclasses import fields
 
 import pytest
 from drawn import Drawn, built_in_scopes, number, page_data, rounding, row_product, state
@@ -27,6 +28,12 @@ def swept(tape, where=()):
     root = nodes[-1]
     root.backward()
     return root, topological_order(root)
+
+
+def words(model):
+    """All that the boxes and arrows of a picture say, numbers to the bit."""
+    things = [*model.boxes, *model.arrows]
+    return [[repr(x) for f in fields(t) if isinstance(x := getattr(t, f.name), (str, float))] for t in things]
 
 
 def assert_sums(total, products, slack=1e-9):
@@ -145,12 +152,13 @@ def test_a_group_of_one_output_has_the_derivative_of_its_inner_chain(tape, where
 
 @settings(max_examples=GRAPHS)
 @given(tapes(moderate), places, st.booleans(), st.sampled_from(LEVELS))
-def test_drawing_changes_nothing_in_the_graph(tape, where, backward, level):
+def test_drawing_changes_nothing_in_the_graph_and_adds_nothing_to_the_model(tape, where, backward, level):
     nodes = built_in_scopes(tape, where)
     if backward:
         nodes[-1].backward()
     before = state(nodes)
     picture = draw(nodes[-1], level=level)
+    said = words(picture.model)
     for made in (
         picture.svg,
         picture.dot,
@@ -162,6 +170,7 @@ def test_drawing_changes_nothing_in_the_graph(tape, where, backward, level):
     ):
         assert made
     assert state(nodes) == before
+    assert words(picture.model) == said
 
 
 @settings(max_examples=GRAPHS)
@@ -176,7 +185,7 @@ def test_before_backward_no_gradient_is_shown(tape):
 
 @settings(max_examples=GRAPHS)
 @given(tapes(moderate))
-def test_the_flow_has_the_bits_of_backward(tape):
+def test_the_sweep_has_the_bits_of_backward(tape):
     root, order = swept(tape)
     sweep = Sweep([root])
     for v in order:

@@ -1,4 +1,4 @@
-"""Origin: where the first nan or infinity of a graph came from, and the part of the graph that shows it."""
+"""First nan: where the first nan or infinity of a graph came from, and the part of the graph that shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trace: run a Python function once on recording Values, and write down what it did.
+"""Recorder: run a Python function once on recording Values, and write down what it did.
 
 Creation order is a topological order, so the record is the program. Values that the function reads from outside become
 further parameters, read anew at every call; a Python branch on a traced value raises and names the user's line.

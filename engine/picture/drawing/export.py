@@ -1,4 +1,4 @@
-"""Files: pictures on the disk, and the formats that a converter makes, in the fonts that it really has.
+"""Export: pictures as files, and the formats that a converter makes, in the fonts that it really has.
 
 A browser walks down a list of families. cairo takes the first and replaces it in silence, often by a wider one, so the
 families are tried here against the widths that the boxes were sized with.

@@ -15,8 +15,7 @@ from ...value import Value
 from .box_names import Names, suffixes
 from .boxes import Arrow, Box, PictureModel
 from .clusters import clusters, contents, counted, tags
-from .grouping import ScopeTree
-from .partition import Bundle, Key, Partition
+from .grouping import Bundle, Key, Partition, ScopeTree
 
 MOST_BOXES, MOST_ARROWS = 40, 60  # beyond these, formulas of arrows show on pointing only
 

@@ -1,19 +1,26 @@
-"""Which nodes share a box: the scopes of Modules, and the level at which they are closed.
+"""Which nodes share a box: those of a closed scope of Modules, many inputs alike, and what is left out.
 
 A Module call gives all nodes it makes one Scope, whose parent is the call around it. A scope's height is 0 where no
 other lies inside it (a neuron), 1 where only such lie inside (a layer), and so on. A picture closes some scopes: the
 nodes of a closed scope, and of all within it, are one box.
+
+A key stands for a box: a node is its own key, a closed Scope that of its nodes, a Bundle that of many inputs or of nodes
+beyond the limit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
+from itertools import dropwhile
 
 from ...arguments import shown
 from ...context import Scope
+from ...formulas.chain import Sweep
 from ...formulas.naming import scopes_of
 from ...value import Value
+from .nearest import Nearest, nearest_first
 
 Level = str | int
 LEVELS = ("auto", "full", "neuron", "layer")
+MERGED_INPUTS = 8  # more inputs than this that feed the same groups are one box
 
 
 class ScopeTree:
@@ -69,15 +76,9 @@ class ScopeTree:
             for s in self.chains
             if any(path == s.path or path.startswith(s.path + ".") or not s.path for path in expand)
         }
-        result = set()
-        for chain in self.chains.values():
-            inside = False
-            for s in chain:
-                inside = inside or s in closed
-                if inside and s not in opened:
-                    result.add(s)
-                    break
-        return frozenset(result)
+        within = [dropwhile(lambda s: s not in closed, chain) for chain in self.chains.values()]
+        outermost = [next((s for s in chain if s not in opened), None) for chain in within]
+        return frozenset(s for s in outermost if s is not None)
 
     @property
     def paths(self) -> list[str]:
@@ -88,3 +89,118 @@ class ScopeTree:
     def top(self) -> int:
         """The greatest height, -1 without scopes."""
         return max(self.heights.values(), default=-1)
+
+
+class Bundle:
+    """Nodes drawn as one box though no scope holds them; `kind` is "inputs" or "stub"."""
+
+    __slots__ = ("count", "kind")
+
+    def __init__(self, kind: str, count: int = 0) -> None:
+        self.kind = kind
+        self.count = count  # of nodes behind a stub
+
+
+Key = Value | Scope | Bundle
+
+
+class Partition:
+    """The key of each node.
+
+    Attributes:
+        keys: for each node that is drawn, alone or with others, its key.
+        absorbed: for each closed scope the parameters that only closed scopes use, this one among them.
+        hidden: how many nodes are behind stubs.
+    """
+
+    def __init__(self, sweep: Sweep, tree: ScopeTree, closed: Collection[Scope], parameters: Collection[Value]) -> None:
+        self.sweep = sweep
+        self.keys: dict[Value, Key] = {}
+        self.absorbed: dict[Key, list[Value]] = {}
+        self.hidden = 0
+        outer = {s: next((c for c in chain if c in closed), None) for s, chain in tree.chains.items()}
+        members: dict[Scope, list[Value]] = {}
+        for v in sweep.order:
+            scope = outer[v.scope] if v.op is not None and v.scope is not None else None
+            self.keys[v] = v if scope is None else scope
+            if scope is not None:
+                members.setdefault(scope, []).append(v)
+        inside = []
+        for v in parameters:
+            users = list(dict.fromkeys(self.keys[u.user] for u in sweep.uses[v]))
+            if users and not any(u.__class__ is Value for u in users):
+                inside.append(v)
+                for u in users:
+                    self.absorbed.setdefault(u, []).append(v)
+        for v in inside:
+            del self.keys[v]
+        for scope, them in members.items():
+            if len(them) == 1 and scope not in self.absorbed:  # a Module of one node is that node
+                self.keys[them[0]] = them[0]
+
+    def size(self) -> tuple[int, int]:
+        """How many boxes and edges there are, for a choice of level."""
+        pairs, edges = set(), 0
+        for v, key in self.keys.items():
+            for u in self.sweep.uses[v]:
+                user = self.keys[u.user]
+                if key.__class__ is Value and user.__class__ is Value:
+                    edges += 1
+                elif user is not key:
+                    pairs.add((id(key), id(user)))
+        return len({id(k) for k in self.keys.values()}), edges + len(pairs)
+
+    def merge_inputs(self) -> None:
+        """Give many leaves that feed the same groups, and nothing else, one key."""
+        alike: dict[frozenset[int], list[Value]] = {}
+        for v, key in self.keys.items():
+            if key is v and v.op is None and v not in self.sweep.seeds:
+                users = [self.keys[u.user] for u in self.sweep.uses[v]]
+                if users and not any(u.__class__ is Value for u in users):
+                    alike.setdefault(frozenset(map(id, users)), []).append(v)
+        for leaves in alike.values():
+            if len(leaves) > MERGED_INPUTS:
+                bundle = Bundle("inputs")
+                for v in leaves:
+                    self.keys[v] = bundle
+
+    def keep(self, limit: int) -> None:
+        """Keep the boxes nearest the roots, none before all of its users, so that each chain rule shown is whole.
+
+        What is left out goes to a stub beside the first box that depends on it.
+        """
+        users: dict[Key, set[Key]] = {}
+        for v, key in self.keys.items():
+            users.setdefault(key, set()).update(self.keys[u.user] for u in self.sweep.uses[v])
+        args: dict[Key, list[Key]] = {k: [] for k in users}
+        for key, them in users.items():
+            them.discard(key)
+            for u in them:
+                args[u].append(key)
+        roots = [self.keys[r] for r in self.sweep.roots]
+        self._cut(nearest_first(roots, {k: len(them) for k, them in users.items()}, args.__getitem__, limit))
+
+    def keep_near(self, near: Nearest) -> None:
+        """Keep what is near the roots of a large graph, as `keep`."""
+        stubs = {by: Bundle("stub", n) for by, n in near.counts.items()}
+        for v, by in near.behind.items():
+            self.keys[v] = stubs[by]
+        self.hidden = sum(near.counts.values())
+
+    def _cut(self, shown: Container[Key]) -> None:
+        stubs: dict[Key, Bundle] = {}
+        owner: dict[Value, Key] = {}
+        for v in reversed(self.sweep.order):
+            key = self.keys.get(v)
+            if key is None:
+                continue
+            if key in shown:
+                by: Key = key
+            else:
+                by = owner.get(v, v)
+                stub = self.keys[v] = stubs.setdefault(by, Bundle("stub"))
+                stub.count += 1
+                self.hidden += 1
+            for a in v.args:
+                if a.__class__ is Value:
+                    owner.setdefault(a, by)

@@ -11,9 +11,8 @@ from .assembly import MOST_ARROWS, MOST_BOXES, Assembly
 from .box_names import suffixes
 from .boxes import Box, PictureModel
 from .clusters import module_word
-from .grouping import Level, ScopeTree
+from .grouping import Level, Partition, ScopeTree
 from .nearest import Nearest, nearest
-from .partition import Partition
 from .sentences import finish
 from .text_widths import text_width
 from .unfolding import UNFOLDABLE, Unfolded

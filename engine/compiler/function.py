@@ -45,15 +45,8 @@ class CompiledFunction:
         compilations: the Compilation of each structure of arguments met so far.
     """
 
-    def __init__(
-        self,
-        f: Callable[..., object],
-        static: Iterable[str],
-        dtype: str,
-        contract: bool,
-        checked: bool | None,
-        cpu: str | None,
-    ) -> None:
+    def __init__(self, f: Callable[..., object], static: Iterable[str], dtype: str, contract: bool,
+                 checked: bool | None, cpu: str | None) -> None:  # fmt: skip
         functools.update_wrapper(self, f)
         self.__name__ = getattr(f, "__name__", type(f).__name__)  # a partial and a Module have none
         self._f, self._target = f, Target(dtype, contract, is_checked(checked), processor(cpu))

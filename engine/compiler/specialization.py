@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..transforms.batching import stacked
 from ..value import Value
@@ -12,17 +11,14 @@ from .compilation import Compilation
 from .front.flattening import Flat
 from .front.recorder import Recorder
 from .front.trace import INPUT, MEMORY, OUTPUT, PARAMETER
-from .llvm.arrays import native
 from .llvm.batch import Batch, Tiling
 from .llvm.emission import Emitter
 from .llvm.memory import Buffers
-from .llvm.native_code import aligned
+from .llvm.native_code import Numbers, aligned
+from .llvm.native_functions import native
 from .llvm.processor import Target
 from .llvm.vectors import I64
 from .mapping import MappedExamples
-
-if TYPE_CHECKING:
-    from .llvm.native_code import Numbers
 
 
 class Results:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from .compilation import Compilation
 from .front.trace import GRADIENT, INPUT, MEMORY, OUTPUT, PARAMETER, SUMS
-from .llvm.arrays import call_of, entry, gathered, loaded, native, scattered, stored
 from .llvm.batch import Batch, Tiling
 from .llvm.emission import Emitter
 from .llvm.lowering import lower
 from .llvm.memory import Buffers
+from .llvm.native_code import Numbers
+from .llvm.native_functions import Rounds, call_of, entry, gathered, loaded, native, scattered, stored
 from .llvm.processor import Target
-from .llvm.rounds import Rounds
 from .llvm.vectors import I1, I64, TYPES, VectorBuilder, ir
 from .loops.recognition import WINDOW
 from .training_functions import TrainingFunctions
@@ -23,8 +23,6 @@ from .training_functions import TrainingFunctions
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from .llvm.native_code import Numbers
 
 POINTERS = ["p", "g", "slots", "rows", "order", "settings", "x", "sums", "memory", "outputs", "reached", "losses"]
 INTEGERS = ["first", "last", "epoch_steps", "epoch_examples", "epoch_stride", "settings_stride"]
@@ -92,22 +90,6 @@ class TrainingCode:
         self.train = code.function("run", ctypes.c_void_p)
         self.faults = code.variable("faults")
 
-    @property
-    def stride(self) -> int:
-        """Examples from one column of inputs to the next."""
-        return self._body.stride
-
-    @property
-    def sums(self) -> int:
-        """Numbers of memory for lane-wide sums."""
-        return self._body.sums
-
-    @property
-    def memory(self) -> int:
-        """Numbers of memory for values."""
-        penalty = 0 if self._penalty is None else self._penalty.placement.size
-        return max(1, penalty, *[x.memory for x in (self._body, self._update, self._measure) if x is not None])
-
     def _emit(self, module: ir.Module) -> None:
         b, a = native(module, "train", POINTERS, INTEGERS)
         call_of(module, b.function)
@@ -115,9 +97,12 @@ class TrainingCode:
         # Examples laid out at a time; without reassociation all of a batch, since their order is turned round.
         chunk = body.tiling.chunk if body.apart else self._batch
         body.stride, body.columns = (-(-chunk // lanes) | 1) * lanes, columns
+        penalty = 0 if self._penalty is None else self._penalty.placement.size
+        self.memory = max(1, penalty, *[x.memory for x in (body, self._update, self._measure) if x is not None])
+        self.stride, self.sums = body.stride, body.sums
         stride, padded = I64(body.stride), I64(self.padded)
         sizes = {PARAMETER: I64(self.padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: I64(self.memory),
-                 GRADIENT: I64(self.padded + 1), SUMS: I64(max(body.sums, 1)), OUTPUT: b.mul(stride, I64(self.kept + 1))}  # fmt: skip
+                 GRADIENT: I64(self.padded + 1), SUMS: I64(max(self.sums, 1)), OUTPUT: b.mul(stride, I64(self.kept + 1))}  # fmt: skip
         pointers = {PARAMETER: a["p"], INPUT: a["x"], MEMORY: a["memory"], GRADIENT: a["g"], SUMS: a["sums"]}
         pointers[OUTPUT] = entry(b, real, a["x"], I64(body.stride * columns))
         losses = entry(b, real, pointers[OUTPUT], I64(body.stride * self.kept))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 from ..arguments import flag, function, named, real, shown, whole
 from .function import DTYPES
-from .llvm.native_code import Turn, aligned
+from .llvm.native_code import Numbers, Turn, aligned
 from .llvm.processor import Target, is_checked, llvm, processor
 from .training_functions import WHO, TrainingFunctions
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from .llvm.native_code import Numbers
     from .training_code import TrainingCall, TrainingCode
 
 GUARD = 64  # numbers on both sides of a buffer, in a checked build
@@ -84,8 +83,10 @@ class TrainingLoop:
 
         named(WHO, "dtype", dtype, DTYPES)
         self._dtype = np.dtype(dtype)
-        self.examples = self._table(examples)
-        self._batch = self._batch_size(batch)
+        self.examples = rows = _numbers("examples", examples, self._dtype)
+        if rows.ndim != 2 or not len(rows):
+            raise ValueError(f"{WHO} takes examples as a table of at least one row, got shape {rows.shape}")
+        self._batch = len(rows) if batch is None else min(whole(WHO, "batch", batch, least=1), len(rows))
         contract = flag(WHO, "contract", contract)
         window = None if window is None else whole(WHO, "window", window, least=1)
         function(WHO, "loss", loss)
@@ -119,16 +120,6 @@ class TrainingLoop:
         self._allocate()
         self.parameters[:] = parameters
         self.slots[:] = start
-
-    def _table(self, examples: ArrayLike) -> Numbers:
-        rows = _numbers("examples", examples, self._dtype)
-        if rows.ndim != 2 or not len(rows):
-            raise ValueError(f"{WHO} takes examples as a table of at least one row, got shape {rows.shape}")
-        return rows
-
-    def _batch_size(self, batch: int | None) -> int:
-        size = len(self.examples)
-        return size if batch is None else min(whole(WHO, "batch", batch, least=1), size)
 
     def _allocate(self) -> None:
         code = self._code
@@ -164,14 +155,8 @@ class TrainingLoop:
 
     # Running -------------------------------------------------------------------------------------------------------------
 
-    def run(
-        self,
-        order: ArrayLike | None = None,
-        *,
-        epochs: int = 1,
-        settings: ArrayLike = (),
-        between: Callable[[int], bool | None] | None = None,
-    ) -> Numbers:
+    def run(self, order: ArrayLike | None = None, *, epochs: int = 1, settings: ArrayLike = (),
+            between: Callable[[int], bool | None] | None = None) -> Numbers:  # fmt: skip
         """Train.
 
         Args:

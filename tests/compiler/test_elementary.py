@@ -11,7 +11,7 @@ from engine import TABLE
 from engine.compiler.llvm import elementary
 from engine.compiler.llvm.lowering import lower
 from engine.compiler.llvm.native_code import Compiled, aligned
-from engine.compiler.llvm.rounds import Rounds
+from engine.compiler.llvm.native_functions import Rounds
 from engine.compiler.llvm.vectors import DOUBLE, FLOAT, I64, POINTER, Vector, VectorBuilder, ir
 
 WIDTHS = {"float64": (DOUBLE, 8), "float32": (FLOAT, 16)}

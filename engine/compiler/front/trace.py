@@ -139,19 +139,6 @@ def _mul(trace: Trace, args: tuple[int, ...]) -> int | None:
     return None
 
 
-def _add(trace: Trace, args: tuple[int, ...]) -> int | None:
-    a, b = args
-    return b if _is(trace, a, -0.0) else a if _is(trace, b, -0.0) else None
-
-
-def _sub(trace: Trace, args: tuple[int, ...]) -> int | None:
-    return args[0] if _is(trace, args[1], 0.0) else None
-
-
-def _div(trace: Trace, args: tuple[int, ...]) -> int | None:
-    return args[0] if _is(trace, args[1], 1.0) else None
-
-
 def _neg(trace: Trace, args: tuple[int, ...]) -> int | None:
     a = args[0]
     if a & 7 == VALUE and trace.code[a >> 3][0] == "neg":
@@ -226,9 +213,9 @@ Rewrite = Callable[[Trace, tuple[int, ...]], int | None]  # (trace, operands) ->
 # What an op is rewritten to where it is the same for every number.
 IDENTITIES: dict[str, Rewrite] = {
     "mul": _mul,
-    "add": _add,
-    "sub": _sub,
-    "div": _div,
+    "add": lambda t, args: args[1] if _is(t, args[0], -0.0) else args[0] if _is(t, args[1], -0.0) else None,
+    "sub": lambda t, args: args[0] if _is(t, args[1], 0.0) else None,
+    "div": lambda t, args: args[0] if _is(t, args[1], 1.0) else None,
     "neg": _neg,
     "power": _power,
     "step": _step,

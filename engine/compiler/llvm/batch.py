@@ -7,13 +7,12 @@ from dataclasses import replace
 from ..front.trace import GRADIENT, INPUT, SUMS, Trace
 from ..loops.parts import FEWEST
 from ..loops.placement import Placement
-from .arrays import entry, stored
 from .emission import Emitter
 from .lowering import lower
 from .memory import Buffers
+from .native_functions import Rounds, entry, lanes_summed, lanes_summed_together, stored
 from .processor import Target, vector_bytes
 from .reduction import Reduction
-from .rounds import Rounds, lanes_summed, lanes_summed_together
 from .support_vectors import SupportVectors
 from .vectors import I32, I64, VectorBuilder, ir
 

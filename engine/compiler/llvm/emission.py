@@ -15,8 +15,8 @@ from ..loops.placement import Carried, Exit, Handle, Placement
 from ..loops.program import For, Node, Statement
 from .lowering import lower
 from .memory import Buffers, Copy, IndexKey, Memo, Memory
+from .native_functions import Rounds, lanes_summed
 from .processor import Target
-from .rounds import Rounds, lanes_summed
 from .vectors import I1, I64, Vector, ir
 
 
@@ -80,35 +80,39 @@ class Emitter(Memory):
         """A stretch of instructions, copy by copy, so that few values wait in registers at a time."""
         for copy in copies:
             for statement in statements:
-                args = [self.operand(s, copy, memo) for s in self.placement.sources[statement]]
-                if statement.op in EFFECTS:
-                    _, index = self.index(statement.target, copy)
-                    self.store(EFFECTS[statement.op], index, args[0], copy)
+                if statement.op not in EFFECTS:
+                    self.make(statement, copy, memo)
                     continue
-                copy.values[statement] = out = self.value(statement.op, args)
-                if self.lanes == 1 and self.target.contract and statement in self.placement.running:
-                    out.flags = ["reassoc", *self.vectors.flags]  # LLVM puts the rounds of the loop in lanes
-                stored = self.placement.store[statement]
-                if stored is not None:
-                    self.spill(stored, out, copy)
+                (value,) = self.operands(statement, copy, memo)
+                _, index = self.index(statement.target, copy)
+                self.store(EFFECTS[statement.op], index, value, copy)
+
+    def make(self, statement: Statement, copy: Copy, memo: Memo) -> None:
+        """The value of an instruction, in a register and, where it is wanted there, in memory."""
+        args = self.operands(statement, copy, memo)
+        if statement.op == "move":
+            out = args[0]
+        else:
+            row = self.trace.rows[statement.op]
+            out = lower(self.vectors, row, [Vector(self.vectors, a) for a in args]).value
+        copy.values[statement] = out
+        if self.lanes == 1 and self.target.contract and statement in self.placement.running:
+            out.flags = ["reassoc", *self.vectors.flags]  # LLVM puts the rounds of the loop in lanes
+        stored = self.placement.store[statement]
+        if stored is not None:
+            self.spill(stored, out, copy)
 
     def _sum(self, statement: Statement, copies: list[Copy], memo: Memo) -> None:
         """Add to gradients; copies that add to the same one do so together."""
         sums: dict[IndexKey, tuple[ir.Value, Copy, list[ir.Value]]] = {}
         for copy in copies:
-            (value,) = [self.operand(s, copy, memo) for s in self.placement.sources[statement]]
+            (value,) = self.operands(statement, copy, memo)
             key, index = self.index(statement.target, copy)
             if self.buffers.mask is not None:
                 value = self.b.select(self.buffers.mask, value, self.vectors.constant(-0.0))
             sums.setdefault(key, (index, copy, []))[2].append(value)
         for index, copy, values in sums.values():
             self._accumulate(index, copy, values)
-
-    def value(self, name: str, args: list[ir.Value]) -> ir.Value:
-        """The LLVM value of an op of LLVM values."""
-        if name == "move":
-            return args[0]
-        return lower(self.vectors, self.trace.rows[name], [Vector(self.vectors, a) for a in args]).value
 
     def _accumulate(self, index: ir.Value, copy: Copy, values: list[ir.Value]) -> None:
         """Add to a gradient: lane by lane, or across the lanes at once."""
@@ -146,17 +150,18 @@ class Emitter(Memory):
             if isinstance(n, Statement):
                 self._sum(n, copies, memo)
                 continue
-            count = n.count.number()
-            if count is None or not self._jams(n, copies):
-                _, end = self.index(n.count, copies[0])
-                self._loop(n, copies, memo, I64(0), end, 1)
-                continue
-            whole = count - count % self.jam
-            if whole:
-                self._loop(n, copies, memo, I64(0), I64(whole), self.jam)
-            if whole < count:
-                self._loop(n, copies, memo, I64(whole), I64(count), count - whole)
+            for start, end, width in self.stretches(n, copies, self.jam if self._jams(n, copies) else 1):
+                self._loop(n, copies, memo, start, end, width)
         self._statements(statements, copies, memo)
+
+    def stretches(self, loop: For, copies: list[Copy], width: int) -> list[tuple[ir.Value, ir.Value, int]]:
+        """(start, end, how many go together) so that all rounds are done, but for the last so many together."""
+        count = loop.count.number()
+        if count is None or width == 1:
+            return [(I64(0), self.index(loop.count, copies[0])[1], 1)]
+        whole = count - count % width
+        both = (0, whole, width), (whole, count, count - whole)
+        return [(I64(start), I64(end), wide) for start, end, wide in both if start < end]
 
     def _jams(self, loop: For, copies: list[Copy]) -> bool:
         """Is it a loop of independent rounds around innermost loops, and none around it jammed?"""
@@ -180,7 +185,7 @@ class Emitter(Memory):
             return
         firsts = [
             {
-                h: ir.Constant(self.vectors.type, ir.Undefined) if source is None else self.operand(source, copy, memo)
+                h: ir.Constant(self.vectors.type, ir.Undefined) if source is None else self.loaded(source, copy, memo)
                 for h, source in facts.carried.items()
             }
             for copy in copies

@@ -76,10 +76,6 @@ def _inside(k: VectorBuilder, x: Vector, low: Vector, high: Vector) -> Vector:
     return k.choose(within, 1.0, k.choose(undefined, math.nan, 0.0))
 
 
-def _sign(k: VectorBuilder, x: Vector) -> Vector:
-    return k.choose(k.compare(">", x, 0.0), 1.0, k.choose(k.compare("<", x, 0.0), -1.0, x))
-
-
 def _where(k: VectorBuilder, c: Vector, a: Vector, b: Vector) -> Vector:
     mask = k.truth(c)
     y = k.choose(mask, a, b)
@@ -98,14 +94,6 @@ def _clip(k: VectorBuilder, x: Vector, low: Vector, high: Vector) -> Vector:
     cut = k.choose(k.compare("<", x, low), low, k.choose(k.compare(">", x, high), high, x))
     crossed = k.choose(k.compare(">", low, high), k.choose(k.is_nan(x), x, high), math.nan)
     return k.choose(k.compare("<=", low, high), cut, crossed)
-
-
-def _relu(k: VectorBuilder, x: Vector) -> Vector:
-    return k.choose(k.compare("<=", x, 0.0), 0.0, x)
-
-
-def _leaky_relu(k: VectorBuilder, x: Vector, slope: Vector) -> Vector:
-    return k.choose(k.compare(">", x, 0.0), x, slope * x)
 
 
 def _elu(k: VectorBuilder, x: Vector, alpha: Operand) -> Vector:
@@ -235,14 +223,6 @@ def _of_pi(sine: bool) -> Lowering:
     return lowered
 
 
-def _sinc(k: VectorBuilder, x: Vector) -> Vector:
-    return k.choose(k.compare("==", x, 0.0), 1.0, k.apply("sinpi", x) / (math.pi * x))
-
-
-def _gap(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
-    return k.choose(k.both(k.compare("==", a, math.inf), k.compare("==", b, math.inf)), 0.0, a - b)
-
-
 def _cbrt(k: VectorBuilder, x: Vector) -> Vector:
     """The C library's cube root errs by up to 4 ulps: one Newton step on the exact residual mends it."""
     if not k.double:
@@ -274,15 +254,15 @@ FORMULAS: dict[str, Lowering] = {
     "step": _step,
     "above": _above,
     "inside": _inside,
-    "sign": _sign,
+    "sign": lambda k, x: k.choose(k.compare(">", x, 0.0), 1.0, k.choose(k.compare("<", x, 0.0), -1.0, x)),
     "where": _where,
     "edge": _where,
     "maximum": _extreme(">="),
     "minimum": _extreme("<="),
     "clip": _clip,
     "cbrt": lambda k, x: k.function("cbrt_", _cbrt, x),
-    "relu": _relu,
-    "leaky_relu": _leaky_relu,
+    "relu": lambda k, x: k.choose(k.compare("<=", x, 0.0), 0.0, x),
+    "leaky_relu": lambda k, x, slope: k.choose(k.compare(">", x, 0.0), x, slope * x),
     "elu": _elu,
     "selu": lambda k, x: ieee.SELU_SCALE * _elu(k, x, ieee.SELU_ALPHA),
     "sigmoid": _sigmoid,
@@ -295,8 +275,8 @@ FORMULAS: dict[str, Lowering] = {
     "normal_cdf": _normal_cdf,
     "gelu": _gelu,
     "logaddexp": _logaddexp("exp", math.log(2.0), 1.0),
-    "gap": _gap,
-    "sinc": _sinc,
+    "gap": lambda k, a, b: k.choose(k.both(*[k.compare("==", x, math.inf) for x in (a, b)]), 0.0, a - b),
+    "sinc": lambda k, x: k.choose(k.compare("==", x, 0.0), 1.0, k.apply("sinpi", x) / (math.pi * x)),
     "sinpi": _of_pi(True),
     "cospi": _of_pi(False),
     "remainder": _remainder,

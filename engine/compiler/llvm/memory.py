@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..front.trace import CONSTANT, EFFECTS, GRADIENT, INPUT, MEMORY, OUTPUT, SUMS, Trace
 from ..loops.placement import Handle, Placement, Source
-from ..loops.program import Polynomial
+from ..loops.program import Polynomial, Statement
 from .lowering import lower
 from .processor import Target
 from .vectors import I64, TYPES, VectorBuilder, ir
@@ -64,15 +64,14 @@ class Buffers:
         )
 
 
+@dataclass(slots=True)
 class Copy:
     """One copy of a body under way: loop variable -> (base, offset), values by handle, and which block of lanes."""
 
-    __slots__ = ("block", "index", "jammed", "values")
-
-    def __init__(
-        self, index: dict[int, tuple[ir.Value, int]], values: dict[Handle, ir.Value], block: int, jammed: bool = False
-    ) -> None:
-        self.index, self.values, self.block, self.jammed = index, values, block, jammed
+    index: dict[int, tuple[ir.Value, int]] = field(default_factory=dict)
+    values: dict[Handle, ir.Value] = field(default_factory=dict)
+    block: int = 0
+    jammed: bool = False
 
 
 class Memory:
@@ -200,7 +199,11 @@ class Memory:
         _, at = self.index(self.placement.slots[index.key()], copy)
         self.store(MEMORY, at, value, copy)
 
-    def operand(self, source: Source, copy: Copy, memo: Memo) -> ir.Value:
+    def operands(self, statement: Statement, copy: Copy, memo: Memo) -> list[ir.Value]:
+        """The LLVM values that an instruction reads."""
+        return [self.loaded(source, copy, memo) for source in self.placement.sources[statement]]
+
+    def loaded(self, source: Source, copy: Copy, memo: Memo) -> ir.Value:
         """The LLVM value of an operand in one copy of a body; loads are remembered in `memo`."""
         if not isinstance(source, tuple):
             return copy.values[source]

@@ -9,7 +9,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .processor import LOCK, WIDE, features, llvm
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llvmlite import binding
     from numpy.typing import DTypeLike, NDArray
 
-    Numbers = NDArray[np.floating]
+Numbers: TypeAlias = "NDArray[np.floating]"
 
 OVERHEAD = 2**15  # bytes that a piece of code takes besides itself, in LLVM and in whole pages
 MOST = 2**26  # bytes of code that is kept

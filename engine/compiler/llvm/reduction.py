@@ -14,7 +14,7 @@ from ..loops.parts import LONGEST
 from ..loops.program import For, Node, Statement, size
 from .emission import Emitter
 from .memory import Buffers, Copy, Memo
-from .rounds import Rounds, lanes_summed_together
+from .native_functions import Rounds, lanes_summed_together
 from .vectors import I64, ir
 
 
@@ -93,7 +93,7 @@ class Reduction:
         self._whole = b.sdiv(count, lanes)
         self._groups = b.sdiv(b.add(count, I64(self._e.lanes - 1)), lanes)
         self._e.begin(b, buffers.at(I64(0)))
-        self._body(body, [Copy({}, {}, 0)])
+        self._body(body, [Copy()])
 
     def _body(self, body: Sequence[Node], copies: list[Copy]) -> None:
         for unit in self._units(body):
@@ -115,23 +115,10 @@ class Reduction:
     def _tiled(self, n: For, body: Sequence[Node], copies: list[Copy], most: int) -> None:
         """So many rounds together, in parts as even as they can be."""
         count = n.count.number()
-        if count is None:
-            _, end = self._e.index(n.count, copies[0])
-            self._rounds(n, body, copies, I64(0), end, 1)
-            return
-        width = -(-count // -(-count // most)) if count else 1
-        whole = count - count % width
-        if whole:
-            self._rounds(n, body, copies, I64(0), I64(whole), width)
-        if whole < count:
-            self._rounds(n, body, copies, I64(whole), I64(count), count - whole)
-
-    def _rounds(
-        self, n: For, body: Sequence[Node], copies: list[Copy], start: ir.Value, end: ir.Value, width: int
-    ) -> None:
-        with Rounds(self._b, end, start, width, f"i{n.variable}") as rounds:
-            inner = [Copy({**c.index, n.variable: (rounds.i, u)}, {}, 0) for c in copies for u in range(width)]
-            self._body(body, inner)
+        even = -(-count // -(-count // most)) if count else 1
+        for start, end, width in self._e.stretches(n, copies, even):
+            with Rounds(self._b, end, start, width, f"i{n.variable}") as rounds:
+                self._body(body, [Copy({**c.index, n.variable: (rounds.i, u)}) for c in copies for u in range(width)])
 
     def _run(self, run: list[Statement], copies: list[Copy]) -> None:
         """Pass over the examples: whole vectors, then a masked one."""
@@ -160,17 +147,14 @@ class Reduction:
         memo: Memo = {}
         added: list[ir.Value] = []
         for copy in copies:
-            copy = Copy(copy.index, {}, 0)
+            copy = Copy(copy.index)
             for statement in run:
-                args = [e.operand(s, copy, memo) for s in e.placement.sources[statement]]
-                if statement.op == "accumulate":
-                    value = args[0] if mask is None else self._b.select(mask, args[0], e.vectors.constant(-0.0))
-                    added.append(self._b.fadd(sums[len(added)], value, flags=e.vectors.flags))
+                if statement.op != "accumulate":
+                    e.make(statement, copy, memo)
                     continue
-                copy.values[statement] = out = e.value(statement.op, args)
-                stored = e.placement.store[statement]
-                if stored is not None:
-                    e.spill(stored, out, copy)
+                (value,) = e.operands(statement, copy, memo)
+                value = value if mask is None else self._b.select(mask, value, e.vectors.constant(-0.0))
+                added.append(self._b.fadd(sums[len(added)], value, flags=e.vectors.flags))
         return added
 
     def _store(self, targets: list[tuple[Statement, Copy]], totals: list[ir.Value]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ..front.trace import INPUT, MEMORY
 from .emission import Emitter
 from .memory import Buffers, Copy
-from .rounds import Rounds
+from .native_functions import Rounds
 from .vectors import I64, POINTER, declared, ir
 
 
@@ -44,7 +44,7 @@ class SupportVectors:
             for column in range(columns):
                 value = self._vector(b, INPUT, column, first)
                 e.buffers = own.at(before)
-                b.call(store, [value, e.pointer(INPUT, I64(column), Copy({}, {}, 0), True), chosen])
+                b.call(store, [value, e.pointer(INPUT, I64(column), Copy(), True), chosen])
 
         self._visited(b, copied)
 
@@ -75,6 +75,6 @@ class SupportVectors:
     def _vector(self, b: ir.IRBuilder, space: int, column: int | None, first: ir.Value) -> ir.Value:
         e = self._e
         e.buffers = self._buffers.at(first)
-        value = b.load(e.pointer(space, I64(column), Copy({}, {}, 0), True), typ=e.vectors.type)
+        value = b.load(e.pointer(space, I64(column), Copy(), True), typ=e.vectors.type)
         value.align = e.align
         return value

@@ -5,20 +5,16 @@ A loss is flat where an example on the right side of a hinge teaches nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite, nan
-from typing import TYPE_CHECKING
 
 from ..front.trace import CONSTANT, EFFECTS, VALUE, Instruction
-from .program import For, Node, Polynomial, Statement, size, statements_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Positions = NDArray[np.int64]
+from .program import For, Node, Polynomial, Statement, loops_of, size, statements_of
+from .recognition import Positions
 
 LONGEST = 1000  # instructions in one native function: LLVM's time grows faster than linearly beyond
+Find = Callable[[Polynomial, Node], Positions]
+
 FEWEST = 6  # vectors of examples in a chunk from which on a choice among them pays
 
 
@@ -68,53 +64,12 @@ def gate_of(code: Sequence[Instruction], constants: Sequence[float], loss: int) 
     return None
 
 
-class Iterations:
-    """All rounds of the loops of a program.
-
-    Attributes:
-        statements, loops: in order.
-        index: for each node, the values of the loop variables around it, round by round.
-        around: for each node, the loops around it.
-    """
-
-    def __init__(self, body: Sequence[Node]) -> None:
-        self.statements: list[Statement] = []
-        self.loops: list[For] = []
-        self.index: dict[Node, dict[int, Positions]] = {}
-        self.around: dict[Node, list[For]] = {}
-        self._walk(body, {}, [])
-
-    def _walk(self, body: Sequence[Node], index: dict[int, Positions], around: list[For]) -> None:
-        import numpy as np
-
-        rounds = len(next(iter(index.values()))) if index else 1
-        for n in body:
-            self.index[n], self.around[n] = index, around
-            if isinstance(n, Statement):
-                self.statements.append(n)
-                continue
-            self.loops.append(n)
-            counts = np.broadcast_to(n.count.evaluated(index), (rounds,))
-            inner = {v: np.repeat(a, counts) for v, a in index.items()}
-            total = int(counts.sum())
-            inner[n.variable] = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-            self._walk(n.body, inner, [*around, n])
-
-    def positions(self, p: Polynomial, at: Node) -> Positions:
-        """All values of an index over the rounds of the loops around a node."""
-        import numpy as np
-
-        index = self.index[at]
-        rounds = len(next(iter(index.values()))) if index else 1
-        return np.broadcast_to(np.asarray(p.evaluated(index), dtype=np.int64), (rounds,))
-
-
 class Parts:
     """How a program is cut.
 
     Args:
         body: the outermost one.
-        iterations: of its loops.
+        positions: (index, node) -> its values over the rounds of the loops around the node.
         sums_apart: may what only adds to gradients come after all else?
         gate: the position in the trace behind which a loss may be flat.
 
@@ -132,17 +87,15 @@ class Parts:
         visible: for each item, a number; items of one number may hand each other registers.
     """
 
-    def __init__(
-        self, body: Sequence[Node], iterations: Iterations, sums_apart: bool = False, gate: int | None = None
-    ) -> None:
+    def __init__(self, body: Sequence[Node], positions: Find, sums_apart: bool = False, gate: int | None = None):
         self.body = list(body)
-        self.cuts = {loop: segments(loop.body) for loop in iterations.loops if size(loop.body) > LONGEST}
+        self.cuts = {loop: segments(loop.body) for loop in loops_of(body) if size(loop.body) > LONGEST}
         self.apart = self._first_sum() if sums_apart else None
         self.segments = segments(self.body)
         self.gate: Statement | None = None
         self.forward = self.backward = len(self.body)
         if self.apart is not None and not any(self.segments):
-            self._part_at(gate, self.apart, iterations)
+            self._part_at(gate, self.apart, positions)
         self.visible = self._visible()
 
     def _first_sum(self) -> int | None:
@@ -154,7 +107,7 @@ class Parts:
             return None
         return first
 
-    def _part_at(self, position: int | None, apart: int, iterations: Iterations) -> None:
+    def _part_at(self, position: int | None, apart: int, positions: Find) -> None:
         """Put outputs right behind the gate, if no loop is around it and they are all made before it."""
         gate = next((n for n in self.body if isinstance(n, Statement) and n.out.number() == position), None)
         if gate is None:
@@ -164,8 +117,8 @@ class Parts:
             return
         outputs = [n for n in self.body[forward:] if any(s.op == "output" for s in statements_of(n))]
         writers = [(n, s) for n in outputs for s in statements_of(n)]
-        made = [iterations.positions(index, s) for _, s in writers for space, index in s.args if space == VALUE]
-        last = iterations.positions(gate.out, gate)[0]
+        made = [positions(index, s) for _, s in writers for space, index in s.args if space == VALUE]
+        last = positions(gate.out, gate)[0]
         if any(s.op != "output" for _, s in writers) or any(at.max(initial=0) > last for at in made):
             return
         self.body[forward:] = [*outputs, *[n for n in self.body[forward:] if n not in outputs]]

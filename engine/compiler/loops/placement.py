@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..front.trace import EFFECTS, MEMORY, VALUE
-from .parts import Iterations, Parts
-from .program import For, Key, Node, Polynomial, Statement, runs
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from .parts import Parts
+from .program import For, Key, Node, Polynomial, Statement, loops_of, runs
+from .recognition import Flags, Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +75,41 @@ class Placement:
     """
 
     def __init__(self, body: Sequence[Node], length: int, sums_apart: bool = False, gate: int | None = None) -> None:
-        self._iterations = Iterations(body)
         self._length = length
-        self._index, self._around = self._iterations.index, self._iterations.around
-        self._positions = self._iterations.positions
-        self.statements = self._iterations.statements
-        self._find_registers(Parts(body, self._iterations, sums_apart, gate))
+        self.statements: list[Statement] = []
+        self._index: dict[Node, dict[int, Positions]] = {}  # the values of the loop variables around, round by round
+        self._around: dict[Node, list[For]] = {}
+        self._walk(body, {}, [])
+        self._find_registers(Parts(body, self._positions, sums_apart, gate))
         apart = self.parts.apart
         if apart is not None and not all(self._stands_alone(run) for run in runs(self.parts.body[apart:])):
-            self._find_registers(Parts(body, self._iterations))
+            self._find_registers(Parts(body, self._positions))
         self._place_stores()
         self._find_parallel()
         self.running = self._running_sums()
+
+    def _walk(self, body: Sequence[Node], index: dict[int, Positions], around: list[For]) -> None:
+        import numpy as np
+
+        rounds = len(next(iter(index.values()))) if index else 1
+        for n in body:
+            self._index[n], self._around[n] = index, around
+            if isinstance(n, Statement):
+                self.statements.append(n)
+                continue
+            counts = np.broadcast_to(n.count.evaluated(index), (rounds,))
+            inner = {v: np.repeat(a, counts) for v, a in index.items()}
+            total = int(counts.sum())
+            inner[n.variable] = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+            self._walk(n.body, inner, [*around, n])
+
+    def _positions(self, p: Polynomial, at: Node) -> Positions:
+        """All values of an index over the rounds of the loops around a node."""
+        import numpy as np
+
+        index = self._index[at]
+        rounds = len(next(iter(index.values()))) if index else 1
+        return np.broadcast_to(np.asarray(p.evaluated(index), dtype=np.int64), (rounds,))
 
     def _stands_alone(self, run: list[Statement]) -> bool:
         """Does a stretch of instructions read no register but its own?"""
@@ -101,7 +120,7 @@ class Placement:
 
     def _find_registers(self, parts: Parts) -> None:
         self.parts = parts
-        self.facts = {loop: Facts() for loop in self._iterations.loops}
+        self.facts = {loop: Facts() for loop in loops_of(parts.body)}
         self.sources: dict[Statement, list[Source]] = {}
         self._reads: list[tuple[Node, Polynomial]] = []
         self._top = self._available(parts.body)
@@ -172,7 +191,7 @@ class Placement:
 
     # Memory ------------------------------------------------------------------------------------------------------------
 
-    def _wanted(self) -> NDArray[np.bool_]:
+    def _wanted(self) -> Flags:
         """Which positions are read from memory."""
         import numpy as np
 
@@ -209,7 +228,7 @@ class Placement:
         for loop in kept:
             self.facts[loop].carried = {}
 
-    def _stored_anyway(self, handle: Handle, wanted: NDArray[np.bool_]) -> bool:
+    def _stored_anyway(self, handle: Handle, wanted: Flags) -> bool:
         """Is the value of every round of a loop read from memory?"""
         return isinstance(handle, Statement) and bool(wanted[self._positions(handle.out, handle)].all())
 
@@ -239,7 +258,7 @@ class Placement:
             kept[out] = True
         self._number_slots(np.cumsum(kept) - 1, int(kept.sum()))
 
-    def _number_slots(self, slot: NDArray[np.int64], size: int) -> None:
+    def _number_slots(self, slot: Positions, size: int) -> None:
         used = list(self._reads)
         used += [(statement, out) for statement, out in self.store.items() if out is not None]
         used += [(loop, index) for loop, facts in self.facts.items() for _, index in facts.after]
@@ -255,7 +274,7 @@ class Placement:
             self.slots[key] = fitted
         self.size = size
 
-    def _fitted(self, index: Polynomial, node: Node, slot: NDArray[np.int64]) -> Polynomial | None:
+    def _fitted(self, index: Polynomial, node: Node, slot: Positions) -> Polynomial | None:
         """The polynomial that gives the slots of an index, or None."""
         import numpy as np
 

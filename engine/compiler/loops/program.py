@@ -6,14 +6,9 @@ It is short enough to print, and printing it shows a reader the matrix product t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ..front.trace import EFFECTS, LETTERS
-from .recognition import Item, LoopShape, Shapes
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from .recognition import Item, LoopShape, Positions, Shapes
 
 Monomial = tuple[tuple[int, int], ...]
 Key = frozenset[tuple[Monomial, int]]  # equal for equal polynomials
@@ -82,11 +77,11 @@ class Polynomial(dict[Monomial, int]):
                 out = out + Polynomial({lower: c})
         return out
 
-    def evaluated(self, index: Mapping[int, NDArray[np.int64]]) -> int | NDArray[np.int64]:
+    def evaluated(self, index: Mapping[int, Positions]) -> int | Positions:
         """The value at loop variables, round by round."""
-        total: int | NDArray[np.int64] = 0
+        total: int | Positions = 0
         for mono, c in self.items():
-            term: int | NDArray[np.int64] = c
+            term: int | Positions = c
             for v, d in mono:
                 term = term * (index[v] if d == 1 else index[v] * (index[v] - 1) // 2)
             total = total + term
@@ -165,6 +160,14 @@ def statements_of(n: Node) -> Iterator[Statement]:
     else:
         for child in n.body:
             yield from statements_of(child)
+
+
+def loops_of(body: Sequence[Node]) -> Iterator[For]:
+    """All loops of a body, in order."""
+    for n in body:
+        if isinstance(n, For):
+            yield n
+            yield from loops_of(n.body)
 
 
 def runs(body: Sequence[Node]) -> Iterator[list[Statement]]:

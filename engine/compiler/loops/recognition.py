@@ -11,13 +11,16 @@ quadratic, so there four blocks with constant second difference fold, and the sh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..front.trace import Instruction
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Positions: TypeAlias = "NDArray[np.int64]"
+Flags: TypeAlias = "NDArray[np.bool_]"
 
 WINDOW = 48  # the longest loop body looked for, in items
 
@@ -140,8 +143,7 @@ def _round(first: list[int], step: list[int], second: list[int] | None, n: int) 
 class Recogniser:
     """The stack, and the trace as integer arrays: a shape and a row `[position, target, operands…]` an instruction."""
 
-    def __init__(self, shapes: Shapes, ids: NDArray[np.int32], rows: NDArray[np.int64], widths: dict[int, int],
-                 window: int) -> None:  # fmt: skip
+    def __init__(self, shapes: Shapes, ids: Positions, rows: Positions, widths: dict[int, int], window: int):
         self.shapes, self.ids, self.rows, self.widths, self.window = shapes, ids, rows, widths, window
         self.stack: list[Item] = []
         self.at = 0
@@ -308,7 +310,7 @@ def rolled(code: Sequence[Instruction], window: int = WINDOW) -> tuple[list[Item
     import numpy as np
 
     shapes = Shapes()
-    ids = np.empty(len(code), np.int32)
+    ids = np.empty(len(code), np.int64)
     widest = max([len(args) for _, args, _ in code], default=0)
     rows = np.zeros((len(code), 2 + widest), np.int64)
     rows[:, 0] = np.arange(len(code))

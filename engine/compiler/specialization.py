@@ -28,6 +28,7 @@ class Results:
         leaves: the numbers.
         pieces: (first, last, shape) for each leaf of the tree; the shape of a number alone is None.
         rebuild: the tree, of other leaves.
+        has_numbers, is_number: is one of the leaves a number alone, and is that all?
     """
 
     def __init__(self, returned: object) -> None:
@@ -39,6 +40,9 @@ class Results:
             first = len(self.leaves)
             self.leaves.extend(x.ravel().tolist() if hasattr(x, "shape") else [x])
             self.pieces.append((first, len(self.leaves), getattr(x, "shape", None)))
+        shapes = [shape for _, _, shape in self.pieces]
+        self.has_numbers = None in shapes
+        self.is_number = shapes == [None] and self.rebuild([1.5]) == 1.5
 
     def effects(self) -> list[tuple[str, object, int]]:
         """What to write where."""
@@ -186,11 +190,10 @@ class MappedSpecialization:
         """Rows of numbers as eager vmap returns them."""
         import numpy as np
 
-        shapes = [shape for _, _, shape in self._results.pieces]
-        if shapes == [None] and self._results.rebuild([1.5]) == 1.5:
+        if self._results.is_number:
             return rows[:, 0] if arrays else rows[:, 0].tolist()
         results = []
-        for row in rows.tolist() if None in shapes else rows:
+        for row in rows.tolist() if self._results.has_numbers else rows:
             leaves = [
                 row[first] if shape is None else np.asarray(row[first:last], self._dtype).reshape(shape)
                 for first, last, shape in self._results.pieces

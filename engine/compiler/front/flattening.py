@@ -55,13 +55,12 @@ class Flat:
         while stack:
             x = stack.pop()
             kind = x.__class__
-            if kind is float or kind is Value:
+            if kind is float:
                 leaves.append(x)
                 key.append("n")
                 steps.append(None)
-                if kind is Value:
-                    self.holds_values = True
-            elif kind is int:
+            elif kind is int or kind is Value:
+                self.holds_values = self.holds_values or kind is Value
                 leaves.append(operand(x, who))
                 key.append("n")
                 steps.append(None)

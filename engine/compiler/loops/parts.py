@@ -10,7 +10,7 @@ from math import isfinite, nan
 
 from ..front.trace import CONSTANT, EFFECTS, VALUE, Instruction
 from .program import For, Node, Polynomial, Statement, loops_of, size, statements_of
-from .recognition import Positions
+from .shapes import Positions
 
 LONGEST = 1000  # instructions in one native function: LLVM's time grows faster than linearly beyond
 Find = Callable[[Polynomial, Node], Positions]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ..front.trace import EFFECTS, MEMORY, VALUE
 from .parts import Parts
 from .program import For, Key, Node, Polynomial, Statement, loops_of, runs
-from .recognition import Flags, Positions
+from .shapes import Flags, Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,32 +267,16 @@ class Placement:
             key = index.key()
             if key in self.slots and not self._index[node]:
                 continue
-            fitted = self._fitted(index, node, slot)
+            number = index.number()
+            if number is None:
+                fitted = index.fitted(slot[self._positions(index, node)], self._index[node])
+            else:
+                fitted = Polynomial.constant(int(slot[number]))
             if fitted is None or self.slots.get(key, fitted) != fitted:  # not regular once packed: keep positions
                 self.slots, self.size = {p.key(): p for _, p in used}, self._length
                 return
             self.slots[key] = fitted
         self.size = size
-
-    def _fitted(self, index: Polynomial, node: Node, slot: Positions) -> Polynomial | None:
-        """The polynomial that gives the slots of an index, or None."""
-        import numpy as np
-
-        number = index.number()
-        if number is not None:
-            return Polynomial.constant(int(slot[number]))
-        target = slot[self._positions(index, node)]
-        around = self._index[node]
-        monomials = sorted({*index, (), *[((v, 1),) for v in around]})
-        columns = np.stack(
-            [np.broadcast_to(np.asarray(Polynomial({m: 1}).evaluated(around)), target.shape) for m in monomials], 1
-        )
-        some = np.unique(np.linspace(0, len(target) - 1, min(len(target), 4000)).astype(int))
-        solution = np.linalg.lstsq(columns[some].astype(float), target[some].astype(float), rcond=None)[0]
-        coefficients = np.rint(solution).astype(np.int64)
-        if (columns @ coefficients != target).any():
-            return None
-        return Polynomial({m: int(c) for m, c in zip(monomials, coefficients) if c})
 
     # Loops whose rounds do not feed each other -------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..front.trace import EFFECTS, LETTERS
-from .recognition import Item, LoopShape, Positions, Shapes
+from .recognition import Item
+from .shapes import LoopShape, Positions, Shapes
 
 Monomial = tuple[tuple[int, int], ...]
 Key = frozenset[tuple[Monomial, int]]  # equal for equal polynomials
@@ -86,6 +87,21 @@ class Polynomial(dict[Monomial, int]):
                 term = term * (index[v] if d == 1 else index[v] * (index[v] - 1) // 2)
             total = total + term
         return total
+
+    def fitted(self, values: Positions, index: Mapping[int, Positions]) -> Polynomial | None:
+        """One of the same monomials, or of the first degree, that has these values round by round; None without."""
+        import numpy as np
+
+        monomials = sorted({*self, (), *[((v, 1),) for v in index]})
+        columns = np.stack(
+            [np.broadcast_to(np.asarray(Polynomial({m: 1}).evaluated(index)), values.shape) for m in monomials], 1
+        )
+        some = np.unique(np.linspace(0, len(values) - 1, min(len(values), 4000)).astype(int))
+        solution = np.linalg.lstsq(columns[some].astype(float), values[some].astype(float), rcond=None)[0]
+        coefficients = np.rint(solution).astype(np.int64)
+        if (columns @ coefficients != values).any():
+            return None
+        return Polynomial({m: int(c) for m, c in zip(monomials, coefficients) if c})
 
     def __str__(self) -> str:
         def name(mono: Monomial) -> str:

@@ -10,67 +10,12 @@ quadratic, so there four blocks with constant second difference fold, and the sh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
 
 from ..front.trace import Instruction
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-Positions: TypeAlias = "NDArray[np.int64]"
-Flags: TypeAlias = "NDArray[np.bool_]"
+from .shapes import LoopShape, Positions, Shapes, advanced
 
 WINDOW = 48  # the longest loop body looked for, in items
-
-
-class LoopShape(NamedTuple):
-    """What must be equal for two loops to be rounds of one: the shapes in it, the sizes of their vectors."""
-
-    body: tuple[int, ...]
-    sizes: tuple[int, ...]
-    quadratic: bool
-
-
-Key = tuple[Any, ...]  # an op and the spaces of its operands, or a LoopShape
-
-
-class Shapes:
-    """Numbers for shapes: what must be equal for two items to be rounds of one loop."""
-
-    def __init__(self) -> None:
-        self.keys: list[Key] = []
-        self._ids: dict[Key, int] = {}
-
-    def id(self, key: Key) -> int:
-        """The number of a shape; equal keys have one number."""
-        found = self._ids.get(key)
-        if found is None:
-            found = self._ids[key] = len(self.keys)
-            self.keys.append(key)
-        return found
-
-    def unrolled(self, shape: int, vector: list[int]) -> Iterator[tuple[int, list[int]]]:
-        """The instructions that an item stands for, in order."""
-        stack = [(shape, vector)]
-        while stack:
-            shape, vector = stack.pop()
-            key = self.keys[shape]
-            if not isinstance(key, LoopShape):
-                yield shape, vector
-                continue
-            body, sizes, quadratic = key
-            m = sum(sizes)
-            first, step = vector[1 : 1 + m], vector[1 + m : 1 + 2 * m]
-            second = vector[1 + 2 * m :] if quadratic else None
-            rounds = []
-            for n in range(vector[0]):
-                v, o = _round(first, step, second, n), 0
-                for s, size in zip(body, sizes):
-                    rounds.append((s, v[o : o + size]))
-                    o += size
-            stack.extend(reversed(rounds))
 
 
 class Single:
@@ -105,7 +50,7 @@ class Loop:
     def set(self, first: list[int], step: list[int], second: list[int] | None, count: int) -> None:
         """Change the rounds."""
         self.first, self.step, self.second, self.count = first, step, second, count
-        self.next = _round(first, step, second, count)
+        self.next = advanced(first, step, second, count)
         self._vector: list[int] | None = None
 
     def grow(self, rounds: int) -> None:
@@ -115,7 +60,7 @@ class Loop:
         if self.second is None and rounds == 1:
             self.next = [x + s for x, s in zip(self.next, self.step)]
         else:
-            self.next = _round(self.first, self.step, self.second, self.count)
+            self.next = advanced(self.first, self.step, self.second, self.count)
 
     @property
     def vector(self) -> list[int]:
@@ -131,13 +76,6 @@ class Loop:
 
 
 Item = Single | Loop
-
-
-def _round(first: list[int], step: list[int], second: list[int] | None, n: int) -> list[int]:
-    if second is None:
-        return [f + n * s for f, s in zip(first, step)]
-    m = n * (n - 1) // 2
-    return [f + n * s + m * t for f, s, t in zip(first, step, second)]
 
 
 class Recogniser:
@@ -285,7 +223,7 @@ class Recogniser:
     def _absorb(self, loop: Loop) -> None:
         """Take in the first rounds of a triangular loop, which were too short to look like rounds."""
         while True:
-            before = _round(loop.first, loop.step, loop.second, -1)
+            before = advanced(loop.first, loop.step, loop.second, -1)
             offsets = [sum(loop.sizes[:k]) for k in range(len(loop.body))]
             if any(isinstance(self.shapes.keys[s], LoopShape) and before[o] < 0 for s, o in zip(loop.body, offsets)):
                 return

@@ -68,12 +68,8 @@ class Specialization:
             returned = recorder.run(lambda: call(given.rebuild(traced)), reads=(f, *given.modules))
             self._results = Results(returned)
             effects = self._results.effects()
-            if (
-                isinstance(returned, tuple)
-                and returned.__class__ is tuple
-                and returned[:1]
-                and returned[0].__class__ is Value
-            ):
+            pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
+            if pair and pair[0].__class__ is Value:
                 # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
                 effects = [*effects[1:], *effects[:1]]
             trace = recorder.trace(effects)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -147,31 +148,22 @@ class Recorder:
         trace, effects = Trace(), list(effects)
         spare = self.spare if bare else set[Value]()
         live = self._live([x for _, x, _ in effects], spare)
-        operands = self.operands
+        operands, put = self.operands, partial(self._operand, trace)
         for v in self.nodes:
             if v not in live or v.op is None:
                 continue
             args, _ = v._operands()
             if v in spare:
-                operands[v] = self._operand(trace, args[1])
+                operands[v] = put(args[1])
                 trace.bare.add(operands[v])
                 continue
             if v.op.name in LIST_OPS:
-                operands[v] = LIST_OPS[v.op.name](
-                    trace,
-                    *[
-                        [self._operand(trace, e) for e in a]
-                        if isinstance(a, (list, tuple))
-                        else self._operand(trace, a)
-                        for a in args
-                    ],
-                )
+                given = [list(map(put, a)) if isinstance(a, (list, tuple)) else put(a) for a in args]
+                operands[v] = LIST_OPS[v.op.name](trace, *given)
             else:
-                operands[v] = trace.emit(
-                    v.op, tuple([operands[a] if a in operands else self._operand(trace, a) for a in args])
-                )
+                operands[v] = trace.emit(v.op, tuple([operands[a] if a in operands else put(a) for a in args]))
         for op, x, target in effects:
-            trace.effect(op, self._operand(trace, x), target)
+            trace.effect(op, put(x), target)
         return trace
 
     def _operand(self, trace: Trace, a: Any) -> int:

@@ -53,9 +53,11 @@ def lanes_summed(vectors: VectorBuilder, v: ir.Value, start: ir.Value | None = N
     """The sum of the lanes: as one fixed tree, or, from a start, strictly in order."""
     if vectors.lanes == 1:
         return v if start is None else vectors.builder.fadd(start, v)
-    bits = "f64" if vectors.double else "f32"
     reduce = declared(
-        vectors.module, f"llvm.vector.reduce.fadd.v{vectors.lanes}{bits}", vectors.real, [vectors.real, vectors.type]
+        vectors.module,
+        f"llvm.vector.reduce.fadd.v{vectors.lanes}{vectors.bits_name}",
+        vectors.real,
+        [vectors.real, vectors.type],
     )
     flags = ("reassoc",) if start is None else ()
     return vectors.builder.call(

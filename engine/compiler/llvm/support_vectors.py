@@ -37,7 +37,7 @@ class SupportVectors:
     def pack(self, b: ir.IRBuilder, to: ir.Value, columns: int) -> None:
         """Write: their inputs, column by column, closed up."""
         e, own = self._e, self._buffers.with_inputs(to)
-        name = f"llvm.masked.compressstore.v{e.lanes}{'f64' if e.bytes == 8 else 'f32'}"
+        name = f"llvm.masked.compressstore.v{e.lanes}{e.vectors.bits_name}"
 
         def copied(chosen: ir.Value, first: ir.Value, before: ir.Value) -> None:
             store = declared(b.module, name, ir.VoidType(), [e.vectors.type, POINTER, chosen.type])

@@ -36,7 +36,7 @@ class VectorBuilder:
         self.flags = ("contract",) if contract else ()
         self._masks: dict[int, tuple[ir.Value, ir.Value]] = {}
         self.double = isinstance(real, ir.DoubleType)
-        self.integer = I64 if self.double else I32
+        self.integer, self.bits_name = (I64, "f64") if self.double else (I32, "f32")
         self.mantissa, self.bias = (52, 1023) if self.double else (23, 127)
 
     def type_of(self, scalar: ir.Type) -> ir.Type:
@@ -127,9 +127,7 @@ class VectorBuilder:
     def intrinsic(self, name: str, *args: Operand) -> Vector:
         """An LLVM intrinsic of numbers. llvmlite cannot name one over a vector type, so the name is made here."""
         values = [self.number(a).value for a in args]
-        bits = (
-            ("f64" if self.double else "f32") if self.lanes == 1 else f"v{self.lanes}{'f64' if self.double else 'f32'}"
-        )
+        bits = self.bits_name if self.lanes == 1 else f"v{self.lanes}{self.bits_name}"
         function = declared(self.module, f"llvm.{name}.{bits}", self.type, [self.type] * len(values))
         return Vector(self, self.builder.call(function, values))
 
@@ -147,7 +145,7 @@ class VectorBuilder:
 
     def function(self, name: str, body: Callable[..., Vector], *args: Operand) -> Vector:
         """Call a function of numbers that is written once a module; contraction is off inside."""
-        full = f"{name}.{self.lanes}.{'f64' if self.double else 'f32'}"
+        full = f"{name}.{self.lanes}.{self.bits_name}"
         values = [self.number(a).value for a in args]
         function = self.module.globals.get(full)
         if function is None:

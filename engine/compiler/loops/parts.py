@@ -64,7 +64,7 @@ def gate_of(code: Sequence[Instruction], constants: Sequence[float], loss: int) 
     return None
 
 
-class Parts:
+class BodyParts:
     """How a program is cut.
 
     Args:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..front.trace import EFFECTS, MEMORY, VALUE
-from .parts import Parts
+from .parts import BodyParts
 from .program import For, Key, Node, Polynomial, Statement, loops_of, runs
 from .shapes import Flags, Positions
 
@@ -60,7 +60,7 @@ class Placement:
     Args:
         body: the program.
         length: how many instructions it stands for.
-        sums_apart, gate: see `Parts`.
+        sums_apart, gate: see `BodyParts`.
 
     Attributes:
         statements: its instructions.
@@ -80,10 +80,10 @@ class Placement:
         self._index: dict[Node, dict[int, Positions]] = {}  # the values of the loop variables around, round by round
         self._around: dict[Node, list[For]] = {}
         self._walk(body, {}, [])
-        self._find_registers(Parts(body, self._positions, sums_apart, gate))
+        self._find_registers(BodyParts(body, self._positions, sums_apart, gate))
         apart = self.parts.apart
         if apart is not None and not all(self._stands_alone(run) for run in runs(self.parts.body[apart:])):
-            self._find_registers(Parts(body, self._positions))
+            self._find_registers(BodyParts(body, self._positions))
         self._place_stores()
         self._find_parallel()
         self.running = self._running_sums()
@@ -118,7 +118,7 @@ class Placement:
 
     # Registers ---------------------------------------------------------------------------------------------------------
 
-    def _find_registers(self, parts: Parts) -> None:
+    def _find_registers(self, parts: BodyParts) -> None:
         self.parts = parts
         self.facts = {loop: Facts() for loop in loops_of(parts.body)}
         self.sources: dict[Statement, list[Source]] = {}
@@ -310,16 +310,12 @@ class Placement:
                     readers.setdefault(source, []).append((statement, around[-1] if around else None))
         found = set()
         for loop, facts in self.facts.items():
+            if any(isinstance(n, For) for n in loop.body):
+                continue
             for handle, start in facts.carried.items():
-                if (
-                    start is None
-                    or not isinstance(handle, Statement)
-                    or handle.op != "add"
-                    or self.store[handle] is not None
-                ):
+                if start is None or not isinstance(handle, Statement):
                     continue
-                innermost = not any(isinstance(n, For) for n in loop.body)
-                after = readers.get(handle, [])
-                if innermost and readers[Carried(handle, loop)] == [(handle, loop)] and not after:
+                alone = handle.op == "add" and self.store[handle] is None and handle not in readers
+                if alone and readers[Carried(handle, loop)] == [(handle, loop)]:
                     found.add(handle)
         return found

@@ -85,6 +85,7 @@ class TrainingCode:
             self._penalty = Emitter(Compilation(target).place(penalty), penalty, target, 1, 1, True, "penalty")
         with self.stages.module("training") as module:
             self._emit(module)
+        del self._body, self._update, self._measure, self._penalty  # and with them the module, thousands of objects
         code = self.stages.compile()
         self.update_stages.join(self.stages)
         self.train = code.function("run", ctypes.c_void_p)

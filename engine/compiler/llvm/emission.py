@@ -89,7 +89,7 @@ class Emitter(Memory):
 
     def make(self, statement: Statement, copy: Copy, memo: Memo) -> None:
         """The value of an instruction, in a register and, where it is wanted there, in memory."""
-        args = self.operands(statement, copy, memo)
+        args = [self.loaded(source, copy, memo) for source in self.placement.sources[statement]]
         if statement.op == "move":
             out = args[0]
         else:

@@ -197,16 +197,21 @@ def declared(module: ir.Module, name: str, result: ir.Type, args: Sequence[ir.Ty
     return known if known is not None else ir.Function(module, ir.FunctionType(result, args), name)
 
 
-def _operators(name: str) -> tuple[Operator, Operator]:
-    """(a, b) -> a row or an instruction of them, and with the operands changed round."""
+def _instruction(name: str) -> tuple[Operator, Operator]:
+    """(a, b) -> an instruction of them, and with the operands changed round."""
 
-    def applied(x: Vector, a: Operand, b: Operand) -> Vector:
-        k = x.vectors
-        if name[0] != "f":
-            return k.apply(name, a, b)
-        return Vector(k, getattr(k.builder, name)(k.number(a).value, k.number(b).value, flags=k.flags))
+    def made(k: VectorBuilder, a: ir.Value, b: ir.Value) -> Vector:
+        return Vector(k, getattr(k.builder, name)(a, b, flags=k.flags))
 
-    return lambda a, b: applied(a, a, b), lambda a, b: applied(a, b, a)
+    return (
+        lambda a, b: made(a.vectors, a.value, a.vectors.number(b).value),
+        lambda a, b: made(a.vectors, a.vectors.number(b).value, a.value),
+    )
+
+
+def _row(name: str) -> tuple[Operator, Operator]:
+    """The same for a row of the table."""
+    return lambda a, b: a.vectors.apply(name, a, b), lambda a, b: a.vectors.apply(name, b, a)
 
 
 class Vector:
@@ -220,13 +225,13 @@ class Vector:
     def _node(self, op: Op, args: Sequence[Operand]) -> Vector:
         return self.vectors.lower(self.vectors, op, args)
 
-    __add__, __radd__ = _operators("fadd")
-    __sub__, __rsub__ = _operators("fsub")
-    __mul__, __rmul__ = _operators("fmul")
-    __truediv__, __rtruediv__ = _operators("fdiv")
-    __pow__, __rpow__ = _operators("power")
-    __lt__, __gt__ = _operators("less")[0], _operators("greater")[0]
-    __le__, __ge__ = _operators("less_equal")[0], _operators("greater_equal")[0]
+    __add__, __radd__ = _instruction("fadd")
+    __sub__, __rsub__ = _instruction("fsub")
+    __mul__, __rmul__ = _instruction("fmul")
+    __truediv__, __rtruediv__ = _instruction("fdiv")
+    __pow__, __rpow__ = _row("power")
+    __lt__, __gt__ = _row("less")[0], _row("greater")[0]
+    __le__, __ge__ = _row("less_equal")[0], _row("greater_equal")[0]
 
     def __neg__(self) -> Vector:
         return Vector(self.vectors, self.vectors.builder.fneg(self.value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, Signature, signature
 from math import isfinite
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from engine import Value
 from engine.arguments import checked, flag, float_of, listed, number, shown, whole
@@ -56,11 +56,6 @@ class Optimiser:
 
     lr: float = checked(lambda who, name, x: number(who, name, x, "a number from 0", lambda lr: lr >= 0.0))
     steps: int = checked(whole)
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> float:
-            """A hyperparameter."""
 
     def __init_subclass__(cls) -> None:
         """Read the hyperparameters off the update: what it takes by name, besides the step, with its defaults."""

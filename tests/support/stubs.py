@@ -1,15 +1,18 @@
-"""Type stubs of what the table makes at import: the ops of `engine.ops` and the methods of `Value`.
+"""Type stubs of what is made at import: the ops of `engine.ops`, the methods of `Value`, the optimisers' arguments.
 
-`python -m tests.support.stubs` writes engine/ops.pyi and engine/value.pyi; tests/test_stubs.py compares them.
+`python -m tests.support.stubs` writes engine/ops.pyi, engine/value.pyi and nn/optim.pyi; tests/test_stubs.py compares them.
 """
 
+import inspect
 from pathlib import Path
 
 import engine
+import nn
 from engine.ops import __all__
 from engine.rule import TABLE
 
 HEAD = '"""Generated from the table of rules by `python -m tests.support.stubs`; do not edit."""\n'
+HEAD_OF_OPTIM = '"""Generated from the updates of optimisers by `python -m tests.support.stubs`; do not edit."""\n'
 
 OPS = """
 from collections.abc import Iterable
@@ -99,6 +102,21 @@ class Value(Node):
 {methods}
 """
 
+OPTIM = """
+from collections.abc import Callable, Iterable
+
+from engine import Value
+
+from .module import Module
+from .optimiser import Optimiser as Optimiser
+
+__all__ = {all}
+
+OPTIMISERS: dict[str, Callable[..., Optimiser]]
+
+{classes}
+"""
+
 BINARY = "add radd sub rsub mul rmul truediv rtruediv pow rpow mod rmod floordiv rfloordiv lt le gt ge".split()
 
 
@@ -133,8 +151,23 @@ def value_stub():
     return (HEAD + VALUE).format(methods="\n".join(methods))
 
 
-STUBS = {"ops.pyi": ops_stub, "value.pyi": value_stub}
+def optim_stub():
+    """The text of nn/optim.pyi."""
+    classes = []
+    for cls in (nn.SGD, nn.Adam, nn.AdamW, nn.RMSprop, nn.Adagrad):
+        taken = [p for p in inspect.signature(cls).parameters.values() if p.name != "parameters"]
+        attributes = [f"    {p.name}: {p.annotation.__name__}\n" for p in taken if p.name != "lr"]
+        arguments = ["self", "parameters: Module | Iterable[Value]", *map(str, taken)]
+        rows = "".join([f"        {a},\n" for a in arguments])
+        written = f"    def __init__(\n{rows}    ) -> None: ...\n"
+        classes.append(f"class {cls.__name__}({cls.__base__.__name__}):\n{''.join(attributes)}{written}")
+    names = ", ".join([f'"{name}"' for name in nn.optim.__all__])
+    return (HEAD_OF_OPTIM + OPTIM).format(all=f"[{names}]", classes="\n".join(classes)[:-1])
+
+
+STUBS = {"engine/ops.pyi": ops_stub, "engine/value.pyi": value_stub, "nn/optim.pyi": optim_stub}
+ROOT = Path(engine.__file__).parent.parent
 
 if __name__ == "__main__":
     for file, text in STUBS.items():
-        (Path(engine.__file__).parent / file).write_text(text(), encoding="utf-8")
+        (ROOT / file).write_text(text(), encoding="utf-8")

@@ -14,7 +14,7 @@ from . import context
 from .rule import TABLE, UNREACHED, Node, Op, new
 from .traversal import topological_order
 
-Label = context.About | context.Scope | None
+Note = context.About | context.Scope | None
 
 
 def _copied(v: Node, args: Sequence[object]) -> Node:
@@ -25,7 +25,7 @@ def _copied(v: Node, args: Sequence[object]) -> Node:
 
 
 def _filled(
-    v: Node, op: Op | None, data: float, grad: float, about: Label, args: Sequence[object], vals: Sequence[object]
+    v: Node, op: Op | None, data: float, grad: float, about: Note, args: Sequence[object], vals: Sequence[object]
 ) -> Node:
     v._data, v.grad, v._about = data, grad, about
     if op is None:
@@ -117,7 +117,7 @@ def _last(nodes: list[Node]) -> Node:
     return nodes[-2]
 
 
-def restored(kind: type[Node], op: Op | None, data: float, grad: float | None, about: Label, *operands: object) -> Node:
+def restored(kind: type[Node], op: Op | None, data: float, grad: float | None, about: Note, *operands: object) -> Node:
     """The node of a pickle."""
     half = len(operands) // 2
     grad = UNREACHED if grad is None else grad

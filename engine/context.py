@@ -114,7 +114,8 @@ class Scope(Block):
             calls.place = self
             return function(x)
         except TypeError:
-            _refuse_uncallable(function)
+            if not callable(function):  # asked after a call failed, so that one that does not costs nothing
+                raise TypeError(f"call takes a function, got {shown(function)}") from None
             raise
         finally:
             calls.place = outer
@@ -221,12 +222,6 @@ def quiet() -> contextlib.AbstractContextManager[None]:
     if not active:
         return contextlib.nullcontext()
     return Setting(scope=None, within=_local.calls.place, recording=True, watch=None)
-
-
-def _refuse_uncallable(function: object) -> None:
-    """Asked after a call failed, so that a call that does not costs nothing."""
-    if not callable(function):
-        raise TypeError(f"call takes a function, got {shown(function)}") from None
 
 
 def scope(place: str | Scope) -> Scope:

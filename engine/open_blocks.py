@@ -77,7 +77,7 @@ def _without_left() -> Opened | None:
     return block
 
 
-class _Exit:
+class _LockExit:
     """The `__exit__` of a block: that of a new lock, for want of a simpler object that has one in C.
 
     `with` looks it up, then calls `__enter__`.
@@ -106,7 +106,7 @@ class Block:
 
     __slots__ = ()
 
-    __exit__ = _Exit()
+    __exit__ = _LockExit()
 
     def _open(self, sets: dict[str, object]) -> None:
         holder, kept = _entering.get(), None

@@ -35,7 +35,7 @@ Array = Any  # a NumPy array
 
 
 @dataclass(eq=False, repr=False)
-class _Network(BaseEstimator):
+class _NetworkEstimator(BaseEstimator):
     """What classifier and regressor share: parameters, training, outputs."""
 
     hidden_layer_sizes: int | Iterable[int] = (16,)
@@ -137,7 +137,7 @@ class _Network(BaseEstimator):
         return tags
 
 
-class NetworkClassifier(ClassifierMixin, _Network):
+class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
     """A multi-layer perceptron that says to which class an example belongs, as scikit-learn's MLPClassifier does.
 
     Two classes have one output and binary cross-entropy, more have one each and cross-entropy. Scale the inputs, as for
@@ -232,7 +232,7 @@ class NetworkClassifier(ClassifierMixin, _Network):
         return self.classes_[best]
 
 
-class NetworkRegressor(RegressorMixin, _Network):
+class NetworkRegressor(RegressorMixin, _NetworkEstimator):
     """A multi-layer perceptron that says a number, or several, about an example, as scikit-learn's MLPRegressor does.
 
     The loss is the mean squared error. Scale inputs and targets, as for every network:

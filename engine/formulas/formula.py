@@ -103,7 +103,7 @@ def partial_formulas(v: Value, name: Name, style: str = "text") -> list[str | No
         output = Value(v.data)
         parts = {s: Part(name_text(name(a), style)) for a, s in stands.items()}
         parts[output] = Part(name_text(name(v), style))
-        writer = _Writer(parts, style)
+        writer = _PartialsWriter(parts, style)
         formulas: list[str | None] = []
         for i, (a, x, p) in enumerate(zip(args, vals, v.op.partials)):
             if isinstance(a, (Value, tuple)):
@@ -133,7 +133,7 @@ def _digits(v: Value, i: int, k: int, style: str) -> str:
     return constant(cast("float", partials(v)[before + k]), style).text
 
 
-class _Writer:
+class _PartialsWriter:
     """Writes the graphs that the partials of one node computed, folded, each node once."""
 
     def __init__(self, parts: dict[Value, Part], style: str) -> None:

@@ -130,13 +130,13 @@ _SIGNS = [("**", "^"), ("*", " · "), ("<=", "≤"), (">=", "≥"), ("!=", "≠"
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
-class _Layout(NamedTuple):
+class _CutTemplate(NamedTuple):
     """A template cut up: what is before its first hole, then (argument, level, what follows) for each hole."""
 
     before: str
     holes: tuple[tuple[int, int, str], ...]
     binding: int
-    series: "_Layout | None"
+    series: "_CutTemplate | None"
 
 
 def _template(op: Op, style: str) -> tuple[str, int]:
@@ -160,7 +160,7 @@ def _is_fraction(tex: str) -> bool:
 
 
 @cache
-def _layout(op: Op, style: str, absent: tuple[int, ...]) -> _Layout:
+def _layout(op: Op, style: str, absent: tuple[int, ...]) -> _CutTemplate:
     template, binding = _template(op, style)
     for i in absent:
         template = template.replace(f" + {{{i}:1}}", "")
@@ -171,7 +171,7 @@ def _layout(op: Op, style: str, absent: tuple[int, ...]) -> _Layout:
     return _cut(template, binding, style, series)
 
 
-def _cut(template: str, binding: int, style: str, series: _Layout | None) -> _Layout:
+def _cut(template: str, binding: int, style: str, series: _CutTemplate | None) -> _CutTemplate:
     if style == "mathml":
         template = mathml_from_tex(template)
     before, *rest = HOLE.split(template)
@@ -179,7 +179,7 @@ def _cut(template: str, binding: int, style: str, series: _Layout | None) -> _La
     if style == "unicode":
         literals = [_exchanged(text) for text in literals]
     holes = [(int(i), int(level), after) for i, level, after in zip(rest[::3], rest[1::3], literals[1:])]
-    return _Layout(literals[0], tuple(holes), binding, series)
+    return _CutTemplate(literals[0], tuple(holes), binding, series)
 
 
 def _exchanged(text: str) -> str:
@@ -208,7 +208,7 @@ def written(op: Op, operands: Sequence[Operand], style: str, elide: bool = False
     return _filled(layout, operands, style, elide)
 
 
-def _filled(layout: _Layout, operands: Sequence[Operand], style: str, elide: bool) -> Part:
+def _filled(layout: _CutTemplate, operands: Sequence[Operand], style: str, elide: bool) -> Part:
     out = [layout.before]
     leading = layout.before.replace("<mrow>", "") == ""
     signed = layout.before.replace("<mrow>", "").startswith(("-", "−", "<mo>−"))
@@ -227,7 +227,7 @@ def _filled(layout: _Layout, operands: Sequence[Operand], style: str, elide: boo
     return Part("".join(out), layout.binding, signed)
 
 
-def _series(summand: _Layout, operands: Sequence[Operand], style: str, elide: bool) -> Part:
+def _series(summand: _CutTemplate, operands: Sequence[Operand], style: str, elide: bool) -> Part:
     lists = [operands[i] for i, _, _ in summand.holes]
     count = max([len(p) for p in lists if isinstance(p, list)], default=0)
     if not count:

@@ -53,7 +53,7 @@ def vmap(f: Function, in_axes: object = 0, out_axes: object = 0) -> Function:
         places = [*[f"argument {i}" for i in range(len(args))], *[f"argument {k}" for k in kwargs]]
         for x in whole:
             _check_depth(x)
-        batch = _Batch()
+        batch = _MappedExamples()
         slices = [batch.slices(x, axis, place) for x, axis, place in zip(whole, [*axes, *[0] * len(kwargs)], places)]
         if batch.length is None:
             raise ValueError(
@@ -80,12 +80,12 @@ def _values(examples: list[list[object]]) -> Iterator[Value]:
 
 def stacked(results: list[object], arrays: bool) -> object:
     """The outputs of all examples as vmap returns them; `arrays` says whether an array was mapped."""
-    batch = _Batch()
+    batch = _MappedExamples()
     batch.arrays = arrays
     return batch.stacked(results, 0)
 
 
-class _Batch:
+class _MappedExamples:
     """The examples of one call: how many, and whether arrays hold them."""
 
     def __init__(self) -> None:

@@ -72,7 +72,7 @@ def to_onnx(net: Module | NeuralNetwork, path: str | os.PathLike[str], *, dtype:
     framework = package(who, "onnx", "onnx", "'chainrule[onnx]'")
     name = of_file(who, "path", path)
     found = steps(who, net)
-    graph = _Graph(framework, _double(who, found, dtype))
+    graph = _GrowingGraph(framework, _double(who, found, dtype))
     for step in found:
         graph.add(step)
     model = graph.model(found, type(net).__name__, f"{net!r:.2000}")
@@ -105,7 +105,7 @@ def _double(who: str, found: Sequence[PlainStep], dtype: str | None) -> bool:
     return not single if dtype is None else dtype == "float64"
 
 
-class _Graph:
+class _GrowingGraph:
     """An ONNX graph that grows by steps, in float64 or float32."""
 
     def __init__(self, framework: ModuleType, double: bool) -> None:

@@ -155,7 +155,7 @@ def test_where_float64_has_no_kernels_it_is_float32_unless_asked(tmp_path, activ
 def test_onnxruntime_has_no_float64_kernels_for_what_is_written_in_float32(tmp_path):
     """When this fails, onnxruntime has learned one: move it from _SINGLE to _DOUBLE."""
     for activation in ("elu", "selu", "softplus", "gelu"):
-        graph = onnx_graph._Graph(onnx, double=True)
+        graph = onnx_graph._GrowingGraph(onnx, double=True)
         found = onnx_graph.steps("to_onnx", nn.Layer(2, 3, activation=activation, seed=0))
         for step in found:
             graph.add(step)

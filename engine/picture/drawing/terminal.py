@@ -28,7 +28,7 @@ def _lines(model: PictureModel) -> Iterator[str]:
         b, depth = stack.pop()
         indent = "  " * min(depth, DEEPEST) + ("" if depth <= DEEPEST else f"[{depth}] ")
         if b in seen:
-            yield clipped(f"{indent}↑ {b.name}", COLUMNS)
+            yield _fitted(f"{indent}↑ {b.name}")
             continue
         seen.add(b)
         yield from _box(b, indent)
@@ -40,7 +40,7 @@ def _box(b: Box, indent: str) -> Iterator[str]:
     about = {"group": b.counts, "inputs": f"{len(b.outputs):,} inputs"}.get(b.kind, b.kind)
     head = f"{b.name} = {b.expression}" if b.kind == "op" else b.name if b.kind == "stub" else f"{b.name} ({about})"
     if b.value is None:
-        yield clipped(indent + head, COLUMNS)
+        yield _fitted(indent + head)
         return
     grad = number_text(b.grad) if b.grad is not None else "–"
     numbers = f"data {number_text(b.data):>10}  grad {grad:>10}"
@@ -48,12 +48,12 @@ def _box(b: Box, indent: str) -> Iterator[str]:
     if columns(indent + head) <= room:
         yield indent + head + " " * (room - columns(indent + head)) + "  " + numbers
     else:
-        yield clipped(indent + head, COLUMNS)
+        yield _fitted(indent + head)
         yield " " * (COLUMNS - columns(numbers)) + numbers
     if b.used:
-        yield clipped(f"{indent}  used as {b.used}", COLUMNS)
+        yield _fitted(f"{indent}  used as {b.used}")
     if b.note:
-        yield clipped(f"{indent}  {b.note}" + (f" {number_text(b.here)}" if b.here is not None else ""), COLUMNS)
+        yield _fitted(f"{indent}  {b.note}" + (f" {number_text(b.here)}" if b.here is not None else ""))
     if b.chain:
         yield from _wrapped(b.chain, indent + "  ", indent + "    ")
 
@@ -64,17 +64,17 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
     for i, word in enumerate(text.replace(" = ", "\n= ").replace(" + ", "\n+ ").split("\n")):
         piece = word if i == 0 else f" {word}"
         if i and columns(line + piece) > COLUMNS:
-            lines.append(clipped(line, COLUMNS))
+            lines.append(_fitted(line))
             line = rest + word
         else:
             line += piece
-    return [*lines, clipped(line, COLUMNS)]
+    return [*lines, _fitted(line)]
 
 
-def clipped(text: str, room: int) -> str:
-    """`text`, or what fits with an ellipsis after it."""
-    if columns(text) <= room:
+def _fitted(text: str) -> str:
+    """`text`, or what fits a line with an ellipsis after it."""
+    if columns(text) <= COLUMNS:
         return text
-    while columns(text) > room - 1:
-        text = text[:-1] if columns(text) < room + 40 else text[: room + 20]
+    while columns(text) > COLUMNS - 1:
+        text = text[:-1] if columns(text) < COLUMNS + 40 else text[: COLUMNS + 20]
     return text + "…"

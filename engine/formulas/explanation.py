@@ -41,7 +41,7 @@ class _Equation(NamedTuple):
     note: str = ""
 
 
-class _NodeLines(NamedTuple):
+class _AtNode(NamedTuple):
     """The equations about one node: the chain rule, then a local derivative for each path."""
 
     chain: _Equation
@@ -102,18 +102,18 @@ class Explanation:
 
     # Equations -------------------------------------------------------------------------------------------------------
 
-    def _blocks(self, style: str) -> Iterator[_NodeLines]:
+    def _blocks(self, style: str) -> Iterator[_AtNode]:
         written: dict[Value, tuple[str, list[str | None]]] = {}  # the formulas of each user, made once
         for v in self._nodes:
             yield self._block(v, written, style)
 
-    def _block(self, v: Value, written: dict[Value, tuple[str, list[str | None]]], style: str) -> _NodeLines:
+    def _block(self, v: Value, written: dict[Value, tuple[str, list[str | None]]], style: str) -> _AtNode:
         left = [self._derivative(self.root, v, style)]
         if v is self.root:
-            return _NodeLines(_Equation([left, [number_part(1.0, style).text]]), [])
+            return _AtNode(_Equation([left, [number_part(1.0, style).text]]), [])
         if v not in self.chains:
             zero = number_part(0.0, style).text
-            return _NodeLines(_Equation([left, [zero]], note=f"{clean(self._names[self.root])} does not depend on it"), [])
+            return _AtNode(_Equation([left, [zero]], note=f"{clean(self._names[self.root])} does not depend on it"), [])
         paths, total = self.chains[v]
         taken = [p for p in paths if p.connected]
         sides = [left, *self._sums(v, taken, style), [number_part(total, style).text]]
@@ -125,7 +125,7 @@ class Explanation:
             formula = written[p.user][1][p.edge] or ""
             if (p.user, formula) not in details:
                 details[p.user, formula] = self._local(v, p, written[p.user][0], formula, style)
-        return _NodeLines(_Equation(sides, note="" if taken else "no path to it is taken"), [*details.values()])
+        return _AtNode(_Equation(sides, note="" if taken else "no path to it is taken"), [*details.values()])
 
     def _sums(self, v: Value, taken: list[Path], style: str) -> list[list[str]]:
         """The sum over the paths in symbols, in numbers, and where it is one, in products."""

@@ -4,15 +4,15 @@ function tone(element, name) { element.classList.remove(...signs); if (name) ele
 function render(now) {
   const frame = frames[now];
   for (const [key, [text, name]] of Object.entries(frame.words)) {
-    const cell = document.getElementById("a_" + data.uid + "_" + key);
-    if (cell) { if (cell.textContent !== text) cell.textContent = text; tone(cell, name); }
+    const word = cell(key);
+    if (word) { if (word.textContent !== text) word.textContent = text; tone(word, name); }
   }
   for (const [key, kinds] of Object.entries(frame.strips)) {
     const cut = key.lastIndexOf("_"), name = "strip_" + key.slice(cut + 1);
-    document.querySelectorAll("#" + data.uid + "_" + key.slice(0, cut) + " ." + name).forEach((cell, i) => cell.setAttribute("class", kinds[i] + " " + name));
+    find(key.slice(0, cut)).querySelectorAll("." + name).forEach((strip, i) => strip.setAttribute("class", kinds[i] + " " + name));
   }
   for (const [id, [name, width]] of Object.entries(frame.edges)) {
-    const edge = document.getElementById(data.uid + "_" + id);
+    const edge = find(id);
     tone(edge, name);
     edge.querySelector("path").style.strokeWidth = width + "px";
   }

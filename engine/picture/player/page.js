@@ -1,5 +1,6 @@
 const data = JSON.parse(document.querySelector('script[type="application/json"]').textContent);
 const page = document.getElementById(data.uid);
+const find = id => document.getElementById(data.uid + "_" + id), cell = key => document.getElementById("a_" + data.uid + "_" + key);
 
 // Titles are tooltips in the static picture; here the page says more.
 for (const t of page.querySelectorAll(".graph title")) t.remove();

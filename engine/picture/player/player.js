@@ -1,4 +1,3 @@
-const find = id => document.getElementById(data.uid + "_" + id);
 const say = page.querySelector(".say"), ledger = page.querySelector(".ledger"), steps = data.steps, last = steps.length - 1;
 const nodes = data.nodes, edges = data.edges, byId = new Map(nodes.map(n => [n.id, n]));
 const forward = steps.filter(s => s.phase === "forward").length, backward = last - forward;
@@ -7,7 +6,6 @@ let now = 0;
 for (const n of nodes) { n.ins = []; n.outs = []; n.forth = -1; n.back = Infinity; n.element = find(n.id); }
 steps.forEach((s, i) => { if (s.node) byId.get(s.node)[s.phase === "forward" ? "forth" : "back"] = i; });
 for (const e of edges) { e.from = byId.get(e.src); e.to = byId.get(e.dst); e.from.outs.push(e); e.to.ins.push(e); e.element = find(e.id); }
-const cell = (n, key) => document.getElementById("a_" + data.uid + "_" + n.id + "_" + key);
 
 steps.forEach((s, i) => {
   if (!s.node) return;
@@ -33,7 +31,7 @@ function render() {
   for (const n of nodes) {
     const known = n.forth <= now, got = n.back <= now, list = n.element.classList;
     list.toggle("pend", !known); list.toggle("got", got); list.toggle("now", n === current);
-    const d = cell(n, "d"), g = cell(n, "g");
+    const d = cell(n.id + "_d"), g = cell(n.id + "_g");
     if (d) d.textContent = known ? n.data_text : "–";
     if (g) g.textContent = got ? n.grad_text : "–";
     n.element.setAttribute("aria-label", `${n.label}${n.expr ? " = " + n.expr : ""}, ${n.kind}, data ${known ? n.data_text : "not known yet"}, grad ${got ? n.grad_text : "not known yet"}`);

@@ -205,6 +205,8 @@ class Trainer:
         run = self._run
         if not run.order:
             run.begin_epoch(self.batch_size, self.accumulate)
+        elif run.update == run.updates:  # saved after its last update: the rate was that update's
+            run.optimizer.lr = run.rate(run.update - 1)
         run.net.train()
         watched = any(hasattr(c, "on_batch_end") for c in self._callbacks)
         told = partial(self._call, "on_batch_end") if watched else None

@@ -84,6 +84,16 @@ def test_a_training_killed_after_its_last_save_is_over(tmp_path):
     assert 3 < epochs < 12
 
 
+def test_a_training_killed_between_its_last_update_and_the_end_of_the_epoch_saves_the_same_bytes(tmp_path):
+    path, alone = tmp_path / "run", tmp_path / "alone"
+    uninterrupted = result(alone)
+    updates, epochs = 5, json.loads(uninterrupted)[0]["epoch"]
+    assert killed(path, "saved", str((updates + 1) * epochs - 1)) == -signal.SIGKILL  # it saves after each epoch too
+    assert nn.load(path).parameter_count == 17
+    assert result(path) == uninterrupted
+    assert path.read_bytes() == alone.read_bytes()
+
+
 def test_a_save_in_place_is_caught(tmp_path):
     killed(tmp_path / "run", "half", "2", PLANTED_BUG="written in place")
     with pytest.raises(AssertionError, match="load takes a file that save wrote"):

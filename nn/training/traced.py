@@ -215,7 +215,7 @@ def _numbers(x: object, depth: int = 0) -> list[float]:
             f"an example of more than {DEEPEST} levels, or one that contains itself, needs eager mode"
         )
     if isinstance(x, (list, tuple)):
-        return [n for e in x for n in _numbers(e, depth + 1)]
+        return list(x) if {*map(type, x)} == {float} else [n for e in x for n in _numbers(e, depth + 1)]
     if not is_number(x):
         raise UnsupportedError(f"{shown(x)} among the examples needs eager mode")
     return [float(x)]

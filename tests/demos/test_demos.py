@@ -176,8 +176,20 @@ def test_ctrl_c_at_the_first_line_exits_with_130_and_leaves_whole_files(name, tm
     assert "Ctrl-C" in capsys.readouterr().err
 
 
+@pytest.fixture
+def empty_pages(monkeypatch):
+    """What is on a page is looked at elsewhere: here it matters that it is written, and said."""
+
+    def draw(folder, name, *_):
+        with folder.new(name) as path:
+            path.write_bytes(b"")
+
+    monkeypatch.setattr(Folder, "draw", draw)
+    monkeypatch.setattr(drawings.Boundary, "animate", lambda self, shown, path: path.write_bytes(b""))
+
+
 @pytest.mark.parametrize("name", TRAINED)
-@pytest.mark.usefixtures("ctrl_c_works")
+@pytest.mark.usefixtures("ctrl_c_works", "empty_pages")
 def test_ctrl_c_in_training_keeps_what_was_learned_and_exits_with_130(name, tmp_path, monkeypatch, capsys):
     call, pressed = Trainer._call, []
 
@@ -195,7 +207,7 @@ def test_ctrl_c_in_training_keeps_what_was_learned_and_exits_with_130(name, tmp_
 
 
 @pytest.mark.parametrize("name", LOOPS)
-@pytest.mark.usefixtures("ctrl_c_works")
+@pytest.mark.usefixtures("ctrl_c_works", "empty_pages")
 def test_ctrl_c_in_a_loop_of_its_own_ends_a_demo_with_130_too(name, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", Interrupting("epoch"))
     assert main([name, *SMALLEST, str(tmp_path)]) == 130
@@ -240,9 +252,8 @@ def test_digits_are_learned_drawn_and_explained(digits):
         ("moons", 96.0, r"([\d.]+) % of the held-out points .*, a straight line: ([\d.]+) %"),
     ],
 )
-def test_a_whole_training_reaches_its_figure_and_beats_the_line(name, least, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(Folder, "draw", lambda *_: None)  # the training is what counts here
-    monkeypatch.setattr(drawings.Boundary, "animate", lambda self, shown, path: path.write_text("none"))
+@pytest.mark.usefixtures("empty_pages")
+def test_a_whole_training_reaches_its_figure_and_beats_the_line(name, least, said, tmp_path, capsys):
     assert main([name, "--out", str(tmp_path)]) == 0
     reached, linear = map(float, re.search(said, capsys.readouterr().out).groups())
     assert reached >= least

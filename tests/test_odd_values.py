@@ -1,8 +1,10 @@
 """Every public callable, every argument, a hundred odd values: none is answered by an error from inside."""
 
 import pytest
-from exemplars import EXEMPLARS, Call, Exemplar, covered, public
-from odd_values import ODD, ROOT, outcome, sweep, trials
+from exemplar import EXEMPLARS, Call, Exemplar
+from exemplars import covered, public
+from odd import ODD
+from odd_values import ROOT, outcome, sweep, trials
 
 # What one test sweeps, in a process of its own: the names that begin so, and with nothing that stands before.
 PARTS = {
@@ -75,7 +77,7 @@ def test_an_answer_is_not_taken_for_a_raw_error(source, tmp_path, monkeypatch):
 def test_a_hang_and_an_abort_are_seen_and_named_and_the_sweep_goes_on(tmp_path):
     (tmp_path / "planted.py").write_text(
         "import os, time\n"
-        "from exemplars import Call, Exemplar\n"
+        "from exemplar import Call, Exemplar\n"
         "def hang(x):\n    time.sleep(600) if x is None else None\n"
         "def abort(x):\n    os.abort() if isinstance(x, str) and x == '' else None\n"
         "EXEMPLARS = {f.__name__: Exemplar(f.__name__, lambda f=f: Call(f, 1.0)) for f in (hang, abort)}\n"

@@ -96,9 +96,11 @@ class Settings:
         examples = Examples(who, net, goal, self.X, self.y, self.validation)
         examples.divide(generator)
         check_penalties(who, net, penalties)
-        limits, sizes = (self.clip_value, self.clip_norm), (self.batch_size, self.accumulate)
-        what = net, goal, optimizer, examples, penalties, metrics
-        return Run(who, *what, optimizer.lr, schedule, *limits, sizes, seed, generator)
+        return Run(
+            who=who, net=net, objective=goal, optimizer=optimizer, examples=examples, penalties=penalties,
+            metrics=metrics, lr=optimizer.lr, schedule=schedule, clip_value=self.clip_value, clip_norm=self.clip_norm,
+            sizes=(self.batch_size, self.accumulate), seed=seed, random=generator,
+        )  # fmt: skip
 
 
 @dataclass(kw_only=True)

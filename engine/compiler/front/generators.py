@@ -43,7 +43,7 @@ def _shared() -> list[object]:
     """The generators behind the functions of the modules `random` and `numpy.random`."""
     import numpy as np
 
-    return [getattr(draw, "__self__") for draw in (random.random, np.random.random)]  # noqa: B009
+    return [getattr(draw, "__self__") for draw in (random.random, np.random.random)]  # noqa: B009  mypy sees no __self__
 
 
 def _state(g: Any) -> Any:

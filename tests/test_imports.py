@@ -156,7 +156,7 @@ def test_no_module_imports_itself_in_a_circle():
 
 def test_every_room_has_its_place():
     unknown = [name for name in below() if name not in ORDER and room(name) is None]
-    assert not unknown, "a new room needs a place in the order of this test and in the README"
+    assert not unknown, "a new room needs a place in the order of this test and in engine/README.md"
     for package in ORDER:
         assert [r for r in places(package) if not is_module(f"{package}.{r}")] == []
 

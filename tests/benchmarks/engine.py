@@ -1,4 +1,4 @@
-"""The engine beside micrograd: `python -m tests.benchmarks.engine` prints the table of the README.
+"""The engine beside micrograd: `python -m tests.benchmarks.engine` prints a table of their README.
 
 Protocol: micrograd's demo step (MLP 2-16-16-1, 100 examples, hinge loss and L2, forward, backward, 337 gradients, SGD
 update) in a training loop; each engine in a process of its own, taken in turns so that a change of the machine's speed

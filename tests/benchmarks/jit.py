@@ -1,4 +1,4 @@
-"""Compiled training beside its peers: `python -m tests.benchmarks.jit` prints the table of the README.
+"""Compiled training beside its peers: `python -m tests.benchmarks.jit` prints a table of their README.
 
 Protocol: micrograd's demo step (MLP 2-16-16-1, 100 examples of two moons, hinge loss and L2, forward, backward, 337 gradients,
 SGD update `p -= rate * gradient`), the digits net 64-16-10 and the wide net 784-128-10 in batches of 32; one process, one

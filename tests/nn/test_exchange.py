@@ -321,7 +321,7 @@ def test_a_variant_is_straight_bent_or_steep_as_its_numbers_say():
     assert repr(nn.Layer(2, 3, activation=LeakyReLU(0.2), seed=0)) == "Layer(2, 3, activation=LeakyReLU(slope=0.2))"
 
 
-# The table of the README --------------------------------------------------------------------------------------------------
+# The table of notebooks/coming_from.md --------------------------------------------------------------------------------------------------
 
 
 def fresh():

@@ -1,4 +1,4 @@
-"""The other frameworks' cells of the README's table run as they stand, and give what our cells give."""
+"""The other frameworks' cells of notebooks/coming_from.md run as they stand, and give what our cells give."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The table "Coming from …" of the README: its rows, and how a cell is run."""
+"""The table of `notebooks/coming_from.md`: its rows, and how a cell is run."""
 
 import ast
 import re
@@ -9,15 +9,14 @@ import nn
 from engine import Value
 from nn.weights import slots
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TABLE = (Path(__file__).parents[2] / "notebooks" / "coming_from.md").read_text(encoding="utf-8")
 X, Y = [[0.0, 0.5], [1.0, -1.0], [0.25, 2.0], [-1.5, 0.75], [2.0, 2.0], [0.5, -0.25], [1.5, 0.0], [-0.5, 1.0]], [0, 1, 2, 0, 1, 2, 0, 1]  # fmt: skip
 
 
 def rows():
     """(framework, its cell, our cell) for each row."""
-    section = README.partition("\n## Coming from …\n")[2].partition("\n## ")[0]
     found, framework = [], ""
-    for line in section.splitlines():
+    for line in TABLE.splitlines():
         cells = re.fullmatch(r"\| ?(\S.*?)? ?\| `(.+)` \| `(.+)` \|", line)
         if cells:
             framework = cells[1] or framework

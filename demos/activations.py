@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     folder = Folder(options.out)
     # Between the points of the grid that the picture uses: no point is the kink at 0, where there is no derivative.
     xs = [LOW + (HIGH - LOW) * (k + 0.5) / STEPS for k in range(STEPS)]
-    print(f"{'':11}{'∂y/∂x':41}{'largest':>9}{'at −4':>9}{'at 4':>9}   largest after {DEPTH} layers")
+    print(f"{'':11}{'dy/dx':41}{'largest':>9}{'at −4':>9}{'at 4':>9}   largest after {DEPTH} layers")
     worst = 0.0
     for name in nn.ACTIVATIONS:
         slopes = [slope(name, x) for x in xs]
@@ -76,11 +76,11 @@ def sheet(figure: Figure) -> None:
         axes.get_legend().remove()  # one for all, below
         axes.set_title(f"{name}\n", loc="left", color=INK, weight="bold")
         above = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 8.5}
-        axes.annotate(f"∂y/∂x = {formula(name)}", (0, 1), (0, 5), color=POSITIVE, **above)
+        axes.annotate(f"dy/dx = {formula(name)}", (0, 1), (0, 5), color=POSITIVE, **above)
         axes.set(xlabel=textwrap.fill(nn.ACTIVATIONS[name], 42), xlim=(LOW, HIGH), ylim=(-2.1, 4.1))
         axes.xaxis.label.set_size(8.5)
         axes.grid(color=FAINT, linewidth=0.5)
     handles = [Line2D([], [], color=INK, linewidth=2.4, label="y, the activation of x")]
-    for colour, label in ((POSITIVE, "∂y/∂x, its derivative"), (NEGATIVE, "∂y/∂x where it is negative")):
+    for colour, label in ((POSITIVE, "dy/dx, its derivative"), (NEGATIVE, "dy/dx where it is negative")):
         handles.append(Line2D([], [], color=colour, linewidth=2.2, linestyle=(0, (4, 1.5)), label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK)

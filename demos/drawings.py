@@ -125,7 +125,7 @@ def saliency(figure: Figure, net: Module, image: Sequence[float]) -> None:
     for axes, d, call in zip(others, (first, second), ("Read as", "Next would be")):
         plot_saliency(net, image, output=d, ax=axes)
         axes.set_title(f"{call} {d}: {math.exp(zs[d] - zs[first]) / scale:.1%}", loc="left", color=INK, weight="bold")
-        axes.set_xlabel(f"∂z{d}/∂pixel")
+        axes.set_xlabel(f"dz{d}/dpixel")
     text = "blue: more ink here speaks for the digit; orange: against it; the line surrounds the ink"
     figure.supxlabel(text, fontsize=10, color=MUTED)
 

@@ -102,7 +102,7 @@ def word_weights(net: nn.MLP, count: int) -> list[float]:
 def draw(figure: Figure, weights: list[tuple[float, str]], sentences: list[Sentence], scores: list[float]) -> None:
     """The words that weigh most, and what people and the network think of each held-out sentence."""
     left, right = figure.subplots(1, 2, width_ratios=[2, 3])
-    charts.titled(left, "Words that weigh most", xlabel="∂logit / ∂(word is there)")
+    charts.titled(left, "Words that weigh most", xlabel="dlogit / d(word is there)")
     charts.signed_bars(left, *zip(*weights[:SHOWN], *weights[-SHOWN:]))
     charts.titled(right, "Held-out sentences, as people and the network see them")
     seen = [(s.rating, z, abs(s.rating) >= NEUTRAL) for s, z in zip(sentences, scores)]

@@ -40,7 +40,7 @@ STARTS = [  # (activation, what the start is called, initialiser)
 class Result(NamedTuple):
     """A network of some depth."""
 
-    norms: list[float]  # for each layer, before training: the length of ∂loss/∂(weighted sums), rms over the images
+    norms: list[float]  # for each layer, before training: the length of dloss/d(weighted sums), rms over the images
     accuracy: float  # after training, on the held-out images
 
 
@@ -104,5 +104,5 @@ def draw(figure: Figure, results: dict[tuple[str, str], dict[int, Result]]) -> N
         if shown:
             axes.legend(frameon=False, labelcolor=INK, fontsize=9, title="after training", title_fontsize=9)
     grid[0].xaxis.get_major_locator().set_params(integer=True)
-    figure.supylabel("length of ∂loss/∂(weighted sums of the layer), before training", fontsize=10, color=MUTED)
+    figure.supylabel("length of dloss/d(weighted sums of the layer), before training", fontsize=10, color=MUTED)
     figure.supxlabel("layer, 1 at the images; gradients come from the right", fontsize=10, color=MUTED)

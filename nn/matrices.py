@@ -66,7 +66,7 @@ class Matrix:
 
     @property
     def grad(self) -> NDArray[np.float64]:
-        """∂L/∂W of the latest backward, a new array."""
+        """dL/dW of the latest backward, a new array."""
         return self._array(lambda v: v.grad)
 
     def __setitem__(self, place: Any, numbers: object) -> None:

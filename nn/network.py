@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class NeuralNetwork:
-    """Layers of neurons, trained by gradient descent: `O = σ(WX + b)`, and `W -= alpha · ∂L/∂W`.
+    """Layers of neurons, trained by gradient descent: `O = σ(WX + b)`, and `W -= alpha · dL/dW`.
 
     Args:
         layers: how many inputs, then how many neurons in each layer, such as [2, 4, 1].
@@ -52,7 +52,7 @@ class NeuralNetwork:
         layers, alpha, activation, output, loss, batch_size, seed, validation, callbacks: as given.
         W, b: for each layer the weights, one row a neuron, and the biases: arrays that share their numbers with the
             Values of the model.
-        dW, db: for each layer ∂L/∂W and ∂L/∂b of the latest update, arrays of the same shapes.
+        dW, db: for each layer dL/dW and dL/db of the latest update, arrays of the same shapes.
         objective: the loss, with the targets it takes (see `nn.training.objective`).
         optimizer: plain gradient descent.
         history: what the latest `train` returned.
@@ -155,7 +155,7 @@ class NeuralNetwork:
             return self._outputs("predict", X)
 
     def backward(self, X: object, y: object, output: object = None) -> None:
-        """One update: ∂L/∂W and ∂L/∂b of the mean loss, kept as `dW` and `db`, then a step of gradient descent.
+        """One update: dL/dW and dL/db of the mean loss, kept as `dW` and `db`, then a step of gradient descent.
 
         Args:
             X, y: examples and their targets, or one row and its target.
@@ -313,7 +313,7 @@ class NeuralNetwork:
             )
 
     def _gradients(self) -> dict[str, list[Array]]:
-        """∂L/∂W and ∂L/∂b of the latest update."""
+        """dL/dW and dL/db of the latest update."""
         return {"dW": [W.grad for W in self.W], "db": [b.grad for b in self.b]}
 
 

@@ -22,8 +22,10 @@ from .naming import (
     name_text,
     node_names,
     parameter_paths,
-    ratio,
+    partial_derivative,
+    places,
     scopes_of,
+    total_derivative,
     variable_names,
 )
 from .notation import columns, constant, factor, number_part
@@ -61,6 +63,7 @@ class Explanation:
     ) -> None:
         self.root, self.chains = root, chain_rule(root)
         self._nodes, self._hidden, self._terms = nodes, hidden, terms
+        self._places: dict[Value, list[str]] = {}
         self._names = node_names([*reversed(self.chains), *(v for v in nodes if v not in self.chains)], given)
 
     def __str__(self) -> str:
@@ -108,7 +111,7 @@ class Explanation:
             yield self._block(v, written, style)
 
     def _block(self, v: Value, written: dict[Value, tuple[str, list[str | None]]], style: str) -> _AtNode:
-        left = [self._derivative(self.root, v, style)]
+        left = [self._total(v, style)]
         if v is self.root:
             return _AtNode(_Equation([left, [number_part(1.0, style).text]]), [])
         if v not in self.chains:
@@ -117,15 +120,14 @@ class Explanation:
         paths, total = self.chains[v]
         taken = [p for p in paths if p.connected]
         sides = [left, *self._sums(v, taken, style), [number_part(total, style).text]]
-        details: dict[tuple[Value, str], _Equation] = {}
+        details = []
         for p in [*taken[: self._terms], *[p for p in paths if not p.connected]][: self._terms]:
             if p.user not in written:
                 formulas = partial_formulas(p.user, self._names.__getitem__, style)
                 written[p.user] = expression(p.user, self._names.__getitem__, style), formulas
-            formula = written[p.user][1][p.edge] or ""
-            if (p.user, formula) not in details:
-                details[p.user, formula] = self._local(v, p, written[p.user][0], formula, style)
-        return _AtNode(_Equation(sides, note="" if taken else "no path to it is taken"), [*details.values()])
+            text, formulas = written[p.user]
+            details.append(self._local(v, p, text, formulas[p.edge] or "", style))
+        return _AtNode(_Equation(sides, note="" if taken else "no path to it is taken"), details)
 
     def _sums(self, v: Value, taken: list[Path], style: str) -> list[list[str]]:
         """The sum over the paths in symbols, in numbers, and where it is one, in products."""
@@ -133,7 +135,7 @@ class Explanation:
             return []
         shown = taken[: self._terms]
         more = [_more(len(taken) - len(shown), style)] if len(taken) > len(shown) else []
-        symbols = [(self._derivative(self.root, p.user, style), self._derivative(p.user, v, style)) for p in shown]
+        symbols = [(self._total(p.user, style), self._partial(p, v, style)) for p in shown]
         factors = [(factor(p.adjoint, k == 0, style), factor(p.local, False, style)) for k, p in enumerate(shown)]
         sides = [[_product(a, b, style) for a, b in pairs] for pairs in (symbols, factors)]
         if len(taken) > 1:
@@ -142,15 +144,20 @@ class Explanation:
 
     def _local(self, v: Value, p: Path, text: str, formula: str, style: str) -> _Equation:
         """`c = a · b, so ∂c/∂a = b = 3.0`."""
-        sides = [[self._derivative(p.user, v, style)], [formula], [number_part(p.local, style).text]]
+        sides = [[self._partial(p, v, style)], [formula], [number_part(p.local, style).text]]
         if formula == constant(p.local, style).text:
             del sides[1]
         selected_away = p.local == 0.0 and p.user.op is not None and p.user.op.selects
         note = "" if p.connected else "not taken" if selected_away else "behind a branch not taken"
         return _Equation(sides, [[name_text(self._names[p.user], style)], [text]], note)
 
-    def _derivative(self, top: Value, bottom: Value, style: str) -> str:
-        return ratio(self._names[top], self._names[bottom], style)
+    def _total(self, v: Value, style: str) -> str:
+        return total_derivative(self._names[self.root], self._names[v], style)
+
+    def _partial(self, p: Path, v: Value, style: str) -> str:
+        if p.user not in self._places:
+            self._places[p.user] = places(p.user)
+        return partial_derivative(self._names[p.user], self._names[v], style, self._places[p.user][p.edge])
 
 
 def explain(
@@ -161,7 +168,9 @@ def explain(
     nodes: int | None = NODES,
     names: Mapping[str, object] | None = None,
 ) -> Explanation:
-    """The chain rule at one node, or at all: what each path contributes to ∂root/∂node, and why.
+    """The chain rule at one node, or at all: what each path contributes to droot/dnode, and why.
+
+    `dL/da` is how L changes with a through all paths, the gradient; `∂c/∂a` is the derivative of one op, all else held.
 
     Nodes without a label are called by the caller's variables, parameters else by their path in the Module.
 
@@ -183,7 +192,7 @@ def explain(
     >>> c = a * b
     >>> L = c * a
     >>> print(explain(L, a))
-    ∂L/∂a = ∂L/∂L·∂L/∂a + ∂L/∂c·∂c/∂a = 1.0·6.0 + 2.0·3.0 = 6.0 + 6.0 = 12.0
+    dL/da = dL/dL·∂L/∂a + dL/dc·∂c/∂a = 1.0·6.0 + 2.0·3.0 = 6.0 + 6.0 = 12.0
         L = c · a, so ∂L/∂a = c = 6.0
         c = a · b, so ∂c/∂a = b = 3.0
     """

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from itertools import product
 from typing import Protocol, cast
@@ -215,11 +216,59 @@ def name_text(label: str, style: str) -> str:
     return f"<msub>{stem}<mn>{index}</mn></msub>" if index else stem
 
 
-def ratio(top: str, bottom: str, style: str) -> str:
-    """The derivative of what is called `top` by what is called `bottom`: ∂top/∂bottom."""
-    top, bottom = name_text(top, style), name_text(bottom, style)
+def total_derivative(top: str, bottom: str, style: str) -> str:
+    """How `top` changes with `bottom` through all paths, as a gradient says it: dtop/dbottom."""
+    return _quotient(_D[style], name_text(top, style), name_text(bottom, style), style)
+
+
+def partial_derivative(top: str, bottom: str, style: str, place: str = "") -> str:
+    """How `top` changes with `bottom` along one edge, all else held: ∂top/∂bottom.
+
+    `place` says which operand it is, where an op takes the same one more than once: ∂top/∂(1st bottom).
+    """
+    below = name_text(bottom, style)
+    if place and style == "latex":
+        below = rf"(\text{{{place} }}{below})"
+    elif place and style == "mathml":
+        below = f"<mo>(</mo><mtext>{place}&#160;</mtext>{below}<mo>)</mo>"
+    elif place:
+        below = f"({place} {below})"
+    return _quotient(_PARTIAL[style], name_text(top, style), below, style)
+
+
+_D = {"text": "d", "unicode": "d", "latex": r"\mathrm{d}", "mathml": "<mtext>d</mtext>"}
+_PARTIAL = {"text": "∂", "unicode": "∂", "latex": r"\partial ", "mathml": "<mi>∂</mi>"}
+
+
+def _quotient(d: str, top: str, bottom: str, style: str) -> str:
     if style == "latex":
-        return rf"\frac{{\partial {top}}}{{\partial {bottom}}}"
+        return rf"\frac{{{d}{top}}}{{{d}{bottom}}}"
     if style == "mathml":
-        return f"<mfrac><mrow><mi>∂</mi>{top}</mrow><mrow><mi>∂</mi>{bottom}</mrow></mfrac>"
-    return f"∂{top}/∂{bottom}"
+        return f"<mfrac><mrow>{d}{top}</mrow><mrow>{d}{bottom}</mrow></mfrac>"
+    return f"{d}{top}/{d}{bottom}"
+
+
+def places(v: Value) -> list[str]:
+    """For each edge of a node "1st", "2nd", … where it takes that argument more than once, else "".
+
+    >>> from engine import Value
+    >>> from engine.formulas.naming import places
+    >>> x = Value(3.0)
+    >>> places(x * x), places(x * 2.0)
+    (['1st', '2nd'], ['', ''])
+    """
+    times = Counter(a for a in v.args if isinstance(a, Value))
+    met: Counter[Value] = Counter()
+    found = []
+    for a in v.args:
+        place = ""
+        if isinstance(a, Value) and times[a] > 1:
+            met[a] += 1
+            place = _ordinal(met[a])
+        found.append(place)
+    return found
+
+
+def _ordinal(n: int) -> str:
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"

@@ -42,6 +42,7 @@ def draw(
 ) -> "Picture":
     """The picture of a graph: values, local derivatives, the chain rule on every edge.
 
+    `dL/da` is how L changes with a through all paths, the gradient; `∂e/∂a` is the derivative along one edge alone.
     Nothing in the graph is changed. Unlabelled nodes are called by the caller's variables.
 
     Args:
@@ -67,11 +68,11 @@ def draw(
     >>> L.backward()
     >>> print(draw(L))
     L = a · b                                       data       −6.0  grad        1.0
-      ∂L/∂L = 1.0 (seed)
+      dL/dL = 1.0 (seed)
       a (input)                                     data        2.0  grad       −3.0
-        ∂L/∂a = ∂L/∂L·∂L/∂a = 1.0·(−3.0) = −3.0
+        dL/da = dL/dL·∂L/∂a = 1.0·(−3.0) = −3.0
       b (input)                                     data       −3.0  grad        2.0
-        ∂L/∂b = ∂L/∂L·∂L/∂b = 1.0·2.0 = 2.0
+        dL/db = dL/dL·∂L/∂b = 1.0·2.0 = 2.0
     """
     given = variable_names(callers_variables(1) if names is None else names)
     return Picture(

@@ -20,7 +20,7 @@ def three_paths(answer: object) -> str | None:
     if close(slope, 30.0):
         return "that is L itself, not how fast it moves with a."
     if close(slope, 16.0):
-        return "∂b/∂a is 6; along the path through b that is one of two factors."
+        return "db/da is 6; along the path through b that is one of two factors."
     if close(slope, 162.0):
         return "along a path the factors are multiplied, but over paths they are added."
     return f"{slope:g} is not the sum of the three paths: write the factors of each below one another."

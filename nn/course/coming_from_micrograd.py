@@ -23,7 +23,7 @@ def two_losses(answer: object) -> str | None:
     if close(gradient, 240.0):
         return "the gradients of two losses are added, not multiplied."
     if close(gradient, 16.0):
-        return "∂h/∂p is 2p, and p is 2."
+        return "dh/dp is 2p, and p is 2."
     return f"{gradient:g} is not the slope of the two losses together; write their sum as a function of p."
 
 

@@ -112,7 +112,7 @@ def plot_saliency(
     >>> from nn import MLP
     >>> from nn import plot_saliency
     >>> plot_saliency(MLP(3, [2], seed=0), [1.0, 0.0, 2.0], output=1).get_title(loc="left")
-    'Saliency: ∂output[1]/∂input'
+    'Saliency: doutput[1]/dinput'
     """
     who = "plot_saliency"
     model = copy.deepcopy(module_of(who, net)).eval()
@@ -151,7 +151,7 @@ def plot_saliency(
         ax.set_xlabel("the line surrounds the bright half of the input")
         colour_bar(ax, image, "derivative")
     which = f"output[{output}]" if len(listed) > 1 else "output"
-    ax.set_title(f"Saliency: ∂{which}/∂input", loc="left", color=INK, fontweight="bold")
+    ax.set_title(f"Saliency: d{which}/dinput", loc="left", color=INK, fontweight="bold")
     return ax
 
 

@@ -70,7 +70,7 @@ def plot_activation(name: str, ax: Axes | None = None, *, low: float = -4.0, hig
     if kinks:  # a derivative that jumps is drawn as two pieces
         k = kinks[0]
         xs, slopes = [*xs[:k], 0.0, 0.0, *xs[k + 1 :]], [*slopes[:k], slopes[k - 1], nan, *slopes[k + 1 :]]
-    label = f"∂y/∂x = {derivative}"
+    label = f"dy/dx = {derivative}"
     for colour, sign in ((POSITIVE, 1.0), (NEGATIVE, -1.0)):
         piece = [p if p * sign > 0.0 or (p == 0.0 and sign > 0.0) else nan for p in slopes]
         if any(p == p for p in piece):
@@ -157,7 +157,7 @@ def plot_gradient_flow(
     if len(layers) > 6:
         ax.tick_params(axis="x", labelrotation=30)
     ax.set_xlim(-0.5, len(layers) - 0.5)
-    ax.set_ylabel("length of ∂loss/∂(weighted sums)")
+    ax.set_ylabel("length of dloss/d(weighted sums)")
     ax.set_xlabel("← gradients flow this way")
     ax.set_title("Gradient flow", loc="left", color=INK, fontweight="bold")
     ax.grid(axis="y", color=FAINT, linewidth=0.6)

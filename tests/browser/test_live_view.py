@@ -186,7 +186,7 @@ def test_a_training_view_follows_fit_to_its_end(lab, keep):
     assert len(images) == 2
     assert all(WebDriverWait(lab, 20).until(lambda d, i=i: d.execute_script(size, i)) for i in images)
     assert "epoch 40 of 40" in images[0].get_attribute("alt")
-    assert "∂y/∂w[0]" in images[1].get_attribute("alt")
+    assert "dy/dw[0]" in images[1].get_attribute("alt")
     keep("training-lab")
 
 

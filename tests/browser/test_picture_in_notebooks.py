@@ -87,7 +87,7 @@ def test_trusted_shows_the_picture_and_the_player(chromium, server, keep):
         chromium.find_element(By.CSS_SELECTOR, "[data-do=last]").click()
         assert chromium.find_element(By.CSS_SELECTOR, ".count").text == "backward 6/6"
         assert (
-            "∂L/∂w"
+            "dL/dw"
             in chromium.find_element(By.CSS_SELECTOR, ".ledger li.now")
             .get_attribute("textContent")
             .replace("\u2009", "")[:6]
@@ -134,4 +134,4 @@ def test_outputs_are_html_and_text_of_a_modest_size(home):
     assert all(len(d["text/html"]) < 500_000 for d in shown)
     assert shown[0]["text/plain"].startswith("Value(data=")
     alt = re.search(r'alt="([^"]*)"', shown[0]["text/html"])[1]
-    assert "∂L/∂w" in alt  # nodes bear the notebook's names
+    assert "dL/dw" in alt  # nodes bear the notebook's names

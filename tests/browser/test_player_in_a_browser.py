@@ -122,7 +122,7 @@ def test_the_numbers_of_the_page_are_the_engines(browser, player):
         assert float(n["grad"]) == v.grad
         assert shown["cells"][cell(data, n["id"], "d")] == number_text(v.data)
         assert shown["cells"][cell(data, n["id"], "g")] == number_text(v.grad)
-    assert shown["ledger"][-1] == "∂L/∂w1 = −1.543·2.0 = −3.085"
+    assert shown["ledger"][-1] == "dL/dw1 = −1.543·2.0 = −3.085"
     assert len(shown["ledger"]) == 13
 
 

@@ -82,12 +82,12 @@ def test_a_run_prints_the_chain_rule_of_the_largest_paths(tmp_path, capsys, monk
     logit = re.search(rf"its logit is z = {number}\.$", text, re.M)
     added = re.search(rf"(\d+) paths from pixels add {number}, the biases {number}\.", text)
     assert float(logit[1]) == pytest.approx(float(added[2]) + float(added[3]), abs=2e-3 * abs(float(logit[1])))
-    lines = re.findall(rf"^∂z/∂p\d\d = (∂z/∂s\d+·∂s\d+/∂p\d\d) = {number}·\(?{number}\)? = {number}$", text, re.M)
+    lines = re.findall(rf"^dz/dp\d\d = (dz/ds\d+·∂s\d+/∂p\d\d) = {number}·\(?{number}\)? = {number}$", text, re.M)
     assert lines
     for _, adjoint, local, product in lines:
         a, b, c = (float(x.replace("−", "-")) for x in (adjoint, local, product))
         assert a * b == pytest.approx(c, rel=2e-3)
-    assert "∂z/∂light = ∂z/∂p" in text
+    assert "dz/dlight = dz/dp" in text
     networks = re.search(r"by the network ([\d.]+)%, by logistic regression ([\d.]+)%", text)
     assert float(networks[1]) > 75.0
     assert {path.name for path in tmp_path.iterdir()} == {"explain.svg", "explain.png"}

@@ -60,7 +60,7 @@ def test_it_is_printed(cube):
     assert to_text(y) == "(x + 1)**3"
     assert to_latex(y) == r"\left(x + 1\right)^3"
     y.backward()
-    assert "∂y/∂x = ∂y/∂v1·∂v1/∂x = 27.0·1.0 = 27.0" in str(explain(y, x))
+    assert "dy/dx = dy/dv1·∂v1/∂x = 27.0·1.0 = 27.0" in str(explain(y, x))
 
 
 def test_it_is_pickled_by_name(cube):

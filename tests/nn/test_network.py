@@ -67,7 +67,7 @@ def test_forward_is_the_matrix_formula(seed, layers, count):
 @settings(max_examples=20)
 @given(st.integers(0, 1000), st.integers(1, 6))
 def test_backward_is_the_matrix_formula_and_one_step(seed, count):
-    """∂L/∂W = ∂L/∂O · ∂O/∂W, layer by layer, as a tutorial writes it in NumPy."""
+    """dL/dW = dL/dO · ∂O/∂W, layer by layer, as a tutorial writes it in NumPy."""
     network = nn.NeuralNetwork([3, 4, 1], alpha=0.5, seed=seed)
     random = np.random.default_rng(seed)
     X, y = random.normal(size=(count, 3)), random.integers(0, 2, size=(count, 1))

@@ -80,9 +80,9 @@ def test_a_derivative_that_jumps_is_drawn_in_two_pieces(name):
 
 def test_the_legend_prints_the_rows_own_formula():
     texts = [t.get_text() for t in nn.plot_activation("tanh").get_legend().get_texts()]
-    assert texts == ["y = tanh(x)", "∂y/∂x = sech²(x)"]
+    assert texts == ["y = tanh(x)", "dy/dx = sech²(x)"]
     texts = [t.get_text() for t in nn.plot_activation("silu").get_legend().get_texts()]
-    assert texts == ["y = silu(x)", "∂y/∂x = σ(x) + y · σ(−x)", "where it is negative"]
+    assert texts == ["y = silu(x)", "dy/dx = σ(x) + y · σ(−x)", "where it is negative"]
 
 
 # Gradient flow -------------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_saliency_is_the_slope_of_the_output_by_each_input():
         assert bar.get_width() == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6)
         assert to_hex(bar.get_facecolor()) == (canvas.POSITIVE if bar.get_width() >= 0 else canvas.NEGATIVE)
     best = max((0, 1), key=lambda k: net(x)[k].data)
-    assert nn.plot_saliency(net, x).get_title(loc="left") == f"Saliency: ∂output[{best}]/∂input"
+    assert nn.plot_saliency(net, x).get_title(loc="left") == f"Saliency: doutput[{best}]/dinput"
 
 
 def test_saliency_of_an_image_surrounds_its_bright_half():

@@ -97,7 +97,7 @@ def test_the_command_writes_a_file_and_prints_where(tmp_path, capsys):
 
 def test_without_a_file_it_prints_the_tree(capsys):
     assert main(["x*x", "--at", "x=3"]) == 0
-    assert "∂L/∂x = ∂L/∂L·∂L/∂x + ∂L/∂L·∂L/∂x = 1.0·3.0 + 1.0·3.0 = 6.0" in capsys.readouterr().out.replace(
+    assert "dL/dx = dL/dL·∂L/∂(1st x) + dL/dL·∂L/∂(2nd x) = 1.0·3.0 + 1.0·3.0 = 6.0" in capsys.readouterr().out.replace(
         "\n     ", ""
     )
 

@@ -259,4 +259,4 @@ def test_a_square_is_two_edges():
     assert len(drawn.edges) == 2
     assert drawn.rows("n0") == ["= 1.0·3.0", "+ 1.0·3.0"]
     assert drawn.boxes["n0"].cells["g"] == "6.0"
-    assert re.search(r"∂root/∂a = .* = 1.0·3.0 \+ 1.0·3.0 = 6.0", drawn.boxes["n0"].title)
+    assert re.search(r"droot/da = .* = 1.0·3.0 \+ 1.0·3.0 = 6.0", drawn.boxes["n0"].title)

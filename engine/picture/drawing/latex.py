@@ -1,7 +1,7 @@
 """A graph's forward and backward pass as LaTeX: an aligned block, one line a step."""
 
 from ...formulas.formula import expression
-from ...formulas.naming import name_text, ratio
+from ...formulas.naming import name_text, partial_derivative, total_derivative
 from ...formulas.notation import factor
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.sentences import MOST_TERMS
@@ -28,7 +28,9 @@ def _number(x: float, first: bool = True) -> str:
 
 
 def _derivative(model: PictureModel, b: Box) -> str:
-    return ratio(model.root_name, b.name, "latex") if model.by_root else rf"\operatorname{{grad}} {_name(b.name)}"
+    if model.by_root:
+        return total_derivative(model.root_name, b.name, "latex")
+    return rf"\operatorname{{grad}} {_name(b.name)}"
 
 
 def _forward(model: PictureModel, b: Box) -> str:
@@ -50,7 +52,7 @@ def _backward(model: PictureModel, b: Box) -> str:
 def _symbols(model: PictureModel, b: Box, e: Arrow) -> str:
     if e.local is None:
         return rf"\text{{paths through }} {_name(e.target.name)}"
-    return rf"{_derivative(model, e.target)} \cdot {ratio(e.target.name, b.name, 'latex')}"
+    return rf"{_derivative(model, e.target)} \cdot {partial_derivative(e.target.name, b.name, 'latex', e.place)}"
 
 
 def _numbers(e: Arrow, first: bool) -> str:

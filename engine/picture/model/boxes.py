@@ -19,9 +19,10 @@ class Arrow:
         id: "e5".
         source, target: boxes.
         paths: the edges of the graph that it stands for.
-        local: ∂target/∂source; None where that is no single number.
+        local: ∂target/∂source, by this edge alone; None where that is no single number.
         product: what flows back along it; None where nothing can.
         plain: it is one edge of the graph, between two nodes.
+        place: 1st, 2nd, … where the op takes the source more than once.
         symbol: ∂p1/∂w1, or "16 edges".
         formula: the local derivative as text; None where it is a whole group's, or would repeat the number.
         number: the local derivative; None where the formula is 1 or −1, or where there is no single number.
@@ -37,6 +38,7 @@ class Arrow:
     local: float | None
     product: float | None
     plain: bool
+    place: str = ""
     symbol: str = ""
     formula: str | None = None
     number: str | None = None
@@ -76,9 +78,9 @@ class Box:
         expression, numbers: an op in the names of its arguments, and in their data.
         used: the data that a leaf had when it was used, where it has been changed since.
         note, here: where `grad` is not what flows here, words, and for some what does.
-        derivative: ∂L/∂w1; "grad w1" for other seeds or roots.
+        derivative: dL/dw1; "grad w1" for other seeds or roots.
         rows: under its gradient, where what flows is shown: one product a use, or two and a count.
-        chain: the same as a line: ∂L/∂w1 = ∂L/∂p1·∂p1/∂w1 = −1.543·2.0 = −3.085.
+        chain: the same as a line: dL/dw1 = dL/dp1·∂p1/∂w1 = −1.543·2.0 = −3.085.
         line: all that it says, as one sentence: its tooltip, and its part of the alternative text.
     """
 
@@ -170,5 +172,5 @@ class PictureModel:
 
     @property
     def by_root(self) -> bool:
-        """Whether the derivatives are those of the first root, as ∂L/∂a: it alone is one, and starts with 1."""
+        """Whether the derivatives are those of the first root, as dL/da: it alone is one, and starts with 1."""
         return len(self.sweep.roots) == 1 and list(self.sweep.seeds.values()) == [1.0]

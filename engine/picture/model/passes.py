@@ -36,7 +36,7 @@ class Step:
         phase: "forward" or "backward".
         node: the Value that is computed, or whose gradient is gathered.
         name: what it is called.
-        equation: the line: z = s + b = −0.5 + 0.7 = 0.2, or ∂L/∂z = ∂L/∂n·∂n/∂z = −1.605·0.961 = −1.543.
+        equation: the line: z = s + b = −0.5 + 0.7 = 0.2, or dL/dz = dL/dn·∂n/∂z = −1.605·0.961 = −1.543.
         result: the data, or the gradient.
         products: backward, one for each path.
     """
@@ -73,9 +73,9 @@ def steps(root: Value | Iterable[Value], *, names: Mapping[str, object] | None =
     >>> for step in steps(L):
     ...     print(step)
     forward   L = a · b = 2.0 · (−3.0) = −6.0
-    backward  ∂L/∂L = 1.0 (seed)
-    backward  ∂L/∂b = ∂L/∂L·∂L/∂b = 1.0·2.0 = 2.0
-    backward  ∂L/∂a = ∂L/∂L·∂L/∂a = 1.0·(−3.0) = −3.0
+    backward  dL/dL = 1.0 (seed)
+    backward  dL/db = dL/dL·∂L/∂b = 1.0·2.0 = 2.0
+    backward  dL/da = dL/dL·∂L/∂a = 1.0·(−3.0) = −3.0
     """
     given = variable_names(callers_variables(1) if names is None else names)
     model = model_of(roots_of(root, "steps"), "full", force=True, given=given, complete=True)

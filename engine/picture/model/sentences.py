@@ -6,6 +6,7 @@ Each is written here, once, for the drawing, the player, the terminal and the al
 import math
 
 from ...formulas.formula import expression, partial_formulas
+from ...formulas.naming import partial_derivative, places, total_derivative
 from ...formulas.notation import Operand, constant, factor, number_part, number_text, written
 from ...rule import UNREACHED
 from ...value import Value
@@ -25,15 +26,19 @@ def finish(model: PictureModel, complete: bool, replayed: bool) -> None:
     """
     for b in model.boxes:
         _read(model, b, complete, replayed)
-    formulas: dict[Value, list[str | None]] = {}  # of an op all are made at once
+    made: dict[Value, tuple[list[str | None], list[str]]] = {}  # of an op all formulas and places at once
     largest = 0.0
     if model.shows_flow:
         flows = [abs(e.product) for e in model.arrows if e.product is not None and math.isfinite(e.product)]
         largest = max(flows, default=0.0)
     for e in model.arrows:
-        if e.plain and e.target.node not in formulas:
-            formulas[e.target.node] = partial_formulas(e.target.node, model.name, "unicode")
-        _say_arrow(model, e, formulas[e.target.node][e.paths[0].edge] or "" if e.plain else None)
+        formula = None
+        if e.plain:
+            user, edge = e.target.node, e.paths[0].edge
+            if user not in made:
+                made[user] = partial_formulas(user, model.name, "unicode"), places(user)
+            formula, e.place = made[user][0][edge] or "", made[user][1][edge]
+        _say_arrow(model, e, formula)
         if e.product is not None and largest > 0.0 and e.product == e.product:
             e.width = round(1.2 + 2.6 * math.sqrt(min(1.0, abs(e.product) / largest)), 2)
     for b in model.boxes:
@@ -58,7 +63,9 @@ def _read(model: PictureModel, b: Box, complete: bool, replayed: bool) -> None:
         b.spread = [(data(o), grad(o)) for o in b.outputs if b.kind != "stub"]
     else:
         b.data, b.grad, b.total, b.seed = data(v), grad(v), sweep.sum(v), sweep.seeds.get(v)
-        b.derivative = f"∂{model.root_name}/∂{model.name(v)}" if model.by_root else f"grad {model.name(v)}"
+        b.derivative = f"grad {model.name(v)}"
+        if model.by_root:
+            b.derivative = total_derivative(model.root_name, model.name(v), "unicode")
     grads = [g for p in b.parameters if (g := grad(p)) is not None]
     b.steepness = math.hypot(*grads) if grads else None
 
@@ -91,7 +98,7 @@ def _say_arrow(model: PictureModel, e: Arrow, formula: str | None) -> None:
         if e.product is not None and model.shows_flow:
             e.line += f", through which {number_text(e.product)} flows back"
         return
-    e.symbol = f"∂{e.target.name}/∂{e.source.name}"
+    e.symbol = partial_derivative(e.target.name, e.source.name, "unicode", e.place)
     number = number_text(e.local)
     if formula not in ("1", "−1"):
         e.number = number
@@ -176,7 +183,7 @@ def _chain(outs: list[Arrow], b: Box) -> str:
     letters = [] if b.seed is None else ["seed"]
     numbers = [] if b.seed is None else [number_text(b.seed)]
     for e in terms:
-        through = f"{e.target.derivative}·∂{e.target.name}/∂{b.name}"
+        through = f"{e.target.derivative}·{e.symbol}"
         letters.append(through if e.local is not None else f"all paths through {e.target.name}")
         numbers.append(_product(e, not numbers))
     if len(letters) > MOST_TERMS:

@@ -1,7 +1,7 @@
 """What the player says at each step, as MathML: made here once, so that the page only shows and hides."""
 
 from ...formulas.formula import expression, partial_formulas
-from ...formulas.naming import name_text
+from ...formulas.naming import name_text, partial_derivative, total_derivative
 from ...formulas.notation import number_part, number_text
 from ...value import Value
 from ..model.boxes import Arrow, Box, PictureModel
@@ -57,7 +57,7 @@ class Equations:
 
     def _derivative(self, b: Box) -> str:
         if self._model.by_root:
-            return _fraction(_name(self._model.root_name), _name(b.name))
+            return total_derivative(self._model.root_name, b.name, "mathml")
         return f"<mrow><mi>grad</mi><mspace width='.2em'/>{_name(b.name)}</mrow>"
 
     def backward(self, b: Box) -> str:
@@ -138,7 +138,7 @@ def _counted(b: Box) -> str:
 
 
 def _ratio(e: Arrow) -> str:
-    return _fraction(_name(e.target.name), _name(e.source.name))
+    return partial_derivative(e.target.name, e.source.name, "mathml", e.place)
 
 
 def _numbers(e: Arrow, first: bool) -> str:
@@ -165,7 +165,3 @@ def _number(x: float) -> str:
 def _coloured(x: float, first: bool) -> str:
     text = f"<mrow class='{tone(x)}'>{_number(x)}</mrow>"
     return text if first or number_text(x)[0] != "−" else f"<mrow><mo>(</mo>{text}<mo>)</mo></mrow>"
-
-
-def _fraction(a: str, b: str) -> str:
-    return f"<mfrac><mrow><mo>∂</mo>{a}</mrow><mrow><mo>∂</mo>{b}</mrow></mfrac>"

@@ -20,7 +20,7 @@ WRONG = {
         (12.0, "one of the two losses"),
         (8.0, "one more factor"),
         (240.0, "not multiplied"),
-        (16.0, "∂h/∂p is 2p"),
+        (16.0, "dh/dp is 2p"),
         (1.0, "as a function of p"),
     ],
     "00.2": [

@@ -8,8 +8,10 @@ import pytest
 from drawn import Drawn, page_data
 
 import engine
+import nn
 from engine import Scope, Value, dot, draw, draw_dot, gradients, relu, scope, steps, tanh, total, trace, where
 from engine.picture import LayoutError
+from engine.picture.model.sentences import legend_rows
 
 UID = "t"
 
@@ -497,3 +499,19 @@ def test_a_player_shows_the_gradients_of_its_own_graph_whatever_backward_has_lef
         assert {n["label"]: n["grad"] for n in data["nodes"]} == {"a": 4.0, "y": 1.0}
     y.zero_grad()
     assert "backward has not run" in draw(y).player().html
+
+
+# The legend ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_legend_has_the_signs_that_the_picture_has_and_no_others():
+    a, b = Value(2.0), Value(-3.0)
+    L = a * b
+    assert [row.sign for row in legend_rows(draw(L).model)] == ["input", "∂", "–"]
+    L.backward()
+    assert [row.sign for row in legend_rows(draw(L).model)] == ["input", "∂", "d", "pos", "neg", "wide"]
+    assert [row.sign for row in legend_rows(draw(b).model)] == ["input"]  # it is no root with a gradient of 1
+    net = nn.MLP(2, [2, 1], seed=0)
+    out = net([1.0, 2.0])
+    out.backward()
+    assert {row.sign for row in legend_rows(draw(out).model)} >= {"parameter", "∂", "d"}

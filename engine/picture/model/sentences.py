@@ -4,6 +4,7 @@ Each is written here, once, for the drawing, the player, the terminal and the al
 """
 
 import math
+from typing import NamedTuple
 
 from ...formulas.formula import expression, partial_formulas
 from ...formulas.naming import partial_derivative, places, total_derivative
@@ -190,3 +191,36 @@ def _chain(outs: list[Arrow], b: Box) -> str:
         more = f"… {len(terms)} terms"
         letters, numbers = [*letters[: MOST_TERMS - 1], more], [*numbers[: MOST_TERMS - 1], more]
     return f"{b.derivative} = {' + '.join(letters)} = {' + '.join(numbers)} = {total}"
+
+
+# The legend ----------------------------------------------------------------------------------------------------------
+
+
+class LegendRow(NamedTuple):
+    """A sign of a picture and what it means.
+
+    `sign` is a kind of box (parameter, input), a letter of the notation or a mark for no number (∂, d, –), a tone of an
+    arrow (pos, neg), or "wide" for its width.
+    """
+
+    sign: str
+    words: str
+
+
+def legend_rows(model: PictureModel) -> list[LegendRow]:
+    """The signs that a picture shows, with their meanings."""
+    kinds, tones = {b.kind for b in model.boxes}, {e.tone for e in model.arrows}
+    rows = [LegendRow(kind, kind) for kind in ("parameter", "input") if kind in kinds]
+    if any(e.local is not None for e in model.arrows):
+        rows.append(LegendRow("∂", "along this arrow alone"))
+    if not model.shows_flow:
+        return [*rows, LegendRow("–", "not known before backward")]
+    if model.by_root:
+        rows.append(LegendRow("d", "through all paths: the gradient"))
+    if "pos" in tones:
+        rows.append(LegendRow("pos", "adds to the gradient"))
+    if "neg" in tones:
+        rows.append(LegendRow("neg", "takes from the gradient"))
+    if tones & {"pos", "neg"}:
+        rows.append(LegendRow("wide", "thicker: a larger share"))
+    return rows

@@ -9,9 +9,11 @@ import xml.etree.ElementTree as ET
 import pytest
 from test_picture_shows import loss_of
 
+import nn
 from engine import Value, draw, explain, steps
 from engine.picture import LayoutError
 from engine.picture.drawing import layout
+from engine.picture.drawing.dot import RANKDIRS
 
 
 def small():
@@ -117,3 +119,21 @@ def test_a_file_that_is_no_program_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("CHAINRULE_DOT", str(tmp_path / "nowhere"))
     with pytest.raises(LayoutError, match="nowhere gave"):
         draw(small()).svg  # noqa: B018  reading it draws it
+
+
+@pytest.mark.parametrize("rankdir", RANKDIRS)
+@pytest.mark.parametrize("count", [3, 8, 16, 32])
+def test_the_neurons_of_a_layer_stand_in_their_order(count, rankdir):
+    inputs = [Value(0.5, label="x"), Value(-1.0, label="y")]
+    for x in (inputs, [0.5, -1.0]):
+        L = nn.MLP(2, [count, count, 1], seed=0)(x) ** 2
+        picture = draw(L, level="neuron", rankdir=rankdir)
+        layers = {}
+        for b in picture.model.boxes:
+            if b.kind == "group":
+                place = picture.drawing.layout.nodes[f"{picture.uid}_{b.id}"][rankdir in ("LR", "RL")]
+                layers.setdefault(b.scopes[-1].path, []).append((place, int(b.name.rpartition("[")[2][:-1])))
+        assert len(layers) == 3
+        for neurons in layers.values():
+            assert [i for _, i in sorted(neurons)] == list(range(len(neurons)))
+            assert len({place for place, _ in neurons}) == len(neurons)

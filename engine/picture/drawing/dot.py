@@ -7,7 +7,7 @@ of a user's, so no label can reach or break the layout program.
 from collections.abc import Callable
 
 from ...context import Scope
-from ..model.boxes import Arrow, Box
+from ..model.boxes import Arrow, Box, PictureModel
 from ..model.safety import dot_string, xml
 from ..model.text_widths import text_width
 from .rows import FONTS, LABEL_GAP, BoxRow, Typeset
@@ -36,10 +36,13 @@ def _document(
     cluster: Callable[[str], str],
 ) -> str:
     model, uid = typeset.model, typeset.uid
-    speed = " splines=line nslimit=2 nslimit1=2 mclimit=0.2" if len(model.boxes) > MANY else ""
+    settings = " splines=line nslimit=2 nslimit1=2 mclimit=0.2" if len(model.boxes) > MANY else ""
+    rows = _rows(model)
+    if rows:  # a second search for few crossings would not keep the order inside frames
+        settings += " remincross=false"
     out = [
         f'digraph "{uid}" {{',
-        f'graph [rankdir={typeset.rankdir} bgcolor="transparent" nodesep=0.2 ranksep=0.2 fontname="Helvetica"{speed}]',
+        f'graph [rankdir={typeset.rankdir} bgcolor="transparent" nodesep=0.2 ranksep=0.2 fontname="Helvetica"{settings}]',
         'node [shape=plain fontname="Helvetica"]',
         'edge [fontname="Helvetica" fontsize=11 arrowsize=0.7 penwidth=1.2]',
     ]
@@ -60,11 +63,31 @@ def _document(
             out.append(f'subgraph "cluster_{name}" {{ {cluster(title)} labeljust=l margin={MARGIN}')
             stack.append(None)
         out += [f'"{uid}_{b.id}" [{node(typeset, b)}]' for b in inside.get(opened, ())]
+        for row in rows.get(opened, ()):
+            names = [f'"{uid}_{b.id}"' for b in (row if typeset.rankdir in ("TB", "BT") else reversed(row))]
+            out.append(f"{{ rank=same; {' -> '.join(names)} [style=invis] }}")
         stack += reversed(children.get(opened, {}))
     out += [
         f'"{uid}_{e.source.id}" -> "{uid}_{e.target.id}" [id="{uid}_{e.id}"{edge(typeset, e)}]' for e in model.arrows
     ]
     return "\n".join([*out, "}", ""])
+
+
+def _rows(model: PictureModel) -> dict[tuple[Scope, ...], list[list[Box]]]:
+    """Modules that stay in their order, such as the neurons of a layer, by the frame that they are in.
+
+    They see the same, so none of them depends on another: it would depend on itself.
+    """
+    alike: dict[tuple[tuple[Scope, ...], type, frozenset[Box]], list[Box]] = {}
+    for b in model.boxes:
+        if b.kind == "group":
+            seen = frozenset(e.source.leaf or e.source for e in model.ins[b])
+            alike.setdefault((b.scopes, type(getattr(b.scope, "module", None)), seen), []).append(b)
+    rows: dict[tuple[Scope, ...], list[list[Box]]] = {}
+    for (scopes, _, _), row in alike.items():
+        if len(row) > 1:
+            rows.setdefault(scopes, []).append(row)
+    return rows
 
 
 # The skeleton --------------------------------------------------------------------------------------------------------

@@ -136,12 +136,12 @@ def laid_out(dot: str, timeout: float = 20.0) -> Layout:
 
         there = Layout(right - left, top - bottom, {}, {}, {})
         for o in drawn.get("objects", ()):
-            if "nodes" in o or "bb" in o:
+            if "bb" in o:
                 x0, y0, x1, y1 = map(float, o["bb"].split(","))
                 there.clusters[o["name"]] = (x0 - left, flip - y1, x1 - x0, y1 - y0)
-            else:
+            elif "pos" in o:  # else a row of boxes
                 there.nodes[o["name"]] = point(o["pos"])
-        for e in drawn.get("edges", ()):
+        for e in [e for e in drawn.get("edges", ()) if "id" in e]:  # others only keep boxes in their order
             *ends, _ = parts = e["pos"].split()
             tip = next((point(p) for p in ends if p.startswith("e,")), None)
             points = [point(p) for p in parts if p[:2] not in ("e,", "s,")]

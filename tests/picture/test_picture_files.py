@@ -17,6 +17,7 @@ from engine import Value, draw, film, scope, steps, tanh
 from engine.formulas.formula import number_text
 from engine.picture import LayoutError
 from engine.picture.drawing.export import FAMILIES, fitting_fonts
+from engine.picture.drawing.theme import DARK, LIGHT
 from engine.picture.model.text_widths import text_width
 
 
@@ -54,34 +55,33 @@ def contrast(a, b):
 
 
 def rules(svg):
-    """(variables light, variables dark, class: property: value) of an SVG's style."""
+    """(selectors, body) of each rule that all renderers read, and of each in the media query for dark."""
     style = re.search(r"<style>(.*?)</style>", svg, re.DOTALL)[1]
-    light, dark = [dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", part)) for part in style.split("@media", 1)]
-    return light, dark, re.findall(r"([^{}]+)\{([^{}]*)\}", style.split("}}", 1)[1])
+    plain, _, dark = style.partition("@media (prefers-color-scheme:dark)")
+    return [re.findall(r"([^{}@]+)\{([^{}]*)\}", part) for part in (plain.partition("@")[0], dark)]
 
 
 def fill(found, wanted):
-    """The variable that the last rule for a class names as its fill."""
+    """The colour that the last rule for a class fills with."""
     hits = [
-        body
+        colour[1]
         for selectors, body in found
         for s in selectors.split(",")
-        if s.split(" ", 1)[-1] == wanted and "fill:var" in body
+        if s.split(" ", 1)[-1] == wanted and (colour := re.search(r"fill:(#[0-9a-f]{6})", body))
     ]
-    return re.search(r"fill:var\(--(\w+)\)", hits[-1])[1]
+    return hits[-1]
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_all_text_has_a_contrast_of_four_and_a_half(theme):
-    *themes, found = rules(draw(neuron(), uid="t").svg)
-    colours = themes[theme]
+    found, colours = rules(draw(neuron(), uid="t").svg)[theme], (LIGHT, DARK)[theme]
     texts = {fill(found, s) for s in ("text", ".h", ".x", ".k", ".d", "text.pos", "text.neg", ".l .v")}
-    papers = {fill(found, s) for s in (".paper", ".box", ".leaf .box", ".cluster rect")} | {"highlight"}
-    assert texts == {"muted", "ink", "positive", "negative"}
-    assert papers == {"paper", "node", "leaf", "group", "highlight"}
+    papers = {fill(found, s) for s in (".paper", ".box", ".leaf .box", ".cluster rect")} | {colours["highlight"]}
+    assert texts == {colours[c] for c in ("muted", "ink", "positive", "negative")}
+    assert papers == {colours[c] for c in ("paper", "node", "leaf", "group", "highlight")}
     for text in texts:
         for paper in papers:
-            assert contrast(colours[text], colours[paper]) >= 4.5, (text, paper)
+            assert contrast(text, paper) >= 4.5, (text, paper)
     for line in ("line", "positive", "negative"):  # what is no text but must be seen
         assert contrast(colours[line], colours["paper"]) >= 3.0
 
@@ -89,10 +89,18 @@ def test_all_text_has_a_contrast_of_four_and_a_half(theme):
 def test_a_theme_that_is_asked_for_does_not_follow_the_reader():
     root = neuron()
     assert "prefers-color-scheme" in draw(root).svg
-    for theme, paper in (("light", "#ffffff"), ("dark", "#14181d")):
+    for theme, colours in (("light", LIGHT), ("dark", DARK)):
         svg = draw(root, theme=theme).svg
         assert "prefers-color-scheme" not in svg
-        assert f"--paper:{paper}" in svg
+        assert fill(rules(svg)[0], ".paper") == colours["paper"]
+
+
+def test_dark_changes_every_colour_and_nothing_else():
+    plain, dark = rules(draw(neuron(), uid="t").svg)
+    coloured = {k: v for k, v in plain if "#" in v}
+    assert {k.replace(" text", "") for k in coloured} <= {k.replace(" text", "") for k, _ in dark}
+    assert not [body for _, body in dark if re.sub(r"[\w-]+:#[0-9a-f]{6};?", "", body)]
+    assert "var(" not in draw(neuron()).svg  # which many renderers do not know, and then paint black
 
 
 def test_hue_is_the_sign():

@@ -1,6 +1,6 @@
 """The drawing: an SVG of our own, from the rows of the boxes and the coordinates of the layout.
 
-Colours are classes and variables, so one file is light and dark; ids are word characters behind a prefix of the
+Colours are classes, and dark ones stand in a media query, so one file is light and dark; ids are word characters behind a prefix of the
 picture's own; every box and edge has its sentence as a `<title>`, which is its tooltip and its accessible name.
 """
 
@@ -16,7 +16,7 @@ from .dot import skeleton
 from .export import Fonts
 from .layout import INSTALL, Curve, LayoutError, Point, laid_out
 from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, BoxRow, Cell, Label, Typeset
-from .theme import literal_style_sheet, style_sheet
+from .theme import style_sheet
 
 MARGIN = 12.0
 LONGEST_TEXT = 20_000  # characters of the alternative text
@@ -53,12 +53,11 @@ class Drawing:
 
         Args:
             theme: auto, light or dark.
-            fonts: for converters, which read neither variables nor a list of families: colours as numbers, these fonts.
+            fonts: for converters, which read no list of families.
         """
-        scope = f"#{self.uid}"
-        style = literal_style_sheet(scope, theme, fonts) if fonts else style_sheet(scope, theme)
+        style = style_sheet(f"#{self.uid}", theme, fonts)
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" id="{self.uid}" width="{self.width}" height="{self.height}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" id="{self.uid}" width="{self.width}" height="{self.height}" '
             f'viewBox="0 0 {self.width} {self.height}" role="img" aria-labelledby="{self.uid}_title {self.uid}_desc">'
             f'<title id="{self.uid}_title">{xml(self.title)}</title><desc id="{self.uid}_desc">{xml(self.text)}</desc>'
             f'<style>{style}</style><rect class="paper" width="{self.width}" height="{self.height}" rx="8"/>'

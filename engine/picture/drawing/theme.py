@@ -22,8 +22,9 @@ DARK = {
 }  # fmt: skip
 THEMES = ("auto", "light", "dark")
 
-SANS_STACK = "'Helvetica Neue',Helvetica,Arial,'Liberation Sans',sans-serif"
-MONO_STACK = "ui-monospace,SFMono-Regular,Menlo,'DejaVu Sans Mono','Liberation Mono',monospace"
+# First what fontconfig knows or has a twin for: many renderers take the first, and put any font in place of one unknown.
+SANS_STACK = "Helvetica,Arial,'Liberation Sans',sans-serif"
+MONO_STACK = "'DejaVu Sans Mono',ui-monospace,Menlo,Consolas,'Liberation Mono',monospace"
 
 _HEAT = "".join(f".{k}{{fill:var(--{k})}}" for k in ("p1", "p2", "p3", "p4", "n1", "n2", "n3", "n4", "zero"))
 
@@ -42,10 +43,13 @@ STYLE = (
     ".edge.pos path{stroke:var(--positive)}.edge.pos polygon{fill:var(--positive)}"
     ".edge.neg path{stroke:var(--negative)}.edge.neg polygon{fill:var(--negative)}"
     ".edge.off path{stroke:var(--faint)}.edge.off polygon{fill:var(--faint)}.edge.dashed path{stroke-dasharray:4 3}"
-    ".edge text,.cluster text{HALO}"
     ".paper{fill:var(--paper)}" + _HEAT
 ).replace("SANS", SANS_STACK).replace("MONO", MONO_STACK)  # fmt: skip
-HALO = "paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round"
+# Behind text that crosses a line. What does not know paint-order would paint it over the text.
+HALO = ".edge text,.cluster text{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}"
+
+
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 
 
 def variables(colours: dict[str, str]) -> str:
@@ -56,10 +60,8 @@ def variables(colours: dict[str, str]) -> str:
 def scoped(rules: str, scope: str) -> str:
     """`rules` with `scope` before each selector, so that they touch one picture of a page only."""
     out = []
-    for rule in rules.split("}"):
-        if rule:
-            selectors, body = rule.split("{")
-            out.append(",".join(f"{scope} {s}" for s in selectors.split(",")) + "{" + body + "}")
+    for selectors, body in _RULE.findall(rules):
+        out.append(",".join(f"{scope} {s}" for s in selectors.split(",")) + "{" + body + "}")
     return "".join(out)
 
 
@@ -71,16 +73,31 @@ def colour_rules(scope: str, theme: str) -> str:
     return light if theme == "light" else f"{light}@media (prefers-color-scheme:dark){{{scope}{{{variables(DARK)}}}}}"
 
 
-def style_sheet(scope: str, theme: str) -> str:
-    """The style of one picture: its colours as variables, then its rules."""
-    return colour_rules(scope, theme) + scoped(STYLE.replace("HALO", HALO), scope)
+def style_sheet(scope: str, theme: str, fonts: Fonts | None = None) -> str:
+    """The style of one picture: plain rules that every renderer knows, then those that only browsers read.
+
+    Args:
+        scope: a selector.
+        theme: auto, light or dark.
+        fonts: for converters, which take the first family of a list, whether it is there or not.
+    """
+    rules = STYLE
+    if fonts is not None:
+        rules = rules.replace(SANS_STACK, f"'{fonts.sans}'").replace(MONO_STACK, f"'{fonts.mono}'")
+        rules = re.sub(r"font-size:(\d+)px", lambda m: f"font-size:{int(m[1]) * fonts.scale:.4g}px", rules)
+    colours = DARK if theme == "dark" else LIGHT
+    sheet = _literal(scoped(rules, scope), colours)
+    sheet += f"@supports (paint-order:stroke){{{_literal(scoped(HALO, scope), colours)}}}"
+    if theme == "auto":
+        sheet += f"@media (prefers-color-scheme:dark){{{_literal(scoped(_coloured(STYLE + HALO), scope), DARK)}}}"
+    return sheet
 
 
-def literal_style_sheet(scope: str, theme: str, fonts: Fonts) -> str:
-    """The same without variables and with one family a face, for converters that read no more."""
-    rules = scoped(STYLE.replace("HALO", ""), scope)
-    rules = rules.replace(SANS_STACK, f"'{fonts.sans}'").replace(MONO_STACK, f"'{fonts.mono}'")
-    rules = re.sub(r"font-size:(\d+)px", lambda m: f"font-size:{int(m[1]) * fonts.scale:.4g}px", rules)
-    for k, v in (DARK if theme == "dark" else LIGHT).items():
-        rules = rules.replace(f"var(--{k})", v)
-    return rules
+def _literal(rules: str, colours: dict[str, str]) -> str:
+    return re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], rules)
+
+
+def _coloured(rules: str) -> str:
+    """Of each rule what sets a colour."""
+    found = ((selectors, re.findall(r"[\w-]+:var[^;}]*", body)) for selectors, body in _RULE.findall(rules))
+    return "".join(f"{selectors}{{{';'.join(body)}}}" for selectors, body in found if body)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from demos.folder import UnwritableError
+from engine.arguments import install_line
 
 DEMOS = (  # one a line; the first is the main one
     "digits",
@@ -75,7 +76,7 @@ def main(arguments: list[str]) -> int:
         missing = (error.name or "").partition(".")[0]
         if missing in NEEDS:
             package, extra = NEEDS[missing]
-            print(f"{options.name} needs {package}: pip install 'chainrule[{extra}]'", file=sys.stderr)
+            print(f"{options.name} needs {package}: {install_line(extra)}", file=sys.stderr)
         elif "pip install" in str(error):  # of ours, which says it already
             print(error, file=sys.stderr)
         else:

@@ -2,6 +2,8 @@
 
 import functools
 
+from engine.arguments import install_line
+
 
 @functools.cache
 def backend() -> str:
@@ -9,7 +11,7 @@ def backend() -> str:
     try:
         import llvmlite.binding  # noqa: F401  is it there?
     except ImportError:
-        print("Training: eager, in Python; pip install 'chainrule[jit]' makes it about 100 times faster.", flush=True)
+        print(f"Training: eager, in Python; about 100 times faster after {install_line('jit')}.", flush=True)
         return "eager"
     print("Training: native code, compiled by llvmlite from the scalar graph.", flush=True)
     return "jit"

@@ -5,14 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from engine.arguments import install_line
+
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 
 
 def opened() -> int:
     """Open the notebooks and wait until JupyterLab is closed; without it, say how to install it. The exit status."""
     if importlib.util.find_spec("jupyterlab") is None:
-        print("The notebooks open in JupyterLab, which is not installed:\n")
-        print(f"  pip install -e '.[notebooks]' && jupyter lab {FOLDER.name}")
+        print(f"The notebooks open in JupyterLab, which is not installed: {install_line('notebooks')},")
+        print("then python -m demos notebooks again.")
         return 0
     print(f"Opening {FOLDER.name} in JupyterLab; Ctrl-C here closes it.", flush=True)
     try:

@@ -19,6 +19,7 @@ __all__ = [
     "flag",
     "float_of",
     "function",
+    "install_line",
     "is_number",
     "listed",
     "named",
@@ -46,6 +47,16 @@ def shown(x: object) -> str:
         return f"{x!r:.60}"
     except Exception:  # of a __repr__ that is not ours, or nested too deep
         return f"a {type(x).__name__}"
+
+
+def install_line(extra: str) -> str:
+    """How one gets what an extra of the project brings, for a message; bash, cmd and PowerShell read the line alike.
+
+    >>> from engine.arguments import install_line
+    >>> install_line("jit")
+    'pip install -e ".[jit]" in the folder of chainrule'
+    """
+    return f'pip install -e ".[{extra}]" in the folder of chainrule'
 
 
 def is_number(x: object) -> TypeGuard[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from engine.arguments import shown
+from engine.arguments import install_line, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ def pyplot_for(who: str) -> ModuleType:
     try:
         from matplotlib import pyplot
     except ImportError:
-        raise ImportError(f"{who} takes matplotlib to draw; pip install 'chainrule[plots]'") from None
+        raise ImportError(f"{who} takes matplotlib to draw; {install_line('plots')}") from None
     return pyplot
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..arguments import install_line
 from ..rule import Op
 
 try:
@@ -20,7 +21,7 @@ try:
     from flint import ctx as ctx
 except ImportError as error:
     raise ImportError(
-        "engine.checks needs python-flint, which proves the exact derivatives; pip install 'chainrule[check]'"
+        f"engine.checks needs python-flint, which proves the exact derivatives; {install_line('check')}"
     ) from error
 
 Ball = arb

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Generic
 
 from ..adjoints import gradients
+from ..arguments import install_line
 from ..value import Value
 from .engines import CHAINRULE, Adapter, Engine, Node, accumulating
 
@@ -18,7 +19,7 @@ try:
     from hypothesis import strategies as st
     from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 except ImportError as error:
-    raise ImportError("lifecycle_machine needs Hypothesis; pip install 'chainrule[check]'") from error
+    raise ImportError(f"lifecycle_machine needs Hypothesis; {install_line('check')}") from error
 
 LARGEST = 1000
 

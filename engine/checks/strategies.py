@@ -7,7 +7,7 @@ legal at the values that run into it, so that nothing is filtered away, and what
 from collections.abc import Iterable
 from itertools import pairwise
 
-from ..arguments import listed, number, shown, whole
+from ..arguments import install_line, listed, number, shown, whole
 from ..rule import TABLE
 from ..transforms.trees import Tree
 from .generation import FAR, MOST, NICE, Gene, grown, rows
@@ -16,7 +16,7 @@ from .graph import Graph
 try:
     from hypothesis import strategies as st
 except ImportError as error:
-    raise ImportError("engine.checks strategies need Hypothesis; pip install 'chainrule[check]'") from error
+    raise ImportError(f"engine.checks strategies need Hypothesis; {install_line('check')}") from error
 
 MODERATE = 5.0
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from engine import Value
-from engine.arguments import named
+from engine.arguments import install_line, named
 from engine.arguments import path as of_file
 from engine.writing import write_whole
 
@@ -69,7 +69,7 @@ def to_onnx(net: Module | NeuralNetwork, path: str | os.PathLike[str], *, dtype:
     True
     """
     who = "to_onnx"
-    framework = package(who, "onnx", "onnx", "'chainrule[onnx]'")
+    framework = package(who, "onnx", "onnx", install_line("onnx"))
     name = of_file(who, "path", path)
     found = steps(who, net)
     graph = _GrowingGraph(framework, _double(who, found, dtype))

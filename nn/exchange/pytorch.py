@@ -42,7 +42,7 @@ def to_torch(net: Module | NeuralNetwork, *, dtype: torch.dtype | None = None) -
     True
     """
     who = "to_torch"
-    framework = package(who, "torch", "PyTorch", "torch")
+    framework = package(who, "torch", "PyTorch", "pip install torch")
     found = steps(who, net)
     dtype = framework.float64 if dtype is None else dtype
     if not isinstance(dtype, framework.dtype) or not dtype.is_floating_point:
@@ -78,7 +78,7 @@ def from_torch(sequential: torch.nn.Module) -> Module:
     MLP(2, [3, 1], activation='relu')
     """
     who = "from_torch"
-    framework = package(who, "torch", "PyTorch", "torch")
+    framework = package(who, "torch", "PyTorch", "pip install torch")
     if not isinstance(sequential, framework.nn.Module):
         hint = "; load_state_dict it into a Sequential first" if hasattr(sequential, "keys") else ""
         raise TypeError(f"{who} takes a torch.nn.Sequential, got {sequential!r:.60}{hint}")

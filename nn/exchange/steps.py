@@ -109,7 +109,7 @@ def package(who: str, name: str, called: str, install: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"{who} takes {called}, which is not installed; pip install {install}") from error
+        raise ImportError(f"{who} takes {called}, which is not installed; {install}") from error
 
 
 def without_equal(who: str, framework: str, names: Iterable[str], step: Nonlinearity, also: str = "") -> ValueError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.arguments import install_line
+
 from ..arguments import several
 from .settings import Settings, takes
 from .trainer import History, Trainer
@@ -66,7 +68,7 @@ def _watched(callbacks: object, view: object) -> object:
         try:
             from IPython.display import display
         except ImportError:
-            raise ImportError("fit takes view=True in a notebook; pip install 'chainrule[notebooks]'") from None
+            raise ImportError(f"fit takes view=True in a notebook; {install_line('notebooks')}") from None
         from .view import training_view
 
         view = training_view()

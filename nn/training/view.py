@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, draw, no_grad, topological_order
-from engine.arguments import whole
+from engine.arguments import install_line, whole
 
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, restyle
 from ..layers import Neuron
@@ -137,7 +137,7 @@ class View:
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            raise ImportError("training_view takes matplotlib to draw; pip install 'chainrule[plots]'") from None
+            raise ImportError(f"training_view takes matplotlib to draw; {install_line('plots')}") from None
         trainer = self._watched()
         flat = len(trainer.examples.X[0]) == 2 and all(isinstance(x, float) for x in trainer.examples.X[0])
         figure = Figure(figsize=(8.6 if flat else 4.6, 3.4), layout="constrained", facecolor="white")
@@ -230,7 +230,7 @@ def training_view(*, neuron: str | None = None, example: int = 0, seconds: float
         import traitlets
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"training_view needs {error.name}: pip install 'chainrule[notebooks]'", name=error.name
+            f"training_view needs {error.name}: {install_line('notebooks')}", name=error.name
         ) from None
 
     class TrainingView(anywidget.AnyWidget):

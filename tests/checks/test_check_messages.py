@@ -227,7 +227,7 @@ def test_without_the_extra_the_message_names_it():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     found = json.loads(out)
     assert len(found) == 3
-    assert all("pip install 'chainrule[check]'" in message for message in found)
+    assert all('pip install -e ".[check]" in the folder of chainrule' in message for message in found)
 
 
 # The classic check -------------------------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ def test_without_jupyterlab_it_prints_the_command(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: pytest.fail("nothing is to be run"))
     assert main(["notebooks"]) == 0
-    assert "pip install -e '.[notebooks]' && jupyter lab notebooks\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'pip install -e ".[notebooks]" in the folder of chainrule,\nthen python -m demos notebooks again.\n' in said
 
 
 def test_help_and_near_misses_know_it(capsys):

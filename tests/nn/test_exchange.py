@@ -285,7 +285,7 @@ def test_a_class_with_an_inherited_forward_is_what_it_inherits():
 @pytest.mark.parametrize("name, package, advice", [
     ("to_torch", "torch", "to_torch takes PyTorch, which is not installed; pip install torch"),
     ("from_torch", "torch", "from_torch takes PyTorch, which is not installed; pip install torch"),
-    ("to_onnx", "onnx", "to_onnx takes onnx, which is not installed; pip install 'chainrule[onnx]'"),
+    ("to_onnx", "onnx", "to_onnx takes onnx, which is not installed; pip install -e \".[onnx]\" in the folder of chainrule"),
 ])  # fmt: skip
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch, name, package, advice):
     monkeypatch.setitem(sys.modules, package, None)

@@ -219,7 +219,9 @@ def test_a_dark_style_of_the_user_does_not_darken_the_plots():
 def test_without_matplotlib_the_message_says_how_to_install_it(k, monkeypatch):
     name, plot = every_plot(NET)[k]
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=rf"{name} takes matplotlib to draw; pip install 'chainrule\[plots\]'"):
+    with pytest.raises(
+        ImportError, match=rf"{name} takes matplotlib to draw; pip install -e .\.\[plots\]. in the folder of chainrule$"
+    ):
         plot()
     with pytest.raises(ImportError, match="plot_activations takes matplotlib"):
         nn.plot_activations(NET, X2)

@@ -116,9 +116,7 @@ def test_fit_takes_a_view_and_nothing_else_as_view(monkeypatch):
         return real(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(
-        ModuleNotFoundError, match=r"training_view needs anywidget: pip install 'chainrule\[notebooks\]'"
-    ):
+    with pytest.raises(ModuleNotFoundError, match=r'training_view needs anywidget: pip install -e "\.\[notebooks\]"'):
         nn.training_view()
 
 

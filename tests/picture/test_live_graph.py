@@ -60,7 +60,7 @@ def test_a_missing_package_names_the_extra(monkeypatch):
         return real(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ModuleNotFoundError, match=r"live needs anywidget: pip install 'chainrule\[notebooks\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"live needs anywidget: pip install -e .\.\[notebooks\]."):
         draw(Value(2.0) * 3.0).live()
 
 

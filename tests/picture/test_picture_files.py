@@ -159,7 +159,7 @@ def test_a_pdf_is_written_or_the_message_says_what_to_install(tmp_path):
     try:
         draw(neuron()).save(tmp_path / "x.pdf")
     except LayoutError as e:  # neither cairosvg nor a system Graphviz
-        assert "pip install chainrule[pdf]" in str(e)
+        assert 'pip install -e ".[pdf]"' in str(e)
         assert not list(tmp_path.iterdir())
     else:
         assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF-")

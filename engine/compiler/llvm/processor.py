@@ -9,7 +9,7 @@ from functools import cache
 from types import ModuleType
 from typing import NamedTuple, cast
 
-from ...arguments import flag, shown
+from ...arguments import flag, install_line, shown
 
 OLDEST = (0, 45)  # llvmlite, whose LLVM 20 is the first here with pointers that have no type
 
@@ -32,7 +32,7 @@ def llvm() -> ModuleType:
     try:
         from llvmlite import __version__, binding
     except ImportError as error:
-        raise ImportError("jit takes llvmlite; install it with: pip install 'chainrule[jit]'") from error
+        raise ImportError(f"jit takes llvmlite; install it with: {install_line('jit')}") from error
     if tuple(map(int, __version__.split(".")[:2])) < OLDEST:
         raise ImportError(f"jit takes llvmlite 0.45 or later, got {__version__}; pip install --upgrade llvmlite")
     binding.initialize_native_target()

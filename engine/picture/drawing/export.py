@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from ...arguments import install_line
 from ...writing import write_whole
 from ..model.text_widths import BOLD, MONO, SANS, text_width
 from .layout import INSTALL, LayoutError, program_output
@@ -102,6 +103,6 @@ def converted(svg: Callable[[Fonts], str], dot: str, kind: str, timeout: float) 
         made, why = b"", str(e)
     if not made.startswith(start):
         raise LayoutError(
-            f"save takes .{kind} with cairosvg (`pip install chainrule[pdf]`) or a Graphviz that writes {kind}: {why}"
+            f"save takes .{kind} with cairosvg ({install_line('pdf')}) or a Graphviz that writes {kind}: {why}"
         )
     return made

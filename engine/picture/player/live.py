@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isnan
 
 from ... import context
+from ...arguments import install_line
 from ...conversion import number
 from ...transforms.replay import replay
 from ...traversal import topological_order
@@ -61,7 +62,7 @@ def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[[Mappi
         import traitlets
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"live needs {error.name}: pip install 'chainrule[notebooks]'; without it, player() steps through the graph",
+            f"live needs {error.name}: {install_line('notebooks')}; without it, player() steps through the graph",
             name=error.name,
         ) from None
 

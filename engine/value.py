@@ -199,7 +199,7 @@ class Value(Node):
 
     def zero_grad(self):
         """Take the gradients off a root and all nodes below it: they read 0.0 and show as – again."""
-        for v in topological_order(self):
+        for v in (self,) if self.op is None else topological_order(self):
             v.grad = UNREACHED
 
     def detach(self):

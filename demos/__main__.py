@@ -1,4 +1,4 @@
-"""`python -m demos [NAME] [options]`: list the demos, and run one of them; without a name the main one."""
+"""`python -m demos [NAME] [options]`: run one of the demos, without a name the main one; `--help` lists them."""
 
 import argparse
 import ast
@@ -51,16 +51,18 @@ def title(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """The exit status of a command line."""
-    listed = "\n".join(f"  {name:12}{title(name)}" for name in DEMOS)
-    parser = argparse.ArgumentParser(
-        "python -m demos", description=f"demos:\n{listed}\n\n  {COURSE:12}{title(COURSE)}", formatter_class=Raw
-    )
-    parser.add_argument("name", nargs="?", default=DEMOS[0], help=f"which demo, or {COURSE}; {DEMOS[0]} if left out")
+    listed = "\n".join(f"  {name:12}{title(name)}" for name in (*DEMOS, COURSE))
+    parser = argparse.ArgumentParser("python -m demos", description=f"demos:\n{listed}", formatter_class=Raw)
+    parser.add_argument("name", nargs="?", help=f"which demo, or {COURSE}; {DEMOS[0]} if left out")
     parser.add_argument("--epochs", type=whole(1), help="how often the training data is gone through, from 1")
     parser.add_argument("--seed", type=whole(0), default=0, help="all randomness follows from it (default 0)")
     parser.add_argument("--out", default="out", help="the folder for what is drawn (default out)")
     parser.add_argument("--quick", action="store_true", help="less training, in a few seconds")
+    parser.add_argument("--no-open", action="store_true", help="open no page in the browser")
     options = parser.parse_args(arguments)
+    if options.name is None:
+        options.name = DEMOS[0]
+        print(f"This runs {DEMOS[0]}, the main demo; python -m demos --help lists the others.", flush=True)
     if options.name == COURSE:
         return int(importlib.import_module(f"demos.{COURSE}").opened())
     if options.name not in DEMOS:
@@ -69,7 +71,6 @@ def main(arguments: list[str]) -> int:
         parser.error(f"name takes one of {', '.join(DEMOS)}, got {options.name!r}{hint}")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports building its font cache as a warning
     try:
-        print(f"Demos, run by python -m demos NAME:\n{listed}\n", flush=True)
         status: int = importlib.import_module(f"demos.{options.name}").run(options)
         sys.stdout.flush()
     except ImportError as error:

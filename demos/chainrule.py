@@ -1,7 +1,11 @@
 """The chain rule on the picture: an expression, a neuron and a network drawn, and a player to step through."""
 
 import argparse
+import os
+import sys
+import webbrowser
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from demos.folder import Folder
@@ -10,7 +14,7 @@ from nn import MLP
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw what the README shows; the exit status."""
+    """Draw what the README shows, and open the player; the exit status."""
     folder = Folder(options.out)
 
     a, b, c = Value(2.0), Value(-3.0), Value(10.0)
@@ -25,11 +29,11 @@ def run(options: argparse.Namespace) -> int:
     s = p1 + p2
     z = s + b
     n = tanh(z)
-    d = n - y
-    L = d**2
+    e = n - y
+    L = e**2
     names(locals())
     L.backward()
-    print(f"\nThe chain rule of w1 in this neuron:\n\n{explain(L, w1)}\n")
+    print(f"\nThe chain rule of w1 in a neuron:\n\n{explain(L, w1)}\n")
     save(folder, "neuron.svg", draw(L, uid="neuron"))
     save(folder, "neuron.html", draw(L, uid="player").player())
 
@@ -39,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     L.backward()
     save(folder, "network.svg", draw(L, uid="network"))
     save(folder, "training.html", film(frames(20 if options.epochs is None else max(1, options.epochs)), uid="film"))
+    show(folder.path / "neuron.html", opened=not options.no_open)
     return 0
 
 
@@ -53,6 +58,16 @@ def frames(steps: int) -> Iterator[Value]:
         yield loss
         for p in (w, b):
             p.data -= 0.05 * p.grad
+
+
+def show(page: Path, opened: bool) -> None:
+    """Open a page in the browser, if who runs this sees one, and say where it is."""
+    on_screen = sys.platform in ("win32", "darwin") or any(os.environ.get(k) for k in ("DISPLAY", "WAYLAND_DISPLAY"))
+    address = page.resolve().as_uri()
+    if opened and on_screen and sys.stdout.isatty() and webbrowser.open(address):
+        print(f"\nThe player of the neuron is open in your browser: step forward, then backward. {address}")
+    else:
+        print(f"\nTo step through the neuron, forward and then backward, open this in a browser:\n{address}")
 
 
 def save(folder: Folder, name: str, picture: Any) -> None:

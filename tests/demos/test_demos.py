@@ -146,14 +146,14 @@ def test_the_same_seed_gives_the_same_files_to_the_last_bit(name, smallest, tmp_
 
 
 class Interrupting(io.StringIO):
-    """A terminal at which Ctrl-C is pressed once, after the first line below the list that starts with some text."""
+    """A terminal at which Ctrl-C is pressed once, after the first line that starts with some text."""
 
     def __init__(self, start=""):
         super().__init__()
         self.start, self.pressed = start, False
 
     def write(self, text):
-        count, lines = super().write(text), self.getvalue().split("\n")[len(DEMOS) + 2 : -1]
+        count, lines = super().write(text), self.getvalue().split("\n")[:-1]
         if not self.pressed and any(line.startswith(self.start) for line in lines):
             self.pressed = True
             signal.raise_signal(signal.SIGINT)
@@ -289,14 +289,48 @@ def test_the_saved_network_reads_as_well_as_was_said(digits):
     assert f"{sum(r == t for r, t in zip(read, y))} of 360 held-out digits read right" in digits.stdout
 
 
-def test_without_a_name_demos_are_listed_and_the_main_one_runs(monkeypatch, capsys):
+def test_without_a_name_the_main_one_runs_and_a_line_says_how_to_list_the_others(monkeypatch, capsys):
     ran = []
     monkeypatch.setattr(f"demos.{DEMOS[0]}.run", lambda options: ran.append(options.quick) or 0)
     assert main(["--quick"]) == 0
     assert ran == [True]
+    assert capsys.readouterr().out == "This runs digits, the main demo; python -m demos --help lists the others.\n"
+    with pytest.raises(SystemExit):
+        main(["--help"])
     out = capsys.readouterr().out
     for name in DEMOS:
         assert f"  {name:12}{title(name)}\n" in out
+
+
+class Terminal(io.StringIO):
+    """Someone reads along."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("terminal", "display", "arguments", "opens"),
+    [
+        (True, ":0", [], True),
+        (True, ":0", ["--no-open"], False),
+        (True, "", [], False),  # a browser of letters would take the terminal
+        (False, ":0", [], False),
+    ],
+)
+def test_chainrule_opens_the_player_where_someone_sees_it_and_else_says_where_it_is(
+    terminal, display, arguments, opens, tmp_path, monkeypatch
+):
+    opened = []
+    monkeypatch.setattr("demos.chainrule.webbrowser.open", lambda address: opened.append(address) or True)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "stdout", Terminal() if terminal else io.StringIO())
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert main(["chainrule", "--out", str(tmp_path), *arguments]) == 0
+    address = (tmp_path / "neuron.html").as_uri()
+    assert opened == [address] * opens
+    assert address in sys.stdout.getvalue()
 
 
 def test_a_terminal_without_the_letters_shows_question_marks(tmp_path):
@@ -363,7 +397,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(name, tmp
         assert main([name, "--out", str(out)]) == 1
         said, errors = capsys.readouterr()
         assert f"--out takes a folder that can be written to, got {out}: " in errors
-        assert said.count("\n") == len(DEMOS) + 2  # the list alone
+        assert said == ""
 
 
 def test_a_tilde_in_out_is_the_home_folder(tmp_path, monkeypatch):
@@ -383,7 +417,10 @@ def test_a_missing_package_names_the_pip_line(module, tmp_path, monkeypatch, cap
     monkeypatch.setattr("demos.chainrule.run", missing)
     assert main(["chainrule", "--out", str(tmp_path)]) == 1
     package, extra = NEEDS[module]
-    assert capsys.readouterr().err == f'chainrule needs {package}: pip install -e ".[{extra}]" in the folder of chainrule\n'
+    assert (
+        capsys.readouterr().err
+        == f'chainrule needs {package}: pip install -e ".[{extra}]" in the folder of chainrule\n'
+    )
     assert re.search(rf"^{extra} = ", (ROOT / "pyproject.toml").read_text(), re.M)
 
 
@@ -414,7 +451,7 @@ def test_a_bug_in_a_demo_is_not_taken_for_a_missing_package_or_a_bad_folder(tmp_
 def test_a_reader_that_stops_reading_ends_a_demo_quietly(tmp_path):
     shell = f"{sys.executable} -m demos chainrule --out {tmp_path} | head -1"
     done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == "Demos, run by python -m demos NAME:\n"
+    assert done.stdout == f"  {tmp_path / 'expression.svg'}\n"
     assert done.stderr == ""
 
 

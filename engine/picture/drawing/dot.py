@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ...context import Scope
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.safety import dot_string, xml
-from ..model.text_widths import text_width
+from ..model.text_widths import widest
 from .rows import FONTS, LABEL_GAP, BoxRow, Typeset
 from .theme import LIGHT
 
@@ -26,7 +26,7 @@ def dot_text(typeset: Typeset) -> str:
 
 def skeleton(typeset: Typeset) -> str:
     """Sizes and ids only."""
-    return _document(typeset, _size, _bare, lambda title: f"label={_space(text_width(title, 11), 14)}")
+    return _document(typeset, _size, _bare, lambda title: f"label={_space(widest(title, 11), 14)}")
 
 
 def _document(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ...formulas.notation import number_text
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.sentences import tone
-from ..model.text_widths import BOLD, MONO, SANS, clipped, text_width
+from ..model.text_widths import BOLD, MONO, SANS, clipped, text_width, widest
 
 PAD_X, PAD_TOP, PAD_BOTTOM = 9.0, 5.0, 6.0
 FONTS = {
@@ -20,6 +20,7 @@ STRIP, CELL, GAP = 16, 9.0, 2.0  # cells a row of a strip, their width, the spac
 MOST_CELLS = 64
 LABEL_GAP = 8  # between an arrow and its label
 SLACK = 8.0  # between a word and the number to its right
+LEAST = 3.0  # of padding and slack that the widest fonts leave
 
 
 @dataclass(slots=True)
@@ -36,6 +37,12 @@ class Cell:
         """Pixels."""
         size, face = FONTS[self.kind]
         return text_width(self.text, size, face)
+
+    @property
+    def widest(self) -> float:
+        """Pixels, where only a wide font is installed."""
+        size, face = FONTS[self.kind]
+        return widest(self.text, size, face)
 
 
 @dataclass(slots=True)
@@ -56,6 +63,13 @@ class BoxRow:
         if self.strip is not None:
             width += SLACK + min(STRIP, len(self.strip)) * (CELL + GAP) - GAP
         return width
+
+    @property
+    def room(self) -> float:
+        """Pixels of a box that holds it, also where only a wide font is installed."""
+        cells = [*self.left, self.right] if self.right is not None else self.left
+        sides = 2 if self.left and self.right is not None else 1
+        return max(self.width + 2 * PAD_X, sum(c.widest for c in cells) + LEAST + sides * PAD_X)
 
     @property
     def height(self) -> float:
@@ -104,7 +118,7 @@ def box_content(b: Box) -> Content:
     """The rows of a box."""
     rows = list(_rows(b))
     height = sum(r.height for r in rows) + PAD_TOP + PAD_BOTTOM if len(rows) > 1 else rows[0].height + 7
-    return Content(rows, math.ceil(max(r.width for r in rows) + 2 * PAD_X), math.ceil(height))
+    return Content(rows, math.ceil(max(r.room for r in rows)), math.ceil(height))
 
 
 def _rows(b: Box) -> list[BoxRow]:
@@ -173,5 +187,5 @@ def arrow_label(e: Arrow) -> Label:
     lines = [[Cell(clipped(first, WIDEST_EXPRESSION, 11), "l")]]
     if e.number is not None:
         lines.append([Cell("= ", "l"), Cell(e.number, "v", "", "l")])
-    width = max(sum(c.width for c in line) for line in lines)
-    return Label(e.line, lines, math.ceil(width + 2), 13.0 * len(lines) + 5)
+    width = max(max(sum(c.width for c in line) + 2, sum(c.widest for c in line) - LEAST) for line in lines)
+    return Label(e.line, lines, math.ceil(width), 13.0 * len(lines) + 5)

@@ -11,7 +11,7 @@ from ...context import Scope
 from ..model.boxes import Arrow, Box
 from ..model.clusters import counted
 from ..model.safety import xml
-from ..model.text_widths import text_width
+from ..model.text_widths import widest
 from .dot import skeleton
 from .export import Fonts
 from .layout import INSTALL, Curve, LayoutError, Point, laid_out
@@ -42,7 +42,7 @@ class Drawing:
             raise LayoutError(
                 f"draw takes a layout program that places everything, but {lost[0]} has no place; {INSTALL}"
             )
-        caption = text_width(model.caption, 11) if model.caption else 0.0
+        caption = widest(model.caption, 11) if model.caption else 0.0
         self.width = round(max(layout.width, caption) + 2 * MARGIN)
         self.height = round(layout.height + 2 * MARGIN + (20 if model.caption else 0))
         self._dx = (self.width - layout.width) / 2

@@ -1,7 +1,8 @@
 """Widths of text, known before anything is drawn, so that no layout program has to measure a font.
 
 The widths are those of Adobe's Helvetica and Courier (AFM files, 1/1000 em), which the fonts of a browser's default
-stack share (Arial, Liberation Sans). Characters outside ASCII are estimated, on the wide side.
+stack share (Arial, Liberation Sans), and of DejaVu Sans (its hmtx table), the widest that stands in for them.
+Characters outside ASCII are estimated, on the wide side.
 """
 
 import unicodedata
@@ -20,12 +21,30 @@ _BOLD = (
     "611 333 278 333 584 556 333 556 611 556 611 556 333 611 611 278 278 556 278 889 611 611 611 611 389 556 333 611 556 "
     "778 556 556 500 389 280 389 584"
 )
+_DEJAVU = (
+    "318 401 460 838 636 950 780 275 390 390 500 838 318 361 318 337 636 636 636 636 636 636 636 636 636 636 337 337 838 "
+    "838 838 531 1000 684 686 698 770 632 575 775 752 295 295 656 557 863 748 787 603 787 695 635 611 732 684 989 685 611 "
+    "685 390 337 390 838 500 500 613 635 550 635 615 352 635 634 278 278 579 278 974 634 612 635 635 411 521 392 634 592 "
+    "818 592 592 525 636 337 636 838"
+)
+_DEJAVU_BOLD = (
+    "348 456 521 838 696 1002 872 306 457 457 523 838 380 415 380 365 696 696 696 696 696 696 696 696 696 696 400 400 838 "
+    "838 838 580 1000 774 762 734 830 683 683 821 837 372 372 775 637 995 837 850 733 850 770 720 682 812 774 1103 771 "
+    "724 725 457 365 457 838 500 500 675 716 593 716 678 435 716 712 343 343 665 343 1042 712 687 716 716 493 595 478 712 "
+    "652 924 645 652 582 712 365 712 838"
+)
 _SYMBOLS = {"·": 333, "−": 584, "∂": 510, "–": 556, "…": 1000, "²": 333, "³": 333, "√": 560, "∞": 720, "\u00a0": 278}
 _WIDTHS = {
     face: {chr(32 + i): int(w) for i, w in enumerate(table.split())} | _SYMBOLS
     for face, table in ((SANS, _REGULAR), (BOLD, _BOLD))
 }
+_FALLBACK = {
+    face: {chr(32 + i): int(w) for i, w in enumerate(table.split())}
+    | {"·": 380, "−": 838, "∂": 544, "–": 556, "²": 438, "³": 438, "√": 667, "∞": 833, "\u00a0": 348}
+    for face, table in ((SANS, _DEJAVU), (BOLD, _DEJAVU_BOLD))
+}
 MONO_WIDTH = 0.605
+HINTED = 1.035  # where a renderer sets each character at whole pixels, as Chromium does on Linux
 
 
 def text_width(text: str, size: float, face: str = SANS) -> float:
@@ -46,6 +65,17 @@ def text_width(text: str, size: float, face: str = SANS) -> float:
         return sum(MONO_WIDTH if c.isascii() else max(MONO_WIDTH, _other(c) if _wide(c) else 0) for c in text) * size
     table = _WIDTHS[face]
     return sum(table[c] / 1000 if c in table else _other(c) for c in text) * size
+
+
+def widest(text: str, size: float, face: str = SANS) -> float:
+    """The width of one line of text where no font of the default stack is installed, but for DejaVu Sans.
+
+    >>> round(widest("data", 10), 2)
+    23.32
+    """
+    table = _FALLBACK[SANS if face == SANS else BOLD]  # numbers too, where no font has digits of one width
+    fallback = sum(table.get(c, 1000 * max(0.8, _other(c))) for c in text) * HINTED * size / 1000
+    return max(text_width(text, size, face), fallback)
 
 
 def _wide(c: str) -> bool:

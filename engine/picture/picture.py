@@ -145,10 +145,10 @@ class Picture:
         return Player(player_page(drawing, self._theme, note), drawing, self._theme)
 
     def live(self) -> Any:
-        """The step player as a notebook widget, beside a field for each leaf: a number typed there recomputes all.
+        """The step player as a notebook widget, with a slider and a field for each leaf: a number set there recomputes all.
 
-        The graph is recomputed in Python, at the numbers of the fields, and is itself left as it is. The widget needs a
-        running kernel; what a saved notebook keeps of it is blank, `player()` is not.
+        It opens at the last step, where every gradient is known. The graph is recomputed in Python, at the numbers of the
+        sliders, and is itself left as it is. The widget needs a running kernel; a saved notebook keeps the picture.
 
         Returns:
             An anywidget; its `values` are the numbers of the leaves by name, and can be set; `graph` has for each node
@@ -160,12 +160,19 @@ class Picture:
         roots, given = self._roots, self._given
         like = self._model_of(roots, given=given, complete=True)
 
-        def page(there: Mapping[Value, Value], first: int) -> str:
+        def typeset(there: Mapping[Value, Value]) -> Typeset:
             names = {there[v]: name for v, name in given.items() if v in there}
             model = self._model_of([there[r] for r in roots], given=names, complete=True, like=like)
-            return player_page(self._drawing(model), self._theme, first=first)
+            return Typeset(model, self.uid, self._rankdir)
 
-        return live_view(roots, like, page)
+        def page(typeset: Typeset, first: int) -> str:
+            return player_page(Drawing(typeset, self._timeout), self._theme, first=first)
+
+        def still() -> str:
+            drawing = self._drawing(like)
+            return image(drawing, drawing.svg(self._theme))
+
+        return live_view(roots, like, typeset, page, still)
 
     def save(self, path: "str | os.PathLike[str]") -> str:
         """Write a file; its ending says what: svg, png, pdf, html (the player), dot, tex, txt.

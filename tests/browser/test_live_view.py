@@ -1,4 +1,4 @@
-"""The live view in a real JupyterLab: run the cells, move the slider, read the page, edit a leaf, compare with the engine."""
+"""The live view in a real JupyterLab: run the cells, move the sliders, read the page, edit a leaf, compare with the engine."""
 
 import math
 
@@ -37,6 +37,7 @@ def lab(tmp_path_factory, chromium):
     nbformat.write(book, root / "work" / "live.ipynb")
     with serving("jupyterlab", root, env) as base:
         enter(chromium, f"{base}/lab/workspaces/live/tree/live.ipynb?token=t")
+        chromium.execute_script("window.jupyterapp.commands.execute('application:toggle-left-area')")
         run_all(chromium)
         shown = ".chainrule-live iframe.shown"
         WebDriverWait(chromium, 90).until(lambda d: d.find_elements(By.CSS_SELECTOR, shown))
@@ -136,6 +137,109 @@ def agrees(driver, x, w, b):
     )
 
 
+def count(driver):
+    return on_page(driver, lambda d: d.find_element(By.CSS_SELECTOR, ".count").text)
+
+
+def boxes(driver):
+    """(left, top, right, bottom) of each box in the pixels of the window, and the part of the window that shows cells."""
+    script = (
+        "return [...document.querySelectorAll('.node .box')].map(b => b.getBoundingClientRect())"
+        ".map(r => [r.left, r.top, r.right, r.bottom])"
+    )
+    place = (
+        "const s = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();"
+        "const f = document.querySelector('.chainrule-live iframe.shown').getBoundingClientRect();"
+        "return [f.left, f.top, s.left, s.top, s.right, s.bottom]"
+    )
+    driver.execute_script("document.querySelector('.chainrule-live').scrollIntoView()")
+    found = on_page(driver, lambda d: d.execute_script(script))
+    x, y, *cells = driver.execute_script(place)
+    return [[r[0] + x, r[1] + y, r[2] + x, r[3] + y] for r in found], cells
+
+
+def slide(driver, name, numbers):
+    """Drag a slider over numbers, one in each frame of the window, and wait until the last is dragged to."""
+    driver.execute_async_script(
+        """
+        const [name, numbers, done] = arguments;
+        const slider = document.querySelector(`.chainrule-live input[name="${name}"]`).closest(".leaf").querySelector("[type=range]");
+        (function next() {
+          if (numbers.length === 0) return done();
+          slider.value = numbers.shift();
+          slider.dispatchEvent(new Event("input"));
+          requestAnimationFrame(next);
+        })();""",
+        name,
+        numbers,
+    )
+
+
+def test_an_edit_sends_numbers_and_no_other_page():
+    x, w = engine.Value(2.0, label="x"), engine.Value(-0.5, label="w")
+    view = engine.draw(w * x).live()
+    first, page = view.fresh, view.page
+    assert view.step == 4
+    view.edits = {"ticket": 0.5, "numbers": {"w": 0.25}}
+    assert (view.answered, view.page, view.values) == (0.5, page, {"w": 0.25, "x": 2.0})
+    assert view.fields == [["w", "0.25", "-0.5"], ["x", "2.0", "2.0"]]
+    assert [n["data"] for n in view.fresh["nodes"]] != [n["data"] for n in first["nodes"]]
+    view.edits = {"ticket": 0.75, "numbers": {"w": "no number"}}
+    assert (view.answered, view.values["w"]) == (0.75, 0.25)
+    assert view.message
+
+
+@pytest.mark.parametrize("size", [(1300, 1500), (1280, 900), (800, 900), (400, 800)])
+def test_it_opens_at_the_last_step_with_every_box_in_view(lab, keep, size):
+    if size == (1300, 1500):
+        assert count(lab) == "backward 6/6"
+        assert agrees(lab, 2.0, -0.5, 0.7)
+    lab.set_window_size(*size)
+
+    def fits(driver):
+        found, (left, top, right, bottom) = boxes(driver)
+        assert len(found) == 6
+        return all(left <= x and top <= y and u <= right and v <= bottom for x, y, u, v in found)
+
+    try:
+        WebDriverWait(lab, 20).until(fits)
+        keep(f"live-lab-{size[0]}")
+    finally:
+        lab.set_window_size(1300, 1500)
+
+
+def test_boxes_stay_where_they_are_whatever_the_numbers(lab):
+    lab.execute_script("document.querySelector('.chainrule-live iframe.shown').dataset.first = 'yes'")
+    places = []
+    for x in (-2.0, 0.5, 1.25, 0.7071, -0.125):
+        slide(lab, "b", [x])
+        WebDriverWait(lab, 20).until(lambda d, x=x: numbers(d)["b"][0] == pytest.approx(x, abs=0.02))
+        assert agrees(lab, 2.0, -0.5, float(field(lab, "b").get_attribute("value")))
+        places.append(boxes(lab))
+    assert all(p == places[0] for p in places)
+    assert lab.find_elements(By.CSS_SELECTOR, ".chainrule-live iframe.shown[data-first]"), "another page was loaded"
+
+
+def test_a_dragged_slider_shows_numbers_on_the_way_and_ends_at_the_last(lab):
+    watch = (
+        "window.seen = []; const cell = [...document.querySelectorAll('.node')].find(n => "
+        "n.getAttribute('aria-label').startsWith('w,')).querySelector('.d');"
+        "new MutationObserver(() => window.seen.push(cell.textContent)).observe(cell, {characterData: true, childList: true})"
+    )
+    on_page(lab, lambda d: d.execute_script(watch))
+    slide(lab, "w", [round(0.2 + k / 100, 2) for k in range(81)])
+    WebDriverWait(lab, 20).until(lambda d: numbers(d)["w"][0] == 1.0)
+    shown = on_page(lab, lambda d: d.execute_script("return window.seen"))
+    assert len(set(shown)) > 10, "the picture stood still while the slider moved"
+    assert agrees(lab, 2.0, 1.0, float(field(lab, "b").get_attribute("value")))
+
+
+def test_reset_puts_back_the_numbers_of_the_graph(lab):
+    lab.find_element(By.CSS_SELECTOR, ".chainrule-live form button").click()
+    WebDriverWait(lab, 20).until(lambda d: agrees(d, 2.0, -0.5, 0.7))
+    assert [float(field(lab, n).get_attribute("value")) for n in "xwb"] == [2.0, -0.5, 0.7]
+
+
 def test_the_slider_steps_and_the_numbers_are_the_engines(lab, keep):
     assert at(lab, 0) == "start · 0/9"
     assert numbers(lab)["L"] == (None, None)
@@ -152,7 +256,7 @@ def test_an_edited_leaf_recomputes_the_whole_picture_at_the_same_step(lab):
     w.send_keys(Keys.CONTROL, "a")
     w.send_keys("0.25")
     WebDriverWait(lab, 20).until(lambda d: numbers(d)["w"][0] == 0.25)
-    assert on_page(lab, lambda d: d.find_element(By.CSS_SELECTOR, ".count").text) == "backward 6/6"
+    assert count(lab) == "backward 6/6"
     assert agrees(lab, 2.0, 0.25, 0.7)
 
 
@@ -161,8 +265,19 @@ def test_the_keyboard_changes_a_number_and_the_focus_stays(lab):
     x.click()
     before = float(x.get_attribute("value"))
     x.send_keys(Keys.ARROW_UP)
-    WebDriverWait(lab, 20).until(lambda d: numbers(d)["x"][0] == pytest.approx(before + 0.1))
+    WebDriverWait(lab, 20).until(lambda d: numbers(d)["x"][0] == pytest.approx(before + 0.05))
     assert lab.switch_to.active_element == x
+    slider = x.find_element(By.XPATH, "../../input")
+    slider.send_keys(Keys.ARROW_RIGHT)
+    WebDriverWait(lab, 20).until(lambda d: numbers(d)["x"][0] == pytest.approx(before + 0.1))
+    assert lab.switch_to.active_element == slider
+
+
+def test_a_saved_notebook_keeps_the_picture_beside_the_view(lab):
+    style = "return [...document.querySelectorAll('.chainrule-still')].map(e => [e.querySelector('img').src.length, e.offsetHeight])"
+    ((size, height),) = lab.execute_script(style)
+    assert size > 1000
+    assert height == 0, "it is shown twice"
 
 
 def test_what_is_no_number_is_marked_and_changes_nothing(lab):

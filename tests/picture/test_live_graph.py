@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import any_float, built, hexes, tapes
 
-from engine import Value, dot, draw, gradients, scope, topological_order, total
+from engine import Value, dot, draw, gradients, relu, scope, topological_order, total
+from engine.picture.drawing.rows import Typeset
 from engine.picture.model.level import model_of
 from engine.picture.player import live
 from engine.picture.player.live import number_field, replayed_graph
@@ -49,6 +50,41 @@ def test_twins_bear_the_names_of_their_nodes_where_some_are_unfolded_too(expand)
     there = replayed_graph([root], {x: -1.0})
     twin = model_of([there[root]], expand=expand, complete=True, like=like)
     assert [(b.name, b.expression) for b in twin.boxes] == [(b.name, b.expression) for b in like.boxes]
+
+
+NUMBERS = st.floats(-9.0, 9.0).map(lambda x: round(x, 3)) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=6))
+def test_every_word_has_its_room_whatever_numbers_come(numbers):
+    """Rooms only grow, and what is told after they grew fits them."""
+    x, w = Value(2.0, label="x"), Value(-0.5, label="w")
+    root = relu(w * x + 0.7) * x
+    room, like, before = live.Room(), model_of([root], complete=True), {}
+    for number in numbers:
+        there = replayed_graph([root], {w: number})
+        words = Typeset(model_of([there[root]], complete=True, like=like), "t")
+        shot = live.shot_of(words)
+        if not room.holds(shot):
+            room.grow(words)
+            sizes = {b.id: (c.width, c.height) for b, c in words.contents.items()}
+            assert all(sizes[b] >= size for b, size in before.items())
+            before = sizes
+        assert all(c.width <= before[b][0] and c.height <= before[b][1] for b, c in shot.contents.items())
+        assert shot.words.keys() <= room.keys
+
+
+def test_plain_numbers_have_room_from_the_start():
+    x, w = Value(2.0, label="x"), Value(-0.5, label="w")
+    root, room = (w * x - 1.0) ** 2, live.Room()
+    like = model_of([root], complete=True)
+
+    def words(number):
+        return Typeset(model_of([replayed_graph([root], {w: number})[root]], complete=True, like=like), "t")
+
+    room.grow(words(-0.5))
+    assert all(room.holds(live.shot_of(words(n / 100))) for n in range(-100, 100, 7))
+    assert not room.holds(live.shot_of(words(-1.234e-20)))
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):

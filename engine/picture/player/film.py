@@ -100,7 +100,7 @@ def film(
                 f"{len(first.sweep.order):,} in frame 0, or other ops; film each shape by itself"
             )
         model = model_of(roots, level, given=given, complete=True, replayed=True, like=first)
-        shots.append(_shot(model))
+        shots.append(shot_of(Typeset(model, "")))
         first = first or model
     if first is None:
         raise ValueError("film takes at least one frame, got none")
@@ -112,8 +112,9 @@ def _shape(order: list[Value]) -> list[tuple[object, ...]]:
     return [(v.op.name if v.op else "", *[place[a] for a in v.args if isinstance(a, Value)]) for v in order]
 
 
-def _shot(model: PictureModel) -> Shot:
-    typeset = Typeset(model, "")
+def shot_of(typeset: Typeset) -> Shot:
+    """What a graph shows now."""
+    model = typeset.model
     words: dict[str, list[str]] = {}
     strips: dict[str, list[str]] = {}
     for b, content in typeset.contents.items():
@@ -129,7 +130,7 @@ def _shot(model: PictureModel) -> Shot:
     single = [b for b in model.boxes if b.value is not None and b.kind != "tag"]
     data = {
         "strips": strips,
-        "edges": {e.id: (e.tone, e.width) for e in model.arrows},
+        "arrows": {e.id: (e.tone, e.width) for e in model.arrows},
         "numbers": {b.id: [json_number(b.data), json_number(b.total)] for b in single},
         "loss": number_text(model.sweep.roots[-1].data),
     }
@@ -143,8 +144,8 @@ class Film(Page):
     def __init__(self, model: PictureModel, frames: list[Shot], theme: str, timeout: float, uid: str) -> None:
         self.frames, self.uid, self._name = frames, uid, model.root_name
         typeset = Typeset(model, uid)
-        typeset.contents = {b: _roomiest([f.contents[b.id] for f in frames]) for b in typeset.contents}
-        typeset.labels = {e: _roomiest([f.labels[e.id] for f in frames]) for e in typeset.labels}
+        typeset.contents = {b: roomiest([f.contents[b.id] for f in frames]) for b in typeset.contents}
+        typeset.labels = {e: roomiest([f.labels[e.id] for f in frames]) for e in typeset.labels}
         drawing = Drawing(typeset, timeout)
         super().__init__(_film_page(drawing, frames, theme), drawing, theme)
 
@@ -166,7 +167,7 @@ def _film_page(drawing: Drawing, frames: list[Shot], theme: str) -> str:
     )  # fmt: skip
 
 
-def _roomiest(things: list[_Sized]) -> _Sized:
+def roomiest(things: list[_Sized]) -> _Sized:
     """The one with the most lines, as wide and as high as any."""
     most = max(things, key=lambda t: t.height)
     return replace(most, width=max(t.width for t in things))

@@ -1,60 +1,104 @@
-// The widget's part of a live view: fields for the leaves, and the player's page in a frame of its own. A number that is
-// typed goes to Python, which sends a new page; it takes the place of the old one once it is loaded, at the same step.
+// The widget's part of a live view: a slider and a field for each leaf, and the player's page in a frame of its own.
+// A number goes to Python, which sends the numbers of the whole graph; the page shows them at the step where it stands.
+// One edit is on its way at a time; what is changed meanwhile is sent, as one, when the page shows the answer.
 export default {
   render({ model, el }) {
     el.classList.add("chainrule-live");
-    const form = document.createElement("form"), note = document.createElement("p"), stage = document.createElement("div");
-    form.setAttribute("aria-label", "Leaves");
-    note.setAttribute("role", "alert");
-    stage.className = "stage";
+    const made = (name, attributes, ...inside) => {
+      const element = document.createElement(name);
+      for (const [key, x] of Object.entries(attributes)) element.setAttribute(key, x);
+      element.append(...inside);
+      return element;
+    };
+    const form = made("form", { "aria-label": "Leaves" }), note = made("p", { role: "alert" }), stage = made("div", { class: "stage" });
+    const reset = made("button", { type: "button" }, "Reset");
     el.append(form, note, stage);
     form.addEventListener("submit", ev => ev.preventDefault());
-    let shown = null, coming = null, step = model.get("step"), timer = 0;
+    const leaves = new Map();
+    let shown = null, coming = null, step = model.get("step"), wanted = {}, ticket = 0;
 
     function send() {
-      const edits = {};
-      for (const input of form.querySelectorAll("input")) {
-        const good = input.value.trim() !== "" && Number.isFinite(Number(input.value));
-        input.setAttribute("aria-invalid", String(!good));
-        if (good && Number(input.value) !== Number(input.dataset.sent)) edits[input.name] = Number(input.value);
-      }
-      if (Object.keys(edits).length === 0) return;
+      if (ticket || Object.keys(wanted).length === 0) return;
+      ticket = Math.random();
       model.set("step", step);
-      model.set("edits", edits);
+      model.set("edits", { ticket, numbers: wanted });
       model.save_changes();
+      wanted = {};
     }
+    function answered() {
+      if (model.get("answered") === ticket) requestAnimationFrame(() => { ticket = 0; send(); });
+    }
+    function edit(name, x) { wanted[name] = x; send(); }
 
-    function fields() {
-      const there = new Map([...form.querySelectorAll("input")].map(input => [input.name, input]));
-      for (const [name, number] of model.get("fields")) {
-        let input = there.get(name);
-        if (!input) {
-          const label = document.createElement("label"), text = document.createElement("span");
-          text.textContent = name;
-          input = document.createElement("input");
-          Object.assign(input, { type: "number", step: "any", name, value: number });
-          input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(send, 120); });
-          input.addEventListener("keydown", ev => {
-            ev.stopPropagation(); // a notebook takes some keys for itself
-            if (ev.key !== "ArrowUp" && ev.key !== "ArrowDown") return;
-            ev.preventDefault(); // in steps that fit the number, where the browser's are of 1
-            const by = 10 ** Math.floor(Math.log10(Math.max(Math.abs(Number(input.value)), 1)) - 1);
-            input.value = String(Number((Number(input.value) + (ev.key === "ArrowUp" ? by : -by)).toPrecision(12)));
-            input.dispatchEvent(new Event("input"));
-          });
-          label.append(text, input);
-          form.append(label);
-        }
-        input.dataset.sent = number;
-        if (document.activeElement !== input && el.getRootNode().activeElement !== input) input.value = number;
+    // A slider reaches to both sides of 0, twice as far as the number, to a round end.
+    function reach(x) {
+      const twice = 2 * Math.abs(x) || 1, ten = 10 ** Math.floor(Math.log10(twice));
+      return [1, 2, 5, 10].map(n => Number((n * ten).toPrecision(1))).find(end => end >= twice) || twice;
+    }
+    function leaf(name) {
+      const slider = made("input", { type: "range", "aria-label": `${name}, slider` }), field = made("input", { type: "number", step: "any", name });
+      const row = made("div", { class: "leaf" }, made("label", {}, made("span", {}, name), field), slider);
+      const there = { row, slider, field, end: 0 };
+      slider.addEventListener("input", () => {
+        field.value = String(Number(Number(slider.value).toPrecision(12)));
+        field.setAttribute("aria-invalid", "false");
+        edit(name, Number(field.value));
+      });
+      field.addEventListener("input", () => {
+        const good = field.value.trim() !== "" && Number.isFinite(Number(field.value));
+        field.setAttribute("aria-invalid", String(!good));
+        if (!good) return;
+        place(there, Number(field.value));
+        edit(name, Number(field.value));
+      });
+      field.addEventListener("keydown", ev => {
+        if (ev.key !== "ArrowUp" && ev.key !== "ArrowDown") return;
+        ev.preventDefault(); // in steps of the slider, where the browser's are of 1
+        const by = there.end / 100 * (ev.key === "ArrowUp" ? 1 : -1) * (ev.shiftKey ? 10 : 1);
+        field.value = String(Number((Number(field.value) + by).toPrecision(12)));
+        field.dispatchEvent(new Event("input"));
+      });
+      row.addEventListener("keydown", ev => ev.stopPropagation()); // a notebook takes some keys for itself
+      form.append(row);
+      leaves.set(name, there);
+      return there;
+    }
+    function place(there, x) {
+      if (!Number.isFinite(x)) return;
+      if (!there.end || Math.abs(x) > there.end) {
+        there.end = reach(x);
+        Object.assign(there.slider, { min: -there.end, max: there.end, step: there.end / 100 });
       }
-      form.hidden = form.children.length === 0;
+      there.slider.value = x;
     }
+    function fields() {
+      const active = el.getRootNode().activeElement;
+      for (const [name, number] of model.get("fields")) {
+        const there = leaves.get(name) || leaf(name);
+        if (there.row.contains(active)) continue; // being edited
+        there.field.value = number;
+        there.field.setAttribute("aria-invalid", "false");
+        place(there, number === "" ? NaN : Number(number));
+      }
+      form.append(reset);
+      form.hidden = leaves.size === 0;
+    }
+    reset.addEventListener("click", () => {
+      for (const [name, , first] of model.get("fields")) if (first !== "") wanted[name] = Number(first);
+      send();
+    });
 
+    // The whole graph is to be seen: the page is told what room the window leaves, and says what height it takes.
+    function tell(frame, message) { frame.contentWindow.postMessage(message, "*"); }
+    function room() {
+      let height = window.innerHeight;
+      for (let e = el.parentElement; e; e = e.parentElement) {
+        if (/auto|scroll/.test(getComputedStyle(e).overflowY) && e.clientHeight > 200) height = Math.min(height, e.clientHeight);
+      }
+      if (shown) tell(shown, { room: height - form.offsetHeight - 40 });
+    }
     function page() {
-      const frame = document.createElement("iframe");
-      frame.setAttribute("sandbox", "allow-scripts");
-      frame.title = "Step player";
+      const frame = made("iframe", { sandbox: "allow-scripts", title: "Step player" });
       frame.srcdoc = model.get("page");
       if (coming) coming.remove();
       coming = frame;
@@ -62,25 +106,32 @@ export default {
         if (frame !== coming) return;
         if (shown) shown.remove();
         [shown, coming] = [frame, null];
+        room();
+        fresh();
         frame.classList.add("shown");
       });
       stage.append(frame);
     }
-
+    function fresh() { if (shown) tell(shown, { fresh: model.get("fresh") }); }
     function heard(ev) {
-      if (!shown || ev.source !== shown.contentWindow || !ev.data || ev.data.player === undefined) return;
+      const frame = [coming, shown].find(f => f && ev.source === f.contentWindow);
+      if (!frame || !ev.data || ev.data.player === undefined) return;
       step = ev.data.step;
-      stage.style.height = `${Math.ceil(ev.data.height)}px`;
+      if (ev.data.height > 0) stage.style.height = `${Math.ceil(ev.data.height)}px`; // 0 in a tab that is hidden
     }
-
     function say() { note.textContent = model.get("message"); note.hidden = !note.textContent; }
+
     window.addEventListener("message", heard);
-    model.on("change:fields", fields);
-    model.on("change:page", page);
-    model.on("change:message", say);
+    window.addEventListener("resize", room);
+    const events = { fields, page, fresh, message: say, answered };
+    for (const [name, act] of Object.entries(events)) model.on(`change:${name}`, act);
     fields();
     page();
     say();
-    return () => { window.removeEventListener("message", heard); clearTimeout(timer); };
+    return () => {
+      window.removeEventListener("message", heard);
+      window.removeEventListener("resize", room);
+      for (const [name, act] of Object.entries(events)) model.off(`change:${name}`, act);
+    };
   },
 };

@@ -1,10 +1,14 @@
-"""A live view: the step player of a graph beside fields for its leaves; a number changed there recomputes the graph.
+"""A live view: the step player of a graph beside sliders for its leaves; a number changed there recomputes the graph.
 
-It needs a running notebook kernel: what a saved notebook keeps of it is blank, so `Picture.player` is what to commit.
+The page is laid out once, with room for the numbers to come; an edit changes words and colours in it. It needs a running
+notebook kernel: a saved notebook keeps the picture as it was at first.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from math import isnan
+from dataclasses import replace
+from math import ceil, isnan
+from typing import Any, cast
 
 from ... import context
 from ...arguments import install_line
@@ -12,10 +16,14 @@ from ...conversion import number
 from ...transforms.replay import replay
 from ...traversal import topological_order
 from ...value import Value
+from ..drawing.rows import PAD_X, Content, Label, Typeset
 from ..model.boxes import PictureModel
+from .film import Shot, roomiest, shot_of
 from .page import part
+from .player import data_of
 
 NO_FIELDS = 'no leaf has a box of its own at this level; draw(..., level="full") shows them, or expand= the node'
+NUMBER = re.compile(r"(·?)\(?−?\d+\.\d+(?:e−?\d+)?\)?")
 
 
 def replayed_graph(roots: Sequence[Value], leaves: Mapping[Value, float]) -> dict[Value, Value]:
@@ -49,13 +57,21 @@ def _twin(a: object, there: Mapping[Value, Value]) -> object:
     return there[a] if isinstance(a, Value) else a
 
 
-def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[[Mapping[Value, Value], int], str]) -> object:
+def live_view(
+    roots: Sequence[Value],
+    model: PictureModel,
+    typeset: Callable[[Mapping[Value, Value]], Typeset],
+    page: Callable[[Typeset, int], str],
+    still: Callable[[], str],
+) -> object:
     """The widget of a picture.
 
     Args:
         roots: the Values whose graph it is.
         model: its boxes; each leaf that has a box of its own can be edited.
-        page: a function of (the twins by their nodes, first step) that makes the player's page.
+        typeset: a function of the twins by their nodes: their picture's words in rows.
+        page: a function of (words in rows, first step) that makes the player's page.
+        still: the picture as HTML, drawn when it is shown, for pages without a kernel.
     """
     try:
         import anywidget
@@ -74,13 +90,16 @@ def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[[Mappi
         _esm = part("live.js")
         _css = part("live.css")
         page = traitlets.Unicode().tag(sync=True)
-        step = traitlets.Int(0).tag(sync=True)
+        step = traitlets.Int().tag(sync=True)
         fields = traitlets.List().tag(sync=True)
         message = traitlets.Unicode().tag(sync=True)
+        fresh = traitlets.Dict().tag(sync=True)
         edits = traitlets.Dict().tag(sync=True)
+        answered = traitlets.Float(0.0).tag(sync=True)
 
         def __init__(self) -> None:
             self._numbers = {v: v.data for v in leaves.values()}
+            self._room = Room()
             super().__init__(message="" if leaves else NO_FIELDS)
             self._take({})
             self.observe(self._edited, "edits")
@@ -97,20 +116,80 @@ def live_view(roots: Sequence[Value], model: PictureModel, page: Callable[[Mappi
                 raise ValueError(f"live takes numbers for {', '.join(leaves)}, got {unknown[0]!r:.60}")
             self._take({name: number(x, "live") for name, x in numbers.items()})
 
-        def _edited(self, change: Mapping[str, Mapping[str, float]]) -> None:
+        def _edited(self, change: Mapping[str, Mapping[str, Any]]) -> None:
+            edits = change["new"]
             try:
-                self._take({str(name): float(x) for name, x in change["new"].items()})
+                self._take({str(name): float(x) for name, x in edits["numbers"].items()})
                 self.message = ""
-            except (KeyError, TypeError, ValueError) as error:
-                self.message = f"not a number: {error}"
+            except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+                self.message = f"{type(error).__name__}: {error}"
+            self.answered = float(edits.get("ticket", 0.0))
 
         def _take(self, numbers: Mapping[str, float]) -> None:
-            self._numbers |= {leaves[name]: x for name, x in numbers.items()}
-            self.graph = replayed_graph(roots, self._numbers)
-            self.page = page(self.graph, self.step)
-            self.fields = [[name, number_field(self._numbers[v])] for name, v in leaves.items()]
+            held = self._numbers | {leaves[name]: x for name, x in numbers.items()}
+            self.graph = replayed_graph(roots, held)
+            self._numbers = held
+            words = typeset(self.graph)
+            shot, data = shot_of(words), data_of(words.model, words.uid)
+            with self.hold_sync():
+                if not self._room.holds(shot):
+                    if not self.page:
+                        self.step = len(cast(list[object], data["steps"])) - 1
+                    self._room.grow(words)
+                    self.page = page(words, self.step)
+                blank = {key: ["", ""] for key in self._room.keys}
+                seen = {"words": blank | shot.words, "strips": shot.data["strips"], "arrows": shot.data["arrows"]}
+                self.fresh = {"nodes": data["nodes"], "edges": data["edges"], "numbers": seen}
+                self.fields = [[name, number_field(held[v]), number_field(v.data)] for name, v in leaves.items()]
+
+        def _ipython_display_(self) -> None:
+            from IPython.display import HTML, display
+
+            display(self._repr_mimebundle_()[0], raw=True)
+            display(HTML(f'<div class="chainrule-still">{still()}</div>'))
 
     return Live()
+
+
+class Room:
+    """The sizes that boxes and labels have been given: they grow where a number needs it, and never shrink."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, Content] = {}
+        self._labels: dict[str, Label] = {}
+        self.keys: set[str] = set()
+
+    def holds(self, shot: Shot) -> bool:
+        """Whether all that a shot says has its place."""
+        return all(_inside(c, self._contents.get(b)) for b, c in shot.contents.items()) and all(
+            _inside(label, self._labels.get(e)) for e, label in shot.labels.items()
+        )
+
+    def grow(self, words: Typeset) -> None:
+        """Give words the room that they need, and what they had; numbers get that of −0.00000 at least."""
+        for b, content in words.contents.items():
+            here = [content, *filter(None, [self._contents.get(b.id)])]
+            rows = [
+                replace(row, right=replace(row.right, text=_wide(row.right.text))) for row in content.rows if row.right
+            ]
+            width = ceil(max([row.width for row in rows], default=0.0) + 2 * PAD_X)
+            words.contents[b] = self._contents[b.id] = replace(
+                roomiest(here), width=max(width, *(c.width for c in here))
+            )
+        for e, label in words.labels.items():
+            there = [label, *filter(None, [self._labels.get(e.id)])]
+            width = ceil(max(sum(replace(c, text=_wide(c.text)).width for c in line) for line in label.lines) + 2)
+            words.labels[e] = self._labels[e.id] = replace(roomiest(there), width=max(width, *(x.width for x in there)))
+        self.keys |= shot_of(words).words.keys()
+
+
+def _inside(thing: Content | Label, room: Content | Label | None) -> bool:
+    return room is not None and thing.width <= room.width and thing.height <= room.height
+
+
+def _wide(text: str) -> str:
+    """A text with numbers as wide as most are; a factor after another may get parentheses."""
+    return NUMBER.sub(lambda m: max(m[0], f"{m[1]}(−0.00000)" if m[1] else "−0.00000", key=len), text)
 
 
 def number_field(x: float) -> str:

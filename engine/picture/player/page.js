@@ -5,6 +5,25 @@ const find = id => document.getElementById(data.uid + "_" + id), cell = key => d
 // Titles are tooltips in the static picture; here the page says more.
 for (const t of page.querySelectorAll(".graph title")) t.remove();
 
+// Other numbers of the same graph: words by their cells, strips, and arrows with their tone and width.
+function redraw(numbers) {
+  const signs = ["pos", "neg", "off"];
+  const tone = (element, name) => { element.classList.remove(...signs); if (name) element.classList.add(name); };
+  for (const [key, [text, name]] of Object.entries(numbers.words)) {
+    const word = cell(key);
+    if (word) { if (word.textContent !== text) word.textContent = text; tone(word, name); }
+  }
+  for (const [key, kinds] of Object.entries(numbers.strips)) {
+    const cut = key.lastIndexOf("_"), name = "strip_" + key.slice(cut + 1);
+    find(key.slice(0, cut)).querySelectorAll("." + name).forEach((strip, i) => strip.setAttribute("class", kinds[i] + " " + name));
+  }
+  for (const [id, [name, width]] of Object.entries(numbers.arrows)) {
+    const edge = find(id);
+    tone(edge, name);
+    edge.querySelector("path:not(.hit)").style.strokeWidth = width + "px";
+  }
+}
+
 // The bar above the graph: buttons, slider, keys, and the step that the address names. `words` says a step, `render` shows it.
 function bar(last, pause, words, render) {
   const slider = page.querySelector(".slider input"), count = page.querySelector(".count"), button = page.querySelector("[data-do=play]");

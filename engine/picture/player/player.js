@@ -86,3 +86,21 @@ for (const n of nodes) {
   }
 }
 open(data.first);
+
+// A live view around the page sends other numbers of the same graph.
+addEventListener("message", ev => {
+  if (ev.source !== window.parent || !ev.data) return;
+  if (ev.data.room) { // the graph takes what the bar and the legend leave of it
+    page.classList.add("fit");
+    const rest = page.querySelector(".bar").offsetHeight + page.querySelector(".legend").offsetHeight + 12;
+    page.style.setProperty("--room", Math.max(ev.data.room - rest, 240) + "px");
+    tell();
+  }
+  if (!ev.data.fresh) return;
+  const { nodes: newer, edges: others, numbers } = ev.data.fresh;
+  newer.forEach((n, i) => Object.assign(nodes[i], n));
+  others.forEach((e, i) => { Object.assign(edges[i], e); edges[i].element.setAttribute("aria-label", e.line); });
+  for (const s of steps) if (s.line) s.line.innerHTML = byId.get(s.node).lines[s.phase];
+  redraw(numbers);
+  render();
+});

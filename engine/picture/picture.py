@@ -184,7 +184,7 @@ class Picture:
             The path.
 
         Raises:
-            ValueError: another ending.
+            ValueError: another ending, or a picture too large for a PNG.
             LayoutError: see `drawing`.
         """
         _, dot, kind = str(path).lower().rpartition(".")
@@ -192,7 +192,9 @@ class Picture:
             raise ValueError(f"save takes a path that ends in {', '.join('.' + f for f in FORMATS)}, got {str(path)!r}")
         if kind in ("png", "pdf"):
             light = "dark" if self._theme == "dark" else "light"
-            return saved(path, converted(partial(self.drawing.svg, light), self.dot, kind, self._timeout))
+            drawing = self.drawing
+            size = drawing.width, drawing.height
+            return saved(path, converted(partial(drawing.svg, light), size, self.dot, kind, self._timeout))
         if kind == "html":
             return self.player().save(path)
         if kind == "txt":

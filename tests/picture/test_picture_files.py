@@ -13,7 +13,7 @@ from strategies import moderate, tapes
 from test_picture_shows import loss_of
 from test_picture_truth import GRAPHS, swept
 
-from engine import Value, draw, film, scope, steps, tanh
+from engine import Value, draw, film, scope, steps, tanh, total
 from engine.formulas.formula import number_text
 from engine.picture import LayoutError
 from engine.picture.drawing.export import FAMILIES, fitting_fonts
@@ -171,6 +171,23 @@ def test_without_cairosvg_the_layout_program_writes_the_png(tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "cairosvg", None)
     draw(neuron()).save(tmp_path / "x.png")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("converter", ["cairosvg", "the layout program"])
+def test_a_picture_too_large_for_a_png_says_what_to_do(tmp_path, monkeypatch, converter):
+    import sys
+
+    if converter != "cairosvg":
+        monkeypatch.setitem(sys.modules, "cairosvg", None)
+    root = total([Value(float(i)) for i in range(500)])
+    picture = draw(root, level="full")
+    assert picture.drawing.width > 32_767
+    with pytest.raises(
+        ValueError, match=r"at most 32,767 pixels a side .* got \d\d,\d{3} by \d+; save \.svg, .*level="
+    ):
+        picture.save(tmp_path / "x.png")
+    assert not list(tmp_path.iterdir())
+    assert picture.save(tmp_path / "x.svg")
 
 
 FONTS = {  # how wide a machine's fonts set a text, as a multiple of what the boxes were made for

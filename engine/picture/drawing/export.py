@@ -19,6 +19,7 @@ FAMILIES = {
     MONO: ("Menlo", "DejaVu Sans Mono", "Liberation Mono", "Courier New", "Courier", "monospace"),
 }
 SAMPLE = "length of the parameter gradient = 0.123456789"
+LONGEST_SIDE, MOST_PIXELS = 32_767, 2**28  # of an image: as cairo counts, and a gigabyte of memory
 ALIKE = 0.02  # a fiftieth wider is less than the padding of a box; a proportional font in place of Menlo is further off
 
 
@@ -81,19 +82,34 @@ def saved(path: "str | os.PathLike[str]", content: bytes) -> str:
     return there
 
 
-def converted(svg: Callable[[Fonts], str], dot: str, kind: str, timeout: float) -> bytes:
+def fits_pixels(size: tuple[int, int], scale: float) -> bool:
+    """Whether an image so large can be made."""
+    width, height = size[0] * scale, size[1] * scale
+    return max(width, height) <= LONGEST_SIDE and width * height <= MOST_PIXELS
+
+
+def converted(svg: Callable[[Fonts], str], size: tuple[int, int], dot: str, kind: str, timeout: float) -> bytes:
     """PNG or PDF: by cairosvg from our own drawing where it is installed, else by the layout program from the DOT text.
+
+    A PNG has twice the pixels of the drawing, or as many, where twice are too many for cairo.
 
     Raises:
         LayoutError: neither can.
+        ValueError: the drawing is too large for a PNG.
     """
+    scale = 2 if fits_pixels(size, 2) else 1
+    if kind == "png" and not fits_pixels(size, scale):
+        raise ValueError(
+            f"save takes pictures of at most {LONGEST_SIDE:,} pixels a side and {MOST_PIXELS:,} in all as .png, got "
+            f"{size[0]:,} by {size[1]:,}; save .svg, .pdf or .html, or draw less (level='layer', a smaller graph)"
+        )
     try:
         import cairosvg
     except (ImportError, OSError):  # OSError: the package without the cairo library
         pass
     else:
         source = svg(fitting_fonts(cairo_width)).encode()
-        to_png, to_pdf = partial(cairosvg.svg2png, scale=2.0), cairosvg.svg2pdf
+        to_png, to_pdf = partial(cairosvg.svg2png, scale=float(scale)), cairosvg.svg2pdf
         return bytes((to_png if kind == "png" else to_pdf)(bytestring=source))
     start = b"\x89PNG" if kind == "png" else b"%PDF"
     why = f"the layout program wrote something else; {INSTALL}"

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ..arguments import is_number, shown
-from ..formulas.naming import node_names
+from ..formulas.graph_names import GraphNames
 from ..readings import Call, ReadingError
 from ..rule import TABLE
 from ..transforms.replay import replay
@@ -67,7 +67,7 @@ class CheckedFunction:
         places = [place for place in graph.leaves if place is not None]
         self.name = root.label or "value"
         self.point = [leaf.data for leaf in leaves]
-        known = node_names(leaves)
+        known = GraphNames(leaves)
         self.names = [known[leaf] for leaf in leaves]
 
         def call(xs: Sequence[object], fn: Ops) -> object:

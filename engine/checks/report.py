@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from ..formulas.formula import partial_formulas, to_text
-from ..formulas.naming import node_names
+from ..formulas.graph_names import GraphNames
 from ..traversal import topological_order
 from ..value import Value
 from ..writing import write_whole
@@ -158,10 +158,10 @@ class Report:
         blame = self.blame
         if blame is None or blame.node is None or blame.node.op is None:
             return []
-        known = node_names(topological_order(self.root))
+        known = GraphNames(topological_order(self.root)).found
         v, op = blame.node, blame.node.op
         if v not in known:
-            known = node_names(topological_order(v))
+            known = GraphNames(topological_order(v)).found
         args = [known.get(a, str(x)) if isinstance(a, Value) else repr(a) for a, x in v._edges()]
         at = ", ".join([repr(x) for _, x in v._edges()][:8])
         lines = [f"rule: {op.name}({', '.join(args[:8])}) at ({at})"]

@@ -5,7 +5,6 @@ a sweep from the root. The graph and its `.grad` are neither asked nor changed.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,12 +14,11 @@ from ..traversal import topological_order
 from ..value import Value
 from .chain import Path, chain_rule
 from .formula import expression, partial_formulas
+from .graph_names import GraphNames
 from .mathml import clean, escaped
 from .naming import (
-    bracketed,
     callers_variables,
     name_text,
-    node_names,
     parameter_paths,
     partial_derivative,
     places,
@@ -64,7 +62,10 @@ class Explanation:
         self.root, self.chains = root, chain_rule(root)
         self._nodes, self._hidden, self._terms = nodes, hidden, terms
         self._places: dict[Value, list[str]] = {}
-        self._names = node_names([*reversed(self.chains), *(v for v in nodes if v not in self.chains)], given)
+        order = [*reversed(self.chains), *(v for v in nodes if v not in self.chains)]
+        scopes = scopes_of(order)
+        paths = parameter_paths(scopes, {v for v in order if v.op is None})
+        self._names = GraphNames(order, given, first=[root], parameters=paths, scopes=scopes)
 
     def __str__(self) -> str:
         lines = []
@@ -203,13 +204,10 @@ def explain(
     nodes = None if nodes is None else whole("explain", "nodes", nodes, least=1)
     variables = variable_names(callers_variables(1) if names is None else names)
     order = topological_order(root)
-    paths = parameter_paths(scopes_of(order), {v for v in order if v.op is None})
-    times = Counter(paths.values())  # layers that are called one by one have paths of their own, which may be alike
-    given = {v: bracketed(path) for v, path in paths.items() if times[path] == 1} | variables
     if node is not None:
-        return Explanation(root, [node], 0, terms, given)
+        return Explanation(root, [node], 0, terms, variables)
     shown = order[::-1][:nodes]
-    return Explanation(root, shown, len(order) - len(shown), terms, given)
+    return Explanation(root, shown, len(order) - len(shown), terms, variables)
 
 
 # In any style --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from ..rule import Op
 from ..traversal import partials, topological_order
 from ..value import Value
 from .folding import Folder
-from .naming import name_text, node_names
+from .graph_names import GraphNames
+from .naming import name_text
 from .notation import STYLES, Operand, Part, constant, number_text, written
 
 __all__ = ["expression", "number_text", "partial_formulas", "to_latex", "to_mathml", "to_text"]
@@ -167,8 +168,8 @@ def to_text(root: Value, style: str = "text") -> str:
     >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
     >>> c = a + b
     >>> print(to_text(c * c))
-    v2 = a + b
-    v2*v2
+    v1 = a + b
+    v1*v1
     """
     return "\n".join([f"{name} = {text}" if name else text for name, text in _lines(root, style)])
 
@@ -214,7 +215,7 @@ def _lines(root: Value, style: str) -> list[tuple[str, str]]:
         for a in v.args:
             if isinstance(a, Value):
                 uses[a] = uses.get(a, 0) + 1
-    known = node_names(order)
+    known = GraphNames(order)
     parts: dict[Value, Part] = {}
 
     def part_of(a: Value, x: float) -> Part:

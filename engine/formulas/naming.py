@@ -1,4 +1,4 @@
-"""Names for Values: a user's variables, a name for every node of a graph, and how a formula writes them."""
+"""Names for Values: a user's variables, paths in Modules, and how a formula writes a name and a derivative."""
 
 import re
 import sys
@@ -151,42 +151,6 @@ def scopes_of(order: Iterable[Value]) -> list[Scope]:
             scope = scope.parent
         found.update(dict.fromkeys(reversed(inner)))
     return list(found)
-
-
-def node_names(order: Iterable[Value], given: Mapping[Value, str] | None = None) -> dict[Value, str]:
-    """A name for each node, no two alike: its label, else the name given, else `v7` by its place.
-
-    The second of equal labels is `x_2`; a given name that some label has is not used.
-
-    >>> from engine import Value, topological_order
-    >>> from engine.formulas.naming import node_names
-    >>> x, y = Value(2.0, label="x"), Value(3.0, label="x")
-    >>> list(node_names(topological_order(x * y)).values())
-    ['x', 'x_2', 'v2']
-    """
-    order = list(order)
-    labels = {v.label for v in order}
-    given = {v: name for v, name in (given or {}).items() if name not in labels}
-    taken = labels | {given[v] for v in order if v in given}
-    named: dict[Value, str] = {}
-    used: set[str] = set()
-    last: dict[str, int] = {}
-    for i, v in enumerate(order):
-        name = label = v.label or given.get(v, "")
-        if not label:
-            name = f"v{i}"
-            while name in taken:
-                name += "_"
-        elif label in used:
-            n = last.get(label, 1) + 1
-            while f"{label}_{n}" in taken:
-                n += 1
-            last[label] = n
-            name = f"{label}_{n}"
-            taken.add(name)
-        used.add(name)
-        named[v] = name
-    return named
 
 
 # In formulas ---------------------------------------------------------------------------------------------------------

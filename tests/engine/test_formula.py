@@ -14,7 +14,8 @@ from reading import bits, close, evaluated, from_mathml, from_unicode
 import engine
 from engine import TABLE, Value, detect_anomaly, dot, gradients, no_grad, tanh, topological_order, total
 from engine.formulas.formula import expression, partial_formulas, to_latex, to_mathml, to_text
-from engine.formulas.naming import name_text, names, node_names
+from engine.formulas.graph_names import GraphNames
+from engine.formulas.naming import name_text, names
 from engine.formulas.notation import STYLES, number_text
 
 ROWS = sorted(TABLE)
@@ -76,7 +77,7 @@ def graphs(draw, rows=SAME_BITS, most=12):
 
 
 def environment(root):
-    known = node_names(topological_order(root))
+    known = GraphNames(topological_order(root)).found
     return {name: v.data for v, name in known.items() if v.op is None and v.label}
 
 
@@ -172,9 +173,9 @@ def test_a_label_names_the_line_of_a_shared_node_and_two_equal_labels_are_told_a
 def test_names_of_nodes_without_a_label_keep_clear_of_labels():
     a, v1 = Value(2.0, label="v2"), Value(3.0, label="v1")
     s = a + v1
-    assert to_text(s * s) == "v2_ = v2 + v1\nv2_*v2_"
+    assert to_text(s * s) == "v3 = v2 + v1\nv3*v3"
     leaves = [Value(1.0, label=n) for n in ("x", "x", "x_2", "x")]
-    assert list(node_names(leaves).values()) == ["x", "x_3", "x_2", "x_4"]
+    assert list(GraphNames(leaves).found.values()) == ["x", "x_3", "x_2", "x_4"]
 
 
 def test_deep_chains_break_into_lines_and_every_style_stays_linear():

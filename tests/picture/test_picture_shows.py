@@ -9,7 +9,7 @@ from drawn import Drawn, page_data
 
 import engine
 import nn
-from engine import Scope, Value, dot, draw, draw_dot, gradients, relu, scope, steps, tanh, total, trace, where
+from engine import Scope, Value, dot, draw, draw_dot, explain, gradients, relu, scope, steps, tanh, total, trace, where
 from engine.picture import LayoutError
 from engine.picture.model.sentences import legend_rows
 
@@ -134,7 +134,7 @@ def test_labels_come_before_variables_and_variables_before_numbers():
     z = a * hidden[0] * hidden[1]
     picture = draw(z, uid=UID)  # here, where the variables are
     names = set(by_name(Drawn(picture.svg, UID)))
-    assert names == {"alpha", "hidden[0]", "hidden[1]", "v2", "z"}
+    assert names == {"alpha", "hidden[0]", "hidden[1]", "v1", "z"}
     assert z.label == ""
 
 
@@ -276,7 +276,7 @@ def test_negative_factors_after_the_first_stand_in_parentheses():
 def test_expand_opens_one_module():
     picture = draw(loss_of([2, 16, 16, 1]), level="layer", expand="layers.2")
     titles = {b.name for b in picture.model.boxes if b.kind == "group"}
-    assert titles == {"layers[0]", "layers[1]", "neurons[0]"}
+    assert titles == {"layers[0]", "layers[1]", "l2.neurons[0]"}
     with pytest.raises(ValueError, match=r"paths of Modules \('layers\.0'.*got 'layers\.9'"):
         draw(loss_of([2, 2, 1]), expand="layers.9")
 
@@ -515,3 +515,20 @@ def test_the_legend_has_the_signs_that_the_picture_has_and_no_others():
     out = net([1.0, 2.0])
     out.backward()
     assert {row.sign for row in legend_rows(draw(out).model)} >= {"parameter", "∂", "d"}
+
+
+# One name, everywhere -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["full", "neuron", "layer", 0])
+def test_nodes_without_a_name_are_numbered_without_holes_and_alike_in_all_that_is_printed(level):
+    loss = loss_of([2, 4, 4, 1])
+    picture = draw(loss * 2.0 + 1.0, level=level, names={})
+    numbered = [b.name for b in picture.model.boxes if re.fullmatch(r"v\d+", b.name)]
+    assert sorted(numbered, key=lambda name: int(name[1:])) == [f"v{i + 1}" for i in range(len(numbered))]
+    if level != "full":
+        assert numbered == sorted(numbered, key=lambda name: int(name[1:]))  # in the order of the picture
+    explained = str(explain(picture.model.sweep.roots[0], nodes=None, names={}))
+    names = {b.value: b.name for b in picture.model.boxes if b.kind in ("op", "parameter")}
+    root = picture.model.root_name
+    assert names and all(f"d{root}/d{name} = " in explained for name in names.values())

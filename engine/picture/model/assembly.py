@@ -6,16 +6,16 @@ through them.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ...context import Scope
 from ...formulas.chain import Path, Sweep
-from ...formulas.naming import bracketed
+from ...formulas.graph_names import GraphNames
 from ...value import Value
-from .box_names import Names, suffixes
 from .boxes import Arrow, Box, PictureModel
 from .clusters import clusters, contents, counted, tags
 from .grouping import Bundle, Key, Partition, ScopeTree
+from .safety import plain
 
 MOST_BOXES, MOST_ARROWS = 40, 60  # beyond these, formulas of arrows show on pointing only
 
@@ -27,7 +27,7 @@ class Assembly:
         sweep: the graph and its chain rule.
         tree: its scopes.
         partition: which nodes share a box.
-        choices: for a node the names it may have, best first.
+        names: what nodes are called, and the Modules that made them.
         parameters: for each parameter its path in its Module.
     """
 
@@ -36,12 +36,12 @@ class Assembly:
         sweep: Sweep,
         tree: ScopeTree,
         partition: Partition,
-        choices: Callable[[Value], list[str]],
+        names: GraphNames,
         parameters: Mapping[Value, str],
     ) -> None:
         self._sweep, self._tree, self._partition, self._parameters = sweep, tree, partition, parameters
-        self._choices = choices
-        self._names = Names()
+        self._names = names
+        self._called: dict[Value, str] = {}  # in this picture by another name: by that of a group
         self._box: dict[Key, Box] = {}
 
     def model(self, shows_flow: bool) -> PictureModel:
@@ -65,7 +65,7 @@ class Assembly:
         roots = list(dict.fromkeys(map(self._box_of, sweep.roots)))
         hidden = self._partition.hidden
         return PictureModel(
-            sweep, boxes, arrows, ins, outs, roots, self._name, clusters(boxes), labels, shows_flow, hidden
+            sweep, boxes, arrows, ins, outs, roots, self._names, self._name, clusters(boxes), labels, shows_flow, hidden
         )
 
     # Boxes -----------------------------------------------------------------------------------------------------------
@@ -116,43 +116,22 @@ class Assembly:
 
     def _name_boxes(self, boxes: list[Box]) -> None:
         names = self._names
-        labelled = {v: self._choices(v) for v in self._sweep.roots}
-        placed: dict[Value | Scope, list[str]] = {}
-        for b in boxes:
-            v = b.value
-            if b.scope is not None:
-                path = b.scope.path or type(getattr(b.scope, "module", b.scope)).__name__
-                placed[b.scope] = suffixes(path)
-            if v is not None and (b.scope is None or v.label):
-                choices = self._choices(v)
-                (labelled if len(choices) == 1 else placed).setdefault(v, choices)
-        for v, choices in labelled.items():
-            names.add(v, choices)
-        names.add_together(placed)
         for b in boxes:
             v = b.value
             if b.kind == "inputs":
-                b.name = self._choices(b.members[0])[0] + " … " + self._choices(b.members[-1])[0]
+                b.name = b.full = f"{names[b.members[0]]} … {names[b.members[-1]]}"
             elif b.scope is not None:
-                b.name = names[b.scope]
-                if v is not None and v not in names.found:
-                    names.alias(v, b.name)
+                b.name, b.full = names[b.scope], plain(names.full[b.scope])
+                if v is None:
+                    places = ((o, f"{b.name}[{i}]") for i, o in enumerate(b.outputs) if o in names.numbered)
+                    self._called.update((o, place) for o, place in places if names.is_free(place))
+                elif v in names.numbered:
+                    self._called[v] = b.name
             elif v is not None:
-                b.name = names[v]
-            thing = v if b.scope is None else b.scope
-            b.full = b.name if thing is None else names.full[thing]
-        places = {
-            v: f"{b.name}[{i}]" for b in boxes if b.kind == "group" and b.value is None for i, v in enumerate(b.outputs)
-        }
-        for a in (a for b in boxes if b.kind == "op" for a in b.node.args if a.__class__ is Value):
-            if a not in names.found and a in places and not a.label:
-                names.alias(a, places[a])
-            self._name(a)
+                b.name, b.full = names[v], plain(names.full[v])
 
     def _name(self, v: Value) -> str:
-        if v not in self._names.found:
-            self._names.add(v, self._choices(v), bracketed(self._parameters.get(v, "")))
-        return self._names[v]
+        return self._called.get(v) or self._names[v]
 
     # Arrows ----------------------------------------------------------------------------------------------------------
 

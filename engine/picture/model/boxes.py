@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ...context import Scope
 from ...formulas.chain import Path, Sweep
+from ...formulas.graph_names import GraphNames
 from ...value import Value
 
 
@@ -141,6 +142,7 @@ class PictureModel:
         arrows: one for each use between nodes; one for two boxes where one of them is a group.
         ins, outs: for each box the arrows to and from it; those from it in the order in which backward adds.
         roots: the boxes of the roots.
+        names: what the nodes of the graph are called, and the Modules that made them.
         name: a function from a node to what formulas call it, fixed for those that are boxes or arguments of such.
         clusters: for each open scope with more than one box a word for its id, and its title.
         labels: arrows show their formulas, not only where a reader points at them.
@@ -157,6 +159,7 @@ class PictureModel:
     ins: dict[Box, list[Arrow]]
     outs: dict[Box, list[Arrow]]
     roots: list[Box]
+    names: GraphNames
     name: Callable[[Value], str]
     clusters: dict[Scope, tuple[str, str]]
     labels: bool

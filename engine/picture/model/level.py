@@ -5,21 +5,23 @@ from collections.abc import Mapping, Sequence
 from ...arguments import shown
 from ...context import Scope
 from ...formulas.chain import Sweep
+from ...formulas.graph_names import GraphNames
 from ...formulas.naming import parameter_paths
 from ...value import Value
 from .assembly import MOST_ARROWS, MOST_BOXES, Assembly
-from .box_names import suffixes
 from .boxes import Box, PictureModel
 from .clusters import module_word
 from .grouping import Level, Partition, ScopeTree
 from .nearest import Nearest, nearest
+from .safety import plain
 from .sentences import finish
-from .text_widths import text_width
+from .text_widths import clipped, text_width
 from .unfolding import UNFOLDABLE, Unfolded
 
 HARD_LIMIT = 2000  # boxes
 HOVERED = 80  # boxes of a graph that is drawn whole, formulas on pointing only, where no Modules make groups
 WIDEST = 1100.0  # pixels of one rank, by estimate
+LONGEST = 150.0  # pixels of a name at 14 px, bold
 
 
 def model_of(
@@ -66,29 +68,34 @@ class _Choice:
     def __init__(
         self, sweep: Sweep, expand: list[str], given: Mapping[Value, str], complete: bool, like: PictureModel | None
     ) -> None:
-        self._sweep, self._given, self._complete = sweep, given, complete
-        self._like: PictureModel | None = None  # asked once both graphs are unfolded
+        self._sweep, self._complete = sweep, complete
         self._heights = range(-1, 1000) if like is None else (like.height,)
-        self._origin: dict[Value, Value] = {}
-        self._made: dict[Value, str] = {}
-        self._places = self._sweep.index
-        self._parameters: Mapping[Value, str] = {}  # named once the chosen nodes are unfolded
+        self._tree = ScopeTree(sweep.order)
+        self._parameters = parameter_paths(self._tree.chains, sweep.index)
+        self._names = GraphNames(
+            sweep.order, given, first=sweep.roots, parameters=self._parameters, scopes=self._tree.chains,
+            size=sweep.size, fit=_fitted,
+        )  # fmt: skip
         self._unfold(expand)
-        self._like = like
-        self._tree = ScopeTree(self._sweep.order)
-        self._parameters = parameter_paths(self._tree.chains, self._sweep.index)
         self._expand = self._paths(expand)
+        if like is not None:
+            self._names = like.names.of(zip(self._sweep.order, like.sweep.order), self._tree.chains)
 
     # What to open ----------------------------------------------------------------------------------------------------
 
     def _unfold(self, expand: Sequence[str]) -> None:
         able = [v for v in self._sweep.order if v.op is not None and v.op.name in UNFOLDABLE] if expand else []
-        chosen = {v for v in able if v.op is not None and (v.op.name in expand or self._choices(v)[0] in expand)}
-        self._nodes = {self._choices(v)[0] for v in able} | {v.op.name for v in able if v.op is not None}
+        chosen = {v for v in able if v.op is not None and (v.op.name in expand or self._names[v] in expand)}
+        self._nodes = {self._names[v] for v in able} | {v.op.name for v in able if v.op is not None}
         if chosen:
             graph = Unfolded(self._sweep, chosen)
-            self._origin, self._made = graph.origin, graph.made
             self._sweep = Sweep(graph.roots)
+            self._tree = ScopeTree(self._sweep.order)
+            self._names = self._names.of(
+                [(v, graph.origin.get(v, v)) for v in self._sweep.order if v not in graph.made], self._tree.chains
+            )
+            for v, name in graph.made.items():
+                self._names.add(v, [name])
 
     def _paths(self, expand: Sequence[str]) -> list[str]:
         paths = [e for e in expand if e not in self._nodes]
@@ -102,24 +109,13 @@ class _Choice:
                 )
         return paths
 
-    def _choices(self, v: Value) -> list[str]:
-        if v in self._made:
-            return [self._made[v]]
-        if self._like is not None:
-            return [self._like.name(self._like.sweep.order[self._sweep.index[v] - self._sweep.size])]
-        was = self._origin.get(v, v)
-        if was.label or was in self._given:
-            return [was.label or self._given[was]]
-        path = self._parameters.get(was)
-        return suffixes(path) if path else [f"v{self._places[was]}"]
-
     # Levels ----------------------------------------------------------------------------------------------------------
 
     def _partition(self, closed: frozenset[Scope]) -> Partition:
         return Partition(self._sweep, self._tree, closed, self._parameters)
 
     def _model(self, partition: Partition, height: int = -1) -> PictureModel:
-        assembly = Assembly(self._sweep, self._tree, partition, self._choices, self._parameters)
+        assembly = Assembly(self._sweep, self._tree, partition, self._names, self._parameters)
         model = assembly.model(self._complete or self._sweep.swept)
         model.height, model.caption = height, _caption(model)
         return model
@@ -156,6 +152,10 @@ class _Choice:
                 "pass force=True and a longer timeout="
             )
         return self._model(partition)
+
+
+def _fitted(name: str) -> str:
+    return clipped(plain(name).strip(), LONGEST, 14)
 
 
 def _caption(model: PictureModel) -> str:

@@ -1,0 +1,170 @@
+"""What the nodes of a graph are called in all that is printed of it: label, else variable, else path in its Module, else v1.
+
+Pictures at every level of detail, the player, the explanation and the terminal share these names, and no two things have
+the same one: one symbol means one thing.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from ..context import Scope
+from ..value import Value
+from .mathml import clean
+from .naming import bracketed
+
+SMALL = 40  # nodes: of a larger graph pictures close Modules
+LARGE = 10_000  # nodes: of a larger graph a picture may know the last part only
+
+
+def suffixes(path: str) -> list[str]:
+    """Ever longer names for a path: its last part, then with the initials around it, then all of it.
+
+    >>> suffixes("layers.0.neurons.3.w.1")
+    ['w[1]', 'n3.w[1]', 'l0.n3.w[1]', 'layers[0].neurons[3].w[1]']
+    """
+    whole = bracketed(path)
+    *around, last = whole.split(".")
+    short = [re.sub(r"[\[\]]", "", re.sub(r"^(\w)\w*", r"\1", part)) for part in around]
+    return list(dict.fromkeys([".".join([*short[i:], last]) for i in range(len(short), -1, -1)] + [whole]))
+
+
+class GraphNames:
+    """Unique names for the nodes of a graph, and for the calls of Modules that made them.
+
+    Nodes without a name are v1, v2, … in order. Of a graph that pictures do not show whole those outside of Modules
+    come first, since these are left when Modules are closed; of a very large one each has the number of its place.
+
+    Args:
+        order: the nodes, arguments first.
+        given: names for nodes, of lower rank than labels: one that is also a label is not used.
+        first: nodes that get the names they ask for before others.
+        parameters: for each parameter its path in its Module.
+        scopes: the calls of Modules, outer ones first.
+        size: how many nodes the graph has, where `order` is its last part.
+        fit: what becomes of a name before it is compared with others.
+
+    Attributes:
+        found: the names.
+        full: for things with a path all of it, for others their names.
+        numbered: the nodes that are called v1, v2, ….
+
+    >>> from engine import Value, topological_order
+    >>> x, y = Value(2.0, label="x"), Value(3.0, label="x")
+    >>> list(GraphNames(topological_order((x * y) * 5.0)).found.values())
+    ['x', 'x_2', 'v1', 'v2']
+    """
+
+    def __init__(
+        self,
+        order: Collection[Value],
+        given: Mapping[Value, str] | None = None,
+        *,
+        first: Iterable[Value] = (),
+        parameters: Mapping[Value, str] | None = None,
+        scopes: Iterable[Scope] = (),
+        size: int = 0,
+        fit: Callable[[str], str] = clean,
+    ) -> None:
+        self.found: dict[Value | Scope, str] = {}
+        self.full: dict[Value | Scope, str] = {}
+        self.numbered: set[Value] = set()
+        self._fit, self._used, self._last = fit, set[str](), dict[str, int]()
+        given, parameters, scopes = given or {}, parameters or {}, list(scopes)
+        labels = {v.label for v in order}
+        asked = {v: v.label or given.get(v, "") for v in (*first, *order)}
+        asked = {v: name for v, name in asked.items() if name and (v.label or name not in labels)}
+        self._asked = set(map(fit, asked.values()))
+        for v, name in asked.items():
+            self.add(v, [name])
+        made: dict[str, list[str]] = {}
+        placed: dict[Value | Scope, list[str]] = {}
+        paths: list[tuple[Value | Scope, str]] = [
+            (v, parameters[v]) for v in order if v in parameters and v not in self.found
+        ]
+        paths += [(s, _scope_path(s)) for s in scopes]
+        for thing, path in paths:
+            if path not in made:
+                made[path] = suffixes(path)
+            placed[thing] = made[path]
+        self._add_together(placed)
+        self._number(order, scopes, size or len(order))
+
+    def __getitem__(self, thing: Value | Scope) -> str:
+        return self.found[thing]
+
+    def is_free(self, name: str) -> bool:
+        """Whether nothing is called so."""
+        return name not in self._used
+
+    def add(self, thing: Value | Scope, choices: Iterable[str], full: str = "") -> str:
+        """Give a thing the first of some names that is free, else the first with a number after it."""
+        tried = [self._fit(c) or "�" for c in choices]
+        name = next((c for c in tried if c not in self._used), None)
+        if name is None:
+            n = self._last.get(tried[0], 1) + 1
+            while f"{tried[0]}_{n}" in self._used or f"{tried[0]}_{n}" in self._asked:
+                n += 1
+            self._last[tried[0]] = n
+            name = f"{tried[0]}_{n}"
+        self._used.add(name)
+        self.found[thing] = name
+        self.full[thing] = full or name
+        return name
+
+    def of(self, twins: Iterable[tuple[Value, Value]], scopes: Iterable[Scope]) -> "GraphNames":
+        """The same names for another graph, of nodes with those of this graph that they stand for, and its scopes."""
+        names = GraphNames((), fit=self._fit)
+        names._used, names._last = self._used.copy(), self._last.copy()
+        for v, twin in twins:
+            names.found[v], names.full[v] = self.found[twin], self.full[twin]
+            if twin in self.numbered:
+                names.numbered.add(v)
+            s, t = v.scope, twin.scope
+            while s is not None and t is not None and s not in names.found:
+                names.found[s], names.full[s] = self.found[t], self.full[t]
+                s, t = s.parent, t.parent
+        for s in scopes:
+            if s not in names.found:
+                names.add(s, suffixes(_scope_path(s)))
+        return names
+
+    def _add_together(self, choices: Mapping[Value | Scope, list[str]]) -> None:
+        """Name many things alike: where two would share a name, all of their kind take a longer one."""
+        length = dict.fromkeys(choices, 0)
+        kind = {thing: re.sub(r"\d+", "", names[0]) for thing, names in choices.items()}
+        while True:
+            sharing: dict[str, list[Value | Scope]] = {}
+            for thing, names in choices.items():
+                sharing.setdefault(names[length[thing]], []).append(thing)
+            clashing = {kind[t] for ts in sharing.values() if len(ts) > 1 for t in ts}
+            longer = [t for t, names in choices.items() if kind[t] in clashing and length[t] + 1 < len(names)]
+            if not longer:
+                break
+            for thing in longer:
+                length[thing] += 1
+        for thing, names in choices.items():
+            self.add(thing, names[length[thing] :], names[-1])
+
+    def _number(self, order: Collection[Value], scopes: Iterable[Scope], size: int) -> None:
+        unnamed = [v for v in order if v not in self.found]
+        self.numbered.update(unnamed)
+        if size > LARGE:
+            for i, v in enumerate(order, size - len(order)):
+                if v not in self.found:
+                    self.add(v, [f"v{i}"])
+            return
+        if size > SMALL:
+            depth: dict[Scope | None, int] = {None: 0}
+            for s in scopes:
+                depth[s] = depth[s.parent] + 1
+            unnamed.sort(key=lambda v: depth.get(v.scope, 0))
+        n = 0
+        for v in unnamed:
+            n += 1
+            while f"v{n}" in self._used:
+                n += 1
+            self.add(v, [f"v{n}"])
+
+
+def _scope_path(scope: Scope) -> str:
+    return scope.path or type(getattr(scope, "module", scope)).__name__

@@ -129,12 +129,16 @@ def _rows(b: Box) -> list[BoxRow]:
         more, kind = f"\u00a0= {b.expression}", "x"
     elif b.kind == "inputs":
         more = f"\u00a0\u00a0{len(b.outputs):,} inputs"
+    elif b.kind == "given":
+        more = "\u00a0\u00a0given"
     elif b.kind == "group":
         module = type(getattr(b.scope, "module", None)).__name__
         more = f"\u00a0\u00a0{module}" if module not in ("NoneType", b.name.partition("_")[0]) else ""
     rows = [BoxRow("h", [Cell(b.name, "h"), Cell(clipped(more, WIDEST_EXPRESSION, *FONTS[kind]), kind)])]
     if b.kind == "group":
         rows.append(BoxRow("t", [Cell(b.counts, "t")]))
+        if b.expression:
+            rows.append(BoxRow("t", [Cell(f"= {b.expression}", "t")]))
     rows += _one_value(b) if b.value is not None else _many_values(b)
     if b.steepness is not None:
         length = Cell(number_text(b.steepness), "c", "", "n")
@@ -155,7 +159,11 @@ def _one_value(b: Box) -> list[BoxRow]:
 
 
 def _many_values(b: Box) -> list[BoxRow]:
+    if b.given and b.counts.startswith("["):
+        return [BoxRow("d", [Cell("data", "m")], Cell(b.counts, "d", "", "v"))]
     rows = _strips("data", [data for data, _ in b.spread])
+    if b.given:
+        return rows
     if all(grad is None for _, grad in b.spread):
         return [*rows, BoxRow("g", [Cell("grad", "m")], Cell("–", "g", "", "g"))]
     return rows + _strips("grad", [grad or 0.0 for _, grad in b.spread])
@@ -183,9 +191,13 @@ def _heat(x: float, largest: float) -> str:
 
 def arrow_label(e: Arrow) -> Label:
     """The label of an arrow: `∂p1/∂w1 = x1` above `= 2.0`; one line where the derivative is 1 or −1."""
-    first = e.symbol if e.formula is None else f"{e.symbol} = {e.formula}"
-    lines = [[Cell(clipped(first, WIDEST_EXPRESSION, 11), "l")]]
+    said = [e.symbol if e.formula is None else f"{e.symbol} = {e.formula}"]
+    if e.jacobian is not None and e.formula is not None:
+        said = [e.symbol, f"= {e.formula}"]
+    lines = [[Cell(clipped(words, WIDEST_EXPRESSION, 11), "l")] for words in said]
     if e.number is not None:
-        lines.append([Cell("= ", "l"), Cell(e.number, "v", "", "l")])
+        lines.append([Cell(e.size or "= ", "l"), Cell(e.number, "v", "", "l")])
+    elif e.size:
+        lines.append([Cell(e.size, "l")])
     width = max(max(sum(c.width for c in line) + 2, sum(c.widest for c in line) - LEAST) for line in lines)
     return Label(e.line, lines, math.ceil(width), 13.0 * len(lines) + 5)

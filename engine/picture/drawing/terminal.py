@@ -37,7 +37,7 @@ def _lines(model: PictureModel) -> Iterator[str]:
 
 
 def _box(b: Box, indent: str) -> Iterator[str]:
-    about = {"group": b.counts, "inputs": f"{len(b.outputs):,} inputs"}.get(b.kind, b.kind)
+    about = {"group": b.counts, "given": b.counts, "inputs": f"{len(b.outputs):,} inputs"}.get(b.kind, b.kind)
     head = f"{b.name} = {b.expression}" if b.kind == "op" else b.name if b.kind == "stub" else f"{b.name} ({about})"
     if b.value is None:
         yield _fitted(indent + head)

@@ -6,7 +6,9 @@ through them.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from ...context import Scope
 from ...formulas.chain import Path, Sweep
@@ -15,6 +17,7 @@ from ...value import Value
 from .boxes import Arrow, Box, PictureModel
 from .clusters import clusters, contents, counted, tags
 from .grouping import Bundle, Key, Partition, ScopeTree
+from .layers import Partials, chains_inside, dense, given_numbers, jacobian, partials_taken
 from .safety import plain
 
 MOST_BOXES, MOST_ARROWS = 40, 60  # beyond these, formulas of arrows show on pointing only
@@ -43,6 +46,8 @@ class Assembly:
         self._names = names
         self._called: dict[Value, str] = {}  # in this picture by another name: by that of a group
         self._box: dict[Key, Box] = {}
+        self._letters: dict[str, int] = {}  # names of what is no node, and how many have each
+        self._given: dict[tuple[object, ...], tuple[Box, list[Box]]] = {}
 
     def model(self, shows_flow: bool) -> PictureModel:
         """What was made; `shows_flow` as there."""
@@ -98,8 +103,22 @@ class Assembly:
                 box.scopes = self._tree.chain(them[0])
             elif kind == "parameter":
                 box.scopes = self._common_scopes(them[0])
+            if kind == "group":
+                if len(outputs) > 1 or (
+                    isinstance(key, Scope) and self._tree.heights[key]
+                ):  # a neuron's own numbers are vectors
+                    box.dense = dense(them, outputs)
+                self._give(box)
             self._box[key] = box
-        return sorted(self._box.values(), key=lambda b: sweep.index[b.members[-1]])
+        given = [box for box, _ in self._given.values()]
+        return given + sorted(self._box.values(), key=lambda b: sweep.index[b.members[-1]])
+
+    def _give(self, b: Box) -> None:
+        """Boxes for the plain numbers that a group was given."""
+        for xs in given_numbers(b.members):
+            if xs not in self._given:
+                self._given[xs] = Box(f"i{len(self._given)}", "given", None, [], [], False, given=xs), []
+            self._given[xs][1].append(b)
 
     def _common_scopes(self, v: Value) -> tuple[Scope, ...]:
         """The open scopes that hold every use of a leaf."""
@@ -129,6 +148,33 @@ class Assembly:
                     self._called[v] = b.name
             elif v is not None:
                 b.name, b.full = names[v], plain(names.full[v])
+        for b, _ in self._given.values():
+            b.name = b.full = self._letter("x")
+        for b in boxes:
+            if b.dense is not None:
+                digits = re.sub(r".*?(\d*)\]?", r"\1", b.name, flags=re.DOTALL) if b.name[-1] == "]" else ""
+                w, c, z = (self._letter(letter + digits) for letter in "Wbz")
+                b.letters = w, self._inputs_of(b), c, z
+
+    def _letter(self, name: str) -> str:
+        """The name, or with a number after it, for what is no node."""
+        n = self._letters.get(name, 0) + 1
+        while not self._names.is_free(found := name if n == 1 else f"{name}_{n}"):
+            n += 1
+        self._letters[name] = n
+        return found
+
+    def _inputs_of(self, b: Box) -> str:
+        """What the inputs of a dense layer are called."""
+        given = tuple(b.dense.inputs) if b.dense is not None else ()
+        if given in self._given:
+            return self._given[given][0].name
+        xs = [x for x in given if isinstance(x, Value)]
+        boxes = {self._box[self._partition.keys[x]] for x in xs if x in self._partition.keys}
+        if len(boxes) == 1 and list(map(id, (box := boxes.pop()).outputs)) == list(map(id, xs)):
+            return f"({box.name})" if " " in box.name else box.name
+        names = [self._name(x) for x in xs]
+        return f"[{', '.join(names if len(names) <= 3 else [names[0], '…', names[-1]])}]"
 
     def _name(self, v: Value) -> str:
         return self._called.get(v) or self._names[v]
@@ -153,40 +199,33 @@ class Assembly:
                     pairs[source, target] = source, target, []
                     into.setdefault(target.outputs[-1], []).append(pairs[source, target])
                 pairs[source, target][2].append(u)
-        inner: dict[Box, dict[Value, float]] = {}
+        inner: dict[Box, list[dict[Value, float]]] = {}
         for v in sorted(into, key=sweep.index.__getitem__):
             for source, target, paths in sorted(into[v], key=lambda t: t[2][0].edge if t[1].kind == "op" else 0):
                 plain = source.value is not None and target.kind == "op"
                 local = paths[0].local if plain else None
                 products = [u.product for u in paths if u.connected]
                 product = math.fsum(products) if products and all(map(math.isfinite, products)) else sum(products)
-                if not plain and source.value is not None and target.value is not None:
+                arrow = Arrow(f"e{n}", source, target, paths, local, product if products else None, plain)
+                if not plain and "stub" not in (source.kind, target.kind):
                     if target not in inner:
-                        inner[target] = self._inner_chain(target)
-                    local = inner[target].get(source.value, 0.0)  # 0 where no path inside is taken
-                    local = self._checked(local, target.value, products, product)
-                yield Arrow(f"e{n}", source, target, paths, local, product if products else None, plain)
+                        inner[target] = chains_inside(target.outputs, target.members, self._partials, sweep.index)
+                    if source.value is not None and target.value is not None:
+                        local = inner[target][0].get(source.value, 0.0)  # 0 where no path inside is taken
+                        arrow.local = self._checked(local, target.value, products, product)
+                    else:
+                        arrow.jacobian = jacobian(inner[target], target.outputs, source.outputs)
+                yield arrow
+                n += 1
+        for box, targets in self._given.values():
+            for target in targets:
+                path = Path(target.outputs[-1], -1, 0.0, 0.0, 0.0, False)  # no gradient flows to a plain number
+                yield Arrow(f"e{n}", box, target, [path], None, None, False)
                 n += 1
 
-    def _inner_chain(self, group: Box) -> dict[Value, float]:
-        """∂out/∂v for all that a group with one output is computed from, by the chain rule inside it."""
-        sweep, inside = self._sweep, set(group.members)
-        adjoints = {group.outputs[0]: 1.0}
-        found: dict[Value, float] = {}
-        order = sorted(inside, key=sweep.index.__getitem__, reverse=True)
-        uses: dict[Value, list[tuple[Value, float]]] = {v: [] for v in order}
-        for a in {a for v in order for a in v.args if a.__class__ is Value}:
-            for u in sweep.uses[a]:
-                if u.user in inside and (u.local != 0.0 or not getattr(u.user.op, "selects", False)):
-                    uses[u.user].append((a, u.local))
-        for v in order:
-            g = adjoints.get(v)
-            if g is None:
-                continue
-            for a, p in uses[v]:
-                there = adjoints if a in inside else found
-                there[a] = there.get(a, -0.0) + g * p
-        return found
+    @cached_property
+    def _partials(self) -> Partials:
+        return partials_taken(self._sweep)
 
     def _checked(self, local: float, target: Value, products: list[float], product: float) -> float | None:
         """`local` if adjoint · local is what flows, as it is but for overflow: else no equation is shown."""

@@ -10,6 +10,7 @@ from ...context import Scope
 from ...formulas.chain import Path, Sweep
 from ...formulas.graph_names import GraphNames
 from ...value import Value
+from .layers import Dense, Jacobian
 
 
 @dataclass(slots=True, eq=False)
@@ -24,9 +25,11 @@ class Arrow:
         product: what flows back along it; None where nothing can.
         plain: it is one edge of the graph, between two nodes.
         place: 1st, 2nd, … where the op takes the source more than once.
+        jacobian: of several values by several, where it has been worked out.
         symbol: ∂p1/∂w1, or "16 edges".
         formula: the local derivative as text; None where it is a whole group's, or would repeat the number.
-        number: the local derivative; None where the formula is 1 or −1, or where there is no single number.
+        number: the local derivative, or the norm of the Jacobian; None where the formula is 1 or −1.
+        size: of the Jacobian, as words before its norm.
         line: all of these as a sentence.
         tone: the sign of what flows: pos, neg; off where nothing can or it is 0; "" before backward.
         width: of the stroke, 1.2 to 3.8 pixels by the square root of what flows.
@@ -39,10 +42,12 @@ class Arrow:
     local: float | None
     product: float | None
     plain: bool
+    jacobian: Jacobian | None = None
     place: str = ""
     symbol: str = ""
     formula: str | None = None
     number: str | None = None
+    size: str = ""
     line: str = ""
     tone: str = ""
     width: float = 1.2
@@ -59,12 +64,14 @@ class Box:
 
     Attributes:
         id: "n3" for a node, "g3" for a group: 3 is the place of its last node in topological order.
-        kind: parameter, input, op, group, inputs, stub, tag.
+        kind: parameter, input, op, group, inputs, given, stub, tag.
         value: the node, or the one output of a group; None for a group with several.
         members: the nodes it stands for.
         outputs: those of them that other boxes use.
         leaf: the box that a tag stands for.
         parameters: the parameters that it holds, if it is a group.
+        given: the plain numbers that it stands for, which are no nodes.
+        dense, letters: of a dense layer its parts, and what its formula calls W, x, b and W·x + b.
         scope: the closed scope, if it is a group.
         scopes: the open scopes around it, outermost first.
         name: what formulas call it, no other box of the picture by the same.
@@ -76,7 +83,7 @@ class Box:
         seed: the adjoint that it starts with, if it is a root.
         spread: of several outputs data and grad, each.
         steepness: the length of the gradient of its parameters; None where there is none.
-        expression, numbers: an op in the names of its arguments, and in their data.
+        expression, numbers: an op, or a dense layer, in the names of its arguments, and an op in their data.
         used: the data that a leaf had when it was used, where it has been changed since.
         note, here: where `grad` is not what flows here, words, and for some what does.
         derivative: dL/dw1; "grad w1" for other seeds or roots.
@@ -93,6 +100,9 @@ class Box:
     is_root: bool
     leaf: "Box | None" = None
     parameters: list[Value] = field(default_factory=list)
+    given: tuple[float, ...] = ()
+    dense: Dense | None = None
+    letters: tuple[str, str, str, str] = ("W", "x", "b", "z")
     scope: Scope | None = None
     scopes: tuple[Scope, ...] = ()
     name: str = ""
@@ -124,12 +134,12 @@ class Box:
     @property
     def dashed(self) -> bool:
         """Whether its border is: it is no result and no parameter."""
-        return self.kind in ("input", "inputs", "stub", "tag")
+        return self.kind in ("input", "inputs", "given", "stub", "tag")
 
     @property
     def is_leaf(self) -> bool:
         """Whether nothing is computed in it."""
-        return self.kind in ("input", "inputs", "parameter", "tag")
+        return self.kind in ("input", "inputs", "given", "parameter", "tag")
 
 
 @dataclass(slots=True, eq=False)

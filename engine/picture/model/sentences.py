@@ -13,6 +13,7 @@ from ...rule import UNREACHED
 from ...value import Value
 from .boxes import Arrow, Box, PictureModel
 from .clusters import counted
+from .matrices import dense_formula, say_many, say_values
 
 MOST_ROWS = 4  # more uses than this show two rows and a count
 MOST_TERMS = 8  # in a line of text
@@ -61,7 +62,7 @@ def _read(model: PictureModel, b: Box, complete: bool, replayed: bool) -> None:
 
     v = b.value
     if v is None:
-        b.spread = [(data(o), grad(o)) for o in b.outputs if b.kind != "stub"]
+        b.spread = [(x, None) for x in b.given] or [(data(o), grad(o)) for o in b.outputs if b.kind != "stub"]
     else:
         b.data, b.grad, b.total, b.seed = data(v), grad(v), sweep.sum(v), sweep.seeds.get(v)
         b.derivative = f"grad {model.name(v)}"
@@ -94,10 +95,7 @@ def _say_arrow(model: PictureModel, e: Arrow, formula: str | None) -> None:
     elif model.shows_flow and e.local is not None:
         e.tone = tone(e.product) or ("off" if e.product == 0.0 else "")
     if e.local is None:
-        e.symbol = counted(len(e.paths), "edge")
-        e.line = f"{e.symbol} from {e.source.name} to {e.target.name}"
-        if e.product is not None and model.shows_flow:
-            e.line += f", through which {number_text(e.product)} flows back"
+        say_many(model, e)
         return
     e.symbol = partial_derivative(e.target.name, e.source.name, "unicode", e.place)
     number = number_text(e.local)
@@ -117,15 +115,17 @@ def _say_box(model: PictureModel, b: Box, replayed: bool) -> None:
     if b.leaf is not None:
         b.line = b.leaf.line
         return
+    if b.dense is not None:
+        b.expression = dense_formula(b)
     if v is None:
-        b.line = f"{b.full}: {b.counts}" if b.kind == "group" else b.full
+        b.line = say_values(model, b)
         return
     b.line = f"{b.full} = {number_text(b.data)}"
     if b.kind == "op":
         b.expression, b.numbers = expression(v, model.name, "unicode"), with_numbers(v)
         b.line = f"{b.full} = {b.expression} = {number_text(b.data)}"
     elif b.kind == "group":
-        b.line += f" ({b.counts})"
+        b.line += f"{' = ' + b.expression if b.expression else ''} ({b.counts})"
     if v.op is None and not replayed:
         used = [number_text(u.data) for u in model.sweep.uses[v] if u.data != v.data and u.data == u.data]
         used = list(dict.fromkeys(used))
@@ -209,7 +209,7 @@ class LegendRow(NamedTuple):
 
 def legend_rows(model: PictureModel) -> list[LegendRow]:
     """The signs that a picture shows, with their meanings."""
-    kinds, tones = {b.kind for b in model.boxes}, {e.tone for e in model.arrows}
+    kinds, tones = {"input" if b.kind == "given" else b.kind for b in model.boxes}, {e.tone for e in model.arrows}
     rows = [LegendRow(kind, kind) for kind in ("parameter", "input") if kind in kinds]
     if any(e.local is not None for e in model.arrows):
         rows.append(LegendRow("∂", "along this arrow alone"))

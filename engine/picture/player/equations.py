@@ -21,7 +21,7 @@ class Equations:
     def forward(self, b: Box) -> str:
         """How a value comes about: expression, numbers, result, and the local derivatives known with it."""
         if b.value is None:
-            many = f"<p>{len(b.outputs):,} values, each a cell of the strip.</p>"
+            many = f"<p>{len(b.spread):,} values, each a cell of the strip.</p>"
             return f"<h2>Forward · {xml(b.name)}</h2>{many}{_counted(b)}{self._locals(b)}"
         equals = f"{_name(b.name)}{EQUALS}"
         if b.kind == "group":

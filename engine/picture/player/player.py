@@ -34,7 +34,7 @@ def data_of(model: PictureModel, uid: str, first: int = 0) -> dict[str, object]:
         "steps": [
             {"phase": "start"},
             *({"phase": "forward", "node": b.id} for b in boxes if b.kind in ("op", "group")),
-            *({"phase": "backward", "node": b.id} for b in reversed(boxes) if b.kind != "stub"),
+            *({"phase": "backward", "node": b.id} for b in reversed(boxes) if b.kind not in ("stub", "given")),
         ],
     }
 
@@ -88,7 +88,7 @@ def player_page(drawing: Drawing, theme: str, note: str = "", first: int = 0) ->
     data = data_of(drawing.model, drawing.uid, first)
     boxes = drawing.model.boxes
     forward = sum(b.kind in ("op", "group") for b in boxes)
-    last = forward + sum(b.kind not in ("stub", "tag") for b in boxes)
+    last = forward + sum(b.kind not in ("stub", "tag", "given") for b in boxes)
     return page_of(
         drawing, theme, data, xml(drawing.title), "player.js", "step",
         KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=f"{(forward + 0.5) / max(1, last):.4f}",

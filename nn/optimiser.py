@@ -14,6 +14,7 @@ from engine.assignment import assign
 from .module import Module, frozen
 from .updates import State, Update
 
+_UNREACHED = Value(0.0).grad  # what .grad reads where no backward has been: a 0.0 known by its identity
 _FRACTION = (lambda x: 0.0 <= x < 1.0), "a number from 0 to below 1"
 _NOT_NEGATIVE = (lambda x: x >= 0.0), "a number from 0"
 _LEGAL: dict[str, tuple[Callable[[float], bool], str]] = {
@@ -112,6 +113,11 @@ class Optimiser:
     def step(self) -> None:
         """Move each parameter by its `.grad`, which is 0 where no backward has been.
 
+        Raises:
+            RuntimeError: no backward has been at any of the parameters that move.
+
+        Of an optimiser made for a Module, parameters in Modules with `trainable = False` keep number and state.
+
         Of an optimiser made for a Module, parameters in Modules with `trainable = False` keep number and state.
 
         >>> from engine import Value
@@ -122,6 +128,13 @@ class Optimiser:
         >>> p.data
         0.8
         """
+        fixed = self.frozen()
+        moving = [p for p in self.parameters if p not in fixed]
+        if moving and all(p.grad is _UNREACHED for p in moving):
+            raise RuntimeError(
+                f"step of {type(self).__name__} takes gradients that loss.backward() has left on its parameters, got none on any "
+                f"of {len(moving):,}; call zero_grad(), then loss.backward(), then step()"
+            )
         self._step()
 
     def _step(self, *more: tuple[object, str, object]) -> None:

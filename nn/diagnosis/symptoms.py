@@ -197,7 +197,7 @@ def _trial(
         if step < STEPS:
             for e in losses:
                 e.backward(1.0 / len(losses))
-            mover.step()
+            mover._step()
     return max(reached), reached[-1]
 
 

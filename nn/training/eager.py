@@ -73,7 +73,7 @@ class EagerTraining:
         run.clip()
         if run.schedule is not None:
             run.optimizer.lr = run.rate(run.update)
-        run.optimizer.step()
+        run.optimizer._step()
         run.summed = summed
         run.predicted += predicted
         run.update += 1

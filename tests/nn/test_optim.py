@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import engine
+import nn
 from engine import Value, no_grad, replay
 from nn import MLP, OPTIMISERS, SGD, Adam, Optimiser, fit, schedules
 
@@ -139,11 +141,71 @@ def test_every_optimiser_finds_the_bottom_of_a_bowl(name):
 
 
 def test_a_parameter_without_a_gradient_stays_and_decays():
-    p = Value(1.0)
-    SGD([p], lr=0.1).step()
-    assert p.data == 1.0
-    SGD([p], lr=0.1, weight_decay=0.5).step()
+    p, q = Value(1.0), Value(1.0)
+    (q * 1.0).backward()
+    SGD([p, q], lr=0.1).step()
+    assert (p.data, q.data) == (1.0, 0.9)
+    SGD([p, q], lr=0.1, weight_decay=0.5).step()
     assert p.data == 0.95
+
+
+def test_a_step_where_no_backward_has_been_is_refused_and_one_of_zero_gradients_is_not():
+    net = MLP(2, [3, 1], seed=0)
+    optimiser = SGD(net, lr=0.1)
+    before = net.state()
+    for forgets in (lambda: None, optimiser.zero_grad, net.zero_grad):
+        forgets()
+        with pytest.raises(RuntimeError, match="step of SGD takes gradients .*, got none on any of 13; call zero_grad"):
+            optimiser.step()
+        assert (net.state(), optimiser.steps) == (before, 0)
+        (net([1.0, 2.0]) * 0.0).backward()
+        optimiser.step()
+        assert net.state() == before
+        optimiser.steps = 0
+    net.layers[0].trainable = False  # what is frozen has gradients, and what moves has none
+    for p in net.layers[1].parameters():
+        p.zero_grad()
+    with pytest.raises(RuntimeError, match="got none on any of 4;"):
+        optimiser.step()
+    net.layers[1].trainable = False  # nothing moves, and nothing is asked for
+    optimiser.step()
+    by_hand = Value(1.0)
+    by_hand.grad = 0.0
+    SGD([by_hand]).step()
+    by_hand.grad = math.nan
+    SGD([by_hand]).step()
+    assert math.isnan(by_hand.data)
+
+
+@pytest.mark.parametrize("backend", ["eager", "jit"])
+def test_a_training_goes_through_batches_that_reach_no_parameter(backend):
+    w = Value(1.0)
+
+    class Weighted(nn.Module):
+        def __init__(self):
+            self.w = w
+
+        def forward(self, x):
+            return self.w * x[0]
+
+    def perceptron(y, t):
+        return engine.relu(-t * y)
+
+    history = nn.fit(
+        Weighted(), [[1.0], [2.0], [-1.0]], [1, 1, 1], loss=perceptron, optimizer="sgd", batch_size=1, epochs=2, seed=0,
+        progress=False, backend=backend,
+    )  # fmt: skip
+    assert history["epoch"] == [1, 2] and w.data != 1.0
+
+
+def test_an_eager_training_goes_through_losses_that_are_constant():
+    net = MLP(1, [1], seed=0)
+    calls = iter(range(100))
+
+    def sometimes(y, t):
+        return y * y if next(calls) % 2 == 0 else Value(0.0)
+
+    nn.fit(net, [[1.0]] * 4, [0.0] * 4, loss=sometimes, batch_size=1, epochs=1, seed=0, progress=False)
 
 
 def test_zero_grad_takes_gradients_off_and_step_leaves_them():

@@ -7,6 +7,7 @@ from . import ops
 from .adjoints import gradients
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import backward
+from .compatibility import name_here
 from .context import Scope, no_grad, scope
 from .lists import Operands, dot
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
@@ -110,4 +111,4 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("." + _ROOMS[name], __name__), name)
     if name in TABLE:
         return TABLE[name]
-    raise AttributeError(f"engine has no {name!r}")
+    raise AttributeError(f"engine has no {name!r}{name_here(name, __dir__())}")

@@ -23,6 +23,7 @@ __all__ = [
     "is_number",
     "listed",
     "named",
+    "nearest",
     "number",
     "path",
     "real",
@@ -187,12 +188,21 @@ def named(who: str, name: str, x: object, legal: Iterable[str], also: str = "") 
     if not isinstance(x, str):
         raise TypeError(f"{who} takes {takes} as {name}, got {shown(x)}")
     if x not in names:
-        import difflib  # when a name is wrong, not when engine is imported
-
-        near = difflib.get_close_matches(x.lower(), names, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{who} takes {takes} as {name}, got {shown(x)}{hint}")
+        raise ValueError(f"{who} takes {takes} as {name}, got {shown(x)}{nearest(x.lower(), names)}")
     return x
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of a message about a name that is wrong: the one that was meant, if any is near.
+
+    >>> from engine.arguments import nearest
+    >>> nearest("rleu", ["relu", "tanh"]), nearest("sin", ["relu", "tanh"])
+    ("; did you mean 'relu'?", '')
+    """
+    import difflib  # when a name is wrong, not when engine is imported
+
+    near = difflib.get_close_matches(name, list(names), 1, 0.65)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def checked(check: Callable[[str, str, Any], object]) -> Any:

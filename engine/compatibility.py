@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import eq, ne
 from typing import Any
 
 from . import ops
+from .arguments import nearest
 from .backprop import push
 from .rule import TABLE, Node
 
@@ -47,6 +49,22 @@ def ufunc(self: Node, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> A
 def _value_first(a: Any, b: Any) -> tuple[Any, Any]:
     """Operands of a symmetric operator: a number of NumPy that comes first would ask NumPy again."""
     return (a, b) if isinstance(a, Node) else (b, a)
+
+
+OTHER_NAMES = {  # what others have by another name, and what is written here
+    **dict.fromkeys(("Tensor", "tensor", "Variable", "Scalar", "Parameter"), "Value"),
+    **dict.fromkeys(("MLP", "Layer", "Neuron", "Module", "SGD", "Adam", "fit", "mse", "cross_entropy"), "nn.{name}"),
+    **dict.fromkeys(("plot", "show", "graph", "draw_graph", "visualize"), "draw"),
+    "sum": "total", "max": "maximum", "min": "minimum", "pow": "power",
+}  # fmt: skip
+
+
+def name_here(name: str, names: Iterable[str]) -> str:
+    """The end of a message about a name that engine has not."""
+    said = OTHER_NAMES.get(name) or NAMES.get(name)
+    if said:
+        return f"; write {said.format(name=name) if said.startswith('nn.') else 'engine.' + said}"
+    return "" if name.startswith("_") else nearest(name, names)
 
 
 SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "relu": "ReLU"}  # micrograd's

@@ -6,6 +6,7 @@ from typing import Any
 from . import activations, init, losses, optim, penalties, schedules
 from .activations import ACTIVATIONS
 from .blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
+from .elsewhere import name_here
 from .files.saving import load, save
 from .init import INITIALISERS
 from .layers import MLP, Layer, Neuron
@@ -46,4 +47,5 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return getattr(import_module("." + _ROOMS[name], __name__), name)
-    raise AttributeError(f"nn has no {name!r}")
+    hint = "" if name.startswith("_") else name_here(name, __all__)
+    raise AttributeError(f"nn has no {name!r}{hint}")

@@ -12,8 +12,9 @@ from math import pi, sqrt
 from typing import Any
 
 from engine import TABLE, Operands, Value, elu, greater, leaky_relu, softplus, tanh, where
+from engine.arguments import nearest
 
-from .arguments import Number, nearest
+from .arguments import Number
 
 __all__ = ["ACTIVATIONS", "Activated", "ActivationLike", "activation_function", "value_of"]
 

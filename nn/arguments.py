@@ -67,14 +67,6 @@ def several(x: T | list[T] | tuple[T, ...]) -> list[T]:
     return list(x) if isinstance(x, (list, tuple)) else [x]
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The end of a message about a name that is wrong: the one that was meant, if any is near."""
-    import difflib  # when a name is wrong
-
-    near = difflib.get_close_matches(name, list(names), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 # Numbers and Values, alone and in lists ---------------------------------------------------------------------------------
 
 
@@ -94,10 +86,45 @@ def _matching(who: str, outputs: object, targets: object) -> Iterator[tuple[Numb
         if ys is None and ts is None:
             yield scalar(who, y), scalar(who, t)
         elif ys is None or ts is None or len(ys) != len(ts):
+            check_first(who, "outputs", outputs, targets)
             got = ["one number" if xs is None else f"a list of {len(xs)}" for xs in (ts, ys)]
             raise ValueError(f"{who} takes targets of the shape of the outputs, got {got[0]} for {got[1]}")
         else:
             stack.extend(reversed(list(zip(ys, ts))))
+
+
+def check_first(who: str, name: str, outputs: object, targets: object) -> None:
+    """Refuse what are targets by all signs in the place of the outputs: numbers from 0 to 1, or fewer levels of lists,
+    where the second argument has Values."""
+    first, second = _numbers(outputs), _numbers(targets)
+    if any(y.__class__ is Value for y in first) or not any(t.__class__ is Value for t in second):
+        return
+    if _depth(outputs) < _depth(targets) or all(is_number(y) and 0.0 <= y <= 1.0 for y in first):
+        raise TypeError(
+            f"{who} takes {name} first, then targets, got numbers and then Values; write {who}({name}, targets), or "
+            f"make Values of the {name} too"
+        )
+
+
+def _numbers(x: object) -> list[object]:
+    """What is in nested lists."""
+    found, stack = [], [x]
+    while stack:
+        y = stack.pop()
+        inside = elements(y)
+        if inside is None:
+            found.append(y)
+        else:
+            stack += inside
+    return found
+
+
+def _depth(x: object) -> int:
+    """How many levels of lists there are."""
+    depth = 0
+    while inside := elements(x):
+        x, depth = inside[0], depth + 1
+    return depth
 
 
 def elements(x: object) -> list[object] | None:

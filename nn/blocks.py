@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from math import isinf, nan
 from typing import Any
 
-from engine import Operands, Value, dot, equal, mean, sqrt, square, total, where
+from engine import Op, Operands, Value, dot, equal, mean, sqrt, square, total, where
 from engine.arguments import checked, number, real, shown, whole
 
-from .activations import Activated, ActivationLike, value_of
+from .activations import ACTIVATIONS, Activated, ActivationLike, value_of
 from .arguments import Inputs, Number, is_alone, is_missing, is_row, shape
 from .init import Generator, Start, generator, given_generator, initialiser
 from .layers import width, written
@@ -45,13 +45,26 @@ class Sequential(Module):
         for layer in layers:
             if isinstance(layer, type) or not callable(layer):
                 hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+                hint = f"; write Activation({layer!r})" if isinstance(layer, str) and layer in ACTIVATIONS else hint
                 raise TypeError(f"Sequential takes Modules and functions, got {layer!r:.60}{hint}")
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Any:
         """What the last one returns."""
         for layer in self.layers:
-            x = layer(x)
+            try:
+                x = layer(x)
+            except TypeError:
+                if isinstance(layer, Op) and not layer.lists and is_row(x):
+                    write = (
+                        f"nn.Activation({layer.name!r})"
+                        if layer.name in ACTIVATIONS
+                        else f"lambda xs: [{layer.name}(x) for x in xs]"
+                    )
+                    raise TypeError(
+                        f"{layer.name} takes one number, got a list in a Sequential; write {write}"
+                    ) from None
+                raise
         return x
 
     def __len__(self) -> int:

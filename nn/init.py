@@ -15,9 +15,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Protocol, runtime_checkable
 
-from engine.arguments import number, shown, whole
-
-from .arguments import nearest
+from engine.arguments import nearest, number, shown, whole
 
 
 @runtime_checkable

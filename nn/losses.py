@@ -29,7 +29,7 @@ from engine import (
 )
 from engine.arguments import number, shown, whole
 
-from .arguments import Number, elements, is_whole, pairs, scalar
+from .arguments import Number, check_first, elements, is_whole, pairs, scalar
 
 Loss = Any  # a Value, or a float where nothing is a Value: who calls knows which
 
@@ -118,6 +118,8 @@ def binary_cross_entropy(
     """
     who = "binary_cross_entropy"
     both = pairs(who, logits, targets)
+    if both[0][0].__class__ is not Value:
+        check_first(who, "logits", logits, targets)
     smoothing = _smoothing(who, label_smoothing)
     if not smoothing and class_weights is None:
         return mean([_binary(z, t) for z, t in both])
@@ -147,6 +149,8 @@ def cross_entropy(
     (0.6931471805599453, 0.34657359027997264)
     """
     rows = elements(logits)
+    if not rows or rows[0].__class__ is not Value:
+        check_first("cross_entropy", "logits", logits, targets)
     if rows is None:
         raise TypeError(f"cross_entropy takes a list of logits, one a class, got {logits!r:.60}")
     if not rows:
@@ -200,6 +204,7 @@ def kl_divergence(logits: object, targets: object) -> Loss:
     0.0
     """
     rows, right = elements(logits), elements(targets)
+    check_first("kl_divergence", "logits", logits, targets)
     if rows is None or right is None:
         raise TypeError(
             f"kl_divergence takes a list of logits and of probabilities, got {logits!r:.60}, {targets!r:.60}"

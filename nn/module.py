@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Self
 
 from engine import Scope, Value
-from engine.arguments import flag
+from engine.arguments import flag, is_number, shown
 from engine.assignment import assign
 
 from .arguments import Number
+from .elsewhere import METHODS, Absent, told
 from .structure import Declares, attributes, children, contents, said_parameters, walk, why_missing
 from .twin import rebuilt
 from .weights import Slot, arrays, fill, numbers_of, of_attributes
@@ -198,6 +200,7 @@ class Module(metaclass=Declares):
 
     # How it is used --------------------------------------------------------------------------------------------------
 
+    @told
     def train(self, mode: bool = True) -> Self:
         """Set this Module and all inside it to training: Dropout drops. Returns the Module.
 
@@ -304,11 +307,18 @@ class Module(metaclass=Declares):
 
         return leaves, rebuild
 
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(type(self)), *vars(self)})
+
     def __repr__(self) -> str:
         inside = [f"  {k}: {x!r}".replace("\n", "\n  ") for k, x in children(self) if _shown(x)]
         count = self.parameter_count
         head = f"{type(self).__name__}: {count} parameter{'s' * (count != 1)}"
         return "\n".join([head, *inside])
+
+
+for _name in METHODS.keys() - vars(Module).keys():
+    setattr(Module, _name, Absent(Module, _name, METHODS[_name]))
 
 
 def _shown(x: object) -> bool:
@@ -321,7 +331,14 @@ def _overrides(module: Module) -> bool:
 
 
 def _forward(module: Module, more: tuple[object, ...], named: dict[str, object], x: object) -> object:
-    return module.forward(x, *more, **named)
+    try:
+        return module.forward(x, *more, **named)
+    except TypeError:
+        one = [p.kind for p in signature(module.forward).parameters.values()] == [Parameter.POSITIONAL_OR_KEYWORD]
+        if one and not named and all(map(is_number, (x, *more))):
+            got = ", ".join(map(shown, (x, *more)))
+            raise TypeError(f"{type(module).__name__} takes its inputs as one list: write [{got}], got {got}") from None
+        raise
 
 
 def module_of(who: str, model: object) -> Module:

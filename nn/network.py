@@ -12,6 +12,7 @@ from engine.assignment import assign
 from .activations import ActivationLike
 from .arguments import plain
 from .data import Row, check_order, is_listed, rows_or_row, targets
+from .elsewhere import OF_NEURAL_NETWORK, Told, told
 from .init import Start, generator
 from .layers import MLP, width
 from .matrices import Matrix
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-class NeuralNetwork:
+class NeuralNetwork(Told):
     """Layers of neurons, trained by gradient descent: `O = σ(WX + b)`, and `W -= alpha · dL/dW`.
 
     Args:
@@ -77,6 +78,9 @@ class NeuralNetwork:
     ((4, 2), (4, 2))
     """
 
+    _written = OF_NEURAL_NETWORK
+
+    @told
     def __init__(
         self,
         layers: Sequence[int],
@@ -183,6 +187,7 @@ class NeuralNetwork:
         mean([self.objective.value("backward", z, t) for z, t in zip(outputs, goals)]).backward()
         self.optimizer._step(*[(self, name, x) for name, x in self._gradients().items()])
 
+    @told
     def train(self, X: object, y: object, epochs: int = 1000, displayUpdate: int = 100) -> History:
         """Train, and return the history: a dict of lists, "epoch", "loss" and with validation "val_loss".
 

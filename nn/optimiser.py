@@ -11,6 +11,7 @@ from engine import Value
 from engine.arguments import checked, flag, float_of, listed, number, shown, whole
 from engine.assignment import assign
 
+from .elsewhere import Told, check_call
 from .module import Module, frozen
 from .updates import State, Update
 
@@ -36,7 +37,7 @@ def _hyperparameter(who: str, name: str, x: object) -> float | bool:
     return number(who, name, x, says, legal)
 
 
-class Optimiser:
+class Optimiser(Told):
     """What optimisers share: parameters, a state for each, and the count of steps.
 
     A subclass names its update and the state to start from. What the update takes by name, besides the step, are its
@@ -85,17 +86,13 @@ class Optimiser:
         first = Parameter("parameters", Parameter.POSITIONAL_OR_KEYWORD, annotation="Module | Iterable[Value]")
         cls.__signature__ = Signature([first, *taken])
 
-    def __init__(self, parameters: Module | Iterable[Value], *settings: float, **named: float) -> None:
+    def __init__(self, parameters: Module | Iterable[Value] | None = None, *settings: float, **named: float) -> None:
         self._modules = [m for _, m in parameters.named_modules()] if isinstance(parameters, Module) else []
         self.parameters = _parameters(type(self).__name__, parameters)
         self.states: list[State] = [self.initial] * len(self.parameters)
         self.steps = 0
-        try:
-            given = self._settings.bind(*settings, **named)
-        except TypeError as why:
-            raise TypeError(
-                f"{type(self).__name__} takes {', '.join(self.names)} after the parameters: {why}"
-            ) from None
+        check_call(type(self).__name__, self._settings, settings, named)
+        given = self._settings.bind(*settings, **named)
         given.apply_defaults()
         self._set(**given.arguments)
 
@@ -115,8 +112,6 @@ class Optimiser:
 
         Raises:
             RuntimeError: no backward has been at any of the parameters that move.
-
-        Of an optimiser made for a Module, parameters in Modules with `trainable = False` keep number and state.
 
         Of an optimiser made for a Module, parameters in Modules with `trainable = False` keep number and state.
 
@@ -215,16 +210,21 @@ class Optimiser:
         return f"{type(self).__name__}({len(self.parameters)} parameters, {said})"
 
 
-def _parameters(who: str, parameters: Module | Iterable[Value]) -> list[Value]:
+def _parameters(who: str, parameters: Module | Iterable[Value] | None) -> list[Value]:
     if isinstance(parameters, Module):
         parameters.checked_parameters()
         parameters = dict.fromkeys(parameters.parameters())
     try:
-        found = list(() if isinstance(parameters, (Value, str, bytes)) else parameters)
+        found = list(() if parameters is None or isinstance(parameters, (Value, str, bytes)) else parameters)
     except TypeError:
         found = []
     if not found and not isinstance(parameters, (list, tuple, dict)):
-        raise TypeError(f"{who} takes a Module or a list of Values, got {shown(parameters)}")
+        got, hint = "nothing" if parameters is None else shown(parameters), ""
+        if parameters is None:
+            hint = f"; write {who}(net, …)"
+        elif callable(parameters):
+            hint = "; call it first: parameters()" if hasattr(parameters, "__self__") else "; make a net first"
+        raise TypeError(f"{who} takes a Module or a list of Values, got {got}{hint}")
     for p in found:
         if p.__class__ is not Value:
             raise TypeError(f"{who} takes Values as parameters, got {shown(p)}")

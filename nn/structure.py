@@ -10,12 +10,14 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from inspect import Signature, signature
+from inspect import Signature, getattr_static, signature
 from itertools import product
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from engine import Value
+
+from .elsewhere import Absent, check_call
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,11 +52,19 @@ class Declares(type):
 
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         """A new Module, with its parameters declared."""
-        module = super().__call__(*args, **kwargs)
+        try:
+            module = super().__call__(*args, **kwargs)
+        except TypeError:
+            check_call(cls.__name__, cls.__signature__, args, kwargs)
+            raise
         module._parameter_attributes = frozenset(
             [k for k, x in attributes(module).items() if k[0] != "_" and _declared(x)]
         )
         return module
+
+    def __dir__(cls) -> list[str]:
+        """The attributes that there are, without those that only say what is written instead."""
+        return [k for k in super().__dir__() if not isinstance(getattr_static(cls, k, None), Absent) or hasattr(cls, k)]
 
     @property
     def __signature__(cls) -> Signature:  # for help and completion, which would show the arguments of the call above

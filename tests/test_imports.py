@@ -41,7 +41,9 @@ ORDER = {
     """,
     "nn": """
         arguments
-        activations canvas init losses matrices schedules structure updates
+        activations canvas init losses matrices schedules updates
+        elsewhere
+        structure
         weights twin
         module data
         layers optimiser penalties

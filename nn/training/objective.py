@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from engine import Value, softmax
-from engine.arguments import function, real
+from engine.arguments import function, nearest, real
 from engine.arguments import shown as said
 
 from .. import losses
 from ..activations import activation_function, value_of
-from ..arguments import Number, nearest
+from ..arguments import Number
 from . import targets
 from .targets import Floats, Target
 

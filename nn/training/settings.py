@@ -14,6 +14,7 @@ from engine import Value
 from engine.arguments import flag, named, number, whole
 
 from ..arguments import several
+from ..elsewhere import TRAINING, check_call
 from ..module import Module
 from ..optim import OPTIMISERS, Adam, Optimiser
 from ..schedules import SCHEDULES, Schedule
@@ -83,6 +84,7 @@ class Settings:
         net = self.net
         if not isinstance(net, Module):
             hint = "; train it by its own train, or pass its model" if hasattr(net, "model") else ""
+            hint = "; make one first, such as nn.MLP(2, [4, 1])" if isinstance(net, type) else hint
             raise TypeError(f"{who} takes a Module as net, got {net!r:.60}{hint}")
         for name, check in CHECKS.items():
             setattr(self, name, check(who, name, getattr(self, name)))
@@ -138,17 +140,26 @@ class takes(Generic[P, S]):  # noqa: N801  a decorator is written as a function 
         *own, _ = inspect.signature(act).parameters.values()
         takes = inspect.signature(self._settings).parameters.values()
         signature = inspect.signature(act).replace(parameters=[*own, *takes])
+        legal = signature.replace(parameters=[p for p in takes if p.name != "who"])
 
         @wraps(act)
         def called(*args: object, **named: object) -> R:
             try:
                 given = signature.bind(*args, **named).arguments
             except TypeError as error:
+                check_call(act.__qualname__.removesuffix(".__init__"), legal, args[len(own) :], named, elsewhere(named))
                 raise TypeError(f"{act.__qualname__}() {error}") from None
             return act(*[given.pop(p.name) for p in own], self._settings(**given))
 
         vars(called)["__signature__"] = signature  # what inspect and help read
         return called
+
+
+def elsewhere(named: Mapping[str, object]) -> dict[str, str]:
+    """What a training takes elsewhere than in an argument of a like name, with the optimiser that was asked for."""
+    asked = OPTIMISERS.get(str(named.get("optimizer")))
+    made = asked.__name__ if isinstance(asked, type) else "Adam"
+    return {name: text.replace("{made}", made) for name, text in TRAINING.items()}
 
 
 def calls(who: str, callbacks: object) -> list[Any]:

@@ -196,7 +196,8 @@ def arrow_label(e: Arrow) -> Label:
         said = [e.symbol, f"= {e.formula}"]
     lines = [[Cell(clipped(words, WIDEST_EXPRESSION, 11), "l")] for words in said]
     if e.number is not None:
-        lines.append([Cell(e.size or "= ", "l"), Cell(e.number, "v", "", "l")])
+        number = [Cell(e.size, "l"), Cell(e.number, "v")] if e.size else [Cell(f"= {e.number}", "v")]
+        lines.append(number)  # a film changes its last cell
     elif e.size:
         lines.append([Cell(e.size, "l")])
     width = max(max(sum(c.width for c in line) + 2, sum(c.widest for c in line) - LEAST) for line in lines)

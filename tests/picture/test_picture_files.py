@@ -218,11 +218,39 @@ def test_a_converter_gets_fonts_whose_text_keeps_inside_its_box(machine):
     assert largest == pytest.approx(14 * found.scale, rel=1e-3)
 
 
+def test_an_animated_image_names_the_extra_that_it_takes(tmp_path, monkeypatch):
+    import sys
+
+    for missing in ("cairosvg", "cairocffi"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    made = draw(neuron()).player()
+    with pytest.raises(
+        ModuleNotFoundError, match=r'save takes \.gif with cairosvg .*pip install -e "\.\[pdf\]".*\.html'
+    ):
+        made.save(tmp_path / "x.gif")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_animation_too_long_or_too_large_is_refused(tmp_path):
+    x = Value(0.5)
+    for _ in range(200):
+        x = tanh(x)
+    with pytest.raises(ValueError, match=r"save takes at most 300 frames as \.gif, got 402; save \.html"):
+        draw(x, level="full").player().save(tmp_path / "x.gif")
+    with pytest.raises(ValueError, match=r"save takes at most 300 frames as \.gif, got 301; save \.html"):
+        film(training(301, fresh())).save(tmp_path / "x.gif")
+    wide = draw(total([Value(float(i)) for i in range(140)]), level="full").player()
+    assert wide.drawing.width > 5_000
+    with pytest.raises(ValueError, match=r"save takes .* as \.gif, got \d+,\d{3} by \d+ pixels; save \.html"):
+        wide.save(tmp_path / "x.gif")
+    assert not list(tmp_path.iterdir())
+
+
 def test_other_endings_and_places_are_refused(tmp_path):
     picture = draw(neuron())
     with pytest.raises(ValueError, match=r"ends in \.svg, .*got 'x\.gif'"):
         picture.save("x.gif")
-    with pytest.raises(ValueError, match=r"ends in \.html"):
+    with pytest.raises(ValueError, match=r"ends in \.html or \.gif, got '.*x\.svg'; for others draw"):
         picture.player().save(tmp_path / "x.svg")
     with pytest.raises(
         FileNotFoundError, match=r"save takes the path of a file in a folder that exists, got '.*x\.svg'; make "

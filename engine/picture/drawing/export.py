@@ -5,9 +5,10 @@ families are tried here against the widths that the boxes were sized with.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 
 from ...arguments import install_line
 from ...writing import write_whole
@@ -67,6 +68,45 @@ def cairo_width(family: str, bold: bool, text: str) -> float:
     )
     context.set_font_size(100)
     return float(context.text_extents(text)[4]) / 100
+
+
+def cairo_fonts() -> Fonts:
+    """The fonts in which cairo sets a picture.
+
+    Raises:
+        ModuleNotFoundError: cairosvg is missing, or the cairo library.
+    """
+    try:
+        import cairosvg  # noqa: F401  which is what draws in them
+
+        return fitting_fonts(cairo_width)
+    except (ImportError, OSError):
+        raise ModuleNotFoundError(
+            f"save takes .gif with cairosvg and the cairo library ({install_line('pdf')}); .html and .svg need neither",
+            name="cairosvg",
+        ) from None
+
+
+def gif(frames: Iterable[bytes], seconds: Sequence[float], scale: float, colours: Sequence[str]) -> bytes:
+    """An animated image of SVG sources of one size, in a loop.
+
+    Args:
+        frames: the sources.
+        seconds: how long each is shown.
+        scale: pixels of the image to one of the drawing.
+        colours: all that it has, at most 256; the nearest stands for another.
+    """
+    import cairosvg
+    from PIL import Image
+
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([int(c[i : i + 2], 16) for c in colours for i in (1, 3, 5)])
+    made = (Image.open(BytesIO(cairosvg.svg2png(bytestring=svg, scale=scale))).convert("RGB") for svg in frames)
+    first, *more = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in made]
+    out = BytesIO()
+    milliseconds = [round(1000 * s) for s in seconds]
+    first.save(out, "GIF", save_all=True, append_images=more, duration=milliseconds, loop=0, optimize=True)
+    return out.getvalue()
 
 
 def saved(path: "str | os.PathLike[str]", content: bytes) -> str:

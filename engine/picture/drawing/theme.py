@@ -85,16 +85,33 @@ def style_sheet(scope: str, theme: str, fonts: Fonts | None = None) -> str:
     if fonts is not None:
         rules = rules.replace(SANS_STACK, f"'{fonts.sans}'").replace(MONO_STACK, f"'{fonts.mono}'")
         rules = re.sub(r"font-size:(\d+)px", lambda m: f"font-size:{int(m[1]) * fonts.scale:.4g}px", rules)
-    colours = DARK if theme == "dark" else LIGHT
-    sheet = _literal(scoped(rules, scope), colours)
-    sheet += f"@supports (paint-order:stroke){{{_literal(scoped(HALO, scope), colours)}}}"
+    sheet = literal_rules(rules, scope, theme)
+    sheet += f"@supports (paint-order:stroke){{{literal_rules(HALO, scope, theme)}}}"
     if theme == "auto":
-        sheet += f"@media (prefers-color-scheme:dark){{{_literal(scoped(_coloured(STYLE + HALO), scope), DARK)}}}"
+        sheet += f"@media (prefers-color-scheme:dark){{{literal_rules(_coloured(STYLE + HALO), scope, 'dark')}}}"
     return sheet
 
 
-def _literal(rules: str, colours: dict[str, str]) -> str:
-    return re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], rules)
+def literal_rules(rules: str, scope: str, theme: str) -> str:
+    """`rules` for one picture with a theme's colours in place of variables; auto is light."""
+    colours = DARK if theme == "dark" else LIGHT
+    return re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], scoped(rules, scope))
+
+
+def palette(theme: str) -> list[str]:
+    """The colours of a picture as an image has them: those of the theme, and those at the rims of letters and lines."""
+    colours = DARK if theme == "dark" else LIGHT
+    found = dict.fromkeys(colours.values())
+    for front in ("ink", "muted", "positive", "negative", "line", "border"):
+        for back in ("paper", "leaf", "highlight"):
+            for share in (0.3, 0.55, 0.8):
+                found[_mixed(colours[front], colours[back], share)] = None
+    return list(found)
+
+
+def _mixed(front: str, back: str, share: float) -> str:
+    pairs = ((int(front[i : i + 2], 16), int(back[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(share * f + (1 - share) * b):02x}" for f, b in pairs)
 
 
 def _coloured(rules: str) -> str:

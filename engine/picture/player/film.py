@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from ...arguments import named, shown
 from ...formulas.naming import callers_variables, variable_names
@@ -17,9 +17,19 @@ from ..model.boxes import PictureModel
 from ..model.grouping import Level
 from ..model.level import model_of, roots_of
 from ..model.safety import fresh_uid, json_number, xml
+from .animation import Frame
 from .page import Page, page_of
 
 _Sized = TypeVar("_Sized", Content, Label)
+
+
+class Changes(TypedDict):
+    """What changes in a shot but for words: strips and arrows by their ids, numbers of boxes in full, the loss."""
+
+    strips: dict[str, list[str]]
+    arrows: dict[str, tuple[str, float]]
+    numbers: dict[str, list[float | str | None]]
+    loss: str
 
 
 @dataclass(slots=True)
@@ -35,7 +45,7 @@ class Shot:
     contents: dict[str, Content]
     labels: dict[str, Label]
     words: dict[str, list[str]]
-    data: dict[str, object]
+    data: Changes
 
 
 def film(
@@ -128,7 +138,7 @@ def shot_of(typeset: Typeset) -> Shot:
     for e, label in typeset.labels.items():
         words.update((f"{e.id}_l{i}", [line[-1].text, ""]) for i, line in enumerate(label.lines))
     single = [b for b in model.boxes if b.value is not None and b.kind != "tag"]
-    data = {
+    data: Changes = {
         "strips": strips,
         "arrows": {e.id: (e.tone, e.width) for e in model.arrows},
         "numbers": {b.id: [json_number(b.data), json_number(b.total)] for b in single},
@@ -149,6 +159,18 @@ class Film(Page):
         drawing = Drawing(typeset, timeout)
         super().__init__(_film_page(drawing, frames, theme), drawing, theme)
 
+    def _frames(self) -> list[Frame]:
+        last, always = len(self.frames), {key: ["", ""] for f in self.frames for key in f.words}
+        model = self.drawing.model
+        marks = dict.fromkeys([*(b.id for b in model.boxes), *(e.id for e in model.arrows)], "got")
+        return [
+            Frame(
+                f"step {i} of {last}", f"{self._name} = {f.data['loss']}", 0.4 if i < last else 3.0,
+                always | f.words, marks, f.data["arrows"], f.data["strips"],
+            )
+            for i, f in enumerate(self.frames, 1)
+        ]  # fmt: skip
+
     def __repr__(self) -> str:
         return f"<film of {self._name}: {len(self.frames)} frames>"
 
@@ -159,7 +181,7 @@ def _film_page(drawing: Drawing, frames: list[Shot], theme: str) -> str:
         "version": 1,
         "uid": drawing.uid,
         "root": drawing.model.root_name,
-        "frames": [{"words": always | f.words} | f.data for f in frames],
+        "frames": [{"words": always | f.words, **f.data} for f in frames],
     }
     return page_of(
         drawing, theme, data, xml(f"{drawing.title}, {len(frames)} steps"), "film.js", "frame",

@@ -9,6 +9,7 @@ from ..drawing.export import saved
 from ..drawing.svg import Drawing
 from ..drawing.theme import HALO, STYLE, colour_rules
 from ..model.safety import json_text, xml
+from .animation import Frame, animated, player_frames
 
 WIDE = 820  # pixels of a frame from which a panel may stand beside the graph, as page.css has it
 
@@ -63,20 +64,29 @@ class Page:
         return self.drawing.svg(self._theme)
 
     def save(self, path: "str | os.PathLike[str]") -> str:
-        """Write the page.
+        """Write the page, or its steps as an animated image for places that show no HTML.
 
         Args:
-            path: where to, ending in .html; a file that is there is replaced once the new one is whole.
+            path: where to, ending in .html or .gif; a file that is there is replaced once the new one is whole.
 
         Returns:
             The path.
 
         Raises:
-            ValueError: another ending.
+            ValueError: another ending; too many steps for an image, or too large a graph.
+            ModuleNotFoundError: a .gif without cairosvg (the extra pdf).
         """
+        if str(path).lower().endswith(".gif"):
+            return saved(
+                path, animated(self.drawing, self._theme, self._frames(), "save .html, which has no such limit")
+            )
         if not str(path).lower().endswith((".html", ".htm")):
-            raise ValueError(f"save takes a path that ends in .html, got {str(path)!r}{self._for_others}")
+            raise ValueError(f"save takes a path that ends in .html or .gif, got {str(path)!r}{self._for_others}")
         return saved(path, self.html.encode())
+
+    def _frames(self) -> list[Frame]:
+        """What an animated image of the page shows."""
+        return player_frames(self.drawing.model)
 
     def _heights(self) -> tuple[int, int]:
         """Pixels that the page takes: in a wide frame, and in one of less than WIDE pixels."""

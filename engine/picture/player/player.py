@@ -5,6 +5,7 @@ from ..drawing.svg import Drawing
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.clusters import counted
 from ..model.safety import json_number, xml
+from .animation import page_steps
 from .equations import Equations, backward_line, forward_line
 from .page import Page, page_of
 
@@ -31,11 +32,7 @@ def data_of(model: PictureModel, uid: str, first: int = 0) -> dict[str, object]:
         "first": first,
         "nodes": [_node(say, b) for b in boxes],
         "edges": [_edge(say, e) for e in model.arrows],
-        "steps": [
-            {"phase": "start"},
-            *({"phase": "forward", "node": b.id} for b in boxes if b.kind in ("op", "group")),
-            *({"phase": "backward", "node": b.id} for b in reversed(boxes) if b.kind not in ("stub", "given")),
-        ],
+        "steps": [{"phase": phase} | ({} if b is None else {"node": b.id}) for phase, b in page_steps(model)],
     }
 
 

@@ -1,0 +1,102 @@
+"""The animated image of a player and of a film: frames are the steps, in the colours of the page. It takes no browser."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_picture_files import fresh, neuron, training
+
+from engine import draw, film
+from engine.picture.drawing.theme import DARK, LIGHT
+
+SCALE, NARROWEST = 1.5, 360
+
+
+def place(made, x, y):
+    """Where a point of the layout is in the image, in pixels of the drawing: narrow ones stand in the middle."""
+    return x + made.drawing._dx + max(0, NARROWEST - made.drawing.width) / 2, y + made.drawing._dy
+
+
+def tip(made, e):
+    """A rectangle about the end of an arrow's line."""
+    x, y = place(made, *made.drawing.layout.edges[f"{made.drawing.uid}_{e.id}"].points[-1])
+    return x - 2, y - 2, x + 2, y + 2
+
+
+def frames(path):
+    """(pixels, milliseconds) of each frame, decoded in turn."""
+    with Image.open(path) as image:
+        assert image.info["loop"] == 0  # forever
+        found = []
+        for i in range(image.n_frames):
+            image.seek(i)
+            found.append((np.asarray(image.convert("RGB")).astype(int), image.info["duration"]))
+        return found
+
+
+def box(made, name):
+    """The rectangle of a box, within its border."""
+    b = next(b for b in made.drawing.model.boxes if b.name == name)
+    content = made.drawing.typeset.contents[b]
+    x, y = place(made, *made.drawing.layout.nodes[f"{made.drawing.uid}_{b.id}"])
+    return x - content.width / 2 + 3, y - content.height / 2 + 3, x + content.width / 2 - 3, y + content.height / 2 - 3
+
+
+def share(pixels, place, colour):
+    """How much of a rectangle has a colour."""
+    left, top, right, bottom = (round(SCALE * x) for x in place)
+    rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return (abs(pixels[top:bottom, left:right] - rgb) <= 2).all(axis=2).mean()
+
+
+@pytest.mark.parametrize(("theme", "colours"), [("auto", LIGHT), ("dark", DARK)])
+def test_a_player_is_saved_as_its_steps(tmp_path, theme, colours):
+    made = draw(neuron(), theme=theme).player()
+    path = tmp_path / "neuron.gif"
+    assert made.save(path) == str(path)
+    assert path.stat().st_size < 400_000
+    shown = frames(path)
+    results = ["p1", "p2", "s", "z", "n", "d", "L"]
+    order = ["start", *results, *(b.name for b in reversed(made.drawing.model.boxes))]
+    assert len(shown) == len(order) == 21
+    for i, (name, (pixels, milliseconds)) in enumerate(zip(order, shown)):
+        assert 900 <= milliseconds <= 4000
+        for other in {*order} - {"start"}:  # the box of the step, and no other, is marked
+            assert (share(pixels, box(made, other), colours["highlight"]) > 0.4) == (other == name), (i, other)
+        for result in results:  # a value is read once it has been computed
+            known = order.index(result) <= i
+            assert (share(pixels, box(made, result), colours["ink"]) > 0.005) == known, (i, result)
+        for e in made.drawing.model.arrows:  # an arrow has its sign once its argument has its gradient
+            got = order.index(e.source.name, len(results) + 1) <= i
+            sign = colours["positive" if e.product > 0 else "negative"]
+            assert (share(pixels, tip(made, e), sign) > 0.1) == got, (i, e.line)
+    assert shown[-1][1] > 2 * shown[1][1]  # the whole is looked at for longer
+
+
+def test_the_band_of_a_player_says_each_step(tmp_path, monkeypatch):
+    from engine.picture.player import animation
+
+    said = []
+    monkeypatch.setattr(animation, "gif", lambda images, *_: said.extend(image.decode() for image in images) or b"GIF")
+    draw(neuron()).player().save(tmp_path / "x.gif")
+    assert "Forward computes the values" in said[0]
+    assert "z = s + b = −0.5 + 0.7 = 0.2<" in said[4]
+    assert "backward 13 of 13<" in said[-1]
+    assert "dL/dw1 = dL/dp1·∂p1/∂w1 = −1.543·2.0 = −3.085<" in said[-1]
+
+
+def test_a_film_is_saved_as_its_steps(tmp_path):
+    made = film(training(12, fresh()))
+    path = tmp_path / "training.gif"
+    made.save(path)
+    shown = frames(path)
+    assert len(shown) == 12
+    assert path.stat().st_size < 400_000
+    (first, short), (last, long) = shown[0], shown[-1]
+    assert long > short
+    arrow = next(e for e in made.drawing.model.arrows if e.source.name == "b")
+    signs = [shot.data["arrows"][arrow.id][0] for shot in made.frames]
+    assert {*signs} == {"pos", "neg"}
+    for (pixels, _), sign in zip(shown, signs):
+        assert share(pixels, tip(made, arrow), LIGHT["positive" if sign == "pos" else "negative"]) > 0.1
+    left, top, right, bottom = (round(SCALE * x) for x in box(made, "w"))
+    assert (first[top:bottom, left:right] != last[top:bottom, left:right]).any()

@@ -11,6 +11,7 @@ from ..arguments import shown
 from ..context import Scope
 from ..value import Value
 from .mathml import clean, escaped
+from .notation import in_parentheses
 
 _INDEX = re.compile(r"\.(\d+)(?=\.|$)")
 CO_OPTIMIZED = 1  # a code object's flag: a function, whose variables are no dict (see inspect.CO_OPTIMIZED)
@@ -180,9 +181,23 @@ def name_text(label: str, style: str) -> str:
     return f"<msub>{stem}<mn>{index}</mn></msub>" if index else stem
 
 
+_COMPOUND = re.compile(r"[-/+*·−=^ ]")
+_RAISED = "  ²³⁴⁵⁶⁷⁸⁹"
+
+
 def total_derivative(top: str, bottom: str, style: str) -> str:
-    """How `top` changes with `bottom` through all paths, as a gradient says it: dtop/dbottom."""
-    return _quotient(_D[style], name_text(top, style), name_text(bottom, style), style)
+    """How `top` changes with `bottom` through all paths, as a gradient says it: dtop/dbottom.
+
+    Of what is itself called dy/dx the derivative by x is d²y/dx², and that by another is d(dy/dx)/da.
+    """
+    head, _, below = top.rpartition("/d")
+    order = max(1, _RAISED.find(head[1:2] or " ", 2))
+    times = _RAISED[order].strip()
+    derived = head[1 + len(times) :]
+    if head[:1] == "d" and derived and below == bottom + times and order < 9:
+        d, x = _power(_D[style], order + 1, style), name_text(bottom, style)
+        return _fraction(d + name_text(derived, style), _D[style] + _power(x, order + 1, style), style)
+    return _fraction(_D[style] + _held(top, style), _D[style] + _held(bottom, style), style)
 
 
 def partial_derivative(top: str, bottom: str, style: str, place: str = "") -> str:
@@ -190,26 +205,38 @@ def partial_derivative(top: str, bottom: str, style: str, place: str = "") -> st
 
     `place` says which operand it is, where an op takes the same one more than once: ∂top/∂(1st bottom).
     """
-    below = name_text(bottom, style)
+    d, below = _PARTIAL[style], _held(bottom, style)
     if place and style == "latex":
-        below = rf"(\text{{{place} }}{below})"
+        below = in_parentheses(rf"\text{{{place} }}{name_text(bottom, style)}", style)
     elif place and style == "mathml":
-        below = f"<mo>(</mo><mtext>{place}&#160;</mtext>{below}<mo>)</mo>"
+        below = in_parentheses(f"<mtext>{place}&#160;</mtext>{name_text(bottom, style)}", style)
     elif place:
-        below = f"({place} {below})"
-    return _quotient(_PARTIAL[style], name_text(top, style), below, style)
+        below = f"({place} {name_text(bottom, style)})"
+    return _fraction(d + _held(top, style), d + below, style)
 
 
 _D = {"text": "d", "unicode": "d", "latex": r"\mathrm{d}", "mathml": "<mtext>d</mtext>"}
 _PARTIAL = {"text": "∂", "unicode": "∂", "latex": r"\partial ", "mathml": "<mi>∂</mi>"}
 
 
-def _quotient(d: str, top: str, bottom: str, style: str) -> str:
+def _held(name: str, style: str) -> str:
+    """A name after a d, in parentheses where it would fall apart."""
+    text = name_text(name, style)
+    return in_parentheses(text, style) if _COMPOUND.search(re.sub(r"\[[^\]]*\]", "", name)) else text
+
+
+def _power(text: str, order: int, style: str) -> str:
     if style == "latex":
-        return rf"\frac{{{d}{top}}}{{{d}{bottom}}}"
+        return f"{text}^{{{order}}}"
+    return f"<msup>{text}<mn>{order}</mn></msup>" if style == "mathml" else text + _RAISED[order]
+
+
+def _fraction(top: str, bottom: str, style: str) -> str:
+    if style == "latex":
+        return rf"\frac{{{top}}}{{{bottom}}}"
     if style == "mathml":
-        return f"<mfrac><mrow>{d}{top}</mrow><mrow>{d}{bottom}</mrow></mfrac>"
-    return f"{d}{top}/{d}{bottom}"
+        return f"<mfrac><mrow>{top}</mrow><mrow>{bottom}</mrow></mfrac>"
+    return f"{top}/{bottom}"
 
 
 def places(v: Value) -> list[str]:

@@ -194,9 +194,13 @@ def _exchanged(text: str) -> str:
 
 def written(op: Op, operands: Sequence[Operand], style: str, elide: bool = False) -> Part:
     """The notation of a row around its operands; a list that is elided shows its first elements and its last."""
-    raised = _raised(op, operands) if style == "unicode" else None
-    if raised:
-        return raised
+    if op.name == "power" and style != "text":
+        base, exponent = operands
+        if exponent == constant(1.0, style):
+            return _joined(base, style, elide)
+        raised = _raised(base, exponent) if style == "unicode" else None
+        if raised:
+            return raised
     absent: tuple[int, ...] = ()
     if op.lists and style != "text":
         absent = tuple([i for i, p in enumerate(operands) if isinstance(p, Part) and p.zero])
@@ -256,11 +260,8 @@ def _shown(count: int, elide: bool) -> list[int | None]:
     return [0, 1, 2, None, count - 1] if elide and count > 6 else [*range(count)]
 
 
-def _raised(op: Op, operands: Sequence[Operand]) -> Part | None:
+def _raised(base: Operand, exponent: Operand) -> Part | None:
     """x², x⁻¹: a power whose exponent is a small integer."""
-    if op.name != "power":
-        return None
-    base, exponent = operands
     if not isinstance(base, Part) or not isinstance(exponent, Part):
         return None
     digits = exponent.text.replace("−", "-")

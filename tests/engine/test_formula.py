@@ -15,7 +15,7 @@ import engine
 from engine import TABLE, Value, detect_anomaly, dot, gradients, no_grad, tanh, topological_order, total
 from engine.formulas.formula import expression, partial_formulas, to_latex, to_mathml, to_text
 from engine.formulas.graph_names import GraphNames
-from engine.formulas.naming import name_text, names
+from engine.formulas.naming import name_text, names, partial_derivative, places, total_derivative
 from engine.formulas.notation import STYLES, number_text
 
 ROWS = sorted(TABLE)
@@ -437,3 +437,32 @@ def test_hostile_labels_break_nothing(text):
     for out in (latex.replace("\n", ""), mathml, plain.replace("\n", "")):
         assert not any(ord(ch) < 32 or ch in "\x7f\x85\u2028\u202e\u2066\u2069\ufeff\ud800\uffff" for ch in out)
         out.encode()
+
+
+# Derivatives ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_derivative_of_what_is_called_dy_dx_is_a_second_one():
+    assert total_derivative("dy/dx", "x", "unicode") == "d²y/dx²"
+    assert total_derivative("d²y/dx²", "x", "unicode") == "d³y/dx³"
+    assert total_derivative("dy/dx", "a", "unicode") == "d(dy/dx)/da"
+    assert total_derivative("dy/dx", "dy/dx", "unicode") == "d(dy/dx)/d(dy/dx)"
+    assert total_derivative("dy/dx", "x", "latex") == r"\frac{\mathrm{d}^{2}y}{\mathrm{d}x^{2}}"
+    assert partial_derivative("dy/dx", "v4", "unicode") == "∂(dy/dx)/∂v4"
+    assert partial_derivative("L", "w[0, 1]", "unicode") == "∂L/∂w[0, 1]"
+    for odd in ("", "d", "/d", "d/d", "dy/d", "d⁹y/dx⁹", "/dx", "y/dx", "²/d²"):
+        assert total_derivative(odd, "x", "unicode").startswith("d")
+
+
+def test_an_operand_that_is_taken_twice_is_told_apart_in_every_style():
+    assert partial_derivative("v1", "x", "unicode", "2nd") == "∂v1/∂(2nd x)"
+    assert partial_derivative("v1", "x", "latex", "1st").endswith(r"{\partial \left(\text{1st }x\right)}")
+    x = Value(2.0)
+    assert places(engine.total([x] * 23))[10:13] == ["11th", "12th", "13th"]
+    assert places(engine.total([x] * 23))[-3:] == ["21st", "22nd", "23rd"]
+    assert places(x * Value(2.0)) == ["", ""]
+
+
+def test_a_power_of_one_is_its_base():
+    a = Value(3.0, label="a")
+    assert [expression(a**1, lambda v: v.label, style) for style in STYLES] == ["a**1", "a", "a", "<mi>a</mi>"]

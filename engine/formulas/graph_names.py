@@ -12,7 +12,7 @@ from ..value import Value
 from .mathml import clean
 from .naming import bracketed
 
-SMALL = 40  # nodes: of a larger graph pictures close Modules
+SMALL = 40, 60  # nodes and edges: of a larger graph pictures close Modules
 LARGE = 10_000  # nodes: of a larger graph a picture may know the last part only
 
 
@@ -153,7 +153,8 @@ class GraphNames:
                 if v not in self.found:
                     self.add(v, [f"v{i}"])
             return
-        if size > SMALL:
+        edges = sum(a.__class__ is Value for v in order for a in v.args)
+        if size > SMALL[0] or edges > SMALL[1]:
             depth: dict[Scope | None, int] = {None: 0}
             for s in scopes:
                 depth[s] = depth[s.parent] + 1

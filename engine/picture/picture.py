@@ -68,7 +68,7 @@ def draw(
     >>> L.backward()
     >>> print(draw(L))
     L = a · b                                       data       −6.0  grad        1.0
-      dL/dL = 1.0 (seed)
+      dL/dL = 1.0
       a (input)                                     data        2.0  grad       −3.0
         dL/da = dL/dL·∂L/∂a = 1.0·(−3.0) = −3.0
       b (input)                                     data       −3.0  grad        2.0

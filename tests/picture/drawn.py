@@ -10,6 +10,7 @@ from typing import NamedTuple
 from strategies import applied
 
 from engine import TABLE, Value, scope
+from engine.picture.model.sentences import START
 
 NS = "{http://www.w3.org/2000/svg}"
 
@@ -93,10 +94,12 @@ def rounding(x):
 
 
 def row_product(row):
-    """(value, rounding error) of one chain-rule row: `= −1.543·2.0`, `+ 0.25 by 16 edges`, `= 1.0 seed`."""
+    """(value, rounding error) of one chain-rule row: `= −1.543·2.0`, `+ 0.25 by 16 edges`, `dL/dL = 1`."""
+    if row.startswith("d"):
+        return number(row.rpartition(" = ")[2]), 0.0
     body = row[2:]
-    if body.endswith("seed"):
-        return number(body.removesuffix("seed")), rounding(1.0)
+    if body.endswith(START):
+        return number(body.removesuffix(START)), rounding(1.0)
     factors = [number(t) for t in re.sub(r" by [\d,]+ edges?$", "", body).split("·")]
     product = factors[0] * (factors[1] if len(factors) > 1 else 1.0)
     return product, 2.1 * rounding(product)

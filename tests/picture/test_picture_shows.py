@@ -35,7 +35,7 @@ def test_a_gradient_accumulated_over_two_losses_says_how_much_is_from_here():
     key, box = by_name(drawn(second))["a"]
     assert box.cells["g"] == "7.0"
     assert box.cells["h"] == "4.0"
-    assert "grad holds 7.0, of which from here 4.0" in box.title
+    assert "grad holds 7.0, of which from root 4.0" in box.title
     assert drawn(second).rows(key) == ["= 1.0·4.0"]
 
 
@@ -297,7 +297,7 @@ def test_a_dot_unfolds_into_products_and_sums_with_the_same_bits():
     assert shown["z"].value.grad == z.grad
     assert all(shown[f"ws[{i}]"].value is ws[i] for i in range(4))
     assert [unfolded.model.sweep.sum(shown[f"ws[{i}]"].value) for i in range(4)] == [w.grad for w in ws]
-    assert "from here" not in unfolded.svg
+    assert "from root" not in unfolded.svg
     assert {b.name for b in draw(root, expand="dot").model.boxes} == set(shown)
 
 
@@ -532,3 +532,42 @@ def test_nodes_without_a_name_are_numbered_without_holes_and_alike_in_all_that_i
     names = {b.value: b.name for b in picture.model.boxes if b.kind in ("op", "parameter")}
     root = picture.model.root_name
     assert names and all(f"d{root}/d{name} = " in explained for name in names.values())
+
+
+# Words ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_has_the_colour_of_the_arrow_whose_share_it_is():
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    L = a * b + a * a
+    L.backward()
+    model = draw(L).model
+    rows = {b.name: list(zip(b.rows, b.tones)) for b in model.boxes}
+    assert rows["a"] == [("= 1.0·2.0", "pos"), ("+ 1.0·2.0", "pos"), ("+ 1.0·(−3.0)", "neg")]
+    assert [e.tone for b in model.boxes if b.name == "a" for e in model.outs[b]] == ["pos", "pos", "neg"]
+    assert re.search(r'class="c r neg"[^>]*>\+ 1\.0·\(−3\.0\)<', draw(L).svg)
+
+
+def test_the_root_says_its_derivative_by_itself_and_other_starts_say_what_they_were_given():
+    x = Value(2.0, label="x")
+    L = x * 3.0
+    L.label = "L"
+    L.backward()
+    assert by_name(drawn(L))["L"][1].cells["c0"] == "dL/dL = 1"
+    pair = drawn([L, x * L])
+    assert "given to backward" in pair.boxes[by_name(pair)["L"][0]].title
+    everything = draw(L).svg + draw(L).player().html + str(draw(L)) + draw(L).latex() + draw([L, x * L]).svg
+    assert not re.search(r"\bseed|from here|length of the", everything)
+
+
+def test_a_module_whose_result_has_a_name_is_called_by_it_and_its_derivative_is_that_of_the_module():
+    net, x = nn.MLP(2, [8, 8, 1], seed=0), Value(1.0, label="x")
+    y = net([x, x])
+    L = (y - 1.0) ** 2
+    L.backward()
+    picture = draw(L, level=0)
+    box = next(b for b in picture.model.boxes if b.kind == "group")
+    assert (box.name, box.function) == ("y", "MLP")
+    assert [e.symbol for e in picture.model.ins[box]] == ["∂MLP/∂x"]
+    assert {e.symbol for e in picture.model.outs[box]} == {"∂v1/∂y"}
+    assert "y\u00a0= MLP(…)" in {b.head for b in Drawn(draw(L, level=0, uid=UID).svg, UID).boxes.values()}

@@ -19,7 +19,7 @@ FAMILIES = {
     SANS: ("Helvetica", "Arial", "Liberation Sans", "Nimbus Sans", "Arimo", "sans-serif"),
     MONO: ("Menlo", "DejaVu Sans Mono", "Liberation Mono", "Courier New", "Courier", "monospace"),
 }
-SAMPLE = "length of the parameter gradient = 0.123456789"
+SAMPLE = "size of all parameter gradients = 0.123456789"
 LONGEST_SIDE, MOST_PIXELS = 32_767, 2**28  # of an image: as cairo counts, and a gigabyte of memory
 ALIKE = 0.02  # a fiftieth wider is less than the padding of a box; a proportional font in place of Menlo is further off
 

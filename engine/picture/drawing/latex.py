@@ -30,7 +30,8 @@ def _number(x: float, first: bool = True) -> str:
 def _derivative(model: PictureModel, b: Box) -> str:
     if model.by_root:
         return total_derivative(model.root_name, b.name, "latex")
-    return rf"\operatorname{{grad}} {_name(b.name)}"
+    of = rf"\operatorname{{grad}} {_name(b.name)}"
+    return rf"{of}\text{{ from }}{_name(model.root_name)}" if b.note else of
 
 
 def _forward(model: PictureModel, b: Box) -> str:
@@ -52,7 +53,7 @@ def _backward(model: PictureModel, b: Box) -> str:
 def _symbols(model: PictureModel, b: Box, e: Arrow) -> str:
     if e.local is None:
         return rf"\text{{paths through }} {_name(e.target.name)}"
-    return rf"{_derivative(model, e.target)} \cdot {partial_derivative(e.target.name, b.name, 'latex', e.place)}"
+    return rf"{_derivative(model, e.target)} \cdot {partial_derivative(e.target.function, b.name, 'latex', e.place)}"
 
 
 def _numbers(e: Arrow, first: bool) -> str:

@@ -134,6 +134,8 @@ def _rows(b: Box) -> list[BoxRow]:
     elif b.kind == "group":
         module = type(getattr(b.scope, "module", None)).__name__
         more = f"\u00a0\u00a0{module}" if module not in ("NoneType", b.name.partition("_")[0]) else ""
+        if b.function != b.name:
+            more, kind = f"\u00a0= {b.function}(…)", "x"
     rows = [BoxRow("h", [Cell(b.name, "h"), Cell(clipped(more, WIDEST_EXPRESSION, *FONTS[kind]), kind)])]
     if b.kind == "group":
         rows.append(BoxRow("t", [Cell(b.counts, "t")]))
@@ -142,7 +144,7 @@ def _rows(b: Box) -> list[BoxRow]:
     rows += _one_value(b) if b.value is not None else _many_values(b)
     if b.steepness is not None:
         length = Cell(number_text(b.steepness), "c", "", "n")
-        rows.append(BoxRow("m", [Cell("length of the parameter gradient", "m")], length))
+        rows.append(BoxRow("m", [Cell("size of all parameter gradients", "m")], length))
     return rows
 
 
@@ -155,7 +157,8 @@ def _one_value(b: Box) -> list[BoxRow]:
     if b.note:
         here = Cell(number_text(b.here), "c", tone(b.here), "h") if b.here is not None else None
         rows.append(BoxRow("c", [Cell(b.note, "m")], here))
-    return rows + [BoxRow("c", [], Cell(text, "c", "", f"c{i}")) for i, text in enumerate(b.rows)]
+    lines = [(text, "c", sign) for text, sign in zip(b.rows, b.tones)]
+    return rows + [BoxRow("c", [], Cell(*line, f"c{i}")) for i, line in enumerate(lines)]
 
 
 def _many_values(b: Box) -> list[BoxRow]:

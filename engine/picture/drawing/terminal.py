@@ -38,6 +38,8 @@ def _lines(model: PictureModel) -> Iterator[str]:
 
 def _box(b: Box, indent: str) -> Iterator[str]:
     about = {"group": b.counts, "given": b.counts, "inputs": f"{len(b.outputs):,} inputs"}.get(b.kind, b.kind)
+    if b.function != b.name and b.kind == "group":
+        about = f"{b.function}, {about}"
     head = f"{b.name} = {b.expression}" if b.kind == "op" else b.name if b.kind == "stub" else f"{b.name} ({about})"
     if b.value is None:
         yield _fitted(indent + head)

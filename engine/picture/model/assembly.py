@@ -140,19 +140,23 @@ class Assembly:
             if b.kind == "inputs":
                 b.name = b.full = f"{names[b.members[0]]} … {names[b.members[-1]]}"
             elif b.scope is not None:
-                b.name, b.full = names[b.scope], plain(names.full[b.scope])
+                b.name = b.function = names[b.scope]
+                b.full = plain(names.full[b.scope])
                 if v is None:
                     places = ((o, f"{b.name}[{i}]") for i, o in enumerate(b.outputs) if o in names.numbered)
                     self._called.update((o, place) for o, place in places if names.is_free(place))
                 elif v in names.numbered:
                     self._called[v] = b.name
+                else:
+                    b.name, b.full = names[v], f"{names[v]} = {b.full}(…)"
             elif v is not None:
-                b.name, b.full = names[v], plain(names.full[v])
+                b.name = b.function = names[v]
+                b.full = plain(names.full[v])
         for b, _ in self._given.values():
-            b.name = b.full = self._letter("x")
+            b.name = b.full = b.function = self._letter("x")
         for b in boxes:
             if b.dense is not None:
-                digits = re.sub(r".*?(\d*)\]?", r"\1", b.name, flags=re.DOTALL) if b.name[-1] == "]" else ""
+                digits = re.sub(r".*?(\d*)\]?", r"\1", b.function, flags=re.DOTALL) if b.function[-1] == "]" else ""
                 w, c, z = (self._letter(letter + digits) for letter in "Wbz")
                 b.letters = w, self._inputs_of(b), c, z
 

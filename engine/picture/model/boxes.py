@@ -76,18 +76,20 @@ class Box:
         scopes: the open scopes around it, outermost first.
         name: what formulas call it, no other box of the picture by the same.
         full: the name with its whole path.
+        function: what the derivatives of a group are those of: its Module; else the name.
         counts: what is in a group: 16 neurons · 48 parameters · 80 operations.
         data: what the value holds, or held when it was used.
         grad: what its `.grad` holds, or would after backward; None before any backward.
         total: the derivative of the roots by it, as it flows in this graph.
         seed: the adjoint that it starts with, if it is a root.
         spread: of several outputs data and grad, each.
-        steepness: the length of the gradient of its parameters; None where there is none.
+        steepness: how large the gradients of its parameters are, the root of the sum of their squares; None without any.
         expression, numbers: an op, or a dense layer, in the names of its arguments, and an op in their data.
         used: the data that a leaf had when it was used, where it has been changed since.
         note, here: where `grad` is not what flows here, words, and for some what does.
         derivative: dL/dw1; "grad w1" for other seeds or roots.
         rows: under its gradient, where what flows is shown: one product a use, or two and a count.
+        tones: for each row the sign of its product, as a tone.
         chain: the same as a line: dL/dw1 = dL/dp1·∂p1/∂w1 = −1.543·2.0 = −3.085.
         line: all that it says, as one sentence: its tooltip, and its part of the alternative text.
     """
@@ -107,6 +109,7 @@ class Box:
     scopes: tuple[Scope, ...] = ()
     name: str = ""
     full: str = ""
+    function: str = ""
     counts: str = ""
     data: float = 0.0
     grad: float | None = None
@@ -121,6 +124,7 @@ class Box:
     here: float | None = None
     derivative: str = ""
     rows: list[str] = field(default_factory=list)
+    tones: list[str] = field(default_factory=list)
     chain: str = ""
     line: str = ""
 

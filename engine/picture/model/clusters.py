@@ -65,8 +65,10 @@ def clusters(boxes: Iterable[Box]) -> dict[Scope, tuple[str, str]]:
 def module_word(scope: Scope) -> str:
     """What a scope's Module is called: "neuron" for a Neuron, or for the path neurons.3."""
     module = getattr(scope, "module", None)
-    word = type(module).__name__ if module is not None else scope.name.rstrip("0123456789.").rpartition(".")[2]
-    word = word if word.isupper() else word.lower().removesuffix("s")
+    word = scope.name.rstrip("0123456789.").rpartition(".")[2].lower().removesuffix("s")
+    if module is not None:
+        word = type(module).__name__
+    word = word if word.isupper() else word.lower()
     return plain(word) or "module"
 
 

@@ -41,7 +41,7 @@ def say_many(model: PictureModel, e: Arrow) -> None:
     e.line = f"{e.symbol} from {source.name} to {target.name}"
     if e.jacobian is not None:
         rows, columns, norm = e.jacobian
-        e.symbol = partial_derivative(target.name, f"({source.name})" if " " in source.name else source.name, "unicode")
+        e.symbol = partial_derivative(target.function, source.name, "unicode")
         if target.dense is not None and list(map(id, target.dense.inputs)) == list(map(id, source.outputs)):
             e.formula = _slope(target)
         e.size = f"{rows:,} × {columns:,}" + (", norm " if norm is not None else ", too large for its norm")

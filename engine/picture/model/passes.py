@@ -73,7 +73,7 @@ def steps(root: Value | Iterable[Value], *, names: Mapping[str, object] | None =
     >>> for step in steps(L):
     ...     print(step)
     forward   L = a · b = 2.0 · (−3.0) = −6.0
-    backward  dL/dL = 1.0 (seed)
+    backward  dL/dL = 1.0
     backward  dL/db = dL/dL·∂L/∂b = 1.0·2.0 = 2.0
     backward  dL/da = dL/dL·∂L/∂a = 1.0·(−3.0) = −3.0
     """

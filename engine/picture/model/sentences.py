@@ -17,6 +17,7 @@ from .matrices import dense_formula, say_many, say_values
 
 MOST_ROWS = 4  # more uses than this show two rows and a count
 MOST_TERMS = 8  # in a line of text
+START = "given to backward"  # of the gradient that a root starts with
 
 
 def finish(model: PictureModel, complete: bool, replayed: bool) -> None:
@@ -68,8 +69,14 @@ def _read(model: PictureModel, b: Box, complete: bool, replayed: bool) -> None:
         b.derivative = f"grad {model.name(v)}"
         if model.by_root:
             b.derivative = total_derivative(model.root_name, model.name(v), "unicode")
+        elif not _is_explained(model, b):
+            b.derivative += f" from {_roots(model)}"
     grads = [g for p in b.parameters if (g := grad(p)) is not None]
     b.steepness = math.hypot(*grads) if grads else None
+
+
+def _roots(model: PictureModel) -> str:
+    return model.root_name if len(model.sweep.roots) == 1 else "this graph"
 
 
 def _is_explained(model: PictureModel, b: Box) -> bool:
@@ -97,7 +104,7 @@ def _say_arrow(model: PictureModel, e: Arrow, formula: str | None) -> None:
     if e.local is None:
         say_many(model, e)
         return
-    e.symbol = partial_derivative(e.target.name, e.source.name, "unicode", e.place)
+    e.symbol = partial_derivative(e.target.function, e.source.name, "unicode", e.place)
     number = number_text(e.local)
     if formula not in ("1", "−1"):
         e.number = number
@@ -134,7 +141,7 @@ def _say_box(model: PictureModel, b: Box, replayed: bool) -> None:
     if not _is_explained(model, b):
         b.note = "from another backward"
         if model.shows_flow:
-            b.note, b.here = ("of which from here" if v.op is None else "from here"), b.total
+            b.note, b.here = f"{'of which ' if v.op is None else ''}from {_roots(model)}", b.total
     if b.grad is None:
         b.line += f"; {b.derivative} is not known before backward"
         return
@@ -142,7 +149,9 @@ def _say_box(model: PictureModel, b: Box, replayed: bool) -> None:
         here = "" if b.here is None else f" {number_text(b.here)}"
         b.line += f"; grad holds {number_text(b.grad)}, {b.note}{here}"
     if model.shows_flow:
-        b.rows, b.chain = _rows(model.outs[b], b), _chain(model.outs[b], b)
+        rows = _rows(model, b)
+        b.rows, b.tones = [text for text, _ in rows], [sign for _, sign in rows]
+        b.chain = _chain(model, b)
         b.line += f"; {b.chain}"
 
 
@@ -159,15 +168,17 @@ def with_numbers(v: Value, style: str = "unicode") -> str:
     return written(v.op, operands, style, elide=True).text
 
 
-def _rows(outs: list[Arrow], b: Box) -> list[str]:
-    """The rows under a gradient: one product a use, or two and a count."""
-    terms = [e for e in outs if e.taken]
+def _rows(model: PictureModel, b: Box) -> list[tuple[str, str]]:
+    """The rows under a gradient, each with its tone: one product a use, or two and a count."""
+    terms = [e for e in model.outs[b] if e.taken]
+    if not terms and b.seed is not None:
+        return [(f"{b.derivative} = 1" if model.by_root else START, "")]
     if not terms:
-        return ["seed"] if b.seed is not None else ["= 0.0 not taken"] if outs else []
-    rows = [] if b.seed is None else [f"= {number_text(b.seed)} seed"]
+        return [("= 0.0 not taken", "")] if model.outs[b] else []
+    rows = [] if b.seed is None else [(f"= {number_text(b.seed)} {START}", "")]
     for e in terms:
-        rows.append(f"{'+' if rows else '='} {_product(e, not rows)}")
-    return [*rows[:2], f"+ … {len(rows)} terms"] if len(rows) > MOST_ROWS else rows
+        rows.append((f"{'+' if rows else '='} {_product(e, not rows)}", tone(e.product)))
+    return [*rows[:2], (f"+ … {len(rows)} terms", "")] if len(rows) > MOST_ROWS else rows
 
 
 def _product(e: Arrow, first: bool) -> str:
@@ -176,12 +187,13 @@ def _product(e: Arrow, first: bool) -> str:
     return f"{factor(e.target.total, first)}·{factor(e.local)}"
 
 
-def _chain(outs: list[Arrow], b: Box) -> str:
+def _chain(model: PictureModel, b: Box) -> str:
     total = number_text(b.total)
-    terms = [e for e in outs if e.taken]
+    terms = [e for e in model.outs[b] if e.taken]
     if not terms:
-        return f"{b.derivative} = {total} ({'not taken' if b.seed is None else 'seed'})"
-    letters = [] if b.seed is None else ["seed"]
+        why = "not taken" if b.seed is None else "" if model.by_root else START
+        return f"{b.derivative} = {total}" + (f" ({why})" if why else "")
+    letters = [] if b.seed is None else [START]
     numbers = [] if b.seed is None else [number_text(b.seed)]
     for e in terms:
         through = f"{e.target.derivative}·{e.symbol}"

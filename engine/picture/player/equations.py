@@ -138,7 +138,7 @@ def _counted(b: Box) -> str:
 
 
 def _ratio(e: Arrow) -> str:
-    return partial_derivative(e.target.name, e.source.name, "mathml", e.place)
+    return partial_derivative(e.target.function, e.source.name, "mathml", e.place)
 
 
 def _numbers(e: Arrow, first: bool) -> str:

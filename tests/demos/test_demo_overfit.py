@@ -11,7 +11,7 @@ import nn
 from demos import overfit
 from demos.overfit import CURES, network
 
-pytestmark = pytest.mark.xdist_group("overfit")  # what all tests here read is made once
+pytestmark = pytest.mark.xdist_group("demo overfit")  # what all tests here read is made once
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from demos.phrases import CHARACTERS, MONTHS, ONES, TENS, Text, exact, number, t
 from demos.translate import Translator, loss
 from nn import Trainer
 
-pytestmark = pytest.mark.xdist_group("translate")  # what all tests here read is made once
+pytestmark = pytest.mark.xdist_group("demo translate")  # what all tests here read is made once
 
 PAIRS = [("3 May 1998", "1998-05-03"), ("twenty-one", "21"), ("two thousand", "2000")]
 

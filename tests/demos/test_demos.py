@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from small_demos import make_small
 
 import demos
 import nn
@@ -29,7 +30,6 @@ TEXTS = {name: (ROOT / "demos" / f"{name}.py").read_text("utf-8") for name in DE
 TRAINED = [name for name in DEMOS if "Trainer(" in TEXTS[name]]
 LOOPS = [name for name in DEMOS if name not in TRAINED and 'f"epoch' in TEXTS[name]]
 SMALLEST = ("--quick", "--epochs", "1", "--seed", "3", "--out")
-EAGER = ("search", "vanishing")  # they compile more than they train: their own tests train them natively
 
 
 def run(*arguments, **kwargs):
@@ -48,26 +48,6 @@ def written(out):
 # Laws of every demo --------------------------------------------------------------------------------------------------
 
 
-EACH = """
-import os, sys, traceback
-from importlib import import_module
-from demos.__main__ import main
-folder, eager, arguments = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
-answers = os.fdopen(os.dup(1), "w")
-for name in map(str.strip, sys.stdin):
-    for stream in (1, 2):
-        os.dup2(os.open(f"{folder}/{name}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
-    try:
-        if name in eager:
-            import_module(f"demos.{name}").backend = lambda: "eager"
-        status = main([name, *arguments, f"{folder}/{name}/new"])
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    print(status, file=answers, flush=True)
-"""
-
-
 class Ended(NamedTuple):
     """What a demo did: its exit status, what it printed, and the folder that it wrote to."""
 
@@ -83,9 +63,10 @@ class Smallest:
     def __init__(self, folder):
         self.folder, self.ended = folder, {}
         python = [sys.executable, "-W", "error", "-X", "utf8", "-u"]
-        command = [*python, "-c", EACH, str(folder), " ".join(EAGER), *SMALLEST]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+        command = [*python, "-m", "small_demos", str(folder), *SMALLEST]
+        pipe, paths = subprocess.PIPE, {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])}
+        options = {"env": {**os.environ, **paths}, "stdin": pipe, "stdout": pipe, "text": True, "bufsize": 1}
+        self.process = subprocess.Popen(command, cwd=ROOT, **options)
 
     def __getitem__(self, name):
         if name not in self.ended:
@@ -104,10 +85,12 @@ def smallest(tmp_path_factory):
     assert process.returncode == 0
 
 
-ONE_WORKER_EACH = [pytest.param(name, marks=pytest.mark.xdist_group(f"demo {name}")) for name in DEMOS]
+def one_worker_each(names):
+    """So that what one test of a demo compiles is there for the others."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(f"demo {name}")) for name in names]
 
 
-@pytest.mark.parametrize("name", ONE_WORKER_EACH)
+@pytest.mark.parametrize("name", one_worker_each(DEMOS))
 def test_a_demo_ends_well_without_a_warning_and_says_each_file(name, smallest):
     done = smallest[name]
     assert (done.status, done.stderr) == (0, "")
@@ -134,11 +117,10 @@ def assert_whole(path):
         assert path.suffix in (".safetensors", ".csv", ".txt", ".onnx")
 
 
-@pytest.mark.parametrize("name", ONE_WORKER_EACH)
+@pytest.mark.parametrize("name", one_worker_each(DEMOS))
 def test_the_same_seed_gives_the_same_files_to_the_last_bit(name, smallest, tmp_path, monkeypatch):
     first = smallest[name].out
-    if name in EAGER:
-        monkeypatch.setattr(f"demos.{name}.backend", lambda: "eager")
+    make_small(name, monkeypatch.setattr)
     assert main([name, *SMALLEST, str(tmp_path)]) == 0  # in another process: this one
     assert written(tmp_path) == written(first)
     for path in first.iterdir():
@@ -188,7 +170,7 @@ def empty_pages(monkeypatch):
     monkeypatch.setattr(drawings.Boundary, "animate", lambda self, shown, path: path.write_bytes(b""))
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", one_worker_each(TRAINED))
 @pytest.mark.usefixtures("ctrl_c_works", "empty_pages")
 def test_ctrl_c_in_training_keeps_what_was_learned_and_exits_with_130(name, tmp_path, monkeypatch, capsys):
     call, pressed = Trainer._call, []
@@ -200,13 +182,14 @@ def test_ctrl_c_in_training_keeps_what_was_learned_and_exits_with_130(name, tmp_
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Trainer, "_call", press_once)
+    make_small(name, monkeypatch.setattr)
     assert main([name, *SMALLEST, str(tmp_path)]) == 130
     stdout, stderr = capsys.readouterr()
     assert "the network keeps what it has learned" in stderr
     assert said(stdout, tmp_path) == written(tmp_path)
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", one_worker_each(LOOPS))
 @pytest.mark.usefixtures("ctrl_c_works", "empty_pages")
 def test_ctrl_c_in_a_loop_of_its_own_ends_a_demo_with_130_too(name, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", Interrupting("epoch"))
@@ -245,15 +228,16 @@ def test_digits_are_learned_drawn_and_explained(digits):
         assert len((digits.out / name).read_bytes()) > 10_000
 
 
-@pytest.mark.parametrize(
-    ("name", "least", "said"),
-    [
-        ("digits", 95.0, r"read right: ([\d.]+)%; scikit-learn's logistic regression: ([\d.]+)%"),
-        ("moons", 96.0, r"([\d.]+) % of the held-out points .*, a straight line: ([\d.]+) %"),
-    ],
-)
+FIGURES = {  # of a demo: the least, and how its output says it, beside that of a straight line
+    "digits": (95.0, r"read right: ([\d.]+)%; scikit-learn's logistic regression: ([\d.]+)%"),
+    "moons": (96.0, r"([\d.]+) % of the held-out points .*, a straight line: ([\d.]+) %"),
+}
+
+
+@pytest.mark.parametrize("name", one_worker_each(FIGURES))
 @pytest.mark.usefixtures("empty_pages")
-def test_a_whole_training_reaches_its_figure_and_beats_the_line(name, least, said, tmp_path, capsys):
+def test_a_whole_training_reaches_its_figure_and_beats_the_line(name, tmp_path, capsys):
+    least, said = FIGURES[name]
     assert main([name, "--out", str(tmp_path)]) == 0
     reached, linear = map(float, re.search(said, capsys.readouterr().out).groups())
     assert reached >= least
@@ -339,10 +323,22 @@ def test_a_terminal_without_the_letters_shows_question_marks(tmp_path):
     assert "?L/?w1 = ?L/?p1" in done.stdout
 
 
+EAGER = """
+import sys
+sys.modules["llvmlite"] = None
+from demos.__main__ import main
+from demos.folder import Folder
+def draw(folder, name, *_):
+    with folder.new(name) as path:
+        path.write_bytes(b"")
+Folder.draw = draw  # an empty page: those with llvmlite are looked at
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_without_llvmlite_digits_train_eagerly_until_ctrl_c_and_save_what_was_learned(tmp_path):
-    eager = "import sys; sys.modules['llvmlite'] = None; from demos.__main__ import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-u", "-c", eager, "digits", "--out", str(tmp_path)],
+        [sys.executable, "-W", "error", "-u", "-c", EAGER, "digits", "--out", str(tmp_path)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip

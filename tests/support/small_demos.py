@@ -1,0 +1,57 @@
+"""Demos on less than --quick, where no figure of theirs counts; as a program, each that is asked for on stdin.
+
+    PYTHONPATH=.:tests/support python -m small_demos FOLDER --quick --epochs 1 --out
+
+reads names and prints exit statuses; FOLDER gets what each wrote on its streams, and its files.
+"""
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+from demos.__main__ import main
+from demos.translate import Translator
+
+
+def eager():
+    """In the place of `backend`: these compile longer than they train, and their own tests train them natively."""
+    return "eager"
+
+
+def narrow(tokens, places, dimension, hidden, rng):
+    """A translator whose states are three numbers."""
+    return Translator(tokens, places, 2, 3, rng)
+
+
+SMALLER = {
+    "overfit": {"backend": eager, "HIDDEN": 6},
+    "search": {"backend": eager, "NEURONS": (4, 6)},
+    "sentiment": {"NEUTRAL": 2.0},
+    "translate": {"backend": eager, "Translator": narrow},
+    "vanishing": {"backend": eager, "WIDTH": 4, "SEEN": 5},
+}
+
+
+def make_small(name, put=setattr):
+    module = import_module(f"demos.{name}")
+    for attribute, x in SMALLER.get(name, {}).items():
+        put(module, attribute, x)
+
+
+def run_each(folder, *arguments):
+    answers = os.fdopen(os.dup(1), "w")
+    for name in map(str.strip, sys.stdin):
+        for stream in (1, 2):
+            os.dup2(os.open(f"{folder}/{name}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
+        try:
+            make_small(name)
+            status = main([name, *arguments, f"{folder}/{name}/new"])
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        print(status, file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    run_each(*sys.argv[1:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import mul
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 from . import context
 from .context import active, record
 from .conversion import listed, operand
+from .ieee import COMPENSATES
 from .rule import TABLE, UNREACHED, new
 from .value import Value
 
 DOT = TABLE["dot"]
-COMPENSATES = sys.version_info >= (3, 12)  # since then sum carries the rounding along; before, it adds left to right
 
 
 class Operands:

@@ -6,12 +6,14 @@ Ctrl-C, and anything that a loss or a callback raises, leaves the Run as it was 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from engine import Value, mean
 from engine.arguments import real, shown
 
 from ..blocks import Dropout
 from .console import Bar
+from .plain import plain
 from .run import Run
 from .targets import floats
 
@@ -26,6 +28,7 @@ class EagerTraining:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._draws = any(isinstance(m, Dropout) for _, m in run.net.named_modules())
+        self._standard = True  # until a batch takes Values
 
     def run_epoch(self, bar: Bar, told: Callable[[], None] | None) -> None:
         """What is left of the epoch, or as much as there is until someone asks to stop.
@@ -57,15 +60,11 @@ class EagerTraining:
             p.zero_grad()
         for start in range(0, len(chosen), size):
             batch = chosen[start : start + size]
-            losses = self._losses(batch, predicted)
-            run.check(losses)
-            cost = mean(losses)
-            for penalty in run.penalties:
-                added = penalty(run.net)
-                if real(added) is None:
-                    raise TypeError(f"{run.who} takes a penalty that returns a Value, got {shown(added)} from it")
-                cost = cost + added
-            cost.backward(len(batch) / len(chosen))
+            share, known = len(batch) / len(chosen), len(predicted)
+            losses = self._plain_losses(batch, share, predicted, fresh=start == 0)
+            if losses is None:
+                del predicted[known:]
+                losses = self._losses(batch, share, predicted)
             for one in losses:
                 summed += one.data
         if run.interrupted:
@@ -78,26 +77,64 @@ class EagerTraining:
         run.predicted += predicted
         run.update += 1
 
-    def _losses(self, batch: Sequence[int], predicted: list[object]) -> list[Value]:
-        """The losses of some examples; where there are metrics, what is predicted of them is added to `predicted`."""
+    def _losses(self, batch: Sequence[int], share: float, predicted: list[object]) -> list[Value]:
+        """The losses of some examples, when `share` of the gradient of their mean and of penalties is in the parameters.
+
+        Where there are metrics, what is predicted of each example is added to `predicted`.
+        """
         run = self._run
-        net, objective, X, y = run.net, run.objective, run.examples.X, run.examples.y
-        found = []
-        for i in batch:
-            outputs = net(X[i])
-            found.append(objective.value(run.who, outputs, y[i]))
-            if run.metrics:
-                predicted.append(objective.prediction(floats(outputs)))
-            if run.interrupted:
-                raise KeyboardInterrupt
-        return found
+        losses = [self._loss(i, run.net(run.examples.X[i]), predicted) for i in batch]
+        run.check(losses)
+        cost = mean(losses)
+        for penalty in run.penalties:
+            added = penalty(run.net)
+            if real(added) is None:
+                raise TypeError(f"{run.who} takes a penalty that returns a Value, got {shown(added)} from it")
+            cost = cost + added
+        cost.backward(share)
+        return losses
+
+    def _plain_losses(
+        self, batch: Sequence[int], share: float, predicted: list[object], fresh: bool
+    ) -> list[Value] | None:
+        """What `_losses` does, on floats; None where that takes Values, before a gradient has changed."""
+        run = self._run
+        standard = self._standard and run.checked and not run.penalties
+        net = plain(run.net, run.optimizer.parameters) if standard else None
+        if net is None:
+            return None
+        before = run.random.getstate() if self._draws else None
+        try:
+            losses = [self._loss(i, net.outputs(run.examples.X[i]), predicted) for i in batch]
+            net.sweep(losses, share)
+        except (ArithmeticError, ValueError):
+            if before is not None:
+                run.random.setstate(before)
+            self._standard = False  # it would be so again and again, as with a loss that is often flat
+            return None
+        net.assign(fresh)
+        return losses
+
+    def _loss(self, i: int, outputs: Any, predicted: list[object]) -> Value:
+        """The loss of an example."""
+        run = self._run
+        loss = run.objective.value(run.who, outputs, run.examples.y[i])
+        if run.metrics:
+            predicted.append(run.objective.prediction(floats(outputs)))
+        if run.interrupted:
+            raise KeyboardInterrupt
+        return loss
 
     def evaluated(self, X: Sequence[object], y: Sequence[object]) -> tuple[float, list[object]]:
         """(the sum of the losses, the predictions) of examples, in evaluation mode."""
         run = self._run
         summed, predicted = 0.0, []
+        net = plain(run.net)
         for x, t in zip(X, y):
-            outputs = run.net(x)
+            try:
+                outputs = run.net(x) if net is None else net.outputs(x, kept=False)
+            except ArithmeticError:
+                outputs = run.net(x)
             summed += float(run.objective.loss(outputs, t))
             if run.metrics:
                 predicted.append(run.objective.prediction(floats(outputs)))

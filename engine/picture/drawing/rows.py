@@ -16,6 +16,7 @@ FONTS = {
 }  # fmt: skip
 HEIGHTS = {"h": 19.0, "d": 16.0, "g": 16.0, "c": 13.0, "t": 15.0, "m": 14.0, "strip": 16.0}
 WIDEST_EXPRESSION = 190.0
+WIDEST_COUNTS = 320.0
 STRIP, CELL, GAP = 16, 9.0, 2.0  # cells a row of a strip, their width, the space between
 MOST_CELLS = 64
 LABEL_GAP = 8  # between an arrow and its label
@@ -53,6 +54,7 @@ class BoxRow:
     left: list[Cell] = field(default_factory=list)
     right: Cell | None = None
     strip: list[str] | None = None
+    columns: int = 0  # of the strip, of which a row may be the last, shorter one
 
     @property
     def width(self) -> float:
@@ -130,15 +132,16 @@ def _rows(b: Box) -> list[BoxRow]:
     elif b.kind == "inputs":
         more = f"\u00a0\u00a0{len(b.outputs):,} inputs"
     elif b.kind == "given":
-        more = "\u00a0\u00a0given"
+        more = "\u00a0\u00a0given" + f", {b.counts}" * (not b.counts.startswith("["))
     elif b.kind == "group":
         module = type(getattr(b.scope, "module", None)).__name__
-        more = f"\u00a0\u00a0{module}" if module not in ("NoneType", b.name.partition("_")[0]) else ""
+        words = [module] * (module not in ("NoneType", b.name.partition("_")[0])) + [f"× {b.calls:,}"] * (b.calls > 1)
+        more = "\u00a0\u00a0" + " ".join(words)
         if b.function != b.name:
             more, kind = f"\u00a0= {b.function}(…)", "x"
     rows = [BoxRow("h", [Cell(b.name, "h"), Cell(clipped(more, WIDEST_EXPRESSION, *FONTS[kind]), kind)])]
     if b.kind == "group":
-        rows.append(BoxRow("t", [Cell(b.counts, "t")]))
+        rows.append(BoxRow("t", [Cell(clipped(b.counts, WIDEST_COUNTS, 11), "t")]))
         if b.expression:
             rows.append(BoxRow("t", [Cell(f"= {b.expression}", "t")]))
     rows += _one_value(b) if b.value is not None else _many_values(b)
@@ -177,7 +180,7 @@ def _strips(word: str, xs: Sequence[float]) -> list[BoxRow]:
     largest = max([abs(x) for x in xs if math.isfinite(x)], default=0.0)
     cells = [_heat(x, largest) for x in xs[:MOST_CELLS]]
     rows = [
-        BoxRow(word[0], [Cell(word if i == 0 else "", "m")], None, cells[i : i + STRIP])
+        BoxRow(word[0], [Cell(word if i == 0 else "", "m")], None, cells[i : i + STRIP], min(STRIP, len(cells)))
         for i in range(0, len(cells), STRIP)
     ]
     if len(xs) > MOST_CELLS:

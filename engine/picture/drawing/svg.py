@@ -15,7 +15,7 @@ from ..model.text_widths import widest
 from .dot import skeleton
 from .export import Fonts
 from .layout import INSTALL, Curve, LayoutError, Point, laid_out
-from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, BoxRow, Cell, Label, Typeset
+from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, STRIP, BoxRow, Cell, Label, Typeset
 from .theme import style_sheet
 
 MARGIN = 12.0
@@ -153,8 +153,8 @@ class Drawing:
                 f"{xml(c.text)}</text>"
             )
         if row.strip is not None:
-            left = x + width - PAD_X - len(row.strip) * (CELL + GAP) + GAP
-            if len(row.strip) < 16:
+            left = x + width - PAD_X - row.columns * (CELL + GAP) + GAP
+            if row.columns < STRIP:
                 left = x + PAD_X + 24
             out += [
                 f'<rect class="{kind} strip_{row.kind}{" r" if row.kind == "g" else ""}" x="{_n(left + i * (CELL + GAP))}" y="{_n(top + 2)}" width="{CELL:.0f}" height="12" rx="1.5"/>'

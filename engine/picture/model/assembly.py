@@ -6,13 +6,13 @@ through them.
 """
 
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ...context import Scope
 from ...formulas.chain import Path, Sweep
 from ...formulas.graph_names import GraphNames
+from ...formulas.naming import bracketed
 from ...value import Value
 from .boxes import Arrow, Box, PictureModel
 from .clusters import clusters, contents, counted, tags
@@ -47,7 +47,9 @@ class Assembly:
         self._called: dict[Value, str] = {}  # in this picture by another name: by that of a group
         self._box: dict[Key, Box] = {}
         self._letters: dict[str, int] = {}  # names of what is no node, and how many have each
-        self._given: dict[tuple[object, ...], tuple[Box, list[Box]]] = {}
+        self._given: list[Box] = []  # boxes of plain numbers, by these, and with the boxes that take them
+        self._giver: dict[tuple[object, ...], Box] = {}
+        self._takers: list[tuple[Box, Box]] = []
 
     def model(self, shows_flow: bool) -> PictureModel:
         """What was made; `shows_flow` as there."""
@@ -67,10 +69,23 @@ class Assembly:
         boxes += tagged
         ins.update((b, []) for b in tagged)
         outs.update((b, []) for b in tagged)
+        apart = self._tree.apart
         roots = list(dict.fromkeys(map(self._box_of, sweep.roots)))
         hidden = self._partition.hidden
+        called = {s: f"{word}[{i}]" for word, ss in self._tree.calls.items() for i, s in enumerate(ss) if s in apart}
         return PictureModel(
-            sweep, boxes, arrows, ins, outs, roots, self._names, self._name, clusters(boxes), labels, shows_flow, hidden
+            sweep,
+            boxes,
+            arrows,
+            ins,
+            outs,
+            roots,
+            self._names,
+            self._name,
+            clusters(boxes, called),
+            labels,
+            shows_flow,
+            hidden,
         )
 
     # Boxes -----------------------------------------------------------------------------------------------------------
@@ -82,50 +97,72 @@ class Assembly:
             if v in keys:
                 members.setdefault(keys[v], []).append(v)
         for key, them in members.items():
-            value, outputs = None, them
-            if key.__class__ is Value:
-                value = them[0]
-                kind = "op" if value.op is not None else "parameter" if value in self._parameters else "input"
+            value, outputs, kind = None, them, "group"
+            if isinstance(key, Value):
+                value = key
+                kind = "op" if key.op is not None else "parameter" if key in self._parameters else "input"
+            elif isinstance(key, Bundle) and key.kind in ("inputs", "parameters", "stub"):
+                kind = key.kind
             else:
-                kind = key.kind if isinstance(key, Bundle) else "group"
                 outputs = [v for v in them if v in roots or any(keys[u.user] is not key for u in sweep.uses[v])]
-                if kind == "group" and len(outputs) == 1:
-                    value = outputs[0]
-            prefix = "n" if key.__class__ is Value else "g"
+                value = outputs[0] if len(outputs) == 1 else None
+            prefix = "n" if isinstance(key, Value) else "g"
             box = Box(f"{prefix}{sweep.index[them[-1]]}", kind, value, them, outputs, any(v in roots for v in them))
-            if isinstance(key, Scope):
-                box.scope, box.scopes = key, self._tree.chains[key][:-1]
-                box.parameters = self._partition.absorbed.get(key, [])
-                box.counts = contents(box, self._tree)
+            if kind == "group":
+                self._fill(box, key)
             elif isinstance(key, Bundle) and kind == "stub":
                 box.name = f"… {counted(key.count, 'more node')}"
             elif kind == "op":
                 box.scopes = self._tree.chain(them[0])
             elif kind == "parameter":
                 box.scopes = self._common_scopes(them[0])
-            if kind == "group":
-                if len(outputs) > 1 or (
-                    isinstance(key, Scope) and self._tree.heights[key]
-                ):  # a neuron's own numbers are vectors
-                    box.dense = dense(them, outputs)
-                self._give(box)
             self._box[key] = box
-        given = [box for box, _ in self._given.values()]
-        return given + sorted(self._box.values(), key=lambda b: sweep.index[b.members[-1]])
+        return self._given + sorted(self._box.values(), key=lambda b: sweep.index[b.members[-1]])
 
-    def _give(self, b: Box) -> None:
-        """Boxes for the plain numbers that a group was given."""
-        for xs in given_numbers(b.members):
-            if xs not in self._given:
-                self._given[xs] = Box(f"i{len(self._given)}", "given", None, [], [], False, given=xs), []
-            self._given[xs][1].append(b)
+    def _fill(self, b: Box, key: Key) -> None:
+        """What is in a group: its scopes, parameters and counts, its layer, and the plain numbers that it was given."""
+        tree, units = self._tree, list(key.units) if isinstance(key, Bundle) else [key]
+        b.calls = len(units) or 1
+        if units and isinstance(units[0], Scope):
+            b.scope, b.scopes = units[0], tree.chains[units[0]][:-1]
+            b.parameters = self._partition.absorbed.get(key, [])
+            if tree.heights[units[0]] or len(b.outputs) > b.calls:  # the numbers of one neuron are no matrices
+                calls = [(b.members, b.outputs)] if b.calls == 1 else list(self._by_call(b, units))
+                layers = [dense(members, outputs) for members, outputs in calls]
+                kinds = {layer and layer[::2] for layer in layers}
+                b.dense = layers[0] if len(kinds) == 1 else None
+        else:
+            b.scopes = tree.chain(b.members[0])
+        b.counts = contents(b, tree) if units else f"a sum, of {counted(len(b.members), 'addition')}"
+        numbers = given_numbers(b.members)
+        together = [tuple(x for xs in numbers for x in xs)] if b.calls > 1 and numbers else numbers
+        for xs in together:
+            box = next((self._giver[xs] for xs in (xs, *numbers) if xs in self._giver), None)
+            if box is None:
+                box = Box(f"i{len(self._given)}", "given", None, [], [], False, given=xs)
+                box.calls = len(numbers) if b.calls > 1 else 1
+                self._given.append(box)
+            self._giver.update(dict.fromkeys([xs, *numbers] if b.calls > 1 else [xs], box))
+            self._takers.append((box, b))
+
+    def _by_call(self, b: Box, units: Sequence[Key]) -> Iterator[tuple[list[Value], list[Value]]]:
+        """The members and the outputs of each call."""
+        call: dict[Key, tuple[list[Value], list[Value]]] = {unit: ([], []) for unit in units}
+        outputs = set(b.outputs)
+        for v in b.members:
+            unit = next(s for s in self._tree.chain(v) if s in call)
+            call[unit][0].append(v)
+            if v in outputs:
+                call[unit][1].append(v)
+        yield from call.values()
 
     def _common_scopes(self, v: Value) -> tuple[Scope, ...]:
         """The open scopes that hold every use of a leaf."""
         chains = []
         for u in self._sweep.uses[v]:
             key, chain = self._partition.keys[u.user], self._tree.chain(u.user)
-            chains.append(chain[: chain.index(key)] if isinstance(key, Scope) else chain)
+            closed = dict.fromkeys(key.units if isinstance(key, Bundle) else [key])
+            chains.append(chain[: next((i for i, s in enumerate(chain) if s in closed), None)])
         return tuple(level[0] for level in zip(*chains) if all(s is level[0] for s in level))
 
     def _box_of(self, v: Value) -> Box:
@@ -137,11 +174,11 @@ class Assembly:
         names = self._names
         for b in boxes:
             v = b.value
-            if b.kind == "inputs":
-                b.name = b.full = f"{names[b.members[0]]} … {names[b.members[-1]]}"
+            if b.kind in ("inputs", "parameters") or (b.kind == "group" and b.scope is None and v is None):
+                b.name = b.full = b.function = f"{names[b.members[0]]} … {names[b.members[-1]]}"
             elif b.scope is not None:
-                b.name = b.function = names[b.scope]
-                b.full = plain(names.full[b.scope])
+                b.name, b.full = self._scope_names(b.scope, b.calls)
+                b.function = b.name
                 if v is None:
                     places = ((o, f"{b.name}[{i}]") for i, o in enumerate(b.outputs) if o in names.numbered)
                     self._called.update((o, place) for o, place in places if names.is_free(place))
@@ -152,13 +189,27 @@ class Assembly:
             elif v is not None:
                 b.name = b.function = names[v]
                 b.full = plain(names.full[v])
-        for b, _ in self._given.values():
+        for b in self._given:
             b.name = b.full = b.function = self._letter("x")
-        for b in boxes:
+        letters: dict[int, tuple[str, str]] = {}
+        for b in sorted(boxes, key=lambda b: -b.calls):
             if b.dense is not None:
-                digits = re.sub(r".*?(\d*)\]?", r"\1", b.function, flags=re.DOTALL) if b.function[-1] == "]" else ""
-                w, c, z = (self._letter(letter + digits) for letter in "Wbz")
-                b.letters = w, self._inputs_of(b), c, z
+                path = b.scope.path if b.scope is not None else ""
+                digits = path[len(path.rstrip("0123456789")) :]
+                module = id(getattr(b.scope, "module", b))  # calls of one have the same weights
+                if module not in letters:
+                    letters[module] = self._letter("W" + digits), self._letter("b" + digits)
+                w, c = letters[module]
+                b.letters = w, self._inputs_of(b), c, self._letter("z" + digits)
+
+    def _scope_names(self, scope: Scope, calls: int) -> tuple[str, str]:
+        """What a call is called, short and in full; many together as the first of all."""
+        first = scope
+        if calls > 1:
+            word = bracketed(scope.path) or type(getattr(scope, "module", scope)).__name__
+            first = self._tree.calls[word][0]
+            first = scope if first in self._box or self._tree.apart.intersection(self._tree.chains[first]) else first
+        return self._names[first], plain(self._names.full[first])
 
     def _letter(self, name: str) -> str:
         """The name, or with a number after it, for what is no node."""
@@ -171,11 +222,11 @@ class Assembly:
     def _inputs_of(self, b: Box) -> str:
         """What the inputs of a dense layer are called."""
         given = tuple(b.dense.inputs) if b.dense is not None else ()
-        if given in self._given:
-            return self._given[given][0].name
+        if given in self._giver:
+            return self._giver[given].name
         xs = [x for x in given if isinstance(x, Value)]
         boxes = {self._box[self._partition.keys[x]] for x in xs if x in self._partition.keys}
-        if len(boxes) == 1 and list(map(id, (box := boxes.pop()).outputs)) == list(map(id, xs)):
+        if len(boxes) == 1 and ((box := boxes.pop()).calls > 1 or list(map(id, box.outputs)) == list(map(id, xs))):
             return f"({box.name})" if " " in box.name else box.name
         names = [self._name(x) for x in xs]
         return f"[{', '.join(names if len(names) <= 3 else [names[0], '…', names[-1]])}]"
@@ -221,11 +272,10 @@ class Assembly:
                         arrow.jacobian = jacobian(inner[target], target.outputs, source.outputs)
                 yield arrow
                 n += 1
-        for box, targets in self._given.values():
-            for target in targets:
-                path = Path(target.outputs[-1], -1, 0.0, 0.0, 0.0, False)  # no gradient flows to a plain number
-                yield Arrow(f"e{n}", box, target, [path], None, None, False)
-                n += 1
+        for box, target in self._takers:
+            path = Path(target.outputs[-1], -1, 0.0, 0.0, 0.0, False)  # no gradient flows to a plain number
+            yield Arrow(f"e{n}", box, target, [path], None, None, False)
+            n += 1
 
     @cached_property
     def _partials(self) -> Partials:

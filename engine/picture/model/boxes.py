@@ -64,12 +64,13 @@ class Box:
 
     Attributes:
         id: "n3" for a node, "g3" for a group: 3 is the place of its last node in topological order.
-        kind: parameter, input, op, group, inputs, given, stub, tag.
+        kind: parameter, input, op, group, inputs, parameters, given, stub, tag.
         value: the node, or the one output of a group; None for a group with several.
         members: the nodes it stands for.
         outputs: those of them that other boxes use.
         leaf: the box that a tag stands for.
         parameters: the parameters that it holds, if it is a group.
+        calls: of how many calls of one Module it is, or of how many nodes alike around them.
         given: the plain numbers that it stands for, which are no nodes.
         dense, letters: of a dense layer its parts, and what its formula calls W, x, b and W·x + b.
         scope: the closed scope, if it is a group.
@@ -102,6 +103,7 @@ class Box:
     is_root: bool
     leaf: "Box | None" = None
     parameters: list[Value] = field(default_factory=list)
+    calls: int = 1
     given: tuple[float, ...] = ()
     dense: Dense | None = None
     letters: tuple[str, str, str, str] = ("W", "x", "b", "z")
@@ -143,7 +145,7 @@ class Box:
     @property
     def is_leaf(self) -> bool:
         """Whether nothing is computed in it."""
-        return self.kind in ("input", "inputs", "given", "parameter", "tag")
+        return self.kind in ("input", "inputs", "given", "parameter", "parameters", "tag")
 
 
 @dataclass(slots=True, eq=False)

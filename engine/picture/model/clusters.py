@@ -23,7 +23,7 @@ def tags(boxes: Sequence[Box], ins: Mapping[Box, list[Arrow]], outs: Mapping[Box
     for b in boxes:
         rank[b] = max([rank.get(e.source, -1) + 1 for e in ins[b]], default=0)
     made = []
-    for leaf in [b for b in boxes if b.kind in ("input", "parameter", "inputs")]:
+    for leaf in [b for b in boxes if b.kind in ("input", "parameter", "inputs", "parameters")]:
         places: dict[tuple[Scope | Box, ...], list[Arrow]] = {}
         for e in outs[leaf]:
             group = (e.target,) if e.target.kind == "group" else ()
@@ -41,12 +41,14 @@ def tags(boxes: Sequence[Box], ins: Mapping[Box, list[Arrow]], outs: Mapping[Box
     return made
 
 
-def clusters(boxes: Iterable[Box]) -> dict[Scope, tuple[str, str]]:
-    """For each open scope with more than one box a word for its id, and its title."""
+def clusters(boxes: Iterable[Box], called: Mapping[Scope, str]) -> dict[Scope, tuple[str, str]]:
+    """For each open scope with more than one box a word for its id, and its title, which for some is known."""
     inside: dict[Scope, int] = {}
+    calls: dict[Scope, int] = {}
     for b in boxes:
         for s in b.scopes:
             inside[s] = inside.get(s, 0) + (b.kind != "tag")
+            calls[s] = max(calls.get(s, 1), b.calls)
     found: dict[Scope, tuple[str, str]] = {}
     used: set[str] = set()
     for s, count in inside.items():
@@ -58,6 +60,7 @@ def clusters(boxes: Iterable[Box]) -> dict[Scope, tuple[str, str]]:
             used.add(word)
             module = getattr(s, "module", None)
             title = plain("  ".join(filter(None, [bracketed(s.path), "" if module is None else type(module).__name__])))
+            title = called.get(s) or (f"{title} × {calls[s]:,}" if calls[s] > 1 else title)
             found[s] = word, clipped(title, WIDEST_TITLE, 11) or "scope"
     return found
 
@@ -80,16 +83,19 @@ def counted(n: int, word: str) -> str:
 def contents(b: Box, tree: ScopeTree) -> str:
     """What is in a group: 16 neurons · 48 parameters · 80 operations."""
     said = []
+    members = b.members if b.calls == 1 or b.scope is None else [v for v in b.members if b.scope in tree.chain(v)]
     if b.scope is not None:
         depth = len(b.scopes) + 1
-        chains = [tree.chain(v) for v in b.members]
+        chains = [tree.chain(v) for v in members]
         inner = dict.fromkeys(chain[depth] for chain in chains if len(chain) > depth)
         words = {module_word(s) for s in inner}
         if inner:
             said.append(counted(len(inner), words.pop() if len(words) == 1 else "module"))
     if b.parameters:
         said.append(counted(len(b.parameters), "parameter"))
-    ops = sum(v.op is not None for v in b.members)
+    ops = sum(v.op is not None for v in members)
     if ops:
         said.append(counted(ops, "operation"))
+    if b.calls > 1 and b.scope is not None:
+        said.append(counted(b.calls, "call"))
     return " · ".join(said)

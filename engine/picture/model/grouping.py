@@ -8,13 +8,13 @@ A key stands for a box: a node is its own key, a closed Scope that of its nodes,
 beyond the limit.
 """
 
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from itertools import dropwhile
 
 from ...arguments import shown
 from ...context import Scope
 from ...formulas.chain import Sweep
-from ...formulas.naming import scopes_of
+from ...formulas.naming import bracketed, scopes_of
 from ...value import Value
 from .nearest import Nearest, nearest_first
 
@@ -29,14 +29,21 @@ class ScopeTree:
     Attributes:
         chains: for each scope itself and those around it, outermost first.
         heights: for each scope how many layers of scopes lie inside it.
+        calls: those of each Module, by its path or its class.
+        apart: calls to leave open that are shown beside the others of their Modules.
     """
 
     def __init__(self, nodes: Iterable[Value]) -> None:
         self.chains: dict[Scope, tuple[Scope, ...]] = {}
         self.heights: dict[Scope, int] = {}
+        self.calls: dict[str, list[Scope]] = {}
+        self.apart: frozenset[Scope] = frozenset()
         for scope in scopes_of(nodes):
             around = () if scope.parent is None else self.chains[scope.parent]
             self.chains[scope] = (*around, scope)
+            module = getattr(scope, "module", None)
+            if module is not None:
+                self.calls.setdefault(bracketed(scope.path) or type(module).__name__, []).append(scope)
             for height, s in enumerate((scope, *reversed(around))):
                 self.heights[s] = max(self.heights.get(s, 0), height)
 
@@ -69,9 +76,9 @@ class ScopeTree:
         return self._opened({s for s in low if s.parent not in low}, expand)
 
     def _opened(self, closed: set[Scope], expand: Sequence[str]) -> frozenset[Scope]:
-        if not expand:
+        if not expand and not self.apart:
             return frozenset(closed)
-        opened = {
+        opened = self.apart | {
             s
             for s in self.chains
             if any(path == s.path or path.startswith(s.path + ".") or not s.path for path in expand)
@@ -92,13 +99,20 @@ class ScopeTree:
 
 
 class Bundle:
-    """Nodes drawn as one box though no scope holds them; `kind` is "inputs" or "stub"."""
+    """Nodes drawn as one box though no scope holds them.
 
-    __slots__ = ("count", "kind")
+    Attributes:
+        kind: "inputs", "parameters", "stub"; "calls" of one Module, nodes "alike" around these, or a "sum".
+        count: of nodes behind a stub.
+        units: the keys that calls, and nodes alike, had before.
+    """
 
-    def __init__(self, kind: str, count: int = 0) -> None:
+    __slots__ = ("count", "kind", "units")
+
+    def __init__(self, kind: str, count: int = 0, units: Mapping["Key", None] | None = None) -> None:
         self.kind = kind
-        self.count = count  # of nodes behind a stub
+        self.count = count
+        self.units = units or {}
 
 
 Key = Value | Scope | Bundle
@@ -114,7 +128,7 @@ class Partition:
     """
 
     def __init__(self, sweep: Sweep, tree: ScopeTree, closed: Collection[Scope], parameters: Collection[Value]) -> None:
-        self.sweep = sweep
+        self.sweep, self.parameters = sweep, parameters
         self.keys: dict[Value, Key] = {}
         self.absorbed: dict[Key, list[Value]] = {}
         self.hidden = 0
@@ -169,16 +183,26 @@ class Partition:
 
         What is left out goes to a stub beside the first box that depends on it.
         """
-        users: dict[Key, set[Key]] = {}
-        for v, key in self.keys.items():
-            users.setdefault(key, set()).update(self.keys[u.user] for u in self.sweep.uses[v])
-        args: dict[Key, list[Key]] = {k: [] for k in users}
-        for key, them in users.items():
-            them.discard(key)
-            for u in them:
-                args[u].append(key)
+        users, args = self.dependencies()
         roots = [self.keys[r] for r in self.sweep.roots]
         self._cut(nearest_first(roots, {k: len(them) for k, them in users.items()}, args.__getitem__, limit))
+
+    def dependencies(self) -> tuple[dict[Key, dict[Key, frozenset[int]]], dict[Key, list[Key]]]:
+        """(for each key those that use it, a node with the operands that it is there; for each key those it uses)."""
+        users: dict[Key, dict[Key, frozenset[int]]] = {}
+        for v, key in self.keys.items():
+            there = users.setdefault(key, {})
+            for u in self.sweep.uses[v]:
+                user = self.keys[u.user]
+                if user is not key:
+                    lists = u.user.op is not None and u.user.op.lists
+                    place = 0 if user is not u.user or lists else u.edge
+                    there[user] = there.get(user, frozenset()) | {place}
+        args: dict[Key, list[Key]] = {k: [] for k in users}
+        for key, there in users.items():
+            for user in there:
+                args[user].append(key)
+        return users, args
 
     def keep_near(self, near: Nearest) -> None:
         """Keep what is near the roots of a large graph, as `keep`."""

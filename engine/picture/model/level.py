@@ -10,6 +10,7 @@ from ...formulas.naming import parameter_paths
 from ...value import Value
 from .assembly import MOST_ARROWS, MOST_BOXES, Assembly
 from .boxes import Box, PictureModel
+from .calls import fold
 from .clusters import module_word
 from .grouping import Level, Partition, ScopeTree
 from .nearest import Nearest, nearest
@@ -99,20 +100,32 @@ class _Choice:
 
     def _paths(self, expand: Sequence[str]) -> list[str]:
         paths = [e for e in expand if e not in self._nodes]
-        known = self._tree.paths
+        known, apart = self._tree.paths, set[Scope]()
         for path in paths:
-            if path not in known:
-                there = ", ".join(map(repr, known[:8])) + (", …" if len(known) > 8 else "")
+            word, _, number = path.removesuffix("]").rpartition("[")
+            calls = self._tree.calls.get(word, [])
+            if path not in known and number.isdecimal() and int(number) < len(calls) > 1:
+                apart.add(calls[int(number)])
+            elif path not in known:
+                able = [f"{word}[{len(them) - 1}]" for word, them in self._tree.calls.items() if len(them) > 1][
+                    :1
+                ] + known
+                there = ", ".join(map(repr, able[:8])) + (", …" if len(able) > 8 else "")
                 raise ValueError(
                     f"draw takes in expand paths of Modules ({there or 'this graph has none'}) "
                     f"and names of dot, total and mean nodes, got {path!r}"
                 )
-        return paths
+        self._tree.apart = frozenset(apart)
+        return [path for path in paths if path in known]
 
     # Levels ----------------------------------------------------------------------------------------------------------
 
     def _partition(self, closed: frozenset[Scope]) -> Partition:
-        return Partition(self._sweep, self._tree, closed, self._parameters)
+        partition = Partition(self._sweep, self._tree, closed, self._parameters)
+        if closed:
+            fold(partition, self._tree, self._tree.apart)
+            partition.merge_inputs()
+        return partition
 
     def _model(self, partition: Partition, height: int = -1) -> PictureModel:
         assembly = Assembly(self._sweep, self._tree, partition, self._names, self._parameters)
@@ -126,7 +139,6 @@ class _Choice:
         heights = self._heights[: top + 2] if isinstance(self._heights, range) else self._heights
         for height in heights:
             partition = self._partition(self._tree.closed_at(height, self._expand))
-            partition.merge_inputs()
             boxes, edges = partition.size()
             if boxes <= MOST_BOXES and edges <= MOST_ARROWS:
                 model = self._model(partition, height)
@@ -144,7 +156,6 @@ class _Choice:
 
     def at(self, level: Level, force: bool) -> PictureModel:
         partition = self._partition(self._tree.closed(level, self._expand))
-        partition.merge_inputs()
         boxes, _ = partition.size()
         if boxes > HARD_LIMIT and not force:
             raise ValueError(

@@ -1,9 +1,11 @@
 """The words of what holds several values: a layer in matrices, the numbers it was given, the Jacobian along an arrow."""
 
+from ...formulas.formula import expression
 from ...formulas.naming import partial_derivative, total_derivative
 from ...formulas.notation import Part, number_text, written
 from .boxes import Arrow, Box, PictureModel
 from .clusters import counted
+from .layers import Jacobian
 
 FEW = 4  # numbers that are written out
 
@@ -39,16 +41,34 @@ def say_many(model: PictureModel, e: Arrow) -> None:
         return
     e.symbol = counted(len(e.paths), "edge")
     e.line = f"{e.symbol} from {source.name} to {target.name}"
+    calls = max(source.calls, target.calls)
+    if calls > 1 and not (e.jacobian is not None and _is_by_example(e.jacobian, source, target)):
+        if e.product is not None and model.shows_flow and source.kind in ("group", "op"):
+            together = any(b.calls == calls and b.scope is not None for b in model.boxes)
+            over = f"over {counted(calls, 'example')}" if together else f"of {e.symbol}"
+            e.symbol, e.size, e.number = f"Σ {over}", "= ", number_text(e.product)
+            e.line += f"; Σ of what flows back through them = {e.number}"
+        return
     if e.jacobian is not None:
         rows, columns, norm = e.jacobian
         e.symbol = partial_derivative(target.function, source.name, "unicode")
-        if target.dense is not None and list(map(id, target.dense.inputs)) == list(map(id, source.outputs)):
-            e.formula = _slope(target)
-        e.size = f"{rows:,} × {columns:,}" + (", norm " if norm is not None else ", too large for its norm")
-        e.number = number_text(norm) if norm is not None else None
+        if target.dense is not None:
+            whole = list(map(id, target.dense.inputs)) == list(map(id, source.outputs))
+            e.formula = _slope(target) if whole or (calls > 1 and target.letters[1] == source.name) else None
+        if calls > 1:
+            e.size = f"{rows // calls:,} × {columns // calls:,}, for each of {calls:,} examples"
+        else:
+            e.size = f"{rows:,} × {columns:,}" + (", norm " if norm is not None else ", too large for its norm")
+            e.number = number_text(norm) if norm is not None else None
         e.line += f": {e.symbol}{' = ' + e.formula if e.formula else ''}, {e.size}{e.number or ''}"
     if e.product is not None and model.shows_flow:
         e.line += f", through which {number_text(e.product)} flows back"
+
+
+def _is_by_example(jacobian: Jacobian, source: Box, target: Box) -> bool:
+    """Whether an arrow between calls is a matrix for each."""
+    together = source.calls == target.calls and source.scope is not None and target.scope is not None
+    return together and (jacobian.rows > source.calls or jacobian.columns > source.calls)
 
 
 def say_values(model: PictureModel, b: Box) -> str:
@@ -57,12 +77,17 @@ def say_values(model: PictureModel, b: Box) -> str:
         b.counts = (
             f"[{', '.join(map(number_text, b.given))}]" if len(b.given) <= FEW else counted(len(b.given), "number")
         )
+        if b.calls > 1:
+            b.counts = f"{b.calls:,} × {len(b.given) // b.calls:,} numbers"
         return f"{b.full} = {b.counts}, plain numbers: no gradient flows back to them"
     if b.kind != "group":
         return b.full
+    if b.scope is None and b.calls > 1:
+        first = b.outputs[0]
+        b.counts = f"{b.calls:,} nodes, the first {model.name(first)} = {expression(first, model.name, 'unicode')}"
     line = f"{b.full}{' = ' + b.expression if b.expression else ''}: {b.counts}"
     outs = [e for e in model.outs[b] if e.taken]
-    apart = [_are_apart(model, box) for box in (b, *(e.target for e in outs))]
+    apart = [box.calls == 1 and _are_apart(model, box) for box in (b, *(e.target for e in outs))]
     if model.shows_flow and model.by_root and outs and all(apart) and not b.is_root:
         terms = [
             f"({e.symbol})ᵀ·{total_derivative(model.root_name, e.target.name, 'unicode')}" for e in outs if e.jacobian

@@ -193,8 +193,7 @@ class Picture:
         if kind in ("png", "pdf"):
             light = "dark" if self._theme == "dark" else "light"
             drawing = self.drawing
-            size = drawing.width, drawing.height
-            return saved(path, converted(partial(drawing.svg, light), size, self.dot, kind, self._timeout))
+            return saved(path, converted(partial(drawing.svg, light), drawing.whole, self.dot, kind, self._timeout))
         if kind == "html":
             return self.player().save(path)
         if kind == "txt":

@@ -41,7 +41,7 @@ class Drawn:
             key = g.get("id", "").removeprefix(uid + "_")
             if "node" in classes:
                 self.boxes[key] = self._box(g, f"a_{uid}_{key}_", classes)
-            elif "edge" in classes:
+            elif "edge" in classes and key:  # those of the legend have no id
                 style = g.find(NS + "path").get("style", "stroke-width:1.2px")
                 lines = ["".join(t.itertext()) for t in g.findall(NS + "text")]
                 width = float(re.search(r"stroke-width:([\d.]+)px", style)[1])

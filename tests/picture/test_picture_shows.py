@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+import xml.etree.ElementTree as ET
 
 import pytest
 from drawn import Drawn, page_data
@@ -509,12 +510,52 @@ def test_the_legend_has_the_signs_that_the_picture_has_and_no_others():
     L = a * b
     assert [row.sign for row in legend_rows(draw(L).model)] == ["input", "∂", "–"]
     L.backward()
-    assert [row.sign for row in legend_rows(draw(L).model)] == ["input", "∂", "d", "pos", "neg", "wide"]
+    assert [row.sign for row in legend_rows(draw(L).model)] == ["input", "∂", "=", "d", "pos", "neg", "wide"]
     assert [row.sign for row in legend_rows(draw(b).model)] == ["input"]  # it is no root with a gradient of 1
     net = nn.MLP(2, [2, 1], seed=0)
     out = net([1.0, 2.0])
     out.backward()
     assert {row.sign for row in legend_rows(draw(out).model)} >= {"parameter", "∂", "d"}
+    assert "strip" in {row.sign for row in legend_rows(draw(loss_of([2, 16, 16, 1])).model)}
+
+
+def legend_of(svg):
+    """The words of a drawn legend; [] where there is none."""
+    found = ET.fromstring(svg).findall(".//{http://www.w3.org/2000/svg}g[@class='legend']/")
+    return [t.text for t in found if t.tag.endswith("text")]
+
+
+def test_a_static_picture_says_what_its_signs_mean():
+    a, b, c = Value(2.0), Value(-3.0), Value(1.0)
+    before, L = legend_of(draw(a * b + c).svg), a * b + c
+    assert before == ["input", "∂", "along this arrow alone", "–", "not known before backward"]
+    L.backward()
+    picture = draw(L)
+    words = [row.words for row in legend_rows(picture.model) if row.sign != "d"]  # of which a picture shows no sign
+    assert [w for w in legend_of(picture.svg) if len(w) > 5] == words[1:]
+    assert "adds to the gradient" not in picture.player().drawing.body()  # the page has its own
+
+
+def test_a_small_picture_has_no_legend():
+    a, b = Value(2.0), Value(-3.0)
+    L = a * b
+    L.backward()
+    assert legend_of(draw(L).svg) == []
+
+
+@pytest.mark.parametrize("rankdir", ["TB", "LR"])
+def test_a_legend_makes_a_picture_hardly_wider_and_stands_beneath_it(rankdir):
+    a, b, c = Value(2.0), Value(-3.0), Value(1.0)
+    L = a * b + c
+    L.backward()
+    drawing = draw(L, rankdir=rankdir).drawing
+    assert drawing.width <= max(drawing.layout.width, 330) + 24
+    width, height = drawing.whole
+    for t in ET.fromstring(drawing.svg()).iter("{http://www.w3.org/2000/svg}text"):
+        assert 0 < float(t.get("y")) < height
+    legend = ET.fromstring(drawing.svg()).find(".//{http://www.w3.org/2000/svg}g[@class='legend']")
+    tops = [float(t.get("y")) - 10 for t in legend.findall("{http://www.w3.org/2000/svg}text")]
+    assert min(tops) > max(y for _, y in drawing.layout.nodes.values()) + 30
 
 
 # One name, everywhere -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ..model.text_widths import widest
 from .dot import skeleton
 from .export import Fonts
 from .layout import INSTALL, Curve, LayoutError, Point, laid_out
+from .legend import Legend
 from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, STRIP, BoxRow, Cell, Label, Typeset
 from .theme import style_sheet
 
@@ -43,25 +44,34 @@ class Drawing:
                 f"draw takes a layout program that places everything, but {lost[0]} has no place; {INSTALL}"
             )
         caption = widest(model.caption, 11) if model.caption else 0.0
-        self.width = round(max(layout.width, caption) + 2 * MARGIN)
+        self.legend = Legend(model, max(layout.width, caption))
+        self.width = round(max(layout.width, caption, self.legend.width) + 2 * MARGIN)
         self.height = round(layout.height + 2 * MARGIN + (20 if model.caption else 0))
         self._dx = (self.width - layout.width) / 2
         self._dy = MARGIN
 
-    def svg(self, theme: str = "auto", fonts: Fonts | None = None) -> str:
-        """A file of its own: style, paper, drawing, alternative text.
+    @property
+    def whole(self) -> tuple[int, int]:
+        """Width and height with the legend."""
+        return self.width, self.height + round(self.legend.height)
+
+    def svg(self, theme: str = "auto", fonts: Fonts | None = None, bare: bool = False) -> str:
+        """A file of its own: style, paper, drawing, legend, alternative text.
 
         Args:
             theme: auto, light or dark.
             fonts: for converters, which read no list of families.
+            bare: without the legend.
         """
+        width, height = (self.width, self.height) if bare else self.whole
+        legend = "" if bare else self.legend.svg(MARGIN, self.height - 6)
         style = style_sheet(f"#{self.uid}", theme, fonts)
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" id="{self.uid}" width="{self.width}" height="{self.height}" '
-            f'viewBox="0 0 {self.width} {self.height}" role="img" aria-labelledby="{self.uid}_title {self.uid}_desc">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" id="{self.uid}" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="{self.uid}_title {self.uid}_desc">'
             f'<title id="{self.uid}_title">{xml(self.title)}</title><desc id="{self.uid}_desc">{xml(self.text)}</desc>'
-            f'<style>{style}</style><rect class="paper" width="{self.width}" height="{self.height}" rx="8"/>'
-            f"{self.body()}</svg>\n"
+            f'<style>{style}</style><rect class="paper" width="{width}" height="{height}" rx="8"/>'
+            f"{self.body()}{legend}</svg>\n"
         )
 
     @property

@@ -43,7 +43,7 @@ STYLE = (
     ".edge.pos path{stroke:var(--positive)}.edge.pos polygon{fill:var(--positive)}"
     ".edge.neg path{stroke:var(--negative)}.edge.neg polygon{fill:var(--negative)}"
     ".edge.off path{stroke:var(--faint)}.edge.off polygon{fill:var(--faint)}.edge.dashed path{stroke-dasharray:4 3}"
-    ".paper{fill:var(--paper)}" + _HEAT
+    ".s{fill:var(--ink)}.paper{fill:var(--paper)}" + _HEAT
 ).replace("SANS", SANS_STACK).replace("MONO", MONO_STACK)  # fmt: skip
 # Behind text that crosses a line. What does not know paint-order would paint it over the text.
 HALO = ".edge text,.cluster text{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}"

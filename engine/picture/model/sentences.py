@@ -211,8 +211,8 @@ def _chain(model: PictureModel, b: Box) -> str:
 class LegendRow(NamedTuple):
     """A sign of a picture and what it means.
 
-    `sign` is a kind of box (parameter, input), a letter of the notation or a mark for no number (∂, d, –), a tone of an
-    arrow (pos, neg), or "wide" for its width.
+    `sign` is a kind of box (parameter, input), a letter of the notation or a mark for no number (∂, d, –), a strip of
+    cells, `=` for the products under a gradient, a tone of an arrow (pos, neg), or "wide" for its width.
     """
 
     sign: str
@@ -225,8 +225,12 @@ def legend_rows(model: PictureModel) -> list[LegendRow]:
     rows = [LegendRow(kind, kind) for kind in ("parameter", "input") if kind in kinds]
     if any(e.local is not None for e in model.arrows):
         rows.append(LegendRow("∂", "along this arrow alone"))
+    if any(len(b.spread) > 0 for b in model.boxes):
+        rows.append(LegendRow("strip", "a cell for each value"))
     if not model.shows_flow:
         return [*rows, LegendRow("–", "not known before backward")]
+    if any("·" in row for b in model.boxes for row in b.rows):
+        rows.append(LegendRow("=", "one product for each arrow out"))
     if model.by_root:
         rows.append(LegendRow("d", "through all paths: the gradient"))
     if "pos" in tones:

@@ -147,7 +147,7 @@ class _Sheet:
         ET.register_namespace("", SVG)
         self._uid, self._top = drawing.uid, drawing.height
         self._left, (self._width, height) = (drawing.width - size[0]) / 2, size
-        self._root = ET.fromstring(drawing.svg("dark" if theme == "dark" else "light", cairo_fonts()))  # noqa: S314  made by us, read for our own ids
+        self._root = ET.fromstring(drawing.svg("dark" if theme == "dark" else "light", cairo_fonts(), bare=True))  # noqa: S314  made by us, read for our own ids
         place = {"x": f"{self._left:g}", "width": str(self._width), "height": str(height)}
         self._root.attrib |= place | {"viewBox": f"{self._left:g} 0 {self._width} {height}"}
         for e in self._root:

@@ -106,7 +106,7 @@ class Drawing:
         for scope, (word, title) in self.model.clusters.items():
             if f"cluster_{word}" in places:
                 x, y, w, h = places[f"cluster_{word}"]
-                w = min(max(w, right.get(scope, 0.0) - x), w + MARGIN)  # the layout lets labels cross the frame
+                w = min(max(w, right.get(scope, 0.0) - x), w + MARGIN - 4)  # the layout lets labels cross the frame
                 found.append(((x, y, w, h), word, title))
         for (x, y, w, h), word, title in sorted(found, key=lambda f: -f[0][2] * f[0][3]):  # larger ones behind
             x, y = x + self._dx, y + self._dy

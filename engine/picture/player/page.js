@@ -2,9 +2,6 @@ const data = JSON.parse(document.querySelector('script[type="application/json"]'
 const page = document.getElementById(data.uid);
 const find = id => document.getElementById(data.uid + "_" + id), cell = key => document.getElementById("a_" + data.uid + "_" + key);
 
-// Titles are tooltips in the static picture; here the page says more.
-for (const t of page.querySelectorAll(".graph title")) t.remove();
-
 // Other numbers of the same graph: words by their cells, strips, and arrows with their tone and width.
 function redraw(numbers) {
   const signs = ["pos", "neg", "off"];
@@ -58,7 +55,7 @@ function bar(last, pause, words, render) {
   const keys = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "play" };
   document.addEventListener("keydown", ev => {
     const name = keys[ev.key];
-    if (!name || ev.ctrlKey || ev.metaKey || ev.altKey) return;
+    if (!name || ev.ctrlKey || ev.metaKey || ev.altKey || ev.target.matches("[type=search]")) return;
     if ((ev.key === " " && ev.target.closest("button")) || (ev.target === slider && ev.key !== " ")) return;
     ev.preventDefault();
     act(name);

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from functools import cache
 from importlib import resources
 
@@ -27,7 +28,7 @@ def page_of(drawing: Drawing, theme: str, data: object, title: str, script: str,
         drawing, theme: what is shown, and in which colours.
         data: what the script reads.
         title: what the page is called, as HTML.
-        script: the file that is run after page.js.
+        script: the file that is run after page.js and stage.js.
         step: what the bar calls a step.
         **holes: what else fills the holes of page.html.
     """
@@ -41,9 +42,11 @@ def page_of(drawing: Drawing, theme: str, data: object, title: str, script: str,
         "HEIGHT": str(drawing.height),
         "THEME": colour_rules(":root", theme) + STYLE + HALO,
         "CSS": part("page.css"),
+        "FIND": holes.get("FIND", ""),
         "BAR": part("page.js"),
+        "STAGE": part("stage.js"),
         "JS": part(script),
-        "SVG": drawing.body(),
+        "SVG": re.sub("(?s)<title>.*?</title>", "", drawing.body()),  # tooltips of the static picture: a page says more
         "DATA": json_text(data),
     }
     pieces = part("page.html").split("%")  # holes are words between percent signs; nothing that fills one is read again

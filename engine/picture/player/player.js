@@ -1,105 +1,190 @@
 const say = page.querySelector(".say"), ledger = page.querySelector(".ledger"), steps = data.steps, last = steps.length - 1;
 const nodes = data.nodes, edges = data.edges, byId = new Map(nodes.map(n => [n.id, n]));
 const forward = steps.filter(s => s.phase === "forward").length, backward = last - forward;
-let now = 0;
+const LINES = 200; // of the ledger, at most
+let now = 0, pointed = null, held = null;
 
 for (const n of nodes) { n.ins = []; n.outs = []; n.forth = -1; n.back = Infinity; n.element = find(n.id); }
 steps.forEach((s, i) => { if (s.node) byId.get(s.node)[s.phase === "forward" ? "forth" : "back"] = i; });
 for (const e of edges) { e.from = byId.get(e.src); e.to = byId.get(e.dst); e.from.outs.push(e); e.to.ins.push(e); e.element = find(e.id); }
 
-steps.forEach((s, i) => {
-  if (!s.node) return;
-  const line = document.createElement("li"), n = byId.get(s.node);
-  line.innerHTML = n.lines[s.phase];
-  line.hidden = true;
-  line.addEventListener("click", () => go(i));
-  ledger.append(line);
-  s.line = line;
-});
+// Boxes and arrows can be focused; where there are many, one of them is the Tab stop, and the arrow keys go on from it.
+const many = nodes.length > 40, ring = nodes.flatMap(n => [n, ...n.ins]), items = new Map(ring.map(item => [item.element, item]));
+function stop(item) {
+  if (!many) return;
+  held?.element.setAttribute("tabindex", "-1");
+  held = item;
+  item.element.setAttribute("tabindex", "0");
+}
+stage.appear = element => { if (items.has(element)) dress(items.get(element)); };
 
 function start() {
   return `<h2>Start</h2><p>${data.start}</p><p class="note">${forward} step${forward === 1 ? "" : "s"} forward compute the values, then ${backward} step${backward === 1 ? "" : "s"} backward gather the gradients. Press → or Play; point at a box or an arrow for its formula.</p>`;
 }
 
-function panel(n) { return n.back <= now ? n.panels.backward : n.panels.forward; }
+const current = () => byId.get(steps[now].node);
+function panel(item) { return item.panels ? (item.back <= now ? item.panels.backward : item.panels.forward) : item.panel; }
+function show(html) { say.innerHTML = html; for (const eq of say.querySelectorAll(".eq")) breakable(eq); }
 
-function show(html) { say.innerHTML = html; }
+// A formula in pieces, so that it breaks before its =, + and · where it is wider than the panel.
+function breakable(eq) {
+  const whole = eq.firstElementChild;
+  let piece = whole;
+  for (const part of [...whole.children]) {
+    if (part !== whole.firstElementChild && part.localName === "mo" && "=+·".includes(part.textContent)) {
+      piece = whole.cloneNode();
+      eq.append(piece);
+      part.setAttribute("form", "infix"); // or there would be no space around it
+    }
+    if (piece !== whole) piece.append(part);
+  }
+}
 
 function render() {
-  const step = steps[now], current = step.node ? byId.get(step.node) : null;
-  page.classList.toggle("back", step.phase === "backward");
-  for (const n of nodes) {
-    const known = n.forth <= now, got = n.back <= now, list = n.element.classList;
-    list.toggle("pend", !known); list.toggle("got", got); list.toggle("now", n === current);
-    const d = cell(n.id + "_d"), g = cell(n.id + "_g");
-    if (d) d.textContent = known ? n.data_text : "–";
-    if (g) g.textContent = got ? n.grad_text : "–";
-    n.element.setAttribute("aria-label", `${n.label}${n.expr ? " = " + n.expr : ""}, ${n.kind}, data ${known ? n.data_text : "not known yet"}, grad ${got ? n.grad_text : "not known yet"}`);
+  const phase = steps[now].phase, here = current();
+  say.classList.toggle("back", phase === "backward");
+  for (const item of ring) if (stage.sees(item.element)) dress(item);
+  const from = Math.max(phase === "backward" ? forward + 1 : 1, now - LINES + 1);
+  ledger.replaceChildren(...steps.slice(from, now + 1).map((s, i) => line(s, from + i)));
+  ledger.scrollTop = ledger.scrollHeight;
+  point(null);
+  follow(here || nodes[0], phase);
+}
+
+// What an item looks like at this step; of a large graph that is only asked of what is in view.
+function dress(item) {
+  if (item.state === undefined) furnish(item);
+  const phase = steps[now].phase, here = current(), list = item.element.classList;
+  if (item.panels) {
+    const known = item.forth <= now, got = item.back <= now, state = `${known} ${got} ${item === here}`;
+    if (state === item.state) return;
+    item.state = state;
+    list.toggle("pend", !known); list.toggle("got", got); list.toggle("now", item === here);
+    const [d, g] = item.cells;
+    if (d) d.textContent = known ? item.data_text : "–";
+    if (g) g.textContent = got ? item.grad_text : "–";
+    item.element.setAttribute("aria-label", `${item.label}${item.expr ? " = " + item.expr : ""}, ${item.kind}, data ${known ? item.data_text : "not known yet"}, grad ${got ? item.grad_text : "not known yet"}`);
+  } else {
+    const forth = phase === "forward" && item.to === here, back = phase === "backward" && item.from === here;
+    const pend = item.to.forth > now, got = item.from.back <= now, state = `${forth} ${back} ${pend} ${got}`;
+    if (state === item.state) return;
+    item.state = state;
+    list.toggle("pend", pend); list.toggle("got", got);
+    list.toggle("forth", forth); list.toggle("flow", back && item.contribution !== null); list.toggle("now", forth || back);
   }
-  for (const e of edges) {
-    const list = e.element.classList, forth = step.phase === "forward" && e.to === current, flow = step.phase === "backward" && e.from === current;
-    list.toggle("pend", e.to.forth > now); list.toggle("got", e.from.back <= now);
-    list.toggle("forth", forth); list.toggle("flow", flow && e.contribution !== null); list.toggle("now", forth || flow);
+}
+
+function furnish(item) {
+  item.state = "";
+  item.element.setAttribute("role", "button");
+  if (!item.element.hasAttribute("tabindex")) item.element.setAttribute("tabindex", item.panels && !many ? "0" : "-1");
+  if (item.panels) { item.cells = ["d", "g"].map(key => cell(`${item.id}_${key}`)); return; }
+  const path = item.element.querySelector("path"), hit = path.cloneNode();
+  hit.setAttribute("class", "hit"); hit.removeAttribute("style");
+  path.before(hit);
+  item.element.setAttribute("aria-label", item.line);
+}
+
+function line(step, i) {
+  if (!step.line) {
+    step.line = document.createElement("li");
+    step.line.innerHTML = byId.get(step.node).lines[step.phase];
+    step.line.addEventListener("click", () => go(i));
   }
-  show(!current ? start() : step.phase === "forward" ? current.panels.forward : current.panels.backward);
-  steps.forEach((s, i) => { if (s.line) { s.line.hidden = i > now || (step.phase === "backward" && s.phase === "forward"); s.line.classList.toggle("now", i === now); } });
-  if (step.line) { const box = ledger.getBoundingClientRect(), line = step.line.getBoundingClientRect(); if (line.bottom > box.bottom || line.top < box.top) ledger.scrollTop += line.bottom - box.bottom + 8; }
+  step.line.classList.toggle("now", i === now);
+  return step.line;
+}
+
+// The box of the step, the arrows that its equation adds up, and the boxes at their other ends.
+function follow(n, phase) {
+  const used = phase === "forward" ? n.ins : phase === "backward" ? n.outs : [];
+  stop(n);
+  stage.reveal(n.element, used.flatMap(e => [(phase === "forward" ? e.from : e.to).element, e.element]));
+}
+
+// The panel is as high as most of its texts need, so that the stage keeps its height from step to step.
+function steady() {
+  const length = s => byId.get(s.node).panels[s.phase].length, longest = steps.slice(1).sort((a, b) => length(b) - length(a)).slice(0, 8);
+  say.style.minHeight = "";
+  let most = 0;
+  for (const html of [start(), ...longest.map(s => byId.get(s.node).panels[s.phase])]) { show(html); most = Math.max(most, say.offsetHeight); }
+  say.style.minHeight = `${Math.min(most, innerHeight * 0.3)}px`;
+  point(null);
+}
+
+// What the reader points at is said in place of the step.
+function point(item) {
+  pointed?.element.classList.remove("point");
+  pointed = item;
+  item?.element.classList.add("point");
+  const here = current();
+  show(item ? panel(item) : !here ? start() : here.panels[steps[now].phase]);
 }
 
 // A live view around the page keeps the step, and gives the page the height it wants.
 function tell() { if (window.parent !== window) window.parent.postMessage({ player: data.uid, step: now, height: page.getBoundingClientRect().height }, "*"); }
-addEventListener("resize", tell);
+addEventListener("resize", () => { steady(); tell(); });
 
 function words(i) { return i === 0 ? `start · 0/${last}` : i <= forward ? `forward ${i}/${forward}` : `backward ${i - forward}/${backward}`; }
 const { go, open } = bar(last, 1100, words, i => { now = i; render(); tell(); });
 
-// Boxes can be focused; where there are many, one Tab stop and the arrow keys up and down.
-const many = nodes.length > 40, ring = [];
-function reach(item, html, visit) {
-  const el = item.element;
-  ring.push(el);
-  el.setAttribute("role", "button");
-  el.setAttribute("tabindex", nodes.includes(item) && (!many || ring.length === 1) ? "0" : "-1");
-  el.addEventListener("mouseenter", () => { el.classList.add("point"); show(html()); });
-  el.addEventListener("mouseleave", () => { el.classList.remove("point"); render(); });
-  el.addEventListener("focus", () => { if (el.matches(":focus-visible")) show(html()); });
-  el.addEventListener("blur", render);
-  el.addEventListener("click", visit);
-  el.addEventListener("keydown", ev => {
-    if (ev.key === "Enter") { ev.preventDefault(); visit(); }
-    if (ev.key === "ArrowDown" || ev.key === "ArrowUp") {
-      ev.preventDefault();
-      const next = ring[(ring.indexOf(el) + (ev.key === "ArrowDown" ? 1 : ring.length - 1)) % ring.length];
-      if (many) { el.setAttribute("tabindex", "-1"); next.setAttribute("tabindex", "0"); }
-      next.focus();
-    }
-  });
+function visit(item) {
+  if (item.panels) go(now > forward || item.forth < 0 ? (item.back <= last ? item.back : now) : item.forth);
+  else go(now > forward && item.from.back <= last ? item.from.back : item.to.forth);
 }
-for (const n of nodes) {
-  reach(n, () => panel(n), () => go(now > forward || n.forth < 0 ? (n.back <= last ? n.back : now) : n.forth));
-  for (const e of n.ins) {
-    const path = e.element.querySelector("path"), hit = path.cloneNode();
-    hit.setAttribute("class", "hit"); hit.removeAttribute("style");
-    path.parentNode.insertBefore(hit, path);
-    e.element.setAttribute("aria-label", e.line);
-    reach(e, () => e.panel, () => go(now > forward && e.from.back <= last ? e.from.back : e.to.forth));
+
+const under = ev => items.get(ev.target.closest?.(".node, .edge")) || null;
+let place = "";
+stage.graph.addEventListener("pointermove", ev => {
+  const moved = place !== (place = `${ev.clientX} ${ev.clientY}`); // else the drawing has moved below it
+  if (moved && !ev.buttons && ev.pointerType !== "touch" && under(ev) !== pointed) point(under(ev));
+});
+stage.graph.addEventListener("pointerleave", () => { if (pointed) point(null); });
+stage.graph.addEventListener("click", ev => { if (under(ev)) visit(under(ev)); });
+stage.graph.addEventListener("focusin", ev => { if (under(ev) && ev.target.matches(":focus-visible")) show(panel(under(ev))); });
+stage.graph.addEventListener("focusout", () => point(null));
+stage.graph.addEventListener("keydown", ev => {
+  const item = under(ev), by = { ArrowDown: 1, ArrowUp: ring.length - 1 }[ev.key];
+  if (!item || (ev.key !== "Enter" && !by)) return;
+  ev.preventDefault();
+  if (!by) return visit(item);
+  const next = ring[(ring.indexOf(item) + by) % ring.length];
+  stop(next);
+  stage.reveal(next.element, []);
+  next.element.focus({ preventScroll: true });
+});
+
+// Search: names that are the word, then those that begin with it, then those that hold it.
+const sought = page.querySelector("[type=search]"), found = page.querySelector(".found");
+let word = "", hits = [], hit = -1;
+sought.addEventListener("input", () => { found.textContent = ""; });
+sought.addEventListener("keydown", ev => {
+  if (ev.key !== "Enter") return;
+  const asked = sought.value.trim().toLowerCase();
+  if (!asked) return;
+  if (asked !== word) {
+    const places = n => [n.label, n.full].map(name => name.toLowerCase()).map(name => (name === asked ? 0 : name.startsWith(asked) ? 1 : name.includes(asked) ? 2 : 3));
+    const rank = n => Math.min(...places(n));
+    [word, hit, hits] = [asked, -1, nodes.filter(n => rank(n) < 3).sort((a, b) => rank(a) - rank(b))];
   }
-}
+  found.textContent = hits.length ? `${(hit = (hit + 1) % hits.length) + 1} of ${hits.length}` : "no such name";
+  if (!hits.length) return;
+  visit(hits[hit]);
+  follow(hits[hit], "");
+  point(hits[hit]);
+});
+steady();
 open(data.first);
 
 // A live view around the page sends other numbers of the same graph.
 addEventListener("message", ev => {
   if (ev.source !== window.parent || !ev.data) return;
-  if (ev.data.room) { // the graph takes what the bar and the legend leave of it
-    page.classList.add("fit");
-    const rest = page.querySelector(".bar").offsetHeight + page.querySelector(".legend").offsetHeight + 12;
-    page.style.setProperty("--room", Math.max(ev.data.room - rest, 240) + "px");
-    tell();
-  }
+  if (ev.data.room) { stage.take(ev.data.room); tell(); }
   if (!ev.data.fresh) return;
   const { nodes: newer, edges: others, numbers } = ev.data.fresh;
   newer.forEach((n, i) => Object.assign(nodes[i], n));
   others.forEach((e, i) => { Object.assign(edges[i], e); edges[i].element.setAttribute("aria-label", e.line); });
+  for (const item of ring) item.state = "";
   for (const s of steps) if (s.line) s.line.innerHTML = byId.get(s.node).lines[s.phase];
   redraw(numbers);
   render();

@@ -14,6 +14,10 @@ PANEL = (
     '<div class="panel"><div class="say" aria-live="polite"></div>'
     '<ol class="ledger" aria-label="Every line so far" tabindex="0"></ol></div>'
 )
+FIND = (
+    '<input type="search" placeholder="Find a name" aria-label="Find a box by its name" title="Enter goes to it" '
+    'spellcheck="false"><output class="found" aria-live="polite"></output>'
+)
 LEGEND = (
     '<span><s></s>parameter</span><span><s class="dashed"></s>input</span><span>– not known yet</span>'
     "<span>four significant digits</span>"
@@ -37,9 +41,15 @@ def data_of(model: PictureModel, uid: str, first: int = 0) -> dict[str, object]:
 
 
 def _start(model: PictureModel) -> str:
-    leaves = sum(b.kind in ("input", "parameter") for b in model.boxes)
     names = ", ".join(xml(model.name(r)) for r in model.sweep.roots[:4])
-    return f"<b>{names}</b> from {counted(leaves, 'input')} and parameters"
+    parameters = len({v for b in model.boxes for v in (b.members if b.kind == "parameter" else b.parameters)})
+    inputs = sum(len(b.outputs) if b.kind == "inputs" else b.kind == "input" for b in model.boxes)
+    given = sum(len(b.given) for b in model.boxes)
+    leaves = ((inputs, "input"), (given, "given number"), (parameters, "parameter"))
+    of = " and ".join(counted(n, word) for n, word in leaves if n)
+    if model.hidden:
+        return f"<b>{names}</b>, the end of a graph of {counted(model.sweep.size, 'node')}"
+    return f"<b>{names}</b>, computed from {of}"
 
 
 def _node(say: Equations, b: Box) -> dict[str, object]:
@@ -89,7 +99,7 @@ def player_page(drawing: Drawing, theme: str, note: str = "", first: int = 0) ->
     return page_of(
         drawing, theme, data, xml(drawing.title), "player.js", "step",
         KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=f"{(forward + 0.5) / max(1, last):.4f}",
-        PANEL=PANEL, ROLE="group", LEGEND=LEGEND + (f"<span>{xml(note)}</span>" if note else ""),
+        PANEL=PANEL, FIND=FIND, ROLE="group", LEGEND=LEGEND + (f"<span>{xml(note)}</span>" if note else ""),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from ..drawing.theme import HALO, STYLE, colour_rules
 from ..model.safety import json_text, xml
 from .animation import Frame, animated, player_frames
 
+LEAST_SCALE = 0.8  # of a picture, where its letters are still read
 WIDE = 820  # pixels of a frame from which a panel may stand beside the graph, as page.css has it
 
 
@@ -113,4 +114,7 @@ def image(drawing: Drawing, svg: str) -> str:
     """An SVG as an `<img>` that holds it: it survives where a notebook strips style, script and inline SVG."""
     data = base64.b64encode(svg.encode()).decode()
     alt = xml(f"{drawing.title}. {drawing.text}")
-    return f'<img alt="{alt}" width="{drawing.width}" src="data:image/svg+xml;base64,{data}">'
+    style = (
+        f"min-width:{LEAST_SCALE * drawing.width:.0f}px"  # hosts shrink images to the page: from here on they scroll
+    )
+    return f'<img alt="{alt}" width="{drawing.width}" style="{style}" src="data:image/svg+xml;base64,{data}">'

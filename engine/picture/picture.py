@@ -25,7 +25,7 @@ from .player.live import live_view
 from .player.page import image
 from .player.player import Player, player_page
 
-FORMATS = ("svg", "png", "pdf", "html", "dot", "tex", "txt")
+FORMATS = ("svg", "png", "pdf", "html", "gif", "dot", "tex", "txt")
 
 
 def draw(
@@ -175,7 +175,7 @@ class Picture:
         return live_view(roots, like, typeset, page, still)
 
     def save(self, path: "str | os.PathLike[str]") -> str:
-        """Write a file; its ending says what: svg, png, pdf, html (the player), dot, tex, txt.
+        """Write a file; its ending says what: svg, png, pdf, html (the player), gif (its steps), dot, tex, txt.
 
         Args:
             path: where to; a file that is there is replaced once the new one is whole.
@@ -194,7 +194,7 @@ class Picture:
             light = "dark" if self._theme == "dark" else "light"
             drawing = self.drawing
             return saved(path, converted(partial(drawing.svg, light), drawing.whole, self.dot, kind, self._timeout))
-        if kind == "html":
+        if kind in ("html", "gif"):
             return self.player().save(path)
         if kind == "txt":
             return saved(path, f"{self}\n".encode())

@@ -107,7 +107,7 @@ def test_without_a_file_it_prints_the_tree(capsys):
     [
         (["x*y", "--at", "x=1"], "got none for 'y'"), (["x", "--at", "x=one"], "takes a number for x, got 'one'"),
         (["x", "--at", "x"], "takes NAME=NUMBER, got 'x'"), (["x", "--at", "x=1", "y=2"], "got y"),
-        (["x", "--at", "x=1", "--out", "x.gif"], "ends in .svg"), (["open('x')"], "functions of the table"),
+        (["x", "--at", "x=1", "--out", "x.bmp"], "ends in .svg"), (["open('x')"], "functions of the table"),
         (["x", "--at", "x=1", "--out", "/nowhere/at/all/x.svg"], "save takes the path of a file in a folder that exists"),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from ..model.boxes import Box, PictureModel
 from ..model.sentences import tone
 from ..model.text_widths import clipped, text_width
 
-MOST_FRAMES, LARGEST = 300, 4_000  # and pixels of a side: a GIF is held whole, frame by frame
+MOST_FRAMES, MOST_PIXELS = 300, 2**29  # of all frames together: they are held until the last is made
 SCALE, LARGE = 1.5, 1_500  # pixels of an image to one of the drawing, up to an image so large
 TITLE_SIZE, WORDS_SIZE, LINE, MOST_LINES = 11, 15, 21.0, 4  # pixels, and lines of the band beneath
 NARROWEST = 360  # pixels of an image, so that an equation has room
@@ -119,11 +119,12 @@ def animated(drawing: Drawing, theme: str, frames: Sequence[Frame], advice: str)
     width = max(drawing.width, NARROWEST)
     lines = [_lines(f.words, width - 2 * MARGIN) for f in frames]
     size = width, drawing.height + round(24 + LINE * max(map(len, lines)) + MARGIN)
-    if max(size) > LARGEST:
-        raise ValueError(
-            f"save takes drawings of at most {LARGEST:,} pixels a side as .gif, got {size[0]:,} by {size[1]:,} pixels; {advice}"
-        )
     scale = SCALE if max(size) * SCALE <= LARGE else 1.0
+    if len(frames) * size[0] * size[1] * scale**2 > MOST_PIXELS:
+        raise ValueError(
+            f"save takes at most {MOST_PIXELS:,} pixels in all frames as .gif, got {len(frames):,} frames of "
+            f"{size[0]:,} by {size[1]:,}; {advice}"
+        )
     sheet = _Sheet(drawing, theme, size)
     made = (sheet.shown(f, words, (i + 1) / len(frames)) for i, (f, words) in enumerate(zip(frames, lines)))
     return gif(made, [f.seconds for f in frames], scale, palette(theme))

@@ -1,0 +1,287 @@
+"""In all that is printed of one graph one symbol has one value, and every equation is true of the numbers it gives."""
+
+import os
+import re
+from html import unescape
+
+import pytest
+from drawn import built_in_scopes
+from equations import Claims, plain, sides_of
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from strategies import nice, tapes
+
+import nn
+from engine import TABLE, Value, draw, explain, gradients, steps, tanh
+from engine.formulas import explanation, naming
+from engine.picture.drawing.rows import Typeset
+from engine.picture.model import sentences
+from engine.picture.model.assembly import Assembly
+from engine.picture.player.player import data_of
+
+# CHAINRULE_PICTURES=2000 runs the full count.
+GRAPHS = int(os.environ.get("CHAINRULE_PICTURES", "50"))
+LEVELS = ["full", "neuron", "layer", 0, 1]
+ROWS = TABLE.keys() - {"edge"}  # which is written as its formula alone
+places = st.lists(st.sampled_from(["", "a", "a.x", "a.y", "b", "b.x"]), max_size=8)
+
+
+def claims(root, levels=LEVELS):
+    """All that is printed of a graph, read."""
+    said = Claims()
+    for level in levels:
+        picture = draw(root, level=level, names={})
+        read_picture(said, picture, f"level {level}")
+    for step in steps(root, names={}):
+        said.unicode(step.equation, "steps")
+    read_explanation(said, explain(root, nodes=None, names={}))
+    return said
+
+
+def read_picture(said, picture, where):
+    model = picture.model
+    for b in model.boxes:
+        if b.value is not None:
+            said.data.update((plain(model.name(v)), v.data) for v in (b.value, *arguments(b.value)))
+    for b in model.boxes:
+        if b.value is None or b.kind == "tag":
+            continue
+        read_sentence(said, model, b, where)
+        for e in model.ins[b]:
+            if e.local is not None:
+                said.unicode(e.line, f"{where}, arrow")
+        if model.shows_flow and b.rows and b.rows != ["= 0.0 not taken"] and "given" not in "".join(b.rows):
+            own = b.rows[0].partition(" = ")[2] if b.rows[0][0] == "d" else " ".join(b.rows).removeprefix("= ")
+            said.unicode(f"{b.derivative} = {own} = {b.chain.rpartition(' = ')[2]}", f"{where}, rows")
+    for label in Typeset(model, "t").labels.values():
+        text = " ".join("".join(c.text for c in line) for line in label.lines)
+        if " = " in text and not re.search(r"…|norm|×", text):
+            said.unicode(text, f"{where}, label")
+    read_tree(said, str(picture), where)
+    for row in picture.latex().split("\n")[1:-2]:
+        said.latex(row.removesuffix(r" \\"), f"{where}, LaTeX")
+    read_player(said, data_of(model, "t"), where)
+
+
+def arguments(v):
+    return [a for a in v.args if isinstance(a, Value)]
+
+
+def read_sentence(said, model, b, where):
+    """The line of a box, which is its tooltip and its part of the alternative text."""
+    first, *rest = b.line.split("; ")
+    first = b.name + first.removeprefix(b.full)
+    if b.kind == "group" and b.expression:  # of vectors, after the number
+        first = " = ".join(first.split(" = ")[:2])
+    said.unicode(re.sub(r" \(\d.*$", "", first), f"{where}, box")
+    for part in rest:
+        if held := re.fullmatch(r"grad holds (\S+), (?:of which )?from (\S+) (\S+)", part):
+            said.number(f"d{model.root_name}/d{model.name(b.value)}", held[3], f"{where}, box")
+        elif "not known before" not in part:
+            said.unicode(part, f"{where}, box")
+
+
+def read_tree(said, text, where):
+    lines = []
+    for line in text.split("\n"):
+        if re.match(r" +[=+] ", line):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line.strip())
+    for line in lines:
+        if head := re.fullmatch(r"(\S+ = [^…]*?)  +data +(\S+)  grad .*", line):
+            said.unicode(f"{head[1]} = {head[2]}", f"{where}, terminal")
+        elif re.match(r"[d∂]\S+ = ", line) and not line.endswith("…"):
+            said.unicode(line, f"{where}, terminal")
+
+
+def read_player(said, data, where):
+    for n in data["nodes"]:
+        if n["grad"] is None:
+            continue
+        for panel in n["panels"].values():
+            read_panel(said, panel, where)
+        for line in n["lines"].values():
+            said.unicode(unescape(re.sub("<[^>]+>", "", line)), f"{where}, ledger")
+    for e in data["edges"]:
+        if e["local"] is not None:
+            said.unicode(e["line"], f"{where}, arrow")
+            read_panel(said, e["panel"], where)
+
+
+def read_panel(said, html, where):
+    """Formulas in a panel: those that start with a sign of equality go on where the last ended."""
+    pieces = []
+    for inside in re.findall(r"<math[^>]*>(.*?)</math>", html):
+        sides = sides_of(inside)
+        if sides[0]:
+            if pieces:
+                said.mathml(pieces, f"{where}, MathML")
+            pieces = sides
+        else:
+            pieces += sides[1:]
+    if pieces:
+        said.mathml(pieces, f"{where}, MathML")
+
+
+def read_explanation(said, explanation):
+    lines = []
+    for line in str(explanation).split("\n"):
+        if (re.match(r" +(?:[=+] |.*so ∂.*)", line) and re.match(r" +[=+] ", line)) or (
+            lines and lines[-1].endswith(", so")
+        ):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line.strip())
+    for line in lines:
+        for equation in line.split(", so "):
+            said.unicode(equation, "explain")
+    for block in explanation.to_latex().split("\n\n"):
+        rows = " ".join(block.split("\n")[1:-1]).replace(r"\\ &= ", "= ").split(r" \\ ")
+        for row in rows:
+            said.latex(row, "explain, LaTeX")
+    for part in re.findall(r"<div><math.*?(?=<ul>|</div>)|<li>.*?</li>", explanation.to_html()):
+        for equation in part.partition(": ")[0].split(", so "):
+            read_summands(said, equation)
+
+
+def read_summands(said, html):
+    sides = []
+    for inside in re.findall(r"<math[^>]*>(.*?)</math>", html):
+        if inside.startswith("<mo>+</mo>"):
+            sides[-1] += inside
+        else:
+            sides.append(inside.removeprefix("<mo>=</mo>"))
+    if len(sides) > 1:
+        said.mathml([f"<math>{side}</math>" for side in sides], "explain, MathML")
+
+
+# The law -------------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=GRAPHS)
+@given(tapes(nice, rows=ROWS, max_steps=8), places, st.sampled_from(LEVELS), st.booleans())
+def test_one_symbol_has_one_value_and_every_equation_is_true(tape, where, level, accumulated):
+    nodes = built_in_scopes(tape, where)
+    if accumulated:
+        (nodes[0] * 3.0).backward()
+    nodes[-1].backward()
+    said = claims(nodes[-1], ["full", level])
+    event(f"{len(said.sides) // 50 * 50} equations")
+    said.assert_true()
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        self.inner = nn.Neuron(1, activation="tanh", seed=1)
+
+    def forward(self, x):
+        return self.inner([x]) + x
+
+
+def square():
+    x = Value(3.0, label="x")
+    return x * x
+
+
+def difference():
+    x = Value(3.0, label="x")
+    return x - x
+
+
+def two_paths():
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    return a * b + a * a
+
+
+def used_at_the_end_too():
+    a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    return a * b * a
+
+
+def residual():
+    y = Residual()(Value(0.5, label="x"))
+    y.label = "y"
+    return y * y
+
+
+def network():
+    out = nn.MLP(2, [3, 1], activation="tanh", seed=0)([Value(1.0, label="x1"), Value(2.0, label="x2")])
+    return (out - 1.0) ** 2
+
+
+def second_derivative():
+    x = Value(0.5, label="x")
+    (slope,) = gradients(tanh(x * x), [x])
+    slope.label = "dy/dx"
+    return slope
+
+
+def slope_of_a_square():
+    x = Value(0.5, label="x")
+    (slope,) = gradients(x**2, [x])
+    slope.label = "dy/dx"
+    return slope
+
+
+CASES = [square, difference, two_paths, used_at_the_end_too, residual, network, second_derivative, slope_of_a_square]
+SOURCES = {
+    "box", "arrow", "rows", "label", "terminal", "LaTeX", "MathML", "ledger", "steps", "explain",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_the_lessons_graphs_say_nothing_twice_at_all_levels(case):
+    root = case()
+    root.backward()
+    said = claims(root)
+    assert said.where == SOURCES  # all of them were read
+    said.assert_true()
+    left_out = [sides for sides in said.sides if None in sides]
+    assert len(left_out) <= len(said.sides) / 4
+
+
+# Planted bugs, kept: each must be caught by the law -------------------------------------------------------------------
+
+
+def lies(case):
+    root = case()
+    root.backward()
+    with pytest.raises(AssertionError) as caught:
+        claims(root).assert_true()
+    return str(caught.value)
+
+
+def test_one_letter_for_the_gradient_and_for_one_edge_is_caught(monkeypatch):
+    for style, sign in naming._PARTIAL.items():
+        monkeypatch.setitem(naming._D, style, sign)
+    assert "/∂a is 12.0 in" in lies(used_at_the_end_too)
+
+
+def test_operands_that_are_not_told_apart_are_caught(monkeypatch):
+    monkeypatch.setattr(sentences, "places", lambda v: [""] * len(v.args))
+    assert "∂v1/∂x is" in lies(difference)
+
+
+def test_a_group_whose_derivative_is_written_as_that_of_its_last_op_is_caught(monkeypatch):
+    name = Assembly._name_boxes
+
+    def misnamed(self, boxes):
+        name(self, boxes)
+        for b in boxes:
+            b.function = b.name
+
+    monkeypatch.setattr(Assembly, "_name_boxes", misnamed)
+    assert "∂y/∂x is" in lies(residual)
+
+
+def test_a_wrong_sum_is_caught(monkeypatch):
+    right = sentences._product
+    monkeypatch.setattr(sentences, "_product", lambda e, first: right(e, first) + "·1.01")
+    assert " is " in lies(two_paths)
+
+
+def test_a_wrong_formula_is_caught(monkeypatch):
+    right = explanation.partial_formulas
+    monkeypatch.setattr(explanation, "partial_formulas", lambda *args: right(*args)[::-1])
+    assert "explain" in lies(two_paths)

@@ -35,7 +35,7 @@ _ROOMS = {
     "diagnose": "diagnosis.diagnose", "from_torch": "exchange.pytorch", "plot_activation": "plots.plots",
     "plot_activations": "plots.plots", "plot_gradient_flow": "plots.plots", "plot_saliency": "plots.images",
     "plot_weights": "plots.images", "to_onnx": "exchange.onnx", "to_torch": "exchange.pytorch",
-    "training_view": "training.view",
+    "training_view": "training.widget",
 }  # fmt: skip
 
 

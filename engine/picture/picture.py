@@ -21,7 +21,7 @@ from .model.boxes import PictureModel
 from .model.grouping import Level
 from .model.level import model_of, roots_of
 from .model.safety import fresh_uid, xml
-from .player.live import live_view
+from .player.live import Room, live_view
 from .player.page import image
 from .player.player import Player, player_page
 
@@ -103,6 +103,7 @@ class Picture:
         self._roots, self._given = roots, given
         self._model_of = partial(model_of, level=level, expand=expand, force=force)
         self.model = self._model_of(roots, given=given)
+        self._room = Room()
 
     @cached_property
     def _typeset(self) -> Typeset:
@@ -124,6 +125,12 @@ class Picture:
 
     def _drawing(self, model: PictureModel) -> Drawing:
         return Drawing(Typeset(model, self.uid, self._rankdir), self._timeout)
+
+    def within(self, other: "Picture | None") -> "Picture":
+        """This picture, no box smaller than in another of the same graph: numbers change, and nothing moves."""
+        self._room = other._room if other is not None else Room()
+        self._room.grow(self._typeset)
+        return self
 
     @property
     def svg(self) -> str:

@@ -69,7 +69,7 @@ def _watched(callbacks: object, view: object) -> object:
             from IPython.display import display
         except ImportError:
             raise ImportError(f"fit takes view=True in a notebook; {install_line('notebooks')}") from None
-        from .view import training_view
+        from .widget import training_view
 
         view = training_view()
         display(view)

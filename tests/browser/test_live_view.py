@@ -1,6 +1,7 @@
 """The live view in a real JupyterLab: run the cells, move the sliders, read the page, edit a leaf, compare with the engine."""
 
 import math
+import time
 
 import nbformat
 import pytest
@@ -22,27 +23,47 @@ CELLS = [
     "from engine import Value, draw, tanh\nx, w, b = Value(2.0), Value(-0.5), Value(0.7)\nz = w * x + b\nL = tanh(z)",
     "view = draw(L).live()\nview",
     "print(view.values)",
+]
+TRAINING = [
     "import nn\nX, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]\nnet = nn.MLP(2, [4, 1], activation='tanh', seed=0)\n"
-    "training = nn.training_view(neuron='layers.1.neurons.0')\ntraining",
+    "training = nn.training_view(neuron='layers.0.neurons.1', seconds=0.5)\ntraining",
     "history = nn.fit(net, X, y, loss='binary_cross_entropy', epochs=40, seed=0, view=training, progress=False)",
+    "print('rate', net.layers[0].neurons[0].b.data, training._rate, len(history['loss']))",
 ]
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory, chromium):
+def base(tmp_path_factory):
     root = tmp_path_factory.mktemp("lab")
     env = environment(root)
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in CELLS])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(book, root / "work" / "live.ipynb")
-    with serving("jupyterlab", root, env) as base:
-        enter(chromium, f"{base}/lab/workspaces/live/tree/live.ipynb?token=t")
-        chromium.execute_script("window.jupyterapp.commands.execute('application:toggle-left-area')")
-        run_all(chromium)
-        shown = ".chainrule-live iframe.shown"
-        WebDriverWait(chromium, 90).until(lambda d: d.find_elements(By.CSS_SELECTOR, shown))
-        yield chromium
-        leave(chromium)
+    for name, cells in (("live", CELLS), ("training", TRAINING)):
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(book, root / "work" / f"{name}.ipynb")
+    with serving("jupyterlab", root, env) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def lab(base, chromium):
+    enter(chromium, f"{base}/lab/workspaces/live/tree/live.ipynb?token=t")
+    chromium.execute_script("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    run_all(chromium)
+    shown = ".chainrule-live iframe.shown"
+    WebDriverWait(chromium, 90).until(lambda d: d.find_elements(By.CSS_SELECTOR, shown))
+    yield chromium
+    leave(chromium)
+
+
+@pytest.fixture(scope="module")
+def course(base, chromium):
+    """A training that has begun, in another notebook; its tests come last, and in order."""
+    leave(chromium)
+    enter(chromium, f"{base}/lab/workspaces/training/tree/training.ipynb?token=t")
+    run_all(chromium)
+    WebDriverWait(chromium, 90).until(lambda d: said(d).startswith("epoch "))
+    yield chromium
+    leave(chromium)
 
 
 def enter(driver, address):
@@ -291,20 +312,6 @@ def test_what_is_no_number_is_marked_and_changes_nothing(lab):
     WebDriverWait(lab, 20).until(lambda d: field(d, "b").get_attribute("aria-invalid") == "false")
 
 
-def test_a_training_view_follows_fit_to_its_end(lab, keep):
-    status = ".chainrule-training [role=status]"
-    WebDriverWait(lab, 60).until(
-        lambda d: d.find_element(By.CSS_SELECTOR, status).text.startswith("epoch 40 of 40, loss 0.")
-    )
-    images = lab.find_elements(By.CSS_SELECTOR, ".chainrule-training img")
-    size = "const i = arguments[0]; return i.complete && i.naturalWidth > 100"
-    assert len(images) == 2
-    assert all(WebDriverWait(lab, 20).until(lambda d, i=i: d.execute_script(size, i)) for i in images)
-    assert "epoch 40 of 40" in images[0].get_attribute("alt")
-    assert "dy/dw[0]" in images[1].get_attribute("alt")
-    keep("training-lab")
-
-
 def test_the_view_is_dark_where_the_reader_is(lab, keep):
     def shades():
         read = "return arguments[0].map(s => getComputedStyle(document.querySelector(s))[arguments[1]])"
@@ -322,6 +329,66 @@ def test_the_view_is_dark_where_the_reader_is(lab, keep):
     assert shades() == ["rgb(255, 255, 255)", "rgb(241, 244, 248)", "rgb(255, 255, 255)"]
 
 
-def test_the_console_is_clean(lab):
-    ours = [e for e in lab.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
+def said(driver):
+    return "".join(e.text for e in driver.find_elements(By.CSS_SELECTOR, ".chainrule-training [role=status]"))
+
+
+def epoch(driver):
+    return int(said(driver).split()[1])
+
+
+def press(driver, text):
+    buttons = driver.find_elements(By.CSS_SELECTOR, ".chainrule-training button")
+    next(b for b in buttons if b.text == text).click()
+
+
+def test_a_training_is_paused_goes_on_by_one_epoch_and_takes_another_rate(course, keep):
+    """While the cell that trains runs; a look stays for half a second, so that a slow machine presses in time."""
+    course.execute_script("document.querySelector('.chainrule-training').scrollIntoView()")
+    WebDriverWait(course, 60).until(
+        lambda d: [b for b in d.find_elements(By.CSS_SELECTOR, ".chainrule-training button") if b.is_enabled()]
+    )
+    press(course, "Pause")
+    WebDriverWait(course, 20).until(
+        lambda d: d.find_element(By.CSS_SELECTOR, ".chainrule-training button").text == "Go on"
+    )
+    last = None
+    while last != epoch(course):  # the epoch at work ends
+        last = epoch(course)
+        time.sleep(1.5)
+    assert last < 40
+    for k in (1, 2):
+        press(course, "One epoch")
+        WebDriverWait(course, 20).until(lambda d, k=k: epoch(d) == last + k)
+    assert len(course.find_elements(By.CSS_SELECTOR, ".chainrule-training .curve")) == 1
+    assert course.find_elements(By.CSS_SELECTOR, ".chainrule-training .border")
+    keep("training-lab-paused")
+    rate = course.find_element(By.CSS_SELECTOR, ".chainrule-training input[name=rate]")
+    assert float(rate.get_attribute("value")) == 0.01
+    rate.send_keys(Keys.CONTROL, "a")
+    rate.send_keys("0.5")
+    course.find_element(By.CSS_SELECTOR, ".chainrule-training option[value='0']").click()
+    press(course, "Go on")
+    WebDriverWait(course, 60).until(lambda d: said(d).startswith("epoch 40 of 40, loss 0."))
+
+
+def test_a_training_view_shows_the_end_and_keeps_it_as_pictures(course, keep):
+    printed = "return [...document.querySelectorAll('.jp-OutputArea-output pre')].map(e => e.textContent).filter(t => t.startsWith('rate'))"
+    ((_, _, rate, epochs),) = [t.split() for t in WebDriverWait(course, 20).until(lambda d: d.execute_script(printed))]
+    assert (float(rate), int(epochs)) == (0.5, 40)
+    image = course.find_element(By.CSS_SELECTOR, ".chainrule-training figure img")
+    assert "dL/dw[0] = dL/d" in image.get_attribute("alt")
+    assert course.execute_script("return arguments[0].naturalWidth", image) > 100
+    kept = course.execute_script(
+        "return [...document.querySelectorAll('.chainrule-still')].map(e => [e.offsetHeight, ...[...e.querySelectorAll('img')].map(i => i.alt)])"
+    )
+    (still,) = [k for k in kept if "epoch" in str(k)]
+    assert still[0] == 0, "it is shown twice"
+    assert "epoch 40 of 40" in still[1]
+    assert "dL/dw[0] = dL/d" in still[2]
+    keep("training-lab")
+
+
+def test_the_console_is_clean(course):
+    ours = [e for e in course.get_log("browser") if e["level"] == "SEVERE" and "favicon" not in e["message"]]
     assert ours == []

@@ -1,8 +1,10 @@
 """Reads drawn pictures back: the boxes and edges of an SVG, the data of a page, printed numbers, graphs with scopes."""
 
+import base64
 import json
 import re
 import xml.etree.ElementTree as ET
+import zlib
 from contextlib import ExitStack
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -61,7 +63,8 @@ class Drawn:
 
 def page_data(html):
     """The JSON of a player or a film."""
-    return json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL)[1])
+    text = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL)[1]
+    return json.loads(text if text[0] == "{" else zlib.decompress(base64.b64decode(text)))
 
 
 class Tags(HTMLParser):

@@ -1,4 +1,6 @@
-const data = JSON.parse(document.querySelector('script[type="application/json"]').textContent);
+const held = document.querySelector('script[type="application/json"]').textContent;
+const bytes = () => new Blob([Uint8Array.from(atob(held), c => c.charCodeAt(0))]);
+const data = held[0] === "{" ? JSON.parse(held) : await new Response(bytes().stream().pipeThrough(new DecompressionStream("deflate"))).json();
 const page = document.getElementById(data.uid);
 const find = id => document.getElementById(data.uid + "_" + id), cell = key => document.getElementById("a_" + data.uid + "_" + key);
 

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import zlib
 from functools import cache
 from importlib import resources
 
@@ -13,6 +14,7 @@ from ..model.safety import json_text, xml
 from .animation import Frame, animated, player_frames
 
 LEAST_SCALE = 0.8  # of a picture, where its letters are still read
+LONGEST_DATA = 100_000  # characters that stand on a page as they are
 WIDE = 820  # pixels of a frame from which a panel may stand beside the graph, as page.css has it
 
 
@@ -48,10 +50,15 @@ def page_of(drawing: Drawing, theme: str, data: object, title: str, script: str,
         "STAGE": part("stage.js"),
         "JS": part(script),
         "SVG": re.sub("(?s)<title>.*?</title>", "", drawing.body()),  # tooltips of the static picture: a page says more
-        "DATA": json_text(data),
+        "DATA": _packed(json_text(data)),
     }
     pieces = part("page.html").split("%")  # holes are words between percent signs; nothing that fills one is read again
     return "".join(holes[p] if i % 2 else p for i, p in enumerate(pieces))
+
+
+def _packed(text: str) -> str:
+    """JSON as it is, or where it is long, as most of a page's formulas are alike, compressed to a tenth."""
+    return text if len(text) <= LONGEST_DATA else base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 class Page:
@@ -97,17 +104,19 @@ class Page:
         return (self.drawing.height + 160,) * 2
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        # The picture is there where a notebook strips the frame: the page is never inline. The rule for narrow frames
-        # asks for the width of this div, which is that of the frame and decides in the page too.
+        return {"text/html": self.framed(image(self.drawing, self.svg)), "text/plain": repr(self)}
+
+    def framed(self, still: str) -> str:
+        """The page in a frame, and an `<img>` that stands for it where a notebook strips the frame: never inline."""
+        # The rule for narrow frames asks for the width of this div, which is that of the frame and decides in the page too.
         of, (wide, narrow) = f".vz-{self.drawing.uid}", self._heights()
         stacked = f"{of}{{container-type:inline-size}}@container(max-width:{WIDE - 1}px){{{of}>iframe{{height:{narrow}px!important}}}}"
-        html = (
+        return (
             f'<div class="{of[1:]}"><style>{of}>img{{display:none}}{stacked if narrow != wide else ""}</style>'
-            f'{image(self.drawing, self.svg)}<iframe sandbox="allow-scripts" title="{xml(self.drawing.title)}" '
+            f'{still}<iframe sandbox="allow-scripts" title="{xml(self.drawing.title)}" '
             f'srcdoc="{self.html.replace("&", "&amp;").replace(chr(34), "&quot;")}" '
             f'style="width:100%;height:{wide}px;border:0"></iframe></div>'
         )
-        return {"text/html": html, "text/plain": repr(self)}
 
 
 def image(drawing: Drawing, svg: str) -> str:

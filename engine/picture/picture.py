@@ -19,13 +19,15 @@ from .drawing.terminal import tree
 from .drawing.theme import THEMES
 from .model.boxes import PictureModel
 from .model.grouping import Level
-from .model.level import model_of, roots_of
+from .model.level import HOVERED, WIDEST, model_of, roots_of
 from .model.safety import fresh_uid, xml
 from .player.live import Room, live_view
 from .player.page import image
 from .player.player import Player, player_page
 
 FORMATS = ("svg", "png", "pdf", "html", "gif", "dot", "tex", "txt")
+MOST_BYTES = 500_000  # of what a notebook keeps of a picture
+MOST_FRAMED = 200  # boxes, from which a page of them takes more
 
 
 def draw(
@@ -100,7 +102,7 @@ class Picture:
         if not isinstance(expand, (list, tuple, set, str)) or not all(isinstance(word, str) for word in expand):
             raise TypeError(f"draw takes expand as a list of paths and names, got {expand!r:.40}")
         self.uid, self._timeout = fresh_uid(uid), timeout
-        self._roots, self._given = roots, given
+        self._roots, self._given, self._level = roots, given, level
         self._model_of = partial(model_of, level=level, expand=expand, force=force)
         self.model = self._model_of(roots, given=given)
         self._room = Room()
@@ -146,10 +148,13 @@ class Picture:
 
         A backward need not have run: the player shows the gradients that it gives.
         """
+        return self._player(0)
+
+    def _player(self, first: int) -> Player:
         drawing = self._drawing(self._model_of(self._roots, given=self._given, complete=True))
         swept = self.model.sweep.swept
         note = "" if swept else "backward has not run: these are the gradients it gives"
-        return Player(player_page(drawing, self._theme, note), drawing, self._theme)
+        return Player(player_page(drawing, self._theme, note, first), drawing, self._theme)
 
     def live(self) -> Any:
         """The step player as a notebook widget, with a slider and a field for each leaf: a number set there recomputes all.
@@ -218,11 +223,36 @@ class Picture:
 
     @property
     def html(self) -> str:
-        """The static picture as one `<img>`, with every chain-rule line as its alternative text."""
+        """What a notebook shows: one `<img>`, with every chain-rule line as its alternative text.
+
+        Of a picture that is wide, or says its formulas on pointing only, it is the player's page, with the picture to
+        stand for it where scripts are stripped; of one too large for either, the picture that "auto" gives.
+        """
         try:
-            return image(self.drawing, self.svg)
+            if self.model.labels and self.drawing.width <= WIDEST:
+                return self._still
+            boxes = self.model.boxes
+            still = self._still if len(boxes) <= HOVERED else self._in_brief
+            if len(boxes) <= MOST_FRAMED:
+                first = sum(b.kind in ("op", "group") for b in boxes)  # the last step forward
+                framed = self._player(len(boxes) + first if self.model.sweep.swept else first).framed(still)
+                if len(framed.encode()) <= MOST_BYTES:
+                    return framed
+            return (
+                f"<p>{len(boxes):,} boxes are too many for a notebook. To walk through them, zoom and search: "
+                f'<code>draw(…, level={xml(repr(self._level))}).save("graph.html")</code>.</p>{still}'
+            )
         except LayoutError as e:
             return f"<p>{xml(str(e))}</p><pre>{chr(10).join(map(xml, str(self).splitlines()))}</pre>"
+
+    @property
+    def _still(self) -> str:
+        return image(self.drawing, self.svg)
+
+    @property
+    def _in_brief(self) -> str:
+        """The picture of the same graph that is readable at once."""
+        return Picture(self._roots, self._given, theme=self._theme, rankdir=self._rankdir, timeout=self._timeout)._still
 
 
 def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Picture:

@@ -1,9 +1,12 @@
 """A large graph is drawn in little time: what is shown is decided by counting, and nothing is worked out for the rest."""
 
+import base64
 import math
 import random
+import re
 
 import pytest
+from drawn import Tags, page_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,3 +110,54 @@ def test_players_films_and_text_of_large_graphs_show_the_same_part():
     second.backward()
     boxes = [b for b in draw(second).model.boxes if b.value is second]
     assert len(boxes) == 1
+
+
+# In a notebook --------------------------------------------------------------------------------------------------------
+
+
+def network_loss():
+    L = (nn.MLP(2, [16, 16, 1], seed=0)([0.5, -1.0]) - 1.0) ** 2
+    L.label = "L"
+    L.backward()
+    return L
+
+
+def still(shown):
+    return base64.b64decode(re.search('src="data:image/svg[^,]*,([^"]*)"', shown)[1]).decode()
+
+
+def test_a_picture_that_is_read_at_once_is_an_image_in_a_notebook():
+    shown = draw(network_loss()).html
+    assert shown.startswith("<img alt=") and len(shown) < 50_000
+
+
+def test_a_wide_picture_is_a_page_in_a_notebook_with_an_image_where_scripts_are_stripped():
+    picture = draw(network_loss(), level="neuron")
+    shown = picture.html
+    assert Tags(shown).count.get("iframe") == 1 and len(shown.encode()) <= 500_000
+    page = re.search('srcdoc="([^"]*)"', shown)[1].replace("&quot;", '"').replace("&amp;", "&")
+    data = page_data(page)
+    assert len(data["nodes"]) == 36 and data["first"] >= len(data["steps"]) - 1  # as drawn: all is known
+    assert 'class="node' in still(shown) and 'alt="Computation graph of L, 404 nodes' in shown
+
+
+def test_a_page_in_a_notebook_opens_after_the_forward_pass_where_no_backward_has_run():
+    L = (nn.MLP(2, [16, 16, 1], seed=0)([0.5, -1.0]) - 1.0) ** 2
+    page = re.search('srcdoc="([^"]*)"', draw(L, level="neuron").html)[1].replace("&quot;", '"').replace("&amp;", "&")
+    data = page_data(page)
+    assert data["steps"][data["first"]]["phase"] == "forward"
+    assert data["steps"][data["first"] + 1]["phase"] == "backward"
+
+
+def test_a_picture_too_large_for_a_notebook_says_what_to_do_and_shows_a_smaller_one():
+    shown = draw(network_loss(), level="full").html
+    assert shown.startswith("<p>404 boxes are too many for a notebook.") and len(shown) < 50_000
+    assert 'draw(…, level=&#39;full&#39;).save("graph.html")' in shown
+    assert "layers[1]" in still(shown)
+
+
+def test_a_long_page_holds_its_data_compressed_and_a_short_one_as_it_is():
+    small, large = draw(network_loss()).player().html, draw(network_loss(), level="neuron").player().html
+    assert '"version":1' in small and '"version":1' not in large
+    assert page_data(small)["version"] == page_data(large)["version"] == 1
+    assert len(large) < 300_000

@@ -1,6 +1,6 @@
-const held = document.querySelector('script[type="application/json"]').textContent;
-const bytes = () => new Blob([Uint8Array.from(atob(held), c => c.charCodeAt(0))]);
-const data = held[0] === "{" ? JSON.parse(held) : await new Response(bytes().stream().pipeThrough(new DecompressionStream("deflate"))).json();
+const dataText = document.querySelector('script[type="application/json"]').textContent; // where it is long, compressed
+const unpacked = () => new Blob([Uint8Array.from(atob(dataText), c => c.charCodeAt(0))]).stream().pipeThrough(new DecompressionStream("deflate"));
+const data = dataText[0] === "{" ? JSON.parse(dataText) : await new Response(unpacked()).json();
 const page = document.getElementById(data.uid);
 const find = id => document.getElementById(data.uid + "_" + id), cell = key => document.getElementById("a_" + data.uid + "_" + key);
 

@@ -12,7 +12,7 @@ from io import BytesIO
 
 from ...arguments import install_line
 from ...writing import write_whole
-from ..model.text_widths import BOLD, MONO, SANS, text_width
+from ..model.text_widths import BOLD, MONO, SANS, text_width, widest
 from .layout import INSTALL, LayoutError, program_output
 
 FAMILIES = {
@@ -34,7 +34,7 @@ class Fonts:
 
 
 def fitting_fonts(width: Callable[[str, bool, str], float]) -> Fonts:
-    """The first families whose text is as wide as expected; where there are none, the narrowest, made smaller.
+    """The first families whose text is as wide as expected; where there are none, the narrowest, made to fit the boxes.
 
     Args:
         width: a function of (family, bold, text) that gives the width at size 1.
@@ -44,17 +44,13 @@ def fitting_fonts(width: Callable[[str, bool, str], float]) -> Fonts:
     """
     chosen, largest = {}, 1.0
     for face, families in FAMILIES.items():
-        ratios = {
-            family: [
-                width(family, bold, SAMPLE) / text_width(SAMPLE, 1.0, BOLD if bold and face == SANS else face)
-                for bold in (False, True)
-            ]
-            for family in families
-        }
-        alike = [family for family in families if all(abs(r - 1.0) <= ALIKE for r in ratios[family])]
-        chosen[face] = alike[0] if alike else min(families, key=lambda family: max(ratios[family]))
+        faces = [BOLD if bold and face == SANS else face for bold in (False, True)]
+        widths = {family: [width(family, bold, SAMPLE) for bold in (False, True)] for family in families}
+        expected, room = ([of(SAMPLE, 1.0, f) for f in faces] for of in (text_width, widest))
+        alike = [f for f in families if all(abs(w / e - 1.0) <= ALIKE for w, e in zip(widths[f], expected))]
+        chosen[face] = alike[0] if alike else min(families, key=lambda f: max(widths[f]))
         if not alike:
-            largest = max(largest, *ratios[chosen[face]])
+            largest = max(largest, *(w / r for w, r in zip(widths[chosen[face]], room)))
     return Fonts(chosen[SANS], chosen[MONO], 1.0 / largest)
 
 

@@ -9,11 +9,11 @@ import re
 import xml.etree.ElementTree as ET
 from html import unescape
 
-from reading import evaluated, from_mathml, from_unicode
+from reading import evaluated, from_unicode, seen
 
 from engine.formulas.mathml import mathml_from_tex
 
-NAME = r"[a-zA-Z]\w*(?:\.\w+)*(?:\[\d+\])?"
+NAME = r"[a-zA-Z]\w*(?:\.\w+|\[\d+\]|_\d+)*"
 HELD = rf"(?:{NAME}|\([^()]*\))"
 DERIVATIVE = re.compile(rf"(?:(?<!\w)d[²³]?{HELD}/d|∂{HELD}/∂){HELD}[²³]?")
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?:e-?\d+)?")
@@ -28,6 +28,7 @@ class Claims:
         self.known = {}  # what symbols are said to be: (number, half a unit, where)
         self.sides = {}  # the sides of equations and where they stand, evaluated when all symbols are known
         self.idents = {}
+        self.rows = set()
         self.where = set()
 
     def ident(self, symbol):
@@ -54,29 +55,29 @@ class Claims:
         return re.sub(NAME, lambda m: self.ident(m[0]) if plain(m[0]) in self.data else m[0], python)
 
     def mathml(self, pieces, where):
-        """The sides of an equation, each a MathML element or a list of the summands of a sum."""
-        sides = [self._from_mathml(piece) for piece in pieces]
-        self._claim(sides, where)
+        """The sides of an equation, each a list of MathML elements."""
+        self._claim([self._from_mathml(piece) for piece in pieces], where)
 
-    def _from_mathml(self, xml):
-        tree = ET.fromstring(unescape_entities(xml))
+    def _from_mathml(self, piece):
+        tree = ET.Element("math")
+        tree.extend(piece)
         if any(word in "".join(tree.itertext()) for word in LEFT_OUT):
             return None
-        for parent in tree.iter():
-            for i, child in enumerate(list(parent)):
+        for parent in list(tree.iter()):
+            for i, child in enumerate(parent):
                 if child.tag == "mfrac" and (symbol := derivative_of(child)):
-                    named = ET.Element("mi")
-                    named.text = self.ident(symbol)
-                    parent[i] = named
-        text = from_mathml(ET.tostring(tree, encoding="unicode")).replace("∞", "inf")
+                    parent[i] = ET.Element("mi")
+                    parent[i].text = self.ident(symbol)
+        text = seen(tree).replace("∞", "inf")
         return self._names(DERIVATIVE.sub(lambda m: self.ident(m[0]), text))
 
     def latex(self, row, where):
         """`A &= B = C`, of an aligned block."""
         row = row.replace("&=", "=").replace("&", "")
         row = re.sub(r" \\quad \\text\{.*$", "", row)
-        pieces = [f"<math>{mathml_from_tex(side)}</math>" for side in split(row, " = ")]
-        self.mathml(pieces, where)
+        if row not in self.rows:
+            self.rows.add(row)
+            self.mathml([sides_of(mathml_from_tex(side))[0] for side in split(row, " = ")], where)
 
     def _claim(self, sides, where):
         self.where.add(where.rpartition(", ")[2])
@@ -188,14 +189,14 @@ def split(text, by):
 
 
 def sides_of(inside):
-    """The sides of an equation in MathML, as elements; what begins with a sign of equality has an empty first side."""
-    sides = [ET.Element("math")]
+    """The sides of an equation in MathML, each a list of elements; the first is empty where it begins with `=`."""
+    sides = [[]]
     for child in ET.fromstring(f"<math>{unescape_entities(inside)}</math>"):
         if child.tag == "mo" and child.text == "=":
-            sides.append(ET.Element("math"))
+            sides.append([])
         else:
             sides[-1].append(child)
-    return ["" if not len(side) else ET.tostring(side, encoding="unicode") for side in sides]
+    return sides
 
 
 def derivative_of(fraction):

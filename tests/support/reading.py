@@ -93,26 +93,27 @@ OPERATORS = {"·": "*", "−": "-", "≤": "<=", "≥": ">=", "≠": "!=", "=": 
 
 def from_mathml(xml):
     """Python text of the same meaning: grouping that is not seen is dropped, grouping that is seen is parentheses."""
-    return _seen(ET.fromstring(xml))
+    return seen(ET.fromstring(xml))
 
 
-def _seen(e):
+def seen(e):
+    """The same of an element."""
     parts = list(e)
     if e.tag in ("math", "mrow"):
         if len(parts) > 2 and parts[0].text == parts[-1].text == "|":
-            return f"abs({''.join(map(_seen, parts[1:-1]))})"
-        return "".join(map(_seen, parts))
+            return f"abs({''.join(map(seen, parts[1:-1]))})"
+        return "".join(map(seen, parts))
     if e.tag == "mfrac":
-        return f"(({_seen(parts[0])})/({_seen(parts[1])}))"
+        return f"(({seen(parts[0])})/({seen(parts[1])}))"
     if e.tag == "msqrt":
-        return f"sqrt({''.join(map(_seen, parts))})"
+        return f"sqrt({''.join(map(seen, parts))})"
     if e.tag == "mroot":
-        return f"cbrt({_seen(parts[0])})"
+        return f"cbrt({seen(parts[0])})"
     if e.tag == "msub":
-        return _seen(parts[0]) + parts[1].text
+        return seen(parts[0]) + parts[1].text
     if e.tag == "msup":
         assert parts[0].tag != "mfrac", "a fraction as a base needs parentheses"
-        base, exponent = map(_seen, parts)
+        base, exponent = map(seen, parts)
         if base == "e":
             return f"exp({exponent})"
         return "sech2" if base == "sech" else f"{base}**({exponent})"

@@ -90,7 +90,7 @@ class Explanation:
         """The lines as HTML with MathML: plain elements without attributes, which no notebook takes out."""
         items = []
         for block in self._blocks("mathml"):
-            details = "".join([f"<li>{_mathml(equation)}</li>" for equation in block.locals])
+            details = "".join([f"<li><p>{_mathml(equation)}</p></li>" for equation in block.locals])  # lines keep apart
             items.append(f"<div>{_mathml(block.chain)}{f'<ul>{details}</ul>' if details else ''}</div>")
         return f"<div>{''.join(items)}{''.join([f'<p>{line}</p>' for line in self._rest()])}</div>"
 
@@ -270,7 +270,8 @@ def _plain(note: str) -> str:
 
 
 def _mathml(equation: _Equation) -> str:
-    """A `<math>` for each summand, so that a browser can break the line between them; fractions of full size."""
+    """A `<math>` for each summand, so that a browser can break the line between them; fractions of full size, and signs
+    between two things, the first of them empty, with room on both sides."""
     html = f"{_sides(equation.given)}, so " if equation.given else ""
     html += _sides(equation.sides)
     return f"{html}: {escaped(equation.note)}" if equation.note else html
@@ -281,5 +282,7 @@ def _sides(sides: Sequence[list[str]]) -> str:
     for i, side in enumerate(sides):
         for k, summand in enumerate(side):
             sign = "+" if k else "=" if i else ""
-            pieces.append(f'<math displaystyle="true">{f"<mo>{sign}</mo>" if sign else ""}{summand}</math>')
+            pieces.append(
+                f'<math displaystyle="true">{f"<mrow></mrow><mo>{sign}</mo>" if sign else ""}{summand}</math>'
+            )
     return " ".join(pieces)

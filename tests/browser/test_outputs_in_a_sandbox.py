@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from engine import Value, explain
 from notebooks.execution import notebooks
 
 PATHS = notebooks()
@@ -29,6 +30,10 @@ SHOWN = """
     return images.every(i => i.complete) && document.readyState === "complete" && {
         images: images.map(i => [i.alt, i.naturalWidth, i.getBoundingClientRect().width, edge(i)]),
         formulas: [...document.querySelectorAll("math")].map(m => m.getBoundingClientRect().width),
+        overlaps: [...document.querySelectorAll("mfrac")].filter((f, k, all) => all.slice(0, k).some(g => {
+            const [a, b] = [f, g].map(x => x.getBoundingClientRect());
+            return !g.contains(f) && a.left < b.right && b.left < a.right && a.top < b.bottom + 2 && b.top < a.bottom + 2;
+        })).length,
         fractions: [...document.querySelectorAll("mfrac")].map(f => f.getBoundingClientRect().height),
         height: document.body.getBoundingClientRect().height,
     }"""
@@ -85,16 +90,32 @@ def test_each_output_of_a_notebook_stands_alone(browser, frames, path, scheme):
             )
         assert all(width > 5 for width in found["formulas"])
         assert all(height > 25 for height in found["fractions"])  # two lines of letters of full size
+        assert not found["overlaps"]
         assert len(players) == text.count("<iframe")
         for player in players:
-            assert_steps(browser, player, scheme)
+            assert player.is_displayed()
+            browser.switch_to.frame(player)
+            assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == PAPER[scheme]
+            (assert_steps if browser.find_elements(By.CSS_SELECTOR, ".slider") else assert_slides)(browser)
+            browser.switch_to.parent_frame()
 
 
-def assert_steps(browser, player, scheme):
+def assert_slides(browser):
+    """A slider leads through all charts of its page, one at a time, and says each."""
+    slider, said = (browser.find_element(By.TAG_NAME, tag) for tag in ("input", "output"))
+    seen = []
+    for _ in range(int(slider.get_attribute("max")) + 1):
+        [image] = [i for i in browser.find_elements(By.TAG_NAME, "img") if i.is_displayed()]
+        assert image.get_attribute("alt") == said.text == slider.get_attribute("aria-valuetext")
+        seen.append((said.text, image.size["width"], image.size["height"]))
+        slider.send_keys(Keys.ARROW_RIGHT)
+    assert len({text for text, _, _ in seen}) == len(seen) > 1
+    assert len({(width, height) for _, width, height in seen}) == 1, "nothing jumps"
+    assert browser.execute_script("return document.documentElement.scrollHeight <= innerHeight"), "all is in view"
+
+
+def assert_steps(browser):
     """Buttons, slider and keys of a player, or of a film, lead from its first step to its last."""
-    assert player.is_displayed()
-    browser.switch_to.frame(player)
-    assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == PAPER[scheme]
     count, slider = (browser.find_element(By.CSS_SELECTOR, s) for s in (".count", ".slider input"))
     start, last = slider.get_attribute("value"), slider.get_attribute("max")
     assert int(last) > int(start)
@@ -116,7 +137,6 @@ def assert_steps(browser, player, scheme):
     assert (slider.get_attribute("value"), count.text) == forward
     slider.send_keys(Keys.END)
     assert slider.get_attribute("value") == last
-    browser.switch_to.parent_frame()
 
 
 def test_the_course_has_players_and_formulas_to_try():
@@ -158,3 +178,10 @@ def test_a_fraction_too_small_to_read_is_seen(browser, frames):
     explained = next(text for path in PATHS for text in outputs(path) if "<mfrac>" in text)
     whole, small = frames([explained, explained.replace(' displaystyle="true"', "")])
     assert min(shown(browser, whole)["fractions"]) > 25 > max(shown(browser, small)["fractions"])
+
+
+def test_fractions_of_two_lines_that_overlap_are_seen(browser, frames):
+    a = Value(2.0)
+    lines = f'<div style="line-height:1.4">{explain(a * (3.0 * a), a).to_html()}</div>'  # as hosts have it
+    apart, close = frames([lines, lines.replace("<p>", "").replace("</p>", "")])
+    assert (shown(browser, apart)["overlaps"], shown(browser, close)["overlaps"] > 0) == (0, True)

@@ -5,6 +5,6 @@ wherever `nn` is installed.
 """
 
 from .answers import check_answer, verdict
-from .charts import chart
+from .charts import chart, slides
 
-__all__ = ["chart", "check_answer", "verdict"]
+__all__ = ["chart", "check_answer", "slides", "verdict"]

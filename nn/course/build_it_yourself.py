@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from .answers import NoAnswerError, WrongAnswerError, close, exercise, given
+from .answers import NoAnswerError, WrongAnswerError, called, close, exercise, given
 
 DOUBLINGS = 40
 CALLS = 200_000  # are enough for a graph of 41 nodes, and not for its 2⁴⁰ paths
@@ -20,8 +20,8 @@ Law = Callable[[Homemade], str | None]
 LAWS: dict[str, Law] = {}
 
 
-class _EndlessError(Exception):
-    """A graph is walked path by path."""
+class _EndlessError(BaseException):
+    """A graph is walked path by path; no `except Exception` on the way is to keep that to itself."""
 
 
 def report(value: Homemade) -> None:
@@ -207,15 +207,61 @@ def _exponential(value: Homemade) -> str | None:
 
 
 @exercise("04.2")
-def backward_of_any_graph(answer: object) -> str | None:
-    """A class that keeps every law."""
+def backward_again_and_again(answer: object) -> str | None:
+    """A class that keeps every law but that of depth, which may be kept too."""
     value = _class(answer)
     with suppress(AttributeError, TypeError):
         given(value(1.0).backward())
     for name, law in LAWS.items():
-        broken = _broken(law, value)
+        broken = None if law is _deep else _broken(law, value)
         if broken:
             return f"{name}: {broken}"
+    return None
+
+
+class _Number:
+    """A number of the notebook, as far as an order asks."""
+
+    def __init__(self, *arguments: _Number) -> None:
+        self.edges = [(a, 1.0) for a in arguments]
+
+
+@exercise("04.3")
+def order_without_calls(answer: object) -> str | None:
+    """A function topological(root): all numbers, each once, arguments first, at any depth."""
+    a, b = _Number(), _Number()
+    h = _Number(a, a)
+    root = _Number(_Number(h, b), h)
+    wrong = _misordered(called(answer, root, what="topological(L)"), root, 5)
+    if wrong:
+        return wrong
+    doubled = chain = _Number()
+    for _ in range(DOUBLINGS):
+        doubled = _Number(doubled, doubled)
+    try:
+        with _few_calls():
+            listed = called(answer, doubled, what="topological(v), of 40 doublings,")
+    except _EndlessError:
+        return f"stopped: over {CALLS:,} calls for {DOUBLINGS + 1} numbers, the same ones again."
+    wrong = _misordered(listed, doubled, DOUBLINGS + 1)
+    for _ in range(DEEP):
+        chain = _Number(chain)
+    return wrong or _misordered(called(answer, chain, what=f"topological(v), {DEEP:,} deep,"), chain, DEEP + 1)
+
+
+def _misordered(listed: object, root: _Number, count: int) -> str | None:
+    """What is wrong with an order of so many numbers."""
+    if not isinstance(listed, list):
+        return f"topological(L) is a list of the numbers, and this is {listed!r:.40}."
+    place = {v: k for k, v in enumerate(listed)}
+    if len(place) < len(listed):
+        return f"of {count} numbers some are listed more than once: {len(listed)} entries."
+    if root not in place:
+        return "the number that was given is not in the list itself."
+    if len(listed) != count:
+        return f"there are {count} numbers, and {len(listed)} in the list."
+    if any(place.get(a, count) > place[v] for v in listed for a, _ in v.edges):
+        return "some number stands before one of its arguments."
     return None
 
 

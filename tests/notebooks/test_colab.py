@@ -1,4 +1,5 @@
-"""Colab: the first line of a notebook installs what it imports, and replaces nothing that the runtime has."""
+"""Colab: the first line of a notebook installs what it imports, from the clone that it is in, and replaces nothing that
+the runtime has."""
 
 import ast
 import re
@@ -45,8 +46,10 @@ def cells(path):
 def wanted(line):
     """What an install line asks pip for, as the shell hands it on."""
     words = shlex.split(line.removeprefix("# "))
-    assert words[:2] == ["%pip", "install"]
-    return [Requirement(word) for word in words[2:]]
+    assert words[:3] == ["%pip", "install", "-e"]
+    folder, bracket, extras = words[3].partition("[")
+    assert tomllib.loads((HERE / folder / "pyproject.toml").read_text("utf-8"))["project"]["name"] == "chainrule"
+    return [Requirement(f"chainrule{bracket}{extras}"), *map(Requirement, words[4:])]
 
 
 def installed(asked):
@@ -100,7 +103,7 @@ BEHIND = {
 def test_the_first_line_is_read_alike_by_both_shells(path):
     """cmd.exe knows no quotes but double ones, and no comments."""
     line = cells(path)[0].splitlines()[0]
-    assert re.fullmatch(r'# %pip install "chainrule\[[a-z,]+\]"( [a-z]+)*', line)
+    assert re.fullmatch(r'# %pip install -e "\.\.\[[a-z,]+\]"( [a-z]+)*', line)
     assert [r.name for r in wanted(line)][0] == "chainrule"
 
 
@@ -123,9 +126,15 @@ def test_the_first_line_replaces_nothing_that_colab_has(path):
 def test_what_would_be_missing_or_replaced_is_found():
     sources = ["import numpy\nfrom hypothesis import given", "from engine.checks import graphs", "engine.jit(f)"]
     assert imported(sources) == {"numpy", "hypothesis", "python-flint", "llvmlite"}
-    few, _ = installed(wanted('# %pip install "chainrule[plots]"'))
+    few, _ = installed(wanted('# %pip install -e "..[plots]"'))
     assert imported(sources) - few.keys() == {"hypothesis", "python-flint", "llvmlite"}
-    kept, replaced = installed(wanted('# %pip install "chainrule[jit,notebooks]" "numpy>=2.1"'))
+    kept, replaced = installed(wanted('# %pip install -e "..[jit,notebooks]" "numpy>=2.1"'))
     assert {"llvmlite", "numpy"} <= replaced
     assert kept["jupyterlab"] is None  # which Colab has not, and which wants newer parts of Jupyter
-    assert installed(wanted("%pip install hypothesis"))[0].keys() <= NEW
+    assert installed([Requirement("hypothesis")])[0].keys() <= NEW
+    for line in (
+        '# %pip install "chainrule[plots]"',
+        '# %pip install -e "../..[plots]"',
+    ):  # from an index; no clone there
+        with pytest.raises((AssertionError, OSError)):
+            wanted(line)

@@ -44,7 +44,8 @@ def test_a_fresh_run_warns_of_nothing(run):
 
 
 def test_its_solutions_are_right(run):
-    assert run[2] == ["stdout: Right.\n"] * 2
+    assert run[2] == ["stdout: Right.\n"] * len(solutions(run[0]))
+    assert len(run[2]) >= 2
 
 
 def test_it_takes_less_than_a_minute(run):

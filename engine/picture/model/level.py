@@ -61,7 +61,8 @@ def roots_of(root: object, who: str) -> list[Value]:
         return [root]
     roots = list(root) if isinstance(root, (list, tuple)) else []
     if not roots or not all(isinstance(r, Value) for r in roots):
-        raise TypeError(f"{who} takes a Value or a list of Values, got {shown(root)}")
+        hint = "; call it, and give what it returns" if callable(root) else ""
+        raise TypeError(f"{who} takes a Value or a list of Values, got {shown(root)}{hint}")
     return roots
 
 

@@ -302,7 +302,8 @@ def _categorical(
         ps = _probabilities(who, probabilities)
     else:
         if not is_whole(target):
-            raise TypeError(f"{who} takes the number of a class or a list of probabilities, got {shown(target)}")
+            hint = f"; write int({target})" if target.__class__ is float and target.is_integer() else ""
+            raise TypeError(f"{who} takes the number of a class or a list of probabilities, got {shown(target)}{hint}")
         label = whole(who, "target", target, "the number of a class", least=-inf)
         if not 0 <= label < len(zs):
             raise ValueError(f"{who} takes classes from 0 to {len(zs) - 1}, got {label}")

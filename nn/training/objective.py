@@ -99,7 +99,8 @@ def objective(who: str, loss: object) -> Objective:
             )
         loss = losses.LOSSES[loss]
     if not callable(loss):
-        raise TypeError(f"{who} takes a name or a function (outputs, target) -> Value as loss, got {loss!r:.60}")
+        hint = "; give the function itself, loss=nn.mse, without calling it" if real(loss) is not None else ""
+        raise TypeError(f"{who} takes a name or a function (outputs, target) -> Value as loss, got {loss!r:.60}{hint}")
     function = unbound(loss)
     name = getattr(function, "__name__", "loss")
     known = _MEANINGS.get(function) if isinstance(function, Hashable) else None

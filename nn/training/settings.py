@@ -11,7 +11,7 @@ from random import Random, SystemRandom
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from engine import Value
-from engine.arguments import flag, named, number, whole
+from engine.arguments import flag, named, number, real, shown, whole
 
 from ..arguments import several
 from ..elsewhere import TRAINING, check_call
@@ -190,6 +190,9 @@ def chosen_optimiser(who: str, optimizer: object, net: Module) -> Optimiser:
         made = Adam(net, lr=0.01)
     elif isinstance(optimizer, type) and issubclass(optimizer, Optimiser):
         made = optimizer(net)
+    elif real(optimizer) is not None:
+        rate = TRAINING["lr"].format(made="Adam", x=shown(optimizer))
+        raise TypeError(f"{who} takes {rate}, got {shown(optimizer)} as optimizer")
     elif not isinstance(optimizer, Optimiser):
         made = chosen(who, "optimizer", optimizer, OPTIMISERS, net)
         made = made if isinstance(optimizer, str) else made(net)

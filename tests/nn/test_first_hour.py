@@ -36,6 +36,8 @@ CASES = [
     (lambda: fit(learning_rate=0.1), TypeError, RATE + "learning_rate=0.1"),
     (lambda: fit(optimizer="sgd", lr=0.1), TypeError, (RATE + "lr=0.1").replace("Adam", "SGD")),
     (lambda: nn.Trainer(net(), X, Y, loss="mse", lr=0.1), TypeError, (RATE + "lr=0.1").replace("fit", "Trainer")),
+    (lambda: fit(optimizer=0.1), TypeError, RATE + "0.1 as optimizer"),
+    (lambda: fit(loss=nn.mse([1.0], [0.0])), TypeError, "fit takes a name or a function (outputs, target) -> Value as loss, got 1.0; give the function itself, loss=nn.mse, without calling it"),
     (lambda: fit(epoch=3), TypeError, "fit takes epochs, got epoch=3"),
     (lambda: fit(n_epochs=3), TypeError, "fit takes epochs, got n_epochs=3"),
     (lambda: fit(max_iter=3), TypeError, "fit takes epochs, got max_iter=3"),
@@ -117,6 +119,8 @@ CASES = [
     (lambda: nn.Sequential(nn.Layer(2, 3), "relu"), TypeError, "Sequential takes Modules and functions, got 'relu'; write Activation('relu')"),
     (lambda: nn.Sequential(nn.Layer(2, 3), engine.relu)([1.0, 2.0]), TypeError, "relu takes one number, got a list in a Sequential; write nn.Activation('relu')"),
     (lambda: nn.Sequential(nn.Layer(2, 3), engine.exp)([1.0, 2.0]), TypeError, "exp takes one number, got a list in a Sequential; write lambda xs: [exp(x) for x in xs]"),
+    (lambda: nn.cross_entropy(Z, 1.0), TypeError, "cross_entropy takes the number of a class or a list of probabilities, got 1.0; write int(1.0)"),
+    (lambda: engine.draw(net()), TypeError, "draw takes a Value or a list of Values, got MLP(2, [4, 1], activation='relu'); call it, and give what it returns"),
     # Losses whose arguments stand in each other's place
     (lambda: nn.cross_entropy(1, Z), TypeError, ORDER.format("cross_entropy", "logits")),
     (lambda: nn.cross_entropy(2, Z), TypeError, ORDER.format("cross_entropy", "logits")),

@@ -51,7 +51,7 @@ def test_what_is_behind_is_counted_and_named():
     whole = [b for b in model.boxes if b.kind not in ("stub", "tag")]
     hidden = sum(int(b.name.split()[1].replace(",", "")) for b in stubs)
     assert len(whole) == 40 and hidden + 40 == 20_002
-    assert model.caption == '20,002 nodes: the 40 boxes nearest v20001; level="full", force=True for all'
+    assert model.caption == "20,002 nodes: the 40 boxes nearest v20001; draw another for what is before it"
 
 
 @settings(max_examples=30)
@@ -161,3 +161,20 @@ def test_a_long_page_holds_its_data_compressed_and_a_short_one_as_it_is():
     assert '"version":1' in small and '"version":1' not in large
     assert page_data(small)["version"] == page_data(large)["version"] == 1
     assert len(large) < 300_000
+
+
+def loss_over_examples():
+    net = nn.MLP(2, [4, 1], seed=0)
+    return total([net([0.1 * i, -0.2 * i]) ** 2 for i in range(20)])
+
+
+@pytest.mark.parametrize("root", [network_loss, loss_over_examples, lambda: random_graph(random.Random(0), 200)])
+@pytest.mark.parametrize("level", ["auto", "neuron", "layer", 0])
+def test_what_a_caption_says_one_can_do_shows_more(root, level):
+    root = root()
+    picture = draw(root, level=level)
+    caption = picture.model.caption
+    for how in re.findall(r'(level|expand)="([^"]+)"', caption):
+        more = draw(root, **{"level": level} | dict([how]))
+        assert len(more.model.boxes) > len(picture.model.boxes)
+    assert ".player()" in caption or "graph.html" in caption or not caption

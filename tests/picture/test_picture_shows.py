@@ -246,9 +246,12 @@ def test_a_wide_network_is_shown_by_layer_and_says_so():
     assert len(groups) == 3
     assert len(picture.model.boxes) == 8
     n = len(picture.model.sweep.order)
-    assert picture.model.caption == f'{n} nodes, shown by layer; level="full" for all'
-    assert picture.model.caption in str(picture)
-    assert picture.model.caption in picture.svg.replace("&quot;", '"')
+    assert picture.model.caption == (
+        f'{n} nodes, shown by layer: level="neuron" for more, expand="layers.0" for one, .player() for each step'
+    )
+    assert picture.model.caption in str(picture).replace("\n", " ")
+    lines = re.findall('<text class="t caption"[^>]*>([^<]*)<', picture.svg)
+    assert set(" ".join(lines).replace("&quot;", '"').split()) == set(picture.model.caption.split())
     assert "16 neurons · 32 parameters" in picture.svg
     assert "256 edges" in picture.svg
 

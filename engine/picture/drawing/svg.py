@@ -11,11 +11,11 @@ from ...context import Scope
 from ..model.boxes import Arrow, Box
 from ..model.clusters import counted
 from ..model.safety import xml
-from ..model.text_widths import widest
+from ..model.text_widths import lines_of, widest
 from .dot import skeleton
 from .export import Fonts
 from .layout import INSTALL, Curve, LayoutError, Point, laid_out
-from .legend import Legend
+from .legend import NARROWEST, Legend
 from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, STRIP, BoxRow, Cell, Label, Typeset
 from .theme import style_sheet
 
@@ -43,10 +43,11 @@ class Drawing:
             raise LayoutError(
                 f"draw takes a layout program that places everything, but {lost[0]} has no place; {INSTALL}"
             )
-        caption = widest(model.caption, 11) if model.caption else 0.0
+        self._caption = lines_of(model.caption, max(layout.width, NARROWEST), 11)
+        caption = max([widest(line, 11) for line in self._caption], default=0.0)
         self.legend = Legend(model, max(layout.width, caption))
         self.width = round(max(layout.width, caption, self.legend.width) + 2 * MARGIN)
-        self.height = round(layout.height + 2 * MARGIN + (20 if model.caption else 0))
+        self.height = round(layout.height + 2 * MARGIN + (5 + 15 * len(self._caption) if self._caption else 0))
         self._dx = (self.width - layout.width) / 2
         self._dy = MARGIN
 
@@ -93,9 +94,9 @@ class Drawing:
     def body(self) -> str:
         """Clusters, edges, boxes and caption, without what surrounds them."""
         parts = [*self._clusters(), *map(self._edge, self.model.arrows), *map(self._box, self.model.boxes)]
-        if self.model.caption:
-            x, y = MARGIN, self.height - MARGIN + 1
-            parts.append(f'<text class="t caption" x="{_n(x)}" y="{_n(y)}">{xml(self.model.caption)}</text>')
+        for i, line in enumerate(reversed(self._caption)):
+            x, y = MARGIN, self.height - MARGIN + 1 - 15 * i
+            parts.append(f'<text class="t caption" x="{_n(x)}" y="{_n(y)}">{xml(line)}</text>')
         return "".join(parts)
 
     # Parts -----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The picture for a terminal: an indented tree from the result down, 80 columns, each box once."""
 
+import textwrap
 from collections.abc import Iterator
 
 from ...formulas.notation import columns, number_text
@@ -17,7 +18,7 @@ def tree(model: PictureModel) -> str:
     """
     lines = list(_lines(model))
     if model.caption:
-        lines += ["", *_wrapped(model.caption, "", "")]
+        lines += ["", *map(_fitted, textwrap.wrap(model.caption, COLUMNS, break_on_hyphens=False))]
     return "\n".join(lines)
 
 

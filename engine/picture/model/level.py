@@ -10,7 +10,7 @@ from ...formulas.naming import parameter_paths
 from ...value import Value
 from .assembly import MOST_ARROWS, MOST_BOXES, Assembly
 from .boxes import Box, PictureModel
-from .calls import fold
+from .calls import MANY, fold
 from .clusters import module_word
 from .grouping import Level, Partition, ScopeTree
 from .nearest import Nearest, nearest
@@ -131,7 +131,7 @@ class _Choice:
     def _model(self, partition: Partition, height: int = -1) -> PictureModel:
         assembly = Assembly(self._sweep, self._tree, partition, self._names, self._parameters)
         model = assembly.model(self._complete or self._sweep.swept)
-        model.height, model.caption = height, _caption(model)
+        model.height, model.caption = height, _caption(model, self._tree)
         return model
 
     def auto(self) -> PictureModel:
@@ -170,16 +170,25 @@ def _fitted(name: str) -> str:
     return clipped(plain(name).strip(), LONGEST, 14)
 
 
-def _caption(model: PictureModel) -> str:
-    n = f"{model.sweep.size:,} nodes"
-    more = f'level="full"{", force=True" if model.sweep.size > HARD_LIMIT else ""} for all'
+def _caption(model: PictureModel, tree: ScopeTree) -> str:
+    n, size = f"{model.sweep.size:,} nodes", model.sweep.size
+    more = 'level="full" for all' if size <= HOVERED else 'level="full" and .save("graph.html") for all'
     if model.hidden:
         shown = sum(b.kind != "stub" for b in model.boxes)
+        more = more if size <= HARD_LIMIT else "draw another for what is before it"
         return f"{n}: the {shown} boxes nearest {model.root_name}; {more}"
-    if any(b.kind == "group" for b in model.boxes):
-        words = list(dict.fromkeys(module_word(b.scope) for b in model.boxes if b.scope is not None))
-        return f"{n}, shown by {words[0] if len(words) == 1 else 'module'}; {more}"
-    return f"{n}: point at an edge for its formula" if not model.labels else ""
+    closed = [b.scope for b in model.boxes if b.scope is not None]
+    if closed:
+        words = list(dict.fromkeys(map(module_word, closed)))
+        height = max(tree.heights[s] for s in closed)
+        if height:
+            more = f'level="{"neuron" if height == 1 else "layer"}" for more'
+        able = [f"{word}[0]" for word, calls in tree.calls.items() if len(calls) >= MANY and not tree.apart]
+        able += [s.path for s in closed if s.path]
+        one = [f'expand="{able[0]}" for one'] if able else []
+        more = ", ".join([more, *one, ".player() for each step"])
+        return f"{n}, shown by {words[0] if len(words) == 1 else 'module'}: {more}"
+    return f"{n}: point at an edge for its formula, or .player() for each step" if not model.labels else ""
 
 
 def _widest_rank(model: PictureModel) -> float:

@@ -98,3 +98,18 @@ def clipped(text: str, width: float, size: float, face: str = SANS) -> str:
         if used > width:
             return text[:end].rstrip() + "…"
     return text
+
+
+def lines_of(text: str, width: float, size: float) -> list[str]:
+    """A text in lines of at most `width` pixels, as far as its words allow.
+
+    >>> lines_of("one two three", 50, 10)
+    ['one two', 'three']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and widest(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

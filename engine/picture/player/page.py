@@ -123,7 +123,6 @@ def image(drawing: Drawing, svg: str) -> str:
     """An SVG as an `<img>` that holds it: it survives where a notebook strips style, script and inline SVG."""
     data = base64.b64encode(svg.encode()).decode()
     alt = xml(f"{drawing.title}. {drawing.text}")
-    style = (
-        f"min-width:{LEAST_SCALE * drawing.width:.0f}px"  # hosts shrink images to the page: from here on they scroll
-    )
+    # Hosts shrink images to the page; from this width on they scroll.
+    style = f"min-width:{LEAST_SCALE * drawing.width:.0f}px"
     return f'<img alt="{alt}" width="{drawing.width}" style="{style}" src="data:image/svg+xml;base64,{data}">'

@@ -522,6 +522,16 @@ def test_the_legend_has_the_signs_that_the_picture_has_and_no_others():
     assert "strip" in {row.sign for row in legend_rows(draw(loss_of([2, 16, 16, 1])).model)}
 
 
+def test_the_legend_says_why_an_arrow_is_faint():
+    a, b = Value(-1.0), Value(2.0)
+    L = relu(a) * b
+    L.backward()
+    assert "off" in {row.sign for row in legend_rows(draw(L).model)}
+    M = a * b
+    M.backward()
+    assert "off" not in {row.sign for row in legend_rows(draw(M).model)}
+
+
 def legend_of(svg):
     """The words of a drawn legend; [] where there is none."""
     found = ET.fromstring(svg).findall(".//{http://www.w3.org/2000/svg}g[@class='legend']/")

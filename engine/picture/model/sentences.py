@@ -212,7 +212,7 @@ class LegendRow(NamedTuple):
     """A sign of a picture and what it means.
 
     `sign` is a kind of box (parameter, input), a letter of the notation or a mark for no number (∂, d, –), a strip of
-    cells, `=` for the products under a gradient, a tone of an arrow (pos, neg), or "wide" for its width.
+    cells, `=` for the products under a gradient, a tone of an arrow (pos, neg, off), or "wide" for its width.
     """
 
     sign: str
@@ -239,4 +239,6 @@ def legend_rows(model: PictureModel) -> list[LegendRow]:
         rows.append(LegendRow("neg", "takes from the gradient"))
     if tones & {"pos", "neg"}:
         rows.append(LegendRow("wide", "thicker: a larger share"))
+    if "off" in tones:
+        rows.append(LegendRow("off", "nothing flows back"))
     return rows

@@ -9,7 +9,7 @@ from ..arguments import flag, named
 from ..formulas.naming import callers_variables, notebook_variables, variable_names
 from ..traversal import topological_order
 from ..value import Value
-from .drawing.dot import RANKDIRS, dot_text
+from .drawing.dot import RANKDIRS, dot_text, painted
 from .drawing.export import converted, saved
 from .drawing.latex import aligned
 from .drawing.layout import LayoutError, check_timeout
@@ -205,7 +205,8 @@ class Picture:
         if kind in ("png", "pdf"):
             light = "dark" if self._theme == "dark" else "light"
             drawing = self.drawing
-            return saved(path, converted(partial(drawing.svg, light), drawing.whole, self.dot, kind, self._timeout))
+            dot = painted(self.dot, light)
+            return saved(path, converted(partial(drawing.svg, light), drawing.whole, dot, kind, self._timeout))
         if kind in ("html", "gif"):
             return self.player().save(path)
         if kind == "txt":

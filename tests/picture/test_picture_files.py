@@ -173,6 +173,25 @@ def test_without_cairosvg_the_layout_program_writes_the_png(tmp_path, monkeypatc
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("theme", ["auto", "light", "dark"])
+def test_without_cairosvg_an_image_has_the_colours_of_its_theme_too(tmp_path, monkeypatch, theme):
+    import sys
+
+    from PIL import Image
+
+    monkeypatch.setitem(sys.modules, "cairosvg", None)
+    root = neuron()
+    root.label = 'L" COLOR="#ffffff" BGCOLOR="#000000'
+    with Image.open(draw(root, theme=theme).save(tmp_path / "x.png")) as image:
+        found = {colour for _, colour in image.convert("RGB").getcolors(1 << 20)}
+        corner = image.convert("RGBA").getpixel((2, 2))
+    colours, other = (DARK, LIGHT) if theme == "dark" else (LIGHT, DARK)
+    rgb = {word: tuple(int(colours[word][i : i + 2], 16) for i in (1, 3, 5)) for word in colours}
+    assert corner == (*rgb["paper"], 255)
+    assert {rgb[word] for word in ("node", "leaf", "group", "negative", "positive", "ink", "line")} <= found
+    assert tuple(int(other["leaf"][i : i + 2], 16) for i in (1, 3, 5)) not in found
+
+
 @pytest.mark.parametrize("converter", ["cairosvg", "the layout program"])
 def test_a_picture_too_large_for_a_png_says_what_to_do(tmp_path, monkeypatch, converter):
     import sys

@@ -4,6 +4,7 @@ The whole text is for a reader with Graphviz at hand: HTML-like tables in the li
 of a user's, so no label can reach or break the layout program.
 """
 
+import re
 from collections.abc import Callable
 
 from ...context import Scope
@@ -11,7 +12,7 @@ from ..model.boxes import Arrow, Box, PictureModel
 from ..model.safety import dot_string, xml
 from ..model.text_widths import widest
 from .rows import FONTS, LABEL_GAP, BoxRow, Typeset
-from .theme import LIGHT
+from .theme import DARK, LIGHT
 
 RANKDIRS = ("TB", "LR", "BT", "RL")
 MANY = 150  # boxes, from which straight lines and a bounded search keep the layout short
@@ -22,6 +23,14 @@ LABEL_TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
 def dot_text(typeset: Typeset) -> str:
     """The document: tables, colours, tooltips."""
     return _document(typeset, _table, _arrow, _title)
+
+
+def painted(dot: str, theme: str) -> str:
+    """The document on paper and in the colours of a theme, for an image. No user's text has a quote that is not escaped."""
+    colours = DARK if theme == "dark" else LIGHT
+    there = {LIGHT[word]: colour for word, colour in colours.items()}
+    dot = dot.replace('bgcolor="transparent"', f'bgcolor="{LIGHT["paper"]}"', 1)
+    return re.sub('(?<==")#[0-9a-f]{6}(?=")', lambda m: there[m[0]], dot)
 
 
 def skeleton(typeset: Typeset) -> str:

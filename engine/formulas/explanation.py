@@ -91,7 +91,7 @@ class Explanation:
         items = []
         for block in self._blocks("mathml"):
             details = "".join([f"<li><p>{_mathml(equation)}</p></li>" for equation in block.locals])  # lines keep apart
-            items.append(f"<div>{_mathml(block.chain)}{f'<ul>{details}</ul>' if details else ''}</div>")
+            items.append(f"<div><p>{_mathml(block.chain)}</p>{f'<ul>{details}</ul>' if details else ''}</div>")
         return f"<div>{''.join(items)}{''.join([f'<p>{line}</p>' for line in self._rest()])}</div>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:

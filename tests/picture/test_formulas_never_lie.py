@@ -140,7 +140,7 @@ def read_explanation(said, explanation):
         rows = " ".join(block.split("\n")[1:-1]).replace(r"\\ &= ", "= ").split(r" \\ ")
         for row in rows:
             said.latex(row, "explain, LaTeX")
-    for part in re.findall(r"<div><math.*?(?=<ul>|</div>)|<li>.*?</li>", explanation.to_html()):
+    for part in re.findall(r"<div><p>.*?</p>|<li>.*?</li>", explanation.to_html()):
         for equation in part.partition(": ")[0].split(", so "):
             read_summands(said, equation)
 
@@ -148,6 +148,7 @@ def read_explanation(said, explanation):
 def read_summands(said, html):
     sides = []
     for inside in re.findall(r"<math[^>]*>(.*?)</math>", html):
+        inside = inside.removeprefix("<mrow></mrow>")  # gives the sign room on its left
         found = [side for side in sides_of(inside) if side]
         if inside.startswith("<mo>+"):
             sides[-1] += found.pop(0)

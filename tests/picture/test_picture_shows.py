@@ -625,3 +625,12 @@ def test_a_module_whose_result_has_a_name_is_called_by_it_and_its_derivative_is_
     assert [e.symbol for e in picture.model.ins[box]] == ["∂MLP/∂x"]
     assert {e.symbol for e in picture.model.outs[box]} == {"∂v1/∂y"}
     assert "y\u00a0= MLP(…)" in {b.head for b in Drawn(draw(L, level=0, uid=UID).svg, UID).boxes.values()}
+
+
+def test_the_player_has_the_words_of_the_legend():
+    a, b = Value(2.0), Value(-3.0)
+    picture = draw(a * b)
+    model = picture._model_of(picture._roots, given={}, complete=True)
+    page = picture.player().html
+    for row in legend_rows(model):
+        assert row.words in page or row.sign == "=", row

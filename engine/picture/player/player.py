@@ -19,7 +19,7 @@ FIND = (
     'spellcheck="false"><output class="found" aria-live="polite"></output>'
 )
 LEGEND = (
-    '<span><s></s>parameter</span><span><s class="dashed"></s>input</span><span>– not known yet</span>'
+    '<span>d through all paths: the gradient</span><span><s></s>parameter</span><span><s class="dashed"></s>input</span><span>– not known yet</span>'
     "<span>four significant digits</span>"
 )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
-from ..arguments import flag, named
+from ..arguments import flag, named, shown
 from ..formulas.naming import callers_variables, notebook_variables, variable_names
 from ..traversal import topological_order
 from ..value import Value
@@ -129,7 +129,18 @@ class Picture:
         return Drawing(Typeset(model, self.uid, self._rankdir), self._timeout)
 
     def within(self, other: "Picture | None") -> "Picture":
-        """This picture, no box smaller than in another of the same graph: numbers change, and nothing moves."""
+        """This picture, no box smaller than in another of the same graph: numbers change, and nothing moves.
+
+        Args:
+            other: a Picture, or None for the first.
+
+        >>> from engine import Value, draw
+        >>> long, short = draw(Value(-0.125, label="x") * 2.0), draw(Value(1.0, label="x") * 2.0)
+        >>> short.within(long).drawing.width == long.within(None).drawing.width
+        True
+        """
+        if not isinstance(other, Picture | None):
+            raise TypeError(f"within takes a Picture, or None, got {shown(other)}")
         self._room = other._room if other is not None else Room()
         self._room.grow(self._typeset)
         return self

@@ -218,6 +218,7 @@ exemplar("engine.picture.Picture.latex", lambda: Call(kept("picture", lambda: en
 exemplar(
     "engine.picture.Picture.live", lambda: Call(kept("picture", lambda: engine.draw(loss())).live), needs="anywidget"
 )
+exemplar("engine.picture.Picture.within", lambda: Call(kept("picture", lambda: engine.draw(loss())).within, None))
 exemplar("engine.picture.Picture.player", lambda: Call(kept("picture", lambda: engine.draw(loss())).player))
 exemplar(
     "engine.picture.Film.save",

@@ -15,6 +15,8 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from engine.picture import Picture
 
+FEW = 8  # weights of a neuron up to which each has a box
+
 
 def explained(trainer: Trainer, neuron: Neuron, example: int, last: Picture | None = None) -> Picture | None:
     """The picture of a neuron on an example: its sum, its output y, and in one box L all that follows, up to the loss.
@@ -48,7 +50,8 @@ def explained(trainer: Trainer, neuron: Neuron, example: int, last: Picture | No
     n = len(neuron.w)
     twin = copy.deepcopy(neuron)  # whose gradients no training reads
     twin.zero_grad()
-    output = twin.forward([float(x) for x in sums[0].args[n : 2 * n]])
+    computed = twin.forward if n <= FEW else twin  # a call is one box
+    output = computed([float(x) for x in sums[0].args[n : 2 * n]])
     if output.__class__ is not Value:
         return None
     output.label = "y"

@@ -73,3 +73,23 @@ def test_outputs_are_kept_where_they_say_the_same():
     new = book("2 s\n")
     new.cells[0].metadata["tags"] = [VARIES]
     assert kept(tidied(new), timed).cells[0].outputs[0].text == "1 s\n"
+
+
+VIEWS = [
+    "import nn\nfrom engine import Value, draw\na = Value(2.0)\nL = a * a\ndraw(L).live()",
+    "view = nn.training_view()\nview",
+    "nn.fit(nn.MLP(2, [3, 1]), [[0, 0], [0, 1], [1, 0]], [0, 1, 1], loss='mse', epochs=5, view=view, progress=False)['epoch']",
+]
+
+
+def test_what_is_kept_of_a_live_view_is_its_last_picture(tmp_path):
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in VIEWS])
+    nbformat.write(book, tmp_path / "views.ipynb")
+    book = executed(tmp_path / "views.ipynb")
+    live, training, plain = [[o.data for o in cell.outputs] for cell in book.cells]
+    assert [len(live), len(training), len(plain)] == [1, 1, 1]
+    assert "dL/da = " in live[0]["text/html"]
+    assert live[0]["text/html"].count("<img ") == 1
+    assert "epoch 5 of 5" in training[0]["text/html"]
+    assert training[0]["text/html"].count("<img ") == 2
+    assert plain[0] == {"text/plain": "[1, 2, 3, 4, 5]"}

@@ -31,6 +31,8 @@ class Folder:
 
     def folded(self, root: Value) -> Term:
         """What a graph folds to: a Value, or a number."""
+        if root in self._given:
+            return root
         done: dict[Value, Term] = {}
         for v in topological_order(root):
             if v.op is None:

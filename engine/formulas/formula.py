@@ -146,7 +146,7 @@ class _PartialsWriter:
         folded = self._folder.folded(q) if isinstance(q, Value) else q
         if not isinstance(folded, Value):
             return constant(float(cast("float", folded)), self._style).text
-        for v in topological_order(folded):
+        for v in topological_order(folded) if folded not in self._parts else ():
             if v not in self._parts:
                 operands = _operands(v, lambda a, _: self._parts[a], self._style)
                 part = written(cast("Op", v.op), operands, self._style)

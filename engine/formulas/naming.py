@@ -4,6 +4,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Protocol, cast
 
@@ -219,6 +220,7 @@ _D = {"text": "d", "unicode": "d", "latex": r"\mathrm{d}", "mathml": "<mtext>d</
 _PARTIAL = {"text": "∂", "unicode": "∂", "latex": r"\partial ", "mathml": "<mi>∂</mi>"}
 
 
+@lru_cache(10_000)  # a picture says each name in many places
 def _held(name: str, style: str) -> str:
     """A name after a d, in parentheses where it would fall apart."""
     text = name_text(name, style)
@@ -248,7 +250,10 @@ def places(v: Value) -> list[str]:
     >>> places(x * x), places(x * 2.0)
     (['1st', '2nd'], ['', ''])
     """
-    times = Counter(a for a in v.args if isinstance(a, Value))
+    values = [a for a in v.args if isinstance(a, Value)]
+    if len(set(values)) == len(values):
+        return [""] * len(v.args)
+    times = Counter(values)
     met: Counter[Value] = Counter()
     found = []
     for a in v.args:

@@ -9,7 +9,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ..rule import ATOM, POWER, PRODUCT, SIGN, SUM, Op
@@ -83,6 +83,7 @@ def constant(x: float, style: str = "text", whole: bool = True) -> Part:
     return _digits_part(digits.replace("-", "−"), style)._replace(zero=x == 0.0)
 
 
+@lru_cache(10_000)  # a picture says each number in many places
 def number_part(x: float, style: str) -> Part:
     """What `number_text` gives, in any style."""
     return _digits_part(number_text(x), style)

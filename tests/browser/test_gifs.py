@@ -1,12 +1,14 @@
-"""The animated image of a player and of a film: frames are the steps, in the colours of the page. It takes no browser."""
+"""The animated image of a player and of a film: frames are the steps, in the colours of the page."""
 
 import numpy as np
 import pytest
 from PIL import Image
 from test_picture_files import fresh, neuron, training
+from test_picture_shows import loss_of, recurrent
 
 from engine import Value, draw, film
 from engine.picture.drawing.theme import DARK, LIGHT
+from engine.picture.player.animation import player_frames
 
 SCALE, NARROWEST = 1.5, 360
 
@@ -107,3 +109,37 @@ def test_a_film_is_saved_as_its_steps(tmp_path):
         assert share(pixels, tip(made, arrow), LIGHT["positive" if sign == "pos" else "negative"]) > 0.1
     left, top, right, bottom = (round(SCALE * x) for x in box(made, "w"))
     assert (first[top:bottom, left:right] != last[top:bottom, left:right]).any()
+
+
+GRAPHS = {
+    "neuron": lambda: draw(neuron()),
+    "by layer": lambda: draw(loss_of([2, 16, 16, 1]), level="layer"),
+    "shared weights": lambda: draw(recurrent(6)),
+    "a part": lambda: draw(loss_of([2, 3, 2, 1]), level="neuron"),
+}
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_each_frame_shows_what_the_page_shows_at_its_step(browser, tmp_path, graph):
+    made = GRAPHS[graph]().player()
+    made.save(tmp_path / "x.html")
+    browser.get((tmp_path / "x.html").as_uri())
+    seen = browser.execute_script("""
+        const marks = ["pend", "got", "now", "forth"], found = [], next = document.querySelector("[data-do=next]");
+        for (let i = 0; i < arguments[0]; i++) {
+            const step = {marks: {}, cells: {}};
+            for (const e of document.querySelectorAll(".graph .node[id], .graph .edge[id]"))
+                step.marks[e.id] = marks.filter(m => e.classList.contains(m));
+            for (const t of document.querySelectorAll(".graph text[id$=_d], .graph text[id$=_g]"))
+                step.cells[t.id] = t.textContent;
+            found.push(step);
+            next.click();
+        }
+        return found""", len(player_frames(made.drawing.model)))  # fmt: skip
+    uid, leaves = made.drawing.uid, {b.id for b in made.drawing.model.boxes if b.leaf is not None}
+    for i, (step, frame) in enumerate(zip(seen, player_frames(made.drawing.model))):
+        for key, marks in frame.marks.items():
+            if key not in leaves:  # a reference is as its leaf in an image, and still in the page
+                assert {*marks.split()} == {*step["marks"][f"{uid}_{key}"]}, (i, key)
+        for key, (text, _) in frame.cells.items():
+            assert step["cells"].get(f"a_{uid}_{key}", text) == text, (i, key)

@@ -89,7 +89,10 @@ class Page:
         """
         if str(path).lower().endswith(".gif"):
             return saved(
-                path, animated(self.drawing, self._theme, self._frames(), "save .html, which has no such limit")
+                path,
+                animated(
+                    self.drawing, self._theme, self._frames(), "save .html, which has no such limit, or show less"
+                ),
             )
         if not str(path).lower().endswith((".html", ".htm")):
             raise ValueError(f"save takes a path that ends in .html or .gif, got {str(path)!r}{self._for_others}")

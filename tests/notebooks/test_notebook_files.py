@@ -25,7 +25,7 @@ sys.path.append("..")  # the clone that this is in; take away the first # to ins
 """
 # No comment behind it, and double quotes: on Windows the line is read by cmd.exe.
 INSTALL = {
-    "03": '# %pip install -e "..[demos,check]" anywidget',
+    **dict.fromkeys(("03", "06", "08"), '# %pip install -e "..[demos,check]" anywidget'),
     "12": '# %pip install -e "..[demos,check,jit]"',
 }
 EXERCISES = {"04": 3}  # where it is not two

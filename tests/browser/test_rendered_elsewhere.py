@@ -5,6 +5,7 @@ import io
 import itertools
 from pathlib import Path
 
+import cairocffi
 import cairosvg
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from test_picture_files import neuron
 from test_picture_shows import loss_of
 
 from engine import draw
+from engine.picture import LayoutError
 from engine.picture.drawing.theme import DARK, LIGHT
 
 SCALE = 2  # or no pixel of a small letter would have its colour
@@ -99,3 +101,17 @@ def test_a_saved_picture_has_its_colours_in_every_renderer(by_chromium, tmp_path
     for renderer, (image, colours) in shown.items():
         for place, word, least in places(picture.drawing):
             assert share(image, place, colours[word]) >= least, (renderer, place, word)
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+@pytest.mark.parametrize("error", [MemoryError(), cairocffi.CairoError("cairo returned CAIRO_STATUS_NO_MEMORY", 1)])
+def test_what_cairo_cannot_draw_is_said_in_words(tmp_path, monkeypatch, kind, error):
+    def fail(**_):
+        raise error
+
+    monkeypatch.setattr(cairosvg, f"svg2{kind}", fail)
+    with pytest.raises(
+        LayoutError, match=rf"save takes .* as \.{kind}, but of \d+ by \d+ .*(MEMORY|no memory).*; save \.svg"
+    ):
+        draw(neuron()).save(tmp_path / f"x.{kind}")
+    assert not list(tmp_path.iterdir())

@@ -140,13 +140,20 @@ def converted(svg: Callable[[Fonts], str], size: tuple[int, int], dot: str, kind
             f"{size[0]:,} by {size[1]:,}; save .svg, .pdf or .html, or draw less (level='layer', a smaller graph)"
         )
     try:
+        import cairocffi
         import cairosvg
     except (ImportError, OSError):  # OSError: the package without the cairo library
         pass
     else:
-        source = svg(fitting_fonts(cairo_width)).encode()
         to_png, to_pdf = partial(cairosvg.svg2png, scale=float(scale)), cairosvg.svg2pdf
-        return bytes((to_png if kind == "png" else to_pdf)(bytestring=source))
+        try:
+            source = svg(fitting_fonts(cairo_width)).encode()
+            return bytes((to_png if kind == "png" else to_pdf)(bytestring=source))
+        except (MemoryError, cairocffi.CairoError) as e:
+            raise LayoutError(
+                f"save takes pictures that cairo can draw as .{kind}, but of {size[0]:,} by {size[1]:,} pixels it gave: "
+                f"{str(e) or 'no memory'}; save .svg or .html, or draw less (level='layer', a smaller graph)"
+            ) from None
     start = b"\x89PNG" if kind == "png" else b"%PDF"
     why = f"the layout program wrote something else; {INSTALL}"
     try:

@@ -99,6 +99,13 @@ def test_a_large_graph_of_few_modules_is_shown_by_module():
     assert [b.kind for b in model.boxes if b.kind == "group"] == ["group"] and "shown by" in model.caption
 
 
+def test_a_large_graph_of_many_calls_of_one_module_is_shown_whole():
+    net = nn.MLP(2, [8, 1], seed=0)
+    model = draw(total([net([0.001 * i, -0.5]) ** 2 for i in range(700)])).model
+    assert model.sweep.size > nearest.LARGE and not model.hidden
+    assert {b.calls for b in model.boxes if b.scope is not None} == {700}
+
+
 def test_players_films_and_text_of_large_graphs_show_the_same_part():
     x = Value(0.5, label="x")
     first, second = recurrence(6_000, x), recurrence(6_000, x)

@@ -263,13 +263,15 @@ class Assembly:
                 product = math.fsum(products) if products and all(map(math.isfinite, products)) else sum(products)
                 arrow = Arrow(f"e{n}", source, target, paths, local, product if products else None, plain)
                 if not plain and "stub" not in (source.kind, target.kind):
-                    if target not in inner:
+                    single = max(source.calls, target.calls) == 1  # else a matrix for each call: no norm is shown
+                    if single and target not in inner:
                         inner[target] = chains_inside(target.outputs, target.members, self._partials, sweep.index)
+                    rows = inner[target] if single else []
                     if source.value is not None and target.value is not None:
-                        local = inner[target][0].get(source.value, 0.0)  # 0 where no path inside is taken
+                        local = rows[0].get(source.value, 0.0)  # 0 where no path inside is taken
                         arrow.local = self._checked(local, target.value, products, product)
                     else:
-                        arrow.jacobian = jacobian(inner[target], target.outputs, source.outputs)
+                        arrow.jacobian = jacobian(rows, target.outputs, source.outputs)
                 yield arrow
                 n += 1
         for box, target in self._takers:

@@ -9,9 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from ...context import Scope
 from ...value import Value
 from .grouping import Bundle, Key, Partition, ScopeTree
-from .nearest import nearest_first
-
-MANY = 5  # calls of a Module from which they share a box
+from .nearest import MANY, nearest_first
 
 
 def fold(partition: Partition, tree: ScopeTree, apart: Collection[Scope]) -> None:

@@ -10,10 +10,10 @@ from ...formulas.naming import parameter_paths
 from ...value import Value
 from .assembly import MOST_ARROWS, MOST_BOXES, Assembly
 from .boxes import Box, PictureModel
-from .calls import MANY, fold
+from .calls import fold
 from .clusters import module_word
 from .grouping import Level, Partition, ScopeTree
-from .nearest import Nearest, nearest
+from .nearest import MANY, Nearest, nearest
 from .safety import plain
 from .sentences import finish
 from .text_widths import clipped, text_width

@@ -7,6 +7,8 @@ from typing import TypeVar
 from ...value import Value
 
 LARGE = 10_000  # nodes; of a smaller graph all is known in a moment
+LARGE_CALLED = 30_000  # nodes, where calls of one Module share a box
+MANY = 5  # calls of a Module from which they share a box
 
 Thing = TypeVar("Thing")
 
@@ -75,23 +77,28 @@ def nearest(roots: Sequence[Value], limit: int, most: int) -> Nearest | None:
                 else:
                     uses[a] = 1
                     stack.append(a)
-    if len(uses) <= LARGE or not _has_more_parts(uses, most):
+    if len(uses) <= LARGE or not _has_more_parts(uses, most, len(uses) <= LARGE_CALLED):
         return None
     return Nearest(uses, roots, limit)
 
 
-def _has_more_parts(nodes: dict[Value, int], most: int) -> bool:
-    parts = set()
+def _has_more_parts(nodes: dict[Value, int], most: int, folds: bool) -> bool:
+    """Whether there are more than `most`; not where many are calls of one Module, and these are to share a box."""
+    parts: set[object] = set()
+    calls: dict[int, int] = {}
     for v in nodes:
         if v.op is not None:
             part: object = v
             around = v.scope
             while around is not None:
                 part, around = around, around.parent
-            parts.add(part)
-            if len(parts) > most:
-                return True
-    return False
+            if part not in parts:
+                parts.add(part)
+                module = id(getattr(part, "module", part))
+                calls[module] = calls.get(module, 0) + 1
+                if folds and calls[module] == MANY:
+                    return False
+    return len(parts) > most
 
 
 def _arguments(v: Value) -> list[Value]:

@@ -59,7 +59,13 @@ def test_the_jacobian_stands_on_the_picture_and_in_its_words():
     assert edge.lines[2].startswith("16 × 16, norm ")
     (box,) = [b for b in drawn.boxes.values() if b.name == "layers[0]"]
     assert "= relu(z0), z0 = W0·x + b0" in box.title
-    assert box.title.endswith("dL/dlayers[0] = (∂layers[1]/∂layers[0])ᵀ·dL/dlayers[1]")
+    chain = "dL/dlayers[0] = (∂layers[1]/∂layers[0])ᵀ·dL/dlayers[1]"
+    assert box.title.endswith(chain)
+    picture = draw(L, names={"L": L})
+    assert chain in str(picture) and "layers[0] = relu(z0), z0 = W0·x + b0" in str(picture)
+    (node,) = [n for n in page_data(picture.player().html)["nodes"] if n["label"] == "layers[0]"]
+    assert "layers[0] = relu(z0), z0 = W0·x + b0" in node["panels"]["forward"]
+    assert chain in node["panels"]["backward"] and node["lines"]["backward"] == f"{chain}: 16 gradients"
 
 
 @settings(max_examples=50)

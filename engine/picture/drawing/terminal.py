@@ -44,6 +44,8 @@ def _box(b: Box, indent: str) -> Iterator[str]:
     head = f"{b.name} = {b.expression}" if b.kind == "op" else b.name if b.kind == "stub" else f"{b.name} ({about})"
     if b.value is None:
         yield _fitted(indent + head)
+        for said in filter(None, (f"{b.name} = {b.expression}" if b.expression else "", b.chain)):
+            yield from _wrapped(said, indent + "  ", indent + "    ")
         return
     grad = number_text(b.grad) if b.grad is not None else "–"
     numbers = f"data {number_text(b.data):>10}  grad {grad:>10}"

@@ -91,7 +91,7 @@ class Box:
         derivative: dL/dw1; "grad w1" for other seeds or roots.
         rows: under its gradient, where what flows is shown: one product a use, or two and a count.
         tones: for each row the sign of its product, as a tone.
-        chain: the same as a line: dL/dw1 = dL/dp1·∂p1/∂w1 = −1.543·2.0 = −3.085.
+        chain: the same as a line, in matrices for several values: dL/dw1 = dL/dp1·∂p1/∂w1 = −1.543·2.0 = −3.085.
         line: all that it says, as one sentence: its tooltip, and its part of the alternative text.
     """
 

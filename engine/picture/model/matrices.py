@@ -93,7 +93,8 @@ def say_values(model: PictureModel, b: Box) -> str:
             f"({e.symbol})ᵀ·{total_derivative(model.root_name, e.target.name, 'unicode')}" for e in outs if e.jacobian
         ]
         if len(terms) == len(outs):
-            line += f"; {total_derivative(model.root_name, b.name, 'unicode')} = {' + '.join(terms)}"
+            b.chain = f"{total_derivative(model.root_name, b.name, 'unicode')} = {' + '.join(terms)}"
+            line += f"; {b.chain}"
     return line
 
 

@@ -65,7 +65,7 @@ class Equations:
         head, outs = f"<h2>Backward · {xml(b.name)}</h2>", self._model.outs[b]
         if b.value is None:
             n = sum(len(e.paths) for e in outs)
-            return f"{head}<p>{len(b.outputs):,} gradients, gathered from {n:,} edges.</p>{_counted(b)}"
+            return f"{head}<p>{len(b.outputs):,} gradients, gathered from {n:,} edges.</p>{f'<p>{xml(b.chain)}</p>' if b.chain else ''}{_counted(b)}"
         left = self._derivative(b) + EQUALS
         terms = [e for e in outs if e.taken]
         if not terms:
@@ -123,7 +123,7 @@ def forward_line(b: Box) -> str:
 def backward_line(b: Box) -> str:
     """The line of the ledger for a gradient."""
     if b.value is None:
-        return f"{xml(b.name)}: {len(b.outputs):,} gradients"
+        return f"{xml(b.chain or b.name)}: {len(b.outputs):,} gradients"
     first, _, rest = b.chain.partition(" = ")
     parts = rest.split(" = ")
     middle = f"{xml(parts[-2])} = " if len(parts) > 1 else ""
@@ -134,7 +134,8 @@ def backward_line(b: Box) -> str:
 
 
 def _counted(b: Box) -> str:
-    return f'<p class="note">{xml(b.counts)}</p>' if b.kind == "group" else ""
+    formula = f"<p>{xml(b.name)} = {xml(b.expression)}</p>" if b.expression else ""
+    return f'{formula}<p class="note">{xml(b.counts)}</p>' if b.kind == "group" else ""
 
 
 def _ratio(e: Arrow) -> str:

@@ -1,6 +1,6 @@
 """Why this digit: the chain-rule paths from the pixels of an image to the logit that wins, drawn.
 
-Each pixel is multiplied by a number `light`, which is 1. The chain rule of ∂logit/∂light then runs from the light through
+Each pixel is multiplied by a number `light`, which is 1. The chain rule of dlogit/dlight then runs from the light through
 each pixel and each hidden neuron to the logit, and the product along such a path is what this pixel adds to the logit by
 way of this neuron: in a network of relus all products and what the biases add sum up to the logit, with no remainder. The
 data are the handwritten digits of the UCI repository (Alpaydin & Kaynak, 1998, CC BY 4.0), from the package scikit-learn.

@@ -76,16 +76,12 @@ class GraphNames:
         self._asked = set(map(fit, asked.values()))
         for v, name in asked.items():
             self.add(v, [name])
-        made: dict[str, list[str]] = {}
-        placed: dict[Value | Scope, list[str]] = {}
-        paths: list[tuple[Value | Scope, str]] = [
-            (v, parameters[v]) for v in order if v in parameters and v not in self.found
-        ]
-        paths += [(s, _scope_path(s)) for s in scopes]
-        for thing, path in paths:
-            if path not in made:
-                made[path] = suffixes(path)
-            placed[thing] = made[path]
+        placed: dict[str, list[Value | Scope]] = {}
+        for v in order:
+            if v in parameters and v not in self.found:
+                placed.setdefault(parameters[v], []).append(v)
+        for s in scopes:
+            placed.setdefault(_scope_path(s), []).append(s)
         self._add_together(placed)
         self._number(order, scopes, size or len(order))
 
@@ -128,22 +124,24 @@ class GraphNames:
                 names.add(s, suffixes(_scope_path(s)))
         return names
 
-    def _add_together(self, choices: Mapping[Value | Scope, list[str]]) -> None:
-        """Name many things alike: where two would share a name, all of their kind take a longer one."""
-        length = dict.fromkeys(choices, 0)
-        kind = {thing: re.sub(r"\d+", "", names[0]) for thing, names in choices.items()}
+    def _add_together(self, placed: Mapping[str, list[Value | Scope]]) -> None:
+        """Name the things at many paths alike: where two would share a name, all of their kind take a longer one."""
+        choices = {path: suffixes(path) for path in placed}
+        kind = {path: re.sub(r"\d+", "", names[0]) for path, names in choices.items()}
+        length = dict.fromkeys(placed, 0)
         while True:
-            sharing: dict[str, list[Value | Scope]] = {}
-            for thing, names in choices.items():
-                sharing.setdefault(names[length[thing]], []).append(thing)
-            clashing = {kind[t] for ts in sharing.values() if len(ts) > 1 for t in ts}
-            longer = [t for t, names in choices.items() if kind[t] in clashing and length[t] + 1 < len(names)]
+            sharing: dict[str, list[str]] = {}
+            for path, things in placed.items():
+                sharing.setdefault(choices[path][length[path]], []).extend([path] * len(things))
+            clashing = {kind[path] for paths in sharing.values() if len(paths) > 1 for path in paths}
+            longer = [path for path in placed if kind[path] in clashing and length[path] + 1 < len(choices[path])]
             if not longer:
                 break
-            for thing in longer:
-                length[thing] += 1
-        for thing, names in choices.items():
-            self.add(thing, names[length[thing] :], names[-1])
+            for path in longer:
+                length[path] += 1
+        for path, things in placed.items():
+            for thing in things:
+                self.add(thing, choices[path][length[path] :], choices[path][-1])
 
     def _number(self, order: Collection[Value], scopes: Iterable[Scope], size: int) -> None:
         unnamed = [v for v in order if v not in self.found]
@@ -162,9 +160,10 @@ class GraphNames:
         n = 0
         for v in unnamed:
             n += 1
-            while f"v{n}" in self._used:
+            while (name := f"v{n}") in self._used:
                 n += 1
-            self.add(v, [f"v{n}"])
+            self.found[v] = self.full[v] = name
+        self._used.update([self.found[v] for v in unnamed])
 
 
 def _scope_path(scope: Scope) -> str:

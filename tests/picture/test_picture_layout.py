@@ -137,3 +137,18 @@ def test_the_neurons_of_a_layer_stand_in_their_order(count, rankdir):
         for neurons in layers.values():
             assert [i for _, i in sorted(neurons)] == list(range(len(neurons)))
             assert len({place for place, _ in neurons}) == len(neurons)
+
+
+@pytest.mark.parametrize("rankdir", RANKDIRS)
+@pytest.mark.parametrize("sizes", [[3, 1], [4, 3, 1], [8, 8, 1]])
+def test_open_neurons_of_a_layer_stand_in_their_order_too(sizes, rankdir):
+    L = nn.MLP(2, sizes, seed=0)([0.5, Value(-1.0)]) ** 2
+    drawing = draw(L, level="full", rankdir=rankdir).drawing
+    layers = {}
+    for name, place in drawing.layout.clusters.items():
+        found = re.fullmatch(r"cluster_layers_(\d+)_neurons_(\d+)", name)
+        if found:
+            layers.setdefault(found[1], []).append((place[rankdir in ("LR", "RL")], int(found[2])))
+    assert max(map(len, layers.values())) == max(sizes)
+    for neurons in layers.values():
+        assert [i for _, i in sorted(neurons)] == list(range(len(neurons)))

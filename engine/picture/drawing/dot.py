@@ -33,9 +33,9 @@ def painted(dot: str, theme: str) -> str:
     return re.sub('(?<==")#[0-9a-f]{6}(?=")', lambda m: there[m[0]], dot)
 
 
-def skeleton(typeset: Typeset) -> str:
-    """Sizes and ids only."""
-    return _document(typeset, _size, _bare, lambda title: f"label={_space(widest(title, 11), 14)}")
+def skeleton(typeset: Typeset, turned: bool = False) -> str:
+    """Sizes and ids only; `turned` has the frames in reversed order, which turns a drawing of them around."""
+    return _document(typeset, _size, _bare, lambda title: f"label={_space(widest(title, 11), 14)}", turned)
 
 
 def _document(
@@ -43,6 +43,7 @@ def _document(
     node: Callable[[Typeset, Box], str],
     edge: Callable[[Typeset, Arrow], str],
     cluster: Callable[[str], str],
+    turned: bool = False,
 ) -> str:
     model, uid = typeset.model, typeset.uid
     settings = " splines=line nslimit=2 nslimit1=2 mclimit=0.2" if len(model.boxes) > MANY else ""
@@ -75,7 +76,8 @@ def _document(
         for row in rows.get(opened, ()):
             names = [f'"{uid}_{b.id}"' for b in (row if typeset.rankdir in ("TB", "BT") else reversed(row))]
             out.append(f"{{ rank=same; {' -> '.join(names)} [style=invis] }}")
-        stack += reversed(children.get(opened, {}))
+        within = list(children.get(opened, {}))
+        stack += within if turned else reversed(within)
     out += [
         f'"{uid}_{e.source.id}" -> "{uid}_{e.target.id}" [id="{uid}_{e.id}"{edge(typeset, e)}]' for e in model.arrows
     ]

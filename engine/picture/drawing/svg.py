@@ -5,6 +5,7 @@ picture's own; every box and edge has its sentence as a `<title>`, which is its 
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from math import hypot
 
 from ...context import Scope
@@ -14,12 +15,13 @@ from ..model.safety import xml
 from ..model.text_widths import lines_of, widest
 from .dot import skeleton
 from .export import Fonts
-from .layout import INSTALL, Curve, LayoutError, Point, laid_out
+from .layout import INSTALL, Curve, Layout, LayoutError, Point, laid_out
 from .legend import NARROWEST, Legend
 from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, STRIP, BoxRow, Cell, Label, Typeset
 from .theme import style_sheet
 
 MARGIN = 12.0
+MOST_TURNED = 1_000  # boxes that are laid out again where their frames stand in reversed order
 LONGEST_TEXT = 20_000  # characters of the alternative text
 
 
@@ -36,6 +38,8 @@ class Drawing:
 
     def __init__(self, typeset: Typeset, timeout: float) -> None:
         model, uid, layout = typeset.model, typeset.uid, laid_out(skeleton(typeset), timeout)
+        if len(model.boxes) <= MOST_TURNED and _is_turned(typeset, layout):
+            layout = laid_out(skeleton(typeset, turned=True), timeout)
         self.model, self.uid, self.typeset, self.layout = model, uid, typeset, layout
         lost = [b.id for b in model.boxes if f"{uid}_{b.id}" not in layout.nodes]
         lost += [e.id for e in model.arrows if f"{uid}_{e.id}" not in layout.edges]
@@ -216,6 +220,24 @@ class Drawing:
         x0, y0, x1, y1 = x0 + self._dx, y0 + self._dy, x1 + self._dx, y1 + self._dy
         corners = [(x1, y1), (x0 - uy * half, y0 + ux * half), (x0 + uy * half, y0 - ux * half)]
         return " ".join(f"{_n(x)},{_n(y)}" for x, y in corners)
+
+
+def _is_turned(typeset: Typeset, layout: Layout) -> bool:
+    """Whether open Modules side by side, as the neurons of a layer, stand in reversed order."""
+    rows: dict[tuple[Scope | None, str], list[tuple[int, tuple[float, float, float, float]]]] = {}
+    for scope, (word, _) in typeset.model.clusters.items():
+        stem = scope.path.rstrip("0123456789")
+        if stem != scope.path and f"cluster_{word}" in layout.clusters:
+            place = layout.clusters[f"cluster_{word}"]
+            rows.setdefault((scope.parent, stem), []).append((int(scope.path[len(stem) :]), place))
+    across, along = (0, 1) if typeset.rankdir in ("TB", "BT") else (1, 0)
+    order = 0
+    for row in rows.values():
+        row.sort()
+        for (_, a), (_, b) in pairwise(row):
+            beside = a[along] < b[along] + b[along + 2] and b[along] < a[along] + a[along + 2]
+            order += beside * (1 if a[across] < b[across] else -1)
+    return order < 0
 
 
 def _class(c: Cell) -> str:

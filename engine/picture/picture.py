@@ -49,8 +49,10 @@ def draw(
 
     Args:
         root: a Value, or a list of them.
-        level: "auto" is the finest that stays readable; "full", "neuron", "layer", or a depth from 0.
-        expand: paths of Modules to open ("layers.0"), and names of `dot`, `total` and `mean` nodes to unfold.
+        level: "auto" is the finest that stays readable; "full", "neuron", "layer", or a depth from 0. But for "full",
+            five and more calls of one Module on many examples share a box.
+        expand: paths of Modules to open ("layers.0"), one call of many ("MLP[3]"), and names of `dot`, `total` and
+            `mean` nodes to unfold.
         theme: "auto" follows the reader's system; "light", "dark".
         rankdir: the direction of the arrows, TB, LR, BT or RL.
         force: draw more than 2,000 boxes.

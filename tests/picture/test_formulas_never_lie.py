@@ -34,7 +34,8 @@ def claims(root, levels=LEVELS):
         read_picture(said, picture, f"level {level}")
     for step in steps(root, names={}):
         said.unicode(step.equation, "steps")
-    read_explanation(said, explain(root, nodes=None, names={}))
+    if isinstance(root, Value):
+        read_explanation(said, explain(root, nodes=None, names={}))
     return said
 
 
@@ -75,8 +76,8 @@ def read_sentence(said, model, b, where):
         first = " = ".join(first.split(" = ")[:2])
     said.unicode(re.sub(r" \(\d.*$", "", first), f"{where}, box")
     for part in rest:
-        if held := re.fullmatch(r"grad holds (\S+), (?:of which )?from (\S+) (\S+)", part):
-            said.number(f"d{model.root_name}/d{model.name(b.value)}", held[3], f"{where}, box")
+        if held := re.fullmatch(r"grad holds (\S+), (?:of which )?from (?:\S+|this graph) (\S+)", part):
+            said.number(b.derivative, held[2], f"{where}, box")
         elif "not known before" not in part:
             said.unicode(part, f"{where}, box")
 
@@ -91,7 +92,7 @@ def read_tree(said, text, where):
     for line in lines:
         if head := re.fullmatch(r"(\S+ = [^…]*?)  +data +(\S+)  grad .*", line):
             said.unicode(f"{head[1]} = {head[2]}", f"{where}, terminal")
-        elif re.match(r"[d∂]\S+ = ", line) and not line.endswith("…"):
+        elif re.match(r"([d∂]|grad )\S+( from \S+| from this graph)? = ", line) and not line.endswith("…"):
             said.unicode(line, f"{where}, terminal")
 
 
@@ -169,6 +170,17 @@ def test_one_symbol_has_one_value_and_every_equation_is_true(tape, where, level,
     nodes[-1].backward()
     said = claims(nodes[-1], dict.fromkeys(["full", level]))
     event(f"{len(said.sides) // 50 * 50} equations")
+    said.assert_true()
+
+
+@settings(max_examples=GRAPHS)
+@given(tapes(nice, rows=ROWS, max_steps=8), places, st.sampled_from(LEVELS), st.sampled_from([None, 1.0, 2.0]))
+def test_it_holds_of_several_roots_and_of_other_gradients_at_the_start(tape, where, level, start):
+    nodes = built_in_scopes(tape, where)
+    roots = [nodes[-1], nodes[-2]] if start != 2.0 else [nodes[-1]]
+    if start is not None:
+        (nodes[-1] * start + nodes[-2]).backward()
+    said = claims(roots, dict.fromkeys(["full", level]))
     said.assert_true()
 
 

@@ -16,8 +16,9 @@ from engine.formulas.mathml import mathml_from_tex
 NAME = r"[a-zA-Z]\w*(?:\.\w+|\[\d+\]|_\d+)*"
 HELD = rf"(?:{NAME}|\([^()]*\))"
 DERIVATIVE = re.compile(rf"(?:(?<!\w)d[²³]?{HELD}/d|∂{HELD}/∂){HELD}[²³]?")
+GRAD = re.compile(rf"grad ?{NAME}(?: from (?:this graph|{NAME}))?")
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?:e-?\d+)?")
-LEFT_OUT = ("…", "paths through", "via ")  # of a sum, and of what is no single number
+LEFT_OUT = ("…", "given to backward", "paths through", "via ")  # of a sum, and of what is no single number
 
 
 class Claims:
@@ -47,8 +48,12 @@ class Claims:
         if any(word in side for word in LEFT_OUT):
             return None
         side = re.sub(r" by [\d,]+ edges?", "", side)
-        side = DERIVATIVE.sub(lambda m: self.ident(m[0]), side)
+        side = self._derivatives(side)
         return self._names(from_unicode(side.replace("·", " · ").replace("  ·  ", " · ")))
+
+    def _derivatives(self, text):
+        text = DERIVATIVE.sub(lambda m: self.ident(m[0]), text)
+        return GRAD.sub(lambda m: self.ident(m[0]), text)
 
     def _names(self, python):
         """Names, of which Python would take some apart."""
@@ -69,7 +74,7 @@ class Claims:
                     parent[i] = ET.Element("mi")
                     parent[i].text = self.ident(symbol)
         text = seen(tree).replace("∞", "inf")
-        return self._names(DERIVATIVE.sub(lambda m: self.ident(m[0]), text))
+        return self._names(self._derivatives(text))
 
     def latex(self, row, where):
         """`A &= B = C`, of an aligned block."""
@@ -126,7 +131,7 @@ class Claims:
 
 def plain(symbol):
     """A symbol without what subscripts have no room for: a_2, x[0]."""
-    return re.sub(r"[_\[\]]", "", symbol)
+    return re.sub(r"[_\[\] ]", "", symbol)
 
 
 def worth(side, env, unit):

@@ -119,4 +119,5 @@ def seen(e):
         return "sech2" if base == "sech" else f"{base}**({exponent})"
     if e.tag == "mo":
         return OPERATORS.get(e.text, e.text)
-    return NAMES.get(e.text, e.text).replace("−", "-")
+    text = e.text or ""  # a space has none
+    return NAMES.get(text, text).replace("−", "-")

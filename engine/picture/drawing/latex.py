@@ -4,7 +4,7 @@ from ...formulas.formula import expression
 from ...formulas.naming import name_text, partial_derivative, total_derivative
 from ...formulas.notation import factor
 from ..model.boxes import Arrow, Box, PictureModel
-from ..model.sentences import MOST_TERMS
+from ..model.sentences import MOST_TERMS, START
 
 LIMIT = 200  # lines
 
@@ -45,8 +45,9 @@ def _backward(model: PictureModel, b: Box) -> str:
         return f"{left} &= {total}"
     more = [r"\dots"] if len(terms) > MOST_TERMS else []
     shown = terms[: MOST_TERMS - 1] if more else terms
-    symbols = " + ".join([_symbols(model, b, e) for e in shown] + more)
-    numbers = " + ".join([_numbers(e, i == 0) for i, e in enumerate(shown)] + more)
+    start = [] if b.seed is None else [(rf"\text{{{START}}}", _number(b.seed))]
+    symbols = " + ".join([text for text, _ in start] + [_symbols(model, b, e) for e in shown] + more)
+    numbers = " + ".join([x for _, x in start] + [_numbers(e, not i and not start) for i, e in enumerate(shown)] + more)
     return f"{left} &= {symbols} = {numbers} = {total}"
 
 

@@ -1,11 +1,14 @@
 """The animated image of a player and of a film: frames are the steps, in the colours of the page."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 from test_picture_files import fresh, neuron, training
 from test_picture_shows import loss_of, recurrent
 
+import nn
 from engine import Value, draw, film
 from engine.picture.drawing.theme import DARK, LIGHT
 from engine.picture.player.animation import player_frames
@@ -91,6 +94,14 @@ def test_the_band_of_a_player_says_each_step(tmp_path, monkeypatch):
     assert "z = s + b = −0.5 + 0.7 = 0.2<" in said[4]
     assert "backward 13 of 13<" in said[-1]
     assert "dL/dw1 = dL/dp1·∂p1/∂w1 = −1.543·2.0 = −3.085<" in said[-1]
+    said.clear()
+    net = nn.MLP(2, [3, 3, 1], seed=0)
+    out = net([0.5, -1.0])
+    out.backward()
+    draw(out, level="layer").player().save(tmp_path / "x.gif")
+    texts = [" ".join(re.findall(r'class="words"[^>]*>([^<]*)<', svg)) for svg in said]
+    assert any(t.startswith("layers[0] = relu(") for t in texts)
+    assert any(t.startswith("dout/dlayers[0] = (∂layers[1]/∂layers[0])ᵀ·dout/dlayers[1]") for t in texts)
 
 
 def test_a_film_is_saved_as_its_steps(tmp_path):

@@ -94,10 +94,10 @@ def _classes(**held: bool) -> str:
 def _words(phase: str, b: Box | None) -> str:
     if b is None:
         return "Forward computes the values, then backward gathers the gradients."
-    if b.value is None:
-        return f"{b.name}: {len(b.outputs):,} {'values' if phase == 'forward' else 'gradients'}"
     if phase == "backward":
-        return b.chain
+        return b.chain or f"{b.name}: {len(b.outputs):,} gradients"
+    if b.value is None:
+        return f"{b.name} = {b.expression}" if b.expression else f"{b.name}: {len(b.outputs):,} values"
     return " = ".join([b.name, *filter(None, [b.expression, b.numbers]), number_text(b.data)])
 
 

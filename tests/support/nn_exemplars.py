@@ -334,3 +334,7 @@ exemplar("nn.course.verdict", lambda: Call(nn.course.verdict, "01.1", 0.5))
 exemplar(
     "nn.course.chart", lambda: Call(nn.course.chart, axes("chart"), "a line that rises from left to right, and falls")
 )
+exemplar(
+    "nn.course.slides",
+    lambda: Call(nn.course.slides, [nn.course.chart(axes("chart"), "a line that rises")], "one after the other"),
+)

@@ -19,6 +19,7 @@ from engine.picture import LayoutError
 from engine.picture.drawing.export import FAMILIES, fitting_fonts
 from engine.picture.drawing.theme import DARK, LIGHT
 from engine.picture.model.text_widths import text_width, widest
+from engine.picture.player.updates import Leaf, updates
 
 
 def neuron():
@@ -475,6 +476,67 @@ def test_constants_that_change_from_step_to_step_change_in_the_film():
         next(text for key, (text, _) in f["words"].items() if key.endswith("_x") and "w ·" in text) for f in frames
     ]
     assert [h.strip() for h in heads] == ["= w · 0", "= w · 1", "= w · 2"]
+
+
+def test_a_film_says_the_rate_and_how_each_parameter_moves():
+    frames = page_data(film(training(6, fresh()), uid="t").html)["frames"]
+    leaves = [b.name for b in film(training(1, fresh()), uid="t").drawing.model.boxes if b.is_leaf]
+    assert sorted(leaves) == ["b", "w"]
+    for f, after in itertools.pairwise(frames):
+        assert "learning rate 0.5:" in f["rule"]
+        found = {line[0]: line for line in f["lines"]}
+        assert len(found) == len([n for n in "wb" if n in found]) == 2
+        for name, line in found.items():
+            head, numbers, end = line.split(" = ")
+            assert head == f"{name} ← {name} − 0.5·dL/d{name}"
+            before, step = numbers.replace("\u2212", "-").split(" - 0.5·")
+            here = float(before) - 0.5 * float(step.strip("()"))
+            assert here == pytest.approx(float(end.replace("\u2212", "-")), abs=1e-3)
+            assert end in {word for word, _ in after["words"].values()}
+    assert (frames[-1]["lines"], frames[-1]["rule"]) == ([], "The last step.")
+    assert [f["height"] for f in frames] == [loss.data for loss in training(6, fresh())]
+
+
+def moved(step, steps=8):
+    """Leaves of two parameters and an example that changes, moved by `step(k, parameter, gradient)`."""
+    xs = [1.0, -0.5]
+    for k in range(steps):
+        grads = [2.0 * xs[0] + 0.1 * k, -1.0 + xs[1]]
+        example = Leaf("x", "dL/dx", float(k % 3), 0.25)
+        yield [Leaf("w", "dL/dw", xs[0], grads[0]), Leaf("b", "dL/db", xs[1], grads[1]), example]
+        xs = [step(k, x, g) for x, g in zip(xs, grads)]
+
+
+@pytest.mark.parametrize("rate", [0.05, 1e-4, 1e-9, 3.0])
+def test_gradient_descent_is_told_by_its_rate(rate):
+    found = updates(list(moved(lambda k, x, g: x - rate * g)))
+    assert {u.rate for u in found} == {number_text(rate)}
+    assert all([line[0] for line in u.lines] == ["w", "b"] for u in found)
+
+
+def test_a_rate_that_falls_is_told_at_each_step():
+    found = updates(list(moved(lambda k, x, g: x - 0.1 / (k + 1) * g)))
+    assert [u.rate for u in found] == [number_text(0.1 / (k + 1)) for k in range(7)]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda k, x, g: x - 0.1 * math.copysign(1.0, g),
+        lambda k, x, g: x + 0.1 * g,
+        lambda k, x, g: x - 0.1 * g * abs(g),
+    ],
+)
+def test_what_is_no_gradient_descent_is_not_called_so(step):
+    found = updates(list(moved(step)))
+    assert all(u.rate == "" and "←" not in "".join(u.lines) for u in found)
+    assert found[0].lines[0].startswith("w: 1.0 → ")
+
+
+def test_one_leaf_alone_is_no_evidence_of_a_rate_that_changes():
+    leaves = [[Leaf("w", "dL/dw", x, g)] for x, g in ((1.0, 2.0), (0.9, 2.0), (0.5, 2.0))]
+    assert [u.rate for u in updates(leaves)] == ["", ""]
+    assert [u.rate for u in updates(leaves[:2])] == ["0.05"]
 
 
 def test_every_word_of_a_frame_fits_its_box():

@@ -18,8 +18,18 @@ from ..model.grouping import Level
 from ..model.level import model_of, roots_of
 from ..model.safety import fresh_uid, json_number, xml
 from .animation import Frame
-from .page import Page, page_of
+from .page import Page, page_of, part
+from .player import SIDE_WIDTH
+from .updates import Leaf, Update, updates
 
+PANEL = (
+    '<div class="panel"><div class="say"><div><h2>Loss by step</h2><svg class="curve" viewBox="0 0 300 120" '
+    'aria-hidden="true"></svg></div><div><p class="rule"></p><ul class="updates" aria-live="polite"></ul></div></div></div>'
+)
+SPEED = (
+    '<label class="speed">speed <select><option value="0.25">¼×</option><option value="0.5">½×</option>'
+    '<option value="1" selected>1×</option><option value="2">2×</option><option value="4">4×</option></select></label>'
+)
 _Sized = TypeVar("_Sized", Content, Label)
 
 
@@ -30,6 +40,7 @@ class Changes(TypedDict):
     arrows: dict[str, tuple[str, float]]
     numbers: dict[str, list[float | str | None]]
     loss: str
+    height: float | str | None
 
 
 @dataclass(slots=True)
@@ -40,12 +51,14 @@ class Shot:
         contents, labels: of its boxes and arrows, by their ids.
         words: the texts that may change, with their classes, by the id that the page knows them by.
         data: all else that changes, as the page reads it.
+        leaves: the numbers and gradients of the leaves that have a box, in its order.
     """
 
     contents: dict[str, Content]
     labels: dict[str, Label]
     words: dict[str, list[str]]
     data: Changes
+    leaves: list[Leaf]
 
 
 def film(
@@ -143,9 +156,11 @@ def shot_of(typeset: Typeset) -> Shot:
         "arrows": {e.id: (e.tone, e.width) for e in model.arrows},
         "numbers": {b.id: [json_number(b.data), json_number(b.total)] for b in single},
         "loss": number_text(model.sweep.roots[-1].data),
+        "height": json_number(model.sweep.roots[-1].data),
     }
     contents = {b.id: content for b, content in typeset.contents.items()}
-    return Shot(contents, {e.id: label for e, label in typeset.labels.items()}, words, data)
+    leaves = [Leaf(b.name, b.derivative, b.data, b.total) for b in single if b.is_leaf]
+    return Shot(contents, {e.id: label for e, label in typeset.labels.items()}, words, data, leaves)
 
 
 class Film(Page):
@@ -157,7 +172,8 @@ class Film(Page):
         typeset.contents = {b: roomiest([f.contents[b.id] for f in frames]) for b in typeset.contents}
         typeset.labels = {e: roomiest([f.labels[e.id] for f in frames]) for e in typeset.labels}
         drawing = Drawing(typeset, timeout)
-        super().__init__(_film_page(drawing, frames, theme), drawing, theme)
+        self.updates = [*updates([f.leaves for f in frames]), Update("", [])]
+        super().__init__(_film_page(drawing, frames, self.updates, theme), drawing, theme)
 
     def _frames(self) -> list[Frame]:
         last, always = len(self.frames), {key: ["", ""] for f in self.frames for key in f.words}
@@ -165,28 +181,46 @@ class Film(Page):
         marks = dict.fromkeys([*(b.id for b in model.boxes), *(e.id for e in model.arrows)], "got")
         return [
             Frame(
-                f"step {i} of {last}", f"{self._name} = {f.data['loss']}", 0.4 if i < last else 3.0,
+                f"step {i} of {last}", "   ".join([f"{self._name} = {f.data['loss']}", *u.lines[:1]]), 0.4 if i < last else 3.0,
                 always | f.words, marks, f.data["arrows"], f.data["strips"],
             )
-            for i, f in enumerate(self.frames, 1)
+            for i, (f, u) in enumerate(zip(self.frames, self.updates), 1)
         ]  # fmt: skip
+
+    def _heights(self) -> tuple[int, int]:
+        height = self.drawing.height
+        return max(height + 160, 420) if self.drawing.width <= SIDE_WIDTH else height + 440, height + 440
 
     def __repr__(self) -> str:
         return f"<film of {self._name}: {len(self.frames)} frames>"
 
 
-def _film_page(drawing: Drawing, frames: list[Shot], theme: str) -> str:
+def _film_page(drawing: Drawing, frames: list[Shot], moves: list[Update], theme: str) -> str:
     always = {key: ["", ""] for f in frames for key in f.words}
     data = {
         "version": 1,
         "uid": drawing.uid,
         "root": drawing.model.root_name,
-        "frames": [{"words": always | f.words, **f.data} for f in frames],
+        "frames": [
+            {"words": always | f.words, **f.data, "rule": _rule(move, i == len(frames)), "lines": move.lines}
+            for i, (f, move) in enumerate(zip(frames, moves), 1)
+        ],
     }
     return page_of(
-        drawing, theme, data, xml(f"{drawing.title}, {len(frames)} steps"), "film.js", "frame",
-        KIND=" film", TICK="0", PANEL="", ROLE="img", LEGEND="<span>four significant digits</span>",
+        drawing, theme, data, xml(f"{drawing.title}, {len(frames)} steps"), "film.js", "frame", part("film.css"),
+        KIND=" film side" if drawing.width <= SIDE_WIDTH else " film", TICK="0", PANEL=PANEL, FIND=SPEED, ROLE="img",
+        LEGEND="<span>four significant digits</span>",
     )  # fmt: skip
+
+
+def _rule(move: Update, last: bool) -> str:
+    if last:
+        return "The last step."
+    if move.rate:
+        return f"Then each parameter moves against its gradient, at the learning rate {move.rate}:"
+    return (
+        "Then, by another rule than w ← w − rate · gradient:" if move.lines else "No leaf with a box of its own moves."
+    )
 
 
 def roomiest(things: list[_Sized]) -> _Sized:

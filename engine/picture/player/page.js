@@ -6,8 +6,7 @@ const find = id => document.getElementById(data.uid + "_" + id), cell = key => d
 
 // Other numbers of the same graph: words by their cells, strips, and arrows with their tone and width.
 function redraw(numbers) {
-  const signs = ["pos", "neg", "off"];
-  const tone = (element, name) => { element.classList.remove(...signs); if (name) element.classList.add(name); };
+  const tone = (element, name) => { element.classList.remove("pos", "neg", "off"); if (name) element.classList.add(name); };
   for (const [key, [text, name]] of Object.entries(numbers.words)) {
     const word = cell(key);
     if (word) { if (word.textContent !== text) word.textContent = text; tone(word, name); }
@@ -57,13 +56,14 @@ function bar(last, pause, words, render) {
   const keys = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "play" };
   document.addEventListener("keydown", ev => {
     const name = keys[ev.key];
-    if (!name || ev.ctrlKey || ev.metaKey || ev.altKey || ev.target.matches("[type=search]")) return;
+    if (!name || ev.ctrlKey || ev.metaKey || ev.altKey || ev.target.matches("[type=search], select")) return;
     if ((ev.key === " " && ev.target.closest("button")) || (ev.target === slider && ev.key !== " ")) return;
     ev.preventDefault();
     act(name);
   });
   return {
     go(i) { stop(); go(i); },
+    pace(ms) { pause = ms; if (timer) { stop(); acts.play(); } },
     open(first) {
       const asked = /step=(\d+|end)/.exec(location.hash);
       go(asked ? (asked[1] === "end" ? last : Number(asked[1])) : first);

@@ -24,7 +24,9 @@ def part(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
-def page_of(drawing: Drawing, theme: str, data: object, title: str, script: str, step: str, **holes: str) -> str:
+def page_of(
+    drawing: Drawing, theme: str, data: object, title: str, script: str, step: str, style: str = "", **holes: str
+) -> str:
     """The page of a drawing, as HTML that needs nothing else.
 
     Args:
@@ -33,6 +35,7 @@ def page_of(drawing: Drawing, theme: str, data: object, title: str, script: str,
         title: what the page is called, as HTML.
         script: the file that is run after page.js and stage.js.
         step: what the bar calls a step.
+        style: rules beside those of all pages.
         **holes: what else fills the holes of page.html.
     """
     holes |= {
@@ -44,7 +47,7 @@ def page_of(drawing: Drawing, theme: str, data: object, title: str, script: str,
         "WIDTH": str(drawing.width),
         "HEIGHT": str(drawing.height),
         "THEME": colour_rules(":root", theme) + STYLE + HALO,
-        "CSS": part("page.css"),
+        "CSS": part("page.css") + style,
         "FIND": holes.get("FIND", ""),
         "BAR": part("page.js"),
         "STAGE": part("stage.js"),

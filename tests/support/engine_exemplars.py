@@ -226,6 +226,13 @@ exemplar(
     files=["a.html"],
 )
 exemplar(
+    "engine.picture.Film.framed", lambda: Call(kept("film", lambda: engine.film([loss()])).framed, '<img alt="a">')
+)
+exemplar(
+    "engine.picture.Player.framed",
+    lambda: Call(kept("player", lambda: engine.draw(loss()).player()).framed, '<img alt="a">'),
+)
+exemplar(
     "engine.picture.Player.save",
     lambda: Call(kept("player", lambda: engine.draw(loss()).player()).save, "a.html"),
     files=["a.html"],

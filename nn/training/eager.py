@@ -5,7 +5,7 @@ Ctrl-C, and anything that a loss or a callback raises, leaves the Run as it was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from engine import Value, mean
@@ -105,7 +105,8 @@ class EagerTraining:
             return None
         before = run.random.getstate() if self._draws else None
         try:
-            losses = [self._loss(i, net.outputs(run.examples.X[i]), predicted) for i in batch]
+            outputs = net.outputs([run.examples.X[i] for i in batch])
+            losses = [self._loss(i, found, predicted) for i, found in zip(batch, outputs)]
             net.sweep(losses, share)
         except (ArithmeticError, ValueError):
             if before is not None:
@@ -129,15 +130,20 @@ class EagerTraining:
         """(the sum of the losses, the predictions) of examples, in evaluation mode."""
         run = self._run
         summed, predicted = 0.0, []
-        net = plain(run.net)
-        for x, t in zip(X, y):
-            try:
-                outputs = run.net(x) if net is None else net.outputs(x, kept=False)
-            except ArithmeticError:
-                outputs = run.net(x)
+        for outputs, t in zip(self._outputs(X), y):
             summed += float(run.objective.loss(outputs, t))
             if run.metrics:
                 predicted.append(run.objective.prediction(floats(outputs)))
             if run.interrupted:
                 raise KeyboardInterrupt
         return summed, predicted
+
+    def _outputs(self, X: Sequence[object]) -> Iterable[Any]:
+        """What the network says of each example."""
+        net = plain(self._run.net)
+        try:
+            if net is not None:
+                return net.outputs(X)
+        except ArithmeticError:
+            pass
+        return map(self._run.net, X)

@@ -1,27 +1,29 @@
 """A standard network on plain floats: the bits that its Values give, without the Values that nobody looks at.
 
-Standard are Layers in a row, with activations by name, and Dropout between them. Their sums and slopes are the rows of the
-engine's table, run on floats in the order in which backward runs them. The loss stays a graph of Values, made of the
-outputs. Where anything is cut off or not finite, the answer is an ArithmeticError, and Values say what it is.
+Standard are Layers in a row, with activations by name, and Dropout between them. A batch goes through them as arrays of
+examples side by side: activations and their slopes are rows of the engine's table, and each sum has the order that it has
+among Values. The loss stays a graph of Values, made of the outputs. Where a number is not finite, or Values alone know
+what a sweep reaches, an ArithmeticError sends the batch to them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from math import isfinite
-from operator import mul
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine import TABLE, Value, topological_order
+from engine import TABLE, Value, mean, topological_order
 
 from ..blocks import Dropout, Sequential
 from ..layers import MLP, Layer, Neuron
 from ..module import Module
 
-Adjoints = list[tuple[int, float]]  # (number of the node in its layer, adjoint), users first, as a sweep meets them
-Seen = tuple[list[float], list[float], list[float]]  # of a part: inputs, sums (of Dropout its mask), outputs
-DOT = TABLE["dot"].forward
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Table = NDArray[np.float64]  # a row for each example
+    Reached = NDArray[np.bool_]  # which numbers of such a table a sweep comes to
 
 
 def plain(net: Module, trained: Iterable[Value] | None = None) -> PlainNet | None:
@@ -30,8 +32,8 @@ def plain(net: Module, trained: Iterable[Value] | None = None) -> PlainNet | Non
     >>> from nn import MLP
     >>> from nn.training.plain import plain
     >>> net = MLP(2, [3, 1], seed=0)
-    >>> plain(net).outputs([1.0, 2.0]).data == net([1.0, 2.0]).data
-    True
+    >>> [y.data == net([1.0, 2.0]).data for y in plain(net).outputs([[1.0, 2.0]])]
+    [True]
     """
     parts: list[Layer | Dropout] = []
     waiting: list[Any] = [net]
@@ -59,78 +61,90 @@ def plain(net: Module, trained: Iterable[Value] | None = None) -> PlainNet | Non
 
 
 class PlainLayer:
-    """The numbers of a Layer, and what a batch adds to their gradients.
-
-    A gradient starts at -0.0, which leaves what is added as it is; where nothing is, it is None.
-    """
+    """A Layer, with the numbers that it has now."""
 
     def __init__(self, layer: Layer) -> None:
+        import numpy as np
+
         self.neurons = layer.neurons
-        self.weights = [[p.data for p in n.w] for n in layer.neurons]
-        self.biases = [n.b.data for n in layer.neurons]
+        self.weights = np.array([[p.data for p in n.w] for n in layer.neurons])
+        self.biases = np.array([n.b.data for n in layer.neurons])
         self.rows = [None if n.activation == "identity" else TABLE[str(n.activation)] for n in layer.neurons]
-        self.of_weights: list[list[float] | None] = [None] * len(self.neurons)
-        self.of_biases = [-0.0] * len(self.neurons)
 
-    def seen(self, x: list[float]) -> Seen:
-        """(inputs, weighted sums, outputs)."""
-        if len(x) != len(self.weights[0]):  # of the first layer; Values say what it takes
+    def outputs(self, x: Table) -> Table:
+        """What the neurons say of each example; kept for a sweep."""
+        import numpy as np
+
+        if x.shape[1] != self.weights.shape[1]:  # of the first layer; Values say what it takes
             raise ArithmeticError
-        z = [DOT(ws, x, b) for ws, b in zip(self.weights, self.biases)]
-        y = [s if row is None else row.forward(s, *row.defaults) for s, row in zip(z, self.rows)]
-        return x, z, y
-
-    def push(self, seen: Seen, adjoints: Adjoints, below: bool) -> Adjoints:
-        """Add to the gradients; the adjoints of the inputs, if anything is `below`."""
-        x, z, y = seen
-        given = [-0.0] * len(x)
-        reached = False
-        for j, g in adjoints:
-            row = self.rows[j]
+        z = np.tile(self.biases, (len(x), 1))
+        for k, weights in enumerate(self.weights.T):
+            z += x[:, k, None] * weights
+        y = z.copy()
+        for j, row in enumerate(self.rows):
             if row is not None:
-                slope = row.partials[0]
-                slope = slope if slope.__class__ is float else slope(z[j], *row.defaults, y[j])
-                if not slope and row.selects:
-                    continue
-                g *= slope
-            so_far = self.of_weights[j]
-            self.of_weights[j] = [a + g * b for a, b in zip(so_far or [-0.0] * len(x), x)]
-            self.of_biases[j] += g
-            if below:
-                given = [a + g * w for a, w in zip(given, self.weights[j])]
-                reached = True
-        if not isfinite(sum(given)):
-            raise ArithmeticError
-        return [(k, given[k]) for k in reversed(range(len(x)))] if reached else []
+                y[:, j] = [row.forward(s, *row.defaults) for s in z[:, j].tolist()]
+        self.x, self.z, self.y = x, finite(z), finite(y)
+        return y
+
+    def slopes(self, reached: Reached) -> Table:
+        """The derivative of each output with respect to its sum; what is not connected is taken out of `reached`."""
+        import numpy as np
+
+        found = np.ones_like(self.z)
+        for j, row in enumerate(self.rows):
+            if row is not None:
+                slope, pairs = row.partials[0], zip(self.z[:, j].tolist(), self.y[:, j].tolist())
+                constant = slope.__class__ is float
+                found[:, j] = slope if constant else [slope(z, *row.defaults, y) for z, y in pairs]
+                if row.selects:
+                    reached[:, j] &= found[:, j] != 0.0
+        return finite(found)
+
+    def sweep(self, adjoints: Table, reached: Reached, order: Sequence[int]) -> tuple[Table, Reached]:
+        """The adjoints of the inputs; the gradients of the parameters are kept. Sums start at -0.0, which changes nothing.
+
+        Args:
+            adjoints, reached: of the outputs.
+            order: the outputs, as a sweep meets them.
+        """
+        import numpy as np
+
+        reached = reached.copy()
+        given = finite(adjoints * self.slopes(reached))
+        self.of_weights, self.of_biases = np.full_like(self.weights, -0.0), np.full_like(self.biases, -0.0)
+        for x, gs, here in zip(self.x[::-1], given[::-1], reached[::-1]):
+            np.add(self.of_weights, gs[:, None] * x, out=self.of_weights, where=here[:, None])
+            np.add(self.of_biases, gs, out=self.of_biases, where=here)
+        untouched = ~reached.any(0)
+        self.of_weights[untouched], self.of_biases[untouched] = 0.0, 0.0
+        below = np.full_like(self.x, -0.0)
+        for j in order:
+            np.add(below, given[:, j, None] * self.weights[j], out=below, where=reached[:, j, None])
+        return finite(below), np.broadcast_to(reached.any(1, keepdims=True), below.shape)
 
     def assign(self, fresh: bool) -> None:
         """Set the gradients of the parameters, or add to them."""
-        for n, ws, b in zip(self.neurons, self.of_weights, self.of_biases):
-            grads = [0.0] * (len(n.w) + 1) if ws is None else [*ws, b]
-            for p, g in zip((*n.w, n.b), grads):
+        for n, ws, b in zip(self.neurons, self.of_weights.tolist(), self.of_biases.tolist()):
+            for p, g in zip((*n.w, n.b), (*ws, b)):
                 p.grad = g if fresh else p.grad + g
 
 
 class PlainDropout:
-    """A Dropout; its sums are its mask."""
+    """A Dropout, with a mask for each example."""
 
     def __init__(self, dropout: Dropout) -> None:
         self.dropout = dropout
+        self.drops = dropout.training and dropout.rate > 0.0
+        self.masks: list[list[float]] = []
 
-    def seen(self, x: list[float]) -> Seen:
-        """(inputs, factors, outputs)."""
-        dropout = self.dropout
-        if not dropout.training or not dropout.rate:
-            return x, [], x
-        if dropout.mask is not None:
-            raise ArithmeticError
-        mask = dropout.draw(len(x))
-        return x, mask, list(map(mul, x, mask))
+    def outputs(self, x: Table) -> Table:
+        """The inputs times their masks."""
+        return x * self.masks if self.drops else x
 
-    def push(self, seen: Seen, adjoints: Adjoints, below: bool) -> Adjoints:
+    def sweep(self, adjoints: Table, reached: Reached, order: Sequence[int]) -> tuple[Table, Reached]:
         """The adjoints of the inputs."""
-        mask = seen[1]
-        return [(k, g * mask[k]) for k, g in adjoints] if mask else adjoints
+        return (adjoints * self.masks if self.drops else adjoints), reached
 
     def assign(self, fresh: bool) -> None:
         """It has no parameters."""
@@ -141,39 +155,65 @@ class PlainNet:
 
     def __init__(self, modules: Sequence[Layer | Dropout]) -> None:
         self.parts = [PlainLayer(m) if isinstance(m, Layer) else PlainDropout(m) for m in modules]
-        self._seen: list[tuple[list[Seen], list[Value]]] = []  # of each example, with its outputs
+        self.leaves: list[list[Value]] = []  # the outputs for each example
 
-    def outputs(self, x: object, kept: bool = True) -> Any:
-        """What the network returns for an example, as leaves; what a sweep needs of it is kept."""
-        if not isinstance(x, list) or set(map(type, x)) != {float}:
+    def outputs(self, examples: Sequence[object]) -> list[Any]:
+        """What the network returns for each example, as leaves."""
+        import numpy as np
+
+        if any(not isinstance(x, list) or set(map(type, x)) != {float} for x in examples):
             raise ArithmeticError
-        found: list[Seen] = []
-        for part in self.parts:
-            found.append(part.seen(x))
-            x = found[-1][2]
-            if not isfinite(sum(found[-1][1]) + sum(x)):
-                raise ArithmeticError
-        outputs = [Value(y) for y in x]
-        if kept:
-            self._seen.append((found, outputs))
-        return outputs[0] if len(outputs) == 1 else outputs
+        self._draw(examples)
+        with np.errstate(all="ignore"):
+            flow = np.array(examples, float)
+            for part in self.parts:
+                flow = part.outputs(flow)
+        self.leaves = [list(map(Value, ys)) for ys in flow.tolist()]
+        return [ys[0] if len(ys) == 1 else ys for ys in self.leaves]
+
+    def _draw(self, examples: Sequence[Any]) -> None:
+        """The masks, in the order in which examples draw them one by one."""
+        for x in examples:
+            width = len(x)
+            for part in self.parts:
+                if isinstance(part, PlainLayer):
+                    width = len(part.neurons)
+                elif part.drops:
+                    if part.dropout.mask is not None:
+                        raise ArithmeticError
+                    part.masks.append(part.dropout.draw(width))
 
     def sweep(self, losses: Sequence[Value], share: float) -> None:
         """Backward from the mean of the losses, one for each example, with `share` as its adjoint."""
-        share *= 1.0 / len(losses)
-        for loss, (seen, outputs) in zip(reversed(losses), reversed(self._seen)):
-            places = {id(y): k for k, y in enumerate(outputs)}
-            order = [id(v) for v in topological_order(loss) if v.op is None]
-            if set(order) != places.keys():
-                raise ArithmeticError
-            loss.backward(share)
-            adjoints = [(places[y], outputs[places[y]].grad) for y in reversed(order)]
-            if not all(g and isfinite(g) for _, g in adjoints):  # of 0 nobody can tell whether it was reached
-                raise ArithmeticError
-            for k in reversed(range(len(self.parts))):
-                adjoints = self.parts[k].push(seen[k], adjoints, below=k > 0)
+        import numpy as np
+
+        cost = mean(losses)
+        places = {id(y): (i, j) for i, ys in enumerate(self.leaves) for j, y in enumerate(ys)}
+        met = [places.get(id(v), (-1, -1)) for v in reversed(topological_order(cost)) if v.op is None]
+        order = [j for _, j in met[: len(self.leaves[0])]]
+        if met != [(i, j) for i in reversed(range(len(losses))) for j in order] or len(met) != len(places):
+            raise ArithmeticError
+        cost.backward(share)
+        adjoints = np.array([[y.grad for y in ys] for ys in self.leaves])
+        if not adjoints.all():  # of 0 nobody can tell whether it was reached
+            raise ArithmeticError
+        reached = np.ones_like(adjoints, bool)
+        with np.errstate(all="ignore"):
+            finite(adjoints)
+            for part in reversed(self.parts):
+                adjoints, reached = part.sweep(adjoints, reached, order)
+                order = list(reversed(range(adjoints.shape[1])))
 
     def assign(self, fresh: bool) -> None:
         """Set the gradients of the parameters, or add to them."""
         for part in self.parts:
             part.assign(fresh)
+
+
+def finite(table: Table) -> Table:
+    """The table, if all of it is finite."""
+    import numpy as np
+
+    if not np.isfinite(table).all():
+        raise ArithmeticError
+    return table

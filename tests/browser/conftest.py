@@ -7,6 +7,7 @@ import base64
 import os
 import shutil
 import sys
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,20 @@ def browser(chromium):
     yield chromium
     errors = [entry for entry in chromium.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     assert not errors
+
+
+AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+
+
+def faults(driver, where="document"):
+    """What axe-core finds in a page, or in what a CSS selector names: how much it matters, the rule, the element."""
+    driver.execute_script(
+        AXE + "; axe.configure({allowedOrigins: ['<unsafe_all_origins>']})"
+    )  # a sandboxed frame has none
+    driver.set_script_timeout(60)
+    context = where if where == "document" else f"'{where}'"
+    found = driver.execute_async_script(f"const done = arguments[0]; axe.run({context}).then(done)")
+    return [(v["impact"], v["id"], n["html"][:200]) for v in found["violations"] for n in v["nodes"]]
 
 
 def media(driver, scheme="light", motion="no-preference", kind=""):

@@ -2,11 +2,9 @@
 
 import json
 import re
-from pathlib import Path
 
-import axe_selenium_python
 import pytest
-from conftest import media
+from conftest import faults, media
 from drawn import page_data
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -16,8 +14,6 @@ from test_picture_shows import loss_of, recurrent
 
 from engine import Value, draw, film, steps
 from engine.formulas.formula import number_text
-
-AXE = next(Path(axe_selenium_python.__file__).parent.rglob("axe.min.js"))
 
 
 @pytest.fixture
@@ -273,27 +269,20 @@ def test_the_layout_never_moves_between_steps(browser, player):
     assert all(p == places[0] for p in places)
 
 
-def axe(browser):
-    browser.execute_script(AXE.read_text())
-    browser.set_script_timeout(60)
-    found = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")
-    return [(v["id"], v["impact"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found["violations"]]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("fragment", ["#step=0", "#step=5", "#step=end"])
 def test_axe_finds_no_fault(browser, player, scheme, fragment):
     media(browser, scheme)
     player(draw(neuron()).player(), fragment)
-    assert axe(browser) == []
+    assert faults(browser) == []
 
 
 def test_axe_finds_no_fault_in_a_network_by_layer_and_in_a_film(browser, player, shot):
     player(draw(loss_of([2, 16, 16, 1])).player(), "#step=end")
-    assert axe(browser) == []
+    assert faults(browser) == []
     shot("layers")
     player(film(training(20, fresh())), "#step=end")
-    assert axe(browser) == []
+    assert faults(browser) == []
     shot("film")
 
 

@@ -15,6 +15,7 @@ from .animation import Frame, animated, player_frames
 
 LEAST_SCALE = 0.8  # of a picture, where its letters are still read
 LONGEST_DATA = 100_000  # characters that stand on a page as they are
+TALLEST = 640  # pixels of a frame: a notebook's window shows all of it, and what is larger is panned in it
 WIDE = 820  # pixels of a frame from which a panel may stand beside the graph, as page.css has it
 
 
@@ -107,7 +108,7 @@ class Page:
 
     def _heights(self) -> tuple[int, int]:
         """Pixels that the page takes: in a wide frame, and in one of less than WIDE pixels."""
-        return (self.drawing.height + 160,) * 2
+        return (min(self.drawing.height + 160, TALLEST),) * 2
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self.framed(image(self.drawing, self.svg)), "text/plain": repr(self)}

@@ -26,18 +26,18 @@ const current = () => byId.get(steps[now].node);
 function panel(item) { return item.panels ? (item.back <= now ? item.panels.backward : item.panels.forward) : item.panel; }
 function show(html) { say.innerHTML = html; for (const eq of say.querySelectorAll(".eq")) breakable(eq); }
 
-// A formula in pieces, so that it breaks before its =, + and · where it is wider than the panel.
+// A formula in pieces, so that it breaks before = and + where it is wider than the panel, and before · where a term is.
 function breakable(eq) {
   const whole = eq.firstElementChild;
-  let piece = whole;
+  let term = null, piece = null;
   for (const part of [...whole.children]) {
-    if (part !== whole.firstElementChild && part.localName === "mo" && "=+·".includes(part.textContent)) {
-      piece = whole.cloneNode();
-      eq.append(piece);
-      part.setAttribute("form", "infix"); // or there would be no space around it
-    }
-    if (piece !== whole) piece.append(part);
+    const sign = part.localName === "mo" && piece ? part.textContent : "";
+    if (!term || sign === "=" || sign === "+") { term = document.createElement("span"); eq.append(term); piece = null; }
+    if (!piece || sign === "·") { piece = whole.cloneNode(); term.append(piece); }
+    if (sign) part.setAttribute("form", "infix"); // or there would be no space around it
+    piece.append(part);
   }
+  whole.remove();
 }
 
 function render() {

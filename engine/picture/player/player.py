@@ -7,7 +7,7 @@ from ..model.clusters import counted
 from ..model.safety import json_number, xml
 from .animation import page_steps
 from .equations import Equations, backward_line, forward_line
-from .page import Page, page_of
+from .page import TALLEST, Page, page_of
 
 SIDE_WIDTH = 620  # pixels of a graph up to which the panel stands on its right
 PANEL = (
@@ -110,7 +110,8 @@ class Player(Page):
 
     def _heights(self) -> tuple[int, int]:
         height = self.drawing.height
-        return max(height, 420) + 140 if self.drawing.width <= SIDE_WIDTH else height + 420, height + 420
+        beside = max(height, 420) + 140 if self.drawing.width <= SIDE_WIDTH else height + 420
+        return min(beside, TALLEST), min(height + 420, TALLEST)
 
     def __repr__(self) -> str:
         return f"<player: {self.drawing.title}>"

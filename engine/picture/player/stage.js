@@ -49,8 +49,8 @@ const stage = (() => {
     const below = panel && !taken && getComputedStyle(panel).order !== "1" ? panel.offsetHeight : 0;
     const room = (taken || innerHeight) - page.offsetHeight + graph.parentElement.parentElement.offsetHeight - below;
     wide = graph.clientWidth;
-    const first = clamp(Math.min(wide / size.width, room / size.height), taken ? FAR : 0.8, 1);
-    high = clamp(room, Math.min(size.height * first, 240), size.height * first);
+    const first = clamp(Math.min(wide / size.width, room / size.height), taken ? 0.6 : 0.8, 1);
+    high = clamp(room, Math.min(size.height * first, 200), size.height * first);
     graph.style.height = `${high}px`;
     set(chosen ? scale : first);
     if (shown) reveal(...shown, false);

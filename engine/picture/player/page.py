@@ -21,8 +21,8 @@ WIDE = 820  # pixels of a frame from which a panel may stand beside the graph, a
 
 @cache
 def part(name: str) -> str:
-    """A file of the page."""
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    """A file of the page, without its indents and its lines of comment: a notebook keeps a copy for each player."""
+    return re.sub(r"(?m)^ *//.*\n|^ +(?=\S)", "", resources.files(__package__).joinpath(name).read_text("utf-8"))
 
 
 def page_of(

@@ -58,7 +58,6 @@ ARGUMENTS = [
     """.strip().splitlines()
 ]
 _RATE = "the learning rate in its optimizer, such as optimizer=nn.{made}(net, lr={x})"
-_OF_OPTIMISER = "{name} in its optimizer, such as optimizer=nn.{made}(net, {name}={x})"
 TRAINING = {  # what a training takes elsewhere than in an argument of a like name
     **dict.fromkeys(ARGUMENTS[0], _RATE),
     **dict.fromkeys(("momentum", "nesterov"), "{name} in its optimizer, such as optimizer=nn.SGD(net, {name}={x})"),

@@ -3,12 +3,15 @@
 import copy
 import inspect
 import pickle
+import re
 
 import pytest
 
 import engine
 import nn
 from engine import Value
+from engine.compatibility import NAMES, OTHER_NAMES, name_here
+from nn import elsewhere
 
 X, Y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
 Z = [Value(3.3), Value(-1.2)]
@@ -200,3 +203,21 @@ def test_an_error_inside_a_constructor_or_a_forward_is_told_as_it_is():
     with pytest.raises(TypeError, match="unsupported operand"):
         Wrong([1])(1.0, 0.0)
     assert str(inspect.signature(Wrong)) == "(size)"
+
+
+def test_what_is_said_to_be_here_is_here_and_what_is_said_to_be_absent_is_absent():
+    texts = [
+        *elsewhere.NAMES.values(),
+        *elsewhere.METHODS.values(),
+        *elsewhere.TRAINING.values(),
+        *elsewhere.HINTS.values(),
+    ]
+    texts += [name_here(name, []) for name in OTHER_NAMES]
+    named = {m.groups() for text in texts for m in re.finditer(r"\b(nn|engine)\.(\w+)", text)}
+    assert len(named) > 20
+    for module, name in named:
+        assert hasattr({"nn": nn, "engine": engine}[module], name), (module, name)
+    assert not [name for name in elsewhere.NAMES if hasattr(nn, name)]
+    assert not [name for name in [*OTHER_NAMES, *NAMES] if name in engine.__all__ and name != NAMES.get(name)]
+    for name in elsewhere.OF_NEURAL_NETWORK.keys() - elsewhere.METHODS.keys():
+        assert not hasattr(nn.NeuralNetwork([2, 1]), name)

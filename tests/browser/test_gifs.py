@@ -95,6 +95,11 @@ def test_the_band_of_a_player_says_each_step(tmp_path, monkeypatch):
     assert "backward 13 of 13<" in said[-1]
     assert "dL/dw1 = dL/dp1·∂p1/∂w1 = −1.543·2.0 = −3.085<" in said[-1]
     said.clear()
+    film(training(3, fresh())).save(tmp_path / "x.gif")
+    assert re.findall(r'class="words"[^>]*>([^<]*)<', said[0])[1].startswith(
+        "w ← w − 0.5·dL/dw = "
+    )  # on a line of its own
+    said.clear()
     net = nn.MLP(2, [3, 3, 1], seed=0)
     out = net([0.5, -1.0])
     out.backward()

@@ -133,11 +133,14 @@ def animated(drawing: Drawing, theme: str, frames: Sequence[Frame], advice: str)
 def _lines(words: str, width: float) -> list[str]:
     """`words` broken where a line is full: a formula before `=` and `+`, a sentence between words."""
     lines: list[str] = []
-    for piece in re.split(r" (?=[=+] )" if " = " in words else " ", words):
-        if lines and text_width(f"{lines[-1]} {piece}", WORDS_SIZE) <= width:
-            lines[-1] += f" {piece}"
-        else:
-            lines.append(clipped(piece, width, WORDS_SIZE))
+    for said in words.split("\n"):
+        first, *more = re.split(r" (?=[=+] )" if " = " in said else " ", said)
+        lines.append(clipped(first, width, WORDS_SIZE))
+        for piece in more:
+            if text_width(f"{lines[-1]} {piece}", WORDS_SIZE) <= width:
+                lines[-1] += f" {piece}"
+            else:
+                lines.append(clipped(piece, width, WORDS_SIZE))
     return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"… {lines[-1]}"]
 
 

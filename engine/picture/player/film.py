@@ -181,7 +181,7 @@ class Film(Page):
         marks = dict.fromkeys([*(b.id for b in model.boxes), *(e.id for e in model.arrows)], "got")
         return [
             Frame(
-                f"step {i} of {last}", "   ".join([f"{self._name} = {f.data['loss']}", *u.lines[:1]]), 0.4 if i < last else 3.0,
+                f"step {i} of {last}", "\n".join([f"{self._name} = {f.data['loss']}", *u.lines[:1]]), 0.4 if i < last else 3.0,
                 always | f.words, marks, f.data["arrows"], f.data["strips"],
             )
             for i, (f, u) in enumerate(zip(self.frames, self.updates), 1)

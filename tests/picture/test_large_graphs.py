@@ -54,6 +54,13 @@ def test_what_is_behind_is_counted_and_named():
     assert model.caption == "20,002 nodes: the 40 boxes nearest v20001; draw another for what is before it"
 
 
+@pytest.mark.parametrize("length", [300, 15_000])
+def test_no_arrow_goes_round_in_what_is_left_out(length):
+    model = draw(random_graph(random.Random(0), length)).model
+    assert model.hidden and any(e.source.kind == "stub" for e in model.arrows)
+    assert all(e.target.kind != "stub" for e in model.arrows)
+
+
 @settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(150, 400), st.booleans())
 def test_gradients_and_numbers_near_the_root_are_those_of_the_whole_graph(seed, length, swept):

@@ -244,7 +244,7 @@ class Assembly:
             source = self._box[key]
             for u in sweep.uses[v]:
                 target = self._box_of(u.user)
-                if target is source:
+                if target is source or source.kind == target.kind == "stub":  # what is left out has no order
                     continue
                 # Between nodes, and from a group's one output, each use is an arrow; else there is one for the pair.
                 if source.value is not None and target.kind == "op":

@@ -1,5 +1,6 @@
 """How the public callables of nn are called, its estimators and the course among them."""
 
+import pickle
 import random
 
 from exemplar import Call, X, embedded, examples, exemplar, kept, made_by, net, single
@@ -159,10 +160,15 @@ def trainer():
     return Trainer(net(), *examples(), **FIT, early_stopping=2, validation=examples())
 
 
-def trained():
-    made = Trainer(net(), *examples(), **{**FIT, "callbacks": ()}, early_stopping=2, optimizer="adam")
+def untrained():
+    return Trainer(net(), *examples(), **{**FIT, "callbacks": ()}, early_stopping=2, optimizer="adam")
+
+
+def trained_state():
+    """The state of a Trainer that has run, as bytes: of them a new one is made sooner than it is copied."""
+    made = untrained()
     made.run()
-    return made
+    return pickle.dumps(made.state())
 
 
 exemplar("nn.fit", lambda: Call(nn.fit, net(), *examples(), **FIT), prints="update/s|eager")
@@ -214,10 +220,8 @@ exemplar("nn.Trainer.state", lambda: Call(trainer().state))
 
 
 def loading():
-    source, made = kept("trained", trained), trained()
-    import copy
-
-    return Call(made.load_state, copy.deepcopy(source.state()), then=lambda nothing: made.run())
+    made = untrained()
+    return Call(made.load_state, pickle.loads(kept("trained state", trained_state)), then=lambda nothing: made.run())
 
 
 exemplar("nn.Trainer.load_state", loading)
@@ -249,7 +253,10 @@ def axes(name):
 
         return Figure().subplots()
 
-    return kept(f"axes {name}", make)
+    found = kept(f"axes {name}", make)
+    for line in list(found.lines):  # a legend would list those of all calls
+        line.remove()
+    return found
 
 
 exemplar("nn.plot_activation", lambda: Call(nn.plot_activation, "relu", axes("activation")))

@@ -39,8 +39,8 @@ def test_names_orders_and_defaults_are_the_tutorials():
 
 
 def test_xor_is_learned_from_nearly_every_start():
-    # tests/benchmarks/training.py counts seeds 0 to 199 (196 learn it, 185 must). Here the first 16.
-    assert sum(learned_xor(seed) for seed in range(16)) >= 15
+    # tests/benchmarks/training.py counts seeds 0 to 199 (196 learn it, 185 must). Here the first 8.
+    assert sum(learned_xor(seed) for seed in range(8)) >= 7
 
 
 def test_sigmoid_and_squared_error_do_not_learn_xor_at_this_alpha_as_the_docstring_says():

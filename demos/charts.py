@@ -1,7 +1,9 @@
 """Charts that several demos draw: lines by epoch, signed bars, points with the names that there is room for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from matplotlib.transforms import Bbox
 
 from demos.drawings import BLUE, FAINT, INK, MUTED, ORANGE
 from nn.canvas import colour_bar, restyle, signs
@@ -16,11 +18,14 @@ def titled(axes: Any, title: str, **settings: Any) -> None:
     axes.set(**settings)
 
 
-def lines(axes: Any, series: Mapping[str, Sequence[float]], colours: Sequence[str] = COLOURS, start: int = 1) -> None:
-    """A line for each series, a number an epoch from `start` on, with a legend."""
+def lines(axes: Any, series: Mapping[str, Sequence[float]], colours: Sequence[str] = COLOURS, dashed: str = "") -> None:
+    """A line for each series, a number an epoch from 1 on, with a legend; dashed, and its end marked, what runs along another."""
     marker = "." if max(map(len, series.values())) < 50 else ""
     for (name, numbers), colour in zip(series.items(), colours):
-        axes.plot(range(start, start + len(numbers)), numbers, color=colour, marker=marker, linewidth=1.6, label=name)
+        style: dict[str, Any] = {"marker": marker, "linewidth": 1.6}
+        if name == dashed:
+            style = {"marker": "o", "markevery": [-1], "linewidth": 3.0, "linestyle": (0, (1.2, 1.2)), "zorder": 3}
+        axes.plot(range(1, 1 + len(numbers)), numbers, color=colour, label=name, **style)
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
@@ -54,19 +59,34 @@ def named_points(
     style = {"cmap": signs(), "vmin": -most, "vmax": most, "edgecolors": MUTED, "linewidths": 0.4}
     colour_bar(axes, axes.scatter(places[:, 0], places[:, 1], s=sizes, c=numbers, **style), scale)
     axes.margins(x=0.1)
-    beside = {
-        "xytext": (6, 0),
-        "textcoords": "offset points",
-        "va": "center_baseline",
-        "parse_math": False,
-        "in_layout": False,
-    }
-    texts = [axes.annotate(n, place, fontsize=fontsize, color=INK, **beside) for n, place in zip(names, places)]
-    axes.figure.draw_without_rendering()  # lays the page out, so that it is known how wide names are
-    kept: list[Any] = []
-    for text in texts:
-        box = text.get_window_extent()
-        if box.x1 > axes.bbox.x1 or any(box.overlaps(other) for other in kept):
+    style = {"textcoords": "offset points", "parse_math": False, "in_layout": False, "fontsize": fontsize, "color": INK}
+    axes.figure.draw_without_rendering()  # lays the page out, so that it is known where points are and how wide names
+    radii = [0.5 * float(size) ** 0.5 for size in sizes]  # scatter takes areas
+    taken = [_around(axes, place, radius) for place, radius in zip(places, radii)]
+    for k, (name, place) in enumerate(zip(names, places)):
+        own = taken[k]
+        for text in _beside(axes, name, place, radii[k] + 2.0, style):
+            box = text.get_window_extent()
+            inside = axes.bbox.x0 < box.x0 and box.x1 < axes.bbox.x1
+            if inside and not any(box.overlaps(other) for other in taken if other is not own):
+                taken.append(box)
+                break
             text.remove()
-        else:
-            kept.append(box)
+
+
+def _beside(axes: Any, name: str, place: Any, gap: float, style: Mapping[str, Any]) -> Iterator[Any]:
+    """The name to the right of its point, to the left, above and below."""
+    for x, y, ha, va in (
+        (gap, 0, "left", "center_baseline"),
+        (-gap, 0, "right", "center_baseline"),
+        (0, gap, "center", "bottom"),
+        (0, -gap, "center", "top"),
+    ):
+        yield axes.annotate(name, place, (x, y), ha=ha, va=va, **style)
+
+
+def _around(axes: Any, place: Any, radius: float) -> Bbox:
+    """The square around a point, in pixels."""
+    x, y = axes.transData.transform(place)
+    r = radius * axes.figure.dpi / 72.0
+    return Bbox([[x - r, y - r], [x + r, y + r]])

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from demos.charts import titled
 from demos.drawings import BLUE, FAINT, INK, MUTED, ORANGE
-from nn.canvas import restyle
 
 VOWELS = "aeiouy"
 
@@ -22,11 +22,10 @@ def curve(figure: Figure, bits: Sequence[float], counted: float) -> None:
     for y, colour in ((counted, ORANGE), *[(last, BLUE) for last in bits[-1:]]):
         above = {"textcoords": "offset points", "ha": "center", "weight": "bold"}
         axes.annotate(f"{y:.3f}", (max(1, len(bits)), y), (0, 6), color=colour, **above)
-    axes.set(title="Bits a letter on validation names", xlabel="epoch")
+    titled(axes, "Bits a letter on validation names", xlabel="epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.margins(y=0.15)
     axes.grid(color=FAINT, linewidth=0.6)
-    restyle(axes)
     axes.legend(frameon=False, labelcolor=INK)
 
 
@@ -38,18 +37,33 @@ def letters(figure: Figure, alphabet: str, table: Sequence[Sequence[Any]]) -> No
     _, widths, directions = np.linalg.svd(centred, full_matrices=False)
     places = centred @ directions[:2].T
     share = (widths[:2] ** 2).sum() / (widths**2).sum()
-    axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
-    axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
-    for letter, (x, y) in zip(alphabet, places):
-        colour = ORANGE if letter in VOWELS else MUTED if letter == "." else BLUE
-        shown = "·" if letter == "." else letter
-        axes.text(x, y, shown, color=colour, fontsize=17, weight="bold", ha="center", va="center")
-    axes.update_datalim(places)
+    colours = [ORANGE if letter in VOWELS else MUTED if letter == "." else BLUE for letter in alphabet]
+    titled(axes, "Letters as the network places them")
+    axes.scatter(*places.T, s=14, color=colours)
     axes.margins(0.08)
-    axes.autoscale_view()
-    axes.set(title="Letters as the network places them", xticks=[], yticks=[])
-    axes.set_xlabel(f"orange: a e i o u y; ·: end of a name. The plane holds {share:.0%} of the variance.", color=MUTED)
-    axes.spines[:].set_color(FAINT)
+    axes.grid(color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set(xlabel="first principal axis", ylabel="second principal axis")
+    figure.draw_without_rendering()  # lays the page out, so that it is known how far apart points are
+    to_data = axes.transData.inverted().transform
+    seats = to_data(apart(axes.transData.transform(places), 15.0 * figure.dpi / 72.0))
+    for letter, colour, seat, place in zip(alphabet.replace(".", "·"), colours, seats, places):
+        axes.plot(*zip(seat, place), color=FAINT, linewidth=0.8, zorder=1)
+        axes.text(*seat, letter, color=colour, fontsize=13, weight="bold", ha="center", va="center", in_layout=False)
+    about = f"orange: a e i o u y; ·: end of a name; the plane holds {share:.0%} of the variance"
+    figure.supxlabel(about, color=MUTED, fontsize=9)
+
+
+def apart(places: Any, least: float) -> Any:
+    """Seats for letters near their points, at least about `least` from each other and half of that from any point."""
+    seats = places + np.array([0.0, 0.75 * least])
+    for _ in range(200):
+        for others, room in ((seats, least), (places, 0.7 * least)):
+            away = seats[:, None] - others[None]
+            far = np.linalg.norm(away, axis=2)
+            push = np.where((far > 0.0) & (far < room), room - far, 0.0) / np.maximum(far, 1e-9)
+            seats = seats + 0.25 * (push[:, :, None] * away).sum(1)
+    return seats
 
 
 def expected(figure: Figure, alphabet: str, name: str, rows: Sequence[Sequence[float]]) -> None:
@@ -60,7 +74,8 @@ def expected(figure: Figure, alphabet: str, name: str, rows: Sequence[Sequence[f
         j = alphabet.index(letter)
         axes.add_patch(Rectangle((j - 0.5, k - 0.5), 1.0, 1.0, fill=False, edgecolor=ORANGE, linewidth=1.6))
         axes.text(len(alphabet) - 0.2, k, f"{rows[k][j]:.0%}", color=ORANGE, va="center", weight="bold")
-    axes.set(title=f"What the network expects while it reads {name[:-1].capitalize()}, a name that it never saw")
+    title = f"What the network expects while it reads {name[:-1].capitalize()}, a name that it never saw"
+    axes.set_title(title, loc="left", color=INK, weight="bold", fontsize=11)
     axes.set_xticks(range(len(alphabet)), ["·", *alphabet[1:]])
     axes.set_yticks(range(len(name)), [f"{name[:k].capitalize()}_" for k in range(len(name))], family="monospace")
     axes.tick_params(length=0)

@@ -105,7 +105,7 @@ def draw(figure: Figure, histories: Mapping[str, Any], guesses: Mapping[str, Arr
         (right, "val_loss", "Other patients (validation)"),
     ):
         charts.titled(axes, title)
-        charts.lines(axes, {name: history[what] for name, history in histories.items()})
+        charts.lines(axes, {name: history[what] for name, history in histories.items()}, dashed="early stopping")
         charts.level(axes, base, "always the mean")
     left.set(ylabel="RMSE of the disease's progression", ylim=(0, 1.6 * base))
     low, high = truth.min() - 40.0, truth.max() + 40.0

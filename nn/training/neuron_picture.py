@@ -54,6 +54,8 @@ def explained(trainer: Trainer, neuron: Neuron, example: int, last: Picture | No
     output = computed([float(x) for x in sums[0].args[n : 2 * n]])
     if output.__class__ is not Value:
         return None
+    for v in topological_order(output):
+        v.label = "z" if v.op is not None and v.op.name == "dot" else v.label
     output.label = "y"
     end = [v for v in mine if v.scope is sums[0].scope][-1]
     there = {end: output}
@@ -66,6 +68,8 @@ def explained(trainer: Trainer, neuron: Neuron, example: int, last: Picture | No
         return None
     there[loss].backward()
     drawn: Picture = draw(there[loss], level=0, rankdir="LR", names={"w": twin.w, "b": twin.b}, uid="neuron")
+    for box in drawn.model.boxes:
+        box.kind = "parameter" if box.value in (*twin.w, twin.b) else box.kind
     drawn.model.caption = ""  # what is in the one group is said beside the picture
     return drawn.within(last)
 

@@ -69,6 +69,7 @@ def test_the_picture_has_the_gradient_of_the_loss_and_the_numbers_of_the_net(tas
     for name, parameter, gradient in zip(
         ["w[0]", "w[1]", "w[2]", "w[3]"][: len(neuron.w)] + ["b"], [*neuron.w, neuron.b], wanted
     ):
+        assert boxes[name].kind == "parameter"
         assert boxes[name].data == parameter.data
         assert boxes[name].grad == pytest.approx(gradient.data, rel=1e-12, abs=1e-15)
     assert boxes["L"].data == pytest.approx(goal.value("test", net(X[2]), y[2]).data, rel=1e-12)

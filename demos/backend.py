@@ -11,7 +11,7 @@ def backend() -> str:
     try:
         import llvmlite.binding  # noqa: F401  is it there?
     except ImportError:
-        print(f"Training: eager, in Python; about 100 times faster after {install_line('jit')}.", flush=True)
+        print(f"Training: eager, in Python; native code, many times faster, after {install_line('jit')}.", flush=True)
         return "eager"
     print("Training: native code, compiled by llvmlite from the scalar graph.", flush=True)
     return "jit"

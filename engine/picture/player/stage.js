@@ -50,12 +50,12 @@ const stage = (() => {
     const room = (taken || innerHeight) - page.offsetHeight + graph.parentElement.parentElement.offsetHeight - below;
     wide = graph.clientWidth;
     const first = clamp(Math.min(wide / size.width, room / size.height), taken ? 0.6 : 0.8, 1);
-    high = clamp(room, Math.min(size.height * first, 200), size.height * first);
+    high = clamp(room, Math.min(size.height * first, taken || 200), size.height * first);
     graph.style.height = `${high}px`;
     set(chosen ? scale : first);
     if (shown) reveal(...shown, false);
   }
-  function take(room) { taken = room; fresh(); }
+  function take(room) { taken = room; page.classList.add("taken"); fresh(); }
 
   // Place -------------------------------------------------------------------------------------------------------------
   function to(x, y) {

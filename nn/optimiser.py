@@ -123,9 +123,9 @@ class Optimiser(Told):
         >>> p.data
         0.8
         """
-        fixed = self.frozen()
-        moving = [p for p in self.parameters if p not in fixed]
-        if moving and all(p.grad is _UNREACHED for p in moving):
+        frozen = self.frozen()
+        moving = [p for p in self.parameters if p not in frozen]
+        if moving and not [p for p in moving if p.grad is not _UNREACHED]:
             raise RuntimeError(
                 f"step of {type(self).__name__} takes gradients that loss.backward() has left on its parameters, got none on any "
                 f"of {len(moving):,}; call zero_grad(), then loss.backward(), then step()"

@@ -224,6 +224,7 @@ def test_an_optimiser_takes_any_field_as_it_is_meant_or_refuses_the_state_whole(
     except (TypeError, ValueError):
         assert optimiser.state() == before
     else:
+        p.grad = 0.5
         optimiser.step()
         assert isinstance(p.data, float) and optimiser.steps >= 1
 

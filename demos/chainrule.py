@@ -5,11 +5,13 @@ import os
 import sys
 import webbrowser
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from demos.folder import Folder
 from engine import Value, draw, explain, film, names, tanh
+from engine.arguments import install_line
 from nn import MLP
 
 
@@ -35,15 +37,24 @@ def run(options: argparse.Namespace) -> int:
     L.backward()
     print(f"\nThe chain rule of w1 in a neuron:\n\n{explain(L, w1)}\n")
     save(folder, "neuron.svg", draw(L, uid="neuron"))
-    save(folder, "neuron.html", draw(L, uid="player").player())
+    player = draw(L, uid="player").player()
+    save(folder, "neuron.html", player)
 
     net = MLP(2, [16, 16, 1], seed=options.seed)
     score = net([0.5, -1.0])
     L = (score - 1.0) ** 2
     L.backward()
     save(folder, "network.svg", draw(L, uid="network"))
-    save(folder, "training.html", film(frames(20 if options.epochs is None else max(1, options.epochs)), uid="film"))
+    steps = film(frames(20 if options.epochs is None else max(1, options.epochs)), uid="film")
+    save(folder, "training.html", steps)
     show(folder.path / "neuron.html", opened=not options.no_open)
+
+    if find_spec("cairosvg") and not options.quick:
+        print("\nThe player and the training for pages that show no HTML, in a few seconds:\n", flush=True)
+        save(folder, "neuron.gif", player)
+        save(folder, "training.gif", steps)
+    elif not options.quick:
+        print(f"\nWith cairosvg both become GIFs too, for pages that show no HTML: {install_line('pdf')}")
     return 0
 
 

@@ -44,11 +44,15 @@ function render() {
   const phase = steps[now].phase, here = current();
   say.classList.toggle("back", phase === "backward");
   for (const item of ring) if (stage.sees(item.element)) dress(item);
+  if (page.classList.contains("side")) list(phase);
+  point(null);
+  follow(here || nodes[0], phase);
+}
+
+function list(phase) {
   const from = Math.max(phase === "backward" ? forward + 1 : 1, now - LINES + 1);
   ledger.replaceChildren(...steps.slice(from, now + 1).map((s, i) => line(s, from + i)));
   ledger.scrollTop = ledger.scrollHeight;
-  point(null);
-  follow(here || nodes[0], phase);
 }
 
 // What an item looks like at this step; of a large graph that is only asked of what is in view.

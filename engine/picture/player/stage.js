@@ -102,13 +102,15 @@ const stage = (() => {
   // The map -----------------------------------------------------------------------------------------------------------
   const shrink = Math.min(150 / size.width, 110 / size.height);
   const width = Math.max(24, size.width * shrink), height = Math.max(24, size.height * shrink);
-  const boxes = things.filter(t => t.element.classList.contains("node")).map(t => `M${t.x0} ${t.y0}H${t.x1}V${t.y1}H${t.x0}z`).join("");
+  const px = many ? size.width / width : 0.1, py = many ? size.height / height : 0.1; // of the map: boxes that are the same there are drawn once
+  const outline = (t, x = 0.1, y = 0.1) => `M${Math.floor(t.x0 / x) * x} ${Math.floor(t.y0 / y) * y}H${Math.ceil(t.x1 / x) * x}V${Math.ceil(t.y1 / y) * y}H${Math.floor(t.x0 / x) * x}z`;
+  const boxes = things.filter(t => t.element.classList.contains("node"));
   map.style.width = `${width}px`; map.style.height = `${height}px`;
   map.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
-  map.querySelector("path").setAttribute("d", boxes);
+  map.querySelector("path").setAttribute("d", [...new Set(boxes.map(t => outline(t, px, py)))].join(""));
   if (many) {
     const lines = things.filter(t => t.ends).map(t => `M${t.ends[0]} ${t.ends[1]}L${t.ends[2]} ${t.ends[3]}`).join("");
-    drawing.insertAdjacentHTML("afterbegin", `<g class="outline"><path d="${lines}"/><path class="box" d="${boxes}"/></g>`);
+    drawing.insertAdjacentHTML("afterbegin", `<g class="outline"><path d="${lines}"/><path class="box" d="${boxes.map(t => outline(t)).join("")}"/></g>`);
   }
   function mark(rect, x0, y0, x1, y1) {
     const [w, h] = [Math.max(x1 - x0, 5 * size.width / width), Math.max(y1 - y0, 5 * size.height / height)];
@@ -135,7 +137,7 @@ const stage = (() => {
     const far = scale < FAR, pad = 100 / scale;
     page.classList.toggle("far", far);
     for (const t of things) {
-      const seen = (!far && t.x1 > x0 - pad && t.x0 < x1 + pad && t.y1 > y0 - pad && t.y0 < y1 + pad) || t.element === shown?.[0] || t.element.tabIndex === 0;
+      const seen = (!far && t.x1 > x0 - pad && t.x0 < x1 + pad && t.y1 > y0 - pad && t.y0 < y1 + pad) || t.element === shown?.[0];
       if (seen === t.seen) continue;
       if (!seen) { hide(t); continue; }
       t.seen = true;

@@ -30,7 +30,7 @@ const words = e => e.textContent.trim().slice(0, 40);
 function look(step) {
   const say = what => wrong.push([step, what]);
   const now = $(".node.now .box").map(b => b.getBoundingClientRect()), room = corners(stage.getBoundingClientRect());
-  if (step && document.querySelector(".say") && now.length !== 1) say(`${now.length} boxes are marked`);
+  if (step && !document.querySelector(".player.film") && now.length !== 1) say(`${now.length} boxes are marked`);
   for (const r of now) {
     if (!inside(r, room, 0.5) || !inside(r, seen, 0.5)) say(`the box is out of view: ${corners(r)} of ${room}, ${seen}`);
     for (const [x, y] of [[r.left + 9, r.top + 9], [r.right - 9, r.top + 9], [r.left + 9, r.bottom - 9], [r.right - 9, r.bottom - 9]])

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
 
 from ..arguments import flag, named, shown
 from ..formulas.naming import callers_variables, notebook_variables, variable_names
@@ -21,7 +20,7 @@ from .model.boxes import PictureModel
 from .model.grouping import Level
 from .model.level import HOVERED, WIDEST, model_of, roots_of
 from .model.safety import fresh_uid, xml
-from .player.live import Room, live_view
+from .player.live import LiveGraph, Room, live_view
 from .player.page import image
 from .player.player import Player, player_page
 
@@ -169,7 +168,7 @@ class Picture:
         note = "" if swept else "backward has not run: these are the gradients it gives"
         return Player(player_page(drawing, self._theme, note, first), drawing, self._theme)
 
-    def live(self) -> Any:
+    def live(self) -> LiveGraph:
         """The step player as a notebook widget, with a slider and a field for each leaf: a number set there recomputes all.
 
         It opens at the last step, where every gradient is known. The graph is recomputed in Python, at the numbers of the

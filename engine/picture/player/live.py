@@ -6,9 +6,10 @@ notebook kernel: a saved notebook keeps the picture as it was at first.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from math import ceil, isnan
-from typing import Any, cast
+from typing import TypedDict, cast
 
 from ... import context
 from ...arguments import install_line
@@ -24,6 +25,13 @@ from .player import data_of
 
 NO_FIELDS = 'no leaf has a box of its own at this level; draw(..., level="full") shows them, or expand= the node'
 NUMBER = re.compile(r"(·?)\(?−?\d+\.\d+(?:e−?\d+)?\)?")
+
+
+class Edits(TypedDict, total=False):
+    """What the widget's page sends: numbers by the names of leaves, and a ticket that the answer bears."""
+
+    numbers: Mapping[str, float]
+    ticket: float
 
 
 def replayed_graph(roots: Sequence[Value], leaves: Mapping[Value, float]) -> dict[Value, Value]:
@@ -57,13 +65,85 @@ def _twin(a: object, there: Mapping[Value, Value]) -> object:
     return there[a] if isinstance(a, Value) else a
 
 
+class LiveGraph:
+    """A graph whose leaves can be edited: `values` holds their numbers by name, and can be set.
+
+    Args:
+        roots, model, typeset, page: as of `live_view`.
+
+    Attributes:
+        graph: for each node its twin at these numbers.
+        page, step, fields, message, fresh, answered: what the widget's page is told.
+    """
+
+    page: str
+    step: int
+    fields: list[list[str]]
+    message: str
+    fresh: dict[str, object]
+    answered: float
+    hold_sync: Callable[[], AbstractContextManager[None]]
+
+    def __init__(
+        self,
+        roots: Sequence[Value],
+        model: PictureModel,
+        typeset: Callable[[Mapping[Value, Value]], Typeset],
+        page: Callable[[Typeset, int], str],
+    ) -> None:
+        super().__init__()
+        self._roots, self._typeset, self._page_of, self._room = roots, typeset, page, Room()
+        self._leaves = {b.name: b.node for b in model.boxes if b.is_leaf and b.leaf is None and b.value is not None}
+        self._numbers = {v: v.data for v in self._leaves.values()}
+        self.message = "" if self._leaves else NO_FIELDS
+        self._take({})
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The number of each leaf, by the name that the picture shows."""
+        return {name: self._numbers[v] for name, v in self._leaves.items()}
+
+    @values.setter
+    def values(self, numbers: Mapping[str, float]) -> None:
+        unknown = [name for name in numbers if name not in self._leaves]
+        if unknown:
+            raise ValueError(f"live takes numbers for {', '.join(self._leaves)}, got {unknown[0]!r:.60}")
+        self._take({name: number(x, "live") for name, x in numbers.items()})
+
+    def _edited(self, change: Mapping[str, Edits]) -> None:
+        edits = change["new"]
+        try:
+            self._take({str(name): float(x) for name, x in edits["numbers"].items()})
+            self.message = ""
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+            self.message = f"{type(error).__name__}: {error}"
+        self.answered = float(edits.get("ticket", 0.0))
+
+    def _take(self, numbers: Mapping[str, float]) -> None:
+        held = self._numbers | {self._leaves[name]: x for name, x in numbers.items()}
+        self.graph = replayed_graph(self._roots, held)
+        self._numbers = held
+        words = self._typeset(self.graph)
+        shot, data = shot_of(words), data_of(words.model, words.uid)
+        with self.hold_sync():
+            if not self._room.holds(shot):
+                if not self.page:
+                    self.step = len(cast(list[object], data["steps"])) - 1
+                self._room.grow(words)
+                self.page = self._page_of(words, self.step)
+            blank = {key: ["", ""] for key in self._room.keys}
+            seen = {"words": blank | shot.words, "strips": shot.data["strips"], "arrows": shot.data["arrows"]}
+            self.fresh = {"nodes": data["nodes"], "edges": data["edges"], "numbers": seen}
+            self.fields = [[name, number_field(held[v]), number_field(v.data)] for name, v in self._leaves.items()]
+
+
 def live_view(
     roots: Sequence[Value],
     model: PictureModel,
     typeset: Callable[[Mapping[Value, Value]], Typeset],
     page: Callable[[Typeset, int], str],
     still: Callable[[], str],
-) -> object:
+) -> LiveGraph:
     """The widget of a picture.
 
     Args:
@@ -82,10 +162,8 @@ def live_view(
             name=error.name,
         ) from None
 
-    leaves = {b.name: b.node for b in model.boxes if b.is_leaf and b.leaf is None and b.value is not None}
-
-    class Live(anywidget.AnyWidget):
-        """A graph whose leaves can be edited: `values` holds their numbers by name, and can be set."""
+    class Live(LiveGraph, anywidget.AnyWidget):
+        """A LiveGraph as a widget."""
 
         _esm = part("live.js")
         _css = part("live.css")
@@ -98,49 +176,8 @@ def live_view(
         answered = traitlets.Float(0.0).tag(sync=True)
 
         def __init__(self) -> None:
-            self._numbers = {v: v.data for v in leaves.values()}
-            self._room = Room()
-            super().__init__(message="" if leaves else NO_FIELDS)
-            self._take({})
+            super().__init__(roots, model, typeset, page)
             self.observe(self._edited, "edits")
-
-        @property
-        def values(self) -> dict[str, float]:
-            """The number of each leaf, by the name that the picture shows."""
-            return {name: self._numbers[v] for name, v in leaves.items()}
-
-        @values.setter
-        def values(self, numbers: Mapping[str, float]) -> None:
-            unknown = [name for name in numbers if name not in leaves]
-            if unknown:
-                raise ValueError(f"live takes numbers for {', '.join(leaves)}, got {unknown[0]!r:.60}")
-            self._take({name: number(x, "live") for name, x in numbers.items()})
-
-        def _edited(self, change: Mapping[str, Mapping[str, Any]]) -> None:
-            edits = change["new"]
-            try:
-                self._take({str(name): float(x) for name, x in edits["numbers"].items()})
-                self.message = ""
-            except (ArithmeticError, KeyError, TypeError, ValueError) as error:
-                self.message = f"{type(error).__name__}: {error}"
-            self.answered = float(edits.get("ticket", 0.0))
-
-        def _take(self, numbers: Mapping[str, float]) -> None:
-            held = self._numbers | {leaves[name]: x for name, x in numbers.items()}
-            self.graph = replayed_graph(roots, held)
-            self._numbers = held
-            words = typeset(self.graph)
-            shot, data = shot_of(words), data_of(words.model, words.uid)
-            with self.hold_sync():
-                if not self._room.holds(shot):
-                    if not self.page:
-                        self.step = len(cast(list[object], data["steps"])) - 1
-                    self._room.grow(words)
-                    self.page = page(words, self.step)
-                blank = {key: ["", ""] for key in self._room.keys}
-                seen = {"words": blank | shot.words, "strips": shot.data["strips"], "arrows": shot.data["arrows"]}
-                self.fresh = {"nodes": data["nodes"], "edges": data["edges"], "numbers": seen}
-                self.fields = [[name, number_field(held[v]), number_field(v.data)] for name, v in leaves.items()]
 
         def _ipython_display_(self) -> None:
             from IPython.display import HTML, display

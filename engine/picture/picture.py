@@ -20,7 +20,7 @@ from .model.boxes import PictureModel
 from .model.grouping import Level
 from .model.level import HOVERED, WIDEST, model_of, roots_of
 from .model.safety import fresh_uid, xml
-from .player.live import LiveGraph, Room, live_view
+from .player.live import LiveGraph, Room, live_widget
 from .player.page import image
 from .player.player import Player, player_page
 
@@ -196,7 +196,7 @@ class Picture:
             drawing = self._drawing(like)
             return image(drawing, drawing.svg(self._theme))
 
-        return live_view(roots, like, typeset, page, still)
+        return live_widget()(roots, like, typeset, page, still)
 
     def save(self, path: "str | os.PathLike[str]") -> str:
         """Write a file; its ending says what: svg, png, pdf, html (the player), gif (its steps), dot, tex, txt.

@@ -69,11 +69,15 @@ class LiveGraph:
     """A graph whose leaves can be edited: `values` holds their numbers by name, and can be set.
 
     Args:
-        roots, model, typeset, page: as of `live_view`.
+        roots: the Values whose graph it is.
+        model: its boxes; each leaf that has a box of its own can be edited.
+        typeset: a function of the twins by their nodes: their picture's words in rows.
+        page: a function of (words in rows, first step) that makes the player's page.
+        still: the picture as HTML, drawn when it is shown, for pages without a kernel.
 
     Attributes:
         graph: for each node its twin at these numbers.
-        page, step, fields, message, fresh, answered: what the widget's page is told.
+        page, step, fields, message, fresh, answered: what the page in the notebook is told.
     """
 
     page: str
@@ -83,6 +87,7 @@ class LiveGraph:
     fresh: dict[str, object]
     answered: float
     hold_sync: Callable[[], AbstractContextManager[None]]
+    observe: Callable[[Callable[[Mapping[str, Edits]], None], str], None]
 
     def __init__(
         self,
@@ -90,13 +95,15 @@ class LiveGraph:
         model: PictureModel,
         typeset: Callable[[Mapping[Value, Value]], Typeset],
         page: Callable[[Typeset, int], str],
+        still: Callable[[], str],
     ) -> None:
         super().__init__()
-        self._roots, self._typeset, self._page_of, self._room = roots, typeset, page, Room()
+        self._roots, self._typeset, self._page_of, self._still, self._room = roots, typeset, page, still, Room()
         self._leaves = {b.name: b.node for b in model.boxes if b.is_leaf and b.leaf is None and b.value is not None}
         self._numbers = {v: v.data for v in self._leaves.values()}
         self.message = "" if self._leaves else NO_FIELDS
         self._take({})
+        self.observe(self._edited, "edits")
 
     @property
     def values(self) -> dict[str, float]:
@@ -137,22 +144,8 @@ class LiveGraph:
             self.fields = [[name, number_field(held[v]), number_field(v.data)] for name, v in self._leaves.items()]
 
 
-def live_view(
-    roots: Sequence[Value],
-    model: PictureModel,
-    typeset: Callable[[Mapping[Value, Value]], Typeset],
-    page: Callable[[Typeset, int], str],
-    still: Callable[[], str],
-) -> LiveGraph:
-    """The widget of a picture.
-
-    Args:
-        roots: the Values whose graph it is.
-        model: its boxes; each leaf that has a box of its own can be edited.
-        typeset: a function of the twins by their nodes: their picture's words in rows.
-        page: a function of (words in rows, first step) that makes the player's page.
-        still: the picture as HTML, drawn when it is shown, for pages without a kernel.
-    """
+def live_widget() -> type[LiveGraph]:
+    """LiveGraph as a widget of notebooks."""
     try:
         import anywidget
         import traitlets
@@ -163,8 +156,6 @@ def live_view(
         ) from None
 
     class Live(LiveGraph, anywidget.AnyWidget):
-        """A LiveGraph as a widget."""
-
         _esm = part("live.js")
         _css = part("live.css")
         page = traitlets.Unicode().tag(sync=True)
@@ -175,17 +166,13 @@ def live_view(
         edits = traitlets.Dict().tag(sync=True)
         answered = traitlets.Float(0.0).tag(sync=True)
 
-        def __init__(self) -> None:
-            super().__init__(roots, model, typeset, page)
-            self.observe(self._edited, "edits")
-
         def _ipython_display_(self) -> None:
             from IPython.display import HTML, display
 
             display(self._repr_mimebundle_()[0], raw=True)
-            display(HTML(f'<div class="chainrule-still">{still()}</div>'))
+            display(HTML(f'<div class="chainrule-still">{self._still()}</div>'))
 
-    return Live()
+    return Live
 
 
 class Room:

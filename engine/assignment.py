@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import chain, repeat
 from operator import setitem
-from typing import Any
 
 from . import context
 from .conversion import number
@@ -15,7 +14,7 @@ from .value import Value
 __all__ = ["assign"]
 
 
-def assign(leaves: Iterable[Value], numbers: Iterable[float], more: Iterable[tuple[Any, str, Any]] = ()) -> None:
+def assign(leaves: Iterable[Value], numbers: Iterable[float], more: Iterable[tuple[object, str, object]] = ()) -> None:
     """Set the data of leaves, and attributes of other objects, in a step that no KeyboardInterrupt can enter.
 
     Args:

@@ -46,7 +46,7 @@ def ufunc(self: Node, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> A
     return answer.astype(bool) if masks else answer
 
 
-def _value_first(a: Any, b: Any) -> tuple[Any, Any]:
+def _value_first(a: object, b: object) -> tuple[object, object]:
     """Operands of a symmetric operator: a number of NumPy that comes first would ask NumPy again."""
     return (a, b) if isinstance(a, Node) else (b, a)
 

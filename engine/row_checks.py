@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from keyword import iskeyword
-from typing import Any
 
 from . import arguments
 from .conversion import number
@@ -66,7 +65,11 @@ def facts(
 
 
 def run_once(
-    name: str, forward: Callable[..., Any], partials: Sequence[Callable[..., Any] | float], domain: Domain, lists: int
+    name: str,
+    forward: Callable[..., object],
+    partials: Sequence[Callable[..., object] | float],
+    domain: Domain,
+    lists: int,
 ) -> None:
     """A user's row is run once, on floats inside its domain: what is no number is told here, not where it is drawn."""
     point = [max(min(0.5, high - 0.5), low + 0.5) if high - low > 1.0 else 0.5 * (low + high) for low, high in domain]
@@ -82,7 +85,7 @@ def run_once(
 
 
 def signature(
-    forward: Callable[..., Any], partials: Sequence[Callable[..., Any] | float], defaults: Sequence[float]
+    forward: Callable[..., object], partials: Sequence[Callable[..., object] | float], defaults: Sequence[float]
 ) -> object:
     """The arguments of a row as its functions call them."""
     from inspect import Parameter, Signature

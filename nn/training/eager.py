@@ -6,13 +6,13 @@ Ctrl-C, and anything that a loss or a callback raises, leaves the Run as it was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from engine import Value, mean
 from engine.arguments import real, shown
 
 from ..blocks import Dropout
 from .console import Bar
+from .objective import Outputs
 from .plain import plain
 from .run import Run
 from .targets import floats
@@ -116,7 +116,7 @@ class EagerTraining:
         net.assign(fresh)
         return losses
 
-    def _loss(self, i: int, outputs: Any, predicted: list[object]) -> Value:
+    def _loss(self, i: int, outputs: Outputs, predicted: list[object]) -> Value:
         """The loss of an example."""
         run = self._run
         loss = run.objective.value(run.who, outputs, run.examples.y[i])
@@ -138,7 +138,7 @@ class EagerTraining:
                 raise KeyboardInterrupt
         return summed, predicted
 
-    def _outputs(self, X: Sequence[object]) -> Iterable[Any]:
+    def _outputs(self, X: Sequence[object]) -> Iterable[Outputs]:
         """What the network says of each example."""
         net = plain(self._run.net)
         try:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine import TABLE, Value, mean, topological_order
 
 from ..blocks import Dropout, Sequential
 from ..layers import MLP, Layer, Neuron
 from ..module import Module
+from .objective import Outputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,14 +37,14 @@ def plain(net: Module, trained: Iterable[Value] | None = None) -> PlainNet | Non
     [True]
     """
     parts: list[Layer | Dropout] = []
-    waiting: list[Any] = [net]
+    waiting: list[object] = [net]
     while waiting:
         module = waiting.pop()
         if type(module) not in (MLP, Sequential, Layer, Dropout) or "forward" in vars(module):
             return None
         if isinstance(module, (Layer, Dropout)):
             parts.append(module)
-        else:
+        elif isinstance(module, (MLP, Sequential)):
             waiting += reversed(module.layers)
     layers = [part for part in parts if isinstance(part, Layer)]
     neurons = [neuron for layer in layers for neuron in layer.neurons]
@@ -157,23 +158,24 @@ class PlainNet:
         self.parts = [PlainLayer(m) if isinstance(m, Layer) else PlainDropout(m) for m in modules]
         self.leaves: list[list[Value]] = []  # the outputs for each example
 
-    def outputs(self, examples: Sequence[object]) -> list[Any]:
+    def outputs(self, examples: Sequence[object]) -> list[Outputs]:
         """What the network returns for each example, as leaves."""
         import numpy as np
 
-        if any(not isinstance(x, list) or set(map(type, x)) != {float} for x in examples):
+        rows = [x for x in examples if isinstance(x, list) and set(map(type, x)) == {float}]
+        if len(rows) < len(examples):
             raise ArithmeticError
-        self._draw(examples)
+        self._draw(rows)
         with np.errstate(all="ignore"):
-            flow = np.array(examples, float)
+            flow: Table = np.array(rows, float)
             for part in self.parts:
                 flow = part.outputs(flow)
         self.leaves = [list(map(Value, ys)) for ys in flow.tolist()]
         return [ys[0] if len(ys) == 1 else ys for ys in self.leaves]
 
-    def _draw(self, examples: Sequence[Any]) -> None:
+    def _draw(self, rows: Sequence[Sequence[float]]) -> None:
         """The masks, in the order in which examples draw them one by one."""
-        for x in examples:
+        for x in rows:
             width = len(x)
             for part in self.parts:
                 if isinstance(part, PlainLayer):

@@ -25,6 +25,7 @@ def narrow(tokens, places, dimension, hidden, rng):
 
 
 SMALLER = {
+    "digits": {"COPIES": 1},
     "overfit": {"backend": eager, "HIDDEN": 6},
     "search": {"backend": eager, "NEURONS": (4, 6)},
     "sentiment": {"NEUTRAL": 2.0},

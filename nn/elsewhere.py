@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from inspect import Parameter, Signature, signature
+from inspect import Signature, signature
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar
 
@@ -57,26 +57,24 @@ ARGUMENTS = [
     dimension embedding_dim dim size
     """.strip().splitlines()
 ]
-_RATE = "the learning rate in its optimizer, such as optimizer=nn.{made}(net, lr={x})"
-TRAINING = {  # what a training takes elsewhere than in an argument of a like name
-    **dict.fromkeys(ARGUMENTS[0], _RATE),
-    **dict.fromkeys(("momentum", "nesterov"), "{name} in its optimizer, such as optimizer=nn.SGD(net, {name}={x})"),
-    **dict.fromkeys(
-        ("beta1", "beta2", "epsilon"), "{name} in its optimizer, such as optimizer=nn.Adam(net, {name}={x})"
-    ),
-    "weight_decay": "weight decay in its optimizer, such as optimizer=nn.AdamW(net, weight_decay={x})",
-    **dict.fromkeys(("l1", "l2"), "a penalty, penalty=nn.{name}({x})"),
-    **dict.fromkeys(("jit", "compile", "compiled", "device"), "backend='jit' for native code on the processor"),
-    "shuffle": "examples in a new order each epoch, which seed fixes",
-    "dropout": "dropout as a layer of the net, nn.Dropout({x})",
-}
 
 
 def _all(names: str, text: str) -> dict[str, str]:
     return dict.fromkeys(names.split(), text)
 
 
-_STATE = "state() and load_state(state)"
+_RATE = "the learning rate in its optimizer, such as optimizer=nn.{made}(net, lr={x})"
+TRAINING = {  # what a training takes elsewhere than in an argument of a like name
+    **dict.fromkeys(ARGUMENTS[0], _RATE),
+    **_all("momentum nesterov", "{name} in its optimizer, such as optimizer=nn.SGD(net, {name}={x})"),
+    **_all("beta1 beta2 epsilon", "{name} in its optimizer, such as optimizer=nn.Adam(net, {name}={x})"),
+    "weight_decay": "weight decay in its optimizer, such as optimizer=nn.AdamW(net, weight_decay={x})",
+    **_all("l1 l2", "a penalty, penalty=nn.{name}({x})"),
+    **_all("jit compile compiled device", "backend='jit' for native code on the processor"),
+    "shuffle": "examples in a new order each epoch, which seed fixes",
+    "dropout": "dropout as a layer of the net, nn.Dropout({x})",
+}
+
 NAMES = {  # of nn
     **_all("Dense Linear", "nn.Layer(nin, nout, activation='identity')"),
     **_all("Tensor Variable Parameter Value", "engine.Value(number)"),
@@ -112,7 +110,7 @@ METHODS = {  # of Modules, of NeuralNetwork and of optimisers
     **_all("params weights trainable_variables trainable_weights", "parameters(), or get_weights() as arrays"),
     **_all("weight kernel", "neurons[i].w, or the matrix W of a Layer"),
     **_all("bias biases", "b"),
-    **_all("state_dict load_state_dict", _STATE),
+    **_all("state_dict load_state_dict", "state() and load_state(state)"),
     **_all("save save_weights", "nn.save(path, net)"),
     **_all("load load_weights", "nn.load(path)"),
     **_all("summary", "nn.summary(net)"),
@@ -232,16 +230,13 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **named)
         except TypeError:
             who = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
-            check_call(who, *_without_self(signature(function), args), named)
+            legal = signature(function)
+            taken = [*legal.parameters.values()]
+            of_object = taken[0].name == "self"
+            check_call(who, legal.replace(parameters=taken[of_object:]), args[of_object:], named)
             raise
 
     return called
-
-
-def _without_self(legal: Signature, args: tuple[object, ...]) -> tuple[Signature, tuple[object, ...]]:
-    taken = [*legal.parameters.values()]
-    of_object = taken[0].name == "self"
-    return legal.replace(parameters=taken[of_object:]), args[of_object:]
 
 
 def check_call(
@@ -297,9 +292,7 @@ def _misplaced(who: str, legal: Signature, args: Sequence[object], named: Mappin
     if len(args) > len(placed):
         rest = f"; write what follows by name: {', '.join(by_name)}" if by_name else HINTS.get(placed[-1], "")
         return f"takes {', '.join(placed)} by position, got {shown(args[len(placed)])} as well{rest}" if rest else ""
-    required = [
-        p.name for p in taken if p.default is Parameter.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
+    required = [p.name for p in taken if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     for name in required:
         if name not in named and name not in placed[: len(args)]:
             return f"takes {', '.join(required)}, got no {name}{HINTS.get(name, '')}"

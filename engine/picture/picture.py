@@ -164,8 +164,7 @@ class Picture:
 
     def _player(self, first: int) -> Player:
         drawing = self._drawing(self._model_of(self._roots, given=self._given, complete=True))
-        swept = self.model.sweep.swept
-        note = "" if swept else "backward has not run: these are the gradients it gives"
+        note = "" if self.model.sweep.swept else "backward has not run: these are the gradients it gives"
         return Player(player_page(drawing, self._theme, note, first), drawing, self._theme)
 
     def live(self) -> LiveGraph:
@@ -193,8 +192,7 @@ class Picture:
             return player_page(Drawing(typeset, self._timeout), self._theme, first=first)
 
         def still() -> str:
-            drawing = self._drawing(like)
-            return image(drawing, drawing.svg(self._theme))
+            return image(self._drawing(like), self._theme)
 
         return live_widget()(roots, like, typeset, page, still)
 
@@ -216,9 +214,8 @@ class Picture:
             raise ValueError(f"save takes a path that ends in {', '.join('.' + f for f in FORMATS)}, got {str(path)!r}")
         if kind in ("png", "pdf"):
             light = "dark" if self._theme == "dark" else "light"
-            drawing = self.drawing
-            dot = painted(self.dot, light)
-            return saved(path, converted(partial(drawing.svg, light), drawing.whole, dot, kind, self._timeout))
+            drawing, text = self.drawing, painted(self.dot, light)
+            return saved(path, converted(partial(drawing.svg, light), drawing.whole, text, kind, self._timeout))
         if kind in ("html", "gif"):
             return self.player().save(path)
         if kind == "txt":
@@ -260,7 +257,7 @@ class Picture:
 
     @property
     def _still(self) -> str:
-        return image(self.drawing, self.svg)
+        return image(self.drawing, self._theme)
 
     @property
     def _in_brief(self) -> str:

@@ -92,12 +92,8 @@ class Page:
             ModuleNotFoundError: a .gif without cairosvg (the extra pdf).
         """
         if str(path).lower().endswith(".gif"):
-            return saved(
-                path,
-                animated(
-                    self.drawing, self._theme, self._frames(), "save .html, which has no such limit, or show less"
-                ),
-            )
+            advice = "save .html, which has no such limit, or show less"
+            return saved(path, animated(self.drawing, self._theme, self._frames(), advice))
         if not str(path).lower().endswith((".html", ".htm")):
             raise ValueError(f"save takes a path that ends in .html or .gif, got {str(path)!r}{self._for_others}")
         return saved(path, self.html.encode())
@@ -111,7 +107,7 @@ class Page:
         return (min(self.drawing.height + 160, TALLEST),) * 2
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/html": self.framed(image(self.drawing, self.svg)), "text/plain": repr(self)}
+        return {"text/html": self.framed(image(self.drawing, self._theme)), "text/plain": repr(self)}
 
     def framed(self, still: str) -> str:
         """The page in a frame, and an `<img>` that stands for it where a notebook strips the frame: never inline."""
@@ -126,9 +122,9 @@ class Page:
         )
 
 
-def image(drawing: Drawing, svg: str) -> str:
-    """An SVG as an `<img>` that holds it: it survives where a notebook strips style, script and inline SVG."""
-    data = base64.b64encode(svg.encode()).decode()
+def image(drawing: Drawing, theme: str) -> str:
+    """A drawing as an `<img>` that holds its SVG: it survives where a notebook strips style, script and inline SVG."""
+    data = base64.b64encode(drawing.svg(theme).encode()).decode()
     alt = xml(f"{drawing.title}. {drawing.text}")
     # Hosts shrink images to the page; from this width on they scroll.
     style = f"min-width:{LEAST_SCALE * drawing.width:.0f}px"

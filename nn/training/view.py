@@ -141,19 +141,11 @@ class View:
         for k in range(classes if classes > 2 else classes - 1):
             lead = [[p[k] - max(p[:k] + p[k + 1 :]) for p in row] for row in rows]
             ax.contour(us, vs, lead, levels=[0.0], colors=INK, linewidths=1.6)
-        for k in sorted({k for *_, k in self.points}):
+        points = self.points
+        for k in sorted({k for *_, k in points}):
             colour, marker = (COLOURS[k % len(COLOURS)], "^" if k == 1 else "o") if classes else (MUTED, "o")
-            at = [(x, y) for x, y, place in self.points if place == k]
-            ax.scatter(
-                [x for x, _ in at],
-                [y for _, y in at],
-                s=18,
-                color=colour,
-                marker=marker,
-                edgecolors="white",
-                linewidths=0.4,
-                zorder=3,
-            )
+            xs, ys = zip(*[(x, y) for x, y, place in points if place == k])
+            ax.scatter(xs, ys, s=18, color=colour, marker=marker, edgecolors="white", linewidths=0.4, zorder=3)
         title = "What it says where, and how surely" if classes else "Output by input"
         ax.set_title(title, loc="left", color=INK, weight="bold")
         ax.set(xlabel="x[0]", ylabel="x[1]", xlim=surface["xs"], ylim=surface["ys"])

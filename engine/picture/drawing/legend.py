@@ -1,6 +1,7 @@
 """The legend of a static picture: the signs that occur in it and their words, small, in lines beneath the drawing."""
 
 from collections.abc import Iterator
+from math import inf
 
 from ..model.boxes import PictureModel
 from ..model.safety import xml
@@ -28,20 +29,16 @@ class Legend:
         self._lines: list[list[tuple[LegendRow, float]]] = []
         self.width = 0.0
         rows = [row for row in legend_rows(model) if row.sign != "d"] if len(model.boxes) >= FEWEST_BOXES else []
+        x = inf  # where a sign would stand
         for row in rows:
-            x, taken = self._end(), _sample(row.sign) + widest(row.words, SIZE)
-            if not self._lines or x + taken > max(width, NARROWEST):
+            taken = _sample(row.sign) + widest(row.words, SIZE)
+            if x + taken > max(width, NARROWEST):
                 self._lines.append([])
                 x = 0.0
             self._lines[-1].append((row, x))
             self.width = max(self.width, x + taken)
+            x += taken + GAP
         self.height = LINE * len(self._lines) + 4 if self._lines else 0.0
-
-    def _end(self) -> float:
-        if not self._lines:
-            return 0.0
-        row, x = self._lines[-1][-1]
-        return x + _sample(row.sign) + widest(row.words, SIZE) + GAP
 
     def svg(self, left: float, top: float) -> str:
         """Its elements, from a corner on."""

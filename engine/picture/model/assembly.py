@@ -35,12 +35,7 @@ class Assembly:
     """
 
     def __init__(
-        self,
-        sweep: Sweep,
-        tree: ScopeTree,
-        partition: Partition,
-        names: GraphNames,
-        parameters: Mapping[Value, str],
+        self, sweep: Sweep, tree: ScopeTree, partition: Partition, names: GraphNames, parameters: Mapping[Value, str]
     ) -> None:
         self._sweep, self._tree, self._partition, self._parameters = sweep, tree, partition, parameters
         self._names = names
@@ -71,22 +66,11 @@ class Assembly:
         outs.update((b, []) for b in tagged)
         apart = self._tree.apart
         roots = list(dict.fromkeys(map(self._box_of, sweep.roots)))
-        hidden = self._partition.hidden
         called = {s: f"{word}[{i}]" for word, ss in self._tree.calls.items() for i, s in enumerate(ss) if s in apart}
         return PictureModel(
-            sweep,
-            boxes,
-            arrows,
-            ins,
-            outs,
-            roots,
-            self._names,
-            self._name,
-            clusters(boxes, called),
-            labels,
-            shows_flow,
-            hidden,
-        )
+            sweep, boxes, arrows, ins, outs, roots, self._names, self._name, clusters(boxes, called), labels, shows_flow,
+            self._partition.hidden,
+        )  # fmt: skip
 
     # Boxes -----------------------------------------------------------------------------------------------------------
 

@@ -197,9 +197,6 @@ class _Sheet:
             width = f"{(self._width - 2 * MARGIN) * length:.1f}"
             attributes = {"class": name, "x": f"{left:g}", "y": f"{top:g}", "width": width, "height": "3", "rx": "1.5"}
             ET.SubElement(band, f"{{{SVG}}}rect", attributes)
-        for name, text, y in [
-            ("title", title, top + 20),
-            *(("words", w, top + 20 + LINE * (i + 1)) for i, w in enumerate(words)),
-        ]:
-            e = ET.SubElement(band, f"{{{SVG}}}text", {"class": name, "x": f"{left:g}", "y": f"{y:g}"})
-            e.text = text
+        for i, text in enumerate([title, *words]):
+            attributes = {"class": "words" if i else "title", "x": f"{left:g}", "y": f"{top + 20 + LINE * i:g}"}
+            ET.SubElement(band, f"{{{SVG}}}text", attributes).text = text

@@ -13,7 +13,7 @@ from .mathml import clean
 from .naming import bracketed
 
 SMALL = 40, 60  # nodes and edges: of a larger graph pictures close Modules
-LARGE = 10_000  # nodes: of a larger graph a picture may know the last part only
+LARGE = 10_000  # nodes: of a larger graph a picture may know the last part only; of others all is known in a moment
 
 
 def suffixes(path: str) -> list[str]:

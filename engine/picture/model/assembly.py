@@ -11,7 +11,7 @@ from functools import cached_property
 
 from ...context import Scope
 from ...formulas.chain import Path, Sweep
-from ...formulas.graph_names import GraphNames
+from ...formulas.graph_names import SMALL, GraphNames
 from ...formulas.naming import bracketed
 from ...value import Value
 from .boxes import Arrow, Box, PictureModel
@@ -20,7 +20,7 @@ from .grouping import Bundle, Key, Partition, ScopeTree
 from .layers import Partials, chains_inside, dense, given_numbers, jacobian, partials_taken
 from .safety import plain
 
-MOST_BOXES, MOST_ARROWS = 40, 60  # beyond these, formulas of arrows show on pointing only
+MOST_BOXES, MOST_ARROWS = SMALL  # beyond these, formulas of arrows show on pointing only
 
 
 class Assembly:

@@ -108,9 +108,8 @@ class _Choice:
             if path not in known and number.isdecimal() and int(number) < len(calls) > 1:
                 apart.add(calls[int(number)])
             elif path not in known:
-                able = [f"{word}[{len(them) - 1}]" for word, them in self._tree.calls.items() if len(them) > 1][
-                    :1
-                ] + known
+                many = [f"{word}[{len(them) - 1}]" for word, them in self._tree.calls.items() if len(them) > 1]
+                able = many[:1] + known
                 there = ", ".join(map(repr, able[:8])) + (", …" if len(able) > 8 else "")
                 raise ValueError(
                     f"draw takes in expand paths of Modules ({there or 'this graph has none'}) "

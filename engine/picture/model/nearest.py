@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from ...formulas.graph_names import LARGE
 from ...value import Value
 
-LARGE = 10_000  # nodes; of a smaller graph all is known in a moment
 LARGE_CALLED = 30_000  # nodes, where calls of one Module share a box
 MANY = 5  # calls of a Module from which they share a box
 
@@ -45,12 +45,12 @@ class Nearest:
         self.shown = nearest_first(roots, uses, _arguments, limit)
         self.behind: dict[Value, Value] = {}
         self.counts: dict[Value, int] = {}
-        seen: set[Value] = set()
+        seen: dict[Value, int] = {}
         left = {a for v in self.shown for a in _arguments(v) if a not in self.shown}
         for v in self.shown:
             first = [a for a in dict.fromkeys(_arguments(v)) if a not in self.shown]
             before = len(seen)
-            _reach([a for a in first if a not in seen], seen)
+            _count_uses(dict.fromkeys([a for a in first if a not in seen], 1), seen)
             if len(seen) > before:
                 self.counts[v] = len(seen) - before
                 edge = [a for a in left if a in seen]
@@ -66,17 +66,8 @@ def nearest(roots: Sequence[Value], limit: int, most: int) -> Nearest | None:
         limit: how many nodes to show.
         most: how many parts, outermost calls of Modules and nodes outside of all, are not too many.
     """
-    uses: dict[Value, int] = dict.fromkeys(roots, 0)
-    stack = list(uses)
-    while stack:
-        v = stack.pop()
-        for a in (v._b, v._a) if v.op is not None and v.op.kind == 2 else v.args:
-            if a.__class__ is Value:
-                if a in uses:
-                    uses[a] += 1
-                else:
-                    uses[a] = 1
-                    stack.append(a)
+    uses: dict[Value, int] = {}
+    _count_uses(dict.fromkeys(roots, 0), uses)
     if len(uses) <= LARGE or not _has_more_parts(uses, most, len(uses) <= LARGE_CALLED):
         return None
     return Nearest(uses, roots, limit)
@@ -105,12 +96,16 @@ def _arguments(v: Value) -> list[Value]:
     return [a for a in v.args if isinstance(a, Value)]
 
 
-def _reach(stack: list[Value], seen: set[Value]) -> None:
-    """Add to seen all that is below some nodes, themselves included."""
-    seen.update(stack)
+def _count_uses(found: dict[Value, int], uses: dict[Value, int]) -> None:
+    """Add to uses some nodes, and all that is below them, each with how often it is used."""
+    uses.update(found)
+    stack = list(found)
     while stack:
         v = stack.pop()
         for a in (v._b, v._a) if v.op is not None and v.op.kind == 2 else v.args:
-            if a.__class__ is Value and a not in seen:
-                seen.add(a)
-                stack.append(a)
+            if a.__class__ is Value:
+                if a in uses:
+                    uses[a] += 1
+                else:
+                    uses[a] = 1
+                    stack.append(a)

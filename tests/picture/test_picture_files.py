@@ -193,6 +193,36 @@ def test_without_cairosvg_an_image_has_the_colours_of_its_theme_too(tmp_path, mo
     assert tuple(int(other["leaf"][i : i + 2], 16) for i in (1, 3, 5)) not in found
 
 
+def test_in_an_image_of_the_layout_program_words_keep_off_sides_and_arrows(tmp_path, monkeypatch):
+    import sys
+
+    from PIL import Image
+
+    monkeypatch.setitem(sys.modules, "cairosvg", None)
+    x = Value(3.0, label="x")
+    y = tanh(x)
+    y.label = "y"
+    y.backward()
+    muted = tuple(int(LIGHT["muted"][i : i + 2], 16) for i in (1, 3, 5))
+    with Image.open(draw(y).save(tmp_path / "y.png")) as image:
+        pixels, (width, height) = image.convert("RGB").load(), image.size
+    inked = [[x for x in range(width) if pixels[x, y] != (255, 255, 255)] for y in range(height)]
+    rows = [(line, [x for x in line if pixels[x, i] == muted]) for i, line in enumerate(inked)]
+    gaps = [min(words) - min(line) for line, words in rows if words]
+    assert len(gaps) > 20
+    assert min(gaps) >= 8
+
+
+def test_the_strips_of_a_box_have_cells_of_one_size_under_each_other():
+    import xml.etree.ElementTree as ET
+
+    tables = [ET.fromstring(t) for t in re.findall(r"label=<(<TABLE.*?</TABLE>)>", draw(loss_of([2, 20, 1])).dot)]
+    strips = [[t for t in table.iter("TABLE") if t is not table] for table in tables]
+    found = [{(t.get("FIXEDSIZE"), t.get("WIDTH"), len(t.findall(".//TD"))) for t in box} for box in strips if box]
+    assert any(len(box) > 2 for box in strips)
+    assert all(len(sizes) == 1 and sizes.pop()[0] == "TRUE" for sizes in found)
+
+
 @pytest.mark.parametrize("converter", ["cairosvg", "the layout program"])
 def test_a_picture_too_large_for_a_png_says_what_to_do(tmp_path, monkeypatch, converter):
     import sys

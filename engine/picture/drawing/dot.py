@@ -18,6 +18,7 @@ RANKDIRS = ("TB", "LR", "BT", "RL")
 MANY = 150  # boxes, from which straight lines and a bounded search keep the layout short
 MARGIN = 10
 LABEL_TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
+SIDE = f'<TD WIDTH="{LABEL_GAP:.0f}"></TD>'  # keeps words off the sides of a box, and off the arrow that they stand at
 
 
 def dot_text(typeset: Typeset) -> str:
@@ -128,22 +129,28 @@ def _title(title: str) -> str:
 
 def _table(typeset: Typeset, b: Box) -> str:
     content = typeset.contents[b]
-    rows = "".join(f"<TR>{_cells(r)}</TR>" for r in content.rows)
+    wide = max((len(r.strip) for r in content.rows if r.strip is not None), default=0)
+    rows = "".join(f"<TR>{SIDE}{_cells(r, wide)}{SIDE}</TR>" for r in content.rows)
+    above = '<TR><TD HEIGHT="4"></TD></TR>'
     return (
         f'label=<<TABLE BORDER="{2 if b.is_root else 1}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" '
         f'WIDTH="{content.width:.0f}" HEIGHT="{content.height:.0f}" COLOR="{LIGHT["ink" if b.is_root else "line"]}" '
-        f'BGCOLOR="{LIGHT["leaf" if b.is_leaf else "node"]}" STYLE="ROUNDED{",DASHED" if b.dashed else ""}">{rows}'
+        f'BGCOLOR="{LIGHT["leaf" if b.is_leaf else "node"]}" STYLE="ROUNDED{",DASHED" if b.dashed else ""}">{above}{rows}'
         f"</TABLE>> tooltip={dot_string(b.line)}"
     )
 
 
-def _cells(row: BoxRow) -> str:
+def _cells(row: BoxRow, wide: int) -> str:
     left = "".join(_font(c.text, c.kind, c.tone) for c in row.left if c.text)
     if row.strip is not None:
         cells = "".join(
             f'<TD WIDTH="9" HEIGHT="12" FIXEDSIZE="TRUE" BGCOLOR="{LIGHT[tone]}"></TD>' for tone in row.strip
         )
-        right = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0"><TR>{cells}</TR></TABLE>'
+        cells += '<TD WIDTH="9" HEIGHT="12" FIXEDSIZE="TRUE"></TD>' * (wide - len(row.strip))
+        right = (
+            f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="0" FIXEDSIZE="TRUE" '
+            f'WIDTH="{10 * wide + 1}" HEIGHT="14"><TR>{cells}</TR></TABLE>'
+        )
         return f'<TD ALIGN="LEFT">{left or " "}</TD><TD ALIGN="RIGHT">{right}</TD>'
     if row.right is None:
         return f'<TD COLSPAN="2" ALIGN="LEFT">{left or " "}</TD>'
@@ -159,7 +166,7 @@ def _arrow(typeset: Typeset, e: Arrow) -> str:
     words = ""
     if label is not None:
         lines = ["".join(_font(c.text, c.kind, "") for c in line) for line in label.lines]
-        rows = "".join(f'<TR><TD ALIGN="LEFT">{line}</TD></TR>' for line in lines)
+        rows = "".join(f'<TR>{SIDE}<TD ALIGN="LEFT">{line}</TD>{SIDE}</TR>' for line in lines)
         words = f" label=<{LABEL_TABLE}>{rows}</TABLE>>"
     style = ' style="dashed"' if e.source.kind == "stub" else ""
     return f'{words} color="{LIGHT[tone]}" penwidth={e.width}{style}'

@@ -55,16 +55,11 @@ class Sequential(Module):
             try:
                 x = layer(x)
             except TypeError:
-                if isinstance(layer, Op) and not layer.lists and is_row(x):
-                    write = (
-                        f"nn.Activation({layer.name!r})"
-                        if layer.name in ACTIVATIONS
-                        else f"lambda xs: [{layer.name}(x) for x in xs]"
-                    )
-                    raise TypeError(
-                        f"{layer.name} takes one number, got a list in a Sequential; write {write}"
-                    ) from None
-                raise
+                if not isinstance(layer, Op) or layer.lists or not is_row(x):
+                    raise
+                name = layer.name
+                write = f"nn.Activation({name!r})" if name in ACTIVATIONS else f"lambda xs: [{name}(x) for x in xs]"
+                raise TypeError(f"{name} takes one number, got a list in a Sequential; write {write}") from None
         return x
 
     def __len__(self) -> int:

@@ -254,8 +254,7 @@ def places(v: Value) -> list[str]:
     if len(set(values)) == len(values):
         return [""] * len(v.args)
     times = Counter(values)
-    met: Counter[Value] = Counter()
-    found = []
+    met, found = Counter[Value](), list[str]()
     for a in v.args:
         place = ""
         if isinstance(a, Value) and times[a] > 1:

@@ -69,11 +69,9 @@ def _broken(law: Law, value: Homemade) -> str | None:
 
 
 def _told(what: str, found: object, right: float) -> str | None:
-    if isinstance(found, (int, float)) and close(found, right):
-        return None
-    return (
-        f"{what} is {found:.6g}, not {right:.6g}." if isinstance(found, (int, float)) else f"{what} is {found!r:.40}."
-    )
+    if not isinstance(found, (int, float)):
+        return f"{what} is {found!r:.40}."
+    return None if close(found, right) else f"{what} is {found:.6g}, not {right:.6g}."
 
 
 @_law("sums and products")

@@ -81,7 +81,7 @@ class GraphNames:
             if v in parameters and v not in self.found:
                 placed.setdefault(parameters[v], []).append(v)
         for s in scopes:
-            placed.setdefault(_scope_path(s), []).append(s)
+            placed.setdefault(scope_path(s), []).append(s)
         self._add_together(placed)
         self._number(order, scopes, size or len(order))
 
@@ -121,7 +121,7 @@ class GraphNames:
                 s, t = s.parent, t.parent
         for s in scopes:
             if s not in names.found:
-                names.add(s, suffixes(_scope_path(s)))
+                names.add(s, suffixes(scope_path(s)))
         return names
 
     def _add_together(self, placed: Mapping[str, list[Value | Scope]]) -> None:
@@ -166,5 +166,6 @@ class GraphNames:
         self._used.update([self.found[v] for v in unnamed])
 
 
-def _scope_path(scope: Scope) -> str:
+def scope_path(scope: Scope) -> str:
+    """The path of a call, or for an outermost one the class of its Module."""
     return scope.path or type(getattr(scope, "module", scope)).__name__

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from ...context import Scope
 from ...formulas.chain import Path, Sweep
-from ...formulas.graph_names import SMALL, GraphNames
+from ...formulas.graph_names import SMALL, GraphNames, scope_path
 from ...formulas.naming import bracketed
 from ...value import Value
 from .boxes import Arrow, Box, PictureModel
@@ -190,8 +190,7 @@ class Assembly:
         """What a call is called, short and in full; many together as the first of all."""
         first = scope
         if calls > 1:
-            word = bracketed(scope.path) or type(getattr(scope, "module", scope)).__name__
-            first = self._tree.calls[word][0]
+            first = self._tree.calls[bracketed(scope_path(scope))][0]
             first = scope if first in self._box or self._tree.apart.intersection(self._tree.chains[first]) else first
         return self._names[first], plain(self._names.full[first])
 

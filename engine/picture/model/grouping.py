@@ -14,6 +14,7 @@ from itertools import dropwhile
 from ...arguments import shown
 from ...context import Scope
 from ...formulas.chain import Sweep
+from ...formulas.graph_names import scope_path
 from ...formulas.naming import bracketed, scopes_of
 from ...value import Value
 from .nearest import Nearest, nearest_first
@@ -41,9 +42,8 @@ class ScopeTree:
         for scope in scopes_of(nodes):
             around = () if scope.parent is None else self.chains[scope.parent]
             self.chains[scope] = (*around, scope)
-            module = getattr(scope, "module", None)
-            if module is not None:
-                self.calls.setdefault(bracketed(scope.path) or type(module).__name__, []).append(scope)
+            if getattr(scope, "module", None) is not None:
+                self.calls.setdefault(bracketed(scope_path(scope)), []).append(scope)
             for height, s in enumerate((scope, *reversed(around))):
                 self.heights[s] = max(self.heights.get(s, 0), height)
 

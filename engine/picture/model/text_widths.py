@@ -34,28 +34,18 @@ _DEJAVU_BOLD = (
     "652 924 645 652 582 712 365 712 838"
 )
 _SYMBOLS = {
-    "·": 333,
-    "−": 584,
-    "∂": 510,
-    "–": 556,
-    "…": 1000,
-    "²": 333,
-    "³": 333,
-    "√": 560,
-    "∞": 720,
-    "←": 1000,
-    "→": 1000,
+    "·": 333, "−": 584, "∂": 510, "–": 556, "…": 1000, "²": 333, "³": 333, "√": 560, "∞": 720, "←": 1000, "→": 1000,
     "\u00a0": 278,
-}
-_WIDTHS = {
-    face: {chr(32 + i): int(w) for i, w in enumerate(table.split())} | _SYMBOLS
-    for face, table in ((SANS, _REGULAR), (BOLD, _BOLD))
-}
-_FALLBACK = {
-    face: {chr(32 + i): int(w) for i, w in enumerate(table.split())}
-    | {"·": 380, "−": 838, "∂": 544, "–": 556, "²": 438, "³": 438, "√": 667, "∞": 833, "\u00a0": 348}
-    for face, table in ((SANS, _DEJAVU), (BOLD, _DEJAVU_BOLD))
-}
+}  # fmt: skip
+_DEJAVU_SYMBOLS = {"·": 380, "−": 838, "∂": 544, "–": 556, "²": 438, "³": 438, "√": 667, "∞": 833, "\u00a0": 348}
+
+
+def _ascii(widths: str) -> dict[str, int]:
+    return {chr(32 + i): int(w) for i, w in enumerate(widths.split())}
+
+
+_WIDTHS = {SANS: _ascii(_REGULAR) | _SYMBOLS, BOLD: _ascii(_BOLD) | _SYMBOLS}
+_FALLBACK = {SANS: _ascii(_DEJAVU) | _DEJAVU_SYMBOLS, BOLD: _ascii(_DEJAVU_BOLD) | _DEJAVU_SYMBOLS}
 MONO_WIDTH = 0.605
 HINTED = 1.035  # where a renderer sets each character at whole pixels, as Chromium does on Linux
 

@@ -93,12 +93,11 @@ def _edge(say: Equations, e: Arrow) -> dict[str, object]:
 def player_page(drawing: Drawing, theme: str, note: str = "", first: int = 0) -> str:
     """The page of a player; it opens at the step `first`."""
     data = data_of(drawing.model, drawing.uid, first)
-    boxes = drawing.model.boxes
-    forward = sum(b.kind in ("op", "group") for b in boxes)
-    last = forward + sum(b.kind not in ("stub", "tag", "given") for b in boxes)
+    phases = [phase for phase, _ in page_steps(drawing.model)]
+    tick = (phases.count("forward") + 0.5) / max(1, len(phases) - 1)
     return page_of(
         drawing, theme, data, xml(drawing.title), "player.js", "step",
-        KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=f"{(forward + 0.5) / max(1, last):.4f}",
+        KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=f"{tick:.4f}",
         PANEL=PANEL, FIND=FIND, ROLE="group", LEGEND=LEGEND + (f"<span>{xml(note)}</span>" if note else ""),
     )  # fmt: skip
 

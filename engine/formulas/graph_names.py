@@ -98,7 +98,7 @@ class GraphNames:
         name = next((c for c in tried if c not in self._used), None)
         if name is None:
             n = self._last.get(tried[0], 1) + 1
-            while f"{tried[0]}_{n}" in self._used or f"{tried[0]}_{n}" in self._asked:
+            while self._reads_alike(tried[0], n):
                 n += 1
             self._last[tried[0]] = n
             name = f"{tried[0]}_{n}"
@@ -123,6 +123,11 @@ class GraphNames:
             if s not in names.found:
                 names.add(s, suffixes(scope_path(s)))
         return names
+
+    def _reads_alike(self, stem: str, n: int) -> bool:
+        """Whether something is, or will be, called what mathematics writes as the stem with this index."""
+        alike = f"{stem}{n}", f"{stem}_{n}", f"{stem}[{n}]"
+        return any(name in self._used or name in self._asked for name in alike)
 
     def _add_together(self, placed: Mapping[str, list[Value | Scope]]) -> None:
         """Name the things at many paths alike: where two would share a name, all of their kind take a longer one."""
@@ -160,9 +165,9 @@ class GraphNames:
         n = 0
         for v in unnamed:
             n += 1
-            while (name := f"v{n}") in self._used:
+            while self._reads_alike("v", n):
                 n += 1
-            self.found[v] = self.full[v] = name
+            self.found[v] = self.full[v] = f"v{n}"
         self._used.update([self.found[v] for v in unnamed])
 
 

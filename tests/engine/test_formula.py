@@ -178,6 +178,16 @@ def test_names_of_nodes_without_a_label_keep_clear_of_labels():
     assert list(GraphNames(leaves).found.values()) == ["x", "x_3", "x_2", "x_4"]
 
 
+def test_a_name_that_is_made_up_is_no_symbol_of_another():
+    """x_2 and x2, v1 and v[1] are one symbol each in mathematics."""
+    x, twin, x2, v, other = (Value(2.0 + i, label=name) for i, name in enumerate(["x", "x", "x2", "v[1]", "v_3"]))
+    root = (x * twin * x2 + v) * other
+    known = GraphNames(topological_order(root)).found
+    assert [known[leaf] for leaf in (x, twin, x2, v, other)] == ["x", "x_3", "x2", "v[1]", "v_3"]
+    for style in ("latex", "mathml"):
+        assert len({name_text(name, style) for name in known.values()}) == len(known)
+
+
 def test_deep_chains_break_into_lines_and_every_style_stays_linear():
     x = Value(1.0, label="x")
     v = x

@@ -3,16 +3,14 @@
 const NS = "http://www.w3.org/2000/svg", W = 380, H = 262, LEFT = 46, RIGHT = 10, TOP = 26, BOTTOM = 36;
 const COLOURS = ["#a84300", "#0a5ea8", "#2f7d32", "#7a3fa0", "#8a6d00", "#a0325a", "#00738a", "#5c6670", "#4a5d23", "#8c4b2f"];
 
-function made(name, attributes, ...inside) {
-  const element = document.createElement(name);
+function filled(element, attributes, inside) {
   for (const [key, x] of Object.entries(attributes)) element.setAttribute(key, x);
   element.append(...inside);
   return element;
 }
-function drawn(parent, name, attributes, text) {
-  const element = document.createElementNS(NS, name);
-  for (const [key, x] of Object.entries(attributes)) element.setAttribute(key, x);
-  if (text !== undefined) element.textContent = text;
+function made(name, attributes, ...inside) { return filled(document.createElement(name), attributes, inside); }
+function drawn(parent, name, attributes, ...inside) {
+  const element = filled(document.createElementNS(NS, name), attributes, inside);
   parent.append(element);
   return element;
 }

@@ -70,7 +70,7 @@ class Follower:
         """Show the network as it starts, and ask whether a page is there that shows it, and is heard while it runs."""
         self._seen.look(trainer)
         self.paused, self._stepped = False, self.steps
-        self.rate = self._rate = _rate(trainer)
+        self.rate = self._rate = float(trainer.optimizer.lr if trainer.schedule is None else trainer.lr)
         self._show()
         self.asked += 1
         end = time.monotonic() + WAIT
@@ -184,11 +184,6 @@ def training_view(*, neuron: str | None = None, example: int = 0, seconds: float
             self._stills.append(display(self._html(), display_id=True))
 
     return TrainingView()
-
-
-def _rate(trainer: Trainer) -> float:
-    """The learning rate, as a schedule multiplies it."""
-    return float(trainer.optimizer.lr if trainer.schedule is None else trainer.lr)
 
 
 def _part(name: str) -> str:

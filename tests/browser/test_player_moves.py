@@ -1,5 +1,6 @@
 """A player's graph moves: wheel, pinch, drag, keys, buttons, search and map; and what a page without scripts says."""
 
+import re
 import time
 
 import pytest
@@ -182,18 +183,34 @@ def test_search_goes_from_name_to_name(net):
     assert count(net) == step, "keys in the field have gone to a step"
 
 
-def test_of_a_large_graph_only_what_is_in_view_is_laid_out_and_all_of_it_can_be_found(browser, folder):
+def test_of_a_large_graph_only_what_is_in_view_is_in_the_document_and_all_of_it_can_be_found(browser, folder):
     opened(browser, folder / "long.html")
-    laid = "return [...document.querySelectorAll('.node')].filter(n => n.style.display !== 'none').length"
-    assert 1 < browser.execute_script(laid) < 200
+    there = "return document.querySelectorAll('.graph .node').length"
+    for _ in range(3):
+        assert 1 < browser.execute_script(there) < 200
+        press(browser, Keys.ARROW_RIGHT)
+        wheel(browser, 500, 300, dy=300)
     browser.find_element(By.CSS_SELECTOR, "[type=search]").send_keys("v300", Keys.ENTER)
     left, top, width, height = stage(browser)
     box = browser.find_element(By.CSS_SELECTOR, ".node.now .box").rect
     assert top <= box["y"] and box["y"] + box["height"] <= top + height
     assert count(browser).startswith("forward")
     browser.find_element(By.CSS_SELECTOR, "[data-zoom=fit]").click()
-    assert browser.execute_script(laid) == 1
+    assert browser.execute_script(there) == 1
     assert browser.find_element(By.CSS_SELECTOR, ".outline .box").is_displayed()
+
+
+def test_what_has_left_the_document_is_printed_in_the_order_of_the_drawing(browser, folder):
+    opened(browser, folder / "long.html")
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('.graph :is(.node, .edge, .cluster)')].map(e => e.id)"
+    )
+    drawn = re.findall(r'<g class="(?:node|edge|cluster)\b[^>]* id="(\w+)"', (folder / "long.html").read_text("utf-8"))
+    assert len(drawn) > 1_500
+    assert shown == drawn
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script("return document.querySelectorAll('.graph .node').length") < 200
 
 
 def test_with_motion_the_graph_glides_to_the_step(browser, folder):

@@ -2,7 +2,8 @@ const dataText = document.querySelector('script[type="application/json"]').textC
 const unpacked = () => new Blob([Uint8Array.from(atob(dataText), c => c.charCodeAt(0))]).stream().pipeThrough(new DecompressionStream("deflate"));
 const data = dataText[0] === "{" ? JSON.parse(dataText) : await new Response(unpacked()).json();
 const page = document.getElementById(data.uid);
-const find = id => document.getElementById(data.uid + "_" + id), cell = key => document.getElementById("a_" + data.uid + "_" + key);
+const parts = new Map([...page.querySelectorAll(".graph [id]")].map(element => [element.id, element])); // in the document or out of it
+const find = id => parts.get(data.uid + "_" + id), cell = key => parts.get("a_" + data.uid + "_" + key);
 
 // Other numbers of the same graph: words by their cells, strips, and arrows with their tone and width.
 function redraw(numbers) {

@@ -6,14 +6,24 @@ const stage = (() => {
   const calm = matchMedia("(prefers-reduced-motion:reduce)");
   const MARGIN = 8, MANY = 400, FAR = 0.4, MOST = 4;
   const things = [...drawing.querySelectorAll(".cluster, .edge, .node")].map(element => ({ element, seen: true, ...extent(element) }));
-  const at = new Map(things.map(t => [t.element, t])), many = things.length > MANY;
+  const at = new Map(things.map(t => [t.element, t])), many = things.length > MANY, behind = things.at(-1).element.nextSibling;
   // Numbers of its own for where it is: to ask the browser would make it lay out between two changes.
   let scale = 1, wide = 0, high = 0, left = 0, top = 0, chosen = false, taken = 0, aim = null, frame = 0, shown = null, appear = () => {};
 
   if (many) for (const t of things) hide(t);
   page.classList.add("ready");
 
-  function hide(t) { t.seen = false; t.element.style.display = "none"; }
+  // What is out of view is out of the document: a browser's every frame costs by all that is in it, hidden or not.
+  function hide(t) { t.seen = false; t.element.remove(); }
+  function bring(wanted) {
+    let next = behind;
+    for (let i = things.length - 1; i >= 0; i--) {
+      const t = things[i], seen = wanted(t);
+      if (t.seen && !seen) hide(t);
+      else if (seen && !t.seen) { t.seen = true; appear(t.element); drawing.insertBefore(t.element, next); }
+      if (seen) next = t.element;
+    }
+  }
 
   function extent(element) {
     const box = element.querySelector("rect"), n = name => Number(box.getAttribute(name));
@@ -136,14 +146,7 @@ const stage = (() => {
     if (!many) return;
     const far = scale < FAR, pad = 100 / scale;
     page.classList.toggle("far", far);
-    for (const t of things) {
-      const seen = (!far && t.x1 > x0 - pad && t.x0 < x1 + pad && t.y1 > y0 - pad && t.y0 < y1 + pad) || t.element === shown?.[0];
-      if (seen === t.seen) continue;
-      if (!seen) { hide(t); continue; }
-      t.seen = true;
-      appear(t.element);
-      t.element.style.display = "";
-    }
+    bring(t => (!far && t.x1 > x0 - pad && t.x0 < x1 + pad && t.y1 > y0 - pad && t.y0 < y1 + pad) || t.element === shown?.[0]);
   }
 
   // Hands -------------------------------------------------------------------------------------------------------------
@@ -206,7 +209,7 @@ const stage = (() => {
     if (pan) move(left, top + pan); else if (keys[ev.key]) keys[ev.key](); else return;
     ev.preventDefault();
   });
-  addEventListener("beforeprint", () => { for (const t of things) { appear(t.element); t.seen = true; t.element.style.display = ""; } });
+  addEventListener("beforeprint", () => bring(() => true));
   addEventListener("afterprint", looked);
   fresh();
   for (const e of [page, panel]) if (e) new ResizeObserver(fresh).observe(e);

@@ -125,7 +125,7 @@ class Optimiser(Told):
         """
         frozen = self.frozen()
         moving = [p for p in self.parameters if p not in frozen]
-        if moving and all(p.grad is _UNREACHED for p in moving):
+        if moving and not [p for p in moving if p.grad is not _UNREACHED]:  # Ctrl-C in a generator would be said twice
             raise RuntimeError(
                 f"step of {type(self).__name__} takes gradients that loss.backward() has left on its parameters, got none on any "
                 f"of {len(moving):,}; call zero_grad(), then loss.backward(), then step()"

@@ -125,7 +125,8 @@ def training_view(*, neuron: str | None = None, example: int = 0, seconds: float
 
     While somebody watches, a training that would be over in a blink takes its time: up to 60 looks at it stay for `seconds`
     each. It can be paused, go on epoch by epoch, and be given another learning rate while it runs, all between two epochs
-    (in JupyterLab from 4.4 with ipykernel from 7; where a kernel hears nothing while it works the buttons are grey). A saved notebook keeps the last state as pictures; `view.figure()` and `view.picture()` are these pictures.
+    (in JupyterLab from 4.4 with ipykernel from 7; where a kernel hears nothing while it works the buttons are grey). A
+    saved notebook keeps the last state as pictures; `view.figure()` and `view.picture()` are these pictures.
 
     Args:
         neuron: the path of a Neuron, such as "layers.0.neurons.0"; None for the first there is.

@@ -351,7 +351,9 @@ def test_without_llvmlite_digits_train_eagerly_until_ctrl_c_and_save_what_was_le
     rest, errors = process.communicate()
     assert process.returncode == 130
     assert re.fullmatch(r"\nfit: interrupted after update \d+ of 34 in epoch \d+; the network keeps .*\n", errors)
-    assert 'Training: eager, in Python; native code, many times faster, after pip install -e ".[jit]" in the folder' in out
+    assert (
+        'Training: eager, in Python; native code, many times faster, after pip install -e ".[jit]" in the folder' in out
+    )
     assert written(tmp_path) == WRITTEN
     assert nn.load(tmp_path / "digits-network.safetensors").parameter_count == 4546
 
@@ -468,7 +470,13 @@ def test_chainrule_draws_what_the_readme_shows(tmp_path):
     assert "dL/dw1 = dL/dp1·∂p1/∂w1 = −1.543·2.0 = −3.085" in done.stdout
     kept = ROOT / "demos" / "pictures"
     names = {path.name for path in tmp_path.iterdir()}
-    others = {"counterexample.svg", "boundary.png", "jit.png", "neuron.gif", "training.gif"}  # elsewhere, or not quickly
+    others = {
+        "counterexample.svg",
+        "boundary.png",
+        "jit.png",
+        "neuron.gif",
+        "training.gif",
+    }  # elsewhere, or not quickly
     assert names == {path.name for path in kept.iterdir()} - others
     for name in sorted(names):
         words = [re.findall(r">([^<>]+)<", (folder / name).read_text("utf-8")) for folder in (tmp_path, kept)]

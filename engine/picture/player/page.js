@@ -2,8 +2,9 @@ const dataText = document.querySelector('script[type="application/json"]').textC
 const unpacked = () => new Blob([Uint8Array.from(atob(dataText), c => c.charCodeAt(0))]).stream().pipeThrough(new DecompressionStream("deflate"));
 const data = dataText[0] === "{" ? JSON.parse(dataText) : await new Response(unpacked()).json();
 const page = document.getElementById(data.uid);
-const parts = new Map([...page.querySelectorAll(".graph [id]")].map(element => [element.id, element])); // in the document or out of it
-const find = id => parts.get(data.uid + "_" + id), cell = key => parts.get("a_" + data.uid + "_" + key);
+const groups = new Map([...page.querySelectorAll(".graph g[id]")].map(g => [g.id, g])); // in the document or out of it
+const owner = key => key.slice(0, key.lastIndexOf("_")), find = id => groups.get(data.uid + "_" + id);
+const cell = key => find(owner(key))?.querySelector(`[id=a_${data.uid}_${key}]`);
 
 // Other numbers of the same graph: words by their cells, strips, and arrows with their tone and width.
 function redraw(numbers) {
@@ -13,8 +14,8 @@ function redraw(numbers) {
     if (word) { if (word.textContent !== text) word.textContent = text; tone(word, name); }
   }
   for (const [key, kinds] of Object.entries(numbers.strips)) {
-    const cut = key.lastIndexOf("_"), name = "strip_" + key.slice(cut + 1);
-    find(key.slice(0, cut)).querySelectorAll("." + name).forEach((strip, i) => strip.setAttribute("class", kinds[i] + " " + name));
+    const name = "strip_" + key.slice(owner(key).length + 1);
+    find(owner(key)).querySelectorAll("." + name).forEach((strip, i) => strip.setAttribute("class", kinds[i] + " " + name));
   }
   for (const [id, [name, width]] of Object.entries(numbers.arrows)) {
     const edge = find(id);

@@ -198,6 +198,9 @@ def test_of_a_large_graph_only_what_is_in_view_is_in_the_document_and_all_of_it_
     browser.find_element(By.CSS_SELECTOR, "[data-zoom=fit]").click()
     assert browser.execute_script(there) == 1
     assert browser.find_element(By.CSS_SELECTOR, ".outline .box").is_displayed()
+    pixels = """return [...document.querySelectorAll(".outline path")].map(
+        line => parseFloat(getComputedStyle(line).strokeWidth) * line.getScreenCTM().a)"""
+    assert browser.execute_script(pixels) == pytest.approx([1, 1], abs=0.02)
 
 
 def test_what_has_left_the_document_is_printed_in_the_order_of_the_drawing(browser, folder):

@@ -51,6 +51,7 @@ const stage = (() => {
     scale = to;
     sheet.style.width = `${size.width * scale}px`; sheet.style.height = `${size.height * scale}px`;
     drawing.style.transform = `scale(${scale})`;
+    drawing.style.setProperty("--hair", `${1 / scale}px`); // vector-effect knows nothing of this transform
     move(px * scale + indent() - x, py * scale - y);
   }
   function zoom(by, x, y) { chosen = true; set(clamp(scale * by, Math.min(whole(), FAR), MOST), x, y); }

@@ -178,6 +178,18 @@ def test_a_long_page_holds_its_data_compressed_and_a_short_one_as_it_is():
     assert len(large) < 300_000
 
 
+def test_a_box_adds_little_to_a_long_page():
+    """1.1 kB, most of it the drawing: a page of 10,000 boxes is of 11 MB."""
+
+    def size(boxes):
+        y = Value(0.5)
+        for _ in range(boxes - 1):
+            y = sin(y)
+        return len(draw(y, level="full").player().html.encode())
+
+    assert size(300) - size(150) < 1_500 * 150
+
+
 def loss_over_examples():
     net = nn.MLP(2, [4, 1], seed=0)
     return total([net([0.1 * i, -0.2 * i]) ** 2 for i in range(20)])

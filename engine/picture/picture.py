@@ -165,7 +165,7 @@ class Picture:
     def _player(self, first: int) -> Player:
         drawing = self._drawing(self._model_of(self._roots, given=self._given, complete=True))
         note = "" if self.model.sweep.swept else "backward has not run: these are the gradients it gives"
-        return Player(player_page(drawing, self._theme, note, first), drawing, self._theme)
+        return Player(drawing, self._theme, note, first, self._drawing)
 
     def live(self) -> LiveGraph:
         """The step player as a notebook widget, with a slider and a field for each leaf: a number set there recomputes all.

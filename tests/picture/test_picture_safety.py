@@ -1,9 +1,12 @@
 """Hostile text at all of DOT, SVG, HTML, JSON and LaTeX: none runs, none breaks the drawing."""
 
+import base64
+import json
 import re
 import subprocess
 import unicodedata
 import xml.etree.ElementTree as ET
+import zlib
 
 import pytest
 from drawn import Drawn, Tags, page_data
@@ -59,7 +62,21 @@ def test_the_pages_are_whole_and_run_our_script_only(picture):
     found = Tags(html)
     assert found.count == harmless.count
     assert found.active == harmless.active == []
-    assert found.count["script"] == 2
+    kinds = [
+        '<script type="application/json" id="t_data">',
+        '<script type="application/json" id="t_views">',
+        "<script>",
+    ]
+    assert re.findall("<script[^>]*>", html) == kinds
+    views = [
+        json.loads(zlib.decompress(base64.b64decode(v)))
+        for v in json.loads(html.split('id="t_views">')[1].split("<")[0])
+    ]
+    assert views
+    for view in views:
+        assert not Tags(view["sheet"]["svg"]).active
+        assert set(Tags(view["sheet"]["svg"]).count) <= {"g", "rect", "text", "tspan", "path", "polygon"}
+        assert not [text for n in view["data"]["nodes"] for text in n["panels"].values() if Tags(text).active]
     data = page_data(html)
     assert len(data["nodes"]) == 6
     for n in data["nodes"]:  # what the page puts in as HTML

@@ -10,6 +10,7 @@ from ...context import Scope
 from ...formulas.chain import Path, Sweep
 from ...formulas.graph_names import GraphNames
 from ...value import Value
+from .grouping import ScopeTree
 from .layers import Dense, Jacobian
 
 
@@ -166,6 +167,8 @@ class PictureModel:
         hidden: how many nodes are behind stubs.
         height: of the scopes that are closed.
         caption: what is hidden and how to see it, or "".
+        tree, closed: the Modules that made the graph, and those that are closed.
+        at: the same graph, by the same names, with others closed; None if it has more boxes and arrows than are asked for.
     """
 
     sweep: Sweep
@@ -183,6 +186,9 @@ class PictureModel:
     hidden: int
     height: int = -1
     caption: str = ""
+    tree: ScopeTree | None = None
+    closed: frozenset[Scope] = frozenset()
+    at: "Callable[[frozenset[Scope], int], PictureModel | None] | None" = None
 
     @property
     def root_name(self) -> str:

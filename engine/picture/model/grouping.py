@@ -123,12 +123,13 @@ class Partition:
 
     Attributes:
         keys: for each node that is drawn, alone or with others, its key.
+        closed: the scopes that are closed.
         absorbed: for each closed scope the parameters that only closed scopes use, this one among them.
         hidden: how many nodes are behind stubs.
     """
 
-    def __init__(self, sweep: Sweep, tree: ScopeTree, closed: Collection[Scope], parameters: Collection[Value]) -> None:
-        self.sweep, self.parameters = sweep, parameters
+    def __init__(self, sweep: Sweep, tree: ScopeTree, closed: frozenset[Scope], parameters: Collection[Value]) -> None:
+        self.sweep, self.parameters, self.closed = sweep, parameters, closed
         self.keys: dict[Value, Key] = {}
         self.absorbed: dict[Key, list[Value]] = {}
         self.hidden = 0

@@ -51,7 +51,17 @@ def model_of(
     sweep = Sweep(roots) if near is None else Sweep(roots, near.behind, near.size)
     choice = _Choice(sweep, expand, given or {}, complete, like)
     model = choice.near(near) if near is not None else choice.auto() if auto else choice.at(level, force)
+    return _finished(choice, complete, replayed, model)
+
+
+def _finished(choice: "_Choice", complete: bool, replayed: bool, model: PictureModel) -> PictureModel:
     finish(model, complete, replayed)
+
+    def at(closed: frozenset[Scope], most: int) -> PictureModel | None:
+        other = choice.with_closed(closed, most)
+        return None if other is None else _finished(choice, complete, replayed, other)
+
+    model.at = at
     return model
 
 
@@ -131,6 +141,7 @@ class _Choice:
         assembly = Assembly(self._sweep, self._tree, partition, self._names, self._parameters)
         model = assembly.model(self._complete or self._sweep.swept)
         model.height, model.caption = height, _caption(model, self._tree)
+        model.tree, model.closed = self._tree, partition.closed
         return model
 
     def auto(self) -> PictureModel:
@@ -147,6 +158,11 @@ class _Choice:
         if boxes > HOVERED or (boxes > MOST_BOXES and top >= 0):
             partition.keep(MOST_BOXES)
         return self._model(partition, height)
+
+    def with_closed(self, closed: frozenset[Scope], most: int) -> PictureModel | None:
+        """The graph with these scopes closed, if it has no more boxes and arrows than `most`."""
+        partition = self._partition(closed)
+        return self._model(partition) if sum(partition.size()) <= most else None
 
     def near(self, near: Nearest) -> PictureModel:
         """The nodes nearest the roots."""

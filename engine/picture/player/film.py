@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypedDict, TypeVar
 
 from ...arguments import named, shown
@@ -173,7 +174,7 @@ class Film(Page):
         typeset.labels = {e: roomiest([f.labels[e.id] for f in frames]) for e in typeset.labels}
         drawing = Drawing(typeset, timeout)
         self.updates = [*updates([f.leaves for f in frames]), Update("", [])]
-        super().__init__(_film_page(drawing, frames, self.updates, theme), drawing, theme)
+        super().__init__(partial(_film_page, drawing, frames, self.updates, theme), drawing, theme)
 
     def _frames(self) -> list[Frame]:
         last, always = len(self.frames), {key: ["", ""] for f in self.frames for key in f.words}

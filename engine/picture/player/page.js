@@ -1,7 +1,9 @@
 const dataText = document.querySelector('script[type="application/json"]').textContent; // where it is long, compressed
-const unpacked = () => new Blob([Uint8Array.from(atob(dataText), c => c.charCodeAt(0))]).stream().pipeThrough(new DecompressionStream("deflate"));
-const data = dataText[0] === "{" ? JSON.parse(dataText) : await new Response(unpacked()).json();
-const page = document.getElementById(data.uid);
+const inflated = text => new Blob([Uint8Array.from(atob(text), c => c.charCodeAt(0))]).stream().pipeThrough(new DecompressionStream("deflate"));
+const unpacked = text => (text[0] === "{" ? JSON.parse(text) : new Response(inflated(text)).json());
+const data = shown ? shown.data : await unpacked(dataText); // `shown`: what a player opens in place of the first
+const page = document.getElementById(data.uid), blank = shown ? shown.blank : data.turns && page.cloneNode(true);
+const ended = new AbortController(), addEventListener = (name, act) => window.addEventListener(name, act, { signal: ended.signal });
 const groups = new Map([...page.querySelectorAll(".graph g[id]")].map(g => [g.id, g])); // in the document or out of it
 const owner = key => key.slice(0, key.lastIndexOf("_")), find = id => groups.get(data.uid + "_" + id);
 const cell = key => find(owner(key))?.querySelector(`[id=a_${data.uid}_${key}]`);
@@ -56,7 +58,7 @@ function bar(last, pause, words, render) {
   slider.max = last;
   slider.addEventListener("input", () => { stop(); go(Number(slider.value)); });
   const keys = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "play" };
-  document.addEventListener("keydown", ev => {
+  addEventListener("keydown", ev => {
     const name = keys[ev.key];
     if (!name || ev.ctrlKey || ev.metaKey || ev.altKey || ev.target.matches("[type=search], select")) return;
     if ((ev.key === " " && ev.target.closest("button")) || (ev.target === slider && ev.key !== " ")) return;

@@ -4,7 +4,8 @@ import base64
 import os
 import re
 import zlib
-from functools import cache
+from collections.abc import Callable
+from functools import cache, cached_property
 from importlib import resources
 
 from ..drawing.export import saved
@@ -50,19 +51,25 @@ def page_of(
         "THEME": colour_rules(":root", theme) + STYLE + HALO,
         "CSS": part("page.css") + style,
         "FIND": holes.get("FIND", ""),
+        "VIEWS": holes.get("VIEWS", ""),
         "BAR": part("page.js"),
         "STAGE": part("stage.js"),
         "JS": part(script),
-        "SVG": re.sub("(?s)<title>.*?</title>", "", drawing.body()),  # tooltips of the static picture: a page says more
-        "DATA": _packed(json_text(data)),
+        "SVG": untitled(drawing),
+        "DATA": packed(json_text(data)),
     }
     pieces = part("page.html").split("%")  # holes are words between percent signs; nothing that fills one is read again
     return "".join(holes[p] if i % 2 else p for i, p in enumerate(pieces))
 
 
-def _packed(text: str) -> str:
+def untitled(drawing: Drawing) -> str:
+    """What is drawn, without the tooltips of the static picture: a page says more."""
+    return re.sub("(?s)<title>.*?</title>", "", drawing.body())
+
+
+def packed(text: str, longest: int = LONGEST_DATA) -> str:
     """JSON as it is, or where it is long, as most of a page's formulas are alike, compressed to a tenth."""
-    return text if len(text) <= LONGEST_DATA else base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return text if len(text) <= longest else base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 class Page:
@@ -70,8 +77,17 @@ class Page:
 
     _for_others = ""  # what to do about other formats
 
-    def __init__(self, html: str, drawing: Drawing, theme: str) -> None:
-        self.html, self.drawing, self._theme = html, drawing, theme
+    def __init__(self, made: Callable[[], str], drawing: Drawing, theme: str) -> None:
+        self._made, self.drawing, self._theme = made, drawing, theme
+
+    @cached_property
+    def html(self) -> str:
+        """The page, as a notebook shows it."""
+        return self._made()
+
+    def _file(self) -> str:
+        """The page, as a file holds it."""
+        return self.html
 
     @property
     def svg(self) -> str:
@@ -96,7 +112,7 @@ class Page:
             return saved(path, animated(self.drawing, self._theme, self._frames(), advice))
         if not str(path).lower().endswith((".html", ".htm")):
             raise ValueError(f"save takes a path that ends in .html or .gif, got {str(path)!r}{self._for_others}")
-        return saved(path, self.html.encode())
+        return saved(path, self._file().encode())
 
     def _frames(self) -> list[Frame]:
         """What an animated image of the page shows."""

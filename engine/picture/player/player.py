@@ -1,13 +1,23 @@
 """The player: one page that steps through the forward and the backward pass, with all it needs inside it."""
 
+from collections.abc import Callable
+from functools import partial
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from ...context import Scope
 from ...formulas.notation import number_text
 from ..drawing.svg import Drawing
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.clusters import counted
-from ..model.safety import json_number, xml
+from ..model.opening import turns
+from ..model.safety import json_number, json_text, plain, xml
 from .animation import page_steps
 from .equations import Equations, backward_line, forward_line
-from .page import TALLEST, Page, page_of
+from .page import TALLEST, Page, packed, page_of, untitled
+
+Draw = Callable[[PictureModel], Drawing]
+Way = tuple[str, str, int]  # an element, what its button is called, and the view that it leads to, 0 for the first
 
 SIDE_WIDTH = 620  # pixels of a graph up to which the panel stands on its right
 PANEL = (
@@ -67,7 +77,7 @@ def _node(say: Equations, b: Box) -> dict[str, object]:
         "grad": json_number(b.total) if v is not None else None,
         "grad_text": number_text(b.total) if v is not None else "",
         "rows": b.rows,
-        "group": [s.path for s in b.scopes],
+        "group": [plain(s.path) for s in b.scopes],
         "panels": {"forward": say.forward(b), "backward": say.backward(b)},
         "lines": {"forward": forward_line(b), "backward": backward_line(b)},
     }
@@ -90,22 +100,97 @@ def _edge(say: Equations, e: Arrow) -> dict[str, object]:
     }
 
 
-def player_page(drawing: Drawing, theme: str, note: str = "", first: int = 0) -> str:
-    """The page of a player; it opens at the step `first`."""
-    data = data_of(drawing.model, drawing.uid, first)
-    phases = [phase for phase, _ in page_steps(drawing.model)]
-    tick = (phases.count("forward") + 0.5) / max(1, len(phases) - 1)
+def _tick(model: PictureModel) -> str:
+    """Where on the slider forward ends."""
+    phases = [phase for phase, _ in page_steps(model)]
+    return f"{(phases.count('forward') + 0.5) / max(1, len(phases) - 1):.4f}"
+
+
+class Room(NamedTuple):
+    """What a page has room for, beside the view asked for: views, boxes and arrows of one and of all, characters."""
+
+    views: int
+    parts: int
+    all_parts: int
+    characters: int
+
+
+NOTEBOOK = Room(4, 80, 200, 60_000)  # some tenths of a second, as for all that a cell shows
+FILE = Room(24, 400, 1800, 2_000_000)
+LARGEST = 20_000  # nodes of a graph that is opened and closed
+
+
+def player_page(
+    drawing: Drawing, theme: str, note: str = "", first: int = 0, room: Room | None = None, draw: Draw | None = None
+) -> str:
+    """The page of a player.
+
+    Args:
+        drawing, theme: what is shown first, and in which colours.
+        note: beside the legend.
+        first: the step at which it opens.
+        room, draw: for the views with other Modules closed, and what draws them; None for a page with none.
+    """
+    turned, views = (None, "") if room is None or draw is None else _views(drawing, room, draw)
+    data = data_of(drawing.model, drawing.uid, first) | ({"turns": turned} if turned else {})
     return page_of(
         drawing, theme, data, xml(drawing.title), "player.js", "step",
-        KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=f"{tick:.4f}",
+        KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=_tick(drawing.model), VIEWS=views,
         PANEL=PANEL, FIND=FIND, ROLE="group", LEGEND=LEGEND + (f"<span>{xml(note)}</span>" if note else ""),
     )  # fmt: skip
+
+
+def _views(drawing: Drawing, room: Room, draw: Draw) -> tuple[list[Way], str]:
+    """(what the first view opens and closes, the other views as a `<script>`): those of the largest Modules first."""
+    drawings, parts, used = {drawing.model.closed: drawing}, 0, 0
+    at, sheets = drawing.model.at, []
+    coming = [] if at is None or drawing.model.sweep.size > LARGEST else _ahead(drawing.model, 1, 0)
+    tried = set(drawings)
+    while coming and at is not None and len(drawings) <= room.views and len(tried) <= 2 * room.views:
+        _, away, _, closed = heappop(coming)
+        if closed in tried:
+            continue
+        tried.add(closed)
+        model = at(closed, min(room.parts, room.all_parts - parts))
+        if model is None:
+            continue
+        drawn = draw(model)
+        sheet = {"svg": untitled(drawn), "width": drawn.width, "height": drawn.height}
+        sheet |= {"side": drawn.width <= SIDE_WIDTH, "tick": _tick(model)}
+        view = {"data": data_of(model, drawing.uid), "sheet": sheet}
+        used += len(packed(json_text(view), -1))
+        if used > room.characters:
+            break
+        parts += len(model.boxes) + len(model.arrows)
+        drawings[closed] = drawn
+        sheets.append(view)
+        for turn in _ahead(model, away + 1, len(tried)):
+            heappush(coming, turn)
+    places = {closed: i for i, closed in enumerate(drawings)}
+    ways = [
+        [(t.element, t.name, places[t.closed]) for t in turns(d.model) if t.closed in places] for d in drawings.values()
+    ]
+    texts = [packed(json_text(v | {"data": v["data"] | {"turns": w}}), -1) for v, w in zip(sheets, ways[1:])]
+    script = f'<script type="application/json" id="{drawing.uid}_views">{json_text(texts)}</script>'
+    return ways[0], script if texts else ""
+
+
+def _ahead(model: PictureModel, away: int, nth: int) -> list[tuple[int, int, tuple[int, int], frozenset[Scope]]]:
+    """The views one turn from a model, in the order in which they are wanted."""
+    return sorted((-t.height, away, (nth, i), t.closed) for i, t in enumerate(turns(model)))
 
 
 class Player(Page):
     """A step player: `.html` is one self-contained page; a notebook shows it, `.save("x.html")` writes it."""
 
     _for_others = "; for others draw(...).save"
+
+    def __init__(self, drawing: Drawing, theme: str, note: str, first: int, draw: Draw) -> None:
+        self._page = partial(player_page, drawing, theme, note, first, draw=draw)
+        super().__init__(partial(self._page, room=NOTEBOOK), drawing, theme)
+
+    def _file(self) -> str:
+        return self._page(room=FILE)
 
     def _heights(self) -> tuple[int, int]:
         height = self.drawing.height

@@ -204,7 +204,7 @@ const stage = (() => {
   const acts = { in: () => zoom(1.25), out: () => zoom(0.8), fit };
   page.addEventListener("click", ev => { const b = ev.target.closest("[data-zoom]"); if (b) acts[b.dataset.zoom](); });
   const keys = { "+": acts.in, "=": acts.in, "-": acts.out, 0: fit };
-  document.addEventListener("keydown", ev => {
+  addEventListener("keydown", ev => {
     if (ev.ctrlKey || ev.metaKey || ev.altKey || ev.target.matches("[type=search]")) return;
     const pan = ev.target === graph ? { ArrowUp: -60, ArrowDown: 60 }[ev.key] : 0;
     if (pan) move(left, top + pan); else if (keys[ev.key]) keys[ev.key](); else return;
@@ -213,7 +213,9 @@ const stage = (() => {
   addEventListener("beforeprint", () => bring(() => true));
   addEventListener("afterprint", looked);
   fresh();
-  for (const e of [page, panel]) if (e) new ResizeObserver(fresh).observe(e);
+  const sizes = new ResizeObserver(fresh);
+  for (const e of [page, panel]) if (e) sizes.observe(e);
+  ended.signal.addEventListener("abort", () => sizes.disconnect());
   addEventListener("resize", fresh);
   return {
     graph, reveal, take, // the height of a page that is as high as it likes, its panel not counted

@@ -1,0 +1,146 @@
+"""A player opens and closes Modules: the page carries what is drawn then, and the step stays where it was."""
+
+import pytest
+from conftest import faults, media
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+from test_player_moves import boxes, count, press
+
+from engine import draw
+from nn import MLP
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The README's network by layer, as a file and as a notebook's frame."""
+    folder = tmp_path_factory.mktemp("opens")
+    made = draw((MLP(2, [16, 16, 1])([1.0, -2.0]) - 1.0) ** 2, level="layer", names={}).player()
+    made.save(folder / "net.html")
+    frame = made._repr_mimebundle_()["text/html"]
+    (folder / "frame.html").write_text(
+        f"<!doctype html><html lang=en><title>x</title><meta charset=utf-8><body>{frame}"
+    )
+    return folder
+
+
+@pytest.fixture
+def net(browser, folder):
+    media(browser, motion="reduce")
+    browser.get((folder / "net.html").as_uri())
+    return browser
+
+
+def turns(browser):
+    """What can be opened and closed, by the names of its buttons."""
+    return {b.get_attribute("aria-label"): b for b in browser.find_elements(By.CSS_SELECTOR, ".turn[role=button]")}
+
+
+def turn(browser, name, how="click"):
+    button = turns(browser)[name]
+    if how == "click":
+        ActionChains(browser).move_to_element(button).click().perform()
+    else:
+        browser.execute_script("arguments[0].focus()", button)
+        press(browser, how)
+    WebDriverWait(browser, 5).until(lambda b: name not in turns(b) and turns(b))
+
+
+def here(browser):
+    """The box of the step, and what the slider says of it."""
+    label = browser.find_element(By.CSS_SELECTOR, ".node.now").get_attribute("aria-label")
+    return label, browser.find_element(By.CSS_SELECTOR, ".slider input").get_attribute("aria-valuetext")
+
+
+def names(browser):
+    script = "return [...document.querySelectorAll('.node .h')].map(e => e.textContent)"
+    return browser.execute_script(script)
+
+
+@pytest.mark.parametrize("how", ["click", Keys.ENTER, " "])
+def test_a_layer_opens_and_closes(net, how):
+    before, step = boxes(net), count(net)
+    assert turns(net).keys() >= {"Open layers[0]", "Open layers[1]", "Open layers[2]"}
+    turn(net, "Open layers[0]", how)
+    assert len(boxes(net)) >= len(before) + 15
+    assert sum("neurons" in name for name in names(net)) == 16
+    assert net.switch_to.active_element.get_attribute("aria-label") == "Close layers[0]"
+    assert "Open layers[0]" not in turns(net)
+    turn(net, "Close layers[0]", how)
+    assert boxes(net) == before
+    assert count(net) == step
+    assert net.switch_to.active_element.get_attribute("aria-label") == "Open layers[0]"
+
+
+def test_layers_are_open_side_by_side(net):
+    for name in ("Open layers[0]", "Open layers[1]", "Open layers[2]"):
+        turn(net, name)
+    assert turns(net).keys() >= {"Close layers[0]", "Close layers[1]"}
+    turn(net, "Close layers[1]")
+    assert turns(net).keys() >= {"Close layers[0]", "Open layers[1]"}
+
+
+def test_the_step_stays_at_its_box(net):
+    press(net, Keys.END)
+    for _ in range(2):
+        press(net, Keys.ARROW_LEFT)
+    label, words = here(net)
+    assert words.startswith("backward")
+    turn(net, "Open layers[2]")
+    assert here(net)[1].startswith("backward")
+    assert here(net)[0].rpartition("data")[2] == label.rpartition("data")[2]  # its output: the same value and gradient
+    turn(net, "Close layers[2]")
+    assert here(net) == (label, words)
+
+
+def test_a_step_inside_of_a_module_that_closes_goes_to_its_box(net):
+    turn(net, "Open layers[0]")
+    for _ in range(3):
+        press(net, Keys.ARROW_RIGHT)
+    assert "neurons" in here(net)[0]
+    turn(net, "Close layers[0]")
+    label, words = here(net)
+    assert label.startswith("layers[0]")
+    assert words == "forward 1/5"
+
+
+def test_after_a_turn_one_page_hears_the_keys(net):
+    turn(net, "Open layers[0]")
+    turn(net, "Close layers[0]")
+    press(net, Keys.ARROW_RIGHT)
+    assert count(net) == "forward 1/5"
+    first = boxes(net)
+    press(net, "+")
+    name = next(iter(first))
+    assert boxes(net)[name][2] == pytest.approx(1.25 * first[name][2], rel=0.01)
+
+
+def test_a_page_that_plays_stops_when_a_layer_opens(net):
+    press(net, " ")
+    turn(net, "Open layers[0]")
+    assert net.find_element(By.CSS_SELECTOR, "[data-do=play]").text == "Play"
+    step = count(net)
+    net.execute_async_script("setTimeout(arguments[0], 1400)")
+    assert count(net) == step
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_opened_page_has_no_faults_for_readers_of_any_kind(net, shot, scheme):
+    media(net, scheme, "reduce")
+    assert not faults(net)
+    shot(f"player-closed-{scheme}")
+    turn(net, "Open layers[0]")
+    assert not faults(net)
+    shot(f"player-opened-{scheme}")
+
+
+def test_a_notebook_opens_it_in_its_frame(browser, folder):
+    browser.get((folder / "frame.html").as_uri())
+    browser.switch_to.frame(browser.find_element(By.TAG_NAME, "iframe"))
+    before = boxes(browser)
+    turn(browser, "Open layers[0]")
+    assert len(boxes(browser)) >= len(before) + 15
+    turn(browser, "Close layers[0]")
+    assert boxes(browser) == before
+    browser.switch_to.default_content()

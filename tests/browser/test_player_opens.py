@@ -34,11 +34,12 @@ def net(browser, folder):
 
 def turns(browser):
     """What can be opened and closed, by the names of its buttons."""
-    return {b.get_attribute("aria-label"): b for b in browser.find_elements(By.CSS_SELECTOR, ".turn[role=button]")}
+    script = "return [...document.querySelectorAll('.turn[role=button]')].map(b => [b.getAttribute('aria-label'), b])"
+    return dict(browser.execute_script(script))
 
 
 def turn(browser, name, how="click"):
-    button = turns(browser)[name]
+    button = WebDriverWait(browser, 10).until(lambda b: turns(b).get(name))
     if how == "click":
         ActionChains(browser).move_to_element(button).click().perform()
     else:

@@ -54,7 +54,7 @@ def page_of(
         "VIEWS": holes.get("VIEWS", ""),
         "BAR": part("page.js"),
         "STAGE": part("stage.js"),
-        "JS": part(script),
+        "JS": part(script) + holes.get("MORE", ""),
         "SVG": untitled(drawing),
         "DATA": packed(json_text(data)),
     }

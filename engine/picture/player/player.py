@@ -14,7 +14,7 @@ from ..model.opening import turns
 from ..model.safety import json_number, json_text, plain, xml
 from .animation import page_steps
 from .equations import Equations, backward_line, forward_line
-from .page import TALLEST, Page, packed, page_of, untitled
+from .page import TALLEST, Page, packed, page_of, part, untitled
 
 Draw = Callable[[PictureModel], Drawing]
 Way = tuple[str, str, int]  # an element, what its button is called, and the view that it leads to, 0 for the first
@@ -107,7 +107,7 @@ def _tick(model: PictureModel) -> str:
 
 
 class Room(NamedTuple):
-    """What a page has room for, beside the view asked for: views, boxes and arrows of one and of all, characters."""
+    """What a page has room for, beside the view asked for: views, boxes and arrows of one and of all; and characters in all."""
 
     views: int
     parts: int
@@ -115,7 +115,7 @@ class Room(NamedTuple):
     characters: int
 
 
-NOTEBOOK = Room(4, 80, 200, 60_000)  # some tenths of a second, as for all that a cell shows
+NOTEBOOK = Room(4, 80, 200, 100_000)  # some tenths of a second, as for all that a cell shows
 FILE = Room(24, 400, 1800, 2_000_000)
 LARGEST = 20_000  # nodes of a graph that is opened and closed
 
@@ -131,13 +131,22 @@ def player_page(
         first: the step at which it opens.
         room, draw: for the views with other Modules closed, and what draws them; None for a page with none.
     """
-    turned, views = (None, "") if room is None or draw is None else _views(drawing, room, draw)
-    data = data_of(drawing.model, drawing.uid, first) | ({"turns": turned} if turned else {})
-    return page_of(
-        drawing, theme, data, xml(drawing.title), "player.js", "step",
-        KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=_tick(drawing.model), VIEWS=views,
-        PANEL=PANEL, FIND=FIND, ROLE="group", LEGEND=LEGEND + (f"<span>{xml(note)}</span>" if note else ""),
-    )  # fmt: skip
+    data = data_of(drawing.model, drawing.uid, first)
+
+    def page(data: dict[str, object], **holes: str) -> str:
+        return page_of(
+            drawing, theme, data, xml(drawing.title), "player.js", "step",
+            KIND=" side" if drawing.width <= SIDE_WIDTH else "", TICK=_tick(drawing.model),
+            PANEL=PANEL, FIND=FIND, ROLE="group", LEGEND=LEGEND + (f"<span>{xml(note)}</span>" if note else ""),
+            **holes,
+        )  # fmt: skip
+
+    alone, more = page(data), part("turns.js")
+    if room is None or draw is None:
+        return alone
+    left = room.characters - len(alone) - len(more)
+    ways, views = _views(drawing, room._replace(characters=left), draw) if left > 0 else ([], "")
+    return page(data | {"turns": ways}, VIEWS=views, MORE=more) if views else alone
 
 
 def _views(drawing: Drawing, room: Room, draw: Draw) -> tuple[list[Way], str]:

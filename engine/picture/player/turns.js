@@ -1,0 +1,37 @@
+// A button at each Module that can be opened or closed: the page carries what is drawn then, and starts again with that.
+for (const turn of data.turns || []) {
+  const [element, name] = turn, frame = element.startsWith("g_"), rect = find(element).querySelector("rect"), n = key => Number(rect.getAttribute(key));
+  const button = document.createElementNS("http://www.w3.org/2000/svg", "g");
+  button.innerHTML = `<title></title><circle class="room" r="12"/><circle r="8"/><path d="M-4 0H4${frame ? "" : "M0-4V4"}"/>`;
+  button.firstChild.textContent = name;
+  const x = n("x") + (frame ? Math.min(n("width"), n("width") / 2 + 60) : n("width")); // of a wide frame what is in view
+  for (const [key, text] of Object.entries({ class: "turn", role: "button", tabindex: "0", "aria-label": name, "data-turn": element, transform: `translate(${x} ${n("y")})` })) button.setAttribute(key, text);
+  button.addEventListener("click", () => take(turn));
+  button.addEventListener("keydown", ev => {
+    if (ev.key !== "Enter" && ev.key !== " ") return;
+    ev.preventDefault();
+    ev.stopPropagation();
+    take(turn);
+  });
+  stage.graph.querySelector("svg").append(button);
+}
+if (shown?.focus) [...page.querySelectorAll(".turn")].find(b => b.dataset.turn === shown.focus)?.focus({ preventScroll: true });
+
+async function take([element, , view]) {
+  if (ended.signal.aborted) return;
+  go(now); // and no longer play
+  ended.abort();
+  const { sheet, ...other } = view ? await unpacked(JSON.parse(document.getElementById(data.uid + "_views").textContent)[view - 1]) : { data: await unpacked(dataText) };
+  const next = blank.cloneNode(true), drawing = next.querySelector(".sheet > svg");
+  if (sheet) {
+    next.classList.toggle("side", sheet.side);
+    next.style.setProperty("--w", `${sheet.width}px`); next.style.setProperty("--tick", sheet.tick);
+    for (const [key, text] of [["width", sheet.width], ["height", sheet.height], ["viewBox", `0 0 ${sheet.width} ${sheet.height}`]]) drawing.setAttribute(key, text);
+    drawing.innerHTML = sheet.svg;
+  }
+  // The same box, else the Module's: a group is called by the place of its last node, as that node is.
+  const { phase, node } = steps[now], back = other.data.turns.find(t => t[2] === (shown ? shown.view : 0))?.[0];
+  const at = id => other.data.steps.findIndex(s => s.phase === phase && s.node?.slice(1) === id?.slice(1));
+  page.replaceWith(next);
+  run({ ...other, blank, view, step: [node, element, back].map(at).find(i => i >= 0) || 0, focus: back });
+}

@@ -376,7 +376,7 @@ def test_hostile_labels_run_nothing(browser, player):
         player(draw(graph(label), level="full", names={}).player(), "#step=end")
         for _ in range(4):
             press(browser, Keys.ARROW_LEFT)
-        assert browser.execute_script("return document.querySelectorAll('script').length") == 2
+        assert browser.execute_script("return document.querySelectorAll('script').length") == 3  # data, views, ours
         assert (
             browser.execute_script(
                 "return document.querySelectorAll('img, iframe, .say script, .ledger script').length"

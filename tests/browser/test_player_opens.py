@@ -106,26 +106,6 @@ def test_a_step_inside_of_a_module_that_closes_goes_to_its_box(net):
     assert words == "forward 1/5"
 
 
-def test_after_a_turn_one_page_hears_the_keys(net):
-    turn(net, "Open layers[0]")
-    turn(net, "Close layers[0]")
-    press(net, Keys.ARROW_RIGHT)
-    assert count(net) == "forward 1/5"
-    first = boxes(net)
-    press(net, "+")
-    name = next(iter(first))
-    assert boxes(net)[name][2] == pytest.approx(1.25 * first[name][2], rel=0.01)
-
-
-def test_a_page_that_plays_stops_when_a_layer_opens(net):
-    press(net, " ")
-    turn(net, "Open layers[0]")
-    assert net.find_element(By.CSS_SELECTOR, "[data-do=play]").text == "Play"
-    step = count(net)
-    net.execute_async_script("setTimeout(arguments[0], 1400)")
-    assert count(net) == step
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_opened_page_has_no_faults_for_readers_of_any_kind(net, shot, scheme):
     media(net, scheme, "reduce")
@@ -145,3 +125,23 @@ def test_a_notebook_opens_it_in_its_frame(browser, folder):
     turn(browser, "Close layers[0]")
     assert boxes(browser) == before
     browser.switch_to.default_content()
+
+
+@pytest.mark.parametrize(("plays", "key", "told"), [(False, Keys.ARROW_RIGHT, 1), (True, "", 0)], ids=["key", "play"])
+def test_what_was_closed_hears_no_key_and_no_longer_plays(browser, folder, plays, key, told):
+    browser.get((folder / "frame.html").as_uri())
+    browser.execute_script("window.told = 0; addEventListener('message', () => { told += 1; })")
+    browser.switch_to.frame(browser.find_element(By.TAG_NAME, "iframe"))
+    for name in ("Open layers[0]", "Close layers[0]"):
+        WebDriverWait(browser, 10).until(lambda b, name=name: turns(b).get(name))
+        if plays:
+            browser.find_element(By.CSS_SELECTOR, "[data-do=play]").click()
+        turn(browser, name)
+    browser.switch_to.default_content()
+    browser.execute_async_script("window.told = 0; setTimeout(arguments[0], 300)")
+    browser.execute_script("window.told = 0")
+    browser.switch_to.frame(browser.find_element(By.TAG_NAME, "iframe"))
+    press(browser, key)
+    browser.execute_async_script("setTimeout(arguments[0], 1400)")
+    browser.switch_to.default_content()
+    assert browser.execute_script("return told") == told  # a page tells each step that it shows

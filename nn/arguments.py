@@ -5,6 +5,7 @@ A question is answered without an error, so that who asks can say what is legal 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, SupportsIndex, TypeGuard, TypeVar
 
@@ -107,24 +108,27 @@ def check_first(who: str, name: str, outputs: object, targets: object) -> None:
 
 
 def _numbers(x: object) -> list[object]:
-    """What is in nested lists."""
-    found, stack = [], [x]
+    """What is in nested lists, each of which is looked into once: a list may hold itself."""
+    found, stack, seen = [], [x], {}
     while stack:
         y = stack.pop()
         inside = elements(y)
         if inside is None:
             found.append(y)
-        else:
+        elif id(y) not in seen:
+            seen[id(y)] = y  # kept, so that no other takes its id
             stack += inside
     return found
 
 
-def _depth(x: object) -> int:
-    """How many levels of lists there are."""
-    depth = 0
+def _depth(x: object) -> float:
+    """How many levels of lists there are, without end in a list that begins with itself."""
+    seen: dict[int, object] = {}
     while inside := elements(x):
-        x, depth = inside[0], depth + 1
-    return depth
+        if id(x) in seen:
+            return math.inf
+        seen[id(x)], x = x, inside[0]
+    return len(seen)
 
 
 def elements(x: object) -> list[object] | None:

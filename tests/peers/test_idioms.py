@@ -118,6 +118,8 @@ def both(row):
     framework, there, here = row
     theirs = THERE[framework]()
     ours = idioms.ours() | {"GridSearchCV": GridSearchCV, "NetworkClassifier": NetworkClassifier}
+    if here.endswith(".step()") and "backward" not in here:  # of a loss that went back before the cell
+        ours["loss"].backward()
     return (idioms.run(there, theirs), theirs), (idioms.run(here, ours), ours)
 
 

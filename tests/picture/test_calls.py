@@ -116,6 +116,20 @@ def test_calls_that_follow_one_another_are_not_one_box():
     assert all(b.calls == 1 for b in model.boxes)
 
 
+def test_what_only_some_of_many_calls_are_for_comes_after_them_all():
+    first, second = nn.Neuron(1, activation="tanh", seed=0), nn.Neuron(2, activation="sigmoid", seed=1)
+    x = Value(0.5, label="x")
+    calls = [first([x])]
+    L = x
+    for _ in range(4):  # too few to be one box; the last call of `first` is made after three of them
+        calls.append(first([x]))
+        L = L + second([calls[0], calls[-1]])
+    L.backward()
+    model = draw(L, level="neuron", names={"L": L}).model
+    assert_true(model)
+    assert sorted(b.calls for b in model.boxes if b.scope is not None) == [1, 1, 1, 1, 5]
+
+
 def test_what_is_made_of_other_things_is_not_alike():
     net = nn.MLP(2, [4, 1], seed=0)
     L = total([(net(x) - y) ** 2 for x, y in examples(20)] + [p**2 for p in net.parameters()])

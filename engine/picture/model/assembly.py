@@ -101,7 +101,7 @@ class Assembly:
             elif kind == "parameter":
                 box.scopes = self._common_scopes(them[0])
             self._box[key] = box
-        return self._given + sorted(self._box.values(), key=lambda b: sweep.index[b.members[-1]])
+        return self._given + [self._box[key] for key in self._partition.order()]
 
     def _fill(self, b: Box, key: Key) -> None:
         """What is in a group: its scopes, parameters and counts, its layer, and the plain numbers that it was given."""

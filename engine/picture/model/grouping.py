@@ -9,6 +9,7 @@ beyond the limit.
 """
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from itertools import dropwhile
 
 from ...arguments import shown
@@ -204,6 +205,24 @@ class Partition:
             for user in there:
                 args[user].append(key)
         return users, args
+
+    def order(self) -> list[Key]:
+        """The keys, each after those that it uses, and as their last nodes were made where that leaves a choice."""
+        users, args = self.dependencies()
+        last = {self.keys[v]: i for i, v in enumerate(self.sweep.order) if v in self.keys}
+        stubs = {key for key in args if isinstance(key, Bundle) and key.kind == "stub"}  # use one another in any order
+        missing = {key: 0 if key in stubs else len(them) for key, them in args.items()}
+        ready = [i for key, i in last.items() if not missing[key]]
+        key_at = {i: key for key, i in last.items()}
+        heapify(ready)
+        found: list[Key] = []
+        while ready:
+            found.append(key := key_at[heappop(ready)])
+            for user in users[key]:
+                missing[user] -= 1
+                if not missing[user]:
+                    heappush(ready, last[user])
+        return list(dict.fromkeys([*found, *last]))  # none is lost, should scopes ever use one another
 
     def keep_near(self, near: Nearest) -> None:
         """Keep what is near the roots of a large graph, as `keep`."""

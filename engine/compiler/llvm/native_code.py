@@ -75,7 +75,12 @@ class Compiled:
         options = binding.create_pipeline_tuning_options(speed_level=level)
         options.loop_vectorization = options.slp_vectorization = vectorise
         builder = binding.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
+        passes = builder.getModulePassManager()
+        passes.run(module, builder)
+        binding.newpassmanagers.NewPassManager._dispose(
+            passes
+        )  # llvmlite's own `close` finds a `_dispose` that frees nothing
+        passes.detach()
         return machine, module
 
     def function(self, name: str, *kinds: type[ctypes.c_void_p | ctypes.c_int64]) -> Callable[..., None]:

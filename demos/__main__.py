@@ -19,6 +19,7 @@ DEMOS = (  # one a line; the first is the main one
     "activations",
     "chainrule",
     "names",
+    "gpt",
     "translate",
     "sentiment",
     "ratings",

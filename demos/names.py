@@ -5,21 +5,18 @@ to judge by. The network is that of Bengio et al., A neural probabilistic langua
 """
 
 import argparse
-import itertools
 import json
 import random
-from collections.abc import Callable
-from math import log, log2
-from pathlib import Path
+from math import log
 from typing import Any
 
 from demos import names_drawings as drawings
 from demos.backend import backend
+from demos.first_names import LETTERS, best_smoothing, bits, drawn, pairs, shuffled
 from demos.folder import Folder
 from engine import Operands, dot, no_grad, softmax
 from nn import MLP, Adam, Embedding, Module, Trainer
 
-LETTERS = ".abcdefghijklmnopqrstuvwxyz"  # the full stop ends a name, and stands before it
 CONTEXT = 4  # letters that the next one is guessed from
 ONE_HOT = [[float(i == k) for i in range(len(LETTERS))] for k in range(len(LETTERS))]
 
@@ -40,15 +37,14 @@ class Speller(Module):
 def run(options: argparse.Namespace) -> int:
     """Count, train, sample, draw; the exit status, which is 130 where Ctrl-C cut the training short."""
     folder, rng = Folder(options.out), random.Random(options.seed)
-    lines = Path(__file__).with_name("data").joinpath("first_names.tsv").read_text("utf-8").splitlines()[1:]
-    names = sorted([line.split("\t")[0].lower() for line in lines], key=lambda _: rng.random())
+    names = shuffled(rng)
     count, size, epochs, batch = (700, (3, 16), 4, 16) if options.quick else (len(names), (6, 64), 12, 32)
     test, validation, learn = names[: count // 10], names[count // 10 : count // 5], names[count // 5 : count]
     net = Speller(*size, rng)
     X, y = spelled(learn)
     print(f"{net.parameter_count} parameters; {len(learn)} names of {len(y)} letters, their ends among them, to learn")
 
-    smoothing = min([1.2**k for k in range(-24, 16)], key=lambda s: bits(pairs(learn, s), validation))
+    smoothing = best_smoothing(learn, validation)
     counts = pairs(learn, smoothing)
     counted = bits(counts, validation)
     print(f"pairs counted: {counted:.3f} bits a letter; smoothing {smoothing:.2f}, the best for the validation names")
@@ -98,22 +94,4 @@ def probabilities(net: Speller, before: str) -> list[float]:
 
 def sample(net: Speller, draw: random.Random) -> str:
     """A new name, letter by letter as the network has it; – where it ended before its first."""
-    name = ""
-    while not name.endswith(".") and len(name) < 15:
-        name += draw.choices(LETTERS, probabilities(net, name))[0]
-    return name.rstrip(".").capitalize() or "–"
-
-
-def pairs(names: list[str], smoothing: float) -> Callable[[str], list[float]]:
-    """The guess that counts make: what followed the last letter how often, each count raised by the smoothing."""
-    counts = {a: dict.fromkeys(LETTERS, smoothing) for a in LETTERS}
-    for a, b in itertools.chain.from_iterable(itertools.pairwise(f".{name}.") for name in names):
-        counts[a][b] += 1.0
-    shares = {a: [n / sum(row.values()) for n in row.values()] for a, row in counts.items()}
-    return lambda before: shares[before[-1:] or "."]
-
-
-def bits(guess: Callable[[str], list[float]], names: list[str]) -> float:
-    """The mean over letters and ends of names of -log2 of how probable the guess held them."""
-    costs = [-log2(guess(n[:k])[LETTERS.index(c)]) for n in names for k, c in enumerate(n + ".")]
-    return sum(costs) / len(costs)
+    return drawn(lambda before: probabilities(net, before), 15, draw)

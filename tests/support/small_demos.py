@@ -26,6 +26,7 @@ def narrow(tokens, places, dimension, hidden, rng):
 
 SMALLER = {
     "digits": {"COPIES": 1},
+    "gpt": {"WIDTH": 4, "WIDE": 3, "SIZE": 2},
     "overfit": {"backend": eager, "HIDDEN": 6},
     "search": {"backend": eager, "NEURONS": (4, 6)},
     "sentiment": {"NEUTRAL": 2.0},

@@ -7,7 +7,7 @@ from . import ops
 from .adjoints import gradients
 from .anomaly import AnomalyError, detect_anomaly
 from .backprop import backward
-from .compatibility import name_here
+from .compatibility import OF_VALUE, Absent, name_here
 from .context import Scope, no_grad, scope
 from .lists import Operands, dot
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
@@ -89,6 +89,15 @@ def _attach(row: Op) -> None:
 for _row in TABLE.values():
     _attach(_row)
 new_row_hooks += [_refuse_public_name, _attach]
+
+
+def _attributes(v: Value) -> list[str]:
+    """Those that there are, for completion."""
+    return [name for name in object.__dir__(v) if hasattr(Value, name)]
+
+
+for _name, _attribute in {"__dir__": _attributes, **{n: Absent(Value, n, OF_VALUE[n]) for n in OF_VALUE}}.items():
+    setattr(Value, _name, _attribute)
 
 
 def _picture(root: Value, include: object = None, exclude: object = None) -> dict[str, str]:

@@ -1,15 +1,17 @@
-"""Compatibility: what NumPy calls on Values, alone and in arrays of objects, and micrograd's names for what they have."""
+"""Compatibility: what NumPy calls on Values, alone and in arrays of objects, and others' names for what they have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import eq, ne
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import ops
 from .arguments import nearest
 from .backprop import push
 from .rule import TABLE, Node
+
+__all__ = ["Absent", "Told"]
 
 NAMES = {  # NumPy's names of rows that the table calls otherwise
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
@@ -97,3 +99,81 @@ def label(text: object, op: object = None) -> str:
             "what has children is made by an operation on them: engine.op adds one, with its derivative"
         )
     return "" if text is None else str(text)
+
+
+# Attributes ----------------------------------------------------------------------------------------------------------
+
+
+def _all(names: str, text: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), text)
+
+
+OF_VALUE = {  # what others call an attribute of a Value, and what is written here
+    **_all("backwards backprop backpropagate", "backward()"),
+    **_all("gradient gradients derivative", "grad, which backward() fills in"),
+    **_all("value val numpy tolist", "data, the number"),
+    **_all("zero_gradient zero_gradients zero_grads zero_grad_", "zero_grad()"),
+    **_all("requires_grad requires_grad_", "nothing instead: each Value has a gradient, and what detach() gives passes none on"),
+    **_all("name", "label"),
+    **_all("children parents operands inputs", "args"),
+    **_all("draw plot show graph visualize", "engine.draw(v)"),
+}  # fmt: skip
+_SHOW = "show view display open render"
+OF_PICTURE = {
+    **_all(_SHOW, 'save("graph.html"), a page for the browser; print it in a terminal, end a notebook cell with it'),
+    **_all("export write savefig to_svg to_png to_file", 'save("graph.svg"), or another ending'),
+    **_all("step steps play animate animation", "player()"),
+    **_all("to_latex tex", "latex()"),
+    **_all("source", "dot"),
+}
+OF_PAGE = {**_all(_SHOW, 'save("graph.html") and open that in a browser, or end a notebook cell with it')}
+
+
+class Told:
+    """Says what is written here where an attribute is asked for that others have, or that is misspelt.
+
+    >>> from engine import Value, draw
+    >>> draw(Value(2.0) + 1).export
+    Traceback (most recent call last):
+    AttributeError: Picture has no 'export'; write save("graph.svg"), or another ending
+    """
+
+    _written: ClassVar[Mapping[str, str]] = {}
+
+    if not TYPE_CHECKING:  # or every attribute would be there, for types
+
+        def __getattr__(self, name):
+            if name[0] != "_" and not hasattr(type(self), name):
+                written = type(self)._written.get(name)
+                if written is not None:
+                    raise AttributeError(absent(type(self), name, written))
+                near = nearest(name, [n for n in dir(self) if n[0] != "_"])
+                if near:
+                    raise AttributeError(f"{type(self).__name__} has no {name!r}{near}")
+            return object.__getattribute__(self, name)  # raises as Python does
+
+
+class Absent:
+    """An attribute that others have: as `Told`, where attributes are read too often for a __getattr__.
+
+    It stands behind whatever a subclass, an instance or another base has by the name.
+
+    >>> from engine import Value
+    >>> Value(2.0).backwards()
+    Traceback (most recent call last):
+    AttributeError: Value has no 'backwards'; write backward()
+    """
+
+    def __init__(self, holder: type, name: str, written: str) -> None:
+        self._holder, self._name, self._written = holder, name, written
+
+    def __get__(self, x: object | None, owner: type) -> object:
+        try:
+            return getattr(super(self._holder, owner if x is None else x), self._name)
+        except AttributeError:
+            raise AttributeError(absent(owner, self._name, self._written)) from None
+
+
+def absent(owner: type, name: str, written: str) -> str:
+    """The message about an attribute that others have."""
+    return f"{owner.__name__} has no {name!r}; write {written}"

@@ -193,6 +193,13 @@ def formatted(self: Read, spec: str) -> str:
     return format(self._data, spec)
 
 
+def item(self: Read) -> float:
+    """The number, on purpose: as `.data`."""
+    if context.active:
+        context.refuse(self, ".item()")
+    return self._data
+
+
 def refuse(v: Read, how: str) -> None:
     """Raise if a call is running that v depends on the inputs of."""
     for call in reversed(_calls.get()):

@@ -122,8 +122,8 @@ class Value(Node):
     `np.float_power` and `np.linalg` take no objects; the functions of engine on the elements have the rules of the table.
 
     `float(x)`, `int(x)`, `round(x)`, a format and the functions of math read the number, and no gradient flows through
-    what they return: inside a transform they raise, and a function of math on a node warns. `x.data` and `x.detach()`
-    are numbers on purpose, and a branch is taken by the number.
+    what they return: inside a transform they raise, and a function of math on a node warns. `x.data`, `x.item()` and
+    `x.detach()` are numbers on purpose, and a branch is taken by the number.
 
     >>> from engine import Value
     >>> a = Value(2.0, label="a")
@@ -235,7 +235,7 @@ class Value(Node):
     # A number among numbers ------------------------------------------------------------------------------------------
 
     __float__, __int__, __trunc__ = readings.as_float, readings.as_int, readings.as_int
-    __round__, __format__ = readings.rounded, readings.formatted
+    __round__, __format__, item = readings.rounded, readings.formatted, readings.item
 
     def __bool__(self):  # a branch is taken by the number
         if active:

@@ -1,6 +1,8 @@
 """Networks made of Values: Modules, layers, initialisers, losses, optimisers."""
 
+from functools import partial
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from . import activations, init, losses, optim, penalties, schedules
@@ -49,3 +51,14 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("." + _ROOMS[name], __name__), name)
     hint = "" if name.startswith("_") else name_here(name, __all__)
     raise AttributeError(f"nn has no {name!r}{hint}")
+
+
+def _in_room(room: ModuleType, name: str) -> Any:
+    """What a module of nn's says of a name that it has not."""
+    own = [n for n, x in vars(room).items() if getattr(x, "__module__", "") == room.__name__]
+    hint = "" if name.startswith("_") else name_here(name, own)
+    raise AttributeError(f"{room.__name__} has no {name!r}{hint}")
+
+
+for _room in (activations, init, losses, optim, penalties, schedules):
+    vars(_room)["__getattr__"] = partial(_in_room, _room)

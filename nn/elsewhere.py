@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from inspect import Signature, signature
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import engine
 from engine.arguments import nearest, shown
@@ -89,11 +89,17 @@ NAMES = {  # of nn
     **_all("Flatten flatten", "rows that are flat, [x for row in image for x in row]"),
     **_all("functional F", "engine's functions, such as engine.relu(x) and engine.softmax(xs)"),
     **_all("BatchNorm BatchNorm1d BatchNorm2d BatchNormalization LayerNormalization", "nn.LayerNorm(nin)"),
-    **_all("MSELoss mse_loss MeanSquaredError", "nn.mse(outputs, targets)"),
-    **_all("L1Loss l1_loss MeanAbsoluteError", "nn.mae(outputs, targets)"),
+    **_all("MSELoss mse_loss MeanSquaredError mean_squared_error squared_error", "nn.mse(outputs, targets)"),
+    **_all("L1Loss l1_loss MeanAbsoluteError mean_absolute_error", "nn.mae(outputs, targets)"),
     **_all("HuberLoss SmoothL1Loss Huber", "nn.huber(outputs, targets)"),
-    **_all("CrossEntropyLoss CategoricalCrossentropy NLLLoss nll_loss", "nn.cross_entropy(logits, targets)"),
-    **_all("BCELoss BCEWithLogitsLoss BinaryCrossentropy bce BCE", "nn.binary_cross_entropy(logits, targets)"),
+    **_all(
+        "CrossEntropyLoss CategoricalCrossentropy categorical_crossentropy NLLLoss nll_loss log_loss",
+        "nn.cross_entropy(logits, targets)",
+    ),
+    **_all(
+        "BCELoss BCEWithLogitsLoss BinaryCrossentropy binary_crossentropy bce BCE",
+        "nn.binary_cross_entropy(logits, targets)",
+    ),
     **_all("KLDivLoss KLDivergence kl_div", "nn.kl_divergence(logits, targets)"),
     **_all("HingeLoss Hinge hinge_loss", "nn.hinge(scores, targets)"),
     **_all(
@@ -167,51 +173,6 @@ def name_here(name: str, names: Collection[str]) -> str:
     return f"; did you mean {near[name.lower()]!r}?" if name.lower() in near else nearest(name, names)
 
 
-class Told:
-    """Says what is written here where an attribute is asked for that others have.
-
-    >>> from nn import NeuralNetwork
-    >>> NeuralNetwork([2, 1]).fit
-    Traceback (most recent call last):
-    AttributeError: NeuralNetwork has no 'fit'; write train(X, y), or backward(X, y) for one update
-    """
-
-    _written: ClassVar[Mapping[str, str]] = METHODS
-
-    if not TYPE_CHECKING:  # or every attribute would be there, for types
-
-        def __getattr__(self, name):
-            written = type(self)._written.get(name)
-            if written is None or hasattr(type(self), name):
-                return object.__getattribute__(self, name)  # raises as Python does
-            raise AttributeError(_absent(type(self), name, written))
-
-
-class Absent:
-    """An attribute of Modules that others have: as `Told`, where attributes are read too often for a __getattr__.
-
-    It stands behind whatever a subclass, an instance or another base has by the name.
-
-    >>> from nn import MLP
-    >>> MLP(2, [1]).predict
-    Traceback (most recent call last):
-    AttributeError: MLP has no 'predict'; write net(x) for a row x, [net(x) for x in X] for many
-    """
-
-    def __init__(self, holder: type, name: str, written: str) -> None:
-        self._holder, self._name, self._written = holder, name, written
-
-    def __get__(self, x: object | None, owner: type) -> object:
-        try:
-            return getattr(super(self._holder, owner if x is None else x), self._name)
-        except AttributeError:
-            raise AttributeError(_absent(owner, self._name, self._written)) from None
-
-
-def _absent(owner: type, name: str, written: str) -> str:
-    return f"{owner.__name__} has no {name!r}; write {written}"
-
-
 # Calls ---------------------------------------------------------------------------------------------------------------
 
 
@@ -265,16 +226,45 @@ def check_call(
         raise TypeError(f"{who} {said}" if said else f"{who}() {error}") from None
 
 
+def check_attribute(holder: object, name: str, x: object, known: Collection[str]) -> None:
+    """Refuse to set an attribute of one of nn's objects by another name than its own; a class of the user's holds any.
+
+    Args:
+        holder: the object.
+        name, x: what is set.
+        known: its settings.
+
+    Raises:
+        AttributeError: the name is another's, or that of a setting misspelt.
+    """
+    kind = type(holder)
+    if (
+        name[0] == "_"
+        or name in known
+        or name in vars(holder)
+        or hasattr(kind, name)
+        or kind.__module__.partition(".")[0] != "nn"
+    ):
+        return
+    written = next(iter(_ours(name, known)), getattr(kind, "_written", {}).get(name))
+    hint = f"; write {written}" if written else nearest(name.lower(), known)
+    if hint:
+        raise AttributeError(f"{kind.__name__} has no {name!r} to set to {shown(x)}{hint}")
+
+
+def _ours(name: str, known: Collection[str]) -> list[str]:
+    """Arguments of the meaning that others give a name."""
+    return next((ours for line in ARGUMENTS if name in line and (ours := [k for k in line if k in known])), [])
+
+
 def _unknown(name: str, x: object, legal: Signature, more: Mapping[str, str]) -> str:
     """What is written instead of an argument that is not taken."""
     known = [p.name for p in legal.parameters.values() if p.kind is not p.VAR_KEYWORD]
     got = f"got {name}={shown(x)}"
     if name in more:
         return f"takes {more[name].format(name=name, x=shown(x))}, {got}"
-    for line in ARGUMENTS:
-        ours = [k for k in line if k in known] if name in line else []
-        if ours:
-            return f"takes {', '.join(ours)}, {got}{HINTS.get(ours[0], '') if name not in HINTS else ''}"
+    if ours := _ours(name, known):
+        return f"takes {', '.join(ours)}, {got}{HINTS.get(ours[0], '') if name not in HINTS else ''}"
     return f"takes {', '.join(known)}, {got}{HINTS.get(name) or nearest(name, known)}"
 
 

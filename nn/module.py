@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Self
 from engine import Scope, Value
 from engine.arguments import flag, is_number, shown
 from engine.assignment import assign
+from engine.compatibility import Absent
 
 from .arguments import Number
-from .elsewhere import METHODS, Absent, told
+from .elsewhere import METHODS, told
 from .structure import Declares, attributes, children, contents, said_parameters, walk, why_missing
 from .twin import rebuilt
 from .weights import Slot, arrays, fill, numbers_of, of_attributes

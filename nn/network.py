@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from engine import mean
 from engine.arguments import listed, whole
 from engine.assignment import assign
+from engine.compatibility import Told
 
 from .activations import ActivationLike
 from .arguments import plain
 from .data import Row, check_order, is_listed, rows_or_row, targets
-from .elsewhere import OF_NEURAL_NETWORK, Told, told
+from .elsewhere import OF_NEURAL_NETWORK, check_attribute, told
 from .init import Start, generator
 from .layers import MLP, width
 from .matrices import Matrix
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
+
+
+_SETTINGS = (
+    "layers", "alpha", "activation", "output", "loss", "batch_size", "seed", "validation", "callbacks", "objective",
+    "optimizer",
+)  # fmt: skip
 
 
 class NeuralNetwork(Told):
@@ -112,6 +119,10 @@ class NeuralNetwork(Told):
         self.history: History = {}
         self.dW: list[Array] = []
         self.db: list[Array] = []
+
+    def __setattr__(self, name: str, x: object) -> None:
+        check_attribute(self, name, x, _SETTINGS)
+        super().__setattr__(name, x)
 
     @property
     def alpha(self) -> float:

@@ -10,8 +10,9 @@ from typing import ClassVar
 from engine import Value
 from engine.arguments import checked, flag, float_of, listed, number, shown, whole
 from engine.assignment import assign
+from engine.compatibility import Told
 
-from .elsewhere import Told, check_call
+from .elsewhere import METHODS, check_attribute, check_call
 from .module import Module, frozen
 from .updates import State, Update
 
@@ -50,6 +51,7 @@ class Optimiser(Told):
         steps: how many steps were made.
     """
 
+    _written = METHODS
     update: ClassVar[Update]
     initial: ClassVar[State]
     names: ClassVar[tuple[str, ...]]
@@ -204,6 +206,10 @@ class Optimiser(Told):
 
     def _checked(self, hyperparameters: Mapping[str, float]) -> dict[str, float]:
         return {name: _hyperparameter(type(self).__name__, name, x) for name, x in hyperparameters.items()}
+
+    def __setattr__(self, name: str, x: object) -> None:
+        check_attribute(self, name, x, self.names)
+        super().__setattr__(name, x)
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={x}" for name, x in self.hyperparameters.items())

@@ -16,8 +16,9 @@ from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodTyp
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from engine import Value
+from engine.compatibility import Absent
 
-from .elsewhere import Absent, check_call
+from .elsewhere import check_call
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

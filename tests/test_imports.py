@@ -55,7 +55,7 @@ ORDER = {
     """,
 }
 ROOMS_OF_THEIR_OWN = {  # whose public names are not all in engine
-    "engine.arguments", "engine.assignment", "engine.formulas.chain", "engine.checks", "engine.compiler", "engine.formulas.formula", "engine.picture",
+    "engine.arguments", "engine.assignment", "engine.compatibility", "engine.formulas.chain", "engine.checks", "engine.compiler", "engine.formulas.formula", "engine.picture",
     "engine.writing",
 }  # fmt: skip
 ABOUT = {  # files that are about one third-party package

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 
 from ..arguments import flag, named, shown
+from ..compatibility import OF_PICTURE, Told
 from ..formulas.naming import callers_variables, notebook_variables, variable_names
 from ..traversal import topological_order
 from ..value import Value
@@ -84,13 +85,15 @@ def draw(
     )  # fmt: skip
 
 
-class Picture:
+class Picture(Told):
     """A drawn graph, as `draw` gives it.
 
     Attributes:
         model: its boxes and arrows.
         uid: the prefix of its ids.
     """
+
+    _written = OF_PICTURE
 
     def __init__(
         self, roots: Sequence[Value], given: Mapping[Value, str], *, level: Level = "auto", theme: str = "auto",

@@ -229,7 +229,7 @@ def _rank(x: object) -> int:
 
 
 def _scalar(x: object) -> object:
-    return x.item() if not is_array(x) and hasattr(x, "item") else x
+    return x.item() if not is_array(x) and hasattr(x, "dtype") and hasattr(x, "item") else x
 
 
 def _check_depth(tree: object) -> None:

@@ -10,7 +10,7 @@ import pytest
 import engine
 import nn
 from engine import Value
-from engine.compatibility import NAMES, OTHER_NAMES, name_here
+from engine.compatibility import NAMES, OF_VALUE, OTHER_NAMES, Absent, name_here
 from nn import elsewhere
 
 X, Y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
@@ -31,6 +31,8 @@ LOSS = "; write loss='mse' for numbers, 'binary_cross_entropy' for yes or no, 'c
 JIT = "fit takes backend='jit' for native code on the processor, got "
 ORDER = "{0} takes {1} first, then targets, got numbers and then Values; write {0}({1}, targets), or make Values of the {1} too"
 RATES = "; the learning rate is for what trains: nn.SGD(net, lr=0.1), NeuralNetwork([2, 4, 1], alpha=0.1)"
+
+SHOWN = 'save("graph.html"), a page for the browser'
 
 # fmt: off
 CASES = [
@@ -98,6 +100,10 @@ CASES = [
     (lambda: nn.Value(1.0), AttributeError, "nn has no 'Value'; write engine.Value(number)"),
     (lambda: nn.exp(1.0), AttributeError, "nn has no 'exp'; write engine.exp"),
     (lambda: nn.sgd(net()), AttributeError, "nn has no 'sgd'; did you mean 'SGD'?"),
+    (lambda: nn.mean_squared_error, AttributeError, "nn has no 'mean_squared_error'; write nn.mse(outputs, targets)"),
+    (lambda: nn.losses.mean_squared_error, AttributeError, "nn.losses has no 'mean_squared_error'; write nn.mse(outputs, targets)"),
+    (lambda: nn.optim.Adamm, AttributeError, "nn.optim has no 'Adamm'; did you mean 'Adam'?"),
+    (lambda: nn.init.he_unifrom, AttributeError, "nn.init has no 'he_unifrom'; did you mean 'he_uniform'?"),
     (lambda: nn.crossentropy, AttributeError, "nn has no 'crossentropy'; did you mean 'cross_entropy'?"),
     (lambda: engine.Tensor(1.0), AttributeError, "engine has no 'Tensor'; write engine.Value"),
     (lambda: engine.MLP(2, [1]), AttributeError, "engine has no 'MLP'; write nn.MLP"),
@@ -115,6 +121,24 @@ CASES = [
     (lambda: nn.MLP.summary, AttributeError, "MLP has no 'summary'; write nn.summary(net)"),
     (lambda: nn.NeuralNetwork([2, 1]).fit(X, Y), AttributeError, "NeuralNetwork has no 'fit'; write train(X, y), or backward(X, y) for one update"),
     (lambda: nn.NeuralNetwork([2, 1]).weights, AttributeError, "NeuralNetwork has no 'weights'; write W, the matrices of all layers"),
+    (lambda: Z[0].backwards(), AttributeError, "Value has no 'backwards'; write backward()"),
+    (lambda: Z[0].gradient, AttributeError, "Value has no 'gradient'; write grad, which backward() fills in"),
+    (lambda: Z[0].numpy(), AttributeError, "Value has no 'numpy'; write data, the number"),
+    (lambda: Value.value, AttributeError, "Value has no 'value'; write data, the number"),
+    (lambda: engine.draw(Z[0]).show(), AttributeError, f"Picture has no 'show'; write {SHOWN}; print it in a terminal, end a notebook cell with it"),
+    (lambda: engine.draw(Z[0]).savefig("x.png"), AttributeError, "Picture has no 'savefig'; write save(\"graph.svg\"), or another ending"),
+    (lambda: engine.draw(Z[0]).playr(), AttributeError, "Picture has no 'playr'; did you mean 'player'?"),
+    (lambda: engine.draw(Z[0]).player().show(), AttributeError, "Player has no 'show'; write save(\"graph.html\") and open that in a browser, or end a notebook cell with it"),
+    (lambda: engine.film([Z[0]]).show(), AttributeError, "Film has no 'show'; write save(\"graph.html\") and open that in a browser, or end a notebook cell with it"),
+    (lambda: nn.SGD(net()).zero_grads(), AttributeError, "SGD has no 'zero_grads'; did you mean 'zero_grad'?"),
+    # Attributes that are set
+    (lambda: setattr(nn.SGD(net()), "learning_rate", 0.1), AttributeError, "SGD has no 'learning_rate' to set to 0.1; write lr"),
+    (lambda: setattr(nn.Adam(net()), "eps", 0.1), AttributeError, "Adam has no 'eps' to set to 0.1; write epsilon"),
+    (lambda: setattr(nn.SGD(net()), "momentun", 0.9), AttributeError, "SGD has no 'momentun' to set to 0.9; did you mean 'momentum'?"),
+    (lambda: setattr(nn.SGD(net()), "LR", 0.9), AttributeError, "SGD has no 'LR' to set to 0.9; did you mean 'lr'?"),
+    (lambda: setattr(nn.SGD(net()), "param_groups", []), AttributeError, "SGD has no 'param_groups' to set to []; write parameters and lr"),
+    (lambda: setattr(nn.NeuralNetwork([2, 1]), "learning_rate", 0.1), AttributeError, "NeuralNetwork has no 'learning_rate' to set to 0.1; write alpha"),
+    (lambda: setattr(nn.NeuralNetwork([2, 1]), "batchsize", 4), AttributeError, "NeuralNetwork has no 'batchsize' to set to 4; write batch_size"),
     # Calls
     (lambda: net()(1.0, 2.0), TypeError, "MLP takes its inputs as one list: write [1.0, 2.0], got 1.0, 2.0"),
     (lambda: net()([1.0]), ValueError, "layers.0 takes 2 inputs, got 1"),
@@ -186,6 +210,40 @@ def test_what_is_absent_is_neither_there_nor_listed_and_stands_behind_all_that_h
         pickle.loads(pickle.dumps(x))
         with pytest.raises(AttributeError, match="no attribute '__nothing__'"):
             x.__nothing__  # noqa: B018
+
+
+def test_what_is_absent_of_a_value_is_not_there_not_listed_and_free_for_a_row():
+    v = Value(2.0) * 3.0
+    for name in OF_VALUE:
+        assert not hasattr(v, name) and not hasattr(Value, name) and name not in dir(v)
+    assert {"backward", "data", "item", "tanh"} <= set(dir(v))
+    row = engine.op("gradient", lambda x: 2.0 * x, 2.0)  # one of those names
+    try:
+        assert row(v).data == v.gradient().data == 12.0 and "gradient" in dir(v)
+    finally:
+        del engine.TABLE["gradient"], Value.gradient
+        Value.gradient = Absent(Value, "gradient", OF_VALUE["gradient"])
+
+
+def test_item_is_the_number_and_no_gradient_flows_through_it():
+    x = Value(2.0)
+    y = x * 3.0
+    assert type(y.item()) is float and y.item() == 6.0
+    assert engine.grad(lambda x: x * x.item())(3.0) == engine.grad(lambda x: x * x.data)(3.0) == 3.0
+    with pytest.raises(TypeError, match=r"\.item\(\).*detach\(\) cuts the gradient"):
+        engine.jit(lambda x: x * x.item())(2.0)
+
+
+def test_a_class_of_the_users_holds_what_it_likes():
+    class Mine(nn.SGD):
+        pass
+
+    optimiser = Mine(net())
+    optimiser.learning_rate = 0.3
+    assert optimiser.learning_rate == 0.3
+    ours = nn.SGD(net())
+    ours.note = "kept"
+    assert ours.note == "kept"
 
 
 def test_an_error_inside_a_constructor_or_a_forward_is_told_as_it_is():

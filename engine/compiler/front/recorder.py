@@ -38,7 +38,7 @@ REMEDY = {
     "int()": "use engine.floor, or name the argument in static_argnames",
     "round()": "use engine.floor(x + 0.5), or round what the compiled function returns",
     "format()": "return the number, and print it outside",
-    ".data": "compute with the Value itself; its detach() cuts the gradient",
+    **dict.fromkeys((".data", ".item()"), "compute with the Value itself; its detach() cuts the gradient"),
     "a pickle": "copy.copy and copy.deepcopy stay connected; pickle what the compiled function returns",
     "backward()": "use engine.grad or engine.value_and_grad inside jit",
     "setting .data": "return the new value instead",

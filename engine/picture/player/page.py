@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache, cached_property
 from importlib import resources
 
+from ...compatibility import OF_PAGE, Told
 from ..drawing.export import saved
 from ..drawing.svg import Drawing
 from ..drawing.theme import HALO, STYLE, colour_rules
@@ -72,9 +73,10 @@ def packed(text: str, longest: int = LONGEST_DATA) -> str:
     return text if len(text) <= longest else base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-class Page:
+class Page(Told):
     """A page of a drawing: `.html` is self-contained; a notebook shows it, `.save("x.html")` writes it."""
 
+    _written = OF_PAGE
     _for_others = ""  # what to do about other formats
 
     def __init__(self, made: Callable[[], str], drawing: Drawing, theme: str) -> None:

@@ -343,6 +343,14 @@ def test_up_to_eighty_boxes_without_modules_are_drawn_whole_with_formulas_on_poi
     assert not any(e.lines for e in Drawn(draw(v, uid=UID).svg, UID).edges.values())
 
 
+def test_a_caption_asks_for_force_where_the_level_it_names_needs_it():
+    wide = nn.MLP(2, [500, 1], seed=0)([1.0, 2.0])
+    by_neuron, by_layer = draw(wide, level="neuron").model.caption, draw(wide, level="layer").model.caption
+    assert 'level="full", force=True and .save("graph.html") for all' in by_neuron
+    assert 'level="neuron" for more' in by_layer  # 500 boxes
+    assert "force" not in draw(nn.MLP(2, [100, 1], seed=0)([1.0, 2.0]), level="neuron").model.caption
+
+
 def test_more_than_two_thousand_boxes_need_force():
     v = Value(0.5, label="x")
     for _ in range(2001):

@@ -1,6 +1,6 @@
 """The choice of a level of detail, and the sentence that says what it hides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ...arguments import shown
 from ...context import Scope
@@ -140,9 +140,14 @@ class _Choice:
     def _model(self, partition: Partition, height: int = -1) -> PictureModel:
         assembly = Assembly(self._sweep, self._tree, partition, self._names, self._parameters)
         model = assembly.model(self._complete or self._sweep.swept)
-        model.height, model.caption = height, _caption(model, self._tree)
+        model.height, model.caption = height, _caption(model, self._tree, self._asked)
         model.tree, model.closed = self._tree, partition.closed
         return model
+
+    def _asked(self, level: Level) -> str:
+        """How a level is asked for: with force where it has more boxes than are drawn without."""
+        n = self._partition(self._tree.closed(level, self._expand)).size()[0] if self._sweep.size > HARD_LIMIT else 0
+        return f'level="{level}"{", force=True" * (n > HARD_LIMIT)}'
 
     def auto(self) -> PictureModel:
         """The finest level that stays readable; without one, the boxes nearest the root at the coarsest."""
@@ -185,19 +190,21 @@ def _fitted(name: str) -> str:
     return clipped(plain(name).strip(), LONGEST, 14)
 
 
-def _caption(model: PictureModel, tree: ScopeTree) -> str:
+def _caption(model: PictureModel, tree: ScopeTree, asked: Callable[[Level], str]) -> str:
     n, size = f"{model.sweep.size:,} nodes", model.sweep.size
-    more = 'level="full" for all' if size <= HOVERED else 'level="full" and .save("graph.html") for all'
+    saved = ' and .save("graph.html")' if size > HOVERED else ""
     if model.hidden:
         shown = sum(b.kind != "stub" for b in model.boxes)
-        more = more if size <= HARD_LIMIT else "draw another for what is before it"
+        more = f"{asked('full')}{saved} for all" if size <= HARD_LIMIT else "draw another for what is before it"
         return f"{n}: the {shown} boxes nearest {model.root_name}; {more}"
     closed = [b.scope for b in model.boxes if b.scope is not None]
     if closed:
         words = list(dict.fromkeys(map(module_word, closed)))
         height = max(tree.heights[s] for s in closed)
         if height:
-            more = f'level="{"neuron" if height == 1 else "layer"}" for more'
+            more = f"{asked('neuron' if height == 1 else 'layer')} for more"
+        else:
+            more = f"{asked('full')}{saved} for all"
         able = [f"{word}[0]" for word, calls in tree.calls.items() if len(calls) >= MANY and not tree.apart]
         able += [s.path for s in closed if s.path]
         one = [f'expand="{able[0]}" for one'] if able else []

@@ -5,6 +5,7 @@ from conftest import media
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from test_picture_files import fresh, training
+from test_picture_shows import loss_of
 
 from engine import film
 
@@ -79,3 +80,31 @@ def test_what_it_says_is_within_its_panel(browser, shown, shot, width, scheme):
     at(browser, 3)
     assert browser.execute_script(FITS)
     shot(f"film-{scheme}-{width}")
+
+
+HIDDEN = """
+const map = document.querySelector('.map'), style = getComputedStyle(map), m = map.getBoundingClientRect();
+if (style.display === 'none' || style.visibility === 'hidden') return [];
+return [...document.querySelectorAll('.node')].filter(e => {
+    const b = e.getBoundingClientRect();
+    return b.left < m.right && b.right > m.left && b.top < m.bottom && b.bottom > m.top;
+}).map(e => e.textContent);
+"""
+
+
+def test_the_map_of_a_narrow_film_covers_no_box(browser, tmp_path):
+    film([loss_of([2, 4, 1])], level="full").save(tmp_path / "film.html")
+    browser.set_window_size(400, 700)
+    browser.get((tmp_path / "film.html").as_uri())
+    seen = set()
+    for x, y in [(0, 0), (60, 0), (-60, 90), (-200, 0), (300, 200), (0, -400), (0, 160)]:
+        script = "const g = document.querySelector('.graph'); g.scrollTo(g.scrollLeft + arguments[0], g.scrollTop + arguments[1])"
+        browser.execute_script(script, x, y)
+        browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+        assert not browser.execute_script(HIDDEN), (x, y)
+        seen.add(
+            browser.execute_script(
+                "const s = getComputedStyle(document.querySelector('.map')); return s.display + s.visibility"
+            )
+        )
+    assert "blockvisible" in seen  # where there is room it is there

@@ -103,7 +103,8 @@ const stage = (() => {
     const x = place(x0, area.x0 * scale + indent(), area.x1 * scale + indent(), wide, size.width * scale);
     const y = place(y0, area.y0 * scale, area.y1 * scale, high, size.height * scale);
     if (x === x0 && y === y0) looked(); else if (smooth) glide(x, y); else move(x, y);
-    corner(area, x, y);
+    corner([area], x, y);
+    here();
   }
   function place(now, from, to, room, all) { // as it is if that shows it, else with it in the middle
     if (from >= now + MARGIN && to <= now + room - MARGIN) return now;
@@ -127,14 +128,15 @@ const stage = (() => {
     const [w, h] = [Math.max(x1 - x0, 5 * size.width / width), Math.max(y1 - y0, 5 * size.height / height)];
     for (const [name, value] of [["x", (x0 + x1 - w) / 2], ["y", (y0 + y1 - h) / 2], ["width", w], ["height", h]]) rect.setAttribute(name, value);
   }
-  function corner(area, left, top) { // one where it hides nothing of the area
-    const x0 = area.x0 * scale + indent() - left, x1 = area.x1 * scale + indent() - left, y0 = area.y0 * scale - top, y1 = area.y1 * scale - top;
+  function corner(areas, left, top) { // one where it hides nothing of the areas
     const free = [[1, 1], [0, 1], [1, 0], [0, 0]].find(([right, bottom]) => {
-      const x = right ? wide - width - 2 * MARGIN : 0, y = bottom ? high - height - 2 * MARGIN : 0;
-      return x0 > x + width + 2 * MARGIN || x1 < x || y0 > y + height + 2 * MARGIN || y1 < y;
+      const x = left - indent() + (right ? wide - width - 2 * MARGIN : 0), y = top + (bottom ? high - height - 2 * MARGIN : 0);
+      return areas.every(a => a.x0 * scale > x + width + 2 * MARGIN || a.x1 * scale < x || a.y0 * scale > y + height + 2 * MARGIN || a.y1 * scale < y);
     });
     map.style.visibility = free ? "" : "hidden";
     if (free) Object.assign(map.style, { [free[0] ? "right" : "left"]: "8px", [free[0] ? "left" : "right"]: "auto", [free[1] ? "bottom" : "top"]: "8px", [free[1] ? "top" : "bottom"]: "auto" });
+  }
+  function here() {
     mark(map.querySelector(".here"), at.get(shown[0]).x0, at.get(shown[0]).y0, at.get(shown[0]).x1, at.get(shown[0]).y1);
   }
 
@@ -143,6 +145,7 @@ const stage = (() => {
     const x0 = (left - indent()) / scale, x1 = x0 + wide / scale, y0 = top / scale, y1 = y0 + high / scale;
     const over = size.width * scale > wide + 1 || size.height * scale > high + 1;
     page.classList.toggle("over", over);
+    if (over && !shown) corner(boxes, left, top); // a film, where no box is the one to see
     if (over) mark(map.querySelector(".seen"), Math.max(x0, 0), Math.max(y0, 0), Math.min(x1, size.width), Math.min(y1, size.height));
     if (!many) return;
     const far = scale < FAR, pad = 100 / scale;

@@ -1,5 +1,7 @@
 """A player opens and closes Modules: the page carries what is drawn then, and the step stays where it was."""
 
+import re
+
 import pytest
 from conftest import faults, media
 from selenium.webdriver import ActionChains
@@ -9,6 +11,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from test_player_moves import boxes, count, press
 
 from engine import draw
+from engine.picture.player.player import player_page
 from nn import MLP
 
 
@@ -145,3 +148,39 @@ def test_what_was_closed_hears_no_key_and_no_longer_plays(browser, folder, plays
     browser.execute_async_script("setTimeout(arguments[0], 1400)")
     browser.switch_to.default_content()
     assert browser.execute_script("return told") == told  # a page tells each step that it shows
+
+
+def test_the_panel_of_what_can_be_opened_here_names_its_button(net, browser, folder, tmp_path):
+    said = "return document.querySelector('.say').textContent"
+    press(net, Keys.ARROW_RIGHT)
+    assert net.execute_script(said).endswith("The + at its corner opens it.")
+    press(net, Keys.END)
+    assert "expand=" not in net.execute_script(said)
+    closed = draw((MLP(2, [16, 16, 1])([1.0, -2.0]) - 1.0) ** 2, level="layer", names={})
+    (tmp_path / "live.html").write_text(player_page(closed.drawing, "auto"))  # without views, as in a live view
+    browser.get((tmp_path / "live.html").as_uri() + "#step=1")
+    assert browser.execute_script(said).endswith('draw(…, expand="layers.0") opens it.')
+
+
+def test_the_address_keeps_the_step_and_what_is_open(net):
+    def address(b):
+        return b.execute_script("return location.hash")
+
+    def slider(b):
+        return b.execute_script("return document.querySelector('.slider input').value")
+
+    turn(net, "Open layers[0]")
+    turn(net, "Open layers[2]")
+    for _ in range(3):
+        press(net, Keys.ARROW_RIGHT)
+    WebDriverWait(net, 5).until(lambda b: re.fullmatch(rf"#step={slider(b)}&view=\d+", address(b)))
+    before, step, there = boxes(net), count(net), here(net)
+    net.refresh()
+    WebDriverWait(net, 5).until(lambda b: "Close layers[2]" in turns(b))
+    assert (boxes(net), count(net), here(net)) == (before, step, there)
+    net.execute_script("location.hash = '#step=end'")  # as in the address bar
+    WebDriverWait(net, 5).until(lambda b: "Open layers[2]" in turns(b))
+    assert here(net)[1].startswith("backward 5/5")
+    net.execute_script("location.hash = '#step=2&view=999'")  # of another page
+    WebDriverWait(net, 5).until(lambda b: here(b)[1].startswith("forward 2/5"))
+    assert "Open layers[0]" in turns(net)

@@ -136,7 +136,7 @@ def backward_line(b: Box) -> str:
 def _counted(b: Box) -> str:
     formula = f"<p>{xml(b.name)} = {xml(b.expression)}</p>" if b.expression else ""
     path = b.scope.path if b.scope is not None else ""
-    opens = f'<p class="note">draw(…, expand="{xml(path)}") opens it.</p>' if path else ""
+    opens = f'<p class="note opens">draw(…, expand="{xml(path)}") opens it.</p>' if path else ""
     return f'{formula}<p class="note">{xml(b.counts)}</p>{opens}' if b.kind == "group" else ""
 
 

@@ -26,11 +26,20 @@ function redraw(numbers) {
   }
 }
 
+// A number in the address, which keeps the step, and what is open, of a page that stands alone.
+const address = key => new RegExp(`\\b${key}=(\\d+|end)`).exec(location.hash)?.[1];
+
 // The bar above the graph: buttons, slider, keys, and the step that the address names. `words` says a step, `render` shows it.
 function bar(last, pause, words, render) {
   const slider = page.querySelector(".slider input"), count = page.querySelector(".count"), button = page.querySelector("[data-do=play]");
-  let now = 0, timer = 0;
-  function go(i) {
+  let now = 0, timer = 0, keeping = 0;
+  function keep() {
+    clearTimeout(keeping);
+    if (window.parent === window) keeping = setTimeout(() => history.replaceState(null, "", `#step=${now}${shown?.view ? `&view=${shown.view}` : ""}`), 200);
+  }
+  ended.signal.addEventListener("abort", () => clearTimeout(keeping));
+  function go(i, kept = true) {
+    if (kept) keep();
     now = Math.max(0, Math.min(last, i));
     const text = words(now);
     slider.value = now; slider.setAttribute("aria-valuetext", text); count.textContent = text;
@@ -68,9 +77,10 @@ function bar(last, pause, words, render) {
   return {
     go(i) { stop(); go(i); },
     pace(ms) { pause = ms; if (timer) { stop(); acts.play(); } },
-    open(first) {
-      const asked = /step=(\d+|end)/.exec(location.hash);
-      go(asked ? (asked[1] === "end" ? last : Number(asked[1])) : first);
+    open(first, asked = true) {
+      const at = () => (address("step") === "end" ? last : Number(address("step") ?? first));
+      go(asked ? at() : first, !asked);
+      addEventListener("hashchange", () => { stop(); go(at(), false); });
     },
   };
 }

@@ -178,7 +178,7 @@ sought.addEventListener("keydown", ev => {
   point(hits[hit]);
 });
 steady();
-if (shown) go(shown.step); else open(data.first);
+open(shown ? shown.step : data.first, !shown);
 
 // A live view around the page sends other numbers of the same graph.
 addEventListener("message", ev => {

@@ -14,10 +14,22 @@ for (const turn of data.turns || []) {
     take(turn);
   });
   stage.graph.querySelector("svg").append(button);
+  const panels = byId.get(element)?.panels;
+  for (const phase in panels) panels[phase] = panels[phase].replace(/(<p class="note opens">).*?<\/p>/, "$1The + at its corner opens it.</p>");
 }
 if (shown?.focus) [...page.querySelectorAll(".turn")].find(b => b.dataset.turn === shown.focus)?.focus({ preventScroll: true });
 
-async function take([element, , view]) {
+function take([element, , view]) {
+  // The same box, else the Module's: a group is called by the place of its last node, as that node is.
+  const { phase, node } = steps[now];
+  swap(view, other => {
+    const back = other.turns.find(t => t[2] === (shown ? shown.view : 0))?.[0];
+    const at = id => other.steps.findIndex(s => s.phase === phase && s.node?.slice(1) === id?.slice(1));
+    return { step: [node, element, back].map(at).find(i => i >= 0) || 0, focus: back };
+  });
+}
+
+async function swap(view, at) {
   if (ended.signal.aborted) return;
   go(now); // and no longer play
   ended.abort();
@@ -29,9 +41,15 @@ async function take([element, , view]) {
     for (const [key, text] of [["width", sheet.width], ["height", sheet.height], ["viewBox", `0 0 ${sheet.width} ${sheet.height}`]]) drawing.setAttribute(key, text);
     drawing.innerHTML = sheet.svg;
   }
-  // The same box, else the Module's: a group is called by the place of its last node, as that node is.
-  const { phase, node } = steps[now], back = other.data.turns.find(t => t[2] === (shown ? shown.view : 0))?.[0];
-  const at = id => other.data.steps.findIndex(s => s.phase === phase && s.node?.slice(1) === id?.slice(1));
   page.replaceWith(next);
-  run({ ...other, blank, view, step: [node, element, back].map(at).find(i => i >= 0) || 0, focus: back });
+  run({ ...other, blank, view, ...at(other.data) });
 }
+
+// What the address says is open.
+function asked() {
+  const view = Number(address("view") || 0), step = address("step");
+  if (view === (shown?.view || 0) || view > JSON.parse(document.getElementById(data.uid + "_views").textContent).length) return;
+  swap(view, other => ({ step: step === "end" ? other.steps.length - 1 : Number(step || 0) }));
+}
+addEventListener("hashchange", asked);
+if (!shown) asked();

@@ -122,7 +122,7 @@ class CompiledFunction:
         except TypeError:
             raise TypeError(f"jit takes hashable values for static_argnames, got {shown(fixed)}") from None
         found = Flat({n: x for n, x in bound.arguments.items() if n not in self._static})
-        found.key = (found.key, exact(fixed))
+        found.key = (*found.key, exact(fixed))
         found.holds_values = found.holds_values or _holds_values(fixed.values())
 
         def call(tree: dict[str, object]) -> object:

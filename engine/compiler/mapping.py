@@ -36,6 +36,11 @@ class MappedExamples:
             if hasattr(a, "shape"):
                 self.examples.append(Flat(a[0]))
                 columns.append(np.asarray(a, float).reshape(len(a), -1))
+                continue
+            every = Flat(a)
+            if len(every.key) == 1 and not every.holds_values:  # lists of numbers, of one shape
+                self.examples.append(Flat(a[0]))
+                columns.append(np.array(every.leaves[0]).reshape(len(a), -1))
             else:
                 rows = [Flat(x) for x in a]
                 self.holds_values = self.holds_values or any(row.holds_values for row in rows)

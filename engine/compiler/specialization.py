@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from functools import partial
 
 from ..transforms.batching import stacked
 from ..value import Value
@@ -19,34 +20,7 @@ from .llvm.native_functions import native
 from .llvm.processor import Target
 from .llvm.vectors import I64
 from .mapping import MappedExamples
-
-
-class Results:
-    """What a function returned: a tree, and where its numbers are among the outputs.
-
-    Attributes:
-        leaves: the numbers.
-        pieces: (first, last, shape) for each leaf of the tree; the shape of a number alone is None.
-        rebuild: the tree, of other leaves.
-        has_numbers, is_number: is one of the leaves a number alone, and is that all?
-    """
-
-    def __init__(self, returned: object) -> None:
-        result = Flat(returned, "jit, as results,")
-        self.rebuild = result.rebuild
-        self.leaves: list[object] = []
-        self.pieces: list[tuple[int, int, tuple[int, ...] | None]] = []
-        for x in result.leaves:
-            first = len(self.leaves)
-            self.leaves.extend(x.ravel().tolist() if hasattr(x, "shape") else [x])
-            self.pieces.append((first, len(self.leaves), getattr(x, "shape", None)))
-        shapes = [shape for _, _, shape in self.pieces]
-        self.has_numbers = None in shapes
-        self.is_number = shapes == [None] and self.rebuild([1.5]) == 1.5
-
-    def effects(self) -> list[tuple[str, object, int]]:
-        """What to write where."""
-        return [("output", x, i) for i, x in enumerate(self.leaves)]
+from .places import Results, Spaces, pieces
 
 
 class Specialization:
@@ -73,49 +47,36 @@ class Specialization:
                 # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
                 effects = [*effects[1:], *effects[:1]]
             trace = recorder.trace(effects)
-        self._captured, self._dtype = recorder.captured, target.dtype
+        self._captured = tuple(recorder.captured)
         placement = self.stages.place(trace)
-        self._sizes = recorder.free + len(self._captured), len(effects), placement.size
+        sizes = recorder.free + len(self._captured), len(effects), placement.size
         with self.stages.module("jit") as module:
             b, a = native(module, "run", ["p", "o", "memory"], [])
             spaces = (PARAMETER, OUTPUT, MEMORY)
-            sizes = {space: I64(size) for space, size in zip(spaces, self._sizes)}
-            Emitter(placement, trace, target, 1, 4).emit(b, Buffers(dict(zip(spaces, a.values())), sizes, I64(1)))
+            ends = {space: I64(size) for space, size in zip(spaces, sizes)}
+            Emitter(placement, trace, target, 1, 4).emit(b, Buffers(dict(zip(spaces, a.values())), ends, I64(1)))
             b.ret_void()
         code = self.stages.compile(vectorise=True)
         self._run = code.function("run", *[ctypes.c_void_p] * 3)
         self._faults = code.variable("faults") if target.checked else None
-        self._spaces: list[tuple[list[Numbers], list[int]]] = []  # those of calls that are not under way
+        given_pieces = pieces([*given.leaves, self._captured])
+        self._new_spaces = partial(Spaces, sizes, target.dtype, given_pieces, self._results.pieces)
+        self._spaces: list[Spaces] = []  # those of calls that are not under way
 
     def run(self, given: Flat) -> object:
         """One call."""
         try:
-            spaces, addresses = self._spaces.pop()
+            spaces = self._spaces.pop()
         except IndexError:
-            spaces = [aligned(max(size, 1), self._dtype) for size in self._sizes]
-            addresses = [x.ctypes.data for x in spaces]
-        p, o, _ = spaces
-        at = 0
-        for leaf in given.leaves:
-            if hasattr(leaf, "shape"):
-                p[at : at + leaf.size] = leaf.ravel()
-                at += leaf.size
-            else:
-                p[at] = leaf._data if leaf.__class__ is Value else leaf
-                at += 1
-        for v in self._captured:
-            p[at] = v._data
-            at += 1
-        self._run(*addresses)
+            spaces = self._new_spaces()
+        spaces.write([*given.leaves, self._captured])
+        self._run(*spaces.addresses)
         if self._faults is not None and self._faults.value:
             raise AssertionError(
                 f"jit wrote or read {self._faults.value} times outside its own buffers; please report this"
             )
-        out = [
-            float(o[first]) if shape is None else o[first:last].reshape(shape).copy()
-            for first, last, shape in self._results.pieces
-        ]
-        self._spaces.append((spaces, addresses))
+        out = spaces.read()
+        self._spaces.append(spaces)
         return self._results.rebuild(out)
 
 
@@ -191,7 +152,11 @@ class MappedSpecialization:
         results = []
         for row in rows.tolist() if self._results.has_numbers else rows:
             leaves = [
-                row[first] if shape is None else np.asarray(row[first:last], self._dtype).reshape(shape)
+                np.asarray(row[first:last], self._dtype).reshape(shape)
+                if shape
+                else row[first:last]
+                if shape == ()
+                else row[first]
                 for first, last, shape in self._results.pieces
             ]
             results.append(self._results.rebuild(leaves))

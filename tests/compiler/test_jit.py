@@ -99,6 +99,13 @@ def test_vmap_runs_its_examples_in_lanes_and_returns_what_eager_vmap_does(g, arg
         )
 
 
+def test_vmap_takes_lists_of_numbers_however_they_are_written():
+    f = jit(vmap(lambda x, t: {"y": x[0] * t, "x": x}))
+    for rows in ([[1, 2], [3, 4]], [[1.0, np.float64(2)], [3.0, 4.0]], [[1.0, 2.0], [3, 4]]):
+        assert f(rows, [3, 4.0]) == {"y": [3.0, 12.0], "x": [[1.0, 2.0], [3.0, 4.0]]}
+    assert len(f.compilations) == 1
+
+
 def test_vmap_is_compiled_once_for_any_number_of_examples():
     g = jit(vmap(lambda x: x * 2.0))
     assert [g([1.0] * n) for n in (1, 7, 8, 9, 70)] == [[2.0] * n for n in (1, 7, 8, 9, 70)]
@@ -145,6 +152,41 @@ def test_a_new_shape_compiles_anew():
     assert g(np.ones(3)) == 3.0
     assert g(np.ones((2, 2))) == 4.0
     assert len(g.compilations) == 2
+
+
+def test_numbers_in_lists_share_a_program_however_they_are_written():
+    f = jit(lambda rows: [[x * 2.0 for x in row] for row in rows])
+    whole = jit(lambda tree: tree)
+    written = [
+        [[1, 2], [3, 4]], [[1.0, 2.0], [3.0, 4.0]], [[1.0, np.float64(2.0)], [3, np.array(4)]],
+        [[np.float32(1.0), np.int8(2)], np.array([3, 4], object).tolist()],
+    ]  # fmt: skip
+    for rows in written:
+        assert f(rows) == [[2.0, 4.0], [6.0, 8.0]]
+        assert whole(rows) == [[1.0, 2.0], [3.0, 4.0]] and {type(x) for row in whole(rows) for x in row} == {float}
+    assert len(f.compilations) == len(whole.compilations) == 1
+    others = [
+        [[True, 2.0], [3.0, 4.0]], [[1.0, 2.0], (3.0, 4.0)], ([1.0, 2.0], [3.0, 4.0]), [(1.0, 2.0), (3.0, 4.0)],
+        [[1.0, 2.0, 3.0, 4.0]], [1.0, 2.0, 3.0, 4.0], [[1.0], [2.0, 3.0, 4.0]], [[1.0, None], [3.0, 4.0]],
+        [[[1.0, 2.0], [3.0, 4.0]]], [[], []], [[]], [[1.0, "2"], [3.0, 4.0]], [[np.array([1.0]), 2.0], [3.0, 4.0]],
+        [np.array([1.0, 2.0]), np.array([3.0, 4.0])],
+    ]  # fmt: skip
+    for n, rows in enumerate(others):
+        assert repr(whole(rows)) == repr(rows) and len(whole.compilations) == n + 2
+    assert repr(whole([[np.True_, 2.0], [3.0, 4.0]])) == "[[True, 2.0], [3.0, 4.0]]"
+    assert len(whole.compilations) == len(others) + 1
+
+
+def test_lists_that_hold_themselves_are_refused_whatever_their_shape():
+    once, many, beside = [], [], [1.0]
+    once.append(once)
+    many += [many] * 1000
+    beside.append(beside)
+    for tree in (once, many, beside, [once], [[many, many]]):
+        with pytest.raises(ValueError, match="takes trees that end"):
+            jit(lambda x: 1.0)(tree)
+    row = [1.0, 2.0]
+    assert jit(lambda rows: rows[-1][1])([row] * 60_000) == 2.0
 
 
 def test_bools_and_text_belong_to_the_structure():

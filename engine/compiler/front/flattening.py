@@ -1,13 +1,15 @@
 """Arguments and results as trees: floats, lists, tuples, dicts, NumPy arrays and Modules, laid flat and put back.
 
 A leaf that is no number (text, None, a bool, a function) belongs to the structure. Every call of a compiled function
-comes through here to find its program, so this asks for a key and for speed, where `engine.transforms.trees` asks for messages.
+comes through here to find its program, so this asks for a key and for speed, where `engine.transforms.trees` asks for
+messages: nested lists of numbers are read level by level, in C.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +21,10 @@ from .keys import attributes, exact, is_hashable
 
 LARGE = 100_000  # places of a tree from which on it is asked whether it ends
 
-Leaf = Any  # a float, a Value, or an array of them
+DEEPEST = 8  # levels of nested lists that are read as one block
+
+Leaf = Any  # a float, a Value, an array or a list of them, or a tuple of Values
+Levels = tuple[tuple[type[list[Any]] | type[tuple[Any, ...]], int], ...]
 Building = (
     tuple[Callable[[list[Leaf]], object], int] | None
 )  # how what holds so many places is built; None for a number
@@ -33,7 +38,8 @@ class Flat:
         who: is named where it is no tree of numbers.
 
     Attributes:
-        leaves: its numbers: floats, Values and arrays.
+        leaves: its numbers: floats and Values; those of an array as an array, those of nested lists as one list, those of
+            a Module as a tuple.
         key: equal for trees of one structure; the numbers are not in it.
         holds_values: is one of the numbers a Value, those of Modules aside?
         modules: the Modules in it.
@@ -50,7 +56,7 @@ class Flat:
         key: list[Hashable] = []
         steps: list[Building] = []
         self.leaves, self.modules, self.holds_values, self._steps, self._who = leaves, list[Leaf](), False, steps, who
-        most = LARGE
+        most, wasted = LARGE, 0
         stack: list[Any] = [tree]
         while stack:
             x = stack.pop()
@@ -65,9 +71,17 @@ class Flat:
                 key.append("n")
                 steps.append(None)
             elif kind is list or kind is tuple:
-                key.append((kind, len(x)))
-                steps.append((kind, len(x)))
-                stack.extend(x[::-1])
+                levels, flat = _levels(x) if wasted < LARGE else ((), ())
+                numbers = self._numbers(flat)
+                if numbers:
+                    leaves.append(numbers)
+                    key.append(levels)
+                    steps += (partial(_nested, levels), 1), None
+                else:
+                    wasted += len(flat)
+                    key.append((kind, len(x)))
+                    steps.append((kind, len(x)))
+                    stack.extend(x[::-1])
             elif kind is dict:
                 keys = tuple(x)
                 key.append((dict, keys if all(k.__class__ is str for k in keys) else exact(keys)))
@@ -85,7 +99,17 @@ class Flat:
             if len(steps) > most:
                 most *= 10
                 _refuse_endless(tree, who)
-        self.key: Hashable = tuple(key)
+        self.key = tuple(key)
+
+    def _numbers(self, flat: Sequence[object]) -> list[Leaf]:
+        """The entries of nested lists as floats and Values, if all are numbers; else none."""
+        kinds = set(map(type, flat))
+        if kinds == _FLOAT:
+            return list(flat)
+        if not kinds <= _NUMBERS and not all(map(_is_number, flat)):
+            return []
+        self.holds_values = self.holds_values or Value in kinds
+        return [operand(x, self._who) for x in flat]
 
     def _array(self, x: object) -> Hashable:
         """Take in an array; the key of it."""
@@ -106,12 +130,13 @@ class Flat:
             self._steps.append((_same(x), 0))
             return ("static", exact(_constant(x, self._who))), ()
         count = len(level.children)
-        self._steps.append((level.build, count))
         if hasattr(kind, "_flatten"):  # a Module: its numbers are floats and Values
             self.modules.append(x)
-            self.leaves.extend(level.children)
-            self._steps.extend([None] * count)
+            given: Sequence[Any] = level.children
+            self.leaves.append(tuple([v if v.__class__ is Value else Value(v) for v in given]))
+            self._steps += (partial(_block, level.build), 1), None
             return ("module", exact(x, numbers=False), count), ()
+        self._steps.append((level.build, count))
         settings = attributes(x), getattr(x, "default_factory", None)
         return (kind, count, exact((tuple(level.keys), *settings), numbers=False)), reversed(level.children)
 
@@ -119,10 +144,13 @@ class Flat:
         """All numbers, in order."""
         found: list[float] = []
         for x in self.leaves:
-            if hasattr(x, "shape"):
+            if x.__class__ is float:
+                found.append(x)
+            elif hasattr(x, "shape"):
                 found.extend(x.ravel().astype(float).tolist())
             else:
-                found.append(x._data if x.__class__ is Value else float(x))
+                entries: Sequence[Any] = [x] if x.__class__ is Value else x
+                found.extend([e._data if e.__class__ is Value else e for e in entries])
         return found
 
     def rebuild(self, leaves: Sequence[Leaf]) -> Any:
@@ -137,6 +165,47 @@ class Flat:
                 del built[len(built) - count :]
                 built.append(build(children))
         return built[0]
+
+
+_FLOAT, _NUMBERS, _REAL = {float}, {float, int, Value}, ("f", "i", "u")
+
+
+def _is_number(x: object) -> bool:
+    """Is it an entry of a block: a float, an int, a Value, or one of NumPy's numbers?"""
+    return type(x) in _NUMBERS or (
+        getattr(x, "shape", None) == () and getattr(getattr(x, "dtype", 0), "kind", "") in _REAL
+    )
+
+
+def _levels(x: Sequence[object]) -> tuple[Levels, Sequence[object]]:
+    """(class and length of each level, all entries) of nested lists or tuples that have one length a level."""
+    levels: list[Any] = [(type(x), len(x))]
+    flat = x
+    while len(levels) < DEEPEST:
+        kinds = set(map(type, flat))
+        kind = kinds.pop() if len(kinds) == 1 else None
+        if kind is not list and kind is not tuple:
+            break
+        rows: Any = flat
+        lengths = set(map(len, rows))
+        size = len(rows) * max(lengths)
+        if len(lengths) > 1 or (size > LARGE and len(set(map(id, rows))) < len(rows)):  # it may contain itself
+            break
+        levels.append((kind, lengths.pop()))
+        flat = list(chain.from_iterable(rows))
+    return tuple(levels), flat
+
+
+def _nested(levels: Levels, children: list[list[Leaf]]) -> object:
+    """Nested lists of entries."""
+    (flat,) = children
+    for kind, n in reversed(levels[1:]):
+        flat = [kind(flat[i : i + n]) for i in range(0, len(flat), n)]
+    return levels[0][0](flat)
+
+
+def _block(build: Callable[[list[Leaf]], object], children: list[list[Leaf]]) -> object:
+    return build(children[0])
 
 
 def _dict(keys: Sequence[object], children: list[Leaf]) -> dict[object, Leaf]:

@@ -136,9 +136,15 @@ class Recorder:
         return v
 
     def parameters(self, given: Flat, first: int = 0, space: int = PARAMETER) -> list[object]:
-        """Traced leaves for those of a tree, numbered from `first`: arrays of them for arrays."""
+        """Traced leaves for those of a tree, numbered from `first`: arrays of them for arrays, lists for lists."""
         rest = iter([self.parameter(x, first + i, space) for i, x in enumerate(given.numbers())])
-        return [_boxes(rest, x.shape) if hasattr(x, "shape") else next(rest) for x in given.leaves]
+        found: list[object] = []
+        for x in given.leaves:
+            if x.__class__ is list or x.__class__ is tuple:
+                found.append(list(islice(rest, len(x))))
+            else:
+                found.append(_boxes(rest, x.shape) if hasattr(x, "shape") else next(rest))
+        return found
 
     def trace(self, effects: Iterable[tuple[str, object, int]], bare: bool = False) -> Trace:
         """The instructions that the effects need: `(effect, a Value or number, target)`, in order.

@@ -1,0 +1,94 @@
+"""Where the numbers of arguments and results are in the arrays that native code reads and writes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from .front.flattening import Flat, Leaf
+from .llvm.native_code import Numbers, aligned
+
+Pieces = list[tuple[int, int, tuple[int, ...] | None]]
+
+
+def pieces(leaves: Sequence[Leaf]) -> Pieces:
+    """(first, last, shape) for each leaf of a tree, among all its numbers.
+
+    The shape of a number alone is None, that of a list or a tuple of numbers ().
+    """
+    found: Pieces = []
+    last = 0
+    for x in leaves:
+        shape = () if x.__class__ is list or x.__class__ is tuple else getattr(x, "shape", None)
+        first, last = last, last + (1 if shape is None else x.size if shape else len(x))
+        found.append((first, last, shape))
+    return found
+
+
+class Results:
+    """What a function returned: a tree, and where its numbers are among the outputs.
+
+    Attributes:
+        leaves: the numbers.
+        pieces: where those of each leaf of the tree are.
+        rebuild: the tree, of other leaves.
+        has_numbers, is_number: is one of the leaves a number that is in no array, and is that all?
+    """
+
+    def __init__(self, returned: object) -> None:
+        result = Flat(returned, "jit, as results,")
+        self.rebuild = result.rebuild
+        self.leaves: list[object] = []
+        self.pieces = pieces(result.leaves)
+        for x, (_, _, shape) in zip(result.leaves, self.pieces):
+            self.leaves.extend([x] if shape is None else x.ravel().tolist() if shape else x)
+        shapes = [shape for _, _, shape in self.pieces]
+        self.has_numbers = None in shapes or () in shapes
+        self.is_number = shapes == [None] and self.rebuild([1.5]) == 1.5
+
+    def effects(self) -> list[tuple[str, object, int]]:
+        """What to write where."""
+        return [("output", x, i) for i, x in enumerate(self.leaves)]
+
+
+class Spaces:
+    """The arrays of one call.
+
+    Args:
+        sizes: how many parameters, outputs and numbers in memory there are.
+        dtype: "float64" or "float32".
+        given, results: the pieces of the arguments, and of what comes back.
+
+    Attributes:
+        addresses: where each array is.
+    """
+
+    def __init__(self, sizes: Sequence[int], dtype: str, given: Pieces, results: Pieces) -> None:
+        self._arrays = p, o, _ = [aligned(max(size, 1), dtype) for size in sizes]  # which the addresses are of
+        self.addresses = [x.ctypes.data for x in self._arrays]
+        self._into = [_writer(p[first:last], shape) for first, last, shape in given]
+        self._out = [_reader(o[first:last], shape) for first, last, shape in results]
+
+    def write(self, leaves: Sequence[Leaf]) -> None:
+        """Put the numbers of arguments where native code finds them."""
+        for write, x in zip(self._into, leaves):
+            write(x if x.__class__ is not tuple else [v._data for v in x])
+
+    def read(self) -> list[Leaf]:
+        """The leaves of the result."""
+        return [read() for read in self._out]
+
+
+def _writer(place: Numbers, shape: tuple[int, ...] | None) -> Callable[[Leaf], object]:
+    if shape or place.dtype != float:
+        return partial(place.reshape(shape or -1).__setitem__, ...)
+    pack = struct.Struct(f"{len(place)}d").pack_into  # twice as fast as NumPy
+    buffer = place.data
+    return partial(pack, buffer, 0) if shape is None else lambda numbers: pack(buffer, 0, *numbers)
+
+
+def _reader(place: Numbers, shape: tuple[int, ...] | None) -> Callable[[], Leaf]:
+    if shape:
+        return place.reshape(shape).copy
+    return partial(place.item, 0) if shape is None else place.tolist

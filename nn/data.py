@@ -6,6 +6,7 @@ Everything is checked here, once and before training: what is no finite number i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from math import inf, isfinite, isinf
 from typing import Any
 
@@ -16,6 +17,7 @@ from .init import Generator
 
 Row = list[Any]  # numbers, or lists of them to any depth
 DEEPEST = 20  # levels of a row
+_PLAIN = {float, int}
 _FILL = "; fill or drop such examples first"
 
 
@@ -110,12 +112,17 @@ def check_order(who: str, X: object, y: object, name: str = "y") -> None:
 
 def numbers(who: str, row: Sequence[object], where: str, columns: Sequence[object] = (), depth: int = 0) -> Row:
     """A row as floats; rows inside it likewise, of one length. Columns have the names that are given, or numbers."""
-    read: Row = []
     if depth > DEEPEST:
         place = where.rpartition(" in ")[2]
         raise ValueError(
             f"{who} takes rows of up to {DEEPEST} levels, got a deeper one, or one that contains itself, as {place}"
         )
+    if _PLAIN.issuperset(map(type, row)):
+        with suppress(OverflowError):  # what is no finite number is named below
+            floats = list(map(float, row))  # type: ignore[arg-type]
+            if all(map(isfinite, floats)):
+                return floats
+    read: Row = []
     for j, x in enumerate(row):
         if x.__class__ is not float:
             x = plain(x)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from engine.arguments import listed, shown
+from engine.arguments import listed, shown, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,4 +152,4 @@ def slides(charts: Iterable[Chart], title: str) -> Slides:
             raise TypeError(f"slides takes charts, such as chart(axes, alt) returns, got {shown(one)}")
     if not found:
         raise ValueError("slides takes at least one chart, got none")
-    return Slides(found, title)
+    return Slides(found, text("slides", "title", title))

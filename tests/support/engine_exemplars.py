@@ -153,8 +153,8 @@ def training_loop(**named):
 
 def loop():
     if "loop" not in KEPT:
-        bound = training_loop().bound()
-        KEPT["loop"] = engine.TrainingLoop(*bound.args, **bound.kwargs)
+        call = training_loop()
+        KEPT["loop"] = engine.TrainingLoop(*call.args, **call.named)
     return KEPT["loop"]
 
 

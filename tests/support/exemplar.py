@@ -12,12 +12,11 @@ class Call:
     """A function, its arguments, and what is done with the result."""
 
     def __init__(self, function, *args, then=lambda made: None, **named):
-        self.function, self.then = function, then
-        self.signature = inspect.signature(function)
-        self._bound = self.signature.bind(*args, **named)
+        self.function, self.then, self.args, self.named = function, then, args, named
 
-    def bound(self):
-        return self._bound
+    @property
+    def signature(self):
+        return inspect.signature(self.function)
 
 
 class Exemplar:
@@ -35,6 +34,14 @@ class Exemplar:
     def __init__(self, name, make, *, attributes=False, files=(), prints=None, needs=None):
         self.name, self.make, self.attributes, self.files, self.prints = name, make, attributes, set(files), prints
         self.needs = needs
+        self._signature = None
+
+    def made(self):
+        """(a call, its arguments bound): the signature is read once, since each call has the same."""
+        call = self.make()
+        if self._signature is None:
+            self._signature = call.signature
+        return call, self._signature.bind(*call.args, **call.named)
 
 
 EXEMPLARS = {}

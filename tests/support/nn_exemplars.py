@@ -336,6 +336,12 @@ for f in (nn.sklearn.NetworkClassifier, nn.sklearn.NetworkRegressor):
 exemplar(
     "nn.sklearn.NetworkClassifier.predict_proba", lambda: Call(fitted(nn.sklearn.NetworkClassifier).predict_proba, MANY)
 )
+
+
+def charted():
+    return nn.course.chart(axes("chart"), "a line that rises")
+
+
 exemplar("nn.course.check_answer", lambda: Call(nn.course.check_answer, "01.1", 0.5), prints="^(Not|No|Right)")
 exemplar("nn.course.verdict", lambda: Call(nn.course.verdict, "01.1", 0.5))
 exemplar(
@@ -343,5 +349,5 @@ exemplar(
 )
 exemplar(
     "nn.course.slides",
-    lambda: Call(nn.course.slides, [nn.course.chart(axes("chart"), "a line that rises")], "one after the other"),
+    lambda: Call(nn.course.slides, [kept("chart", charted)], "one after the other", then=lambda s: s.html),
 )

@@ -140,8 +140,7 @@ class Trial:
         self.odd, self.files, self.prints = ODD[name], exemplar.files, exemplar.prints
 
     def call(self, odd):
-        call = self.exemplar.make()
-        bound = call.bound()
+        call, bound = self.exemplar.made()
         if self.place[0] == "=":
             made = call.function(*bound.args, **bound.kwargs)
             setattr(made, self.place[1], odd)
@@ -228,10 +227,9 @@ def is_part(x):
 
 def trials(exemplar):
     """All trials of one exemplar, in the same order on every run."""
-    call = exemplar.make()
-    found = list(places(call.bound().arguments, call.signature.parameters))
+    call, bound = exemplar.made()
+    found = list(places(bound.arguments, bound.signature.parameters))
     if exemplar.attributes:
-        bound = call.bound()
         names = settable(call.function(*bound.args, **bound.kwargs))
         found += [("=", name) for name in names if exemplar.attributes is True or name in exemplar.attributes]
     for place, name in itertools.product(found, ODD):

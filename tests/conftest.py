@@ -3,12 +3,16 @@
 import gc
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker has a core: threads of BLAS would spin for it, and wait
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # each worker, and hundreds of children, would compile all again
+    sys.dont_write_bytecode = False
 
 slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("default", deadline=None, suppress_health_check=slow_is_fine)

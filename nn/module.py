@@ -308,6 +308,11 @@ class Module(metaclass=Declares):
 
         return leaves, rebuild
 
+    def _is_what_it_holds(self) -> bool:
+        """Whether `_flatten` is right as long as all that is held here is as it was: the class says nothing else."""
+        kind = type(self)
+        return kind._flatten is Module._flatten and kind.checked_parameters is Module.checked_parameters
+
     def __dir__(self) -> list[str]:
         return sorted({*dir(type(self)), *vars(self)})
 

@@ -7,6 +7,7 @@ messages: nested lists of numbers are read level by level, in C.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from itertools import chain
@@ -18,6 +19,7 @@ from ...conversion import operand
 from ...transforms.trees import container
 from ...value import Value
 from .keys import attributes, exact, is_hashable
+from .layouts import layout_of
 
 LARGE = 100_000  # places of a tree from which on it is asked whether it ends
 
@@ -56,7 +58,7 @@ class Flat:
         key: list[Hashable] = []
         steps: list[Building] = []
         self.leaves, self.modules, self.holds_values, self._steps, self._who = leaves, list[Leaf](), False, steps, who
-        most, wasted = LARGE, 0
+        most, wasted, ndarray = LARGE, 0, getattr(sys.modules.get("numpy"), "ndarray", None)
         stack: list[Any] = [tree]
         while stack:
             x = stack.pop()
@@ -87,6 +89,10 @@ class Flat:
                 key.append((dict, keys if all(k.__class__ is str for k in keys) else exact(keys)))
                 steps.append((partial(_dict, keys), len(keys)))
                 stack.extend(reversed(x.values()))
+            elif kind is ndarray and x.shape and x.dtype.kind in _REAL:
+                leaves.append(x)
+                key.append(("array", x.shape))
+                steps.append(None)
             elif kind is str or kind is bool or x is None:
                 key.append(("static", kind, x))
                 steps.append((_same(x), 0))
@@ -125,17 +131,17 @@ class Flat:
 
     def _level(self, x: Any, kind: type) -> tuple[Hashable, Iterable[object]]:
         """Take in a Module, a container of a class of its own, or a constant: (the key of it, where to go on)."""
+        if hasattr(kind, "_flatten"):  # a Module: its numbers are Values
+            layout = layout_of(x)
+            self.modules.append(x)
+            self.leaves.append(layout.leaves)
+            self._steps += (partial(_module, x), 1), None
+            return ("module", layout.key, len(layout.leaves)), ()
         level = container(x)
         if level is None:
             self._steps.append((_same(x), 0))
             return ("static", exact(_constant(x, self._who))), ()
         count = len(level.children)
-        if hasattr(kind, "_flatten"):  # a Module: its numbers are floats and Values
-            self.modules.append(x)
-            given: Sequence[Any] = level.children
-            self.leaves.append(tuple([v if v.__class__ is Value else Value(v) for v in given]))
-            self._steps += (partial(_block, level.build), 1), None
-            return ("module", exact(x, numbers=False), count), ()
         self._steps.append((level.build, count))
         settings = attributes(x), getattr(x, "default_factory", None)
         return (kind, count, exact((tuple(level.keys), *settings), numbers=False)), reversed(level.children)
@@ -204,8 +210,10 @@ def _nested(levels: Levels, children: list[list[Leaf]]) -> object:
     return levels[0][0](flat)
 
 
-def _block(build: Callable[[list[Leaf]], object], children: list[list[Leaf]]) -> object:
-    return build(children[0])
+def _module(like: Any, children: list[list[Leaf]]) -> object:
+    _, rebuild = like._flatten()
+    built: object = rebuild(children[0])
+    return built
 
 
 def _dict(keys: Sequence[object], children: list[Leaf]) -> dict[object, Leaf]:

@@ -68,6 +68,8 @@ def exact(x: Any, numbers: bool = True, watch: KeyReader | None = None) -> Hasha
             parts.append(("again", seen[id(x)]))
         elif kind is list and not numbers and x and all(y.__class__ is Value for y in x):
             parts.append(("n", len(x)))
+            if watch is not None:
+                watch.hold(x)
         else:
             seen[id(x)] = len(met)
             met.append(x)

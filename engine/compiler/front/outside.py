@@ -20,6 +20,8 @@ from operator import is_
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
+from ...lists import Operands
+from ...value import Value
 from .keys import attributes, exact, is_generator
 
 log = logging.getLogger("engine.jit")
@@ -81,12 +83,14 @@ class Watch:
         self.count = 0
         self._cells: list[CellType] = []
         self._names: list[Names] = []  # global names of functions, and those in classes
+        self._rows: list[list[Value]] = []  # lists of Values alone
         self._containers: list[Collection[object]] = []
         self._dicts: list[dict[object, object]] = []
+        self._named: list[dict[str, object]] = []  # dicts whose keys are text
         self._slotted: list[object] = []
         self._arrays: list[object] = []
         self._data: list[Collection[object]] = []
-        self._before: tuple[list[object], list[object]] = [], []
+        self._before: tuple[list[object], list[object], Collection[tuple[object, ...]]] = [], [], ()
 
     def hold(self, x: Any) -> bool:
         """Look at what a container holds; False where that is too much."""
@@ -96,15 +100,21 @@ class Watch:
         self.count += x.size if hasattr(x, "dtype") else len(x) if hasattr(x, "__len__") else 1
         if self.count > MOST:
             return False
+        self.look_at(x)
+        return True
+
+    def look_at(self, x: Any) -> None:
+        """Add what a container holds to what is looked at."""
         if isinstance(x, dict):
-            self._dicts.append(x)
+            (self._named if set(map(type, x)) == {str} else self._dicts).append(x)
         elif hasattr(x, "dtype") or isinstance(x, bytearray):
             self._arrays.append(x)
+        elif x.__class__ is list and set(map(type, x)) == {Value}:
+            self._rows.append(x)
         elif isinstance(x, (list, deque, set)):
             self._containers.append(x)
         elif getattr(x, "__slots__", ()):
             self._slotted.append(x)
-        return True
 
     def read(self, x: object) -> list[object]:
         """What there is to be seen besides containers and attributes."""
@@ -123,26 +133,35 @@ class Watch:
 
     def begun(self) -> Watch:
         """This, with what is there now."""
-        self._before = self._contents()
+        things, rest, values = self._contents()
+        self._before = things, rest, frozenset((values,))
         return self
 
     def is_current(self) -> bool:
         """Is all as it was?"""
         try:
-            things, rest = self._contents()
-        except (ValueError, RuntimeError):  # a variable that was deleted; a container that another thread fills
+            things, rest, values = self._contents()
+            before, others, read = self._before
+            # A hash of Values is one of their identities, and a lookup compares those first, faster than `is` could.
+            same = len(things) == len(before) and rest == others and values in read
+            if same and not all(map(is_, things, before)):
+                same = all(a is b or (a.__class__ is b.__class__ is Operands) for a, b in zip(things, before))
+                before[:] = things if same else before
+        except (TypeError, ValueError, RuntimeError):  # a deleted variable; a container that another thread fills
             return False
-        before, others = self._before
-        return len(things) == len(before) and all(map(is_, things, before)) and rest == others
+        return same
 
-    def _contents(self) -> tuple[list[object], list[object]]:
+    def _contents(self) -> tuple[list[object], list[object], tuple[object, ...]]:
+        """(what is compared by identity, what by ==, the Values in lists of nothing else)."""
         things: list[object] = [c.cell_contents for c in self._cells]
         things += [where.get(name) for where, listed in self._names for name in listed]
         things += chain.from_iterable(self._containers)
         things += chain.from_iterable(self._dicts)
         things += chain.from_iterable(map(dict.values, self._dicts))
+        things += chain.from_iterable(map(dict.values, self._named))
         things += chain.from_iterable([attributes(x).values() for x in self._slotted])
-        rest: list[object] = [*map(len, self._containers), *map(len, self._dicts), *map(len, self._data)]
+        sized = chain(self._rows, self._containers, self._dicts, self._named, self._data)
+        rest: list[object] = [*map(len, sized), *chain.from_iterable(self._named)]
         for x in self._arrays:
             if isinstance(x, bytearray):
                 rest.append(bytes(x))
@@ -154,7 +173,7 @@ class Watch:
                 things += array.ravel().tolist()
             else:
                 rest.append(array.tobytes())
-        return things, rest
+        return things, rest, tuple(chain.from_iterable(self._rows))
 
 
 # What is read by name ------------------------------------------------------------------------------------------------

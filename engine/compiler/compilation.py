@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .front.order import canonical
+from .front.order import Dot, canonical, flat, positions
 from .front.trace import EFFECTS, LETTERS, Trace
 from .llvm.native_code import PROGRAMS, Compiled
 from .llvm.processor import Target
@@ -53,10 +53,12 @@ class Compilation:
             self._code = canonical(trace)
         with self.timed("roll"):
             self._body = rolled_program.program(*rolled(self._code, window))
-        self.instructions, self.written = len(self._code), rolled_program.size(self._body)
+        *at, self.instructions = positions(self._code)
+        self.written = rolled_program.size(self._body)
         with self.timed("place"):
-            gate = None if loss is None else gate_of(self._code, trace.constants, loss)
-            return Placement(self._body, len(self._code), sums_apart, gate)
+            single = {i: item for i, item in zip(at, self._code) if not isinstance(item, Dot)}
+            gate = None if loss is None else gate_of(single, trace.constants, loss)
+            return Placement(self._body, self.instructions, sums_apart, gate)
 
     @contextmanager
     def module(self, name: str) -> Iterator[ir.Module]:
@@ -83,7 +85,7 @@ class Compilation:
     def trace(self) -> str:
         """The flat instructions, one a line."""
         lines = []
-        for i, (op, args, target) in enumerate(self._code):
+        for i, (op, args, target) in enumerate(flat(self._code)):
             names = [
                 repr(self._trace.constants[a >> 3]) if LETTERS[a & 7] == "c" else f"{LETTERS[a & 7]}[{a >> 3}]"
                 for a in args

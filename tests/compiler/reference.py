@@ -1,6 +1,6 @@
 """What compiled code is compared with: the flat trace of a rolled one, and instructions interpreted in Python."""
 
-from engine.compiler.front.trace import CONSTANT, VALUE
+from engine.compiler.front.trace import CONSTANT, LIST, VALUE
 
 
 def unrolled(items, shapes):
@@ -11,14 +11,28 @@ def unrolled(items, shapes):
             yield op, tuple([i * 8 + s for i, s in zip(vector[2:], spaces)]), vector[1]
 
 
+def sum_of_products(total, ws, xs):
+    for w, x in zip(ws, xs, strict=True):
+        total = total + w * x
+    return total
+
+
 def run_tape(code, tape, spaces):
     """Interpret instructions: (effect, target) -> number."""
     values, results = [], {}
-    for op, operands, target in code:
-        args = [
+
+    def number(a):
+        if a & 7 == LIST:
+            return [number(e) for e in tape.lists[a >> 3]]
+        return (
             values[a >> 3] if a & 7 == VALUE else tape.constants[a >> 3] if a & 7 == CONSTANT else spaces[a & 7][a >> 3]
-            for a in operands
-        ]
+        )
+
+    for op, operands, target in code:
+        args = [number(a) for a in operands]
+        if op == "dot":
+            values.append(sum_of_products(*args))
+            continue
         if op in tape.rows:
             values.append(tape.rows[op].forward(*args))
         elif op == "move":

@@ -5,93 +5,203 @@
    before that use.
 2. A sum is `move first; (term; add)*`, running sum on the left. If the first term is itself computed the sum starts from
    -0.0, which is exact: -0.0 + x is x for every x. Every reduction is then a whole loop, nothing peeled.
+3. A dot is such a sum, and stays one item. Only where one of its operands is a term of nothing else, and sits before its
+   own use, is it written out: then it has no more products than there are instructions beside it.
 """
 
 from __future__ import annotations
 
-from .trace import EFFECTS, VALUE, Instruction, Trace
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .trace import EFFECTS, LIST, VALUE, Instruction, Trace, spaced
+
+ADDS = frozenset(("add", "dot"))
 
 
-def canonical(trace: Trace) -> list[Instruction]:
-    """The live instructions of a trace in the order that rolls."""
-    code = list(trace.code)
-    uses, live = _uses(code)
-    spine = _sums(trace, code, uses, live)
-    alone = [False] * len(code)  # read by something that reads nothing else
-    for i in range(len(trace.code)):
-        args = code[i][1]
-        if live[i] and len(args) == 1 and args[0] & 7 == VALUE:
-            alone[args[0] >> 3] = True
-    inside = [
-        uses[i] == 1 and op not in EFFECTS and (op != "add" or i in spine or alone[i])
-        for i, (op, _, _) in enumerate(code)
-    ]
-    return _placed(code, inside, [i for i in range(len(trace.code)) if live[i] and not inside[i]])
+class Dot(NamedTuple):
+    """The running sum of products, from the number just before it on: `(mul; add)*`.
+
+    Attributes:
+        ws, xs: the operands, ranges where they advance evenly.
+    """
+
+    ws: Sequence[int]
+    xs: Sequence[int]
+
+    def instructions(self, at: int) -> Iterator[Instruction]:
+        """Its products and sums, if it comes at a position."""
+        for w, x in zip(self.ws, self.xs):
+            yield "mul", (w, x), 0
+            yield "add", ((at - 1) * 8 + VALUE, at * 8 + VALUE), 0
+            at += 2
 
 
-def _uses(code: list[Instruction]) -> tuple[list[int], list[bool]]:
-    live, uses = [False] * len(code), [0] * len(code)
-    for i in range(len(code) - 1, -1, -1):
-        op, args, _ = code[i]
-        if op in EFFECTS:
-            live[i] = True
-        if live[i]:
-            for a in args:
-                if a & 7 == VALUE:
-                    live[a >> 3] = True
-                    uses[a >> 3] += 1
-    return uses, live
+Ordered = list[
+    Instruction | Dot
+]  # a program in order; the index of a value is its position among the flat instructions
 
 
-def _sums(trace: Trace, code: list[Instruction], uses: list[int], live: list[bool]) -> set[int]:
-    """Rewrite chains of additions in place; returns the running sums inside them."""
-    spine: set[int] = set()
-
-    def computed_here(a: int) -> bool:
-        return a & 7 == VALUE and uses[a >> 3] == 1
-
-    def running(a: int) -> bool:
-        return computed_here(a) and code[a >> 3][0] == "add"
-
-    def append(op: str, args: tuple[int, ...]) -> int:
-        code.append((op, args, 0))
-        uses.append(1)
-        return (len(code) - 1) * 8 + VALUE
-
-    for i in range(len(trace.code)):
-        op, args, _ = code[i]
-        if op != "add" or not live[i]:
-            continue
-        a, b = args
-        if running(b) and not running(a):
-            a, b = b, a
-        if running(a):
-            spine.add(a >> 3)
+def flat(code: Ordered) -> Iterator[Instruction]:
+    """The instructions of a program, those of its dots among them."""
+    at = 0
+    for item in code:
+        if isinstance(item, Dot):
+            yield from item.instructions(at)
+            at += 2 * len(item.ws)
         else:
-            if computed_here(a) and not computed_here(b):
+            yield item
+            at += 1
+
+
+def positions(code: Ordered) -> list[int]:
+    """Where each item of a program begins among the flat instructions, and where the program ends."""
+    found = [0]
+    for item in code:
+        found.append(found[-1] + (2 * len(item.ws) if isinstance(item, Dot) else 1))
+    return found
+
+
+def canonical(trace: Trace) -> Ordered:
+    """The live instructions of a trace in the order that rolls."""
+    return _Order(trace).placed()
+
+
+def _values(operands: Sequence[int]) -> Iterator[int]:
+    """Which instructions make the operands of a list."""
+    if operands[0] & 7 != VALUE and isinstance(operands, range):
+        return iter(())
+    return (a >> 3 for a in operands if a & 7 == VALUE)
+
+
+class _Order:
+    """Instructions on their way into order: those of the trace rewritten in place, and others behind them."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace, self.code = trace, list(trace.code)
+        self.values = [list(_values(operands)) for operands in trace.lists]
+        self.spine: set[int] = set()  # running sums inside of others
+        self._count_uses()
+        self._write_sums()
+
+    def _count_uses(self) -> None:
+        code = self.code
+        live, uses, readers = [False] * len(code), [0] * len(code), [0] * len(self.values)
+        for i in range(len(code) - 1, -1, -1):
+            op, args, _ = code[i]
+            if op in EFFECTS:
+                live[i] = True
+            if live[i]:
+                for a in args:
+                    if a & 7 == VALUE:
+                        live[a >> 3] = True
+                        uses[a >> 3] += 1
+                    elif a & 7 == LIST:
+                        if not readers[a >> 3]:
+                            for e in self.values[a >> 3]:
+                                live[e] = True
+                        readers[a >> 3] += 1
+        for elements, count in zip(self.values, readers):
+            for e in elements if count else ():
+                uses[e] += count
+        self.live, self.uses = live, uses
+        # lists of which an operand is used nowhere else
+        self.lonely = [
+            count == 1 and any(uses[e] == 1 and code[e][0] not in ADDS for e in elements)
+            for elements, count in zip(self.values, readers)
+        ]
+
+    def _append(self, op: str, args: tuple[int, ...]) -> int:
+        self.code.append((op, args, 0))
+        self.uses.append(1)
+        return (len(self.code) - 1) * 8 + VALUE
+
+    def _is_computed_here(self, a: int) -> bool:
+        return a & 7 == VALUE and self.uses[a >> 3] == 1
+
+    def _is_running(self, a: int) -> bool:
+        return self._is_computed_here(a) and self.code[a >> 3][0] in ADDS
+
+    def _write_sums(self) -> None:
+        """Rewrite chains of additions in place."""
+        for i in range(len(self.trace.code)):
+            op, args, _ = self.code[i]
+            if op not in ADDS or not self.live[i]:
+                continue
+            if op == "dot":
+                self._write_dot(i, *args)
+                continue
+            a, b = args
+            if self._is_running(b) and not self._is_running(a):
+                a, b = b, a
+            elif self._is_computed_here(a) and not self._is_computed_here(b) and not self._is_running(a):
                 a, b = b, a  # start from the leaf
-            if computed_here(a):
-                a = append("add", (append("move", (trace.constant(-0.0),)), a))
-                spine.add(a >> 3)
-            else:
-                a = append("move", (a,))
-        code[i] = ("add", (a, b), 0)
-    return spine
+            self.code[i] = ("add", (self._start(a), b), 0)
 
+    def _start(self, a: int) -> int:
+        """The running sum that begins with an operand."""
+        if self._is_running(a):
+            self.spine.add(a >> 3)
+        elif self._is_computed_here(a):
+            a = self._append("add", (self._append("move", (self.trace.constant(-0.0),)), a))
+            self.spine.add(a >> 3)
+        else:
+            a = self._append("move", (a,))
+        return a
 
-def _placed(code: list[Instruction], inside: list[bool], roots: list[int]) -> list[Instruction]:
-    place: dict[int, int] = {}
-    result: list[Instruction] = []
-    stack: list[int] = []
-    for root in roots:
-        stack.append(root)
-        while stack:
-            i = stack.pop()
-            if i >= 0:
-                stack.append(~i)
-                stack.extend([a >> 3 for a in reversed(code[i][1]) if a & 7 == VALUE and inside[a >> 3]])
-            else:
+    def _write_dot(self, i: int, start: int, ws: int, xs: int) -> None:
+        total = self._start(start)
+        if not (self.lonely[ws >> 3] or self.lonely[xs >> 3]):
+            self.code[i] = ("dot", (total, ws, xs), 0)
+            return
+        *pairs, last = zip(self.trace.lists[ws >> 3], self.trace.lists[xs >> 3])
+        for pair in pairs:
+            total = self._append("add", (total, self._append("mul", pair)))
+            self.spine.add(total >> 3)
+        self.code[i] = ("add", (total, self._append("mul", last)), 0)
+
+    def placed(self) -> Ordered:
+        """The items, each behind what it reads."""
+        code, uses = self.code, self.uses
+        alone = [False] * len(code)  # read by something that reads nothing else
+        for i in range(len(self.trace.code)):
+            args = code[i][1]
+            if self.live[i] and len(args) == 1 and args[0] & 7 == VALUE:
+                alone[args[0] >> 3] = True
+        inside = [
+            uses[i] == 1 and op not in EFFECTS and (op not in ADDS or i in self.spine or alone[i])
+            for i, (op, _, _) in enumerate(code)
+        ]
+        place: dict[int, int] = {}  # operands, in the program
+        lists: dict[int, Sequence[int]] = {}
+        result: Ordered = []
+        at = 0
+
+        def operands(index: int) -> Sequence[int]:
+            if index not in lists:
+                found = self.trace.lists[index]
+                if self.values[index]:
+                    found = spaced(tuple([place[a >> 3] if a & 7 == VALUE else a for a in found]))
+                lists[index] = found
+            return lists[index]
+
+        stack: list[int] = []
+        for root in range(len(self.trace.code)):
+            if not self.live[root] or inside[root]:
+                continue
+            stack.append(root)
+            while stack:
+                i = stack.pop()
+                if i >= 0:
+                    stack.append(~i)
+                    stack.extend([a >> 3 for a in reversed(code[i][1]) if a & 7 == VALUE and inside[a >> 3]])
+                    continue
                 op, args, target = code[~i]
-                place[~i] = len(result)
-                result.append((op, tuple([place[a >> 3] * 8 if a & 7 == VALUE else a for a in args]), target))
-    return result
+                if op == "dot":
+                    result.append(Dot(operands(args[1] >> 3), operands(args[2] >> 3)))
+                    at += 2 * len(result[-1][0])
+                else:
+                    result.append((op, tuple([place[a >> 3] if a & 7 == VALUE else a for a in args]), target))
+                    at += 1
+                place[~i] = (at - 1) * 8 + VALUE
+        return result

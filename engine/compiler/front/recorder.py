@@ -155,6 +155,14 @@ class Recorder:
         spare = self.spare if bare else set[Value]()
         live = self._live([x for _, x, _ in effects], spare)
         operands, put = self.operands, partial(self._operand, trace)
+        lists: dict[int, tuple[int, ...]] = {}  # by the identity of a node's list, which many nodes share
+
+        def listed(a: Sequence[Any]) -> tuple[int, ...]:
+            found = lists.get(id(a))
+            if found is None:
+                found = lists[id(a)] = tuple([operands[e] if e in operands else put(e) for e in a])
+            return found
+
         for v in self.nodes:
             if v not in live or v.op is None:
                 continue
@@ -164,7 +172,7 @@ class Recorder:
                 trace.bare.add(operands[v])
                 continue
             if v.op.name in LIST_OPS:
-                given = [list(map(put, a)) if isinstance(a, (list, tuple)) else put(a) for a in args]
+                given = [listed(a) if isinstance(a, (list, tuple)) else put(a) for a in args]
                 operands[v] = LIST_OPS[v.op.name](trace, *given)
             else:
                 operands[v] = trace.emit(v.op, tuple([operands[a] if a in operands else put(a) for a in args]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf, nan
 
 from ...rule import TABLE
@@ -13,26 +13,29 @@ def _put(t: Trace, name: str, *args: int) -> int:
     return t.emit(TABLE[name], args)
 
 
-def _dot(t: Trace, ws: list[int], xs: list[int], b: int) -> int:
+def _dot(t: Trace, ws: Sequence[int], xs: Sequence[int], b: int) -> int:
+    whole = t.dot(b, ws, xs)
+    if whole is not None:
+        return whole
     for w, x in zip(ws, xs):
         b = _put(t, "add", b, _put(t, "mul", w, x))
     return b
 
 
-def _total(t: Trace, xs: list[int]) -> int:
+def _total(t: Trace, xs: Sequence[int]) -> int:
     total = t.constant(0.0)
     for x in xs:
         total = _put(t, "add", total, x)
     return total
 
 
-def _mean(t: Trace, xs: list[int]) -> int:
+def _mean(t: Trace, xs: Sequence[int]) -> int:
     if not xs:
         return t.constant(TABLE["mean"].forward([]))
     return _put(t, "div", _total(t, xs), t.constant(float(len(xs))))
 
 
-def _top(t: Trace, xs: list[int]) -> int:
+def _top(t: Trace, xs: Sequence[int]) -> int:
     """The largest; 0 for what it was taken from."""
     made = [t.instruction(x) for x in xs]
     if made and all(op == "sub" and args[1] == made[0][1][1] for op, args in made):
@@ -47,14 +50,14 @@ def _top(t: Trace, xs: list[int]) -> int:
     return top
 
 
-def _sole(t: Trace, xs: list[int], y: int) -> int:
+def _sole(t: Trace, xs: Sequence[int], y: int) -> int:
     endless = [_put(t, "equal", x, t.constant(inf)) for x in xs]
     tied = _put(t, "greater", _total(t, endless), t.constant(1.0))
     tied = _put(t, "mul", tied, _put(t, "equal", y, t.constant(inf)))
     return _put(t, "where", tied, t.constant(nan), y)
 
 
-def _logsumexp(t: Trace, xs: list[int]) -> int:
+def _logsumexp(t: Trace, xs: Sequence[int]) -> int:
     """The largest term is taken out, so that small others count; an infinite one is the answer."""
     top = _top(t, xs)
     largest = [_put(t, "equal", x, top) for x in xs]

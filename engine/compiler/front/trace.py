@@ -3,18 +3,22 @@
 An instruction is `(op, operands, target)`. An operand is one integer, `index * 8 + space`, so that along a row of
 operands it advances by a constant stride, and the loops can be found again. Only identities that hold for every IEEE
 number are applied: x*1, x + -0.0, x - 0.0, x/1, --x; x*0 and x + 0.0 stay as they are.
+
+A dot is one instruction, of a start and two lists of operands: it is a loop already, and nobody looks at its products.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...rule import TABLE, Op
 
 # The spaces that numbers are in; the last two are of the compiled program alone: spilled values, sums a lane.
 VALUE, PARAMETER, INPUT, CONSTANT, GRADIENT, OUTPUT, MEMORY, SUMS = range(8)
 LETTERS = "vpxcgo"  # how a space is printed
+LIST = MEMORY  # in a trace: lists of operands
+SHORTEST = 3  # operands from which on a dot is one instruction: so many rounds make a loop
 
 # Instructions that are kept for what they do: add to a gradient, write an output. The target says where.
 EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT}
@@ -31,6 +35,7 @@ class Trace:
         code: the instructions, arguments before users.
         constants: the numbers that operands in the space CONSTANT stand for.
         rows: the op behind each name that occurs in the code.
+        lists: the lists of operands that operands in the space LIST stand for.
         bare: operands that are nan where, behind a closed guard that was left out, 0 met an infinity.
     """
 
@@ -38,8 +43,10 @@ class Trace:
         self.code: list[Instruction] = []
         self.constants: list[float] = []
         self.rows: dict[str, Op] = {}
+        self.lists: list[Sequence[int]] = []
         self.bare: set[int] = set()
         self._constant_of: dict[bytes, int] = {}
+        self._list_of: dict[tuple[int, ...], int] = {}
         self._seen: dict[tuple[object, ...], int] = {}
 
     def constant(self, x: float) -> int:
@@ -50,6 +57,38 @@ class Trace:
             index = self._constant_of[key] = len(self.constants)
             self.constants.append(x)
         return index * 8 + CONSTANT
+
+    def dot(self, start: int, ws: Sequence[int], xs: Sequence[int]) -> int | None:
+        """The operand for a dot of operands as one instruction; None where there are few, or a constant beside others."""
+        if len(ws) < SHORTEST:
+            return None
+        lists = [self._list(tuple(ws)), self._list(tuple(xs))]
+        fixed = [self.lists[a >> 3][0] & 7 == CONSTANT for a in lists if a is not None]
+        if None in lists or all(fixed):
+            return None
+        key = ("dot", start, *lists)
+        operand = self._seen.get(key)
+        if operand is None:
+            operand = self._seen[key] = len(self.code) * 8 + VALUE
+            self.code.append(("dot", (start, *[a for a in lists if a is not None]), 0))
+            self.rows.update({name: TABLE[name] for name in ("dot", "mul", "add")})
+        return operand
+
+    def _list(self, operands: tuple[int, ...]) -> int | None:
+        """The operand for a list; constants, which nothing else reads from there, stand side by side."""
+        index = self._list_of.get(operands)
+        if index is None:
+            constants = sum([a & 7 == CONSTANT for a in operands])
+            if constants and constants < len(operands):
+                return None
+            index = self._list_of[operands] = len(self.lists)
+            if constants:
+                first = len(self.constants)
+                self.constants.extend([self.constants[a >> 3] for a in operands])
+                self.lists.append(range(first * 8 + CONSTANT, len(self.constants) * 8 + CONSTANT, 8))
+            else:
+                self.lists.append(spaced(operands))
+        return index * 8 + LIST
 
     def number(self, operand: int) -> float | None:
         """What a constant operand stands for; None for the others."""
@@ -107,11 +146,17 @@ class Trace:
                 self._seen[name, args[1], args[0]] = operand
         return operand
 
+    def _reads(self, args: tuple[int, ...], these: set[int]) -> bool:
+        """Is one of these among the operands, or in a list that is?"""
+        return not these.isdisjoint(args) or any(
+            a & 7 == LIST and not these.isdisjoint(self.lists[a >> 3]) for a in args
+        )
+
     def shows_bare(self) -> bool:
         """Is what is bare nan in sums over the examples alone, and sure to be seen there?"""
         bare = set(self.bare)
         for i, (op, args, _) in enumerate(self.code):
-            if not bare.isdisjoint(args):
+            if self._reads(args, bare):
                 if op in LINEAR and self.rows[op] is TABLE[op] and not (op == "where" and args[0] in bare):
                     bare.add(i * 8 + VALUE)
                 elif op != "accumulate":
@@ -119,9 +164,19 @@ class Trace:
         return True
 
 
+def spaced(operands: Sequence[int]) -> Sequence[int]:
+    """A list of operands, as a range where they are of one space and advance by a constant stride."""
+    first, step = operands[0], operands[1] - operands[0]
+    if step and not step & 7:
+        even = range(first, first + step * len(operands), step)
+        if tuple(even) == operands:
+            return even
+    return operands
+
+
 MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("mul", "div", "neg", "where"))
 SAME_AS = {"edge": "where"}
-LINEAR = frozenset(("add", "sub", "mul", "div", "neg", "where"))  # a nan among the terms is one in the result
+LINEAR = frozenset(("add", "sub", "mul", "div", "neg", "where", "dot"))  # a nan among the terms is one in the result
 
 
 def _is(trace: Trace, operand: int, x: float) -> bool:

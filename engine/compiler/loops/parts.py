@@ -5,7 +5,7 @@ A loss is flat where an example on the right side of a hinge teaches nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite, nan
 
 from ..front.trace import CONSTANT, EFFECTS, VALUE, Instruction
@@ -30,24 +30,24 @@ def segments(body: Sequence[Node]) -> list[int]:
     return found
 
 
-def gate_of(code: Sequence[Instruction], constants: Sequence[float], loss: int) -> int | None:
+def gate_of(code: Mapping[int, Instruction], constants: Sequence[float], loss: int) -> int | None:
     """The position of the relu behind which a loss, and with it all its gradients, are 0; None where there is none.
 
     The loss is that relu, or made of it by finite factors and squares.
 
     Args:
-        code: instructions in order.
+        code: instructions by position, those of dots aside.
         constants: the numbers of the trace.
         loss: the target that the loss is added to.
     """
 
     def number(operand: int) -> float | None:
-        if operand & 7 == VALUE and code[operand >> 3][0] == "move":
-            operand = code[operand >> 3][1][0]
+        op, args, _ = code.get(operand >> 3, ("", (), 0)) if operand & 7 == VALUE else ("", (), 0)
+        operand = args[0] if op == "move" else operand
         return constants[operand >> 3] if operand & 7 == CONSTANT else None
 
-    at = next((args[0] for op, args, target in code if op == "accumulate" and target == loss), CONSTANT)
-    while at & 7 == VALUE:
+    at = next((args[0] for op, args, target in code.values() if op == "accumulate" and target == loss), CONSTANT)
+    while at & 7 == VALUE and at >> 3 in code:
         op, args, _ = code[at >> 3]
         if op == "relu":
             return at >> 3

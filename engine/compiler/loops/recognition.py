@@ -6,13 +6,13 @@ into a loop, and when the block after a loop is what the loop predicts, the loop
 `[count] + first + step (+ second)`, so trip counts and strides may advance in an outer loop. What differs from the
 paper: once a loop grows, all its further rounds are found by one vectorised test; and in triangular nests positions are
 quadratic, so there four blocks with constant second difference fold, and the short first rounds are taken in backwards.
+A dot comes as the loop that it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..front.trace import Instruction
+from ..front.order import Dot, Ordered
+from ..front.trace import VALUE
 from .shapes import LoopShape, Positions, Shapes, advanced
 
 WINDOW = 48  # the longest loop body looked for, in items
@@ -32,7 +32,8 @@ class Loop:
     """A loop on the stack: its rounds' vectors are first, first + step, …"""
 
     shape: int
-    __slots__ = ("body", "sizes", "first", "step", "second", "count", "next", "shape", "uneven", "round", "_vector")
+    __slots__ = ("body", "sizes", "first", "step", "second", "count", "next", "shape", "uneven", "round", "is_item",
+                 "_vector")  # fmt: skip
 
     def __init__(
         self, shapes: Shapes, items: list[Item], first: list[int], step: list[int], second: list[int] | None, count: int
@@ -44,7 +45,8 @@ class Loop:
         self.uneven = any(isinstance(item, Loop) and step[o] for item, o in zip(items, offsets))
         lengths = [item.length for item in items]
         even = not self.uneven and second is None and None not in lengths
-        self.round = sum([n for n in lengths if n]) if even else None  # instructions in a round
+        self.round = sum([n for n in lengths if n]) if even else None  # items of the program in a round
+        self.is_item = False  # of the program
         self.set(first, step, second, count)
 
     def set(self, first: list[int], step: list[int], second: list[int] | None, count: int) -> None:
@@ -55,6 +57,7 @@ class Loop:
 
     def grow(self, rounds: int) -> None:
         """Take in rounds that are as predicted."""
+        self.is_item = False
         self.count += rounds
         self._vector = None
         if self.second is None and rounds == 1:
@@ -71,7 +74,9 @@ class Loop:
 
     @property
     def length(self) -> int | None:
-        """Instructions it stands for; None where rounds differ in length."""
+        """Items of the program that it stands for; None where rounds differ in that."""
+        if self.is_item:
+            return 1
         return None if self.round is None else self.round * self.count
 
 
@@ -79,10 +84,21 @@ Item = Single | Loop
 
 
 class Recogniser:
-    """The stack, and the trace as integer arrays: a shape and a row `[position, target, operands…]` an instruction."""
+    """The stack, and the program as integer arrays: for each item a shape and a vector, these end to end.
 
-    def __init__(self, shapes: Shapes, ids: Positions, rows: Positions, widths: dict[int, int], window: int):
-        self.shapes, self.ids, self.rows, self.widths, self.window = shapes, ids, rows, widths, window
+    Args:
+        shapes: what the shapes mean.
+        ids: the shape of each item.
+        numbers: their vectors `[position, target, operands…]`.
+        starts: where each begins, and where the last ends.
+        loops: those items that are loops already.
+        window: the longest loop body looked for.
+    """
+
+    def __init__(self, shapes: Shapes, ids: Positions, numbers: Positions, starts: Positions, loops: dict[int, Loop],
+                 window: int) -> None:  # fmt: skip
+        self.shapes, self.ids, self.numbers, self.starts, self.loops = shapes, ids, numbers, starts, loops
+        self.window = window
         self.stack: list[Item] = []
         self.at = 0
         self._loops: list[int] = []  # where on the stack loops are
@@ -90,14 +106,17 @@ class Recogniser:
         self._uneven = False  # has a loop been seen whose trip count advances?
 
     def run(self) -> list[Item]:
-        """Read the whole trace; returns the items it rolls into."""
+        """Read the whole program; returns the items it rolls into."""
         while self.at < len(self.ids):
-            shape = int(self.ids[self.at])
-            self._push(Single(shape, self.rows[self.at, : self.widths[shape]].tolist()))
+            self._push(self.loops.get(self.at) or Single(int(self.ids[self.at]), self._vectors(self.at).tolist()))
             self.at += 1
             while self._extend() or self._fold():
                 self._jump()
         return self.stack
+
+    def _vectors(self, first: int, count: int = 1) -> Positions:
+        """Those of some items, in one."""
+        return self.numbers[self.starts[first] : self.starts[first + count]]
 
     def _push(self, item: Item) -> None:
         if isinstance(item, Loop):
@@ -118,15 +137,19 @@ class Recogniser:
         if not isinstance(loop, Loop) or not loop.round:
             return
         size, start, width = loop.round, self.at, 8
+        if (
+            self.ids[start - size : start] != self.ids[start - 2 * size : start - size]
+        ).any():  # rounds written otherwise
+            return
         while True:
             m = min(width, (len(self.ids) - self.at) // size)
             if not m:
                 break
-            now, last, before = (slice(self.at - d * size, self.at + (m - d) * size) for d in (0, 1, 2))
-            wrong = (self.ids[now] != self.ids[last]) | (self.rows[now] - 2 * self.rows[last] + self.rows[before]).any(
-                1
-            )
-            good = int(wrong.argmax()) // size if wrong.any() else m
+            other = self.ids[self.at : self.at + m * size] != self.ids[self.at - size : self.at + (m - 1) * size]
+            alike = int(other.argmax()) // size if other.any() else m
+            now, last, before = (self._vectors(self.at - d * size, alike * size) for d in (0, 1, 2))
+            wrong = (now - 2 * last + before).reshape(alike, -1).any(1) if alike else other[:0]
+            good = int(wrong.argmax()) if wrong.any() else alike
             self.at += good * size
             if good < m:
                 break
@@ -243,21 +266,43 @@ class Recogniser:
             loop.set(before, [y - x for x, y in zip(before, loop.first)], loop.second, loop.count + 1)
 
 
-def rolled(code: Sequence[Instruction], window: int = WINDOW) -> tuple[list[Item], Shapes]:
-    """The items that a trace rolls into, and what their shapes mean: an op and the spaces of its operands."""
+def rolled(code: Ordered, window: int = WINDOW) -> tuple[list[Item], Shapes]:
+    """The items that a program rolls into, and what their shapes mean: an op and the spaces of its operands."""
     import numpy as np
 
     shapes = Shapes()
-    ids = np.empty(len(code), np.int64)
-    widest = max([len(args) for _, args, _ in code], default=0)
-    rows = np.zeros((len(code), 2 + widest), np.int64)
-    rows[:, 0] = np.arange(len(code))
-    rows[:, 1] = [target for _, _, target in code]
-    for k in range(widest):
-        rows[:, 2 + k] = [args[k] >> 3 if k < len(args) else 0 for _, args, _ in code]
-    widths: dict[int, int] = {}
-    for i, (op, args, _) in enumerate(code):
-        shape = shapes.id((op, *[a & 7 for a in args]))
-        widths[shape] = 2 + len(args)
-        ids[i] = shape
-    return Recogniser(shapes, ids, rows, widths, window).run(), shapes
+    ids, numbers, starts = list[int](), list[int](), [0]
+    loops: dict[int, Loop] = {}
+    at = 0
+
+    def feed(shape: int, vector: list[int]) -> None:
+        ids.append(shape)
+        numbers.extend(vector)
+        starts.append(len(numbers))
+
+    for item in code:
+        if isinstance(item, Dot):
+            loop = _as_loop(item, at, shapes)
+            if loop is not None:
+                loops[len(ids)] = loop
+                feed(loop.shape, loop.vector)
+                at += 2 * loop.count
+                continue
+        for op, args, target in item.instructions(at) if isinstance(item, Dot) else (item,):
+            feed(shapes.id((op, *[a & 7 for a in args])), [at, target, *[a >> 3 for a in args]])
+            at += 1
+    items = Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), loops, window).run()
+    return items, shapes
+
+
+def _as_loop(dot: Dot, at: int, shapes: Shapes) -> Loop | None:
+    """A dot at a position as an item; None where its operands do not advance evenly."""
+    ws, xs = dot
+    if not isinstance(ws, range) or not isinstance(xs, range):
+        return None
+    product = Single(shapes.id(("mul", ws[0] & 7, xs[0] & 7)), [at, 0, ws[0] >> 3, xs[0] >> 3])
+    total = Single(shapes.id(("add", VALUE, VALUE)), [at + 1, 0, at - 1, at])
+    step = [2, 0, ws.step >> 3, xs.step >> 3, 2, 0, 2, 2]
+    loop = Loop(shapes, [product, total], [*product.vector, *total.vector], step, None, len(ws))
+    loop.is_item = True
+    return loop

@@ -1,0 +1,124 @@
+"""A dot is compiled as one item, a loop from the start, and gives the program and the bits of its products and sums."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import run_tape, unrolled
+from strategies import hexes, moderate
+from test_recognition import chained, mlp
+
+from engine import Value, dot, jit, relu
+from engine.compiler.front import order, trace
+from engine.compiler.front.order import Dot, canonical, flat
+from engine.compiler.front.recorder import Recorder
+from engine.compiler.loops import program
+from engine.compiler.loops.recognition import rolled
+
+STEPS = st.tuples(
+    st.sampled_from(["dot", "dot", "relu", "mul", "add"]),
+    st.lists(st.integers(0, 40) | moderate, min_size=1, max_size=13),
+)
+
+
+def function_of(steps):
+    """Nodes of nodes, by how far back they are: dots of lists of every kind, that overlap, repeat and hold numbers."""
+
+    def f(xs):
+        nodes = list(xs)
+        for name, operands in steps:
+            found = [nodes[-1 - x % len(nodes)] if x.__class__ is int else x for x in operands]
+            if name == "dot":
+                n = len(found) // 2
+                nodes.append(dot(found[:n], found[n : 2 * n], found[-1]))
+            elif name == "relu":
+                nodes.append(relu(found[0]))
+            else:
+                a, b = found[0], found[-1]
+                nodes.append(a * b if name == "mul" else a + b)
+        return nodes[len(xs) :]
+
+    return f
+
+
+def traced(f, xs):
+    recorder = Recorder()
+    leaves = [recorder.parameter(x, i) for i, x in enumerate(xs)]
+    found = recorder.run(lambda: f(leaves))
+    return recorder.trace([("output", v, i) for i, v in enumerate(found)]), len(found)
+
+
+def eager(f, xs):
+    return [v.data if v.__class__ is Value else float(v) for v in f([Value(x) for x in xs])]
+
+
+@settings(max_examples=300)
+@given(st.lists(STEPS, min_size=1, max_size=8), st.lists(moderate, min_size=4, max_size=12))
+def test_trace_order_and_rolling_of_dots_keep_every_bit(steps, xs):
+    f = function_of(steps)
+    instructions, count = traced(f, xs)
+    code = canonical(instructions)
+    assert list(unrolled(*rolled(code))) == list(flat(code))
+    for version in (instructions.code, flat(code)):
+        results = run_tape(version, instructions, {1: xs})
+        assert hexes([results["output", i] for i in range(count)]) == hexes(eager(f, xs))
+
+
+@settings(max_examples=40)
+@given(st.lists(STEPS, min_size=1, max_size=8), st.lists(moderate, min_size=4, max_size=12))
+def test_native_code_of_dots_has_the_bits_of_eager_mode(steps, xs):
+    f = function_of(steps)
+    assert hexes(jit(f, contract=False)(xs)) == hexes(eager(f, xs))
+
+
+@pytest.mark.parametrize("widths", [[3, 3, 1], [6, 12, 9, 1], [20, 7, 5, 2], [3, 40, 1]])
+def test_a_dot_is_compiled_to_the_program_of_its_chain(widths):
+    whole, chain = (program.text(program.program(*rolled(mlp(widths, form))), [1.0, -0.0]) for form in (dot, chained))
+    assert whole == chain
+
+
+def forward(width, neurons):
+    def f(ps):
+        xs = [relu(p) for p in ps[:width]]
+        return [
+            dot(ps[k : k + width], xs, ps[k + width]) for k in range(width, (width + 1) * neurons + width, width + 1)
+        ]
+
+    return traced(f, [0.1 * i for i in range(width + (width + 1) * neurons)])[0]
+
+
+def test_the_items_of_a_layer_do_not_grow_with_the_products_of_a_neuron():
+    narrow, wide = (canonical(forward(width, 4)) for width in (8, 80))
+    assert [item.__class__ for item in narrow[8:]] == [item.__class__ for item in wide[80:]]
+    assert sum(isinstance(item, Dot) for item in wide) == 4
+    assert len(wide) == 80 + 4 * 3
+
+
+def test_a_term_of_one_dot_alone_stays_inside_its_loop():
+    def f(ps):
+        return [dot([relu(p) for p in ps[:6]], ps[6:12], ps[12])]
+
+    text = program.text(program.program(*rolled(canonical(traced(f, [0.5] * 13)[0]))), [])
+    (loop,) = text.split("for ")[1:]
+    assert "relu" in loop
+    assert "*" in loop
+
+
+@pytest.mark.parametrize("broken", ["start", "spacing", "sharing"])
+def test_a_planted_bug_in_the_order_of_dots_is_caught(monkeypatch, broken):
+    """A start left out, uneven operands taken for even ones, and two dots of the same lists taken for one."""
+    if broken == "start":
+        monkeypatch.setattr(order._Order, "_start", lambda self, a: self._append("move", (self.trace.constant(0.0),)))
+    elif broken == "spacing":
+        even = lambda operands: range(operands[0], operands[0] + 8 * len(operands), 8)  # noqa: E731
+        monkeypatch.setattr(trace, "spaced", even)
+    else:
+        right = trace.Trace.dot
+        monkeypatch.setattr(trace.Trace, "dot", lambda self, start, ws, xs: right(self, self.constant(0.0), ws, xs))
+
+    def f(ps):
+        return [dot(ps[:3], [ps[0], ps[4], ps[2]], ps[3]), dot(ps[:3], [ps[0], ps[4], ps[2]], ps[4])]
+
+    xs = [1.0, 2.0, 3.0, 4.0, 5.0]
+    instructions, _ = traced(f, xs)
+    results = run_tape(flat(canonical(instructions)), instructions, {1: xs})
+    assert [results["output", i] for i in range(2)] != eager(f, xs)

@@ -16,7 +16,7 @@ from functools import partial
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Self
 
-from engine import Scope, Value
+from engine import Scope, Value, identity
 from engine.arguments import flag, is_number, shown
 from engine.assignment import assign
 from engine.compatibility import Absent
@@ -298,13 +298,21 @@ class Module(metaclass=Declares):
     def _flatten(self) -> tuple[list[Value], Callable[[Iterable[Number]], Module]]:
         """(parameters, a function that builds a Module like this one from as many Values or floats).
 
-        Values are put in as they are; a float becomes a Value, so that what is built is a Module like any other.
+        Values are put in as they are, one that is there already, as gradients may be, as its identity; a float becomes
+        a Value. So what is built is a Module like any other, with as many parameters.
         """
         leaves = [p for _, p in self.checked_parameters()]
 
         def rebuild(new_leaves: Iterable[Number]) -> Module:
-            values = [Value(x) if x.__class__ is float else x for x in new_leaves]
-            return rebuilt(self, dict(zip(leaves, values, strict=True)))
+            new: dict[Value, object] = {}
+            met = set[Value]()
+            for p, x in zip(leaves, new_leaves, strict=True):
+                if x.__class__ is Value:
+                    new[p] = identity(x) if x in met else x
+                    met.add(x)
+                else:
+                    new[p] = Value(x) if x.__class__ is float else x
+            return rebuilt(self, new)
 
         return leaves, rebuild
 

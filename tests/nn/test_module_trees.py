@@ -61,6 +61,27 @@ def test_a_gradient_of_a_module_is_a_module_that_holds_what_backward_leaves():
     assert value == (model(POINT).data - 1.0) ** 2
 
 
+def test_a_gradient_has_as_many_parameters_where_two_of_them_are_one_number():
+    net, x = MLP(2, [2, 2], seed=0), [1.0, 2.0]
+
+    def squared(m):
+        return (m(x)[0] + m(x)[1]) ** 2
+
+    for f in (squared, lambda m: m(x)[0], lambda m: 1.0):
+        for transformed in (grad(f), engine.jit(grad(f))):
+            assert list(transformed(net).state()) == list(net.state())
+    gradient = grad(squared)(net)
+    assert numbers(engine.jit(grad(squared))(net)) == pytest.approx(numbers(gradient), rel=1e-14)
+    through = jvp(grad(squared), (net,), (gradient,))[1]  # the second derivative, through what one number became
+    assert numbers(hvp(squared, (net,), (gradient,))) == pytest.approx(numbers(through), rel=1e-12)
+    for transformed in (vmap, lambda f, **axes: engine.jit(vmap(f, **axes))):
+        every = transformed(grad(lambda m, x: m(x)[0] ** 2), in_axes=(None, 0))(net, [x, [0.5, -1.0]])
+        assert [float(v) for v in every.layers[1].neurons[0].b] == [
+            2.0 * net(x)[0].data,
+            2.0 * net([0.5, -1.0])[0].data,
+        ]
+
+
 def test_forward_mode_and_second_derivatives_run_through_modules():
     net = MLP(2, [3, 1], activation="tanh", seed=0)
     gradient = grad(lambda m: m(POINT))(net)

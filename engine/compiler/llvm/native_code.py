@@ -77,9 +77,7 @@ class Compiled:
         builder = binding.create_pass_builder(machine, options)
         passes = builder.getModulePassManager()
         passes.run(module, builder)
-        binding.newpassmanagers.NewPassManager._dispose(
-            passes
-        )  # llvmlite's own `close` finds a `_dispose` that frees nothing
+        binding.newpassmanagers.NewPassManager._dispose(passes)  # llvmlite's `close` finds one that frees nothing
         passes.detach()
         return machine, module
 

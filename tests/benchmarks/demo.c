@@ -38,9 +38,16 @@ static void step_one(real *restrict p, const real *restrict X, const real *restr
     for (int i = 0; i < P; i++) p[i] -= rate * g[i];
 }
 
-/* Lanes over examples: 64 bytes a vector, two vectors at a time, four neurons at a time. */
-enum { W = 64 / sizeof(real), G = 2, M = G * W, BLOCKS = (N + M - 1) / M };
-typedef real vec __attribute__((vector_size(64)));
+/* Lanes over examples: vectors as wide as the registers, two vectors at a time, four neurons at a time. */
+#if defined __AVX512F__
+#define WIDE 64
+#elif defined __AVX__
+#define WIDE 32
+#else
+#define WIDE 16
+#endif
+enum { W = WIDE / sizeof(real), G = 2, M = G * W, BLOCKS = (N + M - 1) / M };
+typedef real vec __attribute__((vector_size(WIDE)));
 typedef __typeof__((vec){0} > (vec){0}) mask;
 static const vec zero;
 static inline vec positive(vec m, vec a) { return (vec)((mask)a & (m > zero)); } /* a where m is positive, else 0 */

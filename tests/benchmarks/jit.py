@@ -273,9 +273,10 @@ def _casadi_loop(function, x, y, p0):
 
 
 def _gcc(source, library):
-    subprocess.run(
-        ["gcc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", source, "-o", library], check=True
-    )
+    from engine.compiler.llvm.processor import processor
+
+    machine = f"-march={processor(None) or 'native'}"  # as our own code; vectors in it are never wider than that
+    subprocess.run(["gcc", "-O3", machine, "-ffast-math", "-shared", "-fPIC", source, "-o", library], check=True)
 
 
 def c_step(name, real):

@@ -9,7 +9,7 @@ from .anomaly import AnomalyError, detect_anomaly
 from .backprop import backward
 from .compatibility import OF_VALUE, Absent, name_here
 from .context import Scope, no_grad, scope
-from .lists import Operands, dot
+from .lists import Operands, dot, take
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
 from .ops import PRIVATE, log_softmax, softmax
 from .rule import TABLE, Op, new_row_hooks, op
@@ -50,6 +50,7 @@ __all__ = [
     "partials",
     "scope",
     "softmax",
+    "take",
     "topological_order",
     "derivative",
     "grad",

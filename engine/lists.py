@@ -1,16 +1,19 @@
-"""Lists of operands: `dot`, the node that most of a network is made of, and operands that many nodes share."""
+"""Lists of operands: `dot`, the node that most of a network is made of, operands that many nodes share, and `take`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from math import nan
 from operator import mul
 from typing import Any
 
 from . import context
+from .arguments import real, shown
 from .context import active, record
 from .conversion import listed, operand
 from .ieee import COMPENSATES
-from .rule import TABLE, UNREACHED, new
+from .ops import equal, less, where
+from .rule import TABLE, UNREACHED, Op, new
 from .value import Value
 
 DOT = TABLE["dot"]
@@ -117,3 +120,66 @@ def dot(ws: Sequence[float | Value] | Operands, xs: Sequence[float | Value] | Op
     v.op = DOT
     v._about = None
     return record(v) if active else v
+
+
+def take(rows: Any, i: Any) -> Any:
+    """rows[i], and in a compiled function a gather where i is one of its arguments: as many selections as there are rows.
+
+    Args:
+        rows: a list or an array of numbers and Values, or of lists of them that are of one length, to any depth.
+        i: a whole number from -len(rows) on, below len(rows).
+
+    Raises:
+        IndexError, TypeError: i is not one of these. A compiled function looks at each call.
+        ValueError: the lists have different lengths.
+
+    >>> from engine import jit, take
+    >>> take([[1.0, 2.0], [3.0, 4.0]], -1)
+    [3.0, 4.0]
+    >>> jit(lambda rows, i: take(rows, i)[0] * 2.0)([[1.0, 2.0], [3.0, 4.0]], 1)
+    6.0
+    """
+    if i.__class__ is Value and (tracing := context.recorder()) is not None:
+        tracing.index(i, len(rows))
+        return _taken(rows, i)
+    at = real(i)
+    if at is None or not at.is_integer():
+        raise TypeError(f"take takes a whole number as an index, got {shown(i)}")
+    if not -len(rows) <= at < len(rows):
+        raise IndexError(f"take takes a whole number from {-len(rows)} to {len(rows) - 1} as an index, got {int(at)}")
+    return rows[int(at)]
+
+
+def _taken(rows: Any, i: Value) -> Any:
+    """The row at an index whose number is not known yet."""
+    if hasattr(rows, "reshape"):
+        taken = [TAKE(column, i) for column in rows.reshape(len(rows), -1).T.tolist()]
+        if rows.ndim == 1:
+            return taken[0]
+        found = rows[0].astype(object)
+        found.ravel()[:] = taken
+        return found
+    if any(hasattr(row, "reshape") for row in rows):
+        import numpy as np
+
+        return _taken(np.array(list(rows), object), i)
+    if not {row.__class__ for row in rows} <= {list, tuple}:
+        return TAKE(list(rows), i)
+    lengths = {len(row) for row in rows}
+    if len(lengths) > 1:
+        raise ValueError(f"take takes rows of one length, got {' and '.join(map(str, sorted(lengths)))}")
+    return type(rows[0])([_taken(column, i) for column in zip(*rows)])
+
+
+def _places(xs: Sequence[Any], i: Any, _: object) -> list[Any]:
+    """1 for the entry that is taken, 0 for the others."""
+    at = where(less(i, 0.0), i + float(len(xs)), i)
+    return [equal(at, float(k)) for k in range(len(xs))]
+
+
+# An entry of a list, in traces alone; nan where there is none, which a compiled function refuses before it runs.
+TAKE = Op(
+    "take", lambda xs, i: xs[int(i)] if -len(xs) <= i < len(xs) else nan, (_places, 0.0), text="take({0:0}, {1:0})",
+    tex=r"\operatorname{take}\left({0:0}, {1:0}\right)", binding=5, domain=((-1.0, 1.0),) * 2, kink=None,
+    reference=None, selects=True, lists=1, defaults=(),
+)  # fmt: skip

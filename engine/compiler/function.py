@@ -192,7 +192,9 @@ def jit(
             of more than 2,000 the length alone; nothing inside libraries), is looked at before each call, and where it
             is no longer as it was f is traced anew. What f changes outside it changes when it is traced; it draws no
             random numbers, as Dropout does in training. Between two of its numbers == is identity, as between Values
-            everywhere: engine.equal compares them.
+            everywhere: engine.equal compares them. A whole number among its arguments may index lists and arrays that
+            are arguments, `rows[i]`, and by `engine.take(rows, i)` any list: a gather, whose gradient adds to the row
+            that was taken. Each call is checked for indices out of range; negative ones count from the end.
         static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs
             is compiled on its own.
         dtype: "float64" or "float32".
@@ -214,6 +216,7 @@ def jit(
     Raises:
         TypeError: the function branches on a traced number or draws random ones, or an argument is no number; the
             message says what to do.
+        IndexError: at a call, an argument that is used as an index is none.
         ValueError: an option is none of these, or the processor lacks a feature of the level.
         ImportError: llvmlite is missing.
 

@@ -53,11 +53,14 @@ class MappedExamples:
         self.table = np.concatenate(columns, 1)
         self.key = (self.whole.key, tuple(s.key for s in self.examples), tuple(axes), self.arrays)
 
-    def call(self, f: Callable[..., object], whole: Sequence[object], examples: Sequence[Sequence[object]]) -> object:
-        """f of the arguments in their places, of other leaves."""
+    def call(
+        self, f: Callable[..., object], whole: Sequence[object], examples: Sequence[Sequence[object]],
+        prepared: Callable[[Any], Any],
+    ) -> object:  # fmt: skip
+        """f of the arguments in their places, of other leaves, prepared."""
         rest = iter(self.whole.rebuild(whole))
         mapped = iter([example.rebuild(leaves) for example, leaves in zip(self.examples, examples)])
-        return f(*[next(rest) if axis is None else next(mapped) for axis in self._axes])
+        return f(*prepared([next(rest) if axis is None else next(mapped) for axis in self._axes]))
 
 
 def mapped_axes(

@@ -62,12 +62,14 @@ class Spaces:
 
     Attributes:
         addresses: where each array is.
+        parameters: the first of them.
     """
 
     def __init__(self, sizes: Sequence[int], dtype: str, given: Pieces, results: Pieces) -> None:
-        self._arrays = p, o, _ = [aligned(max(size, 1), dtype) for size in sizes]  # which the addresses are of
+        # The addresses are of these.
+        self._arrays = self.parameters, o, _ = [aligned(max(size, 1), dtype) for size in sizes]
         self.addresses = [x.ctypes.data for x in self._arrays]
-        self._into = [_writer(p[first:last], shape) for first, last, shape in given]
+        self._into = [_writer(self.parameters[first:last], shape) for first, last, shape in given]
         self._out = [_reader(o[first:last], shape) for first, last, shape in results]
 
     def write(self, leaves: Sequence[Leaf]) -> None:

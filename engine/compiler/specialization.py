@@ -10,7 +10,8 @@ from ..transforms.batching import stacked
 from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat
-from .front.recorder import Recorder
+from .front.gather import AS_LISTS, Bounds, with_sequences
+from .front.recorder import Recorder, indexed
 from .front.trace import INPUT, MEMORY, OUTPUT, PARAMETER
 from .llvm.batch import Batch, Tiling
 from .llvm.emission import Emitter
@@ -35,11 +36,18 @@ class Specialization:
 
     def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, target: Target) -> None:
         self.stages = Compilation(target)
-        recorder = Recorder()
-        with self.stages.timed("trace"):
+
+        def recorded(as_rows: bool) -> tuple[Recorder, object]:
+            recorder = Recorder(as_rows)
             traced = recorder.parameters(given)
             recorder.free = len(recorder.operands)
-            returned = recorder.run(lambda: call(given.rebuild(traced)), reads=(f, *given.modules))
+            tree = recorder.arguments(given.rebuild(traced))
+            return recorder, recorder.run(lambda: call(tree), reads=(f, *given.modules))
+
+        with self.stages.timed("trace"):
+            recorder, returned = indexed(recorded)
+            returned = with_sequences(returned, AS_LISTS) if recorder.indices else returned
+            self._bounds = Bounds("jit", recorder.indices, PARAMETER) if recorder.indices else None
             self._results = Results(returned)
             effects = self._results.effects()
             pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
@@ -70,6 +78,8 @@ class Specialization:
         except IndexError:
             spaces = self._new_spaces()
         spaces.write([*given.leaves, self._captured])
+        if self._bounds is not None:
+            self._bounds.check(spaces.parameters)
         self._run(*spaces.addresses)
         if self._faults is not None and self._faults.value:
             raise AssertionError(
@@ -91,16 +101,23 @@ class MappedSpecialization:
 
     def __init__(self, f: Callable[..., object], given: MappedExamples, target: Target) -> None:
         self.stages = Compilation(target)
-        recorder = Recorder()
-        with self.stages.timed("trace"):
+
+        def recorded(as_rows: bool) -> tuple[Recorder, object]:
+            recorder = Recorder(as_rows)
             whole = recorder.parameters(given.whole)
             recorder.free = len(recorder.operands)
             examples, at = [], 0
             for example in given.examples:
                 examples.append(recorder.parameters(example, at, INPUT))
                 at = len(recorder.operands) - recorder.free
-            returned = recorder.run(lambda: given.call(f, whole, examples), reads=(f, *given.modules))
-            self._results = Results(returned)
+            called = partial(given.call, f, whole, examples, recorder.arguments)
+            return recorder, recorder.run(called, reads=(f, *given.modules))
+
+        with self.stages.timed("trace"):
+            recorder, returned = indexed(recorded)
+            at = len(recorder.operands) - recorder.free
+            self._results = Results(with_sequences(returned, AS_LISTS) if recorder.indices else returned)
+            self._bounds = [Bounds("jit", recorder.indices, space) for space in (PARAMETER, INPUT)]
             trace = recorder.trace(self._results.effects())
         self._captured, self._dtype = recorder.captured, target.dtype
         self._columns, self._outputs = at, len(self._results.leaves)
@@ -133,6 +150,8 @@ class MappedSpecialization:
         sizes = (len(whole), self._columns * stride, self._outputs * stride, self._memory)
         p, x, o, memory = [aligned(max(size, 1), self._dtype) for size in sizes]
         p[: len(whole)] = whole
+        for bounds, numbers in zip(self._bounds, (p, table)):
+            bounds.check(numbers)
         columns = x[: self._columns * stride].reshape(self._columns, stride)
         columns[:, :count], columns[:, count:] = table.T, table[-1][:, None]
         self._run(p.ctypes.data, x.ctypes.data, o.ctypes.data, memory.ctypes.data, count, stride)

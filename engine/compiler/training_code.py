@@ -50,6 +50,7 @@ class TrainingCode:
         faults: how often bounds were broken, in a checked build.
         padded: parameters, filled up to whole vectors; the share of an example stands behind them.
         kept: outputs of an example that are kept.
+        indices: which of its numbers are indices.
         packs: are examples whose loss is flat left out of the backward pass?
         lanes, stride, sums, memory: examples a vector, and the sizes of what native code works in.
         stages, update_stages: what became of the two functions.
@@ -66,7 +67,7 @@ class TrainingCode:
         self.padded = -(-self._count // tiling.lanes) * tiling.lanes
         self.stages, self.update_stages = Compilation(target), Compilation(target)
         with self.stages.timed("trace"):
-            trace, self.kept = functions.traced_loss(self.padded, target.contract, bare)
+            trace, self.kept, self.indices = functions.traced_loss(self.padded, target.contract, bare)
         with self.update_stages.timed("trace"):
             update = functions.traced_update()
         self.bare = bool(trace.bare)

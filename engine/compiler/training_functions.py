@@ -9,7 +9,8 @@ from ..adjoints import gradients
 from ..arguments import real, shown
 from ..conversion import operand
 from ..value import Value
-from .front.recorder import Recorder
+from .front.gather import Bounds
+from .front.recorder import Recorder, indexed
 from .front.trace import INPUT, Trace
 
 WHO = "TrainingLoop"
@@ -34,21 +35,24 @@ class TrainingFunctions:
     slots: int
     settings: int
 
-    def traced_loss(self, share: int, contract: bool, bare: bool) -> tuple[Trace, int]:
-        """(the loss of one example and its gradient, how many outputs are kept).
+    def traced_loss(self, share: int, contract: bool, bare: bool) -> tuple[Trace, int, Bounds]:
+        """(the loss of one example and its gradient, how many outputs are kept, which of its numbers are indices).
 
         Args:
             share: where, among the parameters, the weight of the example stands.
             contract: sum the loss over the examples; else it is an output of each, the last.
             bare: leave out the spare guards, if what they guard is sure to be seen.
         """
-        recorder, count = Recorder(), len(self.parameters)
+        return indexed(lambda as_rows: self._traced_loss(Recorder(as_rows), share, contract, bare))
+
+    def _traced_loss(self, recorder: Recorder, share: int, contract: bool, bare: bool) -> tuple[Trace, int, Bounds]:
+        count = len(self.parameters)
         ps = [recorder.parameter(float(p), i) for i, p in enumerate(self.parameters)]
         seed = recorder.parameter(1.0, share)
         example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(self.example)]
 
         def run() -> tuple[Value, list[float | Value], list[Value]]:
-            returned = self.loss(list(ps), list(example))
+            returned = self.loss(recorder.arguments(list(ps)), recorder.arguments(list(example)))
             pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
             value, outputs = pair if len(pair) == 2 else (returned, [])
             if not isinstance(value, Value) or not isinstance(outputs, (list, tuple)):
@@ -66,7 +70,9 @@ class TrainingFunctions:
         if not trace.shows_bare():
             trace = recorder.trace(effects)
         _refuse_captured(recorder, "loss")
-        return trace, len(outputs)
+        if any(operand & 7 != INPUT for operand in recorder.indices):
+            raise TypeError(f"{WHO} takes numbers of an example as indices, got a parameter as one")
+        return trace, len(outputs), Bounds(WHO, recorder.indices, INPUT)
 
     def traced_update(self) -> Trace:
         """The update of one parameter, as an example whose inputs are the parameter, its gradient and its slots."""

@@ -29,7 +29,8 @@ class TrainingLoop:
 
     Args:
         loss: (parameters, example) -> the loss of one example, a Value, or (loss, outputs) with a list of Values to be
-            kept. It is called with lists of traced Values: once, and once more at the first gradient that is nan.
+            kept. It is called with lists of traced Values: once, once more where it takes a number of the example as an
+            index (a whole one: what it indexes is gathered, see `jit`), and at the first gradient that is nan.
         update: (parameter, gradient, slots, settings) -> (new parameter, new slots), a pure function of scalars: called
             as loss is, for one parameter, with traced Values. The gradient is that of the mean loss over the batch.
         parameters: the numbers to train.
@@ -171,7 +172,7 @@ class TrainingLoop:
             that were not made.
 
         Raises:
-            IndexError: order names a row that is not there.
+            IndexError: order names a row that is not there, or an example has an index of none.
             TypeError, ValueError: an argument is not one of these.
         """
         if between is not None:
@@ -207,6 +208,7 @@ class TrainingLoop:
 
         from .training_code import TrainingCall
 
+        self._code.indices.check(self.examples)
         rows, epochs = self._rows(order, whole(WHO, "epochs", epochs))
         per_epoch = rows.shape[-1]
         steps = -(-per_epoch // self._batch)

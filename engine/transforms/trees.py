@@ -15,6 +15,7 @@ from itertools import islice, repeat
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
+from .. import context
 from ..adjoints import Number
 from ..arguments import is_number, shown
 from ..conversion import operand
@@ -164,7 +165,8 @@ def array(entries: Sequence[object], shape: tuple[int, ...]) -> Array:
     out = np.empty(len(entries), float if all(e.__class__ is float for e in entries) else object)
     for i, e in enumerate(entries):
         out[i] = e
-    return out.reshape(shape)
+    tracing = context.recorder()
+    return out.reshape(shape) if tracing is None else tracing.array(out.reshape(shape))
 
 
 def described(x: object) -> str:

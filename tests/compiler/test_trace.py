@@ -102,8 +102,9 @@ def test_asking_a_traced_value_for_its_number_names_the_line(f, how):
     ("f", "args"),
     [
         (lambda x: [x for _ in range(x)], (3.0,)),
-        (lambda xs, i: xs[i], ([1.0, 2.0], 1.0)),
-        (lambda xs, i: xs[i], (np.arange(3.0), 1.0)),
+        (lambda xs, i: [x * 2.0 for x in xs][i], ([1.0, 2.0], 1)),
+        (lambda xs, i: np.array([x * 2.0 for x in xs.tolist()], object)[i], (np.arange(3.0), 1)),
+        (lambda xs, i: xs[1:i], ([1.0, 2.0], 1)),
         (lambda x: {1.0: x}[x], (1.0,)),
     ],
 )

@@ -6,6 +6,7 @@ further parameters, read anew at every call; a Python branch on a traced value r
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,9 @@ from ... import context
 from ...readings import refuse, running, user_line
 from ...rule import TABLE, Op
 from ...value import Value
+from . import gather
 from .flattening import Flat
+from .gather import AS_ROWS, array_rows, with_sequences
 from .generators import Generators
 from .reductions import LIST_OPS
 from .trace import PARAMETER, Trace
@@ -49,10 +52,23 @@ class TraceError(TypeError):
     """The function needs a number that is known only when the compiled function runs."""
 
 
-class Recorder:
-    """What `context.tracing` records: the nodes of one run, in order."""
+class IndexWantedError(TraceError):
+    """The function uses a traced number as an index, or as another whole number."""
 
-    def __init__(self) -> None:
+
+class Recorder:
+    """What `context.tracing` records: the nodes of one run, in order.
+
+    Args:
+        as_rows: hand on lists and arrays that take a traced index.
+
+    Attributes:
+        indices: into how many rows each operand that is an index goes.
+    """
+
+    def __init__(self, as_rows: bool = False) -> None:
+        self._as_rows = as_rows
+        self.indices: dict[int, int] = {}
         self.nodes: list[Value] = []
         self.operands: dict[Value, int] = {}
         self.captured: list[Value] = []
@@ -113,10 +129,10 @@ class Recorder:
             line = _integer_wanted(error)
             if line is None:
                 raise
-            raise TraceError(
+            raise IndexWantedError(
                 f"jit takes functions that compute with traced values only, got one where Python wants a whole number "
-                f"or a key, as in range and indices, at {line}; name the argument in static_argnames, or select by "
-                "engine.where"
+                f"or a key, as in range and dicts, at {line}; name the argument in static_argnames, select by "
+                "engine.where, or write engine.take(rows, i) for rows[i]"
             ) from error
         finally:
             drawn = generators.drawn()
@@ -128,6 +144,26 @@ class Recorder:
                 f"draws from a {drawn}; pass them as arguments; a Module's eval() switches Dropout off"
             )
         return result
+
+    def index(self, v: Value, rows: int) -> None:
+        """An argument is used as an index; a TraceError where it is none, for then no call could be checked."""
+        while v not in self.operands and v.op is IDENTITY:
+            v = v._a
+        operand = self.operands.get(v)
+        if operand is None:
+            raise TraceError(
+                f"jit takes arguments as indices, got one that is computed at {user_line()}; compute it outside and "
+                "pass it, or select by engine.where"
+            )
+        self.indices[operand] = min(rows, self.indices.get(operand, rows))
+
+    def array(self, entries: Any) -> Any:
+        """An array that the function is given, as it takes indices."""
+        return entries.view(array_rows()) if self._as_rows and entries.dtype.kind == "O" else entries
+
+    def arguments(self, tree: Any) -> Any:
+        """A tree that the function is given, as it takes indices."""
+        return with_sequences(tree, AS_ROWS) if self._as_rows else tree
 
     def parameter(self, data: float, index: int, space: int = PARAMETER) -> Value:
         """A new traced leaf."""
@@ -143,7 +179,7 @@ class Recorder:
             if x.__class__ is list or x.__class__ is tuple:
                 found.append(list(islice(rest, len(x))))
             else:
-                found.append(_boxes(rest, x.shape) if hasattr(x, "shape") else next(rest))
+                found.append(self.array(_boxes(rest, x.shape)) if hasattr(x, "shape") else next(rest))
         return found
 
     def trace(self, effects: Iterable[tuple[str, object, int]], bare: bool = False) -> Trace:
@@ -216,6 +252,13 @@ class Recorder:
         return live
 
 
+def indexed(run: Callable[[bool], Result]) -> Result:
+    """What a trace makes; where its function uses a number as an index, with arguments that take one."""
+    with contextlib.suppress(IndexWantedError):
+        return run(False)
+    return run(True)
+
+
 def _boxes(values: Iterator[Value], shape: tuple[int, ...]) -> object:
     import numpy as np
 
@@ -228,16 +271,19 @@ def _integer_wanted(error: Exception) -> str | None:
     """The line that used a Value as an integer, an index or a key; None where the error has another cause."""
     text, key = str(error), error.args[0] if error.args else None
     entry = error.__traceback__
-    while entry is not None and entry.tb_next is not None:
+    while entry is not None and entry.tb_next is not None and entry.tb_next.tb_frame.f_globals is not vars(gather):
         entry = entry.tb_next
     if isinstance(error, TraceError) or entry is None:
         return None
     frame = entry.tb_frame
-    met = any(x.__class__ is Value for x in frame.f_locals.values())
+    met = any(
+        x.__class__ is Value or getattr(getattr(x, "dtype", None), "kind", "") == "O" for x in frame.f_locals.values()
+    )
     wanted = (
         "'Value' object cannot be interpreted as an integer" in text
         or text.endswith("not Value")
+        or (text.startswith("slice indices") and met)
         or key.__class__ is Value
-        or (isinstance(error, IndexError) and text.startswith("only integers") and met)
+        or (isinstance(error, IndexError) and text.startswith(("only integers", "arrays used as indices")) and met)
     )
     return f"{frame.f_code.co_filename}:{entry.tb_lineno}" if wanted else None

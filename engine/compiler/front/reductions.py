@@ -71,7 +71,18 @@ def _logsumexp(t: Trace, xs: Sequence[int]) -> int:
     return _put(t, "where", endless, top, result)
 
 
+def _take(t: Trace, xs: list[int], i: int) -> int:
+    """One of a list, by comparing the index with each place; from the end where it is negative."""
+    at = _put(t, "where", _put(t, "less", i, t.constant(0.0)), _put(t, "add", i, t.constant(float(len(xs)))), i)
+    here = [_put(t, "equal", at, t.constant(float(k))) for k in range(len(xs))]
+    found = t.constant(nan)
+    for x, same in zip(xs, here):
+        found = _put(t, "where", same, x, found)
+    return found
+
+
 # For each row of lists, what is put on the trace for its operands.
 LIST_OPS: dict[str, Callable[..., int]] = {
     "dot": _dot, "total": _total, "mean": _mean, "logsumexp": _logsumexp, "top": _top, "sole": _sole,
+    "take": _take,
 }  # fmt: skip

@@ -1,0 +1,232 @@
+"""Integer arguments as indices: what a compiled function takes is what Python takes, or a message."""
+
+import math
+import struct
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import engine
+from engine import TrainingLoop, Value, jit, square, take, total, value_and_grad, vmap
+from engine.compiler.front.recorder import TraceError
+
+ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+PICKS = {
+    "a row": lambda rows, i: rows[i],
+    "an entry": lambda rows, i: rows[i][0],
+    "one of a column": lambda rows, i: [row[1] for row in rows] and take([row[1] for row in rows], i),
+    "of a slice": lambda rows, i: rows[:][i],
+    "by take": lambda rows, i: take(rows, i),
+    "twice": lambda rows, i: [a * b for a, b in zip(rows[i], rows[i])],
+}
+
+
+def bits(tree):
+    """All numbers of a tree, to the last bit, but that nan is nan."""
+    flat = np.array(tree, float).ravel().tolist()
+    return ["nan" if x != x else struct.pack("d", x) for x in flat]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("pick", PICKS.values(), ids=PICKS)
+@pytest.mark.parametrize("form", [lambda rows: rows, lambda rows: tuple(map(tuple, rows)), np.array])
+def test_an_index_takes_what_python_takes(pick, form, dtype):
+    compiled = jit(pick, dtype=dtype)
+    for i in range(-3, 3):
+        assert bits(compiled(form(ROWS), i)) == bits(pick(ROWS, i))
+    assert len(compiled.compilations) == 1
+
+
+@pytest.mark.parametrize("i", [3, -4, 10**9, 1.5, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("form", [lambda rows: rows, np.array])
+def test_an_index_of_no_row_is_a_message_and_the_next_call_is_right(i, form):
+    compiled = jit(lambda rows, i: rows[i], checked=True)
+    assert bits(compiled(form(ROWS), 2)) == bits(ROWS[2])
+    with pytest.raises(IndexError, match=r"jit takes whole numbers from -3 to 2 as indices of 3 rows, got"):
+        compiled(form(ROWS), i)
+    assert bits(compiled(form(ROWS), 1)) == bits(ROWS[1])
+    first = jit(lambda rows, i: rows[i])  # the first call too
+    with pytest.raises(IndexError, match="jit takes whole numbers from -3 to 2"):
+        first(form(ROWS), i)
+
+
+def test_an_index_whose_row_is_not_used_is_checked_as_well():
+    compiled = jit(lambda rows, i: (rows[i], rows[0][0])[1])
+    assert compiled(ROWS, 1) == 1.0
+    with pytest.raises(IndexError, match="got 7"):
+        compiled(ROWS, 7)
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "message"),
+    [
+        (lambda rows, i: rows[i + 1], (ROWS, 0), "jit takes arguments as indices, got one that is computed at"),
+        (lambda rows, i: [row[:] for row in rows][i], (ROWS, 0), r"write engine.take\(rows, i\) for rows\[i\]"),
+        (lambda rows, i: rows[0:i], (ROWS, 1), "static_argnames"),
+    ],
+)
+def test_what_is_no_gather_is_refused_with_the_way_out(f, args, message):
+    with pytest.raises(TraceError, match=message):
+        jit(f)(*args)
+
+
+def test_rows_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="take takes rows of one length, got 1 and 2"):
+        jit(lambda rows, i: rows[i])([[1.0, 2.0], [3.0]], 0)
+
+
+@pytest.mark.parametrize(
+    ("i", "error", "message"),
+    [
+        (3, IndexError, "take takes a whole number from -3 to 2 as an index, got 3"),
+        (-4, IndexError, "got -4"),
+        (0.5, TypeError, "take takes a whole number as an index, got 0.5"),
+        ("a", TypeError, "take takes a whole number as an index, got 'a'"),
+    ],
+)
+def test_take_in_eager_mode_says_what_it_takes(i, error, message):
+    with pytest.raises(error, match=message):
+        take(ROWS, i)
+
+
+def test_arrays_take_arrays_of_indices():
+    rows, places = np.array(ROWS), np.array([[0, -1], [1, 1]])
+    for f in (lambda rows, i: rows[i], lambda rows, i: rows[i, 1], lambda rows, i: rows[i, ::-1] * 2.0):
+        assert bits(jit(f)(rows, places)) == bits(f(rows, places))
+    assert jit(lambda rows, i: rows[i, 1])(rows, -2) == 4.0
+
+
+def test_what_comes_back_is_made_of_plain_lists():
+    rows, row = jit(lambda rows, i: (rows, rows[i]))(ROWS, 1)
+    assert [type(x) for x in (rows, rows[0], row)] == [list] * 3
+    pair = jit(lambda pair, i: (pair, pair[i]))((1.0, 2.0), 1)
+    assert (type(pair[0]), pair) == (tuple, ((1.0, 2.0), 2.0))
+    arrays = jit(lambda rows, i: rows * rows[i][0])(np.array(ROWS), 1)
+    assert type(arrays) is np.ndarray
+
+
+def test_dicts_and_keywords_hold_rows_and_indices_too():
+    compiled = jit(lambda p, *, at: p["rows"][at["i"]][0])
+    assert [compiled({"rows": ROWS}, at={"i": i}) for i in (0, -1)] == [1.0, 5.0]
+
+
+FINITE = st.floats(-1e6, 1e6)
+ANY = st.floats(width=64)
+
+
+@st.composite
+def cases(draw, numbers):
+    """(rows, indices of them)"""
+    count, width, taken = draw(st.sampled_from([(1, 1, 3), (2, 3, 1), (5, 2, 6), (9, 4, 4)]))  # each is compiled
+    row = st.lists(numbers, min_size=width, max_size=width)
+    rows = draw(st.lists(row, min_size=count, max_size=count))
+    return rows, draw(st.lists(st.integers(-count, count - 1), min_size=taken, max_size=taken))
+
+
+COMPILED = jit(lambda rows, places: [rows[i] for i in places], contract=False)
+
+
+@given(cases(ANY))
+@settings(max_examples=40, deadline=None)
+def test_gathered_rows_have_the_bits_of_eager_mode(case):
+    rows, places = case
+    assert bits(COMPILED(rows, places)) == bits([rows[i] for i in places])
+
+
+def weighed(rows, places):
+    """Each place weighs more than the one before, and uses its row once: eager mode knows no place to sum its uses at."""
+    return total([float(k + 1) * square(a) for k, i in enumerate(places) for a in rows[i]])
+
+
+WEIGHED = jit(value_and_grad(weighed), contract=False)
+
+
+@given(cases(FINITE))
+@settings(max_examples=40, deadline=None)
+def test_gradients_of_gathered_rows_add_up_as_in_eager_mode(case):
+    rows, places = case
+    found, expected = WEIGHED(rows, places), value_and_grad(weighed)(rows, places)
+    assert bits(found[0]) == bits(expected[0])
+    assert bits(np.add(found[1], 0.0)) == bits(np.add(expected[1], 0.0))  # but for the sign of 0
+    untouched = set(range(len(rows))) - {i % len(rows) for i in places}
+    assert all(g == 0.0 for k in untouched for g in found[1][k])
+
+
+def test_a_row_that_is_not_taken_has_gradient_0_whatever_is_in_it():
+    rows = [[1.0], [math.inf], [math.nan]]
+    f = value_and_grad(lambda rows, i: 1.0 / rows[i][0])
+    assert jit(f)(rows, 0) == (1.0, [[-1.0], [0.0], [0.0]])
+
+
+def test_second_derivatives_pass_through_a_gather():
+    def f(rows, i):
+        return total([a**3 for a in take(rows, i)])
+
+    hessian = jit(engine.hessian(lambda row, i: f([row, row], i)))
+    assert np.array(hessian([1.0, 2.0], 1)).tolist() == [[6.0, 0.0], [0.0, 12.0]]
+    twice = jit(engine.grad(lambda rows, i: total([square(g) for g in engine.grad(f)(rows, i)[1]])))
+    eager = engine.grad(lambda rows, i: total([square(g) for g in engine.grad(f)(rows, i)[1]]))
+    assert twice(ROWS, 1) == eager(ROWS, 1)
+
+
+@pytest.mark.parametrize("form", [list, np.array])
+def test_mapped_examples_have_an_index_each(form):
+    def f(rows, i):
+        return [a * 2.0 for a in rows[i]]
+
+    compiled = jit(vmap(f, in_axes=(None, 0)))
+    places = [0, 2, -1, 1] * 5
+    assert bits(compiled(form(ROWS), form(places))) == bits([f(ROWS, i) for i in places])
+    with pytest.raises(IndexError, match="jit takes whole numbers from -3 to 2 as indices of 3 rows, got 3"):
+        compiled(form(ROWS), form([0, 3]))
+
+
+# Training ------------------------------------------------------------------------------------------------------------
+
+
+def descend(p, g, slots, given):
+    return p - given[0] * g, slots
+
+
+def loop(examples, loss, **options):
+    return TrainingLoop(loss, descend, [1.0, 2.0, 3.0, 4.0], examples, settings=1, contract=False, **options)
+
+
+def test_a_loss_takes_numbers_of_its_example_as_indices():
+    losses = {
+        "a parameter": lambda p, e: square(p[e[0]] - e[1]),
+        "a row": lambda p, e: square(take([p[:2], p[2:]], e[0])[1] - e[1]),
+    }
+    for loss in losses.values():
+        examples = [[0.0, 0.5], [1.0, 1.5], [-1.0, 2.5]]
+        trained, p = loop(examples, loss, batch=1), [1.0, 2.0, 3.0, 4.0]
+        got = trained.run(epochs=2, settings=[0.1]).ravel().tolist()
+        for k, example in enumerate(examples * 2):
+            values = list(map(Value, p))
+            cost = loss(values, [int(example[0]), example[1]])
+            assert bits(got[k]) == bits(cost.data)
+            cost.backward()
+            p = [v.data - 0.1 * v.grad for v in values]
+        assert bits(trained.parameters) == bits(p)
+
+
+def test_a_training_refuses_examples_with_an_index_of_no_parameter():
+    trained = loop([[0.0, 0.5], [1.0, 1.5]], lambda p, e: square(p[e[0]] - e[1]))
+    trained.run(settings=[0.1])
+    trained.examples[1, 0] = 4.0
+    message = "TrainingLoop takes whole numbers from -4 to 3 as indices of 4 rows, got 4"
+    for call in (trained.run, trained.prepared):
+        with pytest.raises(IndexError, match=message):
+            call(settings=[0.1])
+    with pytest.raises(TypeError, match="TrainingLoop takes numbers of an example as indices, got a parameter"):
+        loop([[0.0]], lambda p, e: take([e[0], e[0] * 2.0], p[0]))
+
+
+def test_bounds_are_those_of_the_shorter_list_where_an_index_takes_from_two():
+    compiled = jit(partial(lambda short, long, i: short[i] + long[i]))
+    assert compiled([1.0, 2.0], [1.0, 2.0, 3.0], -1) == 5.0
+    with pytest.raises(IndexError, match="from -2 to 1 as indices of 2 rows, got 2"):
+        compiled([1.0, 2.0], [1.0, 2.0, 3.0], 2)

@@ -71,4 +71,4 @@ def _sign(sign: str, x: float, base: float) -> Iterator[str]:
         for i, tone in enumerate(("p2", "p4")):
             yield f'<rect class="{tone}" x="{x + 10 * i:.1f}" y="{base - 9:g}" width="9" height="10" rx="1.5"/>'
     else:
-        yield f'<g class="edge {sign}"><path d="M{x:.1f} {middle:g}h{SAMPLE:g}" style="stroke-width:2.5px"/></g>'
+        yield f'<g class="{sign} edge"><path d="M{x:.1f} {middle:g}h{SAMPLE:g}" style="stroke-width:2.5px"/></g>'

@@ -179,7 +179,7 @@ class Drawing:
 
     def _edge(self, e: Arrow) -> str:
         curve, label = self.layout.edges[f"{self.uid}_{e.id}"], self.typeset.labels.get(e)
-        classes = "edge" + (f" {e.tone}" if e.tone else "") + (" dashed" if e.source.kind == "stub" else "")
+        classes = (f"{e.tone} " if e.tone else "") + "edge" + (" dashed" if e.source.kind == "stub" else "")
         style = f' style="stroke-width:{e.width:g}px"' if e.width != 1.2 else ""
         out = [
             f'<g class="{classes}" id="{self.uid}_{e.id}"><title>{xml(label.sentence if label is not None else e.line)}</title>'

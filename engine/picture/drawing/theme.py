@@ -40,9 +40,9 @@ STYLE = (
     ".root .box{stroke:var(--ink);stroke-width:2}.ghost{fill:none;stroke:var(--line);stroke-width:1}"
     ".cluster rect{fill:var(--group);stroke:var(--faint)}"
     ".edge path{fill:none;stroke:var(--line);stroke-width:1.2}.edge polygon{fill:var(--line)}"
-    ".edge.pos path{stroke:var(--positive)}.edge.pos polygon{fill:var(--positive)}"
-    ".edge.neg path{stroke:var(--negative)}.edge.neg polygon{fill:var(--negative)}"
-    ".edge.off path{stroke:var(--faint)}.edge.off polygon{fill:var(--faint)}.edge.dashed path{stroke-dasharray:4 3}"
+    ".pos path{stroke:var(--positive)}.pos polygon{fill:var(--positive)}"
+    ".neg path{stroke:var(--negative)}.neg polygon{fill:var(--negative)}"
+    ".off path{stroke:var(--faint)}.off polygon{fill:var(--faint)}.edge.dashed path{stroke-dasharray:4 3}"
     ".s{fill:var(--ink)}.paper{fill:var(--paper)}" + _HEAT
 ).replace("SANS", SANS_STACK).replace("MONO", MONO_STACK)  # fmt: skip
 # Behind text that crosses a line. What does not know paint-order would paint it over the text.
@@ -74,7 +74,7 @@ def colour_rules(scope: str, theme: str) -> str:
 
 
 def style_sheet(scope: str, theme: str, fonts: Fonts | None = None) -> str:
-    """The style of one picture: plain rules that every renderer knows, then those that only browsers read.
+    """The style of one picture: plain rules that most renderers know, those that only browsers read, and LibreOffice's.
 
     Args:
         scope: a selector.
@@ -85,17 +85,21 @@ def style_sheet(scope: str, theme: str, fonts: Fonts | None = None) -> str:
     if fonts is not None:
         rules = rules.replace(SANS_STACK, f"'{fonts.sans}'").replace(MONO_STACK, f"'{fonts.mono}'")
         rules = re.sub(r"font-size:(\d+)px", lambda m: f"font-size:{int(m[1]) * fonts.scale:.4g}px", rules)
-    sheet = literal_rules(rules, scope, theme)
-    sheet += f"@supports (paint-order:stroke){{{literal_rules(HALO, scope, theme)}}}"
+    sheet, browsers = literal_rules(rules, scope, theme), f"{scope}:not(a)"  # which LibreOffice cannot read
+    sheet += f"@supports (paint-order:stroke){{{literal_rules(HALO, browsers, theme)}}}"
     if theme == "auto":
-        sheet += f"@media (prefers-color-scheme:dark){{{literal_rules(_coloured(STYLE + HALO), scope, 'dark')}}}"
+        sheet += f"@media (prefers-color-scheme:dark){{{literal_rules(_coloured(STYLE + HALO), browsers, 'dark')}}}"
+    if (
+        fonts is None
+    ):  # LibreOffice takes all for rules that stands in @, and of a selector the parent and the element only
+        sheet += f"@supports not (color:red){{a{{}}{literal_rules(rules, '', theme)}}}"
     return sheet
 
 
 def literal_rules(rules: str, scope: str, theme: str) -> str:
     """`rules` for one picture with a theme's colours in place of variables; auto is light."""
     colours = DARK if theme == "dark" else LIGHT
-    return re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], scoped(rules, scope))
+    return re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], scoped(rules, scope) if scope else rules)
 
 
 def palette(theme: str) -> list[str]:

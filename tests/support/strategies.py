@@ -4,6 +4,7 @@ A tape is a list of leaves and a list of (row, operands), where an operand is a 
 Leaving out an entry leaves a valid graph, sharing comes free, and a failing tape shrinks to the one or two ops at fault.
 """
 
+import functools
 import math
 import struct
 from typing import NamedTuple
@@ -37,19 +38,23 @@ def applied(row, operands):
     return row(*pairs, *operands[2 * row.lists :])
 
 
-def tapes(numbers=moderate, rows=None, max_steps=12, max_leaves=3):
-    names = sorted(rows or TABLE)
-
-    def step(name):
-        operand = st.integers(1, 8) | (numbers if numbers is not any_float else moderate)
-        count = operand_count(TABLE[name])
-        return st.tuples(st.just(name), st.lists(operand, min_size=count, max_size=count))
-
+@functools.cache  # making a strategy takes longer than drawing from it
+def tapes_of(numbers, counts, max_steps, max_leaves):
+    """Tapes of rows, given as (name, how many operands)."""
+    operand = st.integers(1, 8) | (numbers if numbers is not any_float else moderate)
+    steps = {
+        name: st.tuples(st.just(name), st.lists(operand, min_size=count, max_size=count)) for name, count in counts
+    }
     return st.builds(
         Tape,
         st.lists(numbers, min_size=1, max_size=max_leaves),
-        st.lists(st.sampled_from(names).flatmap(step), min_size=1, max_size=max_steps),
+        st.lists(st.sampled_from([*steps]).flatmap(steps.get), min_size=1, max_size=max_steps),
     )
+
+
+def tapes(numbers=moderate, rows=None, max_steps=12, max_leaves=3):
+    counts = tuple((name, operand_count(TABLE[name])) for name in sorted(rows or TABLE))
+    return tapes_of(numbers, counts, max_steps, max_leaves)
 
 
 def built(tape):

@@ -1,6 +1,7 @@
 """Who may import whom, read from the source; and that `import engine` needs the standard library only."""
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -71,6 +72,7 @@ def sources(package):
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@functools.cache
 def imports(path):
     """(module, names, in a function) for each import of a file, for types too; modules are absolute, as dotted names."""
     package = [*path.relative_to(ROOT).parent.parts]

@@ -69,7 +69,7 @@ class Planted(NamedTuple):
 
 
 def accurate(name):
-    return lambda: test_rules.within_its_bounds(T[name], points=40)
+    return lambda examples=40: test_rules.within_its_bounds(T[name], points=examples)
 
 
 def total(name):
@@ -240,7 +240,10 @@ def test_planted_bug_is_caught(planted, monkeypatch):
     KEPT.clear()
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=[p.bug for p in PLANTED])
+RUNS = [p for p in PLANTED if p.run]  # the others are tests as they stand, which run without the bug anyway
+
+
+@pytest.mark.parametrize("planted", RUNS, ids=[p.bug for p in RUNS])
 def test_without_the_bug_the_same_law_holds(planted):
-    few = {"examples": 20} if "examples" in inspect.signature(planted.run or planted.law).parameters else {}
-    (planted.run or planted.law)(**few)
+    few = {"examples": 20} if "examples" in inspect.signature(planted.run).parameters else {}
+    planted.run(**few)

@@ -39,14 +39,14 @@ def test_names_orders_and_defaults_are_the_tutorials():
 
 
 def test_xor_is_learned_from_nearly_every_start():
-    # tests/benchmarks/training.py counts seeds 0 to 199 (196 learn it, 185 must). Here the first 8.
-    assert sum(learned_xor(seed) for seed in range(8)) >= 7
+    # tests/benchmarks/training.py counts seeds 0 to 199 (196 learn it, 185 must). Here the first 4.
+    assert sum(learned_xor(seed) for seed in range(4)) >= 3
 
 
 def test_sigmoid_and_squared_error_do_not_learn_xor_at_this_alpha_as_the_docstring_says():
     options = {"activation": "sigmoid", "output": "sigmoid", "loss": "mse"}
-    assert not any(learned_xor(seed, **options) for seed in range(3))
-    assert all(learned_xor(seed, alpha=5.0, **options) for seed in range(3))
+    assert not any(learned_xor(seed, **options) for seed in range(2))
+    assert all(learned_xor(seed, alpha=5.0, **options) for seed in range(2))
 
 
 @settings(max_examples=20)

@@ -1,75 +1,57 @@
 """Compiled training beside its peers: `python -m tests.benchmarks.jit` prints a table of their README.
 
 Protocol: micrograd's demo step (MLP 2-16-16-1, 100 examples of two moons, hinge loss and L2, forward, backward, 337 gradients,
-SGD update `p -= rate * gradient`), the digits net 64-16-10 and the wide net 784-128-10 in batches of 32; one process, one
-thread unless said, data in memory; each figure is the best of several runs of many steps. A whole training is the demo's:
-100 steps from its start, with its falling rate. That matters, since an example on the right side of the hinge needs no
-backward pass, and chainrule leaves it out; how long a step takes where none can be left out is told beside it. The peers
-do the same work whatever the numbers. micrograd comes first, before other packages fill the collector's heap. C is
-compiled by gcc if there is one. Peers that are not installed are left out. `--plot FILE` draws the demo step.
+SGD update `p -= rate * gradient`), the digits net 64-16-10 and the wide net 784-128-10 in batches; one process, one
+thread unless said, data in memory; each figure is the best of several runs of many steps, and what is close is measured in
+turns. A whole training is the demo's: 100 steps from its start, with its falling rate. That matters, since an example on the
+right side of the hinge needs no backward pass, and chainrule leaves it out; how long a step takes where none can be left out
+is told beside it, and is what those are compared with that leave none out, in C. The other peers do the same work whatever
+the numbers. micrograd comes first, before other packages fill the collector's heap. C is compiled by gcc if there is one.
+
+How long compiling may take is told in LLVM's own time for the same IR and in starts of a bare interpreter, both measured in
+the same run. Peers that are not installed are left out (extra `peers`). `--slow` adds what takes minutes, `--plot FILE`
+draws the demo step, and CHAINRULE_JIT_CPU=x86-64-v3 keeps ours and the peers to AVX2.
 """
 
 import argparse
-import ctypes
 import gc
+import inspect
+import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from functools import partial
-from pathlib import Path
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+from .peers import (
+    DEMO,
+    EXAMPLES,
+    L2,
+    RATE,
+    RATES,
+    STEPS,
+    alternating,
+    c_step,
+    casadi_steps,
+    jax_call,
+    jax_steps,
+    keras_step,
+    layers,
+    micrograd_step,
+    np,
+    numpy_step,
+    problem,
+    repeated,
+    seconds,
+    tinygrad_step,
+    torch_step,
+)  # fmt: skip
 
-import numpy as np  # noqa: E402  after the number of threads is set
-
-DEMO, EXAMPLES, L2, RATE = [2, 16, 16, 1], 100, 1e-4, 1e-3
-STEPS = 100  # of the demo's training
-RATES = 1.0 - 0.9 * np.arange(STEPS) / STEPS
-HERE = Path(__file__).parent
-
-
-def seconds(step, steps=1, repeats=15):
-    """The best time of one step, of several runs."""
-    step()
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        step()
-        best = min(best, time.perf_counter() - start)
-    return best / steps
-
-
-def repeated(step, times):
-    for _ in range(times):
-        step()
-
-
-def size(widths):
-    return sum((a + 1) * b for a, b in zip(widths, widths[1:]))
-
-
-def problem(widths, examples):
-    """(inputs, targets, parameters): signs for one output, one-hot rows for several; the demo's are its moons."""
-    rng = np.random.default_rng(0)
-    if widths == DEMO:
-        from sklearn.datasets import make_moons
-
-        x, y = make_moons(examples, noise=0.1, random_state=1337)
-        p = rng.uniform(-1, 1, size(widths))
-        for _, bias in layers(p, widths):
-            bias[:] = 0.0
-        return x, 2.0 * y[:, None] - 1.0, p
-    x = rng.normal(size=(examples, widths[0]))
-    labels = rng.integers(0, max(2, widths[-1]), examples)
-    y = np.eye(widths[-1])[labels] if widths[-1] > 1 else 2.0 * labels[:, None] - 1.0
-    return x, y, rng.uniform(-1, 1, size(widths)) * (1.0 if widths[0] < 10 else 0.4 / np.sqrt(widths[0]))
-
+WIDE = [784, 128, 10]
+WIDER = [784, 512, 512, 10]
 
 # Ours ------------------------------------------------------------------------------------------------------------------
 
@@ -104,14 +86,24 @@ def sgd(p, g, slots, settings):
     return p - settings[0] * (g + 2 * L2 * p), slots
 
 
+def timed(compile_):
+    """(what was compiled, the seconds it took): none of it was there before, and the collector does not see the peers."""
+    from engine.compiler.llvm.native_code import PROGRAMS
+
+    PROGRAMS.clear()
+    gc.collect()
+    gc.freeze()
+    start = time.perf_counter()
+    return compile_(), time.perf_counter() - start
+
+
 def ours(widths, examples, **options):
     """(a loop, the seconds it took to compile)."""
     from engine.compiler import TrainingLoop
 
     x, y, p = problem(widths, examples)
-    start = time.perf_counter()
-    loop = TrainingLoop(example_loss(widths), sgd, p, np.column_stack([x, y]), settings=1, **options)
-    return loop, time.perf_counter() - start
+    rows = np.column_stack([x, y])
+    return timed(lambda: TrainingLoop(example_loss(widths), sgd, p, rows, settings=1, **options))
 
 
 def training(loop):
@@ -125,188 +117,6 @@ def training(loop):
     return run
 
 
-# Peers -----------------------------------------------------------------------------------------------------------------
-
-
-def layers(p, widths):
-    at, found = 0, []
-    for a, b in zip(widths, widths[1:]):
-        m = p[at : at + (a + 1) * b].reshape(b, a + 1)
-        found.append((m[:, :a], m[:, a]))
-        at += (a + 1) * b
-    return found
-
-
-def numpy_step(widths, x, y, p, rate=RATE):
-    found, rows = layers(p, widths), [x]
-    for i, (w, b) in enumerate(found):
-        z = rows[-1] @ w.T + b
-        rows.append(np.maximum(z, 0) if i < len(found) - 1 else z)
-    if widths[-1] == 1:
-        d = np.where(y * rows[-1] < 1, -y / len(x), 0)
-    else:
-        e = np.exp(rows[-1] - rows[-1].max(1, keepdims=True))
-        d = (e / e.sum(1, keepdims=True) - y) / len(x)
-    grads = []
-    for i in range(len(found) - 1, -1, -1):
-        grads.append(np.concatenate([d.T @ rows[i], d.sum(0)[:, None]], 1).ravel())
-        if i:
-            d = d @ found[i][0] * (rows[i] > 0)
-    return p - rate * (np.concatenate(grads[::-1]) + 2 * L2 * p)
-
-
-def micrograd_step():
-    from micrograd.nn import MLP
-
-    x, y, p = problem(DEMO, EXAMPLES)
-    net = MLP(2, [16, 16, 1])
-    for v, number in zip(net.parameters(), p.tolist()):
-        v.data = number
-
-    def step():
-        scores = [net(row) for row in x.tolist()]
-        losses = [(1 + -t * s).relu() for t, s in zip(y[:, 0].tolist(), scores)]
-        total = sum(losses) * (1.0 / EXAMPLES) + L2 * sum(q * q for q in net.parameters())
-        net.zero_grad()
-        total.backward()
-        for q in net.parameters():
-            q.data -= RATE * q.grad
-
-    return step
-
-
-def torch_step(widths, examples):
-    import torch
-
-    torch.set_num_threads(1)
-    x, y, p0 = problem(widths, examples)
-    x, y, p = torch.tensor(x), torch.tensor(y), torch.tensor(p0, requires_grad=True)
-    label = y.argmax(1)
-
-    def step():
-        h = x
-        found = layers(p, widths)
-        for i, (w, b) in enumerate(found):
-            h = h @ w.T + b
-            h = h.relu() if i < len(found) - 1 else h
-        data = torch.relu(1 - y * h).mean() if widths[-1] == 1 else torch.nn.functional.cross_entropy(h, label)
-        (data + L2 * (p * p).sum()).backward()
-        with torch.no_grad():
-            p.add_(p.grad, alpha=-RATE)
-            p.grad = None
-
-    return step
-
-
-def jax_steps(widths, examples, dtype="float64"):
-    """(one call a step, the demo's training in one loop)."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    import jax.numpy as jnp
-
-    x, y, p = (jnp.asarray(a, dtype) for a in problem(widths, examples))
-
-    def loss(p):
-        h = x
-        found = layers(p, widths)
-        for i, (w, b) in enumerate(found):
-            h = h @ w.T + b
-            h = jnp.maximum(h, 0) if i < len(found) - 1 else h
-        data = jnp.maximum(0, 1 - y * h) if widths[-1] == 1 else -(jax.nn.log_softmax(h) * y).sum(1)
-        return data.mean() + L2 * (p * p).sum()
-
-    one = jax.jit(lambda p: p - RATE * jax.grad(loss)(p))
-    rates = jnp.asarray(RATES, dtype)
-    many = jax.jit(lambda p: jax.lax.fori_loop(0, STEPS, lambda k, q: q - rates[k] * jax.grad(loss)(q), p))
-    return lambda: one(p).block_until_ready(), lambda: many(p).block_until_ready()
-
-
-def casadi_steps():
-    """(its virtual machine, its generated C), mapped over the examples, gradients summed by NumPy."""
-    import casadi as ca
-
-    x, y, p0 = problem(DEMO, EXAMPLES)
-    p, row, target = ca.SX.sym("p", 337), ca.SX.sym("x", 2), ca.SX.sym("y")
-    h, at = [row[0], row[1]], 0
-    for i, (a, b) in enumerate(zip(DEMO, DEMO[1:])):
-        sums = []
-        for _ in range(b):
-            s = p[at + a]
-            for k in range(a):
-                s = s + p[at + k] * h[k]
-            sums.append(ca.fmax(s, 0) if i < 2 else s)
-            at += a + 1
-        h = sums
-    loss = ca.fmax(1 - target * h[0], 0) / EXAMPLES
-    one = ca.Function("step", [p, row, target], [ca.gradient(loss, p), loss])
-    steps = [_casadi_loop(one.map(EXAMPLES), x, y, p0)]
-    if shutil.which("gcc"):
-        folder = tempfile.mkdtemp()
-        mapped = one.map(EXAMPLES)
-        here = os.getcwd()
-        os.chdir(folder)
-        try:
-            mapped.generate("mapped.c")
-        finally:
-            os.chdir(here)
-        _gcc(f"{folder}/mapped.c", f"{folder}/mapped.so")
-        steps.append(_casadi_loop(ca.external(mapped.name(), f"{folder}/mapped.so"), x, y, p0))
-    return steps
-
-
-def _casadi_loop(function, x, y, p0):
-    buffer, evaluate = function.buffer()
-    p = np.tile(p0, (EXAMPLES, 1)).copy()
-    x, y, g, losses = x.copy(), y.ravel().copy(), np.zeros((EXAMPLES, 337)), np.zeros(EXAMPLES)
-    for i, a in enumerate((p, x, y)):
-        buffer.set_arg(i, memoryview(a))
-    for i, a in enumerate((g, losses)):
-        buffer.set_res(i, memoryview(a))
-
-    def step():
-        evaluate()
-        p[:] -= RATE * (g.sum(0) + 2 * L2 * p[0])
-
-    step.keep = buffer
-    return step
-
-
-def _gcc(source, library):
-    from engine.compiler.llvm.processor import processor
-
-    machine = f"-march={processor(None) or 'native'}"  # as our own code; vectors in it are never wider than that
-    subprocess.run(["gcc", "-O3", machine, "-ffast-math", "-shared", "-fPIC", source, "-o", library], check=True)
-
-
-def c_step(name, real):
-    """A function of the number of steps: C by hand (demo.c), compiled here."""
-    folder = tempfile.mkdtemp()
-    source = Path(folder, "demo.c")
-    source.write_text(f"#define REAL {real}\n" + (HERE / "demo.c").read_text())
-    _gcc(str(source), f"{folder}/demo.so")
-    train = getattr(ctypes.CDLL(f"{folder}/demo.so"), name)
-    x, y, p = (np.ascontiguousarray(a, "float64" if real == "double" else "float32") for a in problem(DEMO, EXAMPLES))
-    g = np.zeros(337, p.dtype)
-
-    addresses, start = [ctypes.c_void_p(a.ctypes.data) for a in (p, x, y, g)], p.copy()
-
-    def run():
-        p[:] = start
-        train(*addresses, ctypes.c_long(STEPS))
-        return p
-
-    run.keep = x, y, g
-    return run
-
-
-C_BY_HAND = (
-    ("one", "one example at a time", 4),
-    ("lanes", "lanes over examples", 1),
-    ("support", "lanes, those on the right side left out", 1),
-)
-
-
 # The table -------------------------------------------------------------------------------------------------------------
 
 
@@ -315,43 +125,37 @@ class Table:
 
     def __init__(self):
         self.rows, self.failed = [], []
+        self.start = seconds(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True), repeats=7)
+        print(f"a start of the bare interpreter: {self.start * 1e3:.1f} ms")
 
-    def ours(self, name, time_):
-        self.base = time_
+    def ours(self, name, time_, what="step"):
+        self.base, self.name = time_, name
         self.rows.append((name, time_))
-        print(f"\n{name:64s}{time_ * 1e6:14.2f} µs a step", flush=True)
+        print(f"\n{name:64s}{time_ * 1e6:14.2f} µs a {what}", flush=True)
 
-    def peer(self, name, time_, least=None):
-        ratio = time_ / self.base
+    def peer(self, name, time_, least=None, base=None):
+        """A peer's row; its ratio is to the row before that `ours` wrote, unless `base` is given."""
+        ratio = time_ / (base or self.base)
         self.rows.append((name, time_))
-        told = "" if least is None else f"   must be {least:g}: {'yes' if ratio >= least else 'NO'}"
-        if least is not None and ratio < least:
-            self.failed.append(name)
+        told = "" if least is None else f"   must be {least:g}: {self._held(name, ratio >= least)}"
         print(f"  {name:62s}{time_ * 1e6:14.2f} µs{ratio:12.2f} times{told}", flush=True)
 
-    def bound(self, name, number, most, unit="s"):
-        ok = number <= most
+    def most(self, name, told, number, most, unit=""):
+        """A row of what may be no more than so much."""
+        ok = self._held(name, number <= most)
+        print(f"  {name:62s}{told:>17s}{number:12.2f} {unit or 'times'}   must be at most {most:g}: {ok}", flush=True)
+
+    def compiled(self, taken, llvm, times=1.0, starts=0):
+        """How long it took to compile, of LLVM's own time; `starts` of an interpreter are allowed besides."""
+        held = self._held("to compile it", taken <= times * llvm + starts * self.start)
+        most = f"LLVM's own time and {starts} starts of Python" if starts else f"{times:g}"
+        print(f"  {'to compile it':62s}{taken:14.2f} s {taken / llvm:12.2f} times LLVM's   must be at most {most}: {held}",
+              flush=True)  # fmt: skip
+
+    def _held(self, name, ok):
         if not ok:
-            self.failed.append(name)
-        print(f"  {name:62s}{number:14.2f} {unit}   must be at most {most:g}: {'yes' if ok else 'NO'}", flush=True)
-
-
-def keras_step(widths, examples):
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    import keras
-
-    keras.config.set_floatx("float64")
-    x, y, p = problem(widths, examples)
-    decay = keras.regularizers.L2(L2)
-    dense = [
-        keras.layers.Dense(n, "relu" if i < len(widths) - 2 else None, kernel_regularizer=decay, bias_regularizer=decay)
-        for i, n in enumerate(widths[1:])
-    ]
-    net = keras.Sequential([keras.layers.Input((widths[0],)), *dense])
-    net.set_weights([a for w, b in layers(p, widths) for a in (w.T, b)])
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    net.compile(optimizer=keras.optimizers.SGD(RATE), loss=loss)
-    return lambda: net.train_on_batch(x, y)
+            self.failed.append(f"{name} ({self.name.removeprefix('ours: ')})")
+        return "yes" if ok else "NO"
 
 
 def optional(peer):
@@ -364,18 +168,30 @@ def optional(peer):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--slow", action="store_true", help="measure what takes minutes, too")
     parser.add_argument("--plot", help="draw the demo step to this file")
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"{model()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     table = Table()
-    micrograd = optional(lambda: timed_micrograd())
+    micrograd = optional(timed_micrograd)
     demo(table, micrograd)
+    calls(table, options.slow)
     nets(table)
+    wide(table, options.slow)
     irregular(table)
     print("\nall hold" if not table.failed else f"\nfall short: {'; '.join(table.failed)}")
     if options.plot:
         plot(table, options.plot)
     return bool(table.failed)
+
+
+def model():
+    """What the processor calls itself."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def timed_micrograd():
@@ -389,11 +205,11 @@ def timed_micrograd():
 
 
 def demo(table, micrograd):
-    from engine.compiler.llvm.processor import features
+    from engine.compiler.llvm.processor import features, processor, vector_bytes
 
-    print(
-        "features:", ", ".join(f[1:] for f in features().split(",") if f.startswith(("+avx", "+fma", "+sse4", "+neon")))
-    )
+    told = [f[1:] for f in features().split(",") if f.startswith(("+avx", "+fma", "+sse4", "+neon"))]
+    print(f"features: {', '.join(told)}; compiled for {processor(None) or 'all of them'}")
+    ours([1, 1], 1)  # imports, and LLVM's first steps
     x, y, p = problem(DEMO, EXAMPLES)
     start = p.copy()
     for rate in RATES:
@@ -406,9 +222,10 @@ def demo(table, micrograd):
         table.ours(f"ours: demo step, {dtype}, whole training in native code", seconds(whole, STEPS, 300))
         full, _ = ours(DEMO, EXAMPLES, dtype=dtype)
         full.examples[:, -1] = 0.0  # a margin that is never reached
-        table.peer("ours, where no example can be left out", seconds(training(full), STEPS, 300))
+        every = seconds(training(full), STEPS, 300)
+        table.peer("ours, where no example can be left out", every)
         if dtype == "float64":
-            table.bound("to compile it", compiled, 1.0)
+            table.compiled(compiled, loop.stages.times["llvm"], 2)
             print(f"  {loop.stages}")
             one = loop.prepared(settings=[RATE])
             loop.parameters[:] = start
@@ -419,8 +236,17 @@ def demo(table, micrograd):
             torch = optional(lambda: torch_step(DEMO, EXAMPLES))
             if torch:
                 table.peer("PyTorch eager, tensors", seconds(torch, repeats=300), 70)
+            if shutil.which("g++"):
+                inductor = optional(lambda: torch_step(DEMO, EXAMPLES, compiled=True))
+                if inductor:
+                    table.peer("PyTorch, torch.compile", seconds(inductor, repeats=300), 40)
+            if shutil.which("clang") or shutil.which("gcc"):
+                tinygrad = optional(lambda: tinygrad_step(DEMO, EXAMPLES))
+                if tinygrad:
+                    table.peer("tinygrad, its JIT on the CPU", seconds(tinygrad, repeats=200), 50)
+            scalar = {64: 30, 32: 15, 16: 8}[vector_bytes(processor(None))]
             for step, name, least in zip(
-                optional(casadi_steps) or [], ("CasADi SX, its virtual machine", "CasADi SX, its C"), (80, 30)
+                optional(casadi_steps) or [], ("CasADi SX, its virtual machine", "CasADi SX, its C"), (80, scalar)
             ):
                 table.peer(name, seconds(step, repeats=50), least)
             table.peer("NumPy by hand", seconds(lambda: numpy_step(DEMO, x, y, p), repeats=500))
@@ -435,18 +261,89 @@ def demo(table, micrograd):
                 "JAX fori_loop, whole training inside", seconds(jax[1], STEPS, 50), 4 if dtype == "float64" else 5
             )
         if shutil.which("gcc"):
-            for name, text, least in C_BY_HAND:
-                step = c_step(f"train_{name}", "double" if dtype == "float64" else "float")
-                if dtype == "float64":
-                    assert np.abs(step() - p).max() < 1e-10
-                table.peer(f"C by hand, {text}", seconds(step, STEPS, 300), least if dtype == "float64" else None)
+            by_hand(table, whole, training(full), dtype, p)
+
+
+def by_hand(table, whole, every, dtype, want):
+    """C in turns with ours: with what it leaves out, or all examples."""
+    steps = {
+        name: c_step(f"train_{name}", "double" if dtype == "float64" else "float")
+        for name in ("one", "lanes", "support")
+    }
+    if dtype == "float64":
+        assert all(np.abs(step() - want).max() < 1e-10 for step in steps.values())
+    best = {name: t / STEPS for name, t in alternating({"ours": whole, "every": every, **steps}, 300).items()}
+    table.peer("C by hand, one example at a time (ours on all, too)", best["one"], 2, best["every"])
+    table.peer("C by hand, lanes over examples (ours on all, too)", best["lanes"], 1, best["every"])
+    table.peer("C by hand, lanes, those on the right side left out", best["support"], 1, best["ours"])
+
+
+def calls(table, slow):
+    """`jit(value_and_grad(loss))`, as it is written first: a mean over a list of examples."""
+    import engine
+    import nn
+
+    x, y, p = problem(DEMO, EXAMPLES)
+    xs, ys = x.tolist(), y[:, 0].tolist()
+    want = (p - numpy_step(DEMO, x, y, p, 1.0)).tolist()
+    net = nn.MLP(2, DEMO[1:], seed=1)
+    for v, number in zip(net.parameters(), p.tolist()):
+        v.data = number
+
+    def mean_loss(net, xs, ys):
+        losses = [engine.relu(1.0 - y * net(x)) for x, y in zip(xs, ys)]
+        return engine.total(losses) / len(losses) + L2 * sum(p * p for p in net.parameters())
+
+    def array_loss(found, xs, ys):
+        losses = []
+        for x, y in zip(xs, ys):
+            for k, (w, b) in enumerate(found):
+                x = [engine.dot(row, x, bias) for row, bias in zip(w, b)]
+                x = x if k == len(found) - 1 else [engine.relu(a) for a in x]
+            losses.append(engine.relu(1.0 - y * x[0]))
+        return engine.total(losses) / len(losses) + L2 * engine.total(
+            [a * a for w, b in found for a in [*b, *(v for row in w for v in row)]]
+        )
+
+    found = [(w.copy(), b.copy()) for w, b in layers(p, DEMO)]
+    forms = {
+        "net and lists": (engine.jit(engine.value_and_grad(mean_loss)), (net, xs, ys)),
+        "weights and arrays": (engine.jit(engine.value_and_grad(array_loss)), (found, x, y[:, 0].copy())),
+    }
+    if slow:
+        forms["data closed over"] = engine.jit(engine.value_and_grad(lambda net: mean_loss(net, xs, ys))), (net,)
+    compiled = {}
+    for name, (step, arguments) in forms.items():
+        compiled[name] = timed(partial(step.lower, *arguments))
+        gradient = step(*arguments)[1]
+        got = flat(gradient) if isinstance(gradient, list) else [float(v) for v in gradient.parameters()]
+        assert np.abs(np.subtract(got, want)).max() < 1e-12
+    runs = {name: partial(step, *arguments) for name, (step, arguments) in forms.items()}
+    jax = optional(jax_call)
+    best = alternating({**runs, **({"JAX": jax} if jax else {})}, 200)
+    for name in forms:
+        table.ours(f"ours: jit(value_and_grad(loss)), 100 examples, {name}", best[name], "call")
+        stages, taken = compiled[name]
+        table.compiled(taken, stages.times["llvm"], 2)
+        print(f"  {stages}")
+        if name == "data closed over":
+            table.most(
+                "to compile it, beside data that is passed", f"{taken:.2f} s", taken / compiled["net and lists"][1], 1.5
+            )
+        if jax:
+            table.peer("JAX jit(value_and_grad), arrays", best["JAX"], 2 if name == "weights and arrays" else 1)
+
+
+def flat(gradients):
+    """Rows of weights and biases as the demo has them: each neuron's weights, then its bias."""
+    return np.concatenate([np.column_stack([w, b]).ravel() for w, b in gradients])
 
 
 def nets(table):
     widths = [64, 32, 16, 1]
     loop, compiled = ours(widths, 100)
     table.ours("ours: 64-32-16-1, 100 examples", seconds(lambda: loop.run(epochs=50, settings=[RATE]), 50))
-    table.bound("to compile it", compiled, 1.5)
+    table.compiled(compiled, loop.stages.times["llvm"], 2)
     x, y, p = problem(widths, 100)
     table.peer("NumPy by hand", seconds(lambda: numpy_step(widths, x, y, p), repeats=200))
 
@@ -465,48 +362,94 @@ def nets(table):
 
     table.ours("ours: digits 64-16-10, batch 32, epochs with shuffling",
                seconds(lambda: loop.run(rng.permutation(examples), settings=[RATE]), steps))  # fmt: skip
-    print(f"  {'to compile it':62s}{compiled:14.2f} s")
+    table.compiled(compiled, loop.stages.times["llvm"], 2)
     table.peer("NumPy by hand", seconds(numpy_epoch, steps), 5)
     peer_steps(table, widths, batch, 1)
 
-    widths, batch = [784, 128, 10], 32
-    loop, compiled = ours(widths, batch)
-    x, y, p = problem(widths, batch)
-    want = numpy_step(widths, x, y, p)
-    loop.run(settings=[RATE])
-    assert np.abs(loop.parameters - want).max() < 1e-14
-    table.ours("ours: 784-128-10, batch 32", seconds(lambda: loop.run(epochs=5, settings=[RATE]), 5))
-    table.bound("to compile it", compiled, 12)
-    print(f"  {loop.stages}")
-    table.peer("NumPy by hand, BLAS on one thread", seconds(lambda: numpy_step(widths, x, y, p), repeats=100), 1.5)
-    table.peer("NumPy by hand, BLAS on all threads", all_threads())
-    peer_steps(table, widths, batch)
+
+def wide(table, slow):
+    """784-128-10 against BLAS, by batch and by threads."""
+    from engine.compiler import TrainingLoop
+    from engine.compiler.llvm.processor import processor, vector_bytes
+
+    least = {64: (2.2, 2.2), 32: (1.7, 1.4), 16: (None, None)}[vector_bytes(processor(None))]
+    for batch, times in zip((32, 128), least):
+        loop, compiled = ours(WIDE, batch)
+        x, y, p = problem(WIDE, batch)
+        loop.run(settings=[RATE])
+        assert np.abs(loop.parameters - numpy_step(WIDE, x, y, p)).max() < 1e-14
+        best = alternating(
+            {"ours": loop.prepared(settings=[RATE]), "NumPy": partial(numpy_step, WIDE, x, y, p)}, 3200 // batch
+        )
+        table.ours(f"ours: 784-128-10, batch {batch}", best["ours"])
+        table.compiled(compiled, loop.stages.times["llvm"], starts=15)
+        print(f"  {loop.stages}")
+        table.peer("NumPy by hand, BLAS on one thread", best["NumPy"], times)
+        if batch == 32:
+            peer_steps(table, WIDE, batch)
+        if (os.cpu_count() or 1) > 1 and "threads" in inspect.signature(TrainingLoop).parameters:
+            best = worker("two_threads", batch, threads=2)
+            table.ours(f"ours: 784-128-10, batch {batch}, two threads", best["ours"])
+            table.peer("NumPy by hand, BLAS on two threads", best["NumPy"], 1)
+        elif batch == 32:
+            table.peer("NumPy by hand, BLAS on two threads", worker("two_threads", batch, threads=2)["NumPy"])
+    if slow:
+        found = worker("wider")
+        table.ours("ours: 784-512-512-10, batch 32", found["ours"])
+        table.compiled(found["compiled"], found["llvm"], starts=40)
+        table.most("memory it took at most, compiled and trained", f"{found['peak']:.2f} GB", found["peak"], 0.4, "GB")
+        table.peer("NumPy by hand, BLAS on one thread", found["NumPy"])
+
+
+def two_threads(batch):
+    """Ours and NumPy's step on 784-128-10, in a process that may use two threads."""
+    from engine.compiler import TrainingLoop
+
+    x, y, p = problem(WIDE, int(batch))
+    runs = {"NumPy": partial(numpy_step, WIDE, x, y, p)}
+    if "threads" in inspect.signature(TrainingLoop).parameters:
+        runs["ours"] = ours(WIDE, int(batch), threads=2)[0].prepared(settings=[RATE])
+    return alternating(runs, 3200 // int(batch))
+
+
+def wider():
+    """784-512-512-10 in a process of its own, whose memory is measured."""
+    loop, compiled = ours(WIDER, 32)
+    step = loop.prepared(settings=[RATE])
+    step()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+    x, y, p = problem(WIDER, 32)
+    assert np.abs(loop.parameters - numpy_step(WIDER, x, y, p)).max() < 1e-14
+    best = alternating({"ours": step, "NumPy": partial(numpy_step, WIDER, x, y, p)}, 30)
+    return {**best, "compiled": compiled, "llvm": loop.stages.times["llvm"], "peak": peak}
+
+
+WORKERS = {"two_threads": two_threads, "wider": wider}
+
+
+def worker(name, *arguments, threads=1):
+    """What a function answers in a process of its own, where BLAS has so many threads."""
+    many = {n: str(threads) for n in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    command = [sys.executable, "-m", "tests.benchmarks.jit", "--worker", name, *map(str, arguments)]
+    return json.loads(
+        subprocess.run(command, env={**os.environ, **many}, capture_output=True, text=True, check=True).stdout
+    )
 
 
 def peer_steps(table, widths, batch, least=None):
     torch = optional(lambda: torch_step(widths, batch))
     if torch:
         table.peer("PyTorch eager, a step", seconds(torch, repeats=200), least)
+    if widths == WIDE and (shutil.which("clang") or shutil.which("gcc")):
+        tinygrad = optional(lambda: tinygrad_step(widths, batch))
+        if tinygrad:
+            table.peer("tinygrad, its JIT on the CPU", seconds(tinygrad, repeats=20), 1)
     jax = optional(lambda: jax_steps(widths, batch))
     if jax:
         table.peer("JAX jit, one call a step", seconds(jax[0], repeats=200), least)
     keras = optional(lambda: keras_step(widths, batch))
     if keras:
         table.peer("Keras on JAX, train_on_batch", seconds(keras, repeats=100), least)
-
-
-def all_threads():
-    """NumPy's wide step in a process that may use every core."""
-    code = (
-        "from tests.benchmarks.jit import *\n"
-        "w = [784, 128, 10]; x, y, p = problem(w, 32)\n"
-        "print(seconds(lambda: numpy_step(w, x, y, p), repeats=100))"
-    )
-    free = {n: str(os.cpu_count()) for n in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    out = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **free}, capture_output=True, text=True, check=True
-    )
-    return float(out.stdout)
 
 
 def irregular(table):
@@ -528,9 +471,7 @@ def irregular(table):
 
     xs = [rng.uniform(-1, 1) for _ in range(48)]
     step = engine.jit(engine.value_and_grad(f))
-    start = time.perf_counter()
-    stages = step.lower(xs)
-    compiled = time.perf_counter() - start
+    stages, compiled = timed(lambda: step.lower(xs))
 
     def eager():
         leaves = [Value(x) for x in xs]
@@ -539,7 +480,7 @@ def irregular(table):
 
     np.testing.assert_allclose(step(xs)[1], eager(), rtol=1e-9, atol=1e-12)
     table.ours("ours: an irregular graph with its gradient, called from Python", seconds(lambda: step(xs), repeats=200))
-    table.bound("to compile it", compiled, 8)
+    table.compiled(compiled, stages.times["llvm"], 5)
     print(f"  {stages}")
     table.peer("eager", seconds(eager, repeats=5), 200)
 
@@ -552,7 +493,7 @@ def plot(table, file):
 
     from nn.canvas import INK, MUTED, POSITIVE, restyle
 
-    names = {"ours: demo step, ": "chainrule, ", "ours, ": "chainrule, ", " (ours too)": ""}
+    names = {"ours: demo step, ": "chainrule, ", "ours, ": "chainrule, ", " (ours too)": "", " (ours on all, too)": ""}
     end = next(i for i, (name, _) in enumerate(table.rows) if "64-32-16-1" in name)
     first = dict(table.rows[:end][::-1])  # peers in float64, which come before those in float32
     rows = sorted(first.items(), key=lambda row: -row[1])
@@ -573,4 +514,7 @@ def plot(table, file):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] == ["--worker"]:
+        print(json.dumps(WORKERS[sys.argv[2]](*sys.argv[3:])))
+    else:
+        sys.exit(main())

@@ -1,7 +1,7 @@
 """What the nodes of a graph are called in all that is printed of it: label, else variable, else path in its Module, else v1.
 
 Pictures at every level of detail, the player, the explanation and the terminal share these names, and no two things have
-the same one: one symbol means one thing.
+the same one, nor are they written the same in mathematics: one symbol means one thing.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from ..context import Scope
 from ..value import Value
 from .mathml import clean
-from .naming import bracketed
+from .naming import Spelled, bracketed, subscripted
 
 SMALL = 40, 60  # nodes and edges: of a larger graph pictures close Modules
 LARGE = 10_000  # nodes: of a larger graph a picture may know the last part only; of others all is known in a moment
@@ -69,6 +69,7 @@ class GraphNames:
         self.full: dict[Value | Scope, str] = {}
         self.numbered: set[Value] = set()
         self._fit, self._used, self._last = fit, set[str](), dict[str, int]()
+        self._read = set[tuple[str, str]]()  # the names as mathematics writes them
         given, parameters, scopes = given or {}, parameters or {}, list(scopes)
         labels = {v.label for v in order}
         asked = {v: v.label or given.get(v, "") for v in (*first, *order)}
@@ -89,8 +90,8 @@ class GraphNames:
         return self.found[thing]
 
     def is_free(self, name: str) -> bool:
-        """Whether nothing is called so."""
-        return name not in self._used
+        """Whether nothing is called so, nor written so."""
+        return name not in self._used and subscripted(name) not in self._read
 
     def add(self, thing: Value | Scope, choices: Iterable[str], full: str = "") -> str:
         """Give a thing the first of some names that is free, else the first with a number after it."""
@@ -102,7 +103,10 @@ class GraphNames:
                 n += 1
             self._last[tried[0]] = n
             name = f"{tried[0]}_{n}"
+        if subscripted(name) in self._read:
+            name = Spelled(name)
         self._used.add(name)
+        self._read.add(subscripted(name))
         self.found[thing] = name
         self.full[thing] = full or name
         return name
@@ -110,7 +114,7 @@ class GraphNames:
     def of(self, twins: Iterable[tuple[Value, Value]], scopes: Iterable[Scope]) -> "GraphNames":
         """The same names for another graph, of nodes with those of this graph that they stand for, and its scopes."""
         names = GraphNames((), fit=self._fit)
-        names._used, names._last = self._used.copy(), self._last.copy()
+        names._used, names._last, names._read = self._used.copy(), self._last.copy(), self._read.copy()
         for v, twin in twins:
             names.found[v], names.full[v] = self.found[twin], self.full[twin]
             if twin in self.numbered:
@@ -169,6 +173,7 @@ class GraphNames:
                 n += 1
             self.found[v] = self.full[v] = f"v{n}"
         self._used.update([self.found[v] for v in unnamed])
+        self._read.update([("v", self.found[v][1:]) for v in unnamed])
 
 
 def scope_path(scope: Scope) -> str:

@@ -165,24 +165,41 @@ _LATEX = {
 }  # fmt: skip
 
 
+class Spelled(str):
+    """A name that is written letter by letter, since with a subscript it would be another's of the same graph."""
+
+    __slots__ = ()
+
+
+def subscripted(name: str) -> tuple[str, str]:
+    """A name as its stem and its index, which is "" where it has none: x1, x_1 and x[1] are one.
+
+    >>> from engine.formulas.naming import subscripted
+    >>> subscripted("x_1"), subscripted("W[0][1]"), subscripted("loss")
+    (('x', '1'), ('W', '0,1'), ('loss', ''))
+    """
+    match = None if isinstance(name, Spelled) else _SUBSCRIPTED.fullmatch(name)
+    if match is None:
+        return name, ""
+    return match[1] or match[3], match[2] or match[4][1:-1].replace("][", ",").replace(", ", ",")
+
+
 def name_text(label: str, style: str) -> str:
     """A name in a formula: verbatim in text and Unicode; elsewhere escaped, with digits at its end as a subscript."""
-    label = clean(label)
+    stem, index = subscripted(clean(label) if label.__class__ is str else label)
     if style in ("text", "unicode"):
-        return label
-    match = _SUBSCRIPTED.fullmatch(label)
-    stem, index = label, ""
-    if match:
-        stem, index = match[1] or match[3], match[2] or match[4][1:-1].replace("][", ",").replace(", ", ",")
+        return clean(label)
     if style == "latex":
+        letter = len(stem) == 1
         stem = "".join([_LATEX.get(c, c) for c in stem])
-        stem = stem if len(label) == 1 or (match and len(stem) == 1) else rf"\mathit{{{stem}}}"
+        stem = stem if letter and (len(stem) == 1 or not index) else rf"\mathit{{{stem}}}"
         return f"{stem}_{{{index}}}" if index else stem
     stem = f"<mi>{escaped(stem)}</mi>"
     return f"<msub>{stem}<mn>{index}</mn></msub>" if index else stem
 
 
 _COMPOUND = re.compile(r"[-/+*·−=^ ]")
+_ORDINAL = re.compile(r"\d+(st|nd|rd|th) ")
 _RAISED = "  ²³⁴⁵⁶⁷⁸⁹"
 
 
@@ -220,10 +237,15 @@ _D = {"text": "d", "unicode": "d", "latex": r"\mathrm{d}", "mathml": "<mtext>d</
 _PARTIAL = {"text": "∂", "unicode": "∂", "latex": r"\partial ", "mathml": "<mi>∂</mi>"}
 
 
-@lru_cache(10_000)  # a picture says each name in many places
+@lru_cache(10_000, typed=True)  # a picture says each name in many places
 def _held(name: str, style: str) -> str:
-    """A name after a d, in parentheses where it would fall apart."""
+    """A name after a d, in parentheses where it would fall apart, in quotes where it would say which operand it is."""
     text = name_text(name, style)
+    if _ORDINAL.match(name):
+        left, right = {"latex": (r"\text{“}", r"\text{”}"), "mathml": ("<mrow><mo>“</mo>", "<mo>”</mo></mrow>")}.get(
+            style, ("“", "”")
+        )
+        return f"{left}{text}{right}"
     return in_parentheses(text, style) if _COMPOUND.search(re.sub(r"\[[^\]]*\]", "", name)) else text
 
 

@@ -1,5 +1,6 @@
 """In all that is printed of one graph one symbol has one value, and every equation is true of the numbers it gives."""
 
+import json
 import math
 import os
 import re
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from strategies import nice, tapes
 
 import nn
-from engine import TABLE, Value, draw, explain, gradients, steps, tanh
-from engine.formulas import explanation, naming
+from engine import TABLE, Value, draw, explain, gradients, steps, tanh, total
+from engine.formulas import explanation, graph_names, naming
 from engine.picture.drawing.rows import Typeset
 from engine.picture.model import sentences
 from engine.picture.model.assembly import Assembly
@@ -190,6 +191,88 @@ def test_it_holds_of_several_roots_and_of_other_gradients_at_the_start(tape, whe
         (nodes[-1] * start + nodes[-2]).backward()
     said = claims(roots, dict.fromkeys(["full", level]))
     said.assert_true()
+
+
+ALIKE = [
+    "x1",
+    "x_1",
+    "x[1]",
+    "x",
+    "W[0][1]",
+    "W[0, 1]",
+    "1st x",
+    "1st x1",
+    "2nd v1",
+    "v1",
+    "v_1",
+    "v[2]",
+    "x_1_2",
+    "x1_2",
+]
+
+
+def assert_no_two_are_written_the_same(root, level):
+    model = draw(root, level=level, names={}).model
+    explained = explain(root, names={})._names
+    for style in ("unicode", "latex", "mathml"):
+        meant = {}
+        for b in model.boxes:
+            if b.value is not None and b.leaf is None:
+                said = naming.name_text(model.name(b.value), style), naming.total_derivative("L", b.name, style)
+                assert [meant.setdefault(symbol, b) for symbol in said] == [b, b], (said, style)
+        for e in model.arrows:
+            if e.local is not None:
+                said = naming.partial_derivative(e.target.function, e.source.name, style, e.place)
+                edge = e.target, e.source.leaf or e.source, e.place
+                assert meant.setdefault(said, edge) == edge, (said, style)
+        whose = {}
+        for v, name in explained.found.items():
+            assert whose.setdefault(naming.name_text(name, style), v) is v, (name, style)
+
+
+@settings(max_examples=GRAPHS)
+@given(
+    tapes(nice, rows=ROWS, max_steps=8), places, st.sampled_from(LEVELS), st.lists(st.sampled_from(ALIKE), max_size=12)
+)
+def test_no_two_symbols_of_one_graph_are_written_the_same(tape, where, level, labels):
+    nodes = built_in_scopes(tape, where)
+    for v, label in zip(nodes, labels):
+        v.label = label
+    nodes[-1].backward()
+    assert_no_two_are_written_the_same(nodes[-1], level)
+
+
+def three_of_one_subscript():
+    x, first, second, third = (Value(n + 2.0, label=name) for n, name in enumerate(["x", "x1", "x_1", "1st x"]))
+    return total([first * second, x, x, third])
+
+
+def test_what_would_be_one_subscript_is_spelled_out_wherever_it_is_printed():
+    root = three_of_one_subscript()
+    root.backward()
+    picture = draw(root, names={})
+    for text in (picture.latex(), explain(root, names={}).to_latex()):
+        assert r"\partial x_{1}" in text and r"\partial \mathit{x\_1}" in text
+        assert r"\left(\text{1st }x\right)" in text and r"\text{“}\mathit{1st\ x}\text{”}" in text
+    for text in (picture.player().html, explain(root, names={}).to_html()):
+        for name in ("<msub><mi>x</mi><mn>1</mn></msub>", "<mi>x_1</mi>", "<mo>“</mo><mi>1st x</mi><mo>”</mo>"):
+            assert name in text or json.dumps(name, ensure_ascii=False)[1:-1].replace("<", r"\u003c") in text, name
+    assert "∂x_1" in str(picture) and "∂x1" in str(picture)  # as they were labelled
+
+
+def test_a_subscript_that_two_share_is_caught(monkeypatch):
+    monkeypatch.setattr(graph_names, "Spelled", str)
+    with pytest.raises(AssertionError, match="x_"):
+        assert_no_two_are_written_the_same(three_of_one_subscript(), "full")
+
+
+def test_a_label_that_reads_as_the_mark_of_an_operand_is_caught(monkeypatch):
+    monkeypatch.setattr(naming, "_ORDINAL", re.compile("never"))
+    naming._held.cache_clear()
+    x = Value(3.0, label="x")
+    with pytest.raises(AssertionError, match="1st"):
+        assert_no_two_are_written_the_same(total([x, x, Value(2.0, label="1st x")]), "full")
+    naming._held.cache_clear()
 
 
 class Residual(nn.Module):

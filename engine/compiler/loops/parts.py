@@ -88,7 +88,7 @@ class BodyParts:
     """
 
     def __init__(self, body: Sequence[Node], positions: Find, sums_apart: bool = False, gate: int | None = None):
-        self.body = list(body)
+        self.body = self._sums_last(body) if sums_apart else list(body)
         self.cuts = {loop: segments(loop.body) for loop in loops_of(body) if size(loop.body) > LONGEST}
         self.apart = self._first_sum() if sums_apart else None
         self.segments = segments(self.body)
@@ -97,6 +97,12 @@ class BodyParts:
         if self.apart is not None and not any(self.segments):
             self._part_at(gate, self.apart, positions)
         self.visible = self._visible()
+
+    @staticmethod
+    def _sums_last(body: Sequence[Node]) -> list[Node]:
+        """A body with what adds to gradients behind all else: nothing reads it."""
+        adds = [any(s.op == "accumulate" for s in statements_of(n)) for n in body]
+        return [n for n, a in zip(body, adds) if not a] + [n for n, a in zip(body, adds) if a]
 
     def _first_sum(self) -> int | None:
         """Where the items that only add to gradients begin."""

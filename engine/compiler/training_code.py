@@ -146,7 +146,8 @@ class TrainingCode:
             offset = b.mul(part.i, I64(chunk))
             here = self._least(b, b.sub(count, offset), chunk)
             with b.if_then(b.or_(b.icmp_signed("==", step, a["first"]), b.not_(unchanged))):
-                gathered(b, real, a["rows"], a["order"], a["x"], b.add(start, offset), here, self.lanes, self._columns,
+                vectors = VectorBuilder(b, real, self.lanes, False, False, lower)
+                gathered(vectors, a["rows"], a["order"], a["x"], b.add(start, offset), here, self._columns,
                          buffers.stride, backwards)  # fmt: skip
             body.emit(b, buffers, here)
             if self.kept:

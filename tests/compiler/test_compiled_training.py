@@ -348,9 +348,10 @@ def test_a_checked_training_says_when_its_buffers_are_overrun(monkeypatch):
     TrainingLoop(loss, momentum, ps, rows, **options).run(settings=[0.1])
     right = training_code.gathered
 
-    def further(b, real, rows, order, x, *rest, **more):  # code without bounds checks of its own
-        beyond = b.gep(x, [b.mul(rest[4], training_code.I64(2))], source_etype=real)
-        right(b, real, rows, order, beyond, *rest, **more)
+    def further(vectors, rows, order, x, *rest, **more):  # code without bounds checks of its own
+        b = vectors.builder
+        beyond = b.gep(x, [b.mul(rest[3], training_code.I64(2))], source_etype=vectors.real)
+        right(vectors, rows, order, beyond, *rest, **more)
 
     monkeypatch.setattr(training_code, "gathered", further)
     with pytest.raises(AssertionError, match="outside its buffers"):

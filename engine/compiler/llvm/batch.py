@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from ..front.trace import GRADIENT, INPUT, SUMS, Trace
 from ..loops.parts import FEWEST
 from ..loops.placement import Placement
+from .contraction import Tiles
 from .emission import Emitter
 from .lowering import lower
 from .memory import Buffers
@@ -33,6 +35,8 @@ class Tiling:
         chunk: examples that are laid out as columns at a time.
         most: vectors that go together at most, where their sums come apart.
         jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
+        tile: rows and vectors in a tile of a contraction: all registers but those of a row and a number; None: with vectors
+            of two or four numbers it is faster to add up their lanes.
     """
 
     def __init__(self, target: Target, examples: int | None = None) -> None:
@@ -40,6 +44,7 @@ class Tiling:
         self._examples, self._target = examples, target
         self.lanes = max(1, wide // target.bytes)
         self.blocks, self.jam = (4, 4) if wide >= 64 else (4, 2)
+        self.tile = (6, 4) if wide >= 64 else (4, 3) if wide >= 32 else None
         self.chunk = CHUNK * self.lanes
         if examples is not None:
             self.blocks = max(1, min(self.blocks, examples // self.lanes))
@@ -97,7 +102,13 @@ class Batch:
     @property
     def memory(self) -> int:
         """Numbers of memory the program needs."""
-        return self.placement.size * (self.stride if self.apart else self.tiling.lanes * self.tiling.blocks)
+        if self.apart:
+            return self.placement.size * self.stride + self._tiles.memory
+        return self.placement.size * self.tiling.lanes * self.tiling.blocks
+
+    @cached_property
+    def _tiles(self) -> Tiles:
+        return Tiles(self.emitter, self.tiling.tile, self.stride, self.placement.size * self.stride)
 
     @property
     def sums(self) -> int:
@@ -130,7 +141,7 @@ class Batch:
         else:
             self._blocks(b, buffers, self.tiling.parts(), [(0, self._parts.backward)])
             buffers, count = self._supported(b, buffers, count)
-        Reduction(self.emitter, self._mask, 16 if self.tiling.jam >= 4 else 8).emit(b, buffers, count)
+        Reduction(self.emitter, self._mask, 16 if self.tiling.jam >= 4 else 8, self._tiles).emit(b, buffers, count)
 
     def _blocks(self, b: ir.IRBuilder, buffers: Buffers, parts: list[tuple[ir.Value, int]],
                 items: list[tuple[int, int | None]]) -> None:  # fmt: skip

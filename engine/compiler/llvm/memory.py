@@ -143,9 +143,14 @@ class Memory:
             index = b.add(index, I64(copy.block * self.lanes))
         elif space == SUMS:
             index = b.mul(index, I64(self.lanes))
-        if self.target.checked and space in buffers.sizes:
-            index = self._checked(index, buffers.sizes[space], self.lanes if wide else 1)
-        return b.gep(base, [index], source_etype=self.real)
+        return self.guarded(space, index, self.lanes if wide else 1, base)
+
+    def guarded(self, space: int, index: ir.Value, width: int, base: ir.Value | None = None) -> ir.Value:
+        """The address of so many numbers from one on; in a checked build within bounds."""
+        base = self.buffers.pointers[space] if base is None else base
+        if self.target.checked and space in self.buffers.sizes:
+            index = self._checked(index, self.buffers.sizes[space], width)
+        return self.b.gep(base, [index], source_etype=self.real)
 
     def _checked(self, index: ir.Value, size: ir.Value, width: int) -> ir.Value:
         """The index, or 0 and a fault counted."""

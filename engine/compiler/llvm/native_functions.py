@@ -96,6 +96,22 @@ def lanes_summed_together(vectors: VectorBuilder, terms: Sequence[ir.Value]) -> 
     return b.shuffle_vector(folded[0], folded[0], ir.Constant(indices, order))
 
 
+def transposed(vectors: VectorBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]:
+    """As many vectors as there are lanes, rows of a square, as its columns: squares of 1, 2, 4, … change places."""
+    b, lanes, found = vectors.builder, vectors.lanes, list(rows)
+    order = ir.VectorType(I32, lanes)
+    step = 1
+    while step < lanes:
+        upper = [k if not k & step else lanes + k - step for k in range(lanes)]
+        lower = [k + step if not k & step else lanes + k for k in range(lanes)]
+        for i in range(lanes):
+            if not i & step:
+                pair = found[i], found[i + step]
+                found[i], found[i + step] = (b.shuffle_vector(*pair, ir.Constant(order, o)) for o in (upper, lower))
+        step *= 2
+    return found
+
+
 def native(
     module: ir.Module, name: str, pointers: Sequence[str], integers: Sequence[str]
 ) -> tuple[ir.IRBuilder, dict[str, ir.Value]]:
@@ -134,21 +150,32 @@ def stored(b: ir.IRBuilder, kind: ir.Type, value: ir.Value, array: ir.Value, ind
     return b.store(value, entry(b, kind, array, index))
 
 
-def gathered(b: ir.IRBuilder, real: ir.Type, rows: ir.Value, order: ir.Value, x: ir.Value, first: ir.Value,
-             count: ir.Value, lanes: int, columns: int, stride: ir.Value, backwards: bool = False) -> None:  # fmt: skip
+def gathered(vectors: VectorBuilder, rows: ir.Value, order: ir.Value, x: ir.Value, first: ir.Value, count: ir.Value,
+             columns: int, stride: ir.Value, backwards: bool = False) -> None:  # fmt: skip
     """Lay examples out as lanes want them: x[column*stride + i] = rows[order[first + i]*columns + column].
 
     The last group is filled up with the last example. Backwards, the last example comes first.
     """
-    padded = b.mul(b.sdiv(b.add(count, I64(lanes - 1)), I64(lanes)), I64(lanes))
-    with Rounds(b, padded, name="gather") as outer:
-        last = b.sub(count, I64(1))
-        i = b.select(b.icmp_signed("<", outer.i, last), outer.i, last)
-        i = b.sub(last, i) if backwards else i
-        row = b.mul(loaded(b, I64, order, b.add(first, i)), I64(columns))
-        with Rounds(b, columns, name="column") as inner:
-            number = loaded(b, real, rows, b.add(row, inner.i))
-            stored(b, real, number, x, b.add(b.mul(inner.i, stride), outer.i))
+    b, real, lanes = vectors.builder, vectors.real, vectors.lanes
+    size, whole = 8 if vectors.double else 4, columns - columns % lanes
+    last = b.sub(count, I64(1))
+    with Rounds(b, count, 0, lanes, name="gather") as outer:
+        starts = []
+        for k in range(lanes):
+            at = b.add(outer.i, I64(k))
+            i = b.select(b.icmp_signed("<", at, last), at, last)
+            i = b.sub(last, i) if backwards else i
+            starts.append(b.mul(loaded(b, I64, order, b.add(first, i)), I64(columns)))
+        with Rounds(b, whole, 0, lanes, name="square") as inner:
+            read = [b.load(entry(b, real, rows, b.add(start, inner.i)), typ=vectors.type) for start in starts]
+            for k, column in enumerate(transposed(vectors, read)):
+                read[k].align = size
+                at = b.add(b.mul(b.add(inner.i, I64(k)), stride), outer.i)
+                stored(b, real, column, x, at).align = size
+        with Rounds(b, columns, whole, name="column") as inner:
+            for k, start in enumerate(starts):
+                number = loaded(b, real, rows, b.add(start, inner.i))
+                stored(b, real, number, x, b.add(b.add(b.mul(inner.i, stride), outer.i), I64(k)))
 
 
 def scattered(b: ir.IRBuilder, real: ir.Type, o: ir.Value, rows: ir.Value, first: ir.Value, count: ir.Value,

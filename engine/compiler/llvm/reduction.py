@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from ..front.trace import GRADIENT
 from ..loops.parts import LONGEST
 from ..loops.program import For, Node, Statement, size
+from .contraction import Tiles
 from .emission import Emitter
 from .memory import Buffers, Copy, Memo
 from .native_functions import Rounds, lanes_summed_together
@@ -25,10 +26,12 @@ class Reduction:
         emitter: of the whole program.
         mask: (builder, number of examples left) -> the lanes that count.
         tile: vectors that add up side by side: half the registers of AVX-512, all but a few loads of AVX2.
+        tiles: what writes the contractions in it.
     """
 
-    def __init__(self, emitter: Emitter, mask: Callable[[ir.IRBuilder, ir.Value], ir.Value], tile: int) -> None:
-        self._e, self._mask, self._tile = emitter, mask, tile
+    def __init__(self, emitter: Emitter, mask: Callable[[ir.IRBuilder, ir.Value], ir.Value], tile: int,
+                 tiles: Tiles) -> None:  # fmt: skip
+        self._e, self._mask, self._tile, self._tiles = emitter, mask, tile, tiles
 
     def emit(self, b: ir.IRBuilder, buffers: Buffers, count: ir.Value) -> None:
         """Write it, a long one as functions of at most 1,000 instructions.
@@ -105,6 +108,8 @@ class Reduction:
     def _for(self, n: For, copies: list[Copy]) -> None:
         """A loop around others and around sums of its own as two loops: rounds only add, in any order."""
         inner = [c for c in n.body if isinstance(c, For)]
+        if len(copies) == 1:
+            inner = [c for c in inner if not self._tiles.emit((n, c), self._b, self._buffers, copies[0], self._count)]
         own = [c for c in n.body if isinstance(c, Statement)]
         if inner:
             self._tiled(n, inner, copies, 2 if len(copies) == 1 else 1)

@@ -1,0 +1,140 @@
+"""The gradient of wide layers in tiles: any shape, any batch, whole numbers exactly; and a wrong tile is found."""
+
+import numpy as np
+import pytest
+
+from engine import Value, dot, mean, relu, square, total
+from engine.compiler import TrainingLoop
+from engine.compiler.llvm import contraction
+from engine.compiler.llvm.batch import Tiling
+from engine.compiler.llvm.memory import Copy
+from engine.compiler.llvm.processor import processor, vector_bytes
+
+
+def layer(inputs, neurons, act=lambda s: s):
+    """The squared error of one layer: parameters by neuron, weights first, and an example of inputs and targets."""
+
+    def loss(ps, example):
+        row = inputs + 1
+        sums = [
+            act(dot(ps[j * row : j * row + inputs], example[:inputs], ps[j * row + inputs])) for j in range(neurons)
+        ]
+        return total([square(s - y) for s, y in zip(sums, example[inputs:])])
+
+    return loss
+
+
+def descent(p, g, slots, settings):
+    return p - g, slots
+
+
+def whole_numbers(inputs, neurons, examples, seed=0):
+    """(rows, parameters, the gradient of the mean): small whole numbers, so that every order of a sum has one result."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(-4, 5, (examples, inputs)), rng.integers(-9, 10, (examples, neurons))
+    w = rng.integers(-3, 4, (neurons, inputs + 1))
+    sums = x @ w[:, :-1].T + w[:, -1]
+    delta = 2 * (np.maximum(sums, 0) - y) * (sums > 0)
+    gradient = np.column_stack([delta.T @ x, delta.sum(0)])
+    return np.column_stack([x, y]).astype(float), w.ravel().astype(float), gradient.ravel()
+
+
+def trained(inputs, neurons, rows, start, **options):
+    loop = TrainingLoop(layer(inputs, neurons, relu), descent, start, rows, checked=True, **options)
+    loop.run(range(len(rows)))
+    return loop
+
+
+@pytest.mark.parametrize(
+    ("inputs", "neurons", "examples", "dtype"),
+    [(64, 12, 32, "float64"), (65, 5, 8, "float64"), (71, 7, 1, "float32"), (96, 13, 256, "float64"),
+     (100, 3, 128, "float32"), (127, 9, 16, "float64")],
+)  # fmt: skip
+def test_whole_numbers_have_their_exact_gradient(inputs, neurons, examples, dtype):
+    rows, start, gradient = whole_numbers(inputs, neurons, examples)
+    loop = trained(inputs, neurons, rows, start, dtype=dtype)
+    assert (loop.gradients == gradient / examples).all()
+    assert (loop.parameters == start - loop.gradients).all()
+
+
+@pytest.mark.parametrize("examples", [3, 13, 33, 70, 131])
+def test_of_batches_of_any_size_each_example_counts_once(examples):
+    rows, start, gradient = whole_numbers(71, 7, examples)
+    loop = trained(71, 7, rows, start)
+    np.testing.assert_allclose(loop.gradients, gradient / examples, rtol=1e-13, atol=1e-11)
+
+
+def test_a_smaller_last_batch_counts_its_own_examples():
+    rows, start, _ = whole_numbers(66, 5, 45)
+    loop = trained(66, 5, rows, start * 0.01, batch=32)
+    before = TrainingLoop(layer(66, 5, relu), descent, start * 0.01, rows[:32])
+    before.run()
+    after = TrainingLoop(layer(66, 5, relu), descent, before.parameters, rows[32:])
+    after.run()
+    np.testing.assert_allclose(loop.gradients, after.gradients, rtol=1e-11)
+
+
+def test_without_contraction_the_sums_of_a_wide_layer_run_in_eagers_order():
+    rows, start, _ = whole_numbers(65, 5, 9)
+    rows, start = rows / 7.0, start / 3.0
+    loop = TrainingLoop(layer(65, 5), descent, start, rows, contract=False, checked=True)
+    loop.run()
+    leaves = [Value(p) for p in start.tolist()]
+    mean([layer(65, 5)(leaves, row) for row in rows.tolist()]).backward()
+    assert loop.gradients.tolist() == [v.grad for v in leaves]
+
+
+def test_a_wide_layer_is_compiled_to_tiles_where_vectors_are_wide(monkeypatch):
+    written = []
+    right = contraction.Tiles._tile
+    monkeypatch.setattr(contraction.Tiles, "_tile", lambda *a: (written.append(a), right(*a)))
+    trained(100, 3, *whole_numbers(100, 3, 8)[:2])
+    assert bool(written) == (vector_bytes(processor(None)) >= 32)
+
+
+def _first_row_for_all(monkeypatch):
+    """A tile of one row of numbers: a[j] of its first row for each of them."""
+    right = contraction.Tiles._splat
+    monkeypatch.setattr(
+        contraction.Tiles,
+        "_splat",
+        lambda self, copy: right(self, Copy({v: (i, 0) for v, (i, _) in copy.index.items()})),
+    )
+
+
+def _of_another_width(monkeypatch, change):
+    right = contraction.Tiles._tile
+    monkeypatch.setattr(
+        contraction.Tiles,
+        "_tile",
+        lambda self, rows, panel, width: right(self, rows, panel, change(width, self._e.lanes)),
+    )
+
+
+def _last_vector_missing(monkeypatch):
+    """A tile that leaves out the columns that fill no vector."""
+    _of_another_width(monkeypatch, lambda width, lanes: width - width % lanes)
+
+
+def _panel_as_it_stands(monkeypatch):
+    """Panels whose squares are not turned round: examples where inputs should be."""
+    monkeypatch.setattr(contraction, "transposed", lambda vectors, rows: list(rows))
+
+
+@pytest.mark.parametrize("fault", [_first_row_for_all, _last_vector_missing, _panel_as_it_stands])
+def test_a_wrong_tile_is_found(fault, monkeypatch):
+    monkeypatch.setattr(Tiling, "tile", property(lambda self: (4, 3), lambda self, shape: None), raising=False)
+    rows, start, gradient = whole_numbers(65, 5, 8)
+    assert (trained(65, 5, rows, start).gradients == gradient / 8).all()
+    fault(monkeypatch)
+    loop = TrainingLoop(layer(65, 5, relu), descent, start, rows)
+    loop.run()
+    assert (loop.gradients != gradient / 8).any()
+
+
+def test_a_tile_that_is_too_wide_breaks_the_bounds(monkeypatch):
+    rows, start, _ = whole_numbers(65, 4, 8)
+    monkeypatch.setattr(Tiling, "tile", property(lambda self: (4, 3), lambda self, shape: None), raising=False)
+    _of_another_width(monkeypatch, lambda width, lanes: width + (2 * lanes if width % lanes else 0))
+    with pytest.raises(AssertionError, match="outside its buffers"):
+        trained(65, 4, rows, start)

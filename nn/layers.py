@@ -68,7 +68,9 @@ class Neuron(Activated, Module):
         """The output, a Value; x is a list of as many numbers or Values as there are weights."""
         if x.__class__ is not Operands:
             x = inputs(self, x, len(self.w))
-        self._weights = weights = self._weights.current(self.w)
+        weights = self._weights.current(self.w)
+        if weights is not self._weights:
+            self._weights = weights
         y: Number = dot(weights, x, self.b)
         activate = self._activate
         if activate is None:

@@ -22,6 +22,7 @@ from engine.assignment import assign
 from engine.compatibility import Absent
 
 from .arguments import Number
+from .deferred import Deferred, Numbers, later
 from .elsewhere import METHODS, told
 from .structure import Declares, attributes, children, contents, said_parameters, walk, why_missing
 from .twin import rebuilt
@@ -65,7 +66,7 @@ class Place(Scope):
         return paths.get(id(module), type(module).__name__)
 
 
-class Module(metaclass=Declares):
+class Module(Deferred, metaclass=Declares):
     """A function with parameters. Subclasses make parameters and Modules in `__init__`, and define `forward`.
 
     Attributes:
@@ -315,6 +316,11 @@ class Module(metaclass=Declares):
             return rebuilt(self, new)
 
         return leaves, rebuild
+
+    def _later(self) -> Callable[[Numbers], Module]:
+        """A function that makes Modules like this one, with the numbers of an array; each is filled when it is first read."""
+        leaves, rebuild = self._flatten()
+        return later(self, leaves) if self._is_what_it_holds() else lambda numbers: rebuild(numbers.tolist())
 
     def _is_what_it_holds(self) -> bool:
         """Whether `_flatten` is right as long as all that is held here is as it was: the class says nothing else."""

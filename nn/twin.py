@@ -10,7 +10,7 @@ import copy
 from collections.abc import Mapping
 from functools import partial
 from types import CellType, FunctionType, MappingProxyType, MethodType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from engine import Value
 
@@ -28,18 +28,33 @@ def rebuilt(root: T, new: Mapping[Value, object]) -> T:
     >>> rebuilt(net, {p: Value(k) for k, p in enumerate(net.parameters())}).state()
     {'layers.0.neurons.0.w.0': 0.0, 'layers.0.neurons.0.b': 1.0}
     """
-    made: T = _Twin(root, new).made[id(root)]
-    return made
+    twin = _Twin(root, new, object.__new__(type(root)))
+    for name, x in twin.held.items():
+        _set(twin.root, name, x, root)
+    return twin.root
 
 
-class _Twin:
-    def __init__(self, root: object, new: Mapping[Value, object]) -> None:
-        self._new = new
+def refilled(root: T, new: Mapping[Value, object], x: T) -> dict[str, object]:
+    """The attributes that make x, of the class of root, a Module like it, with what is given in the places of some Values."""
+    return _Twin(root, new, x).held
+
+
+class _Twin(Generic[T]):
+    """What stands for a root, which is given, and its attributes, which are found and not set."""
+
+    def __init__(self, root: T, new: Mapping[Value, object], made: T) -> None:
+        self._new, self.root = new, made
         modules = [m for _, m in walk(root, values=False)]
         self.made: dict[int, Any] = {id(m): object.__new__(type(m)) for m in modules}  # by what it stands for
+        self.made[id(root)] = made
+        self.held = self._attributes(root)
         for m in modules:
-            for k, y in attributes(m).items():
-                _set(self.made[id(m)], k, self._of(y, k[0] != "_"), m)
+            if m is not root:
+                for k, y in self._attributes(m).items():
+                    _set(self.made[id(m)], k, y, m)
+
+    def _attributes(self, x: object) -> dict[str, object]:
+        return {k: self._of(y, k[0] != "_") for k, y in attributes(x).items()}
 
     def _of(self, x: object, public: bool) -> Any:
         """What stands for x: containers in public attributes are always new ones, other things if something in them is."""

@@ -46,6 +46,7 @@ ORDER = {
         elsewhere
         structure
         weights twin
+        deferred
         module data
         layers optimiser penalties
         blocks optim

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from .front.flattening import Flat, Leaf
 from .llvm.native_code import Numbers, aligned
@@ -12,18 +13,27 @@ from .llvm.native_code import Numbers, aligned
 Pieces = list[tuple[int, int, tuple[int, ...] | None]]
 
 
-def pieces(leaves: Sequence[Leaf]) -> Pieces:
+def pieces(leaves: Sequence[Leaf], module: tuple[int, ...] = ()) -> Pieces:
     """(first, last, shape) for each leaf of a tree, among all its numbers.
 
-    The shape of a number alone is None, that of a list or a tuple of numbers ().
+    The shape of a number alone is None, that of a list of numbers (), that of the numbers of a Module is said.
     """
     found: Pieces = []
     last = 0
     for x in leaves:
-        shape = () if x.__class__ is list or x.__class__ is tuple else getattr(x, "shape", None)
-        first, last = last, last + (1 if shape is None else x.size if shape else len(x))
+        shape = () if x.__class__ is list else module if x.__class__ is tuple else getattr(x, "shape", None)
+        first, last = last, last + (1 if shape is None else x.size if hasattr(x, "shape") else len(x))
         found.append((first, last, shape))
     return found
+
+
+def _later(module: Any) -> Callable[[Any], object]:
+    """A function that builds Modules like one, of arrays; in its own time if it can."""
+    if hasattr(module, "_later"):
+        found: Callable[[Any], object] = module._later()
+        return found
+    _, rebuild = module._flatten()
+    return lambda numbers: rebuild(numbers.tolist())
 
 
 class Results:
@@ -37,12 +47,12 @@ class Results:
     """
 
     def __init__(self, returned: object) -> None:
-        result = Flat(returned, "jit, as results,")
+        result = Flat(returned, "jit, as results,", _later)
         self.rebuild = result.rebuild
         self.leaves: list[object] = []
-        self.pieces = pieces(result.leaves)
+        self.pieces = pieces(result.leaves, (-1,))
         for x, (_, _, shape) in zip(result.leaves, self.pieces):
-            self.leaves.extend([x] if shape is None else x.ravel().tolist() if shape else x)
+            self.leaves.extend([x] if shape is None else x.ravel().tolist() if hasattr(x, "shape") else x)
         shapes = [shape for _, _, shape in self.pieces]
         self.has_numbers = None in shapes or () in shapes
         self.is_number = shapes == [None] and self.rebuild([1.5]) == 1.5

@@ -32,12 +32,24 @@ Building = (
 )  # how what holds so many places is built; None for a number
 
 
+def _like(module: Any) -> Callable[[Any], object]:
+    """A function that builds Modules like one."""
+
+    def build(leaves: Any) -> object:
+        _, rebuild = module._flatten()
+        built: object = rebuild(leaves)
+        return built
+
+    return build
+
+
 class Flat:
     """A tree laid flat.
 
     Args:
         tree: anything.
         who: is named where it is no tree of numbers.
+        maker: of a Module, makes Modules like it of their leaves.
 
     Attributes:
         leaves: its numbers: floats and Values; those of an array as an array, those of nested lists as one list, those of
@@ -51,13 +63,14 @@ class Flat:
         ValueError: it contains itself.
     """
 
-    __slots__ = ("_steps", "_who", "holds_values", "key", "leaves", "modules")
+    __slots__ = ("_maker", "_steps", "_who", "holds_values", "key", "leaves", "modules")
 
-    def __init__(self, tree: object, who: str = "jit") -> None:
+    def __init__(self, tree: object, who: str = "jit", maker: Callable[[Any], Callable[[Any], object]] = _like) -> None:
         leaves: list[Leaf] = []
         key: list[Hashable] = []
         steps: list[Building] = []
         self.leaves, self.modules, self.holds_values, self._steps, self._who = leaves, list[Leaf](), False, steps, who
+        self._maker = maker
         most, wasted, ndarray = LARGE, 0, getattr(sys.modules.get("numpy"), "ndarray", None)
         stack: list[Any] = [tree]
         while stack:
@@ -135,7 +148,7 @@ class Flat:
             layout = layout_of(x)
             self.modules.append(x)
             self.leaves.append(layout.leaves)
-            self._steps += (partial(_module, x), 1), None
+            self._steps += (partial(_module, self._maker(x)), 1), None
             return ("module", layout.key, len(layout.leaves)), ()
         level = container(x)
         if level is None:
@@ -210,10 +223,8 @@ def _nested(levels: Levels, children: list[list[Leaf]]) -> object:
     return levels[0][0](flat)
 
 
-def _module(like: Any, children: list[list[Leaf]]) -> object:
-    _, rebuild = like._flatten()
-    built: object = rebuild(children[0])
-    return built
+def _module(make: Callable[[Leaf], object], children: list[Leaf]) -> object:
+    return make(children[0])
 
 
 def _dict(keys: Sequence[object], children: list[Leaf]) -> dict[object, Leaf]:

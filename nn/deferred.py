@@ -1,0 +1,113 @@
+"""Deferred: a Module whose attributes are there when one of them is first read.
+
+A compiled step returns a Module of gradients at each call, hundreds of Values that often nobody reads. What it returns is
+a Module of the right class that knows how to fill itself. Whatever can be read of it fills it first, so that only the
+time tells: attributes, `vars`, copies and pickles.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from engine import Value
+
+from .structure import attributes
+from .twin import rebuilt, refilled
+
+T = TypeVar("T")
+
+_PENDING = "_pending"  # the attribute of a Module that is not filled yet: a function that finds its attributes
+_filling = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child begins with nothing half filled, and the lock free
+    os.register_at_fork(before=_filling.acquire, after_in_parent=_filling.release, after_in_child=_filling.release)
+
+
+class Numbers(Protocol):
+    """An array, as far as it is known here."""
+
+    def tolist(self) -> list[Any]:
+        """What is in it."""
+
+
+class _Plain:
+    """Has the `__dict__` that all objects have."""
+
+
+_dict: Any = vars(_Plain)["__dict__"]
+
+
+class Deferred(_Plain):
+    """What may be filled when it is first read."""
+
+    def __delattr__(self, name: str) -> None:
+        _filled(self)
+        super().__delattr__(name)
+
+    def __getstate__(self) -> object:
+        _filled(self)
+        return super().__getstate__()
+
+    if not TYPE_CHECKING:  # which would take any attribute for one that is there
+
+        def __getattr__(self, name):
+            _filled(self)
+            return type(self).__getattribute__(self, name)
+
+        @property
+        def __dict__(self):
+            return _filled(self)
+
+        @__dict__.setter
+        def __dict__(self, held):
+            _dict.__set__(self, held)
+
+
+def _filled(x: object) -> dict[str, object]:
+    """The attributes of a Module, found now if they were not; what was set meanwhile stays."""
+    held: dict[str, object] = _dict.__get__(x)
+    if _PENDING in held:
+        with _filling:
+            held = _dict.__get__(x)
+            if _PENDING in held:
+                find: Any = held[_PENDING]
+                whole = {**find(x), **held}
+                del whole[_PENDING]
+                _dict.__set__(x, whole)
+                return whole
+    return held
+
+
+def later(module: T, leaves: Sequence[Value]) -> Callable[[Numbers], T]:
+    """A function that makes Modules like one, with what an array holds in the places of its leaves; floats as Values.
+
+    What changes in the Module afterwards does not count.
+    """
+    own = [Value(0.0) for _ in leaves]
+    template = rebuilt(module, dict(zip(leaves, own, strict=True)))
+
+    def new(numbers: Numbers) -> dict[Value, object]:
+        return {p: Value(x) if x.__class__ is float else x for p, x in zip(own, numbers.tolist(), strict=True)}
+
+    held, other = attributes(template), attributes(rebuilt(template, {p: Value(0.0) for p in own}))
+    shared = {name: x for name, x in held.items() if other[name] is x}
+    kind = type(module)
+    if not _passes_here(kind, held.keys() - shared.keys()) or _dict.__get__(template).keys() != held.keys():
+        return lambda numbers: rebuilt(template, new(numbers))
+
+    def deferred(numbers: Numbers) -> T:
+        x = object.__new__(kind)
+        _dict.__set__(x, {**shared, _PENDING: lambda x: refilled(template, new(numbers), x)})
+        return x
+
+    return deferred
+
+
+def _passes_here(kind: type, names: Iterable[str]) -> bool:
+    """Does whatever reads attributes of these names, where they are not there yet, come to `Deferred`?"""
+    wanted = dict.fromkeys(("__getattr__", "__delattr__", "__getstate__"), Deferred) | {"__getattribute__": object}
+    ours = all(getattr(kind, name) is getattr(owner, name) for name, owner in wanted.items())
+    first = next(vars(c)["__dict__"] for c in kind.__mro__ if "__dict__" in vars(c))
+    return ours and first is vars(Deferred)["__dict__"] and not any(hasattr(kind, name) for name in names)

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from ..transforms.trees import array
+from ..value import Value
 from .front.flattening import Flat, Leaf
 from .llvm.native_code import Numbers, aligned
 
+MODULE = (-1,)  # the shape of the numbers of a Module that is returned
 Pieces = list[tuple[int, int, tuple[int, ...] | None]]
 
 
@@ -44,22 +47,64 @@ class Results:
         pieces: where those of each leaf of the tree are.
         rebuild: the tree, of other leaves.
         has_numbers, is_number: is one of the leaves a number that is in no array, and is that all?
+        in_columns: can it be made of columns, one a number, where it was computed for many examples?
     """
 
     def __init__(self, returned: object) -> None:
         result = Flat(returned, "jit, as results,", _later)
         self.rebuild = result.rebuild
         self.leaves: list[object] = []
-        self.pieces = pieces(result.leaves, (-1,))
+        self.pieces = pieces(result.leaves, MODULE)
         for x, (_, _, shape) in zip(result.leaves, self.pieces):
             self.leaves.extend([x] if shape is None else x.ravel().tolist() if hasattr(x, "shape") else x)
         shapes = [shape for _, _, shape in self.pieces]
         self.has_numbers = None in shapes or () in shapes
         self.is_number = shapes == [None] and self.rebuild([1.5]) == 1.5
 
+        self.in_columns = all(map(_is_mapped, result.key)) and all(hasattr(m, "_later") for m in result.modules)
+
     def effects(self) -> list[tuple[str, object, int]]:
         """What to write where."""
         return [("output", x, i) for i, x in enumerate(self.leaves)]
+
+
+def _is_mapped(part: Any) -> bool:
+    """Does vmap go into a level of a result, by what it is in the key? Not into lists; and what is no number is repeated."""
+    head = part[0]
+    if head.__class__ is tuple:
+        return all(kind is tuple for kind, _ in part)
+    if head == "static":
+        return bool(part[1:] == (type(None), None))
+    return part == "n" or head in ("array", "module") or (isinstance(head, type) and not issubclass(head, list))
+
+
+def column(rows: Numbers, shape: tuple[int, ...] | None, arrays: bool) -> Leaf:
+    """A leaf of the result for many examples, of a row of its numbers for each, as eager vmap returns it."""
+    if shape is None:
+        return rows[:, 0].astype(float) if arrays else rows[:, 0].tolist()
+    if shape == MODULE:
+        return Columns(rows.T.copy(), arrays)
+    if shape == ():
+        return [column(rows[:, i : i + 1], None, arrays) for i in range(rows.shape[1])]
+    return rows.reshape(len(rows), *shape).copy()
+
+
+class Columns:
+    """The numbers of a Module for many examples.
+
+    Args:
+        rows: one row a number.
+        arrays: do they come back in arrays?
+    """
+
+    def __init__(self, rows: Numbers, arrays: bool) -> None:
+        self._rows, self._arrays = rows, arrays
+
+    def tolist(self) -> list[Leaf]:
+        """For each number of the Module its Values, in a list or an array."""
+        return [
+            array(x, (len(x),)) if self._arrays else x for row in self._rows.tolist() for x in [list(map(Value, row))]
+        ]
 
 
 class Spaces:

@@ -21,7 +21,7 @@ from .llvm.native_functions import native
 from .llvm.processor import Target
 from .llvm.vectors import I64
 from .mapping import MappedExamples
-from .places import Results, Spaces, pieces
+from .places import Results, Spaces, column, pieces
 
 
 class Specialization:
@@ -168,6 +168,8 @@ class MappedSpecialization:
 
         if self._results.is_number:
             return rows[:, 0] if arrays else rows[:, 0].tolist()
+        if self._results.in_columns:
+            return self._results.rebuild([column(rows[:, i:k], shape, arrays) for i, k, shape in self._results.pieces])
         results = []
         for row in rows.tolist() if self._results.has_numbers else rows:
             leaves = [

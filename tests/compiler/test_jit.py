@@ -6,7 +6,7 @@ import math
 import operator
 import pickle
 import threading
-from collections import namedtuple
+from collections import OrderedDict, namedtuple
 from fractions import Fraction
 
 import numpy as np
@@ -97,6 +97,59 @@ def test_vmap_runs_its_examples_in_lanes_and_returns_what_eager_vmap_does(g, arg
         np.testing.assert_allclose(
             np.asarray(a, float), b, rtol=1e-12 if dtype == "float64" else 1e-5, atol=1e-5 * (dtype != "float64")
         )
+
+
+class Own:
+    """Takes part as a tree, by floats."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def _flatten(self):
+        return [self.x], lambda leaves: Own(*leaves)
+
+
+def every_detail(x):
+    if isinstance(x, np.ndarray):
+        return x.dtype, x.shape, x.flags.owndata or x.base.size == x.size, every_detail(x.ravel().tolist())
+    if isinstance(x, (Own, nn.Module)):
+        return type(x), every_detail(list(x._flatten()[0]) if isinstance(x, Own) else held(x))
+    if isinstance(x, (list, tuple)):
+        return type(x), list(map(every_detail, x))
+    return (type(x), list(x), every_detail(list(x.values()))) if isinstance(x, dict) else repr(x)
+
+
+def held(module):
+    return [x for _, m in module.named_modules() if hasattr(m, "w") for x in [m.w, m.b]]
+
+
+RETURNED = {
+    "pair": lambda net, x: (x[0], (x[1], x[0] * x[1])),
+    "dicts": lambda net, x: {"a": x[0], "b": {"c": x[1], "d": (x[0],)}},
+    "ordered": lambda net, x: OrderedDict(b=x[0], a=x[1]),
+    "named": lambda net, x: Point(x[0], (x[1], x[0])),
+    "lists": lambda net, x: ([x[0], x[1]], x[0], [(x[1], 2.0)]),
+    "none": lambda net, x: (None, x[0]),
+    "text": lambda net, x: ("text", x[0], True),
+    "array": lambda net, x: (np.array([[x[0], x[1] * 2.0]]), np.array([x[0]])),
+    "tuples": lambda net, x: ((x[0], x[1]), (x[1], 2.5)),
+    "gradient": lambda net, x: (x[0], grad(lambda m: m(x) ** 2)(net)),
+    "its own": lambda net, x: (Own(x[0]), x[1]),
+    "nothing": lambda net, x: (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", RETURNED)
+def test_results_made_of_columns_are_those_made_of_examples(name, dtype, monkeypatch):
+    net = nn.MLP(2, [2, 1], activation="tanh", seed=0)
+    for rows in (MANY_ROWS[:, :2], MANY_ROWS[:, :2].tolist(), MANY_ROWS[:1, :2].tolist()):
+        step = jit(vmap(RETURNED[name], in_axes=(None, 0)), dtype=dtype)
+        found = every_detail(step(net, rows))
+        results = next(iter(step._programs.values()))._results
+        assert results.in_columns == (name not in ("lists", "text", "its own"))
+        monkeypatch.setattr(results, "in_columns", False)
+        assert every_detail(step(net, rows)) == found
 
 
 def test_vmap_takes_lists_of_numbers_however_they_are_written():

@@ -26,6 +26,7 @@ import sys
 import time
 from functools import partial
 
+from . import gpt
 from .peers import (
     DEMO,
     EXAMPLES,
@@ -178,6 +179,7 @@ def main():
     calls(table, options.slow)
     nets(table)
     wide(table, options.slow)
+    one_name(table)
     irregular(table)
     print("\nall hold" if not table.failed else f"\nfall short: {'; '.join(table.failed)}")
     if options.plot:
@@ -450,6 +452,25 @@ def peer_steps(table, widths, batch, least=None):
     keras = optional(lambda: keras_step(widths, batch))
     if keras:
         table.peer("Keras on JAX, train_on_batch", seconds(keras, repeats=100), least)
+
+
+def one_name(table):
+    """The step of the demo's GPT at batch 1."""
+    (loop, steps), _ = timed(gpt.ours)
+    steps_of = {"ours": steps}
+    jax, torch = optional(gpt.jax_steps), optional(gpt.torch_step)
+    want = steps().copy()
+    if jax:
+        steps_of["JAX"] = jax
+        assert np.abs(np.concatenate([np.ravel(m) for m in jax()]) - want).max() < 1e-12
+    best = {name: t / gpt.STEPS for name, t in alternating(steps_of, 60).items()}
+    table.ours("ours: GPT, 8 letters, Adam, whole training in native code", best["ours"])
+    table.compiled(sum(loop.stages.times.values()) + loop.update_stages.times["trace"], loop.stages.times["llvm"], 5)
+    print(f"  {loop.stages}")
+    if jax:
+        table.peer("JAX fori_loop, whole training inside", best["JAX"], 1.5)
+    if torch:
+        table.peer("PyTorch eager, a step", seconds(torch, repeats=50), 50)
 
 
 def irregular(table):

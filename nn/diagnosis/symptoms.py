@@ -10,6 +10,8 @@ import copy
 from collections.abc import Sequence
 from math import floor, fsum, inf, isfinite, log10, sqrt
 
+from engine import mean
+
 from ..data import Row
 from ..module import Module
 from ..optim import Optimiser
@@ -195,8 +197,7 @@ def _trial(
             return inf, inf
         reached.append(fsum([e.data for e in losses]) / len(losses))
         if step < STEPS:
-            for e in losses:
-                e.backward(1.0 / len(losses))
+            mean(losses).backward()  # one sweep: the lists of weights that examples share are walked once
             mover._step()
     return max(reached), reached[-1]
 

@@ -7,7 +7,7 @@ from itertools import cycle, islice
 import pytest
 
 import nn
-from engine import Value, log, relu, sigmoid
+from engine import Value, log, mean, relu, sigmoid
 from nn import SGD, Adam, Layer, Module, Sequential, diagnose
 from nn.diagnosis import findings, symptoms
 from nn.diagnosis.observation import Unit, observation
@@ -40,8 +40,7 @@ def train(net, X, y, loss, optimiser, epochs, batch=10):
         for start in range(0, len(X), batch):
             chosen = order[start : start + batch]
             optimiser.zero_grad()
-            for i in chosen:
-                goal.loss(net(X[i]), targets[i]).backward(1.0 / len(chosen))
+            mean([goal.loss(net(X[i]), targets[i]) for i in chosen]).backward()
             optimiser.step()
 
 

@@ -28,6 +28,7 @@ _SEQUENCES: tuple[type[Iterable[object]], ...] = (list, tuple, deque, *VIEWS)
 PLAIN = frozenset(  # the classes of what holds nothing, and is met most
     (float, int, str, bool, bytes, complex, type(None), FunctionType, BuiltinFunctionType, Value)
 )
+_EMPTY = PLAIN - {Value}
 
 
 class Declared(Protocol):
@@ -177,9 +178,10 @@ def walk(root: object, values: bool = True, without: Collection[object] = ()) ->
             continue
         if is_module(x):
             yield path, x
-            below = [(f"{start}{k}", y, k in x._parameter_attributes) for k, y in children(x)]
+            own = x._parameter_attributes
+            below = [(f"{start}{k}", y, k in own) for k, y in children(x) if y.__class__ not in _EMPTY]
         else:
-            below = [(f"{start}{k}", y, declared) for k, y in children(x)]
+            below = [(f"{start}{k}", y, declared) for k, y in children(x) if y.__class__ not in _EMPTY]
             for key in _unordered(x):
                 loose += [
                     (path, y)

@@ -40,7 +40,7 @@ def test_every_op_sharing_and_kinks_occur_as_often_as_promised():
 def test_hypothesis_draws_the_same_kind_of_graphs():
     drawn_graphs = []
 
-    @settings(max_examples=1500, database=None, derandomize=True)
+    @settings(max_examples=600, database=None, derandomize=True)
     @given(graphs())
     def collect(graph):
         drawn_graphs.append(graph)

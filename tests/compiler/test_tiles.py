@@ -5,7 +5,7 @@ import pytest
 
 from engine import Value, dot, mean, relu, square, total
 from engine.compiler import TrainingLoop
-from engine.compiler.llvm import contraction
+from engine.compiler.llvm import contraction, emission
 from engine.compiler.llvm.batch import Tiling
 from engine.compiler.llvm.memory import Copy
 from engine.compiler.llvm.processor import processor, vector_bytes
@@ -82,6 +82,19 @@ def test_without_contraction_the_sums_of_a_wide_layer_run_in_eagers_order():
     leaves = [Value(p) for p in start.tolist()]
     mean([layer(65, 5)(leaves, row) for row in rows.tolist()]).backward()
     assert loop.gradients.tolist() == [v.grad for v in leaves]
+
+
+@pytest.mark.parametrize("contract", [True, False])
+@pytest.mark.parametrize(("neurons", "examples"), [(13, 3), (16, 9), (25, 70)])
+def test_bits_are_the_same_however_many_rounds_go_together(neurons, examples, contract, monkeypatch):
+    rows, start, _ = whole_numbers(64, neurons, examples)
+    found = []
+    for long in (1, 10**6):
+        monkeypatch.setattr(emission, "LONG", long)
+        loop = trained(64, neurons, rows / 7.0, start / 3.0, contract=contract)
+        found.append((loop.stages.ir, loop.gradients.tobytes()))
+    assert found[0][1] == found[1][1]
+    assert found[0][0] != found[1][0] or examples > 3
 
 
 def test_a_wide_layer_is_compiled_to_tiles_where_vectors_are_wide(monkeypatch):

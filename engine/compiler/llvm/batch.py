@@ -35,6 +35,7 @@ class Tiling:
         chunk: examples that are laid out as columns at a time.
         most: vectors that go together at most, where their sums come apart.
         jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
+        sums: of long loops so many accumulators stay in registers, blocks times rounds.
         tile: rows and vectors in a tile of a contraction: all registers but those of a row and a number; None: with vectors
             of two or four numbers it is faster to add up their lanes.
     """
@@ -44,6 +45,7 @@ class Tiling:
         self._examples, self._target = examples, target
         self.lanes = max(1, wide // target.bytes)
         self.blocks, self.jam = (4, 4) if wide >= 64 else (4, 2)
+        self.sums = 20 if wide >= 64 else 12 if wide >= 32 else 8
         self.tile = (6, 4) if wide >= 64 else (4, 3) if wide >= 32 else None
         self.chunk = CHUNK * self.lanes
         if examples is not None:
@@ -91,7 +93,7 @@ class Batch:
         self.stride = 0  # examples from one column of inputs or memory to the next
         self.columns = 0  # of inputs
         self.packed: ir.Value = None  # where inputs of the examples that are not flat are written side by side
-        self.emitter = Emitter(placement, trace, target, tiling.lanes, tiling.jam, direct, name)
+        self.emitter = Emitter(placement, trace, target, tiling.lanes, tiling.jam, direct, name, tiling.sums)
         self._real, self._parts = self.emitter.real, placement.parts
 
     @property

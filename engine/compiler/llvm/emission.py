@@ -19,6 +19,9 @@ from .native_functions import Rounds, lanes_summed
 from .processor import Target
 from .vectors import I1, I64, Vector, ir
 
+LONG = 64  # rounds
+MOST = 8  # rounds that go together
+
 
 class Emitter(Memory):
     """Writes a placed program into native functions.
@@ -26,13 +29,14 @@ class Emitter(Memory):
     Args:
         placement, trace, target, lanes, name: as for `Memory`.
         jam: how many rounds of a jammed loop go together.
+        sums: of jammed loops around long ones, so many sums stay in registers.
         direct: sum gradients across lanes at once, for nets whose lane-wide sums would not fit the cache.
     """
 
     def __init__(self, placement: Placement, trace: Trace, target: Target, lanes: int, jam: int = 1,
-                 direct: bool = False, name: str = "program") -> None:  # fmt: skip
+                 direct: bool = False, name: str = "program", sums: int = 0) -> None:  # fmt: skip
         super().__init__(placement, trace, target, lanes, name)
-        self.jam, self.direct = jam, direct
+        self.jam, self.direct, self._sums = jam, direct, sums
 
     def emit(self, builder: ir.IRBuilder, buffers: Buffers, start: int = 0, end: int | None = None) -> None:
         """Write the program where a builder stands, but for sums apart; a long one as functions of at most 1,000
@@ -150,7 +154,7 @@ class Emitter(Memory):
             if isinstance(n, Statement):
                 self._sum(n, copies, memo)
                 continue
-            for start, end, width in self.stretches(n, copies, self.jam if self._jams(n, copies) else 1):
+            for start, end, width in self.stretches(n, copies, self._width(n, copies) if self._jams(n, copies) else 1):
                 self._loop(n, copies, memo, start, end, width)
         self._statements(statements, copies, memo)
 
@@ -174,6 +178,16 @@ class Emitter(Memory):
             and bool(inner)
             and not any(isinstance(c, For) for n in inner for c in n.body)
         )
+
+    def _width(self, loop: For, copies: list[Copy]) -> int:
+        """How many rounds of a jammed loop go together: more where those inside are long, so that what comes before and
+        behind them weighs little, and few vectors do; of not so many, such that none is left."""
+        inner = [c.count.number() or 0 for c in loop.body if isinstance(c, For)]
+        most, count = min(self._sums // len(copies), MOST), loop.count.number() or 0
+        if min(inner) < LONG or most <= self.jam:
+            return self.jam
+        even = [width for width in range(most, most // 2, -1) if count % width == 0]
+        return even[0] if even and count < 8 * most else most
 
     def _loop(self, n: For, copies: list[Copy], memo: Memo, start: ir.Value, end: ir.Value,
               width: int) -> None:  # fmt: skip

@@ -86,8 +86,8 @@ class Flat:
                 key.append("n")
                 steps.append(None)
             elif kind is list or kind is tuple:
-                levels, flat = _levels(x) if wasted < LARGE else ((), ())
-                numbers = self._numbers(flat)
+                levels, flat, kinds = _levels(x) if wasted < LARGE else _NO_BLOCK
+                numbers = flat if kinds == _FLOAT else self._numbers(flat, kinds)
                 if numbers:
                     leaves.append(numbers)
                     key.append(levels)
@@ -99,7 +99,7 @@ class Flat:
                     stack.extend(x[::-1])
             elif kind is dict:
                 keys = tuple(x)
-                key.append((dict, keys if all(k.__class__ is str for k in keys) else exact(keys)))
+                key.append((dict, keys if set(map(type, keys)) <= _NAMES else exact(keys)))
                 steps.append((partial(_dict, keys), len(keys)))
                 stack.extend(reversed(x.values()))
             elif kind is ndarray and x.shape and x.dtype.kind in _REAL:
@@ -109,7 +109,7 @@ class Flat:
             elif kind is str or kind is bool or x is None:
                 key.append(("static", kind, x))
                 steps.append((_same(x), 0))
-            elif hasattr(x, "dtype") and hasattr(x, "__array__"):
+            elif not hasattr(kind, "_flatten") and hasattr(x, "dtype") and hasattr(x, "__array__"):
                 key.append(self._array(x))
             else:
                 found, inside = self._level(x, kind)
@@ -120,11 +120,8 @@ class Flat:
                 _refuse_endless(tree, who)
         self.key = tuple(key)
 
-    def _numbers(self, flat: Sequence[object]) -> list[Leaf]:
+    def _numbers(self, flat: Sequence[object], kinds: set[type]) -> list[Leaf]:
         """The entries of nested lists as floats and Values, if all are numbers; else none."""
-        kinds = set(map(type, flat))
-        if kinds == _FLOAT:
-            return list(flat)
         if not kinds <= _NUMBERS and not all(map(_is_number, flat)):
             return []
         self.holds_values = self.holds_values or Value in kinds
@@ -186,6 +183,10 @@ class Flat:
         return built[0]
 
 
+_NAMES = {str}
+_ROWS: set[type] = {list, tuple}
+_ENTRIES: set[type] = {float, int, Value, list, tuple}
+_NO_BLOCK: tuple[Levels, list[Any], set[type]] = (), [], {object}
 _FLOAT, _NUMBERS, _REAL = {float}, {float, int, Value}, ("f", "i", "u")
 
 
@@ -196,23 +197,24 @@ def _is_number(x: object) -> bool:
     )
 
 
-def _levels(x: Sequence[object]) -> tuple[Levels, Sequence[object]]:
-    """(class and length of each level, all entries) of nested lists or tuples that have one length a level."""
-    levels: list[Any] = [(type(x), len(x))]
-    flat = x
-    while len(levels) < DEEPEST:
+def _levels(x: list[Any] | tuple[Any, ...]) -> tuple[Levels, list[Any], set[type]]:
+    """(class and length of each level, all entries, their classes) of nested lists or tuples that have one length a level."""
+    if not x or not all(y.__class__ in _ENTRIES or _is_number(y) for y in (x[-1], x[0])):
+        return _NO_BLOCK
+    levels: list[Any] = []
+    flat, kind = [x], x.__class__
+    while True:
+        lengths = set(map(len, flat))
+        length = lengths.pop()
+        large = len(flat) * length > LARGE and len(set(map(id, flat))) < len(flat)  # it may contain itself
+        if lengths or large or len(levels) == DEEPEST:
+            return tuple(levels), flat, {kind}
+        levels.append((kind, length))
+        flat = list(chain.from_iterable(flat))
         kinds = set(map(type, flat))
-        kind = kinds.pop() if len(kinds) == 1 else None
-        if kind is not list and kind is not tuple:
-            break
-        rows: Any = flat
-        lengths = set(map(len, rows))
-        size = len(rows) * max(lengths)
-        if len(lengths) > 1 or (size > LARGE and len(set(map(id, rows))) < len(rows)):  # it may contain itself
-            break
-        levels.append((kind, lengths.pop()))
-        flat = list(chain.from_iterable(rows))
-    return tuple(levels), flat
+        if len(kinds) != 1 or not kinds <= _ROWS:
+            return tuple(levels), flat, kinds
+        (kind,) = kinds
 
 
 def _nested(levels: Levels, children: list[list[Leaf]]) -> object:

@@ -83,19 +83,20 @@ class Watch:
         self.count = 0
         self._cells: list[CellType] = []
         self._names: list[Names] = []  # global names of functions, and those in classes
+        self._sized: list[Collection[object]] = []  # whose length is looked at: all of the following, and large ones
         self._rows: list[list[Value]] = []  # lists of Values alone
         self._containers: list[Collection[object]] = []
         self._dicts: list[dict[object, object]] = []
         self._named: list[dict[str, object]] = []  # dicts whose keys are text
+        self._values: list[Collection[object]] = []  # of all dicts
         self._slotted: list[object] = []
         self._arrays: list[object] = []
-        self._data: list[Collection[object]] = []
         self._before: tuple[list[object], list[object], Collection[tuple[object, ...]]] = [], [], ()
 
     def hold(self, x: Any) -> bool:
         """Look at what a container holds; False where that is too much."""
         if isinstance(x, (list, tuple, deque, dict, set)) and len(x) > DATA:
-            self._data.append(x)
+            self._sized.append(x)
             return False
         self.count += x.size if hasattr(x, "dtype") else len(x) if hasattr(x, "__len__") else 1
         if self.count > MOST:
@@ -107,14 +108,16 @@ class Watch:
         """Add what a container holds to what is looked at."""
         if isinstance(x, dict):
             (self._named if set(map(type, x)) == {str} else self._dicts).append(x)
+            self._values.append(dict.values(x))
         elif hasattr(x, "dtype") or isinstance(x, bytearray):
             self._arrays.append(x)
-        elif x.__class__ is list and set(map(type, x)) == {Value}:
-            self._rows.append(x)
         elif isinstance(x, (list, deque, set)):
-            self._containers.append(x)
+            alike: list[Any] = self._rows if x.__class__ is list and set(map(type, x)) == {Value} else self._containers
+            alike.append(x)
         elif getattr(x, "__slots__", ()):
             self._slotted.append(x)
+        if isinstance(x, (list, deque, dict, set)):
+            self._sized.append(x)
 
     def read(self, x: object) -> list[object]:
         """What there is to be seen besides containers and attributes."""
@@ -157,11 +160,9 @@ class Watch:
         things += [where.get(name) for where, listed in self._names for name in listed]
         things += chain.from_iterable(self._containers)
         things += chain.from_iterable(self._dicts)
-        things += chain.from_iterable(map(dict.values, self._dicts))
-        things += chain.from_iterable(map(dict.values, self._named))
+        things += chain.from_iterable(self._values)
         things += chain.from_iterable([attributes(x).values() for x in self._slotted])
-        sized = chain(self._rows, self._containers, self._dicts, self._named, self._data)
-        rest: list[object] = [*map(len, sized), *chain.from_iterable(self._named)]
+        rest: list[object] = [*map(len, self._sized), *chain.from_iterable(self._named)]
         for x in self._arrays:
             if isinstance(x, bytearray):
                 rest.append(bytes(x))

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine import Value
 
+from .pattern import Pattern
 from .structure import attributes
-from .twin import rebuilt, refilled
+from .twin import rebuilt
 
 T = TypeVar("T")
 
@@ -87,22 +88,22 @@ def later(module: T, leaves: Sequence[Value]) -> Callable[[Numbers], T]:
     """
     own = [Value(0.0) for _ in leaves]
     template = rebuilt(module, dict(zip(leaves, own, strict=True)))
+    pattern = Pattern(template, own)
+    kind, held = type(module), attributes(template)
+    passes = _passes_here(kind, held.keys() - pattern.shared.keys()) and _dict.__get__(template).keys() == held.keys()
 
-    def new(numbers: Numbers) -> dict[Value, object]:
-        return {p: Value(x) if x.__class__ is float else x for p, x in zip(own, numbers.tolist(), strict=True)}
-
-    held, other = attributes(template), attributes(rebuilt(template, {p: Value(0.0) for p in own}))
-    shared = {name: x for name, x in held.items() if other[name] is x}
-    kind = type(module)
-    if not _passes_here(kind, held.keys() - shared.keys()) or _dict.__get__(template).keys() != held.keys():
-        return lambda numbers: rebuilt(template, new(numbers))
-
-    def deferred(numbers: Numbers) -> T:
+    def made(numbers: Numbers) -> T:
+        if not passes:
+            return rebuilt(template, dict(zip(own, _values(numbers), strict=True)))
         x = object.__new__(kind)
-        _dict.__set__(x, {**shared, _PENDING: lambda x: refilled(template, new(numbers), x)})
+        _dict.__set__(x, {**pattern.shared, _PENDING: lambda x: pattern.attributes(_values(numbers), x)})
         return x
 
-    return deferred
+    return made
+
+
+def _values(numbers: Numbers) -> list[object]:
+    return [Value(x) if x.__class__ is float else x for x in numbers.tolist()]
 
 
 def _passes_here(kind: type, names: Iterable[str]) -> bool:

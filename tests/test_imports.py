@@ -46,6 +46,7 @@ ORDER = {
         elsewhere
         structure
         weights twin
+        pattern
         deferred
         module data
         layers optimiser penalties

@@ -17,6 +17,7 @@ from engine import Value, grad, jit, total, value_and_grad
 from nn import MLP, Layer, Module, Neuron
 from nn import deferred as room
 from nn.deferred import _PENDING, _dict
+from nn.pattern import Pattern
 
 
 class Linked(Module):
@@ -212,6 +213,11 @@ def test_whatever_is_read_first_is_what_a_module_filled_at_once_shows(make, monk
         assert outcome(read, step(model)) == outcome(read, whole(model)), name
 
 
+def test_what_a_net_is_made_of_is_known_and_what_is_more_is_not():
+    models = [mlp(), Data(), Tied(), Delegating(), Linked(), Slotted()]
+    assert [Pattern(m, m._flatten()[0])._known for m in models] == [True] * 4 + [False] * 2
+
+
 @pytest.mark.parametrize("hook", ["__getstate__", "__delattr__"])
 def test_a_way_of_reading_that_does_not_fill_is_caught(hook, monkeypatch):
     monkeypatch.setattr(room.Deferred, hook, getattr(object, hook))
@@ -309,7 +315,7 @@ def test_an_interruption_while_one_is_filled_leaves_it_whole(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as m:
-        m.setattr(room, "refilled", interrupted)
+        m.setattr(room.Pattern, "attributes", interrupted)
         with pytest.raises(KeyboardInterrupt):
             _ = gradient.layers
     assert len(gradient.layers) == 3

@@ -53,6 +53,7 @@ class TrainingCode:
         indices: which of its numbers are indices.
         packs: are examples whose loss is flat left out of the backward pass?
         lanes, stride, sums, memory: examples a vector, and the sizes of what native code works in.
+        wide: parameters a vector.
         stages, update_stages: what became of the two functions.
     """
 
@@ -62,9 +63,11 @@ class TrainingCode:
         self._count, self._columns = len(functions.parameters), len(functions.example)
         self._slots, self._settings, self._batch = functions.slots, functions.settings, batch
         self._real, self._target = TYPES[target.dtype], target
-        tiling, one = Tiling(target, batch), Tiling(target, 1)
-        self.lanes = tiling.lanes
-        self.padded = -(-self._count // tiling.lanes) * tiling.lanes
+        # One example alone would leave the other lanes idle: LLVM puts the rounds of its loops in them.
+        tiling, one = Tiling(target, batch, 1 if batch == 1 else None), Tiling(target, 1)
+        self.lanes, self.wide = tiling.lanes, one.lanes
+        self.padded = -(-self._count // one.lanes) * one.lanes
+        apart = target.contract and batch > 1
         self.stages, self.update_stages = Compilation(target), Compilation(target)
         with self.stages.timed("trace"):
             trace, self.kept, self.indices = functions.traced_loss(self.padded, target.contract, bare)
@@ -72,7 +75,7 @@ class TrainingCode:
             update = functions.traced_update()
         self.bare = bool(trace.bare)
         placement = self.stages.place(
-            trace, WINDOW if window is None else window, target.contract, self._count if tiling.skips() else None
+            trace, WINDOW if window is None else window, apart, self._count if tiling.skips() else None
         )
         self.packs = placement.parts.gate is not None
         gradients = self._count + 1
@@ -87,7 +90,7 @@ class TrainingCode:
         with self.stages.module("training") as module:
             self._emit(module)
         del self._body, self._update, self._measure, self._penalty  # and with them the module, thousands of objects
-        code = self.stages.compile()
+        code = self.stages.compile(vectorise=self.lanes == 1)
         self.update_stages.join(self.stages)
         self.train = code.function("run", ctypes.c_void_p)
         self.faults = code.variable("faults")
@@ -177,17 +180,15 @@ class TrainingCode:
 
     def _is_nan(self, b: ir.IRBuilder, gradients: ir.Value) -> ir.Value:
         """Write: is one of the gradients nan?"""
-        vectors = VectorBuilder(b, self._real, self.lanes, False, False, lower)
+        vectors = VectorBuilder(b, self._real, self.wide, False, False, lower)
         kind = vectors.type_of(I1)
-        with Rounds(b, I64(self.padded), 0, self.lanes, name="nan") as rounds:
+        with Rounds(b, I64(self.padded), 0, self.wide, name="nan") as rounds:
             seen = rounds.carried(kind)
             v = b.load(entry(b, self._real, gradients, rounds.i), typ=vectors.type)
             v.align = self._target.bytes
             seen.add_incoming(ir.Constant(kind, None), rounds.before)
             seen.add_incoming(b.or_(seen, vectors.is_nan(v)), b.block)
-        if self.lanes == 1:
-            return seen
-        whole = ir.IntType(self.lanes)
+        whole = ir.IntType(self.wide)
         return b.icmp_unsigned("!=", b.bitcast(seen, whole), whole(0))
 
     def _emit_update(self, b: ir.IRBuilder, a: dict[str, ir.Value], slots: list[ir.Value], step: ir.Value) -> None:
@@ -203,7 +204,7 @@ class TrainingCode:
     def _measured(self, b: ir.IRBuilder, a: dict[str, ir.Value], measure: Batch, settings: ir.Value) -> ir.Value:
         """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""
         real = self._real
-        at = entry(b, real, a["p"], I64(self.padded + self.lanes))
+        at = entry(b, real, a["p"], I64(self.padded + self.wide))
         with Rounds(b, self._settings, name="settings") as rounds:
             stored(b, real, loaded(b, real, settings, rounds.i), at, rounds.i)
         sums = entry(b, real, at, I64(self._settings))

@@ -124,8 +124,8 @@ class TrainingLoop:
 
     def _allocate(self) -> None:
         code = self._code
-        self._p = self._buffer(code.padded + code.lanes + self._settings + 1)
-        self._g = self._buffer(code.padded + code.lanes)
+        self._p = self._buffer(code.padded + code.wide + self._settings + 1)
+        self._g = self._buffer(code.padded + code.wide)
         self._s = self._buffer(max(self._slots, 1) * code.padded)
         self._work = self._workspace(code)
         self.parameters = self._p[: self._count]

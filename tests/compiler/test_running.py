@@ -25,13 +25,13 @@ def descent(rows=4, **options):
         (lambda p, e: square(p[0] * e[0] - e[1])),
         (lambda p, g, slots, settings: (p - settings[0] * g, slots)),
     )
-    return TrainingLoop(loss, update, [0.0], examples, settings=1, batch=1, **options)
+    return TrainingLoop(loss, update, [0.0], examples, settings=1, **{"batch": 1, **options})
 
 
 def values_seen_meanwhile(passes=20):
     """How many values of the parameter this thread sees while one native call in another thread works on it."""
-    loop, most = descent(), 0
-    step = loop.prepared(np.zeros(300_000, np.int64), settings=[1e-7])
+    loop, most = descent(batch=2), 0  # of one example a step, the parameter would stay in a register
+    step = loop.prepared(np.zeros(600_000, np.int64), settings=[1e-7])
     for _ in range(passes):
         worker, seen = threading.Thread(target=step), set()
         worker.start()

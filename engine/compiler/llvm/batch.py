@@ -28,6 +28,7 @@ class Tiling:
     Args:
         target: what code is made for.
         examples: in a batch; None: any number.
+        lanes: examples a vector; None: as many as a register holds.
 
     Attributes:
         lanes: examples a vector.
@@ -40,10 +41,10 @@ class Tiling:
             of two or four numbers it is faster to add up their lanes.
     """
 
-    def __init__(self, target: Target, examples: int | None = None) -> None:
+    def __init__(self, target: Target, examples: int | None = None, lanes: int | None = None) -> None:
         wide = vector_bytes(target.cpu)
         self._examples, self._target = examples, target
-        self.lanes = max(1, wide // target.bytes)
+        self.lanes = lanes or max(1, wide // target.bytes)
         self.blocks, self.jam = (4, 4) if wide >= 64 else (4, 2)
         self.sums = 20 if wide >= 64 else 12 if wide >= 32 else 8
         self.tile = (6, 4) if wide >= 64 else (4, 3) if wide >= 32 else None

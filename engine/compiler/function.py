@@ -112,7 +112,11 @@ class CompiledFunction:
             if examples is not None and examples.alike:
                 return examples, f
         if self._signature is None:
-            return Flat((args, kwargs)), lambda tree: self._f(*tree[0], **tree[1])
+            if not kwargs:
+                return Flat(args), lambda tree: self._f(*tree)
+            found = Flat((args, kwargs))
+            found.key = (*found.key, "by name")
+            return found, lambda tree: self._f(*tree[0], **tree[1])
         signature = self._signature
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()

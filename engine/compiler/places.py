@@ -78,15 +78,15 @@ def _is_mapped(part: Any) -> bool:
     return part == "n" or head in ("array", "module") or (isinstance(head, type) and not issubclass(head, list))
 
 
-def column(rows: Numbers, shape: tuple[int, ...] | None, arrays: bool) -> Leaf:
-    """A leaf of the result for many examples, of a row of its numbers for each, as eager vmap returns it."""
+def columns(out: Numbers, shape: tuple[int, ...] | None, arrays: bool) -> Leaf:
+    """A leaf of the result for many examples, of one row for each of its numbers, as eager vmap returns it."""
     if shape is None:
-        return rows[:, 0].astype(float) if arrays else rows[:, 0].tolist()
+        return out[0].astype(float) if arrays else out[0].tolist()
     if shape == MODULE:
-        return Columns(rows.T.copy(), arrays)
+        return Columns(out, arrays)
     if shape == ():
-        return [column(rows[:, i : i + 1], None, arrays) for i in range(rows.shape[1])]
-    return rows.reshape(len(rows), *shape).copy()
+        return [columns(row[None], None, arrays) for row in out]
+    return out.T.copy().reshape(out.shape[1], *shape)
 
 
 class Columns:

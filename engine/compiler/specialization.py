@@ -21,7 +21,7 @@ from .llvm.native_functions import native
 from .llvm.processor import Target
 from .llvm.vectors import I64
 from .mapping import MappedExamples
-from .places import Results, Spaces, column, pieces
+from .places import Results, Spaces, columns, pieces
 
 
 class Specialization:
@@ -141,7 +141,6 @@ class MappedSpecialization:
 
     def run(self, given: MappedExamples) -> object:
         """One call."""
-        import numpy as np
 
         table = given.table
         count = len(table)
@@ -152,24 +151,24 @@ class MappedSpecialization:
         p[: len(whole)] = whole
         for bounds, numbers in zip(self._bounds, (p, table)):
             bounds.check(numbers)
-        columns = x[: self._columns * stride].reshape(self._columns, stride)
-        columns[:, :count], columns[:, count:] = table.T, table[-1][:, None]
+        inputs = x[: self._columns * stride].reshape(self._columns, stride)
+        inputs[:, :count], inputs[:, count:] = table.T, table[-1][:, None]
         self._run(p.ctypes.data, x.ctypes.data, o.ctypes.data, memory.ctypes.data, count, stride)
         if self._faults.value:
             raise AssertionError(
                 f"jit wrote or read {self._faults.value} times outside its buffers; please report this"
             )
-        out = o[: self._outputs * stride].reshape(self._outputs, stride)[:, :count]
-        return self._as_results(np.ascontiguousarray(out.T), given.arrays)
+        return self._as_results(o[: self._outputs * stride].reshape(self._outputs, stride)[:, :count], given.arrays)
 
-    def _as_results(self, rows: Numbers, arrays: bool) -> object:
-        """Rows of numbers as eager vmap returns them."""
+    def _as_results(self, out: Numbers, arrays: bool) -> object:
+        """The outputs, one row a number, as eager vmap returns them."""
         import numpy as np
 
         if self._results.is_number:
-            return rows[:, 0] if arrays else rows[:, 0].tolist()
+            return out[0].copy() if arrays else out[0].tolist()
         if self._results.in_columns:
-            return self._results.rebuild([column(rows[:, i:k], shape, arrays) for i, k, shape in self._results.pieces])
+            return self._results.rebuild([columns(out[i:k], shape, arrays) for i, k, shape in self._results.pieces])
+        rows = np.ascontiguousarray(out.T)
         results = []
         for row in rows.tolist() if self._results.has_numbers else rows:
             leaves = [

@@ -164,6 +164,8 @@ class Flat:
                 found.append(x)
             elif hasattr(x, "shape"):
                 found.extend(x.ravel().astype(float).tolist())
+            elif x.__class__ is tuple:
+                found.extend([v._data for v in x])
             else:
                 entries: Sequence[Any] = [x] if x.__class__ is Value else x
                 found.extend([e._data if e.__class__ is Value else e for e in entries])

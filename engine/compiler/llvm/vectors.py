@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from ctypes import c_float
+from functools import lru_cache
+from struct import pack, unpack
 from typing import TypeAlias
 
 from llvmlite import ir as ir
@@ -55,8 +57,7 @@ class VectorBuilder:
 
     def constant(self, x: float) -> ir.Constant:
         """An LLVM value: the same number in every lane."""
-        one = ir.Constant(self.real, x if self.double else c_float(x).value)
-        return ir.Constant(self.type, [one] * self.lanes) if self.lanes > 1 else one
+        return _in_lanes(self.double, self.lanes, pack("d", x if self.double else c_float(x).value))
 
     def whole(self, x: int) -> ir.Constant:
         """An LLVM value: the same integer in every lane, as wide as a number."""
@@ -189,6 +190,13 @@ class VectorBuilder:
         v = self.builder.insert_element(nothing, x, ir.Constant(I32, 0))
         zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
         return Vector(self, self.builder.shuffle_vector(v, nothing, zeros))
+
+
+@lru_cache(2**12)  # programs hold the same constants many times; each keeps its text
+def _in_lanes(double: bool, lanes: int, number: bytes) -> ir.Constant:
+    """The float64 of these bytes in every lane; no key is a float, since -0.0 equals 0.0, and nan not itself."""
+    one = ir.Constant(DOUBLE if double else FLOAT, *unpack("d", number))
+    return ir.Constant(ir.VectorType(one.type, lanes), [one] * lanes) if lanes > 1 else one
 
 
 def declared(module: ir.Module, name: str, result: ir.Type, args: Sequence[ir.Type]) -> ir.Function:

@@ -211,6 +211,7 @@ def demo(table, micrograd):
 
     told = [f[1:] for f in features().split(",") if f.startswith(("+avx", "+fma", "+sse4", "+neon"))]
     print(f"features: {', '.join(told)}; compiled for {processor(None) or 'all of them'}")
+    wide = vector_bytes(processor(None)) / 64  # peers who compute one number at a time gain nothing by wide vectors
     ours([1, 1], 1)  # imports, and LLVM's first steps
     x, y, p = problem(DEMO, EXAMPLES)
     start = p.copy()
@@ -233,8 +234,8 @@ def demo(table, micrograd):
             loop.parameters[:] = start
             table.peer("ours, one call from Python a step", seconds(partial(repeated, one, STEPS), STEPS, 300))
             if micrograd:
-                table.peer("micrograd, collector as shipped", micrograd[0], 200_000)
-                table.peer("micrograd, collector off", micrograd[1], 40_000)
+                table.peer("micrograd, collector as shipped", micrograd[0], 200_000 * wide)
+                table.peer("micrograd, collector off", micrograd[1], 40_000 * wide)
             torch = optional(lambda: torch_step(DEMO, EXAMPLES))
             if torch:
                 table.peer("PyTorch eager, tensors", seconds(torch, repeats=300), 70)
@@ -246,9 +247,8 @@ def demo(table, micrograd):
                 tinygrad = optional(lambda: tinygrad_step(DEMO, EXAMPLES))
                 if tinygrad:
                     table.peer("tinygrad, its JIT on the CPU", seconds(tinygrad, repeats=200), 50)
-            scalar = {64: 30, 32: 15, 16: 8}[vector_bytes(processor(None))]
             for step, name, least in zip(
-                optional(casadi_steps) or [], ("CasADi SX, its virtual machine", "CasADi SX, its C"), (80, scalar)
+                optional(casadi_steps) or [], ("CasADi SX, its virtual machine", "CasADi SX, its C"), (80, 30 * wide)
             ):
                 table.peer(name, seconds(step, repeats=50), least)
             table.peer("NumPy by hand", seconds(lambda: numpy_step(DEMO, x, y, p), repeats=500))
@@ -515,7 +515,7 @@ def plot(table, file):
     from nn.canvas import INK, MUTED, POSITIVE, restyle
 
     names = {"ours: demo step, ": "chainrule, ", "ours, ": "chainrule, ", " (ours too)": "", " (ours on all, too)": ""}
-    end = next(i for i, (name, _) in enumerate(table.rows) if "64-32-16-1" in name)
+    end = next((i for i, (name, _) in enumerate(table.rows) if "jit(value" in name), None)
     first = dict(table.rows[:end][::-1])  # peers in float64, which come before those in float32
     rows = sorted(first.items(), key=lambda row: -row[1])
     for old, new in names.items():

@@ -60,3 +60,17 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     gc.collect()
     gc.freeze()  # a full collection in a test looks at what tests made, not at thousands of tests each time
+
+
+@pytest.fixture
+def empty_pages(monkeypatch):
+    """For demos: what is on a page is looked at in a test of it, and elsewhere it matters that it is written, and said."""
+    from demos import drawings
+    from demos.folder import Folder
+
+    def draw(folder, name, *_):
+        with folder.new(name) as path:
+            path.write_bytes(b"")
+
+    monkeypatch.setattr(Folder, "draw", draw)
+    monkeypatch.setattr(drawings.Boundary, "animate", lambda self, shown, path: path.write_bytes(b""))

@@ -74,6 +74,7 @@ def test_the_close_up_has_the_same_logit_and_the_same_products(net):
         assert pixel.label == f"p{k // 8}{k % 8}"
 
 
+@pytest.mark.usefixtures("empty_pages")
 def test_a_run_prints_the_chain_rule_of_the_largest_paths(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(explain, "backend", lambda: "eager")
     assert explain.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 0

@@ -114,6 +114,7 @@ def test_the_saved_network_is_as_good_as_was_said(whole):
     assert f"network {bits(lambda before: probabilities(net, before), used['judged']):.3f}," in said
 
 
+@pytest.mark.usefixtures("empty_pages")
 def test_the_smoothing_is_the_best_for_the_validation_names(tmp_path, monkeypatch, capsys):
     used = []
     monkeypatch.setattr(names, "spelled", lambda ns: used.append(ns) or spelled(ns))
@@ -126,6 +127,7 @@ def test_the_smoothing_is_the_best_for_the_validation_names(tmp_path, monkeypatc
     assert found < bits(pairs(learned, 0.0126), validation) - 0.01  # what would be best for the names that were counted
 
 
+@pytest.mark.usefixtures("empty_pages")
 def test_ctrl_c_in_the_second_epoch_keeps_the_first(tmp_path, monkeypatch, capsys):
     call = Trainer._call
 

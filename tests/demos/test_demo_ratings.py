@@ -122,6 +122,7 @@ def test_a_step_that_climbs_is_noticed(tmp_path, capsys, monkeypatch):
         assert_better_than_the_mean(capsys.readouterr().out)
 
 
+@pytest.mark.usefixtures("empty_pages")
 def test_ctrl_c_keeps_the_best_epoch_and_exits_with_130(tmp_path, capsys, monkeypatch):
     def interrupted(*what):
         if what[4] < ratings.RATE:  # in the second epoch

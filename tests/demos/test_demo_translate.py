@@ -207,6 +207,7 @@ def test_the_saved_network_translates_as_was_said(quick):
     assert text.answers(scores) == [answer for _, _, answer, _ in rows]
 
 
+@pytest.mark.usefixtures("empty_pages")
 def test_ctrl_c_in_the_second_epoch_keeps_the_first(tmp_path, monkeypatch, capsys):
     call = Trainer._call
 

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .front.order import Dot, canonical, flat, positions
+from .front.order import Dot, Ordered, canonical, flat, positions
 from .front.trace import EFFECTS, LETTERS, Trace
 from .llvm.native_code import PROGRAMS, Compiled
 from .llvm.processor import Target
 from .llvm.vectors import I64, ir
 from .loops import program as rolled_program
+from .loops.folding import Occurrences, folded
 from .loops.parts import gate_of
 from .loops.placement import Placement
 from .loops.recognition import WINDOW, rolled
@@ -26,7 +27,7 @@ class Compilation:
         target: what code is made for.
 
     Attributes:
-        times: seconds by stage: trace, order, roll, place, emit, llvm.
+        times: seconds by stage: trace, order, roll, fold, place, emit, llvm.
         instructions: how many the trace holds.
         written: how many the rolled program holds.
         ir: LLVM IR, before LLVM's own passes.
@@ -49,16 +50,28 @@ class Compilation:
     def place(self, trace: Trace, window: int = WINDOW, sums_apart: bool = False, loss: int | None = None) -> Placement:
         """Order, roll and place the instructions of a trace; for a loss, apart what a flat example can do without."""
         self._trace = trace
-        with self.timed("order"):
-            self._code = canonical(trace)
-        with self.timed("roll"):
-            self._body = rolled_program.program(*rolled(self._code, window))
+        self._code, self._body = self._rolled(trace, window)
+        with self.timed("fold"):
+            other = folded(trace, Occurrences(self._body, self._code, trace.constants).varying())
+        if other is not None:
+            code, body = self._rolled(other, window)
+            if rolled_program.size(body) <= rolled_program.size(self._body):
+                self._trace, self._code, self._body = other, code, body
         *at, self.instructions = positions(self._code)
         self.written = rolled_program.size(self._body)
+        with self.timed("fold"):
+            self._table = Occurrences(self._body, self._code, self._trace.constants).tabulated()
         with self.timed("place"):
             single = {i: item for i, item in zip(at, self._code) if not isinstance(item, Dot)}
-            gate = None if loss is None else gate_of(single, trace.constants, loss)
-            return Placement(self._body, self.instructions, sums_apart, gate)
+            gate = None if loss is None else gate_of(single, self._trace.constants, loss)
+            return Placement(self._body, self.instructions, self._table, sums_apart, gate)
+
+    def _rolled(self, trace: Trace, window: int) -> tuple[Ordered, list[rolled_program.Node]]:
+        """(the instructions of a trace in the order that rolls, the program they roll into)."""
+        with self.timed("order"):
+            code = canonical(trace)
+        with self.timed("roll"):
+            return code, rolled_program.program(*rolled(code, window))
 
     @contextmanager
     def module(self, name: str) -> Iterator[ir.Module]:
@@ -97,7 +110,7 @@ class Compilation:
     @property
     def program(self) -> str:
         """The rolled loops: v are values, p parameters or arguments, x inputs (one lane an example), g gradients."""
-        return rolled_program.text(self._body, self._trace.constants)
+        return rolled_program.text(self._body, self._table)
 
     @property
     def assembly(self) -> str:

@@ -1,6 +1,7 @@
 """What compiled code is compared with: the flat trace of a rolled one, and instructions interpreted in Python."""
 
 from engine.compiler.front.trace import CONSTANT, LIST, VALUE
+from engine.compiler.loops.program import For
 
 
 def unrolled(items, shapes):
@@ -9,6 +10,24 @@ def unrolled(items, shapes):
         for shape, vector in shapes.unrolled(item.shape, item.vector):
             op, *spaces = shapes.keys[shape]
             yield op, tuple([i * 8 + s for i, s in zip(vector[2:], spaces)]), vector[1]
+
+
+def without_constants(code):
+    """Instructions as rolling sees them: which constant stands in them does not matter to it."""
+    return [(op, tuple([CONSTANT if a & 7 == CONSTANT else a for a in args]), target) for op, args, target in code]
+
+
+def numbers_read(body, table, index=None):
+    """(position, which operand) -> the number, for the constants of a rolled program and its table."""
+    index, found = index or {}, {}
+    for n in body:
+        if isinstance(n, For):
+            for i in range(n.count.evaluated(index)):
+                found.update(numbers_read(n.body, table, {**index, n.variable: i}))
+        else:
+            out = n.out.evaluated(index)
+            found.update({(out, k): table[p.evaluated(index)] for k, (s, p) in enumerate(n.args) if s == CONSTANT})
+    return found
 
 
 def sum_of_products(total, ws, xs):

@@ -6,13 +6,16 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import run_tape, unrolled
+from reference import numbers_read, run_tape, unrolled, without_constants
 from strategies import any_float, applied, built, hexes, tapes
 from test_rows import EXACT
 
 from engine import TABLE, Value, gradients, jit, logsumexp, vmap
 from engine.compiler.front.order import canonical, flat
 from engine.compiler.front.recorder import Recorder
+from engine.compiler.front.trace import CONSTANT
+from engine.compiler.loops.folding import Occurrences, folded
+from engine.compiler.loops.program import program
 from engine.compiler.loops.recognition import rolled
 
 MANY = int(os.environ.get("MANY", "1"))
@@ -69,13 +72,24 @@ def test_trace_order_and_rolling_keep_every_bit(tape):
     leaves = [recorder.parameter(x, i) for i, x in enumerate(tape.leaves)]
     found = recorder.run(lambda: function_of(tape)(*leaves))
     instructions = recorder.trace([("output", v, i) for i, v in enumerate(found)])
-    code = canonical(instructions)
-    assert list(unrolled(*rolled(code))) == list(flat(code))
-    spaces = {1: tape.leaves}
     want = hexes(plus_zero(eager(tape)))
-    for version in (instructions.code, flat(code)):
-        results = run_tape(version, instructions, spaces)
-        assert hexes(plus_zero([results["output", i] for i in range(len(found))])) == want
+    for trace in (instructions, folded(instructions, set()) or instructions):
+        code = canonical(trace)
+        items, shapes = rolled(code)
+        assert list(unrolled(items, shapes)) == without_constants(flat(code))
+        body, constants = program(items, shapes), trace.constants
+        table = Occurrences(body, code, constants).tabulated()
+        stand = [
+            ((at, k), constants[a >> 3])
+            for at, (_, args, _) in enumerate(flat(code))
+            for k, a in enumerate(args)
+            if a & 7 == CONSTANT
+        ]
+        read = numbers_read(body, table)
+        assert hexes([read[place] for place, _ in stand]) == hexes([x for _, x in stand])
+        for version in (trace.code, flat(code)):
+            results = run_tape(version, trace, {1: tape.leaves})
+            assert hexes(plus_zero([results["output", i] for i in range(len(found))])) == want
 
 
 @settings(max_examples=60 * MANY)

@@ -383,7 +383,7 @@ def test_lower_shows_the_stages():
     assert "for i0 in range(9):" in stages.program
     assert "define" in stages.ir
     assert "ret" in stages.assembly
-    assert set(stages.times) == {"trace", "order", "roll", "place", "emit", "llvm"}
+    assert set(stages.times) == {"trace", "order", "roll", "fold", "place", "emit", "llvm"}
 
 
 def test_constants_and_inputs_can_be_results():

@@ -11,6 +11,7 @@ import engine
 from engine import Value, grad, jit, no_grad, relu, sin, where
 from engine.compiler.front import trace
 from engine.compiler.front.recorder import Recorder, TraceError
+from engine.compiler.loops.folding import folded
 
 
 def traced(f, *args):
@@ -18,6 +19,7 @@ def traced(f, *args):
     recorder = Recorder()
     xs = [recorder.parameter(x, i) for i, x in enumerate(args)]
     record = recorder.trace([("output", recorder.run(lambda: f(*xs)), 0)])
+    record = folded(record, set()) or record  # as outside loops
     names = {1: "p", 0: "v"}
 
     def name(a):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
+from math import isfinite
+from struct import pack
 from typing import Any, TypeVar
 
 from ... import context
@@ -34,6 +36,8 @@ DETACHED = Op(
 )  # fmt: skip
 
 Result = TypeVar("Result")
+Kind = tuple[Hashable, ...]  # a row, which of its arguments, what all of them are
+Place = tuple[Op, Sequence[Any], int]  # the row of a node, its arguments, which of them
 
 REMEDY = {
     "bool()": "a Python branch would be compiled one way only; use engine.where, maximum, minimum or clip",
@@ -73,6 +77,7 @@ class Recorder:
         self.operands: dict[Value, int] = {}
         self.captured: list[Value] = []
         self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
+        self.doubtful: set[Value] = set()  # guards of what was multiplied by a number, for where that is not finite
 
     def record(self, v: Value) -> None:
         """Called with each new node."""
@@ -190,43 +195,92 @@ class Recorder:
         trace, effects = Trace(), list(effects)
         spare = self.spare if bare else set[Value]()
         live = self._live([x for _, x, _ in effects], spare)
-        operands, put = self.operands, partial(self._operand, trace)
+        nodes = [(v, v.op, v._operands()[0]) for v in self.nodes if v in live and v.op is not None]
+        apart, infinite = self._kinds(nodes)
+        operands, put = self.operands, partial(self._operand, trace, apart)
         lists: dict[int, tuple[int, ...]] = {}  # by the identity of a node's list, which many nodes share
 
-        def listed(a: Sequence[Any]) -> tuple[int, ...]:
+        def listed(a: Sequence[Any], place: Place) -> tuple[int, ...]:
             found = lists.get(id(a))
             if found is None:
-                found = lists[id(a)] = tuple([operands[e] if e in operands else put(e) for e in a])
+                found = lists[id(a)] = tuple([operands[e] if e in operands else put(e, place) for e in a])
             return found
 
-        for v in self.nodes:
-            if v not in live or v.op is None:
-                continue
-            args, _ = v._operands()
-            if v in spare:
-                operands[v] = put(args[1])
+        for v, row, args in nodes:
+            if v in self.doubtful and _kind(*_factor(row, args)) not in infinite:
+                operands[v] = put(args[1], (row, args, 1))
+            elif v in spare:
+                operands[v] = put(args[1], (row, args, 1))
                 trace.bare.add(operands[v])
-                continue
-            if v.op.name in LIST_OPS:
-                given = [listed(a) if isinstance(a, (list, tuple)) else put(a) for a in args]
-                operands[v] = LIST_OPS[v.op.name](trace, *given)
+            elif row.name in LIST_OPS:
+                given = [
+                    (listed if isinstance(a, (list, tuple)) else put)(a, (row, args, k)) for k, a in enumerate(args)
+                ]
+                operands[v] = LIST_OPS[row.name](trace, *given)
             else:
-                operands[v] = trace.emit(v.op, tuple([operands[a] if a in operands else put(a) for a in args]))
+                several = [operands[a] if a in operands else put(a, (row, args, k)) for k, a in enumerate(args)]
+                operands[v] = trace.emit(row, tuple(several))
         for op, x, target in effects:
             trace.effect(op, put(x), target)
         return trace
 
-    def _operand(self, trace: Trace, a: Any) -> int:
-        if a.__class__ is not Value:
-            return trace.constant(float(a))
+    def _kinds(self, nodes: Iterable[tuple[Value, Op, Sequence[Any]]]) -> tuple[set[Hashable], set[Hashable]]:
+        """The kinds of places where constants stand apart, and those where one is not finite.
+
+        Where all of a kind are equal they are so in every loop, and can be folded at once. A kind that is rare may be the
+        first round of a loop, which is to look like the others.
+        """
+        found: dict[Kind, list[int]] = {}  # how many, and whether they differ
+        first: dict[Kind, bytes] = {}
+        infinite = set[Hashable]()
+        lists = set[int]()  # that were looked at
+        for _, row, args in nodes:
+            for k, a in enumerate(args):
+                whole = isinstance(a, (list, tuple))
+                if whole and id(a) in lists:
+                    continue
+                if whole:
+                    lists.add(id(a))
+                for x in a if whole else (a,):
+                    number = self._constant(x)
+                    if number is None:
+                        continue
+                    kind, bits = _kind(row, args, k), pack("d", number)
+                    for some in (kind, kind[:2]):
+                        counts = found.setdefault(some, [0, 0])
+                        counts[0] += 1
+                        counts[1] |= first.setdefault(some, bits) != bits
+                    if not isfinite(number):
+                        infinite.add(kind)
+
+        def stands_apart(kind: Kind) -> bool:
+            (count, differ), (every, any_differ) = found[kind], found[kind[:2]]
+            return bool(any_differ) and bool(differ or 4 * count < every)
+
+        return {kind for kind in found if stands_apart(kind)}, infinite
+
+    def _constant(self, a: Any) -> float | None:
+        """The number that an operand is, if it is one of the function's own."""
+        while a.__class__ is Value:
+            if a in self.operands:
+                return None
+            if a.op is IDENTITY:  # a transform's leaf, linked to what it stood for
+                a = a._a
+                continue
+            return None if a.op is not None or self._captured(a) else a._data
+        return float(a)
+
+    def _operand(self, trace: Trace, apart: set[Hashable], a: Any, place: Place | None = None) -> int:
+        number = self._constant(a)
+        if number is not None:
+            alone = place is None or _kind(*place) in apart
+            return trace.constant_apart(number) if alone else trace.constant(number)
         known = self.operands.get(a)
-        while known is None and a.op is IDENTITY:  # a transform's leaf, linked to what it stood for
+        while known is None and a.op is IDENTITY:
             a = a._a
-            known = self.operands.get(a) if a.__class__ is Value else trace.constant(float(a))
+            known = self.operands.get(a)
         if known is not None:
             return known
-        if a.op is None and not self._captured(a):
-            return trace.constant(a._data)
         if a.op is not None:
             raise TraceError(
                 "jit takes functions of their arguments, got a Value computed outside; pass it as an argument"
@@ -257,6 +311,17 @@ def indexed(run: Callable[[bool], Result]) -> Result:
     with contextlib.suppress(IndexWantedError):
         return run(False)
     return run(True)
+
+
+def _kind(row: Op, args: Sequence[Any], k: int) -> Kind:
+    """The kind of place that an argument of a node is."""
+    return row, k, *[a.op if a.__class__ is Value else a.__class__ for a in args]
+
+
+def _factor(row: Op, args: Sequence[Any]) -> Place:
+    """Where the number stands by which what is behind a guard was multiplied."""
+    product = args[1]
+    return (product.op, product._operands()[0], 1) if product.__class__ is Value and product.op else (row, args, 1)
 
 
 def _boxes(values: Iterator[Value], shape: tuple[int, ...]) -> object:

@@ -36,12 +36,15 @@ class Trace:
         constants: the numbers that operands in the space CONSTANT stand for.
         rows: the op behind each name that occurs in the code.
         lists: the lists of operands that operands in the space LIST stand for.
+        apart: which of the constants are nothing but where they stand: equal ones are several, and none is folded by its
+            value, so that numbers a function brought along roll as its arguments do.
         bare: operands that are nan where, behind a closed guard that was left out, 0 met an infinity.
     """
 
     def __init__(self) -> None:
         self.code: list[Instruction] = []
         self.constants: list[float] = []
+        self.apart: set[int] = set()
         self.rows: dict[str, Op] = {}
         self.lists: list[Sequence[int]] = []
         self.bare: set[int] = set()
@@ -57,6 +60,12 @@ class Trace:
             index = self._constant_of[key] = len(self.constants)
             self.constants.append(x)
         return index * 8 + CONSTANT
+
+    def constant_apart(self, x: float) -> int:
+        """The operand for a number that stands here alone, whatever others are equal."""
+        self.apart.add(len(self.constants))
+        self.constants.append(x)
+        return (len(self.constants) - 1) * 8 + CONSTANT
 
     def dot(self, start: int, ws: Sequence[int], xs: Sequence[int]) -> int | None:
         """The operand for a dot of operands as one instruction; None where there are few, or a constant beside others."""
@@ -85,14 +94,15 @@ class Trace:
             if constants:
                 first = len(self.constants)
                 self.constants.extend([self.constants[a >> 3] for a in operands])
+                self.apart.update(range(first, len(self.constants)))
                 self.lists.append(range(first * 8 + CONSTANT, len(self.constants) * 8 + CONSTANT, 8))
             else:
                 self.lists.append(spaced(operands))
         return index * 8 + LIST
 
     def number(self, operand: int) -> float | None:
-        """What a constant operand stands for; None for the others."""
-        return self.constants[operand >> 3] if operand & 7 == CONSTANT else None
+        """What a constant operand stands for; None for the others, and where the number is not to count."""
+        return self.constants[operand >> 3] if operand & 7 == CONSTANT and operand >> 3 not in self.apart else None
 
     def instruction(self, operand: int) -> tuple[str, tuple[int, ...]]:
         """(op, operands) that make an operand; ("", ()) where it is no value, or of a row that is not the table's."""
@@ -128,7 +138,8 @@ class Trace:
             if a & 7 != CONSTANT:
                 break
         else:
-            return self.constant(row.forward(*[self.constants[a >> 3] for a in args]))
+            put = self.constant if self.apart.isdisjoint([a >> 3 for a in args]) else self.constant_apart
+            return put(row.forward(*[self.constants[a >> 3] for a in args]))
         rewrite = IDENTITIES.get(name)
         if rewrite is not None:
             found = rewrite(self, args)
@@ -181,7 +192,8 @@ LINEAR = frozenset(("add", "sub", "mul", "div", "neg", "where", "dot"))  # a nan
 
 def _is(trace: Trace, operand: int, x: float) -> bool:
     """Is the operand this very number, sign of zero included?"""
-    return operand & 7 == CONSTANT and struct.pack("d", trace.constants[operand >> 3]) == struct.pack("d", x)
+    number = trace.number(operand)
+    return number is not None and struct.pack("d", number) == struct.pack("d", x)
 
 
 def _mul(trace: Trace, args: tuple[int, ...]) -> int | None:
@@ -209,7 +221,7 @@ def _power(trace: Trace, args: tuple[int, ...]) -> int | None:
         return trace.emit(MUL, (x, x))
     if _is(trace, n, -1.0):
         return trace.emit(DIV, (trace.constant(1.0), x))
-    if n & 7 == CONSTANT and trace.constants[n >> 3] == 0.0:
+    if trace.number(n) == 0.0:
         return trace.constant(1.0)
     return None
 

@@ -165,7 +165,7 @@ class Memory:
         if space == CONSTANT:
             number = p.number()
             if number is not None:
-                return self.vectors.constant(self.trace.constants[number])
+                return self.vectors.constant(self.placement.constants[number])
             self.buffers.pointers.setdefault(CONSTANT, self._table())
         index_key, index = self.index(p, copy)
         wide = space in (INPUT, MEMORY)
@@ -188,7 +188,7 @@ class Memory:
         table = module.globals.get(name)
         if table is None:
             numbers = [
-                VectorBuilder(self.b, self.real, 1, False, False, lower).constant(x) for x in self.trace.constants
+                VectorBuilder(self.b, self.real, 1, False, False, lower).constant(x) for x in self.placement.constants
             ]
             kind = ir.ArrayType(self.real, len(numbers))
             table = ir.GlobalVariable(module, kind, name)

@@ -60,6 +60,7 @@ class Placement:
     Args:
         body: the program.
         length: how many instructions it stands for.
+        constants: the numbers that it reads.
         sums_apart, gate: see `BodyParts`.
 
     Attributes:
@@ -74,8 +75,9 @@ class Placement:
             be reordered, the rounds of such a loop can go in lanes.
     """
 
-    def __init__(self, body: Sequence[Node], length: int, sums_apart: bool = False, gate: int | None = None) -> None:
-        self._length = length
+    def __init__(self, body: Sequence[Node], length: int, constants: Sequence[float], sums_apart: bool = False,
+                 gate: int | None = None) -> None:  # fmt: skip
+        self._length, self.constants = length, constants
         self.statements: list[Statement] = []
         self._index: dict[Node, dict[int, Positions]] = {}  # the values of the loop variables around, round by round
         self._around: dict[Node, list[For]] = {}

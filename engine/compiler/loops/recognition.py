@@ -12,7 +12,7 @@ A dot comes as the loop that it is.
 from __future__ import annotations
 
 from ..front.order import Dot, Ordered
-from ..front.trace import VALUE
+from ..front.trace import CONSTANT, VALUE
 from .shapes import LoopShape, Positions, Shapes, advanced
 
 WINDOW = 48  # the longest loop body looked for, in items
@@ -289,10 +289,15 @@ def rolled(code: Ordered, window: int = WINDOW) -> tuple[list[Item], Shapes]:
                 at += 2 * loop.count
                 continue
         for op, args, target in item.instructions(at) if isinstance(item, Dot) else (item,):
-            feed(shapes.id((op, *[a & 7 for a in args])), [at, target, *[a >> 3 for a in args]])
+            feed(shapes.id((op, *[a & 7 for a in args])), [at, target, *map(_index, args)])
             at += 1
     items = Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), loops, window).run()
     return items, shapes
+
+
+def _index(operand: int) -> int:
+    """What must advance evenly; which constant it is does not matter, see `folding`."""
+    return 0 if operand & 7 == CONSTANT else operand >> 3
 
 
 def _as_loop(dot: Dot, at: int, shapes: Shapes) -> Loop | None:
@@ -300,9 +305,9 @@ def _as_loop(dot: Dot, at: int, shapes: Shapes) -> Loop | None:
     ws, xs = dot
     if not isinstance(ws, range) or not isinstance(xs, range):
         return None
-    product = Single(shapes.id(("mul", ws[0] & 7, xs[0] & 7)), [at, 0, ws[0] >> 3, xs[0] >> 3])
+    product = Single(shapes.id(("mul", ws[0] & 7, xs[0] & 7)), [at, 0, _index(ws[0]), _index(xs[0])])
     total = Single(shapes.id(("add", VALUE, VALUE)), [at + 1, 0, at - 1, at])
-    step = [2, 0, ws.step >> 3, xs.step >> 3, 2, 0, 2, 2]
+    step = [2, 0, _index(ws[1]) - _index(ws[0]), _index(xs[1]) - _index(xs[0]), 2, 0, 2, 2]
     loop = Loop(shapes, [product, total], [*product.vector, *total.vector], step, None, len(ws))
     loop.is_item = True
     return loop

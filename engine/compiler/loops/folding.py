@@ -1,0 +1,196 @@
+"""Constants, once the loops are known.
+
+The numbers that a function brought along stand apart in its trace: folded by value before the loops are found, data
+with a 1.0 or a 0.0 in it, or with equal entries, would be a program that differs from round to round, and would not roll.
+So the trace is rolled with each of them standing for nothing but its place. Then it is known which are the same in every
+round of all loops around them: these are folded by value (x*1.0 is x, equal terms are shared), and what remains is read
+from tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+from ..front.order import Dot, Ordered, positions
+from ..front.reductions import LIST_OPS
+from ..front.trace import CONSTANT, EFFECTS, VALUE, Instruction, Trace
+from .program import For, Node, Polynomial, Statement
+from .shapes import Positions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Rounds = dict[int, Positions]  # the values of the loop variables around, round by round
+
+
+class Occurrences:
+    """The constants of a rolled program, operand by operand.
+
+    Args:
+        body: the program.
+        code: what it was rolled from.
+        constants: the numbers of the trace.
+    """
+
+    def __init__(self, body: Sequence[Node], code: Ordered, constants: Sequence[float]) -> None:
+        import numpy as np
+
+        self._body, self._code = body, code
+        self._numbers = np.array(constants, float)
+        self._starts = np.array(positions(code), int)
+        self._table: list[float] = []
+        self._bases: dict[bytes, int] = {}
+        self._rounds: dict[For, Rounds] = {}
+
+    def varying(self) -> set[int]:
+        """Which constants of the trace are not the same in every round of the loops around them."""
+        found = set[int]()
+        for statement, k, around in self._operands():
+            if around:
+                indices = self._indices(statement, k, around)
+                if not _same(self._numbers[indices]):
+                    found.update(indices.tolist())
+        return found
+
+    def tabulated(self) -> list[float]:
+        """A table of the numbers, and written into the program where in it each operand is found."""
+        import numpy as np
+
+        for statement, k, around in list(self._operands()):
+            numbers = self._numbers[self._indices(statement, k, around)]
+            counts = [loop.count.number() for loop in around]
+            if _same(numbers):
+                index = Polynomial.constant(self._base(numbers[:1]))
+            elif None in counts:  # rounds of several lengths: by the place in the trace
+                places = self._positions(statement, around)
+                first = int(places.min())
+                spread = np.zeros(int(places.max()) - first + 1)
+                spread[places - first] = numbers
+                index = statement.out + Polynomial.constant(self._base(spread) - first)
+            else:
+                index = self._along(numbers.reshape([n for n in counts if n is not None]), around)
+            statement.args[k] = CONSTANT, index
+        return self._table
+
+    def _along(self, numbers: NDArray[np.float64], around: Sequence[For]) -> Polynomial:
+        """The index of numbers that a nest of loops reads; what a loop does not change is written down once."""
+        bits, kept = numbers.view("i8"), list[For]()
+        for axis, loop in reversed(list(enumerate(around))):
+            first = bits.take([0], axis)
+            if (bits == first).all():
+                bits = first
+            else:
+                kept.insert(0, loop)
+        shape = [n for n in bits.shape if n > 1]
+        index = Polynomial.constant(self._base(bits.ravel().view("f8")))
+        for i, loop in enumerate(kept):
+            index = index + Polynomial({((loop.variable, 1),): prod(shape[i + 1 :])})
+        return index
+
+    def _base(self, numbers: NDArray[np.float64]) -> int:
+        """Where in the table numbers stand; the same ones stand there once."""
+        key = numbers.tobytes()
+        if key not in self._bases:
+            self._bases[key] = len(self._table)
+            self._table.extend(numbers.tolist())
+        return self._bases[key]
+
+    def _indices(self, statement: Statement, k: int, around: Sequence[For]) -> Positions:
+        """Which constant of the trace an operand is, round by round."""
+        import numpy as np
+
+        places = self._positions(statement, around)
+        items, which = np.unique(np.searchsorted(self._starts, places, "right") - 1, return_inverse=True)
+        first, step = np.array([_first_and_step(self._code[i], k) for i in items.tolist()], int)[which].T
+        found: Positions = first + (places - self._starts[items][which]) // 2 * step
+        return found
+
+    def _positions(self, statement: Statement, around: Sequence[For]) -> Positions:
+        import numpy as np
+
+        rounds: Rounds = {}
+        for loop in around:
+            if loop not in self._rounds:
+                self._rounds[loop] = rounds_inside(loop, rounds)
+            rounds = self._rounds[loop]
+        return np.atleast_1d(np.asarray(statement.out.evaluated(rounds), int))
+
+    def _operands(self) -> Iterator[tuple[Statement, int, list[For]]]:
+        """(instruction, which of its operands is a constant, the loops around it)."""
+        stack: list[tuple[Sequence[Node], list[For]]] = [(self._body, [])]
+        while stack:
+            body, around = stack.pop()
+            for n in body:
+                if isinstance(n, For):
+                    stack.append((n.body, [*around, n]))
+                else:
+                    yield from ((n, k, around) for k, (space, _) in enumerate(n.args) if space == CONSTANT)
+
+
+def _first_and_step(item: Instruction | Dot, k: int) -> tuple[int, int]:
+    """The constant that is the operand of an instruction, or of the first product of a dot, and from one to the next."""
+    if isinstance(item, Dot):
+        return item[k][0] >> 3, (item[k][1] - item[k][0]) >> 3
+    return item[1][k] >> 3, 0
+
+
+def _same(numbers: NDArray[np.float64]) -> bool:
+    """Are all equal, bit by bit?"""
+    bits = numbers.view("i8")
+    return bool((bits == bits[0]).all())
+
+
+def rounds_inside(loop: For, rounds: Rounds) -> Rounds:
+    """The values of the loop variables in a loop, from those around it."""
+    import numpy as np
+
+    length = len(next(iter(rounds.values()))) if rounds else 1
+    counts = np.broadcast_to(np.asarray(loop.count.evaluated(rounds)), (length,))
+    inner = {v: np.repeat(a, counts) for v, a in rounds.items()}
+    total = int(counts.sum())
+    inner[loop.variable] = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    return inner
+
+
+def folded(trace: Trace, varying: set[int]) -> Trace | None:
+    """The trace with its constants folded by value, but for some; None where that changes nothing."""
+    if trace.apart <= varying:
+        return None
+    new = Trace()
+    new.rows = trace.rows
+    places: list[int] = []
+    lists: dict[int, tuple[int, ...]] = {}
+
+    def placed(a: int) -> int:
+        if a & 7 == VALUE:
+            return places[a >> 3]
+        if a & 7 != CONSTANT:
+            return a
+        number = trace.constants[a >> 3]
+        return new.constant_apart(number) if a >> 3 in varying else new.constant(number)
+
+    for op, args, target in trace.code:
+        if op == "dot":
+            start, *two = args
+            for a in two:
+                if a not in lists:
+                    lists[a] = tuple([placed(e) for e in trace.lists[a >> 3]])
+            places.append(LIST_OPS[op](new, *[lists[a] for a in two], placed(start)))
+        elif op in EFFECTS:
+            places.append(len(new.code) * 8 + VALUE)
+            new.effect(op, placed(args[0]), target)
+        else:
+            places.append(new.emit(trace.rows[op], tuple([placed(a) for a in args])))
+    new.bare = {placed(a) for a in trace.bare}
+    return None if _alike(trace.code, new.code) else new
+
+
+def _alike(code: Sequence[Instruction], other: Sequence[Instruction]) -> bool:
+    """Are two codes the same but for which constants stand in them?"""
+    return len(code) == len(other) and all(
+        op == op_too and all(a == b or a & b & 7 == b & 7 == CONSTANT for a, b in zip(args, args_too))
+        for (op, args, _), (op_too, args_too, _) in zip(code, other)
+    )

@@ -80,6 +80,8 @@ def test_starts_of_one_depth_share_native_code_with_quick_too(tmp_path, monkeypa
     made, trainer = [], nn.Trainer
     monkeypatch.setattr(nn, "Trainer", lambda *what, **how: made.append(trainer(*what, **how)) or made[-1])
     monkeypatch.setattr(vanishing, "backend", lambda: "jit")
+    monkeypatch.setattr(vanishing, "WIDTH", 4)
+    monkeypatch.setattr(vanishing, "SEEN", 5)
     monkeypatch.setattr(vanishing, "STARTS", STARTS[4:])
     monkeypatch.setattr(vanishing, "draw", lambda figure, results: None)
     PROGRAMS.clear()

@@ -6,6 +6,7 @@ the same one, nor are they written the same in mathematics: one symbol means one
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 
 from ..context import Scope
 from ..value import Value
@@ -24,8 +25,13 @@ def suffixes(path: str) -> list[str]:
     """
     whole = bracketed(path)
     *around, last = whole.split(".")
-    short = [re.sub(r"[\[\]]", "", re.sub(r"^(\w)\w*", r"\1", part)) for part in around]
+    short = list(map(_initial, around))
     return list(dict.fromkeys([".".join([*short[i:], last]) for i in range(len(short), -1, -1)] + [whole]))
+
+
+@lru_cache(1000)  # the parts of many paths are the same
+def _initial(part: str) -> str:
+    return re.sub(r"[\[\]]", "", re.sub(r"^(\w)\w*", r"\1", part))
 
 
 class GraphNames:
@@ -95,14 +101,18 @@ class GraphNames:
 
     def add(self, thing: Value | Scope, choices: Iterable[str], full: str = "") -> str:
         """Give a thing the first of some names that is free, else the first with a number after it."""
-        tried = [self._fit(c) or "�" for c in choices]
-        name = next((c for c in tried if c not in self._used), None)
-        if name is None:
-            n = self._last.get(tried[0], 1) + 1
-            while self._reads_alike(tried[0], n):
+        first = name = ""
+        for choice in choices:
+            name = self._fit(choice) or "�"
+            if name not in self._used:
+                break
+            first = first or name
+        else:
+            n = self._last.get(first, 1) + 1
+            while self._reads_alike(first, n):
                 n += 1
-            self._last[tried[0]] = n
-            name = f"{tried[0]}_{n}"
+            self._last[first] = n
+            name = f"{first}_{n}"
         if subscripted(name) in self._read:
             name = Spelled(name)
         self._used.add(name)

@@ -9,7 +9,7 @@ _JOINERS = "\u200c\u200d"  # spelling, in Persian and in emoji
 
 def clean(label: str) -> str:
     """A label with control characters, line ends, direction marks and lone surrogates replaced by U+FFFD."""
-    if label.isascii() and label.isprintable():
+    if label.isprintable():
         return label
     kinds = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
     return "".join(["\ufffd" if unicodedata.category(c) in kinds and c not in _JOINERS else c for c in label])

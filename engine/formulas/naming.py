@@ -186,9 +186,9 @@ def subscripted(name: str) -> tuple[str, str]:
 
 def name_text(label: str, style: str) -> str:
     """A name in a formula: verbatim in text and Unicode; elsewhere escaped, with digits at its end as a subscript."""
-    stem, index = subscripted(clean(label) if label.__class__ is str else label)
     if style in ("text", "unicode"):
         return clean(label)
+    stem, index = subscripted(clean(label) if label.__class__ is str else label)
     if style == "latex":
         letter = len(stem) == 1
         stem = "".join([_LATEX.get(c, c) for c in stem])

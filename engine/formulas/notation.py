@@ -34,6 +34,7 @@ Operand = Part | list[Part]
 # Numbers -------------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(10_000)  # a picture says each number in many places
 def number_text(x: float) -> str:
     """A number as pictures and chain-rule lines show it: four significant digits, always with a dot.
 
@@ -50,12 +51,13 @@ def number_text(x: float) -> str:
         text = "∞"
     elif size == 0.0:
         return "0.0"
-    elif float(f"{size:.3e}") < 1e-4 or round(size) >= 1_000_000:
-        digits, exponent = f"{size:.3e}".split("e")
-        text = f"{_with_dot(digits)}e{int(exponent)}".replace("-", "−")
     else:
-        places = max(0, 3 - int(f"{size:.3e}".split("e")[1]))
-        text = _with_dot(f"{size:.{places}f}")
+        digits, _, power = f"{size:.3e}".partition("e")
+        exponent = int(power)
+        if exponent < -4 or (exponent > 4 and round(size) >= 1_000_000):
+            text = f"{_with_dot(digits)}e{exponent}".replace("-", "−")
+        else:
+            text = _with_dot(f"{size:.{max(0, 3 - exponent)}f}")
     return "−" + text if x < 0.0 else text
 
 

@@ -123,7 +123,14 @@ class View:
         restyle(ax)
         for name, words, colour in (("loss", "training", NEGATIVE), ("val_loss", "held out", POSITIVE)):
             if trainer.history.get(name):
-                ax.plot(trainer.history["epoch"], trainer.history[name], color=colour, marker=".", label=words)
+                ax.plot(
+                    trainer.history["epoch"],
+                    trainer.history[name],
+                    color=colour,
+                    marker=".",
+                    label=words,
+                    clip_on=False,
+                )
                 ax.legend(frameon=False, labelcolor=INK)
         ax.set_title(f"Loss ({trainer.objective.name})", loc="left", color=INK, weight="bold")
         ax.set(xlabel="epoch", xlim=(0, max(trainer.epochs, 1)), ylim=(0, None))

@@ -20,7 +20,7 @@ def plain(text: str, longest: int = 200) -> str:
     """
     text = str(text)
     cut = text[:longest] if len(text) <= longest else text[: longest - 1] + "…"
-    return "".join(map(_visible, cut))
+    return cut if cut.isprintable() else "".join(map(_visible, cut))
 
 
 def _visible(c: str) -> str:

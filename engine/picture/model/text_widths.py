@@ -44,7 +44,10 @@ def _ascii(widths: str) -> dict[str, int]:
     return {chr(32 + i): int(w) for i, w in enumerate(widths.split())}
 
 
-_WIDTHS = {SANS: _ascii(_REGULAR) | _SYMBOLS, BOLD: _ascii(_BOLD) | _SYMBOLS}
+_WIDTHS = {
+    face: {c: w / 1000 for c, w in (_ascii(widths) | _SYMBOLS).items()}
+    for face, widths in ((SANS, _REGULAR), (BOLD, _BOLD))
+}
 _FALLBACK = {SANS: _ascii(_DEJAVU) | _DEJAVU_SYMBOLS, BOLD: _ascii(_DEJAVU_BOLD) | _DEJAVU_SYMBOLS}
 MONO_WIDTH = 0.605
 HINTED = 1.035  # where a renderer sets each character at whole pixels, as Chromium does on Linux
@@ -67,7 +70,10 @@ def text_width(text: str, size: float, face: str = SANS) -> float:
     if face == MONO:
         return sum(MONO_WIDTH if c.isascii() else max(MONO_WIDTH, _other(c) if _wide(c) else 0) for c in text) * size
     table = _WIDTHS[face]
-    return sum(table[c] / 1000 if c in table else _other(c) for c in text) * size
+    try:
+        return sum(map(table.__getitem__, text)) * size
+    except KeyError:
+        return sum([table[c] if c in table else _other(c) for c in text]) * size
 
 
 def widest(text: str, size: float, face: str = SANS) -> float:

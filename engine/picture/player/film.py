@@ -24,7 +24,7 @@ from .player import SIDE_WIDTH
 from .updates import Leaf, Update, updates
 
 PANEL = (
-    '<div class="panel"><div class="say"><div><h2>Loss by step</h2><svg class="curve" viewBox="0 0 300 120" '
+    '<div class="panel"><div class="say"><div><h2>%s by step</h2><svg class="curve" viewBox="0 0 300 120" '
     'aria-hidden="true"></svg></div><div><p class="rule"></p><ul class="updates" aria-live="polite"></ul></div></div></div>'
 )
 SPEED = (
@@ -209,7 +209,7 @@ def _film_page(drawing: Drawing, frames: list[Shot], moves: list[Update], theme:
     }
     return page_of(
         drawing, theme, data, xml(f"{drawing.title}, {len(frames)} steps"), "film.js", "frame", part("film.css"),
-        KIND=" film side" if drawing.width <= SIDE_WIDTH else " film", TICK="0", PANEL=PANEL, FIND=SPEED, ROLE="img",
+        KIND=" film side" if drawing.width <= SIDE_WIDTH else " film", TICK="0", PANEL=PANEL % xml(drawing.model.root_name), FIND=SPEED, ROLE="img",
         LEGEND="<span>four significant digits</span>",
     )  # fmt: skip
 
@@ -219,9 +219,7 @@ def _rule(move: Update, last: bool) -> str:
         return "The last step."
     if move.rate:
         return f"Then each parameter moves against its gradient, at the learning rate {move.rate}:"
-    return (
-        "Then, by another rule than w ← w − rate · gradient:" if move.lines else "No leaf with a box of its own moves."
-    )
+    return "Then, not by w ← w − rate · gradient:" if move.lines else "No leaf with a box of its own moves."
 
 
 def roomiest(things: list[_Sized]) -> _Sized:

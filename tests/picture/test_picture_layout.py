@@ -13,7 +13,8 @@ import nn
 from engine import Value, draw, explain, steps
 from engine.picture import LayoutError
 from engine.picture.drawing import layout
-from engine.picture.drawing.dot import RANKDIRS
+from engine.picture.drawing.dot import RANKDIRS, skeleton
+from engine.picture.drawing.wrapping import wrapped
 
 
 def small():
@@ -133,7 +134,8 @@ def test_the_neurons_of_a_layer_stand_in_their_order(count, rankdir):
         layers = {}
         for b in picture.model.boxes:
             if b.kind == "group":
-                place = picture.drawing.layout.nodes[f"{picture.uid}_{b.id}"][rankdir in ("LR", "RL")]
+                x, y = picture.drawing.layout.nodes[f"{picture.uid}_{b.id}"]
+                place = (round(x), y) if rankdir in ("LR", "RL") else (round(y), x)  # as one reads
                 layers.setdefault(b.scopes[-1].path, []).append((place, int(b.name.rpartition("[")[2][:-1])))
         assert len(layers) == 3
         for neurons in layers.values():
@@ -154,3 +156,78 @@ def test_open_neurons_of_a_layer_stand_in_their_order_too(sizes, rankdir):
     assert max(map(len, layers.values())) == max(sizes)
     for neurons in layers.values():
         assert [i for _, i in sorted(neurons)] == list(range(len(neurons)))
+
+
+def edges_of(box):
+    x, y, width, height = box
+    return x, y, x + width, y + height
+
+
+def inside(a, b):
+    return b[0] <= a[0] and b[1] <= a[1] and a[2] <= b[2] and a[3] <= b[3]
+
+
+def apart(a, b):
+    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+@pytest.mark.parametrize("sizes", [[24, 24, 1], [40, 1], [9, 9, 9, 1], [60, 60, 1]], ids=str)
+def test_a_wide_layer_stands_in_rows_of_a_width_that_is_read(sizes):
+    root = nn.MLP(4, sizes, seed=0)([Value(0.1 * i, label=f"x{i}") for i in range(4)]) ** 2
+    root.backward()
+    picture = draw(root, level="neuron", names={})
+    drawing, there = picture.drawing, picture.drawing.layout
+    assert drawing.width <= 1200
+    boxes = {}
+    for b, content in drawing.typeset.contents.items():
+        x, y = there.nodes[f"{picture.uid}_{b.id}"]
+        boxes[b] = edges_of((x - content.width / 2, y - content.height / 2, content.width, content.height))
+    frames = {s: edges_of(there.clusters[f"cluster_{word}"]) for s, (word, _) in picture.model.clusters.items()}
+    assert len(frames) == len(sizes) + 1 - (sizes[-1] == 1)  # of the net, and of each layer of more than a neuron
+    things = list(boxes.values())
+    assert all(apart(a, b) for i, a in enumerate(things) for b in things[:i])
+    page = (-1.0, -1.0, there.width + 1.0, there.height + 1.0)
+    for b, place in boxes.items():
+        assert inside(place, page)
+        assert all(inside(place, frame) if s in b.scopes else apart(place, frame) for s, frame in frames.items())
+    for s, frame in frames.items():
+        assert inside(frame, page)
+        assert all(inside(frame, f) if f is frames[t] and t is s.parent else True for t, f in frames.items())
+        assert all(apart(frame, f) for t, f in frames.items() if t is not s and t.parent is s.parent)
+    for e in picture.model.arrows:
+        curve = there.edges[f"{picture.uid}_{e.id}"]
+        (x0, y0), (x1, y1) = curve.points[0], curve.tip
+        assert boxes[e.source][0] <= x0 <= boxes[e.source][2] and y0 == pytest.approx(boxes[e.source][3])
+        assert boxes[e.target][0] <= x1 <= boxes[e.target][2] and y1 == pytest.approx(boxes[e.target][1])
+        assert y0 < y1
+
+
+def leaves_of_a_tree():
+    found = [Value(0.1 * i) for i in range(60)]
+    while len(found) > 1:
+        found = [a * b for a, b in zip(found[::2], found[1::2])] + found[len(found) // 2 * 2 :]
+    return found[0]
+
+
+def two_towers():
+    nets = [nn.MLP(2, [12, 1], seed=seed) for seed in (0, 1)]
+    return nets[0]([0.5, 1.0]) * nets[1]([1.0, -0.5])
+
+
+@pytest.mark.parametrize(("made", "level"), [(leaves_of_a_tree, "full"), (two_towers, "neuron"), (two_towers, "full")])
+def test_what_would_be_parted_from_its_own_stays_in_one_row(made, level):
+    picture = draw(made(), level=level, names={})
+    there = layout.laid_out(skeleton(picture.drawing.typeset))
+    assert there.width > 1100 and wrapped(picture.drawing.typeset, there) is there
+
+
+def test_where_arrows_have_words_or_run_sideways_nothing_is_moved():
+    root = nn.MLP(1, [9, 1], seed=0)([Value(0.5, label="x")])
+    labelled, sideways = (
+        draw(root, level="neuron", names={}),
+        draw(two_towers(), level="neuron", rankdir="LR", names={}),
+    )
+    assert labelled.model.labels
+    for picture in (labelled, sideways):
+        there = layout.laid_out(skeleton(picture.drawing.typeset))
+        assert there.width > 1100 and wrapped(picture.drawing.typeset, there) is there

@@ -47,7 +47,7 @@ def _document(
     turned: bool = False,
 ) -> str:
     model, uid = typeset.model, typeset.uid
-    settings = " splines=line nslimit=2 nslimit1=2 mclimit=0.2" if len(model.boxes) > MANY else ""
+    settings = " splines=line nslimit=0.1 nslimit1=2 mclimit=0.2" if len(model.boxes) > MANY else ""
     rows = _rows(model)
     if rows:  # a second search for few crossings would not keep the order inside frames
         settings += " remincross=false"

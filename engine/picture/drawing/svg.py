@@ -19,6 +19,7 @@ from .layout import INSTALL, Curve, Layout, LayoutError, Point, laid_out
 from .legend import NARROWEST, Legend
 from .rows import CELL, GAP, LABEL_GAP, PAD_TOP, PAD_X, STRIP, BoxRow, Cell, Label, Typeset
 from .theme import style_sheet
+from .wrapping import wrapped
 
 MARGIN = 12.0
 MOST_TURNED = 1_000  # boxes that are laid out again where their frames stand in reversed order
@@ -40,6 +41,7 @@ class Drawing:
         model, uid, layout = typeset.model, typeset.uid, laid_out(skeleton(typeset), timeout)
         if len(model.boxes) <= MOST_TURNED and _is_turned(typeset, layout):
             layout = laid_out(skeleton(typeset, turned=True), timeout)
+        layout = wrapped(typeset, layout)
         self.model, self.uid, self.typeset, self.layout = model, uid, typeset, layout
         lost = [b.id for b in model.boxes if f"{uid}_{b.id}" not in layout.nodes]
         lost += [e.id for e in model.arrows if f"{uid}_{e.id}" not in layout.edges]

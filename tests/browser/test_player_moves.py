@@ -209,7 +209,9 @@ def test_what_has_left_the_document_is_printed_in_the_order_of_the_drawing(brows
     shown = browser.execute_script(
         "return [...document.querySelectorAll('.graph :is(.node, .edge, .cluster)')].map(e => e.id)"
     )
-    drawn = re.findall(r'<g class="(?:\w+ )?(?:node|edge|cluster)\b[^>]* id="(\w+)"', (folder / "long.html").read_text("utf-8"))
+    drawn = re.findall(
+        r'<g class="(?:\w+ )?(?:node|edge|cluster)\b[^>]* id="(\w+)"', (folder / "long.html").read_text("utf-8")
+    )
     assert len(drawn) > 1_500
     assert shown == drawn
     browser.execute_script("dispatchEvent(new Event('afterprint'))")

@@ -56,19 +56,21 @@ def pairs(name):
     return [(place, inner) for inner in TABLE.values() for place in range(name == "edge", width(TABLE[name]))]
 
 
+NUMBER = st.one_of(
+    st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 3.0]), st.floats(-4.0, 4.0), st.floats(allow_nan=False)
+)
+
+
 @st.composite
 def graphs(draw, rows=SAME_BITS, most=12):
     """A random graph as a flat tape: each op takes operands from anywhere before it, so that nodes are shared."""
-    number = st.one_of(
-        st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 3.0]), st.floats(-4.0, 4.0), st.floats(allow_nan=False)
-    )
-    tape = [Value(draw(number), label=f"x{i}") for i in range(draw(st.integers(1, 3)))] + [Value(draw(number))]
+    tape = [Value(draw(NUMBER), label=f"x{i}") for i in range(draw(st.integers(1, 3)))] + [Value(draw(NUMBER))]
     for _ in range(draw(st.integers(1, most))):
         row = TABLE[draw(st.sampled_from(rows))]
         each = []
         for _ in range(width(row)):
             back = draw(st.integers(-2, len(tape) - 1))
-            each.append(tape[-1 - back] if back >= 0 else draw(number))
+            each.append(tape[-1 - back] if back >= 0 else draw(NUMBER))
         if row.name == "greater":  # [x > 0] is read as `step`, which differs at nan
             each = [Value(e) if isinstance(e, float) else e for e in each]
         v = row(*operands(row, each))

@@ -1,5 +1,6 @@
 """Formulas of local derivatives mean what the sweep multiplies by, and say no more than is needed."""
 
+import functools
 import math
 import xml.etree.ElementTree as ET
 
@@ -21,16 +22,20 @@ PARTIALS_WITHIN = {  # ulps where 8 are not enough
 }
 
 
+@functools.cache  # making a strategy takes longer than drawing from it
+def numbers_in(low, high):
+    nice = [x for x in (-2.0, -1.0, -0.5, 0.25, 0.5, 1.0, 2.0) if low < x < high]
+    between = st.floats(low, high, exclude_min=True, exclude_max=True).filter(lambda x: abs(x) > 1e-3)
+    return st.sampled_from(nice) | between
+
+
 @st.composite
 def nodes(draw, row):
     """A node of one row, its operands in the domain; some of them numbers, and some the same Value."""
     made = {}
 
     def operand(low, high, n):
-        low, high = max(low, -3.0), min(high, 3.0)
-        nice = [x for x in (-2.0, -1.0, -0.5, 0.25, 0.5, 1.0, 2.0) if low < x < high]
-        between = st.floats(low, high, exclude_min=True, exclude_max=True).filter(lambda x: abs(x) > 1e-3)
-        x = draw(st.sampled_from(nice) | between)
+        x = draw(numbers_in(max(low, -3.0), min(high, 3.0)))
         if draw(st.integers(0, 3)) == 0:
             return x
         return made.setdefault(x, Value(x, label=n))

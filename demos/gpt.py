@@ -90,7 +90,7 @@ def guesses(net: GPT, before: str) -> list[list[float]]:
 def run(options: argparse.Namespace) -> int:
     """Train, sample, compare, draw; the exit status, which is 130 where Ctrl-C cut the training short."""
     folder, rng = Folder(options.out), random.Random(options.seed)
-    places, count, epochs, batch = (6, 240, 2, 4) if options.quick else (12, 5163, 20, 16)
+    places, count, epochs, batch = (6, 240, 2, 4) if options.quick else (12, 5163, 20, 8)
     names = [name for name in shuffled(rng) if len(name) < places][:count]
     test, validation, learn = names[: count // 10], names[count // 10 : count // 5], names[count // 5 :]
     net, letters = GPT(places, rng), len("".join(validation)) + len(validation)  # their ends among them

@@ -12,6 +12,7 @@ import pytest
 from demos import gpt
 from demos.first_names import LETTERS, best_smoothing, bits, pairs, shuffled
 from demos.gpt import GPT, guesses, loss, spelled
+from engine import jit, sqrt, total, value_and_grad
 from engine.checks import check_gradients
 
 pytestmark = pytest.mark.xdist_group("demo gpt")  # what all tests here read is made once
@@ -79,6 +80,40 @@ def test_gradients_are_certified(monkeypatch):
     (rows,), (letters,) = spelled(["jo"], 3)
     report = check_gradients(lambda net: loss(net(rows), letters), net)
     assert report.verdicts == {"ok": 1 + 316}  # the loss, and every parameter
+
+
+# Rational functions in place of exp and log, which native code rounds in its own way: all else has the bits of eager mode.
+
+
+def rational_softmax(z):
+    shares = [1.0 / (1.0 + (a - 1.0) * (a - 1.0)) for a in z]
+    whole = total(shares)
+    return [a / whole for a in shares]
+
+
+def rational_logsumexp(z):
+    return 1.0 / sqrt(1.0 + total([a * a for a in z]))
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_compiled_network_agrees_with_the_eager_one(exact, monkeypatch):
+    for name, size in {"WIDTH": 4, "WIDE": 3, "SIZE": 2}.items():
+        monkeypatch.setattr(gpt, name, size)
+    if exact:
+        monkeypatch.setattr(gpt, "softmax", rational_softmax)
+        monkeypatch.setattr(gpt, "logsumexp", rational_logsumexp)
+    net = GPT(4, random.Random(2))
+    cost = value_and_grad(lambda net, rows, letters: loss(net(rows), letters))
+    compiled = jit(cost, contract=False)
+    for rows, letters in zip(*spelled(["jo", "ann", "b"], 4)):
+        value, slopes = cost(net, rows, letters)
+        found, native = compiled(net, rows, letters)
+        expected, native = ([v.data for v in tree._flatten()[0]] for tree in (slopes, native))
+        if exact:
+            assert (found, native) == (float(value), expected)
+        else:
+            assert [found, *native] == pytest.approx([float(value), *expected], rel=1e-11, abs=1e-15)
+    assert len(compiled.compilations) == 1  # for names of all lengths
 
 
 def test_names_are_read_from_the_stop_before_them_and_filled_up():

@@ -9,8 +9,8 @@ is told beside it, and is what those are compared with that leave none out, in C
 the numbers. micrograd comes first, before other packages fill the collector's heap. C is compiled by gcc if there is one.
 
 How long compiling may take is told in LLVM's own time for the same IR and in starts of a bare interpreter, both measured in
-the same run. Peers that are not installed are left out (extra `peers`). `--slow` adds what takes minutes, `--plot FILE`
-draws the demo step, and CHAINRULE_JIT_CPU=x86-64-v3 keeps ours and the peers to AVX2.
+the same run. Peers that are not installed are left out (extra `peers`). `--slow` adds 784-512-512-10, which takes minutes
+to compile, `--plot FILE` draws the demo step, and CHAINRULE_JIT_CPU=x86-64-v3 keeps ours and the peers to AVX2.
 """
 
 import argparse
@@ -169,14 +169,14 @@ def optional(peer):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--slow", action="store_true", help="measure what takes minutes, too")
+    parser.add_argument("--slow", action="store_true", help="measure 784-512-512-10, too")
     parser.add_argument("--plot", help="draw the demo step to this file")
     options = parser.parse_args()
     print(f"{model()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     table = Table()
     micrograd = optional(timed_micrograd)
     demo(table, micrograd)
-    calls(table, options.slow)
+    calls(table)
     nets(table)
     wide(table, options.slow)
     one_name(table)
@@ -280,7 +280,7 @@ def by_hand(table, whole, every, dtype, want):
     table.peer("C by hand, lanes, those on the right side left out", best["support"], 1, best["ours"])
 
 
-def calls(table, slow):
+def calls(table):
     """`jit(value_and_grad(loss))`, as it is written first: a mean over a list of examples."""
     import engine
     import nn
@@ -311,9 +311,8 @@ def calls(table, slow):
     forms = {
         "net and lists": (engine.jit(engine.value_and_grad(mean_loss)), (net, xs, ys)),
         "weights and arrays": (engine.jit(engine.value_and_grad(array_loss)), (found, x, y[:, 0].copy())),
+        "data closed over": (engine.jit(engine.value_and_grad(lambda net: mean_loss(net, xs, ys))), (net,)),
     }
-    if slow:
-        forms["data closed over"] = engine.jit(engine.value_and_grad(lambda net: mean_loss(net, xs, ys))), (net,)
     compiled = {}
     for name, (step, arguments) in forms.items():
         compiled[name] = timed(partial(step.lower, *arguments))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from .loops.folding import Occurrences, folded
 from .loops.parts import gate_of
 from .loops.placement import Placement
 from .loops.recognition import WINDOW, rolled
+
+log = logging.getLogger("engine.jit")
 
 HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 
@@ -86,6 +89,12 @@ class Compilation:
         """The native code of the IR; LLVM may look for loops to vectorise, where there is not too much to look at."""
         with self.timed("llvm"):
             easy = self.written < HARD
+            if not easy:
+                log.warning(
+                    "this compiles slowly: %d instructions are left after loops were found. Where a list grows "
+                    "(keys.append), lists of one length and a mask that is an argument are one loop",
+                    self.written,
+                )
             code, self.shared = PROGRAMS.compiled(self.ir, 3 if easy else 1, vectorise and easy, self._target.cpu)
         self._compiled = code
         return code

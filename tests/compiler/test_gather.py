@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine import TrainingLoop, Value, jit, square, take, total, value_and_grad, vmap
+from engine.compiler import compilation
 from engine.compiler.front.recorder import TraceError
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
@@ -182,6 +183,25 @@ def test_mapped_examples_have_an_index_each(form):
     assert bits(compiled(form(ROWS), form(places))) == bits([f(ROWS, i) for i in places])
     with pytest.raises(IndexError, match="jit takes whole numbers from -3 to 2 as indices of 3 rows, got 3"):
         compiled(form(ROWS), form([0, 3]))
+
+
+def test_a_form_that_compiles_slowly_is_told_in_a_line_with_the_form_that_does_not(monkeypatch, caplog):
+    def growing(xs):
+        seen, sums = [], []
+        for x in xs:
+            seen.append(x * 2.0)
+            sums.append(total([engine.exp(a * x) for a in seen]))
+        return sums
+
+    short = jit(growing)
+    short([1.0] * 5)
+    assert caplog.text == ""
+    monkeypatch.setattr(compilation, "HARD", short.compilations[0].written)
+    jit(growing)([1.0] * 5)
+    (record,) = caplog.records
+    assert (record.name, record.levelname, record.getMessage().count("\n")) == ("engine.jit", "WARNING", 0)
+    assert "this compiles slowly" in record.getMessage()
+    assert "Where a list grows (keys.append), lists of one length and a mask" in record.getMessage()
 
 
 # Training ------------------------------------------------------------------------------------------------------------

@@ -242,6 +242,22 @@ def test_lists_that_hold_themselves_are_refused_whatever_their_shape():
     assert jit(lambda rows: rows[-1][1])([row] * 60_000) == 2.0
 
 
+def test_arguments_by_name_are_told_from_a_dict_in_their_place():
+    f = jit(lambda *args, **named: {"args": args, "named": named})
+    calls = [
+        (((1.0,), {"a": 2.0}), {}),
+        ((1.0,), {"a": 2.0}),
+        (((1.0,), {}), {}),
+        ((1.0,), {}),
+        ((), {"a": 2.0}),
+        ((), {}),
+    ]
+    for _ in range(2):
+        for args, named in calls:
+            assert f(*args, **named) == {"args": args, "named": named}
+    assert len(f.compilations) == len(calls)
+
+
 def test_bools_and_text_belong_to_the_structure():
     g = jit(lambda x, flag, how: x * 2.0 if flag and how == "double" else x)
     assert (g(3.0, True, "double"), g(3.0, False, "double"), g(3.0, True, "no")) == (6.0, 3.0, 3.0)

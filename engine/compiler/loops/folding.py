@@ -9,8 +9,10 @@ from tables.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from math import prod
+from struct import pack, unpack
 from typing import TYPE_CHECKING
 
 from ..front.order import Dot, Ordered, positions
@@ -38,9 +40,9 @@ class Occurrences:
     def __init__(self, body: Sequence[Node], code: Ordered, constants: Sequence[float]) -> None:
         import numpy as np
 
-        self._body, self._code = body, code
-        self._numbers = np.array(constants, float)
-        self._starts = np.array(positions(code), int)
+        self._body, self._code, self._constants = body, code, constants
+        self._numbers, self._starts = np.array(constants, float), positions(code)
+        self._edges = np.array(self._starts, int)
         self._table: list[float] = []
         self._bases: dict[bytes, int] = {}
         self._rounds: dict[For, Rounds] = {}
@@ -60,16 +62,21 @@ class Occurrences:
         import numpy as np
 
         for statement, k, around in list(self._operands()):
+            if not around:
+                item = self._code[bisect_right(self._starts, statement.out.number() or 0) - 1]
+                number = self._constants[_first_and_step(item, k)[0]]
+                statement.args[k] = CONSTANT, Polynomial.constant(self._base(pack("d", number)))
+                continue
             numbers = self._numbers[self._indices(statement, k, around)]
             counts = [loop.count.number() for loop in around]
             if _same(numbers):
-                index = Polynomial.constant(self._base(numbers[:1]))
+                index = Polynomial.constant(self._base(numbers[:1].tobytes()))
             elif None in counts:  # rounds of several lengths: by the place in the trace
                 places = self._positions(statement, around)
                 first = int(places.min())
                 spread = np.zeros(int(places.max()) - first + 1)
                 spread[places - first] = numbers
-                index = statement.out + Polynomial.constant(self._base(spread) - first)
+                index = statement.out + Polynomial.constant(self._base(spread.tobytes()) - first)
             else:
                 index = self._along(numbers.reshape([n for n in counts if n is not None]), around)
             statement.args[k] = CONSTANT, index
@@ -85,27 +92,28 @@ class Occurrences:
             else:
                 kept.insert(0, loop)
         shape = [n for n in bits.shape if n > 1]
-        index = Polynomial.constant(self._base(bits.ravel().view("f8")))
+        index = Polynomial.constant(self._base(bits.tobytes()))
         for i, loop in enumerate(kept):
             index = index + Polynomial({((loop.variable, 1),): prod(shape[i + 1 :])})
         return index
 
-    def _base(self, numbers: NDArray[np.float64]) -> int:
+    def _base(self, numbers: bytes) -> int:
         """Where in the table numbers stand; the same ones stand there once."""
-        key = numbers.tobytes()
-        if key not in self._bases:
-            self._bases[key] = len(self._table)
-            self._table.extend(numbers.tolist())
-        return self._bases[key]
+        found = self._bases.get(numbers)
+        if found is None:
+            found = self._bases[numbers] = len(self._table)
+            self._table.extend(unpack(f"{len(numbers) // 8}d", numbers))
+        return found
 
     def _indices(self, statement: Statement, k: int, around: Sequence[For]) -> Positions:
         """Which constant of the trace an operand is, round by round."""
         import numpy as np
 
         places = self._positions(statement, around)
-        items, which = np.unique(np.searchsorted(self._starts, places, "right") - 1, return_inverse=True)
+        starts = self._edges
+        items, which = np.unique(np.searchsorted(starts, places, "right") - 1, return_inverse=True)
         first, step = np.array([_first_and_step(self._code[i], k) for i in items.tolist()], int)[which].T
-        found: Positions = first + (places - self._starts[items][which]) // 2 * step
+        found: Positions = first + (places - starts[items][which]) // 2 * step
         return found
 
     def _positions(self, statement: Statement, around: Sequence[For]) -> Positions:

@@ -1,9 +1,9 @@
-"""Assignment: many numbers set in one step, all or none of them."""
+"""Assignment: many numbers set in one step, all or none of them; and leaves for many numbers, as old as they are said to be."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain, repeat
 from operator import setitem
 
@@ -11,7 +11,7 @@ from . import context
 from .conversion import number
 from .value import Value
 
-__all__ = ["assign"]
+__all__ = ["assign", "leaves_of_now"]
 
 
 def assign(leaves: Iterable[Value], numbers: Iterable[float], more: Iterable[tuple[object, str, object]] = ()) -> None:
@@ -39,3 +39,23 @@ def assign(leaves: Iterable[Value], numbers: Iterable[float], more: Iterable[tup
     contents = [*[x for _, _, x in more], object()]
     # One call into C: all are set, or none.
     deque(chain(map(setattr, leaves, repeat("_data"), numbers), map(setitem, stores, names, contents)), 0)
+
+
+def leaves_of_now() -> Callable[[Iterable[float]], list[Value]]:
+    """A function that makes leaves for numbers, whenever it is called as if it were now.
+
+    A transform, or a trace, that runs when it is called takes them for the caller's, as it would if they were there.
+
+    >>> from engine.assignment import leaves_of_now
+    >>> leaves = leaves_of_now()
+    >>> leaves([1.0, 2.0])
+    [Value(data=1.0, grad=–), Value(data=2.0, grad=–)]
+    """
+    calls = context.calls
+
+    def made(numbers: Iterable[float]) -> list[Value]:
+        found = list(map(Value, numbers))
+        deque(map(setattr, found, repeat("_made_in"), repeat(calls)), 0)
+        return found
+
+    return made

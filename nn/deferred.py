@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine import Value
+from engine.assignment import leaves_of_now
 
 from .pattern import Pattern
 from .structure import attributes
@@ -93,17 +94,19 @@ def later(module: T, leaves: Sequence[Value]) -> Callable[[Numbers], T]:
     passes = _passes_here(kind, held.keys() - pattern.shared.keys()) and _dict.__get__(template).keys() == held.keys()
 
     def made(numbers: Numbers) -> T:
+        leaves = leaves_of_now()  # what reads the Module first, as a transform may, is not what made it
         if not passes:
-            return rebuilt(template, dict(zip(own, _values(numbers), strict=True)))
+            return rebuilt(template, dict(zip(own, _values(numbers, leaves), strict=True)))
         x = object.__new__(kind)
-        _dict.__set__(x, {**pattern.shared, _PENDING: lambda x: pattern.attributes(_values(numbers), x)})
+        _dict.__set__(x, {**pattern.shared, _PENDING: lambda x: pattern.attributes(_values(numbers, leaves), x)})
         return x
 
     return made
 
 
-def _values(numbers: Numbers) -> list[object]:
-    return [Value(x) if x.__class__ is float else x for x in numbers.tolist()]
+def _values(numbers: Numbers, leaves: Callable[[Iterable[float]], list[Value]]) -> list[Any]:
+    found = numbers.tolist()
+    return leaves(found) if found and found[0].__class__ is float else found
 
 
 def _passes_here(kind: type, names: Iterable[str]) -> bool:

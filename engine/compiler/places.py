@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from ..assignment import leaves_of_now
 from ..transforms.trees import array
-from ..value import Value
 from .front.flattening import Flat, Leaf
 from .llvm.native_code import Numbers, aligned
 
@@ -98,13 +98,11 @@ class Columns:
     """
 
     def __init__(self, rows: Numbers, arrays: bool) -> None:
-        self._rows, self._arrays = rows, arrays
+        self._rows, self._arrays, self._leaves = rows, arrays, leaves_of_now()
 
     def tolist(self) -> list[Leaf]:
         """For each number of the Module its Values, in a list or an array."""
-        return [
-            array(x, (len(x),)) if self._arrays else x for row in self._rows.tolist() for x in [list(map(Value, row))]
-        ]
+        return [array(x, (len(x),)) if self._arrays else x for row in self._rows.tolist() for x in [self._leaves(row)]]
 
 
 class Spaces:

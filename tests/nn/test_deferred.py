@@ -263,6 +263,37 @@ def test_a_property_that_fails_says_so_in_its_words_and_nothing_is_missed():
     assert (found.value.name, found.value.obj) == ("nope", gradient)
 
 
+def first_weight(m):
+    return m.layers[0].neurons[0].w[0]
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_what_is_first_read_in_a_transform_or_a_trace_is_the_callers_there_too(mapped):
+    step, rest = jit(grad(loss)), ()
+    if mapped:
+        step, rest = jit(engine.vmap(grad(lambda m, x: loss(m) * x), in_axes=(None, 0))), ([1.0, 2.0],)
+
+    def weight(m):
+        return first_weight(m)[1] if mapped else first_weight(m)
+
+    read, unread = step(mlp(), *rest), step(mlp(), *rest)
+    weight(read)
+    for m in (read, unread):
+        assert isinstance(grad(lambda x, m=m: x * weight(m))(2.0), Value)  # on which outer derivatives can go on
+    m = step(mlp(), *rest)
+    hidden = iter([m])  # where nothing looks before the trace
+    traced = jit(lambda x: x * weight(next(hidden)))
+    assert traced(2.0) == 2.0 * weight(m).data
+    weight(m).data = 5.0
+    assert traced(2.0) == 10.0
+
+
+def test_leaves_as_young_as_their_reader_are_caught(monkeypatch):
+    monkeypatch.setattr(room, "leaves_of_now", lambda: lambda numbers: list(map(Value, numbers)))
+    with pytest.raises(AssertionError):
+        test_what_is_first_read_in_a_transform_or_a_trace_is_the_callers_there_too(False)
+
+
 def test_gradients_of_later_calls_and_changes_of_the_net_do_not_reach_an_earlier_one():
     net, step = mlp(), jit(value_and_grad(loss))
     first = step(net)[1]

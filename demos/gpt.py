@@ -19,10 +19,11 @@ from engine import Operands, Value, dot, logsumexp, no_grad, relu, softmax, sqrt
 from nn import Adam, Embedding, Module, Trainer
 
 WIDTH, WIDE, SIZE = 16, 64, 4  # numbers at each place, of the hidden layer, and that each head looks at
+MASK = [[0.0 if other <= place else -1e9 for other in range(12)] for place in range(12)]  # for 12 places, or fewer
 
 
 class GPT(Module):
-    """A row a place: the number of a letter, and for each place 0, or -1e9 where it is hidden → scores of what follows."""
+    """Letters by number → for each place a score for each letter that may follow."""
 
     def __init__(self, places: int, rng: random.Random) -> None:
         def matrix(outputs: int, inputs: int) -> list[list[Value]]:
@@ -32,27 +33,27 @@ class GPT(Module):
         self.query, self.key, self.value, self.mixed = (matrix(WIDTH, WIDTH) for _ in range(4))
         self.up, self.down, self.scores = matrix(WIDE, WIDTH), matrix(WIDTH, WIDE), matrix(len(LETTERS), WIDTH)
 
-    def forward(self, rows: Any) -> list[list[Any]]:
+    def forward(self, letters: Any) -> list[list[Any]]:
         """What the heads see is added to each place, then what a hidden layer makes of both."""
-        xs = self.embedded(rows)
+        xs = self.embedded(letters)
         values = list(zip(*[linear(self.value, norm(x)) for x in xs]))
-        for k, heads in enumerate(self.attention(rows)):
+        for k, heads in enumerate(self.attention(letters)):
             x = linear(self.mixed, [dot(heads[i // SIZE], values[i]) for i in range(WIDTH)], xs[k])
             xs[k] = linear(self.down, [relu(a) for a in linear(self.up, norm(x))], x)
         return [linear(self.scores, norm(x)) for x in xs]
 
-    def embedded(self, rows: Any) -> list[list[Any]]:
+    def embedded(self, letters: Any) -> list[list[Any]]:
         """What stands for each letter, and for its place, in a sum."""
-        return [[a + b for a, b in zip(self.letters(letter), at)] for (letter, *_), at in zip(rows, self.places)]
+        return [[a + b for a, b in zip(self.letters(letter), at)] for letter, at in zip(letters, self.places)]
 
-    def attention(self, rows: Any) -> list[list[list[Any]]]:
-        """From each place, how much each head looks at which."""
-        normed = list(map(norm, self.embedded(rows)))
+    def attention(self, letters: Any) -> list[list[list[Any]]]:
+        """From each place, how much each head looks at which; at none that follows, by a mask: so all places are alike."""
+        normed = list(map(norm, self.embedded(letters)))
         queries, keys = ([linear(m, x) for x in normed] for m in (self.query, self.key))
         heads = [slice(k, k + SIZE) for k in range(0, WIDTH, SIZE)]
         return [
-            [softmax([dot(q[h], k[h]) * SIZE**-0.5 + hidden for k, hidden in zip(keys, mask)]) for h in heads]
-            for q, (_, *mask) in zip(queries, rows)
+            [softmax([dot(q[h], k[h]) * SIZE**-0.5 + hidden for k, hidden in zip(keys, row)]) for h in heads]
+            for q, row in zip(queries, MASK)
         ]
 
 
@@ -74,11 +75,10 @@ def loss(scores: list[list[Any]], letters: list[list[Any]]) -> Any:
 
 
 def spelled(names: list[str], places: int) -> tuple[list[Any], list[Any]]:
-    """For each name what the network reads, the stop before it first, and what follows at each place (see GPT, loss)."""
-    mask = [[0.0 if other <= place else -1e9 for other in range(places)] for place in range(places)]
+    """For each name its letters, the stop before it first, and what follows at each place (see loss), filled up."""
     numbers = [([LETTERS.index(c) for c in f".{name}."] + [-1] * places)[: places + 1] for name in names]
     one_hot = [[[float(k == n) for k in range(len(LETTERS))] for n in letters[1:]] for letters in numbers]
-    return [[[max(0.0, n), *hidden] for n, hidden in zip(letters, mask)] for letters in numbers], one_hot
+    return [[max(0.0, n) for n in letters[:-1]] for letters in numbers], one_hot
 
 
 @no_grad()

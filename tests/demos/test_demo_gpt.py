@@ -118,8 +118,7 @@ def test_the_compiled_network_agrees_with_the_eager_one(exact, monkeypatch):
 
 def test_names_are_read_from_the_stop_before_them_and_filled_up():
     ((rows,), (letters,)) = spelled(["jo"], 5)
-    assert "".join([LETTERS[int(row[0])] for row in rows]) == ".jo.."
-    assert [row[1:] for row in rows] == [[0.0 if j <= i else -1e9 for j in range(5)] for i in range(5)]
+    assert "".join([LETTERS[int(n)] for n in rows]) == ".jo.."
     assert "".join([LETTERS[row.index(1.0)] for row in letters[:3]]) == "jo."
     assert not any(map(any, letters[3:]))
 

@@ -42,8 +42,9 @@ class TrainingLoop:
         settings: how many numbers `update` is given at each step (a learning rate, the count of steps).
         batch: examples a step; None: all of them.
         dtype: "float64" or "float32".
-        contract: allow fused multiply-adds and lane-wide sums. Without, a step has the bits of eager mode where only
-            + - * / and sqrt occur: sums run over the examples in eager's order, slower.
+        contract: allow fused multiply-adds, and sums over the examples in an order of their own: lane by lane, and then over
+            the lanes; in a wide layer's gradient one example after another. Without, a step has the bits of eager mode
+            where only + - * / and sqrt occur: sums run over the examples in eager's order, slower.
         checked: check the bounds of every load and store; None: as the environment variable CHAINRULE_JIT_CHECKED says.
         cpu: which features of the processor to use, as for `jit`.
 

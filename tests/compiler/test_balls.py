@@ -280,9 +280,9 @@ def test_swapped_lanes_of_a_tail_are_caught(monkeypatch):
 
     right = MappedSpecialization._as_results
 
-    def swapped(self, rows, arrays):
-        rows[8:] = np.roll(rows[8:], 1, 0)
-        return right(self, rows, arrays)
+    def swapped(self, columns, arrays):
+        columns[:, 8:] = np.roll(columns[:, 8:], 1, 1)
+        return right(self, columns, arrays)
 
     monkeypatch.setattr(MappedSpecialization, "_as_results", swapped)
     with pytest.raises(AssertionError, match="not in"):

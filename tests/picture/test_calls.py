@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import nn
 from engine import Value, draw, film, mean, sin, tanh, topological_order, total
+from engine.picture.player.player import data_of
 
 
 def examples(count, seed=1):
@@ -191,3 +192,13 @@ def test_the_chain_rule_stays_true_whatever_calls_are_made_of(root, level):
     event(f"{max((b.calls for b in model.boxes), default=1) > 1}: calls together")
     if not model.hidden:
         assert_true(model)
+
+
+def test_the_panel_of_many_calls_says_how_one_of_them_is_opened():
+    root = loss_over(20)
+    panels = [n["panels"]["forward"] for n in data_of(draw(root, level="layer", names={}).model, "t")["nodes"]]
+    paths = {m for text in panels for m in re.findall(r'expand="(\S+)"\) opens one of the 20', text)}
+    assert paths
+    for path in paths:
+        assert path.endswith("[0]")
+        draw(root, level="layer", expand=path.removesuffix("[0]") + "[3]", names={})  # as it says, and any other

@@ -1,7 +1,8 @@
 """What the player says at each step, as MathML: made here once, so that the page only shows and hides."""
 
 from ...formulas.formula import expression, partial_formulas
-from ...formulas.naming import name_text, partial_derivative, total_derivative
+from ...formulas.graph_names import scope_path
+from ...formulas.naming import bracketed, name_text, partial_derivative, total_derivative
 from ...formulas.notation import number_part, number_text
 from ...value import Value
 from ..model.boxes import Arrow, Box, PictureModel
@@ -137,6 +138,9 @@ def _counted(b: Box) -> str:
     formula = f"<p>{xml(b.name)} = {xml(b.expression)}</p>" if b.expression else ""
     path = b.scope.path if b.scope is not None else ""
     opens = f'<p class="note opens">draw(…, expand="{xml(path)}") opens it.</p>' if path else ""
+    if b.scope is not None and b.calls > 1:
+        word = bracketed(scope_path(b.scope))
+        opens += f'<p class="note">draw(…, expand="{xml(word)}[0]") opens one of the {b.calls:,}.</p>'
     return f'{formula}<p class="note">{xml(b.counts)}</p>{opens}' if b.kind == "group" else ""
 
 

@@ -9,7 +9,7 @@ NAMES = ("letters", "places", "query", "key", "value", "mixed", "up", "down", "s
 
 
 def problem():
-    """(the network, rows, letters) as the demo has them."""
+    """(the network, the letters read, what follows each) as the demo has them."""
     from demos.gpt import GPT, spelled
 
     return GPT(PLACES, random.Random(0)), *spelled([NAME], PLACES)
@@ -40,11 +40,11 @@ def ours():
 
 def arrays():
     """(the parameters as matrices, numbers of the letters read, what is added where a place is hidden, what follows)."""
-    net, (rows,), (letters,) = problem()
+    net, (read,), (letters,) = problem()
     tables = [getattr(net, name) for name in NAMES]
     matrices = [np.array([[v.data for v in row] for row in getattr(t, "weight", t)]) for t in tables]
-    rows = np.array(rows)
-    return matrices, rows[:, 0].astype(int), rows[:, 1:], np.array(letters)
+    hidden = np.triu(np.full((PLACES, PLACES), -1e9), 1)
+    return matrices, np.array(read, int), hidden, np.array(letters)
 
 
 def scores(p, read, hidden, library, rsqrt, softmax, relu):

@@ -130,7 +130,8 @@ def take(rows: Any, i: Any) -> Any:
         i: a whole number from -len(rows) on, below len(rows).
 
     Raises:
-        IndexError, TypeError: i is not one of these. A compiled function looks at each call.
+        TypeError: rows is neither, or i no whole number.
+        IndexError: i is not one of these. A compiled function looks at each call.
         ValueError: the lists have different lengths.
 
     >>> from engine import jit, take
@@ -139,6 +140,8 @@ def take(rows: Any, i: Any) -> Any:
     >>> jit(lambda rows, i: take(rows, i)[0] * 2.0)([[1.0, 2.0], [3.0, 4.0]], 1)
     6.0
     """
+    if not isinstance(rows, (list, tuple)) and not (hasattr(rows, "reshape") and rows.ndim):
+        raise TypeError(f"take takes a list or an array as rows, got {shown(rows)}")
     if i.__class__ is Value and (tracing := context.recorder()) is not None:
         tracing.index(i, len(rows))
         return _taken(rows, i)

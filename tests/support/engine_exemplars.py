@@ -55,6 +55,7 @@ exemplar("engine.backward", lambda: Call(engine.backward, loss(), 1.0))
 exemplar("engine.detect_anomaly", lambda: Call(engine.detect_anomaly))
 exemplar("engine.no_grad", lambda: Call(engine.no_grad))
 exemplar("engine.dot", lambda: Call(engine.dot, [0.5, Value(0.25)], [0.5, 0.25], 0.5))
+exemplar("engine.take", lambda: Call(engine.take, [[0.5, Value(0.25)], [1.0, 2.0]], 1))
 exemplar("engine.softmax", lambda: Call(engine.softmax, [0.5, Value(0.25)]))
 exemplar("engine.log_softmax", lambda: Call(engine.log_softmax, [0.5, Value(0.25)]))
 

@@ -1,9 +1,10 @@
 """Unrolling is the inverse of rolling, always; and what is regular does roll."""
 
 import itertools
+import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference import unrolled
 
@@ -139,7 +140,7 @@ def test_triangular_loops_roll_whatever_the_size():
 
 
 def test_recognition_takes_time_proportional_to_the_trace():
-    """Rows compared while rolling grow no faster than the trace: irregular code costs a window an instruction."""
+    """Rows compared while rolling grow no faster than the trace."""
     compared = []
 
     class Counting(recognition.Recogniser):
@@ -178,3 +179,29 @@ def test_the_rolled_program_prints_the_loops():
     text = program.text(program.program(*rolled(mlp([4, 8, 8, 1]))), [1.0, -0.0])
     assert "for i0 in range(8):" in text
     assert "g[" in text and "+= " in text
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 500), st.integers(0, 99))
+@example(48, 0)
+@example(500, 0)
+def test_a_round_of_any_length_is_found_and_twice_the_rounds_are_read_in_the_same_steps(length, seed):
+    rng = random.Random(seed)
+    body = [(rng.choice(("add", "mul", "sub")), rng.randrange(10**9), rng.randrange(4)) for _ in range(length)]
+    steps = []
+
+    class Counting(recognition.Recogniser):
+        def _push(self, item):
+            steps.append(item)
+            super()._push(item)
+
+    def read(rounds):
+        steps.clear()
+        code = [(op, ((a + r * s) * 8 + 1,) * 2, 0) for r in range(rounds) for op, a, s in body]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(recognition, "Recogniser", Counting)
+            items = rolled(code)
+        assert list(unrolled(*items)) == code
+        return program.size(program.program(*items)), len(steps)
+
+    assert read(16) == read(8)

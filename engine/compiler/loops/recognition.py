@@ -11,11 +11,20 @@ A dot comes as the loop that it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from sys import maxsize
+
 from ..front.order import Dot, Ordered
 from ..front.trace import CONSTANT, VALUE
 from .shapes import LoopShape, Positions, Shapes, advanced
 
-WINDOW = 48  # the longest loop body looked for, in items
+WINDOW = maxsize  # the longest loop body looked for, in items
+
+# A round that ends with some item is as long as it is to where the same shapes ended before. So many shapes are compared by
+# their hash: four for a short round, more for a long one; and no more than so many places are looked at.
+ENDINGS = (4, 48)
+TRIES = 24
+BASE, MODULUS = 1_000_003, 2**61 - 1
 
 
 class Single:
@@ -102,7 +111,10 @@ class Recogniser:
         self.stack: list[Item] = []
         self.at = 0
         self._loops: list[int] = []  # where on the stack loops are
-        self._where: dict[int, list[int]] = {}  # where on the stack a shape is
+        self._due: dict[int, list[int]] = {}  # by the length of the stack: the loops that may have a next round then
+        self._hashes, self._powers = [0], [1]  # of the shapes on the stack, up to each
+        self._endings: list[dict[int, list[int]]] = [{} for _ in ENDINGS]  # by their hash, the places where they are
+        self._same: list[list[list[int]]] = []  # for each item on the stack, those places that end as it does
         self._uneven = False  # has a loop been seen whose trip count advances?
 
     def run(self) -> list[Item]:
@@ -119,17 +131,37 @@ class Recogniser:
         return self.numbers[self.starts[first] : self.starts[first + count]]
 
     def _push(self, item: Item) -> None:
+        n = len(self.stack)
         if isinstance(item, Loop):
-            self._loops.append(len(self.stack))
-        self._where.setdefault(item.shape, []).append(len(self.stack))
+            self._loops.append(n)
+            self._due.setdefault(n + 1 + len(item.body), []).append(n)
         self.stack.append(item)
+        self._hashes.append((self._hashes[-1] * BASE + item.shape + 1) % MODULUS)
+        if len(self._powers) == n + 1:
+            self._powers.append(self._powers[n] * BASE % MODULUS)
+        self._same.append(
+            [
+                places.setdefault(self._hash(n + 1 - m, n + 1), [])
+                for m, places in zip(ENDINGS, self._endings)
+                if m <= n + 1
+            ]
+        )
+        for same in self._same[n]:
+            same.append(n)
 
     def _cut(self, n: int) -> None:
-        for item in self.stack[n:]:
-            self._where[item.shape].pop()
-        del self.stack[n:]
-        while self._loops and self._loops[-1] >= n:
-            self._loops.pop()
+        for at in range(len(self.stack) - 1, n - 1, -1):
+            item = self.stack[at]
+            if isinstance(item, Loop):
+                self._loops.pop()
+                self._due[at + 1 + len(item.body)].pop()
+            for same in self._same[at]:
+                same.pop()
+        del self.stack[n:], self._same[n:], self._hashes[n + 1 :]
+
+    def _hash(self, start: int, end: int) -> int:
+        """What is equal for equal shapes, of a stretch of the stack."""
+        return (self._hashes[end] - self._hashes[start] * self._powers[end - start]) % MODULUS
 
     def _jump(self) -> None:
         """All further rounds of the last loop: one follows where its second difference with the two before it is 0."""
@@ -160,14 +192,9 @@ class Recogniser:
     def _extend(self) -> bool:
         """Let a loop take in the items after it, if they are its next round."""
         stack, n = self.stack, len(self.stack)
-        for q in reversed(self._loops):
-            k = n - 1 - q
-            if k > self.window:
-                break
+        for q in reversed(self._due.get(n, ())):
             loop = stack[q]
-            if not k or not isinstance(loop, Loop) or len(loop.body) != k or stack[-1].shape != loop.body[-1]:
-                continue
-            if any(stack[q + 1 + j].shape != loop.body[j] for j in range(k)):
+            if not isinstance(loop, Loop) or any(x.shape != s for x, s in zip(reversed(stack), reversed(loop.body))):
                 continue
             if [x for item in stack[q + 1 :] for x in item.vector] == loop.next:
                 self._cut(q + 1)
@@ -178,23 +205,33 @@ class Recogniser:
     def _fold(self) -> bool:
         """Make a loop of the last blocks, if they advance regularly."""
         stack, n = self.stack, len(self.stack)
-        same = self._where[stack[-1].shape]
-        for place in range(len(same) - 2, -1, -1):
-            k = n - 1 - same[place]
-            if k > self.window or 3 * k > n:
+        for k in self._periods():
+            if 3 * k > n or k > self.window:
                 break
-            if self._blocks_alike(k, 3):
-                rounds = self._rounds(k)
-                if rounds is not None:
-                    first, step, second, count = rounds
-                    loop = Loop(self.shapes, stack[n - k :], first, step, second, count)
-                    self._cut(n - count * k)
-                    if loop.uneven:
-                        self._uneven = True
-                        self._absorb(loop)
-                    self._push(loop)
-                    return True
+            if not stack[-1].shape == stack[-1 - k].shape == stack[-1 - 2 * k].shape:
+                continue
+            if not self._hash(n - k, n) == self._hash(n - 2 * k, n - k) == self._hash(n - 3 * k, n - 2 * k):
+                continue
+            rounds = self._rounds(k)
+            if rounds is not None and self._blocks_alike(k, rounds[3]):
+                first, step, second, count = rounds
+                loop = Loop(self.shapes, stack[n - k :], first, step, second, count)
+                self._cut(n - count * k)
+                if loop.uneven:
+                    self._uneven = True
+                    self._absorb(loop)
+                self._push(loop)
+                return True
         return False
+
+    def _periods(self) -> Iterator[int]:
+        """How long a round may be that ends here, the shortest first: as far back as the same shapes stand."""
+        n = len(self.stack)
+        yield from range(1, ENDINGS[0])
+        for m, most, same in zip(ENDINGS, [*ENDINGS[1:], n], self._same[-1]):
+            for place in same[-2 : -2 - TRIES : -1]:
+                if m <= n - 1 - place < most:
+                    yield n - 1 - place
 
     def _blocks_alike(self, k: int, blocks: int) -> bool:
         stack, n = self.stack, len(self.stack)

@@ -5,21 +5,27 @@ Where `backprop` cuts an edge by value, a graph is guarded by `where`, so that i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from math import copysign, isfinite
 from typing import Any
 
 from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
+from .gated import differentiable_order, gated
+from .lists import DOT, Operands, dot
 from .ops import mul, where
 from .rule import Formula, Op
-from .traversal import topological_order, values_of
+from .traversal import values_of
 from .value import Value
 
 Number = float | Value
 Guard = tuple[Number, bool] | None  # see guarded_contribution
+Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which argument
+Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
+FEWEST = 3  # uses from which on their sum is a dot
 Inner = Any  # a Value that is known to have an op
 
 
@@ -52,7 +58,7 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: obj
     if isinstance(wrt, Value):
         raise TypeError(f"gradients takes a list of Values to differentiate by, got {shown(wrt)}; put it in a list")
     roots, wrt = values_of(root, "gradients"), values_of(wrt, "gradients")
-    return graph_sweep(topological_order(roots), roots, _seeds(gradient, root, len(roots)), wrt)
+    return graph_sweep(differentiable_order(roots), roots, _seeds(gradient, root, len(roots)), wrt)
 
 
 def _seeds(gradient: object, root: object, count: int) -> list[Number]:
@@ -75,44 +81,149 @@ def graph_sweep(order: list[Value], roots: list[Value], seeds: Sequence[Number],
         if v.op is not None and any(a.__class__ is Value and a in needed for a in v.args):
             needed.add(v)
             inner.add(v)
-    pull = _Pull()
+    pull = _Pull(needed, inner)
     for r, seed in zip(roots, seeds):
         pull.seeds[r] = pull.seeds[r] + seed if r in pull.seeds else seed
     for v in reversed(order):
         if v in inner and (g := pull(v)) is not None:
-            for a, i, k in _needed_edges(v, needed):
-                pull.uses.setdefault(a, []).append((v, g, i, k))
+            pull.pass_on(v, g)
     found = [pull(w) for w in wrt]
     return [g if g.__class__ is Value else Value(0.0 if g is None else g) for g in found]
+
+
+class _Run:
+    """Uses of a list of operands by dots, one after the other: its k-th operand gets g1*m1[k] + g2*m2[k] + …
+
+    Attributes:
+        uses: those uses.
+        strict: how they are guarded, see `guarded_contribution`; None: not at all.
+        is_dot: is that written as one node?
+        others: the lists m that the dots have beside it.
+    """
+
+    def __init__(
+        self, uses: list[Use], others: list[Sequence[Number]], guards: list[Guard], strict: bool | None
+    ) -> None:
+        self.uses, self.others, self.strict, self._guards = uses, others, strict, guards
+        self._gs = Operands([g for _, _, g, _ in uses])
+        self._cs = None if strict is None else Operands([guard[0] for guard in guards if guard is not None])
+        self._whole: list[Guard] = []
+        # Guarded products stay nodes of their own outside of traces, where people see them.
+        self.is_dot = len(uses) >= FEWEST and (strict is None or (context.active and context.recorder() is not None))
+
+    def sum(self, k: int, total: Number | None) -> Number:
+        """What comes to the k-th operand, added to a total."""
+        column, start = Operands([m[k] for m in self.others]), -0.0 if total is None else total
+        if self._cs is None:
+            found: Number = dot(self._gs, column, start)
+            return found
+        return gated(self._cs, self._gs, column, start, not self.strict)
+
+    @property
+    def guard(self) -> Guard:
+        """That of an operand."""
+        if not self._whole:
+            self._whole.append(None if None in self._guards else reduce(either_guard, self._guards))
+        return self._whole[0]
 
 
 class _Pull:
     """Adjoints as sums over uses, each written where it is first needed, in the order in which backward adds them.
 
     Pushing would interleave the partial sums of many nodes; written this way a sum is one run of instructions, which
-    the compiler finds again as a loop.
+    the compiler finds again as a loop. What dots pass on to a list that they share is a dot again.
+
+    Args:
+        needed: the Values that lead to what is asked for.
+        inner: those of them that pass an adjoint on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, needed: set[Value], inner: set[Value]) -> None:
         self.seeds: dict[Value, Number] = {}
-        self.uses: dict[Value, list[tuple[Inner, Number, int, int | None]]] = {}
         self.adjoints: dict[Value, Number | None] = {}
         self.guards: dict[Value, Guard] = {}
+        self._needed, self._inner = needed, inner
+        self._uses: dict[Value, list[Edge]] = {}
+        self._shared: dict[tuple[Value, ...], list[Use]] = {}  # the uses of lists by dots
+        self._places: dict[Value, list[tuple[tuple[Value, ...], int]]] = {}  # where in such lists Values are
+        self._runs: dict[tuple[Value, ...], list[_Run]] = {}
         self._lists: Lists = {}
+        self._now = 0
+
+    def pass_on(self, v: Inner, g: Number) -> None:
+        """Note what gets something of the adjoint of a node."""
+        _check_unchanged(v)
+        for i, a in enumerate(v._operands()[0]):
+            self._now += 1
+            if a.__class__ is tuple:
+                if v.op is DOT and len(a) >= FEWEST and self._needed.issuperset(a):
+                    self._share(a).append((self._now, v, g, i))
+                elif not self._needed.isdisjoint(a):
+                    for k, e in enumerate(a):
+                        if e in self._needed:
+                            self._uses.setdefault(e, []).append((self._now, v, g, i, k))
+            elif a.__class__ is Value and a in self._needed:
+                self._uses.setdefault(a, []).append((self._now, v, g, i, None))
+
+    def _share(self, a: tuple[Value, ...]) -> list[Use]:
+        uses = self._shared.get(a)
+        if uses is None:
+            uses = self._shared[a] = []
+            for k, e in enumerate(a):
+                self._places.setdefault(e, []).append((a, k))
+        return uses
 
     def __call__(self, v: Value) -> Number | None:
         if v in self.adjoints:
             return self.adjoints[v]
         total = self.seeds.get(v)
         guard: Guard = None
-        for user, g, i, k in self.uses.pop(v, ()):
-            p = _edge_partial(user, i, k, self._lists)
-            edge_guard, term = guarded_contribution(user.op, g, p, self.guards[user])
-            if term is not None:
-                guard = edge_guard if total is None else either_guard(guard, edge_guard)
-                total = term if total is None else total + term
+        for part in self._parts(v):
+            if isinstance(part, tuple):
+                run, k = part
+                if v in self._inner:
+                    guard = run.guard if total is None else either_guard(guard, run.guard)
+                total = run.sum(k, total)
+                continue
+            for _, user, g, i, j in part:
+                p = _edge_partial(user, i, j, self._lists)
+                edge_guard, term = guarded_contribution(user.op, g, p, self.guards[user])
+                if term is not None:
+                    guard = edge_guard if total is None else either_guard(guard, edge_guard)
+                    total = term if total is None else total + term
         self.adjoints[v], self.guards[v] = total, guard
         return total
+
+    def _parts(self, v: Value) -> Iterator[list[Edge] | tuple[_Run, int]]:
+        """The uses of a Value in order: edges, and runs with its place in their list."""
+        edges, places = self._uses.pop(v, []), self._places.get(v, [])
+        if len(places) == 1:
+            ((a, k),) = places
+            uses = self._shared[a]
+            behind = bool(edges) and edges[0][0] > uses[-1][0]
+            if behind or not edges or edges[-1][0] < uses[0][0]:
+                if not behind:
+                    yield edges
+                for run in self._runs_of(a, uses):
+                    yield (run, k) if run.is_dot else [(*use, k) for use in run.uses]
+                if behind:
+                    yield edges
+                return
+        edges += [(*use, k) for a, k in places for use in self._shared[a]]
+        yield sorted(edges, key=lambda edge: (edge[0], edge[4] or 0))
+
+    def _runs_of(self, a: tuple[Value, ...], uses: list[Use]) -> list[_Run]:
+        """The uses of a list, cut where the guards are of another kind."""
+        runs = self._runs.get(a, [])
+        if sum([len(run.uses) for run in runs]) < len(uses):
+            others = [user._a[1 - i] for _, user, _, i in uses]
+            guards = [self.guards[user] for _, user, _, _ in uses]
+            kinds = [None if guard is None else guard[1] for guard in guards]
+            cuts = [n for n in range(len(uses)) if not n or kinds[n] != kinds[n - 1]]
+            runs = self._runs[a] = [
+                _Run(uses[m:n], others[m:n], guards[m:n], kinds[m]) for m, n in zip(cuts, [*cuts[1:], len(uses)])
+            ]
+        return runs
 
 
 def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | None]]:

@@ -29,6 +29,7 @@ ORDER = {
         compatibility
         value
         lists assignment
+        gated
         adjoints
         transforms formulas
         picture.model

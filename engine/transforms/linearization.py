@@ -15,6 +15,7 @@ from .. import context
 from ..adjoints import Guard, Inner, Number, either_guard, graph_edges, graph_sweep, guarded_contribution
 from ..arguments import is_number
 from ..backprop import backward
+from ..gated import differentiable_order
 from ..lists import dot
 from ..readings import Call
 from ..rule import TABLE, UNREACHED
@@ -192,7 +193,7 @@ class Linearization:
         roots, seeds = [r for r, _ in seeded], [s for _, s in seeded]
         floats = [s for s in seeds if not isinstance(s, Value)]
         if not self._plain or len(floats) < len(seeds):
-            return [*graph_sweep(topological_order(roots, self._linked), roots, seeds, self._leaves)]
+            return [*graph_sweep(differentiable_order(roots, self._linked), roots, seeds, self._leaves)]
         for v in self._leaves:
             v.grad = UNREACHED
         if len(roots) == 1:
@@ -209,7 +210,7 @@ class Linearization:
         with _recording():
             for _ in range(order - 1):
                 if y.__class__ is Value:
-                    (y,) = graph_sweep(topological_order([y], self._linked), [y], [1.0], self._leaves)
+                    (y,) = graph_sweep(differentiable_order([y], self._linked), [y], [1.0], self._leaves)
         if order > 0:
             (y,) = self._pulled([(y, 1.0)] if y.__class__ is Value else [])
         return self.answers([y])[0]
@@ -230,7 +231,7 @@ class Linearization:
     def _steps(self, plain: bool) -> Iterator[tuple[Inner, Edges]]:
         """The nodes that depend on the fresh leaves, arguments first, partials as floats or as graphs."""
         active = set(self._leaves)
-        for v in topological_order([r for r in self.out.leaves if r.__class__ is Value], self._linked):
+        for v in differentiable_order([r for r in self.out.leaves if r.__class__ is Value], self._linked):
             if v.op is not None and any(a.__class__ is Value and a in active for a in v.args):
                 active.add(v)
                 yield v, connected_edges(v) if plain else graph_edges(v, active)

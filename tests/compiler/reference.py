@@ -30,9 +30,9 @@ def numbers_read(body, table, index=None):
     return found
 
 
-def sum_of_products(total, ws, xs):
-    for w, x in zip(ws, xs, strict=True):
-        total = total + w * x
+def sum_of_products(total, ws, xs, cs=None):
+    for w, x, c in zip(ws, xs, cs or [1.0] * len(ws), strict=True):
+        total = total + (w * x if c else 0.0)
     return total
 
 
@@ -49,7 +49,7 @@ def run_tape(code, tape, spaces):
 
     for op, operands, target in code:
         args = [number(a) for a in operands]
-        if op == "dot":
+        if op in ("dot", "gated"):
             values.append(sum_of_products(*args))
             continue
         if op in tape.rows:

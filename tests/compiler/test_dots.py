@@ -1,21 +1,27 @@
 """A dot is compiled as one item, a loop from the start, and gives the program and the bits of its products and sums."""
 
+import random
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import run_tape, unrolled
+from reference import numbers_read, run_tape, unrolled, without_constants
 from strategies import hexes, moderate
-from test_recognition import chained, mlp
+from test_recognition import chained, mlp_trace
 
-from engine import Value, dot, jit, relu
+from engine import Value, abs, dot, grad, jit, mean, relu, square, total
 from engine.compiler.front import order, trace
 from engine.compiler.front.order import Dot, canonical, flat
 from engine.compiler.front.recorder import Recorder
+from engine.compiler.front.trace import CONSTANT
 from engine.compiler.loops import program
+from engine.compiler.loops.folding import Occurrences
 from engine.compiler.loops.recognition import rolled
+from engine.gated import GATED
 
 STEPS = st.tuples(
-    st.sampled_from(["dot", "dot", "relu", "mul", "add"]),
+    st.sampled_from(["dot", "dot", "gated", "relu", "mul", "add"]),
     st.lists(st.integers(0, 40) | moderate, min_size=1, max_size=13),
 )
 
@@ -30,6 +36,10 @@ def function_of(steps):
             if name == "dot":
                 n = len(found) // 2
                 nodes.append(dot(found[:n], found[n : 2 * n], found[-1]))
+            elif name == "gated":
+                n = len(found) // 3
+                right = [xs[0], *found[2 * n + 1 : 3 * n]][:n]  # around numbers alone there is no guard
+                nodes.append(GATED(found[:n], found[n : 2 * n], right, found[-1]))
             elif name == "relu":
                 nodes.append(relu(found[0]))
             else:
@@ -57,7 +67,17 @@ def test_trace_order_and_rolling_of_dots_keep_every_bit(steps, xs):
     f = function_of(steps)
     instructions, count = traced(f, xs)
     code = canonical(instructions)
-    assert list(unrolled(*rolled(code))) == list(flat(code))
+    items, shapes = rolled(code)
+    assert list(unrolled(items, shapes)) == without_constants(flat(code))
+    body = program.program(items, shapes)
+    table = Occurrences(body, code, instructions.constants).tabulated()
+    written = {
+        (at, k): instructions.constants[a >> 3]
+        for at, (_, args, _) in enumerate(flat(code))
+        for k, a in enumerate(args)
+        if a & 7 == CONSTANT
+    }
+    assert numbers_read(body, table) == written
     for version in (instructions.code, flat(code)):
         results = run_tape(version, instructions, {1: xs})
         assert hexes([results["output", i] for i in range(count)]) == hexes(eager(f, xs))
@@ -70,9 +90,15 @@ def test_native_code_of_dots_has_the_bits_of_eager_mode(steps, xs):
     assert hexes(jit(f, contract=False)(xs)) == hexes(eager(f, xs))
 
 
+def printed(instructions):
+    code = canonical(instructions)
+    body = program.program(*rolled(code))
+    return program.text(body, Occurrences(body, code, instructions.constants).tabulated())
+
+
 @pytest.mark.parametrize("widths", [[3, 3, 1], [6, 12, 9, 1], [20, 7, 5, 2], [3, 40, 1]])
 def test_a_dot_is_compiled_to_the_program_of_its_chain(widths):
-    whole, chain = (program.text(program.program(*rolled(mlp(widths, form))), [1.0, -0.0]) for form in (dot, chained))
+    whole, chain = (printed(mlp_trace(widths, form)) for form in (dot, chained))
     assert whole == chain
 
 
@@ -97,7 +123,7 @@ def test_a_term_of_one_dot_alone_stays_inside_its_loop():
     def f(ps):
         return [dot([relu(p) for p in ps[:6]], ps[6:12], ps[12])]
 
-    text = program.text(program.program(*rolled(canonical(traced(f, [0.5] * 13)[0]))), [])
+    text = printed(traced(f, [0.5] * 13)[0])
     (loop,) = text.split("for ")[1:]
     assert "relu" in loop
     assert "*" in loop
@@ -112,8 +138,12 @@ def test_a_planted_bug_in_the_order_of_dots_is_caught(monkeypatch, broken):
         even = lambda operands: range(operands[0], operands[0] + 8 * len(operands), 8)  # noqa: E731
         monkeypatch.setattr(trace, "spaced", even)
     else:
-        right = trace.Trace.dot
-        monkeypatch.setattr(trace.Trace, "dot", lambda self, start, ws, xs: right(self, self.constant(0.0), ws, xs))
+        right = trace.Trace.sum_of_products
+
+        def careless(self, start, *lists):
+            return right(self, self.constant(0.0), *lists)
+
+        monkeypatch.setattr(trace.Trace, "sum_of_products", careless)
 
     def f(ps):
         return [dot(ps[:3], [ps[0], ps[4], ps[2]], ps[3]), dot(ps[:3], [ps[0], ps[4], ps[2]], ps[4])]
@@ -122,3 +152,42 @@ def test_a_planted_bug_in_the_order_of_dots_is_caught(monkeypatch, broken):
     instructions, _ = traced(f, xs)
     results = run_tape(flat(canonical(instructions)), instructions, {1: xs})
     assert [results["output", i] for i in range(2)] != eager(f, xs)
+
+
+def net_of(widths, activation):
+    def loss(ps, xs):
+        row, at = xs, 0
+        for a, b in pairwise(widths):
+            row = [
+                activation(dot(ps[at + k * (a + 1) : at + k * (a + 1) + a], row, ps[at + k * (a + 1) + a]))
+                for k in range(b)
+            ]
+            at += (a + 1) * b
+        return dot(row, row)
+
+    return loss
+
+
+def squared_slope(f):
+    return lambda ps, rows: total([square(g) for g in grad(f)(ps, rows)])
+
+
+@pytest.mark.parametrize("activation", [relu, abs])
+@pytest.mark.parametrize("order", [1, 2])
+def test_derivatives_through_lists_that_dots_share_have_the_bits_of_eager_mode(activation, order):
+    """Adjoints of lists are sums of dots, with the guards of relus in them in a trace and not in eager mode."""
+    widths, rng = [4, 5, 4, 3], random.Random(3)  # three and more uses of each list
+    loss = net_of(widths, activation)
+
+    def batch(ps, rows):
+        return mean([loss(ps, row) for row in rows])
+
+    f = batch
+    for _ in range(order - 1):
+        f = squared_slope(f)
+    ps = [rng.uniform(-1.0, 1.0) for _ in range(sum((a + 1) * b for a, b in pairwise(widths)))]
+    rows = [[rng.choice([0.0, 1.0, rng.uniform(-1.0, 1.0)]) for _ in range(4)] for _ in range(5)]
+    derivative = grad(f)
+    native, wanted = jit(derivative, contract=False)(ps, rows), derivative(ps, rows)
+    assert hexes([x + 0.0 for x in native]) == hexes([x + 0.0 for x in wanted])
+    assert len(set(wanted)) > 40

@@ -37,6 +37,15 @@ from engine import (
 )
 from tests.support.strategies import Tape, built, hexes, moderate, tapes
 
+
+def layers(x):
+    """Of four neurons, so that what neurons share gets sums of dots."""
+    row = [x, x * x, 1.0 - x, 0.5 * x]
+    for k in (1.0, -2.0):
+        row = [relu(dot([k, x, j - 1.5, x * j], row, 0.25 * j)) for j in range(4)]
+    return relu(dot(row, [1.0, x, -1.0, 0.5]))
+
+
 POINTS = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]
 
 KINKS = {
@@ -84,6 +93,7 @@ KINKS = {
     "power of a Value": lambda x: (x + 2.0) ** x,
     "power with a Value at 0": lambda x: where(x > 0.0, x**x, 1.0),
     "relu behind exp": lambda x: relu(-(x**2) * exp(800.0 * x)),
+    "layers of relus": lambda x: layers(x),
     "relu behind a dot": lambda x: relu(dot([-1.0, x], [exp(800.0 * x), x])),
     "relu behind an infinite number": lambda x: relu(x * math.inf),
     "relu of relu behind exp": lambda x: relu(-relu(exp(800.0 * x)) * x),

@@ -16,25 +16,42 @@ from typing import NamedTuple
 
 from .trace import EFFECTS, LIST, VALUE, Instruction, Trace, spaced
 
-ADDS = frozenset(("add", "dot"))
+ADDS = frozenset(("add", "dot", "gated"))
 
 
 class Dot(NamedTuple):
-    """The running sum of products, from the number just before it on: `(mul; add)*`.
+    """The running sum of products, from the number just before it on: `(mul; add)*`, or `(mul; where; add)*`.
 
     Attributes:
         ws, xs: the operands, ranges where they advance evenly.
+        cs: the conditions, likewise; empty: none.
+        zero: what stands in place of a product whose condition is 0.
     """
 
     ws: Sequence[int]
     xs: Sequence[int]
+    cs: Sequence[int]
+    zero: int
+
+    @property
+    def round(self) -> int:
+        """How many instructions a product takes."""
+        return 3 if self.cs else 2
+
+    @property
+    def length(self) -> int:
+        """How many instructions there are."""
+        return self.round * len(self.ws)
 
     def instructions(self, at: int) -> Iterator[Instruction]:
-        """Its products and sums, if it comes at a position."""
-        for w, x in zip(self.ws, self.xs):
+        """They, if the first comes at a position."""
+        for k, (w, x) in enumerate(zip(self.ws, self.xs)):
+            before = (at - 1) * 8 + VALUE
             yield "mul", (w, x), 0
-            yield "add", ((at - 1) * 8 + VALUE, at * 8 + VALUE), 0
-            at += 2
+            if self.cs:
+                yield "where", (self.cs[k], at * 8 + VALUE, self.zero), 0
+            at += self.round
+            yield "add", (before, (at - 2) * 8 + VALUE), 0
 
 
 Ordered = list[
@@ -48,7 +65,7 @@ def flat(code: Ordered) -> Iterator[Instruction]:
     for item in code:
         if isinstance(item, Dot):
             yield from item.instructions(at)
-            at += 2 * len(item.ws)
+            at += item.length
         else:
             yield item
             at += 1
@@ -58,7 +75,7 @@ def positions(code: Ordered) -> list[int]:
     """Where each item of a program begins among the flat instructions, and where the program ends."""
     found = [0]
     for item in code:
-        found.append(found[-1] + (2 * len(item.ws) if isinstance(item, Dot) else 1))
+        found.append(found[-1] + (item.length if isinstance(item, Dot) else 1))
     return found
 
 
@@ -128,8 +145,8 @@ class _Order:
             op, args, _ = self.code[i]
             if op not in ADDS or not self.live[i]:
                 continue
-            if op == "dot":
-                self._write_dot(i, *args)
+            if op != "add":
+                self._write_dot(i)
                 continue
             a, b = args
             if self._is_running(b) and not self._is_running(a):
@@ -149,16 +166,18 @@ class _Order:
             a = self._append("move", (a,))
         return a
 
-    def _write_dot(self, i: int, start: int, ws: int, xs: int) -> None:
-        total = self._start(start)
-        if not (self.lonely[ws >> 3] or self.lonely[xs >> 3]):
-            self.code[i] = ("dot", (total, ws, xs), 0)
+    def _write_dot(self, i: int) -> None:
+        op, (total, *lists), _ = self.code[i]
+        total = self._start(total)
+        if not any(self.lonely[a >> 3] for a in lists):
+            self.code[i] = (op, (total, *lists), 0)
             return
-        *pairs, last = zip(self.trace.lists[ws >> 3], self.trace.lists[xs >> 3])
-        for pair in pairs:
-            total = self._append("add", (total, self._append("mul", pair)))
+        for w, x, *c in zip(*[self.trace.lists[a >> 3] for a in lists]):
             self.spine.add(total >> 3)
-        self.code[i] = ("add", (total, self._append("mul", last)), 0)
+            term = self._append("mul", (w, x))
+            term = self._append("where", (c[0], term, self.trace.constant(0.0))) if c else term
+            total = self._append("add", (total, term))
+        self.code[i] = self.code[total >> 3]
 
     def placed(self) -> Ordered:
         """The items, each behind what it reads."""
@@ -197,9 +216,11 @@ class _Order:
                     stack.extend([a >> 3 for a in reversed(code[i][1]) if a & 7 == VALUE and inside[a >> 3]])
                     continue
                 op, args, target = code[~i]
-                if op == "dot":
-                    result.append(Dot(operands(args[1] >> 3), operands(args[2] >> 3)))
-                    at += 2 * len(result[-1][0])
+                if op in ("dot", "gated"):
+                    ws, xs, *cs = [operands(a >> 3) for a in args[1:]]
+                    item = Dot(ws, xs, cs[0] if cs else (), self.trace.constant(0.0) if cs else 0)
+                    result.append(item)
+                    at += item.length
                 else:
                     result.append((op, tuple([place[a >> 3] if a & 7 == VALUE else a for a in args]), target))
                     at += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import operator
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from math import isfinite
@@ -17,6 +17,8 @@ from struct import pack
 from typing import Any, TypeVar
 
 from ... import context
+from ...gated import GATED
+from ...lists import DOT
 from ...readings import refuse, running, user_line
 from ...rule import TABLE, Op
 from ...value import Value
@@ -82,6 +84,10 @@ class Recorder:
     def record(self, v: Value) -> None:
         """Called with each new node."""
         self.nodes.append(v)
+
+    def insert(self, before: Mapping[Value, list[Value]]) -> None:
+        """Put nodes before others."""
+        self.nodes = [n for v in self.nodes for n in (*before.get(v, ()), v)]
 
     def detached(self, v: Value) -> Value:
         """What detach() gives while tracing."""
@@ -195,7 +201,7 @@ class Recorder:
         trace, effects = Trace(), list(effects)
         spare = self.spare if bare else set[Value]()
         live = self._live([x for _, x, _ in effects], spare)
-        nodes = [(v, v.op, v._operands()[0]) for v in self.nodes if v in live and v.op is not None]
+        nodes = [(v, *_written(v, spare)) for v in self.nodes if v in live and v.op is not None]
         apart, infinite = self._kinds(nodes)
         operands, put = self.operands, partial(self._operand, trace, apart)
         lists: dict[int, tuple[int, ...]] = {}  # by the identity of a node's list, which many nodes share
@@ -207,11 +213,9 @@ class Recorder:
             return found
 
         for v, row, args in nodes:
-            if v in self.doubtful and _kind(*_factor(row, args)) not in infinite:
+            unguarded = v in spare and row is not DOT
+            if unguarded or (v in self.doubtful and _kind(*_factor(row, args)) not in infinite):
                 operands[v] = put(args[1], (row, args, 1))
-            elif v in spare:
-                operands[v] = put(args[1], (row, args, 1))
-                trace.bare.add(operands[v])
             elif row.name in LIST_OPS:
                 given = [
                     (listed if isinstance(a, (list, tuple)) else put)(a, (row, args, k)) for k, a in enumerate(args)
@@ -220,6 +224,8 @@ class Recorder:
             else:
                 several = [operands[a] if a in operands else put(a, (row, args, k)) for k, a in enumerate(args)]
                 operands[v] = trace.emit(row, tuple(several))
+            if v in spare:
+                trace.bare.add(operands[v])
         for op, x, target in effects:
             trace.effect(op, put(x), target)
         return trace
@@ -241,6 +247,8 @@ class Recorder:
                     continue
                 if whole:
                     lists.add(id(a))
+                    if a.__class__ is tuple and self.operands.keys() >= set(a):
+                        continue
                 for x in a if whole else (a,):
                     number = self._constant(x)
                     if number is None:
@@ -295,14 +303,24 @@ class Recorder:
 
     def _live(self, roots: Sequence[object], spare: set[Value]) -> set[Value]:
         live = {v for v in roots if isinstance(v, Value)}
-        stack = list(live)
+        stack, walked = list(live), set[int]()  # lists, by identity: many nodes share one
         while stack:
             v = stack.pop()
-            for a in v.args[1:2] if v in spare else v.args:
-                if a.__class__ is Value and a not in live:
-                    live.add(a)
-                    if a.op is not None:
-                        stack.append(a)
+            args, _ = v._operands()
+            if v in spare:
+                args = args[1:] if v.op is GATED else args[1:2]
+            for arg in args:
+                if arg.__class__ is tuple:
+                    if id(arg) in walked:
+                        continue
+                    walked.add(id(arg))
+                elif arg.__class__ is not Value:
+                    continue
+                for a in arg if arg.__class__ is tuple else (arg,):
+                    if a not in live:
+                        live.add(a)
+                        if a.op is not None:
+                            stack.append(a)
         return live
 
 
@@ -322,6 +340,14 @@ def _factor(row: Op, args: Sequence[Any]) -> Place:
     """Where the number stands by which what is behind a guard was multiplied."""
     product = args[1]
     return (product.op, product._operands()[0], 1) if product.__class__ is Value and product.op else (row, args, 1)
+
+
+def _written(v: Any, spare: set[Value]) -> tuple[Op, Sequence[Any]]:
+    """(row, operands) of a node; a sum of products needs no guards where they are spare, and around finite numbers."""
+    args = v._operands()[0]
+    if v.op is not GATED or (v not in spare and not (args[2].__class__ is list and all(map(isfinite, args[2])))):
+        return v.op, args
+    return DOT, args[1:]
 
 
 def _boxes(values: Iterator[Value], shape: tuple[int, ...]) -> object:

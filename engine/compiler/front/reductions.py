@@ -14,11 +14,20 @@ def _put(t: Trace, name: str, *args: int) -> int:
 
 
 def _dot(t: Trace, ws: Sequence[int], xs: Sequence[int], b: int) -> int:
-    whole = t.dot(b, ws, xs)
+    whole = t.sum_of_products(b, ws, xs)
     if whole is not None:
         return whole
     for w, x in zip(ws, xs):
         b = _put(t, "add", b, _put(t, "mul", w, x))
+    return b
+
+
+def _gated(t: Trace, cs: Sequence[int], ws: Sequence[int], xs: Sequence[int], b: int) -> int:
+    whole = t.sum_of_products(b, ws, xs, cs)
+    if whole is not None:
+        return whole
+    for c, w, x in zip(cs, ws, xs):
+        b = _put(t, "add", b, _put(t, "where", c, _put(t, "mul", w, x), t.constant(0.0)))
     return b
 
 
@@ -83,6 +92,6 @@ def _take(t: Trace, xs: list[int], i: int) -> int:
 
 # For each row of lists, what is put on the trace for its operands.
 LIST_OPS: dict[str, Callable[..., int]] = {
-    "dot": _dot, "total": _total, "mean": _mean, "logsumexp": _logsumexp, "top": _top, "sole": _sole,
+    "dot": _dot, "gated": _gated, "total": _total, "mean": _mean, "logsumexp": _logsumexp, "top": _top, "sole": _sole,
     "take": _take,
 }  # fmt: skip

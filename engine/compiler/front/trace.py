@@ -67,20 +67,26 @@ class Trace:
         self.constants.append(x)
         return (len(self.constants) - 1) * 8 + CONSTANT
 
-    def dot(self, start: int, ws: Sequence[int], xs: Sequence[int]) -> int | None:
-        """The operand for a dot of operands as one instruction; None where there are few, or a constant beside others."""
+    def sum_of_products(
+        self, start: int, ws: Sequence[int], xs: Sequence[int], cs: Sequence[int] | None = None
+    ) -> int | None:
+        """The operand for a dot of operands as one instruction, or with conditions cs for what the row `gated` gives;
+        None where there are few of them, or a constant beside others."""
         if len(ws) < SHORTEST:
             return None
-        lists = [self._list(tuple(ws)), self._list(tuple(xs))]
-        fixed = [self.lists[a >> 3][0] & 7 == CONSTANT for a in lists if a is not None]
-        if None in lists or all(fixed):
+        lists = [self._list(tuple(a)) for a in (ws, xs, cs) if a is not None]
+        found = [a for a in lists if a is not None]
+        if len(found) < len(lists) or all(self.lists[a >> 3][0] & 7 == CONSTANT for a in found[:2]):
             return None
-        key = ("dot", start, *lists)
+        name = "dot" if cs is None else "gated"
+        key = (name, start, *found)
         operand = self._seen.get(key)
         if operand is None:
             operand = self._seen[key] = len(self.code) * 8 + VALUE
-            self.code.append(("dot", (start, *[a for a in lists if a is not None]), 0))
-            self.rows.update({name: TABLE[name] for name in ("dot", "mul", "add")})
+            self.code.append((name, (start, *found), 0))
+            if cs is not None:
+                self.constant(0.0)
+            self.rows.update({name: TABLE[name] for name in ("dot", "mul", "add", "where")})
         return operand
 
     def _list(self, operands: tuple[int, ...]) -> int | None:
@@ -168,7 +174,8 @@ class Trace:
         bare = set(self.bare)
         for i, (op, args, _) in enumerate(self.code):
             if self._reads(args, bare):
-                if op in LINEAR and self.rows[op] is TABLE[op] and not (op == "where" and args[0] in bare):
+                chosen = {"where": args[:1], "gated": args[3:]}.get(op, ())  # by conditions
+                if op in LINEAR and self.rows.get(op) is TABLE.get(op) and not self._reads(chosen, bare):
                     bare.add(i * 8 + VALUE)
                 elif op != "accumulate":
                     return False
@@ -187,7 +194,9 @@ def spaced(operands: Sequence[int]) -> Sequence[int]:
 
 MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("mul", "div", "neg", "where"))
 SAME_AS = {"edge": "where"}
-LINEAR = frozenset(("add", "sub", "mul", "div", "neg", "where", "dot"))  # a nan among the terms is one in the result
+LINEAR = frozenset(
+    ("add", "sub", "mul", "div", "neg", "where", "dot", "gated")
+)  # a nan among the terms is one in the result
 
 
 def _is(trace: Trace, operand: int, x: float) -> bool:

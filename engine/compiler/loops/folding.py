@@ -63,8 +63,9 @@ class Occurrences:
 
         for statement, k, around in list(self._operands()):
             if not around:
-                item = self._code[bisect_right(self._starts, statement.out.number() or 0) - 1]
-                number = self._constants[_first_and_step(item, k)[0]]
+                place = statement.out.number() or 0
+                i = bisect_right(self._starts, place) - 1
+                number = self._constants[_place(self._code[i], place - self._starts[i], k)[0]]
                 statement.args[k] = CONSTANT, Polynomial.constant(self._base(pack("d", number)))
                 continue
             numbers = self._numbers[self._indices(statement, k, around)]
@@ -110,10 +111,13 @@ class Occurrences:
         import numpy as np
 
         places = self._positions(statement, around)
-        starts = self._edges
-        items, which = np.unique(np.searchsorted(starts, places, "right") - 1, return_inverse=True)
-        first, step = np.array([_first_and_step(self._code[i], k) for i in items.tolist()], int)[which].T
-        found: Positions = first + (places - starts[items][which]) // 2 * step
+        items, at, which = np.unique(
+            np.searchsorted(self._edges, places, "right") - 1, return_index=True, return_inverse=True
+        )
+        offsets = places - self._edges[items][which]
+        of_items = [_place(self._code[i], o, k) for i, o in zip(items.tolist(), offsets[at].tolist())]
+        first, step, rounds = np.array(of_items, int)[which].T
+        found: Positions = first + offsets // rounds * step
         return found
 
     def _positions(self, statement: Statement, around: Sequence[For]) -> Positions:
@@ -138,11 +142,15 @@ class Occurrences:
                     yield from ((n, k, around) for k, (space, _) in enumerate(n.args) if space == CONSTANT)
 
 
-def _first_and_step(item: Instruction | Dot, k: int) -> tuple[int, int]:
-    """The constant that is the operand of an instruction, or of the first product of a dot, and from one to the next."""
-    if isinstance(item, Dot):
-        return item[k][0] >> 3, (item[k][1] - item[k][0]) >> 3
-    return item[1][k] >> 3, 0
+def _place(item: Instruction | Dot, offset: int, k: int) -> tuple[int, int, int]:
+    """The constant that is the k-th operand of an instruction, or of one of a dot in its first round; by how much it
+    advances from round to round, and of how many instructions these are."""
+    if not isinstance(item, Dot):
+        return item[1][k] >> 3, 0, 1
+    if offset % item.round == 1 and k == 2:
+        return item.zero >> 3, 0, item.round
+    operands = item.cs if offset % item.round else (item.ws, item.xs)[k]
+    return operands[0] >> 3, (operands[1] - operands[0]) >> 3, item.round
 
 
 def _same(numbers: NDArray[np.float64]) -> bool:
@@ -181,12 +189,12 @@ def folded(trace: Trace, varying: set[int]) -> Trace | None:
         return new.constant_apart(number) if a >> 3 in varying else new.constant(number)
 
     for op, args, target in trace.code:
-        if op == "dot":
-            start, *two = args
-            for a in two:
+        if op in ("dot", "gated"):
+            start, ws, xs, *cs = args
+            for a in (ws, xs, *cs):
                 if a not in lists:
                     lists[a] = tuple([placed(e) for e in trace.lists[a >> 3]])
-            places.append(LIST_OPS[op](new, *[lists[a] for a in two], placed(start)))
+            places.append(LIST_OPS[op](new, *[lists[a] for a in (*cs, ws, xs)], placed(start)))
         elif op in EFFECTS:
             places.append(len(new.code) * 8 + VALUE)
             new.effect(op, placed(args[0]), target)

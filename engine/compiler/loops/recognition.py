@@ -11,7 +11,7 @@ A dot comes as the loop that it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from sys import maxsize
 
 from ..front.order import Dot, Ordered
@@ -45,7 +45,13 @@ class Loop:
                  "_vector")  # fmt: skip
 
     def __init__(
-        self, shapes: Shapes, items: list[Item], first: list[int], step: list[int], second: list[int] | None, count: int
+        self,
+        shapes: Shapes,
+        items: Sequence[Item],
+        first: list[int],
+        step: list[int],
+        second: list[int] | None,
+        count: int,
     ):
         self.body = tuple(item.shape for item in items)
         self.sizes = tuple(len(item.vector) for item in items)
@@ -323,7 +329,7 @@ def rolled(code: Ordered, window: int = WINDOW) -> tuple[list[Item], Shapes]:
             if loop is not None:
                 loops[len(ids)] = loop
                 feed(loop.shape, loop.vector)
-                at += 2 * loop.count
+                at += item.length
                 continue
         for op, args, target in item.instructions(at) if isinstance(item, Dot) else (item,):
             feed(shapes.id((op, *[a & 7 for a in args])), [at, target, *map(_index, args)])
@@ -337,14 +343,27 @@ def _index(operand: int) -> int:
     return 0 if operand & 7 == CONSTANT else operand >> 3
 
 
+def _stride(operands: range) -> int:
+    return _index(operands[1]) - _index(operands[0])
+
+
 def _as_loop(dot: Dot, at: int, shapes: Shapes) -> Loop | None:
     """A dot at a position as an item; None where its operands do not advance evenly."""
-    ws, xs = dot
-    if not isinstance(ws, range) or not isinstance(xs, range):
+    rows, n = [a for a in (dot.ws, dot.xs, dot.cs) if isinstance(a, range)], dot.round
+    if len(rows) < n:
         return None
-    product = Single(shapes.id(("mul", ws[0] & 7, xs[0] & 7)), [at, 0, _index(ws[0]), _index(xs[0])])
-    total = Single(shapes.id(("add", VALUE, VALUE)), [at + 1, 0, at - 1, at])
-    step = [2, 0, _index(ws[1]) - _index(ws[0]), _index(xs[1]) - _index(xs[0]), 2, 0, 2, 2]
-    loop = Loop(shapes, [product, total], [*product.vector, *total.vector], step, None, len(ws))
+    ws, xs, *cs = rows
+    keys: list[tuple[object, ...]] = [("mul", ws[0] & 7, xs[0] & 7)]
+    first, step = [at, 0, _index(ws[0]), _index(xs[0])], [n, 0, _stride(ws), _stride(xs)]
+    for c in cs:
+        keys.append(("where", c[0] & 7, VALUE, dot.zero & 7))
+        first += [at + 1, 0, _index(c[0]), at, _index(dot.zero)]
+        step += [n, 0, _stride(c), n, 0]
+    keys.append(("add", VALUE, VALUE))
+    first += [at + n - 1, 0, at - 1, at + n - 2]
+    step += [n, 0, n, n]
+    loop = Loop(
+        shapes, [Single(shapes.id(key), first[:1] * (1 + len(key))) for key in keys], first, step, None, len(ws)
+    )
     loop.is_item = True
     return loop

@@ -1,0 +1,82 @@
+"""Sums of guarded products as one node: what a compiled function makes of the adjoint of a list that dots share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from typing import Any
+
+from . import context
+from .lists import Operands
+from .ops import add, mul, where
+from .rule import UNREACHED, Op, new
+from .traversal import topological_order
+from .value import Value
+
+
+def gated_sum(cs: Sequence[float], ws: Sequence[float], xs: Sequence[float], b: float) -> float:
+    """b + w1*x1 + w2*x2 + …, left to right, with 0 in place of a product whose c is 0."""
+    for c, w, x in zip(cs, ws, xs):
+        b += w * x if c else 0.0
+    return b
+
+
+# In traces alone, and not differentiated: `differentiable_order` writes it out before.
+GATED = Op(
+    "gated", gated_sum, (0.0, 0.0, 0.0, 1.0), text="gated({0:0}, {1:0}, {2:0}, {3:0})",
+    tex=r"\operatorname{gated}\left({0:0}, {1:0}, {2:0}, {3:0}\right)", binding=5, domain=((-1.0, 1.0),) * 4, kink=None,
+    reference=None, selects=True, lists=3, defaults=(),
+)  # fmt: skip
+
+
+def gated(cs: Operands, ws: Operands, xs: Operands, b: float | Value, spare: bool) -> Value:
+    """GATED of operands that are read.
+
+    Args:
+        cs, ws, xs, b: the operands.
+        spare: do the conditions change a number only where a product overflows?
+    """
+    v = new(Value)
+    v._x = cs._vals, ws._vals, xs._vals, b._data if isinstance(b, Value) else b
+    v._a = cs._args, ws._args, xs._args, b
+    v._data = gated_sum(*v._x)
+    v.grad = UNREACHED
+    v.op = GATED
+    v._about = None
+    made: Value = context.record(v)
+    if spare:
+        context.recorder().spare.add(made)
+    return made
+
+
+def differentiable_order(roots: Value | Iterable[Value], stop: set[Value] | None = None) -> list[Value]:
+    """`topological_order`, in a trace after the sums of guarded products below have become the nodes that they would be
+    in eager mode, so that what is differentiated again has eager's bits."""
+    roots = roots if isinstance(roots, Value) else list(roots)
+    order = topological_order(roots, stop or ())
+    whole = [v for v in order if v.op is GATED]
+    if not whole:
+        return order
+    recorder = context.recorder()
+    recorder.insert({v: _written_out(v, recorder) for v in whole})
+    return topological_order(roots, stop or ())
+
+
+def _written_out(v: Any, recorder: Any) -> list[Value]:
+    """The nodes of one, which becomes the last of them, without it."""
+    first, spare = len(recorder.nodes), v in recorder.spare
+    recorder.spare.discard(v)
+    *lists, total = v._a
+    for k, (c, w, x) in enumerate(zip(*lists)):
+        term = mul(w, x)
+        if x.__class__ is not float or not isfinite(x):
+            term = where(c, term, 0.0)
+            if spare:
+                recorder.spare.add(term)
+        if k == len(lists[0]) - 1:
+            v._fill(add, (total, term), (total._data, term._data))
+        else:
+            total = term if k == 0 and repr(total) == "-0.0" else add(total, term)
+    nodes: list[Value] = recorder.nodes[first:]
+    del recorder.nodes[first:]
+    return nodes

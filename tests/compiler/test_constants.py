@@ -219,3 +219,10 @@ def test_planted_bugs_are_caught(name, monkeypatch):
     PLANTS[name](monkeypatch)
     with pytest.raises(AssertionError):
         laws()
+
+
+def test_a_dot_that_does_not_roll_reads_each_of_its_own_numbers():
+    def f(p, q):
+        return dot([p, p, q], [-2.0, -2.0, -1.0], -1.0)
+
+    assert jit(f)(1.0, 10.0) == f(Value(1.0), Value(10.0)).data == -15.0

@@ -65,7 +65,9 @@ class Occurrences:
             if not around:
                 place = statement.out.number() or 0
                 i = bisect_right(self._starts, place) - 1
-                number = self._constants[_place(self._code[i], place - self._starts[i], k)[0]]
+                offset = place - self._starts[i]
+                first, step, rounds = _place(self._code[i], offset, k)
+                number = self._constants[first + offset // rounds * step]
                 statement.args[k] = CONSTANT, Polynomial.constant(self._base(pack("d", number)))
                 continue
             numbers = self._numbers[self._indices(statement, k, around)]

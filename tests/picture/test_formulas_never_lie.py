@@ -9,9 +9,9 @@ from html import unescape
 import pytest
 from drawn import built_in_scopes
 from equations import Claims, plain, sides_of
-from hypothesis import assume, event, given, settings
+from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
-from strategies import nice, tapes
+from strategies import Tape, nice, tapes
 
 import nn
 from engine import TABLE, Value, draw, explain, gradients, steps, tanh, total
@@ -169,6 +169,7 @@ def read_summands(said, html):
 
 
 @settings(max_examples=GRAPHS)
+@example(Tape([-2.0], [("rad2deg", [1]), ("softplus", [1])]), [], "full", False)  # ln(1 + exp(-115)), read as floats
 @given(tapes(nice, rows=ROWS, max_steps=8), places, st.sampled_from(LEVELS), st.booleans())
 def test_one_symbol_has_one_value_and_every_equation_is_true(tape, where, level, accumulated):
     nodes = built_in_scopes(tape, where)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.picture import Picture
 
 LOOKS = 60  # at a training, if its epochs are quick
-WAIT = 1.0  # seconds for a reader's page to answer before a training starts without one
+WAIT = 5.0  # seconds for a reader's page, which may have scripts to load first, to answer before a training starts without one
 UNWATCHED = 0.5  # seconds between two looks where nobody is known to watch
 
 

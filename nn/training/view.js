@@ -142,6 +142,11 @@ export default {
     const events = { frame: show, running, rate, paused: running, asked: answer };
     for (const [name, act] of Object.entries(events)) model.on(`change:${name}`, act);
     for (const act of [show, running, rate, answer]) act();
-    return () => { for (const [name, act] of Object.entries(events)) model.off(`change:${name}`, act); };
+    let tries = 20; // the first answers may find the kernel not listening yet beside its cell
+    const again = setInterval(() => {
+      if (model.get("heard") !== model.get("asked")) answer();
+      if (--tries === 0) clearInterval(again);
+    }, 250);
+    return () => { clearInterval(again); for (const [name, act] of Object.entries(events)) model.off(`change:${name}`, act); };
   },
 };

@@ -183,6 +183,25 @@ class Picture(Told):
         Raises:
             ModuleNotFoundError: anywidget is missing (the extra notebooks).
         """
+        return self._live(live_widget())
+
+    def live_graph(self) -> LiveGraph:
+        """What `live` shows, without a widget: for a page of your own around the player's.
+
+        Returns:
+            A LiveGraph: `values` can be set; then `fresh` is what the player's page in a frame is told, with
+            `postMessage({"fresh": …})`, and `page` another only where numbers need more room.
+
+        >>> from engine import Value, draw
+        >>> x = Value(2.0, label="x")
+        >>> graph = draw(x * x).live_graph()
+        >>> graph.values = {"x": 3.0}
+        >>> graph.values, graph.fields, [v.data for v in graph.graph.values()]
+        ({'x': 3.0}, [['x', '3.0', '2.0']], [3.0, 9.0])
+        """
+        return self._live(LiveGraph)
+
+    def _live(self, made: type[LiveGraph]) -> LiveGraph:
         roots, given = self._roots, self._given
         like = self._model_of(roots, given=given, complete=True)
 
@@ -197,7 +216,7 @@ class Picture(Told):
         def still() -> str:
             return image(self._drawing(like), self._theme)
 
-        return live_widget()(roots, like, typeset, page, still)
+        return made(roots, like, typeset, page, still)
 
     def save(self, path: "str | os.PathLike[str]") -> str:
         """Write a file; its ending says what: svg, png, pdf, html (the player), gif (its steps), dot, tex, txt.

@@ -111,3 +111,16 @@ def test_a_planted_bug_is_caught(monkeypatch):
     monkeypatch.setattr(live, "replay", lambda roots, leaves: right(roots, {}))
     with pytest.raises(AssertionError):
         test_twins_keep_labels_scopes_and_order()
+
+
+def test_without_a_widget_a_live_graph_takes_numbers_and_says_what_is_wrong_with_them():
+    x, w = Value(2.0, label="x"), Value(-0.5, label="w")
+    graph = draw(w * x).live_graph()
+    page, first = graph.page, graph.fresh
+    assert graph.step == 4 and "<html" in page
+    graph.edit({"ticket": 0.5, "numbers": {"w": 0.25}})
+    assert (graph.answered, graph.message, graph.values) == (0.5, "", {"w": 0.25, "x": 2.0})
+    assert graph.page == page and graph.fresh != first
+    assert graph.graph[x].data == 2.0 and w.data == -0.5
+    graph.edit({"ticket": 0.75, "numbers": {"nobody": 1.0}})
+    assert graph.answered == 0.75 and "nobody" in graph.message and graph.values["w"] == 0.25

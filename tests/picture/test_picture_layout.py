@@ -231,3 +231,27 @@ def test_where_arrows_have_words_or_run_sideways_nothing_is_moved():
     for picture in (labelled, sideways):
         there = layout.laid_out(skeleton(picture.drawing.typeset))
         assert there.width > 1100 and wrapped(picture.drawing.typeset, there) is there
+
+
+def test_a_renderer_stands_for_the_program_and_draws_the_same(monkeypatch):
+    program, asked = layout.program_output, []
+
+    def renderer(dot, format):
+        asked.append(format)
+        monkeypatch.setattr(layout, "_renderer", None)
+        try:
+            return program(dot, format, 20.0).decode()
+        finally:
+            layout.use_renderer(renderer)
+
+    x = Value(2.0, label="x")
+    native = draw(x * x, uid="u").svg
+    monkeypatch.setattr(layout, "_renderer", None)  # as it is again when the test ends
+    layout.use_renderer(renderer)
+    assert draw(x * x, uid="u").svg == native
+    assert set(asked) == {"json0"}
+    layout.use_renderer(lambda dot, format: "no drawing")
+    with pytest.raises(LayoutError, match="the renderer gave something else"):
+        _ = draw(x * x).svg
+    with pytest.raises(TypeError, match="use_renderer takes a function"):
+        layout.use_renderer("dot")

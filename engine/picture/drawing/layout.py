@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -23,6 +24,9 @@ INSTALL = (
 
 
 LONGEST = 1e6  # seconds that a system call can wait for; more is no limit
+
+Renderer = Callable[[str, str], str]  # (DOT text, a Graphviz format) -> what Graphviz makes of it
+_renderer: Renderer | None = None
 
 
 class LayoutError(RuntimeError):
@@ -47,6 +51,25 @@ class Layout:
     nodes: dict[str, Point]
     edges: dict[str, Curve]
     clusters: dict[str, tuple[float, float, float, float]]
+
+
+def use_renderer(renderer: Renderer | None) -> None:
+    """Let a function lay out all graphs from now on, where no program can be started: in a browser.
+
+    Args:
+        renderer: a function (DOT text, a Graphviz format such as "json0") -> text; None for a program again.
+
+    >>> from engine import Value, draw
+    >>> from engine.picture import use_renderer
+    >>> use_renderer(lambda dot, format: '{"bb": "0,0,90,60", "objects": [{"name": "one_n0", "pos": "45,30"}]}')
+    >>> draw(Value(2.0, label="a"), uid="one").drawing.layout.nodes
+    {'one_n0': (45.0, 30.0)}
+    >>> use_renderer(None)
+    """
+    global _renderer
+    if renderer is not None and not callable(renderer):
+        raise TypeError(f"use_renderer takes a function of (DOT text, format), or None, got {shown(renderer)}")
+    _renderer = renderer
 
 
 def layout_program() -> str:
@@ -84,6 +107,8 @@ def program_output(dot: str, format: str, timeout: float) -> bytes:
     Raises:
         LayoutError: no program, no output, or no end within the time.
     """
+    if _renderer is not None:
+        return _renderer(dot, format).encode()
     exe = layout_program()
     try:
         done = subprocess.run(  # noqa: S603  a layout program found by name, no shell; the graph is its standard input
@@ -148,8 +173,9 @@ def laid_out(dot: str, timeout: float = 20.0) -> Layout:
             label = point(e["lp"]) if "lp" in e else None
             there.edges[e["id"]] = Curve(points, tip or points[-1], label)
     except (ValueError, KeyError, TypeError) as e:
+        who = layout_program() if _renderer is None else "the renderer"
         raise LayoutError(
-            f"draw takes a layout program that answers in Graphviz's JSON, but {layout_program()} gave something else "
+            f"draw takes a layout program that answers in Graphviz's JSON, but {who} gave something else "
             f"({type(e).__name__}); {INSTALL}"
         ) from None
     return there

@@ -6,10 +6,10 @@ notebook kernel: a saved notebook keeps the picture as it was at first.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import ceil, isnan
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from ... import context
 from ...arguments import install_line
@@ -77,17 +77,20 @@ class LiveGraph:
 
     Attributes:
         graph: for each node its twin at these numbers.
-        page, step, fields, message, fresh, answered: what the page in the notebook is told.
+        page: the player's page; another only where numbers need more room than it has.
+        step: the step at which it opens.
+        fields: for each leaf its name, its number now and at first, as texts.
+        fresh: what the page is told in place of another: the numbers of the whole graph.
+        message: why nothing can be edited, or why the latest edit was not taken.
+        answered: the ticket of the latest edit.
     """
 
-    page: str
-    step: int
+    page = ""
+    step = 0
     fields: list[list[str]]
     message: str
     fresh: dict[str, object]
-    answered: float
-    hold_sync: Callable[[], AbstractContextManager[None]]
-    observe: Callable[[Callable[[Mapping[str, Edits]], None], str], None]
+    answered = 0.0
 
     def __init__(
         self,
@@ -103,7 +106,6 @@ class LiveGraph:
         self._numbers = {v: v.data for v in self._leaves.values()}
         self.message = "" if self._leaves else NO_FIELDS
         self._take({})
-        self.observe(self._edited, "edits")
 
     @property
     def values(self) -> dict[str, float]:
@@ -117,8 +119,8 @@ class LiveGraph:
             raise ValueError(f"live takes numbers for {', '.join(self._leaves)}, got {unknown[0]!r:.60}")
         self._take({name: number(x, "live") for name, x in numbers.items()})
 
-    def _edited(self, change: Mapping[str, Edits]) -> None:
-        edits = change["new"]
+    def edit(self, edits: Edits) -> None:
+        """Take numbers as the page sends them; what is wrong with them is told in `message`."""
         try:
             self._take({str(name): float(x) for name, x in edits["numbers"].items()})
             self.message = ""
@@ -132,7 +134,7 @@ class LiveGraph:
         self._numbers = held
         words = self._typeset(self.graph)
         shot, data = shot_of(words), data_of(words.model, words.uid)
-        with self.hold_sync():
+        with self._at_once():
             if not self._room.holds(shot):
                 if not self.page:
                     self.step = len(cast(list[object], data["steps"])) - 1
@@ -142,6 +144,11 @@ class LiveGraph:
             seen = {"words": blank | shot.words, "strips": shot.data["strips"], "arrows": shot.data["arrows"]}
             self.fresh = {"nodes": data["nodes"], "edges": data["edges"], "numbers": seen}
             self.fields = [[name, number_field(held[v]), number_field(v.data)] for name, v in self._leaves.items()]
+
+
+    def _at_once(self) -> AbstractContextManager[None]:
+        """While it is open, what changes is told together at its end."""
+        return nullcontext()
 
 
 def live_widget() -> type[LiveGraph]:
@@ -165,6 +172,13 @@ def live_widget() -> type[LiveGraph]:
         fresh = traitlets.Dict().tag(sync=True)
         edits = traitlets.Dict().tag(sync=True)
         answered = traitlets.Float(0.0).tag(sync=True)
+
+        def __init__(self, *of: Any) -> None:
+            super().__init__(*of)
+            self.observe(lambda change: self.edit(change["new"]), "edits")
+
+        def _at_once(self) -> AbstractContextManager[None]:
+            return cast("AbstractContextManager[None]", self.hold_sync())
 
         def _ipython_display_(self) -> None:
             from IPython.display import HTML, display

@@ -15,7 +15,7 @@ __all__ = ["Absent", "Told"]
 
 NAMES = {  # NumPy's names of rows that the table calls otherwise
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "positive": "identity",
-    "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad", "conjugate": "identity",
+    "absolute": "abs", "fabs": "abs", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad", "conjugate": "identity", "rint": "round",
 }  # fmt: skip
 OF_PYTHON = {
     "equal": lambda a, b: eq(*_value_first(a, b)), "not_equal": lambda a, b: ne(*_value_first(a, b)),

@@ -19,6 +19,8 @@ SQRT_2_PI = math.sqrt(2.0 * math.pi)
 SQRT_HALF = math.sqrt(0.5)
 SQRT_HALF_HEAD = math.ldexp(math.floor(math.ldexp(SQRT_HALF, 26)), -26)
 SQRT_HALF_TAIL = (SQRT_HALF - SQRT_HALF_HEAD) - 4.833646656726457e-17  # the digits of 1/√2 after its float
+LN2 = math.log(2.0)
+LN2_TAIL = 2.3190468138462996e-17  # the digits of ln 2 after its float
 SELU_SCALE = 1.0507009873554805  # Klambauer et al., Self-Normalizing Neural Networks (2017)
 SELU_ALPHA = 1.6732632423543772
 
@@ -89,6 +91,24 @@ def power(x: float, n: float) -> float:
 
 def reciprocal(x: float) -> float:
     return div(1.0, x)
+
+
+def rsqrt(x: float) -> float:
+    return div(1.0, sqrt(x))
+
+
+def fma(a: float, b: float, c: float) -> float:
+    """a*b + c with one rounding: in whole numbers, since `math` has it from Python 3.13 on."""
+    if a == 0.0 or b == 0.0 or not (math.isfinite(a) and math.isfinite(b)):
+        return a * b + c
+    if not math.isfinite(c):
+        return c
+    (i, p), (j, q), (k, r) = a.as_integer_ratio(), b.as_integer_ratio(), c.as_integer_ratio()
+    whole, parts = i * j * r + k * p * q, p * q * r
+    try:
+        return whole / parts if whole else 0.0
+    except OverflowError:
+        return inf if whole > 0 else -inf
 
 
 def cbrt(x: float) -> float:
@@ -182,6 +202,10 @@ def trunc(x: float) -> float:
     return copysign(math.trunc(x), x) if math.isfinite(x) else x
 
 
+def rint(x: float) -> float:
+    return copysign(round(x), x) if math.isfinite(x) else x
+
+
 def remainder(a: float, b: float) -> float:
     """a % b, of the sign of b; nan where b is 0 or a infinite."""
     try:
@@ -215,6 +239,36 @@ def logaddexp2(a: float, b: float) -> float:
     if a == b:
         return a + 1.0
     return maximum(a, b) + math.log1p(exp2(-abs(a - b))) / math.log(2.0)
+
+
+def xlogy(a: float, b: float) -> float:
+    return 0.0 if a == 0.0 and b == b else a * log(b)
+
+
+def xlog1py(a: float, b: float) -> float:
+    return 0.0 if a == 0.0 and b == b else a * log1p(b)
+
+
+def bose(x: float) -> float:
+    return exp(-x) if x > 40.0 else div(1.0, math.expm1(x))
+
+
+def log1mexp(x: float) -> float:
+    """Mächler, Accurately computing log(1 - exp(-|a|)) (2012)."""
+    return log(-expm1(-x)) if x <= LN2 else log1p(-exp(-x))
+
+
+def logexpm1(x: float) -> float:
+    """Around its zero ln 2 by exp(x) - 1 = 1 + 2*expm1(x - ln 2)."""
+    if 0.25 < x < 1.5:
+        return math.log1p(2.0 * math.expm1((x - LN2) - LN2_TAIL))
+    return x + log1p(-math.exp(-x)) if x > 1.0 else log(expm1(x))
+
+
+def logsubexp(a: float, b: float) -> float:
+    if a == b:
+        return nan if a == inf else -inf
+    return maximum(a, b) + log1mexp(abs(a - b))
 
 
 def nan_to_num(x: float) -> float:

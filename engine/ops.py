@@ -47,7 +47,10 @@ def _sinc_slope(x, y):
     s = _SINC[0]
     for c in _SINC[1:]:
         s = s * (x * x) + c
-    return edge(less(x * x, 0.3), x * s, (_cospi(x) - y) / x)
+    return edge(less(x * x, 0.3), x * s, (cospi(x) - y) / x)
+
+
+_whole = round  # Python's, which the row of its name hides
 
 
 def _nearest(r, b):
@@ -72,6 +75,7 @@ reciprocal = op("reciprocal", ieee.reciprocal, lambda x, y: -y * y, text="1/{0:4
 remainder = op("remainder", ieee.remainder, 1.0, lambda a, b, y: -floor_divide(a, b), domain=(REAL, POSITIVE), kink=operator.mod, reference=lambda m, a, b: a - b * m.floor(a / b), doc="a % b: what division leaves, of the sign of b; nan where b is 0.")
 fmod = op("fmod", ieee.fmod, 1.0, lambda a, b, y: -floor((a - y) / b + 0.5), domain=(REAL, POSITIVE), kink=operator.mod, reference=lambda m, a, b: a - b * m.floor(a / b) if a > 0 else a + b * m.floor(-a / b), doc="What division leaves, of the sign of a, as C's fmod; nan where b is 0.")
 ieee_remainder = op("ieee_remainder", ieee.ieee_remainder, 1.0, lambda a, b, y: -floor((a - y) / b + 0.5), domain=(REAL, POSITIVE), kink=lambda a, b: (a + b / 2) % b, reference=lambda m, a, b: _nearest(a - b * m.floor(a / b + m.mpf(1) / 2), b), doc="a less the multiple of b that is nearest, the even one at a tie: math.remainder; nan where b is 0.")
+fma = op("fma", ieee.fma, lambda a, b, c, y: b, lambda a, b, c, y: a, 1.0, reference=lambda m, a, b, c: a * b + c, doc="a*b + c, rounded once.")
 deg2rad = op("deg2rad", lambda x: x * (math.pi / 180.0), math.pi / 180.0, reference=lambda m, x: x * m.pi / 180, doc="Degrees to radians.")
 rad2deg = op("rad2deg", lambda x: x * (180.0 / math.pi), 180.0 / math.pi, reference=lambda m, x: x * 180 / m.pi, doc="Radians to degrees.")
 
@@ -86,9 +90,10 @@ step = op("step", ieee.step, 0.0, text="[{0:1} > 0]", tex="[{0:1} > 0]", kink=la
 above = op("above", ieee.above, 0.0, 0.0, kink=lambda a, b: a - b, selects=True, doc="1 where a > b, 0 where a < b, 1/2 at a tie: the derivative of maximum.")
 inside = op("inside", ieee.inside, 0.0, 0.0, 0.0, text="[{1:1} <= {0:1} <= {2:1}]", tex=r"[{1:1} \leq {0:1} \leq {2:1}]", kink=lambda x, low, high: (x - low) * (x - high), selects=True, doc="1 where low <= x <= high: the derivative of clip.")
 sign = op("sign", ieee.sign, 0.0, kink=lambda x: x, selects=True, doc="1 above 0, -1 below, 0 at 0; derivative 0.")
-floor = op("floor", ieee.floor, 0.0, tex=r"\left\lfloor {0:0} \right\rfloor", kink=lambda x: x - round(x), selects=True, doc="The largest integer up to x; derivative 0.")
-ceil = op("ceil", ieee.ceil, 0.0, tex=r"\left\lceil {0:0} \right\rceil", kink=lambda x: x - round(x), selects=True, doc="The smallest integer from x on; derivative 0.")
-trunc = op("trunc", ieee.trunc, 0.0, kink=lambda x: x - round(x), selects=True, doc="The integer next to x on the side of 0; derivative 0.")
+floor = op("floor", ieee.floor, 0.0, tex=r"\left\lfloor {0:0} \right\rfloor", kink=lambda x: x - _whole(x), selects=True, doc="The largest integer up to x; derivative 0.")
+ceil = op("ceil", ieee.ceil, 0.0, tex=r"\left\lceil {0:0} \right\rceil", kink=lambda x: x - _whole(x), selects=True, doc="The smallest integer from x on; derivative 0.")
+trunc = op("trunc", ieee.trunc, 0.0, kink=lambda x: x - _whole(x), selects=True, doc="The integer next to x on the side of 0; derivative 0.")
+round = op("round", ieee.rint, 0.0, kink=lambda x: x - 0.5 - _whole(x - 0.5), selects=True, doc="The integer nearest to x, the even one at a tie; derivative 0.")
 floor_divide = op("floor_divide", ieee.floor_divide, 0.0, 0.0, tex=r"\left\lfloor \frac{{0:0}}{{1:0}} \right\rfloor", domain=(REAL, POSITIVE), kink=operator.mod, selects=True, doc="a // b: the largest integer up to a / b; derivative 0.")
 isfinite = op("isfinite", lambda x: float(math.isfinite(x)), 0.0, selects=True, doc="1 where x is neither infinite nor nan, else 0; derivative 0.")
 
@@ -110,13 +115,22 @@ abs = op("abs", operator.abs, lambda x, y: sign(x), tex=r"\left|{0:0}\right|", k
 # Exponentials and powers ------------------------------------------------------------------------------------------------
 exp = op("exp", ieee.exp, lambda x, y: y, tex="e^{{0:0}}", binding=POWER, reference="exp", doc="e to the power x.")
 exp2 = op("exp2", ieee.exp2, lambda x, y: math.log(2.0) * y, tex="2^{{0:0}}", binding=POWER, reference=lambda m, x: m.exp(x * m.log(m.mpf(2))), doc="2 to the power x.")
+exp10 = op("exp10", lambda x: ieee.power(10.0, x), lambda x, y: math.log(10.0) * y, tex="10^{{0:0}}", binding=POWER, reference=lambda m, x: m.exp(x * m.log(m.mpf(10))), doc="10 to the power x.")
 expm1 = op("expm1", ieee.expm1, lambda x, y: exp(x), tex="e^{{0:0}} - 1", binding=SUM, reference="expm1", doc="exp(x) - 1, accurate near 0.")
 log = op("log", ieee.log, lambda x, y: 1.0 / x, tex=_function(r"\ln"), domain=POSITIVE, reference="log", doc="The natural logarithm; -inf at 0, nan below.")
 log2 = op("log2", ieee.log2, lambda x, y: 1.0 / math.log(2.0) / x, tex=_function(r"\log_2"), domain=POSITIVE, reference=lambda m, x: m.log(x) / m.log(m.mpf(2)), doc="The logarithm to base 2.")
 log10 = op("log10", ieee.log10, lambda x, y: 1.0 / math.log(10.0) / x, tex=_function(r"\log_{10}"), domain=POSITIVE, reference=lambda m, x: m.log(x) / m.log(m.mpf(10)), doc="The logarithm to base 10.")
 log1p = op("log1p", ieee.log1p, lambda x, y: 1.0 / (1.0 + x), tex=r"\ln\left(1 + {0:1}\right)", domain=(-1.0, inf), reference="log1p", doc="log(1 + x), accurate near 0.")
 sqrt = op("sqrt", ieee.sqrt, lambda x, y: 0.5 / y, tex=r"\sqrt{{0:0}}", domain=POSITIVE, reference="sqrt", doc="The square root; nan below 0.")
+rsqrt = op("rsqrt", ieee.rsqrt, lambda x, y: -0.5 * y / x, text="1/sqrt({0:0})", tex=r"\frac{1}{\sqrt{{0:0}}}", binding=PRODUCT, domain=POSITIVE, reference=lambda m, x: 1 / m.sqrt(x), doc="1 / sqrt(x).")
 cbrt = op("cbrt", ieee.cbrt, lambda x, y: 1.0 / (3.0 * y**2), tex=r"\sqrt[3]{{0:0}}", domain=POSITIVE, reference=lambda m, x: x ** (m.mpf(1) / 3), doc="The cube root, of negative numbers too.")
+
+xlogy = op("xlogy", ieee.xlogy, lambda a, b, y: log(b), lambda a, b, y: edge(equal(a, 0.0) * equal(b, 0.0), 0.0, a / b), domain=(REAL, POSITIVE), reference=lambda m, a, b: a * m.log(b), doc="a*log(b), 0 where a is 0.")
+xlog1py = op("xlog1py", ieee.xlog1py, lambda a, b, y: log1p(b), lambda a, b, y: edge(equal(a, 0.0) * equal(b, -1.0), 0.0, a / (1.0 + b)), domain=(REAL, (-1.0, inf)), reference=lambda m, a, b: a * m.log1p(b), doc="a*log(1 + b), 0 where a is 0.")
+log1mexp = op("log1mexp", ieee.log1mexp, lambda x, y: _bose(x), domain=POSITIVE, reference=lambda m, x: m.log(-m.expm1(-x)), doc="log(1 - exp(-x)) without cancellation; nan below 0.")
+logexpm1 = op("logexpm1", ieee.logexpm1, lambda x, y: -_bose(-x), domain=POSITIVE, reference=lambda m, x: m.log(m.expm1(x)), doc="log(exp(x) - 1), the inverse of softplus, without overflow; nan below 0.")
+logsubexp = op("logsubexp", ieee.logsubexp, lambda a, b, y: -_bose(b - a), lambda a, b, y: -_bose(a - b), kink=lambda a, b: a - b, reference=lambda m, a, b: m.log((m.exp(a) - m.exp(b)) * (1 if a > b else -1)), doc="log(abs(exp(a) - exp(b))) without overflow.")
+_bose = op("bose", ieee.bose, lambda x, y: y * _bose(-x), text="1/expm1({0:0})", tex=r"\frac{1}{e^{{0:0}} - 1}", binding=PRODUCT, domain=POSITIVE, reference=lambda m, x: 1 / m.expm1(x), doc="1/(exp(x) - 1), as in Bose's statistics: the derivative of log1mexp.")
 
 # Trigonometric and hyperbolic -------------------------------------------------------------------------------------------
 sin = op("sin", ieee.sin, lambda x, y: cos(x), tex=_function(r"\sin"), reference="sin", doc="The sine of x radians.")
@@ -126,6 +140,8 @@ arcsin = op("arcsin", ieee.arcsin, lambda x, y: 1.0 / sqrt(_difference_of_square
 arccos = op("arccos", ieee.arccos, lambda x, y: -1.0 / sqrt(_difference_of_squares(1.0, x)), tex=_function(r"\arccos"), domain=UNIT, reference="acos", doc="The angle whose cosine is x, in radians.")
 arctan = op("arctan", math.atan, lambda x, y: over(1.0, x), tex=_function(r"\arctan"), reference="atan", doc="The angle whose tangent is x, in radians.")
 arctan2 = op("arctan2", math.atan2, lambda a, b, y: over(b, a), lambda a, b, y: -over(a, b), domain=(REAL, POSITIVE), reference=lambda m, a, b: m.atan(a / b), doc="The angle of the point with x = b and y = a, in radians.")
+sinpi = op("sinpi", ieee.sinpi, lambda x, y: math.pi * cospi(x), reference=lambda m, x: m.sin(m.pi * x), doc="sin(πx).")
+cospi = op("cospi", ieee.cospi, lambda x, y: -math.pi * sinpi(x), reference=lambda m, x: m.cos(m.pi * x), doc="cos(πx).")
 sinc = op("sinc", ieee.sinc, _sinc_slope, reference=lambda m, x: m.sin(m.pi * x) / (m.pi * x) if x else m.mpf(1), doc="sin(πx)/(πx), 1 at 0.")
 sinh = op("sinh", ieee.sinh, lambda x, y: cosh(x), tex=_function(r"\sinh"), reference="sinh", doc="The hyperbolic sine.")
 cosh = op("cosh", ieee.cosh, lambda x, y: sinh(x), tex=_function(r"\cosh"), reference="cosh", doc="The hyperbolic cosine.")
@@ -168,8 +184,6 @@ _dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0
 total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), tex="{+ {0:1} +}", binding=SUM, lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
 mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
 logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: _shares(xs, _sole(xs, y)), tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
-_sinpi = op("sinpi", ieee.sinpi, lambda x, y: math.pi * _cospi(x), reference=lambda m, x: m.sin(m.pi * x), doc="sin(πx).")
-_cospi = op("cospi", ieee.cospi, lambda x, y: -math.pi * _sinpi(x), reference=lambda m, x: m.cos(m.pi * x), doc="cos(πx).")
 _difference_of_squares = op("difference_of_squares", lambda a, b: (a - b) * (a + b), lambda a, b, y: 2.0 * a, lambda a, b, y: -2.0 * b, text="({0:1} - {1:2})*({0:1} + {1:2})", tex=r"\left({0:1} - {1:2}\right) \cdot \left({0:1} + {1:2}\right)", binding=PRODUCT, reference=lambda m, a, b: (a - b) * (a + b), doc="a² - b² without cancellation.")
 _top = op("top", ieee.top, 0.0, lists=1, selects=True, doc="The largest of a list, as a constant: derivative 0.")
 _gap = op("gap", ieee.gap, 1.0, -1.0, text="{0:1} - {1:2}", tex="{0:1} - {1:2}", binding=SUM, reference=lambda m, a, b: a - b, doc="a - b, and 0 where both are inf.")
@@ -178,7 +192,7 @@ _sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, sele
 
 
 BUILT_IN.update(TABLE)
-PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares", "sinpi", "cospi"))  # parts of other rows
+PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares", "bose"))  # parts of other rows
 __all__ = sorted(BUILT_IN - PRIVATE - {"dot"})  # noqa: PLE0605  a star import is all the rows
 
 

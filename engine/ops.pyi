@@ -23,6 +23,7 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cospi",
     "deg2rad",
     "div",
     "elu",
@@ -30,10 +31,12 @@ __all__ = [
     "erf",
     "erfc",
     "exp",
+    "exp10",
     "exp2",
     "expm1",
     "floor",
     "floor_divide",
+    "fma",
     "fmod",
     "gauss",
     "gelu",
@@ -49,11 +52,14 @@ __all__ = [
     "less_equal",
     "log",
     "log10",
+    "log1mexp",
     "log1p",
     "log2",
     "logaddexp",
     "logaddexp2",
+    "logexpm1",
     "logsigmoid",
+    "logsubexp",
     "logsumexp",
     "maximum",
     "mean",
@@ -70,6 +76,8 @@ __all__ = [
     "reciprocal",
     "relu",
     "remainder",
+    "round",
+    "rsqrt",
     "sech2",
     "selu",
     "sigmoid",
@@ -78,6 +86,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "sinpi",
     "softplus",
     "sqrt",
     "square",
@@ -89,6 +98,8 @@ __all__ = [
     "trunc",
     "unit",
     "where",
+    "xlog1py",
+    "xlogy",
 ]
 PRIVATE: frozenset[str]
 
@@ -129,6 +140,7 @@ clip: Op
 copysign: _Binary
 cos: _Unary
 cosh: _Unary
+cospi: _Unary
 deg2rad: _Unary
 div: _Binary
 elu: _Binary
@@ -136,10 +148,12 @@ equal: _Binary
 erf: _Unary
 erfc: _Unary
 exp: _Unary
+exp10: _Unary
 exp2: _Unary
 expm1: _Unary
 floor: _Unary
 floor_divide: _Binary
+fma: Op
 fmod: _Binary
 gauss: _Unary
 gelu: _Unary
@@ -155,11 +169,14 @@ less: _Binary
 less_equal: _Binary
 log: _Unary
 log10: _Unary
+log1mexp: _Unary
 log1p: _Unary
 log2: _Unary
 logaddexp: _Binary
 logaddexp2: _Binary
+logexpm1: _Unary
 logsigmoid: _Unary
+logsubexp: _Binary
 logsumexp: _List
 maximum: _Binary
 mean: _List
@@ -176,6 +193,8 @@ rad2deg: _Unary
 reciprocal: _Unary
 relu: _Unary
 remainder: _Binary
+round: _Unary
+rsqrt: _Unary
 sech2: _Unary
 selu: _Unary
 sigmoid: _Unary
@@ -184,6 +203,7 @@ silu: _Unary
 sin: _Unary
 sinc: _Unary
 sinh: _Unary
+sinpi: _Unary
 softplus: _Unary
 sqrt: _Unary
 square: _Unary
@@ -195,3 +215,5 @@ total: _List
 trunc: _Unary
 unit: _Binary
 where: Op
+xlog1py: _Binary
+xlogy: _Binary

@@ -114,6 +114,7 @@ CONVENTIONS: dict[str, Callable[..., Agreed | None]] = {
     "elu": lambda x, alpha: (0.0, [alpha, 0.0]) if x == 0.0 else None,
     "selu": _at({0.0: (0.0, [SELU_SCALE * SELU_ALPHA])}),
     "sqrt": lambda x: (x, [copysign(inf, x)]) if x == 0.0 else (nan, [nan]) if x < 0.0 else None,
+    "rsqrt": lambda x: (copysign(inf, x), [-inf]) if x == 0.0 else (nan, [nan]) if x < 0.0 else None,
     "cbrt": _at({0.0: (0.0, [inf])}),
     "div": _div,
     "reciprocal": _inverse,

@@ -33,6 +33,15 @@ def _inside(x: Ball, low: Ball, high: Ball) -> Ball:
 _less = _when(lambda a, b: a < b, lambda a, b: a >= b)
 _less_equal = _when(lambda a, b: a <= b, lambda a, b: a > b)
 _equal = _when(lambda a, b: a == b, lambda a, b: a < b or a > b)
+
+
+def _round(x: Ball) -> Ball:
+    if not x.is_finite():
+        return NOTHING
+    up = (x + 0.5).floor()
+    return up - 1 if x.is_exact() and up - x == 0.5 and not (up / 2).is_integer() else up
+
+
 CONDITIONS: dict[str, Callable[..., Ball]] = {
     "less": _less,
     "less_equal": _less_equal,
@@ -49,6 +58,7 @@ CONDITIONS: dict[str, Callable[..., Ball]] = {
     "trunc": lambda x: (
         (x.floor() if x > 0 else x.ceil() if x < 0 else x.floor().union(x.ceil())) if x.is_finite() else NOTHING
     ),
+    "round": _round,
     "floor_divide": lambda a, b: (a / b).floor() if (a / b).is_finite() else NOTHING,
     "isfinite": lambda x: arb(1) if x.is_finite() else NOTHING,
     "top": lambda xs: reduce(arb.max, xs),
@@ -59,6 +69,8 @@ def _jumps(row: Op, args: Sequence[Ball]) -> bool:
     """Whether the operands of a condition touch its jump."""
     if row.name in ("floor", "ceil", "trunc", "floor_divide"):
         return bool((args[0] / args[1] if row.arity > 1 else args[0]).contains_integer())
+    if row.name == "round":
+        return bool((args[0] + 0.5).contains_integer())
     difference = row.kink(*args) if row.kink is not None else arb(1)
     return bool(difference.contains(0)) if difference.is_finite() else False
 

@@ -12,7 +12,7 @@ from .balls import LARGEST, TINY, UNIT, Ball, BallOperand, arb
 from .enclosures import CONDITIONS, Enclosure, Partial, enclosure
 
 CORRECT = frozenset(
-    ("add", "sub", "mul", "div", "square", "reciprocal", "sqrt", "gap")
+    ("add", "sub", "mul", "div", "square", "reciprocal", "sqrt", "gap", "fma")
 )  # exact where a float holds the result
 SELECTING = frozenset(
     ("neg", "identity", "abs", "relu", "maximum", "minimum", "clip", "where", "edge", "sole")
@@ -22,12 +22,15 @@ ROUNDING: dict[str, tuple[float, float]] = {
     **dict.fromkeys(CORRECT, (2.0, 0.0)),
     **dict.fromkeys(("exp", "log", "sin", "cos"), (2.0, 0.0)),
     **dict.fromkeys(
-        ("over", "silu", "gelu", "sinc", "logaddexp", "logaddexp2", "dot", "total", "mean", "logsumexp"), (10.0, 2.0)
+        ("over", "silu", "gelu", "sinc", "logaddexp", "logaddexp2", "logsubexp", "dot", "total", "mean", "logsumexp"),
+        (10.0, 2.0),
     ),
 }
 BUILT_IN_ROUNDING, OTHER_ROUNDING = (10.0, 0.0), (16.0, 2.0)
 PARTIAL_UNITS = 10.0  # partials are short formulas, also of the rows that round once
-EXACT_PARTIALS = SELECTING | frozenset(("add", "sub", "mul", "dot", "total", "gap"))  # an operand, or a whole number
+EXACT_PARTIALS = SELECTING | frozenset(
+    ("add", "sub", "mul", "dot", "total", "gap", "fma")
+)  # an operand, or a whole number
 
 _relative: dict[float, Ball] = {}
 

@@ -21,6 +21,9 @@ EXACT |= {"clip", "relu", "leaky_relu", "where", "edge", "less", "less_equal", "
 EXACT |= {"not_equal", "step", "above", "inside", "sign", "floor", "ceil", "deg2rad", "rad2deg", "dot", "total", "mean"}
 EXACT |= {
     "trunc",
+    "round",
+    "fma",
+    "rsqrt",
     "remainder",
     "fmod",
     "ieee_remainder",

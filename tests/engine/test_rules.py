@@ -33,6 +33,7 @@ CONDITIONS = {  # rows of constant partials 0, with NumPy's name or formula for 
     "floor": np.floor,
     "ceil": np.ceil,
     "trunc": np.trunc,
+    "round": np.rint,
     "floor_divide": np.floor_divide,
     "isfinite": np.isfinite,
     "top": lambda *xs: NAN if any(x != x for x in xs) else max(xs),
@@ -205,6 +206,7 @@ def test_empty_lists_have_the_value_of_an_empty_sum(name):
 # Arguments in which a row is linear, and the bounds of clip, where PyTorch has 0 too.
 NOT_NAN = {("mul", 0), ("mul", 1), ("div", 0), ("where", 1), ("where", 2), ("edge", 1), ("edge", 2), ("leaky_relu", 1)}
 NOT_NAN |= {("elu", 1), ("clip", 1), ("clip", 2), ("nan_to_num", 0)}
+NOT_NAN |= {("fma", 0), ("fma", 1), ("xlogy", 0), ("xlog1py", 0)}
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.reference and not r.lists], ids=repr)

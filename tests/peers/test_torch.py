@@ -25,6 +25,8 @@ TORCH = {  # rows and their peers; a list is a stacked tensor
     "sinh": torch.sinh, "cosh": torch.cosh, "tanh": torch.tanh,
     "arcsinh": torch.asinh, "arccosh": torch.acosh, "arctanh": torch.atanh,
     "hypot": torch.hypot, "logaddexp": torch.logaddexp, "deg2rad": torch.deg2rad, "rad2deg": torch.rad2deg,
+    "xlogy": torch.xlogy, "xlog1py": torch.special.xlog1py, "rsqrt": torch.rsqrt, "round": torch.round,
+    "fma": lambda a, b, c: torch.addcmul(c, a, b), "sinc": torch.sinc,
     "erf": torch.erf, "erfc": torch.erfc, "power": torch.pow,
     "relu": torch.relu, "sigmoid": torch.sigmoid,
     "logsigmoid": torch.nn.functional.logsigmoid,

@@ -22,7 +22,7 @@ from engine.rule import TABLE
 BOUNDS = (4.0, 4.0, 16.0)  # ulps, for the value, the first and the second derivative
 TABLE_FILE = Path(__file__).with_name("accuracy.md")
 STEP = 400  # bits: the step of a difference is 2^-STEP times the argument, or 2^-STEP above 1
-SUMS = {"over", "silu", "gelu", "logaddexp", "logaddexp2", "sinc", "total", "mean", "dot", "logsumexp"}
+SUMS = {"over", "silu", "gelu", "logaddexp", "logaddexp2", "logsubexp", "sinc", "total", "mean", "dot", "logsumexp"}
 LENGTH = 3  # of the lists given to a row that takes lists
 
 
@@ -167,7 +167,12 @@ def largest_term(root):
             term = xs[0]
         elif name in ("where", "edge"):
             term = xs[1] if v._x[0] else xs[2]
-        elif name in ("logaddexp", "logaddexp2", "logsumexp"):  # the largest operand and the logarithm of a small sum
+        elif name in (
+            "logaddexp",
+            "logaddexp2",
+            "logsubexp",
+            "logsumexp",
+        ):  # the largest operand and the logarithm of a small sum
             term = abs(max(map(float, v.args)))
         else:
             term = abs(v.data)
@@ -229,6 +234,7 @@ EXCEPTIONS = {  # at most five: the orders that exceed their bound, and the reas
         {1, 2},
         "sigmoid(ln 2 · (a - b)): the roundings of its operand are up to abs(a - b) ulps of the result",
     ),
+    "logsubexp": ({1, 2}, "1/(exp(a - b) - 1): the rounding of a - b is up to abs(a - b)/2 ulps of the result"),
     "logsumexp": ({0, 1, 2}, "exp(x - y): the roundings of y and x - y are up to abs(y) and abs(x - y)/2 ulps"),
 }
 HEAD = """# Accuracy of the rows

@@ -175,6 +175,36 @@ def _logaddexp(exp: str, two: float, scale: float) -> Lowering:
     return lowered
 
 
+def _unless_0(log: str) -> Lowering:
+    """a times a logarithm of b, 0 where a is 0."""
+
+    def lowered(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
+        none = k.both(k.compare("==", a, 0.0), k.compare("==", b, b))
+        return k.choose(none, 0.0, a * k.apply(log, b))
+
+    return lowered
+
+
+def _log1mexp(k: VectorBuilder, x: Vector) -> Vector:
+    near, far = k.apply("log", -k.apply("expm1", -x)), k.apply("log1p", -k.apply("exp", -x))
+    return k.choose(k.compare("<=", x, ieee.LN2), near, far)
+
+
+def _logexpm1(k: VectorBuilder, x: Vector) -> Vector:
+    if not k.double:
+        return k.in_double(_logexpm1, x)
+    middle = k.apply("log1p", 2.0 * k.apply("expm1", (x - ieee.LN2) - ieee.LN2_TAIL))
+    large, small = x + k.apply("log1p", -k.apply("exp", -x)), k.apply("log", k.apply("expm1", x))
+    ends = k.choose(k.compare(">", x, 1.0), large, small)
+    return k.choose(k.both(k.compare(">", x, 0.25), k.compare("<", x, 1.5)), middle, ends)
+
+
+def _logsubexp(k: VectorBuilder, a: Vector, b: Vector) -> Vector:
+    apart = k.apply("maximum", a, b) + k.apply("log1mexp", abs(a - b))
+    same = k.choose(k.compare("==", a, math.inf), math.nan, -math.inf)
+    return k.choose(k.compare("==", a, b), same, apart)
+
+
 def _left(k: VectorBuilder, a: Vector, b: Vector) -> tuple[Vector, ir.Value]:
     """(what division leaves, where its sign is not that of b)."""
     left = k.apply("fmod", a, b)
@@ -275,6 +305,16 @@ FORMULAS: dict[str, Lowering] = {
     "normal_cdf": _normal_cdf,
     "gelu": _gelu,
     "logaddexp": _logaddexp("exp", math.log(2.0), 1.0),
+    "logsubexp": _logsubexp,
+    "log1mexp": _log1mexp,
+    "logexpm1": _logexpm1,
+    "bose": lambda k, x: k.choose(k.compare(">", x, 40.0), k.apply("exp", -x), 1.0 / k.apply("expm1", x)),
+    "xlogy": _unless_0("log"),
+    "xlog1py": _unless_0("log1p"),
+    "exp10": lambda k, x: k.apply("power", 10.0, x),
+    "rsqrt": lambda k, x: 1.0 / k.intrinsic("sqrt", x),
+    "fma": lambda k, *numbers: k.fma(*numbers),
+    "round": lambda k, x: k.intrinsic("rint", x),
     "gap": lambda k, a, b: k.choose(k.both(*[k.compare("==", x, math.inf) for x in (a, b)]), 0.0, a - b),
     "sinc": lambda k, x: k.choose(k.compare("==", x, 0.0), 1.0, k.apply("sinpi", x) / (math.pi * x)),
     "sinpi": _of_pi(True),

@@ -28,7 +28,10 @@ DEMOS = (  # one a line; the first is the main one
     "search",
     "explain",
 )
-COURSE = "notebooks"  # is opened, and no demo: it takes no options and writes no pictures
+OPENED = (
+    "playground",
+    "notebooks",
+)  # to work in, and no demos: the page, which takes --out and --no-open, and the course
 NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
     "matplotlib": ("matplotlib", "demos"),
     "numpy": ("numpy", "demos"),
@@ -46,15 +49,17 @@ MOST = 2**32 - 1
 
 def title(name: str) -> str:
     """The first line of a demo's docstring, read without running it."""
-    text = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text("utf-8"))) or ""
+    module = Path(__file__).with_name(f"{name}.py")
+    source = module if module.is_file() else module.with_suffix("") / "__init__.py"
+    text = ast.get_docstring(ast.parse(source.read_text("utf-8"))) or ""
     return text.splitlines()[0]
 
 
 def main(arguments: list[str]) -> int:
     """The exit status of a command line."""
-    listed = "\n".join(f"  {name:12}{title(name)}" for name in (*DEMOS, COURSE))
+    listed = "\n".join(f"  {name:12}{title(name)}" for name in (*DEMOS, *OPENED))
     parser = argparse.ArgumentParser("python -m demos", description=f"demos:\n{listed}", formatter_class=Raw)
-    parser.add_argument("name", nargs="?", help=f"which demo, or {COURSE}; {DEMOS[0]} if left out")
+    parser.add_argument("name", nargs="?", help=f"which demo, or {', '.join(OPENED)}; {DEMOS[0]} if left out")
     parser.add_argument("--epochs", type=whole(1), help="how often the training data is gone through, from 1")
     parser.add_argument("--seed", type=whole(0), default=0, help="all randomness follows from it (default 0)")
     parser.add_argument("--out", default="out", help="the folder for what is drawn (default out)")
@@ -64,15 +69,14 @@ def main(arguments: list[str]) -> int:
     if options.name is None:
         options.name = DEMOS[0]
         print(f"This runs {DEMOS[0]}, the main demo; python -m demos --help lists the others.", flush=True)
-    if options.name == COURSE:
-        return int(importlib.import_module(f"demos.{COURSE}").opened())
-    if options.name not in DEMOS:
-        near = difflib.get_close_matches(options.name, (*DEMOS, COURSE), 1)
+    if options.name not in (*DEMOS, *OPENED):
+        near = difflib.get_close_matches(options.name, (*DEMOS, *OPENED), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         parser.error(f"name takes one of {', '.join(DEMOS)}, got {options.name!r}{hint}")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports building its font cache as a warning
     try:
-        status: int = importlib.import_module(f"demos.{options.name}").run(options)
+        module = importlib.import_module(f"demos.{options.name}")
+        status: int = module.opened(options) if options.name in OPENED else module.run(options)
         sys.stdout.flush()
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]

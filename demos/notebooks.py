@@ -1,5 +1,6 @@
 """The course, thirteen notebooks to step through, in JupyterLab."""
 
+import argparse
 import importlib.util
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from engine.arguments import install_line
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 
 
-def opened() -> int:
+def opened(options: argparse.Namespace) -> int:
     """Open the notebooks and wait until JupyterLab is closed; without it, say how to install it. The exit status."""
     if importlib.util.find_spec("jupyterlab") is None:
         print(f"The notebooks open in JupyterLab, which is not installed: {install_line('notebooks')},")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 
-from ..arguments import flag, named, shown
+from ..arguments import flag, named, shown, whole
 from ..compatibility import OF_PICTURE, Told
 from ..formulas.naming import callers_variables, notebook_variables, variable_names
 from ..traversal import topological_order
@@ -185,8 +185,11 @@ class Picture(Told):
         """
         return self._live(live_widget())
 
-    def live_graph(self) -> LiveGraph:
+    def live_graph(self, step: int | None = None) -> LiveGraph:
         """What `live` shows, without a widget: for a page of your own around the player's.
+
+        Args:
+            step: the step at which it opens, from 0; None for the last.
 
         Returns:
             A LiveGraph: `values` can be set; then `fresh` is what the player's page in a frame is told, with
@@ -199,9 +202,9 @@ class Picture(Told):
         >>> graph.values, graph.fields, [v.data for v in graph.graph.values()]
         ({'x': 3.0}, [['x', '3.0', '2.0']], [3.0, 9.0])
         """
-        return self._live(LiveGraph)
+        return self._live(LiveGraph, None if step is None else whole("live_graph", "step", step, least=0))
 
-    def _live(self, made: type[LiveGraph]) -> LiveGraph:
+    def _live(self, made: type[LiveGraph], step: int | None = None) -> LiveGraph:
         roots, given = self._roots, self._given
         like = self._model_of(roots, given=given, complete=True)
 
@@ -216,7 +219,7 @@ class Picture(Told):
         def still() -> str:
             return image(self._drawing(like), self._theme)
 
-        return made(roots, like, typeset, page, still)
+        return made(roots, like, typeset, page, still, step)
 
     def save(self, path: "str | os.PathLike[str]") -> str:
         """Write a file; its ending says what: svg, png, pdf, html (the player), gif (its steps), dot, tex, txt.

@@ -236,11 +236,11 @@ def test_where_arrows_have_words_or_run_sideways_nothing_is_moved():
 def test_a_renderer_stands_for_the_program_and_draws_the_same(monkeypatch):
     program, asked = layout.program_output, []
 
-    def renderer(dot, format):
-        asked.append(format)
+    def renderer(dot, wanted):
+        asked.append(wanted)
         monkeypatch.setattr(layout, "_renderer", None)
         try:
-            return program(dot, format, 20.0).decode()
+            return program(dot, wanted, 20.0).decode()
         finally:
             layout.use_renderer(renderer)
 
@@ -250,7 +250,7 @@ def test_a_renderer_stands_for_the_program_and_draws_the_same(monkeypatch):
     layout.use_renderer(renderer)
     assert draw(x * x, uid="u").svg == native
     assert set(asked) == {"json0"}
-    layout.use_renderer(lambda dot, format: "no drawing")
+    layout.use_renderer(lambda dot, wanted: "no drawing")
     with pytest.raises(LayoutError, match="the renderer gave something else"):
         _ = draw(x * x).svg
     with pytest.raises(TypeError, match="use_renderer takes a function"):

@@ -74,6 +74,7 @@ class LiveGraph:
         typeset: a function of the twins by their nodes: their picture's words in rows.
         page: a function of (words in rows, first step) that makes the player's page.
         still: the picture as HTML, drawn when it is shown, for pages without a kernel.
+        step: the step at which the page opens; None for the last.
 
     Attributes:
         graph: for each node its twin at these numbers.
@@ -99,12 +100,14 @@ class LiveGraph:
         typeset: Callable[[Mapping[Value, Value]], Typeset],
         page: Callable[[Typeset, int], str],
         still: Callable[[], str],
+        step: int | None = None,
     ) -> None:
         super().__init__()
         self._roots, self._typeset, self._page_of, self._still, self._room = roots, typeset, page, still, Room()
         self._leaves = {b.name: b.node for b in model.boxes if b.is_leaf and b.leaf is None and b.value is not None}
         self._numbers = {v: v.data for v in self._leaves.values()}
         self.message = "" if self._leaves else NO_FIELDS
+        self._first = step
         self._take({})
 
     @property
@@ -137,14 +140,14 @@ class LiveGraph:
         with self._at_once():
             if not self._room.holds(shot):
                 if not self.page:
-                    self.step = len(cast(list[object], data["steps"])) - 1
+                    last = len(cast(list[object], data["steps"])) - 1
+                    self.step = last if self._first is None else min(self._first, last)
                 self._room.grow(words)
                 self.page = self._page_of(words, self.step)
             blank = {key: ["", ""] for key in self._room.keys}
             seen = {"words": blank | shot.words, "strips": shot.data["strips"], "arrows": shot.data["arrows"]}
             self.fresh = {"nodes": data["nodes"], "edges": data["edges"], "numbers": seen}
             self.fields = [[name, number_field(held[v]), number_field(v.data)] for name, v in self._leaves.items()]
-
 
     def _at_once(self) -> AbstractContextManager[None]:
         """While it is open, what changes is told together at its end."""

@@ -1,0 +1,28 @@
+"""The playground: the engine in a web page, to write an expression in, train a net, and share it as a link."""
+
+import argparse
+from pathlib import Path
+
+from demos.folder import Folder
+from demos.playground.build import build
+from demos.playground.fetching import FetchError
+from demos.playground.server import serve
+
+TABS = {  # each is tabs/NAME.html, .js, .css and .py; see tabs/README.md
+    "expression": "An expression",
+}
+
+
+def opened(options: argparse.Namespace) -> int:
+    """Build the page into a folder and show it from a local server, or with --no-open build it only; the exit status."""
+    folder = Folder(options.out).path / "playground"
+    try:
+        build(folder, TABS)
+    except FetchError as error:
+        print(error)
+        return 1
+    print(f"  {folder}", flush=True)
+    if options.no_open:
+        print(f"Any web server can show this folder; here: python -m http.server --directory {folder}")
+        return 0
+    return serve(Path(folder))

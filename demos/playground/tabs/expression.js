@@ -1,0 +1,149 @@
+// An expression: the program, what it prints, and its picture, which the live view of notebooks moves (live.js).
+import live from "../live.js";
+import { Stopped } from "../python.js";
+
+// What stands for a notebook's widget model: live.js asks for nothing else.
+class Model {
+  constructor(state, send) { Object.assign(this, { state, send, heard: new Map() }); }
+  get(name) { return this.state[name]; }
+  set(name, x) { this.state[name] = x; }
+  on(event, act) { this.heard.set(event, [...(this.heard.get(event) || []), act]); }
+  off(event, act) { this.heard.set(event, (this.heard.get(event) || []).filter(a => a !== act)); }
+  save_changes() { this.send(this.state.edits); }
+  take(news) {
+    Object.assign(this.state, news);
+    for (const name of Object.keys(news)) for (const act of this.heard.get(`change:${name}`) || []) act();
+  }
+}
+
+export default function expression(page) {
+  const { panel, python } = page, find = selector => panel.querySelector(selector);
+  const [code, lines, example, run, stop, wrong, came, note, view] = ["#code", ".lines", "#example", ".run", ".stop", ".error", ".came", ".note", ".live"].map(find);
+  const printed = find(".printed"), text = printed.querySelector("pre");
+  let model = null, away = null, step = null, running = false, examples = [];
+  let drawn = null; // the program whose picture is seen
+  let linked = null; // what came in a link, for the first run of its program
+  const built = fetch("tabs/expression.json").then(answer => answer.json());
+
+  // The editor ----------------------------------------------------------------------------------------------------------
+  function number(mark) {
+    const count = code.value.split("\n").length;
+    lines.replaceChildren(...Array.from({ length: count }, (_, i) => {
+      const line = document.createElement(i + 1 === mark ? "b" : "span");
+      line.textContent = i + 1;
+      return [line, "\n"];
+    }).flat());
+    lines.scrollTop = code.scrollTop;
+  }
+  function write(program) { code.value = program; number(); }
+  code.addEventListener("input", () => { number(); example.value = ""; page.changed(); });
+  code.addEventListener("scroll", () => { lines.scrollTop = code.scrollTop; });
+  code.addEventListener("keydown", ev => {
+    if (ev.key === "Enter" && (ev.ctrlKey || ev.metaKey)) { ev.preventDefault(); go(); }
+  });
+
+  // The picture ---------------------------------------------------------------------------------------------------------
+  function draw(told) {
+    away?.();
+    view.replaceChildren();
+    [model, away, step] = [null, null, null];
+    if (!told) return;
+    step = told.step;
+    model = new Model({ edits: {}, ...told }, edits => {
+      const mine = model;
+      page.changed();
+      python.ask("expression.edit", edits).then(news => mine.take(news), error => { if (!(error instanceof Stopped)) fail({ text: error.message }); });
+    });
+    away = live.render({ model, el: view });
+  }
+  window.addEventListener("message", ({ data }) => {
+    if (!model || data?.player !== "g" || data.step === step) return;
+    step = data.step;
+    page.changed();
+  });
+  // The numbers that are not those of the program.
+  function edited() {
+    const fields = model ? model.get("fields") : [];
+    return Object.fromEntries(fields.filter(([, now, first]) => now !== first && now !== "").map(([name, now]) => [name, Number(now)]));
+  }
+
+  // Running -------------------------------------------------------------------------------------------------------------
+  function fail(error) {
+    const kind = document.createElement("b");
+    kind.textContent = [error.line ? `Line ${error.line}` : "", error.kind].filter(Boolean).join(", ");
+    wrong.replaceChildren(kind, kind.textContent && error.text ? ": " : "", error.text);
+    wrong.hidden = false;
+    number(error.line);
+    view.classList.add("old"); // it is of the program before
+  }
+  function busy(now) {
+    running = now;
+    run.disabled = now;
+    stop.disabled = !now;
+  }
+  async function go() {
+    if (running) return;
+    const program = code.value, { values, at } = linked?.code === program ? linked : { values: {}, at: null };
+    linked = null;
+    busy(true);
+    came.hidden = wrong.hidden = true;
+    number();
+    text.textContent = "";
+    printed.hidden = true;
+    try {
+      const answer = await python.ask("expression.run", { code: program, values, step: at }, ({ printed: more }) => {
+        text.append(more);
+        printed.hidden = false;
+      });
+      if (answer.error) return fail(answer.error);
+      show(program, answer);
+    } catch (error) {
+      fail({ text: error instanceof Stopped && error.message === "stopped" ? "Stopped. Python starts anew; edit the program meanwhile." : error.message });
+    } finally {
+      busy(false);
+      page.changed();
+    }
+  }
+  function show(program, answer) {
+    drawn = program;
+    view.classList.remove("old");
+    note.textContent = answer.note;
+    note.hidden = !answer.note;
+    draw(answer.live);
+  }
+  run.addEventListener("click", () => go());
+  stop.addEventListener("click", () => python.stop());
+  example.addEventListener("change", () => {
+    write(examples[Number(example.value)].code);
+    if (running) python.stop();
+    go();
+  });
+
+  return {
+    state: () => ({ code: code.value, values: edited(), step }),
+    open({ code: program, values, step: at }) {
+      write(String(program ?? ""));
+      linked = { code: code.value, values: values && typeof values === "object" ? values : {}, at: Number.isInteger(at) ? at : null };
+      came.hidden = false;
+      wrong.hidden = printed.hidden = note.hidden = true;
+      example.value = "";
+      drawn = null;
+      draw(null);
+    },
+    async shown() {
+      if (examples.length) return;
+      const { examples: all, first } = await built;
+      examples = all;
+      example.replaceChildren(new Option("Your own", ""), ...all.map(({ name }, i) => new Option(name, i)));
+      example.value = linked ? "" : "0";
+      if (linked) return;
+      write(all[0].code);
+      show(all[0].code, first); // drawn when the page was built; Python takes it over when it is there
+      if (!python.busy) this.restarted();
+    },
+    // A graph that is seen can be edited again: its program is run anew.
+    restarted() {
+      if (drawn !== null && !running) python.ask("expression.run", { code: drawn, values: edited(), step }).catch(() => {});
+    },
+  };
+}

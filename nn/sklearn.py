@@ -239,8 +239,9 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
     `TransformedTargetRegressor(make_pipeline(StandardScaler(), NetworkRegressor()), transformer=StandardScaler())`.
 
     Args:
-        hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init, max_iter, random_state, tol,
-            n_iter_no_change, early_stopping, validation_fraction, warm_start, verbose, backend: as for `NetworkClassifier`.
+        hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init: as for `NetworkClassifier`.
+        max_iter, random_state, tol, n_iter_no_change, early_stopping, validation_fraction: as for `NetworkClassifier`.
+        warm_start, verbose, backend: as for `NetworkClassifier`.
 
     Attributes:
         network_, loss_curve_, loss_, n_iter_, n_features_in_, feature_names_in_, n_outputs_: as for `NetworkClassifier`.

@@ -1,4 +1,4 @@
-"""`python -m notebooks [NAME ...]`: run notebooks afresh, tidy them, and write them back."""
+"""`python -m notebooks [NAME ...]`: run notebooks afresh, tidy them, and write them back; `site` builds the pages."""
 
 import sys
 import time
@@ -12,6 +12,10 @@ from notebooks.execution import executed, kept, notebooks
 
 def main(names: list[str]) -> int:
     """The exit status of a command line."""
+    if names[:1] == ["site"]:
+        from notebooks.website.build import main as site
+
+        return site(names[1:])
     try:
         paths = notebooks(names)
     except ValueError as error:

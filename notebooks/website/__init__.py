@@ -1,0 +1,1 @@
+"""`python -m notebooks site`: the course, the reference and the pictures as pages that need no server and no network."""

@@ -1,0 +1,141 @@
+"""The sources that Sphinx reads: the course with its outputs, the reference, the how-to pages and the gallery."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from notebooks.execution import notebooks
+
+from . import reference
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+IMAGE = re.compile(r'<img src="([^"]*)" alt="([^"]*)"[^>]*>')
+PICTURES = "demos/pictures"
+
+
+def write_sources(folder: Path, playground: bool, repository: str) -> None:
+    """Every source, in an empty folder.
+
+    Args:
+        folder: where to.
+        playground: the page is beside the site, so that buttons lead to it.
+        repository: `owner/name` at GitHub, where Colab finds the notebooks; "" for none.
+    """
+    for page in HERE.glob("*.md"):
+        shutil.copy(page, folder)
+    shutil.copy(HERE / "conf.py", folder)
+    shutil.copytree(HERE / "static", folder / "static")
+    shutil.copytree(ROOT / PICTURES, folder / "static" / "pictures")
+    (folder / "course").mkdir()
+    for path in notebooks():
+        book = nbformat.read(path, 4)
+        _link(book, path.stem, playground, repository)
+        nbformat.write(book, folder / "course" / path.name)
+    (folder / "course" / "coming_from.md").write_text((ROOT / "notebooks" / "coming_from.md").read_text())
+    written = {
+        **reference.pages(),
+        "add_an_op": _add_an_op(),
+        "check": _check(),
+        "gallery": _gallery(),
+        "promises": _promises(),
+    }
+    written["changes"] = (ROOT / "CHANGELOG.md").read_text()
+    written["index"] = _index((HERE / "index.md").read_text(), playground)
+    for name, text in written.items():
+        there = folder / f"{name}.md"
+        there.parent.mkdir(exist_ok=True)
+        there.write_text(text)
+
+
+# Where a notebook's button leads in the playground, as its address says it.
+TRIED = {
+    "00": "example=micrograd",
+    "01": "example=derivative",
+    "02": "example=expression",
+    "03": "example=shared",
+    "04": "tab=engine",
+    "05": "example=neuron",
+    "06": "tab=net",
+    "07": "tab=net",
+    "08": "example=softmax",
+    "09": "example=attention",
+    "10": "tab=net",
+    "11": "tab=engine",
+    "12": "example=second",
+}
+
+
+def _link(book: nbformat.NotebookNode, stem: str, playground: bool, repository: str) -> None:
+    """Buttons under the title; links that leave the course lead to where they are on the site."""
+    buttons = []
+    if playground:
+        buttons.append(
+            f'<a class="button" href="../playground/index.html#{TRIED[stem[:2]]}">Open in the playground</a>'
+        )
+    if repository:
+        colab = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{stem}.ipynb"
+        buttons.append(f'<a class="button" href="{colab}">Open in Colab</a>')
+    title, _, rest = book.cells[0].source.partition("\n")
+    book.cells[0].source = "\n".join(
+        [title, "", *([f"<p>{' '.join(buttons)}</p>", ""] if buttons else []), rest.lstrip("\n")]
+    )
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../README.md)", "](../index.md)")
+
+
+def _between(path: str, start: str, end: str) -> str:
+    """The text from one line to another, which is not in it."""
+    text = (ROOT / path).read_text()
+    first = text.index(start)
+    return text[first : text.index(end, first)].rstrip() + "\n"
+
+
+def _pictured(text: str) -> str:
+    """A part of the README as Sphinx reads it: its pictures, and links that hold on the site."""
+    text = re.sub(r"</?p[^>]*>", "", IMAGE.sub(r"![\2](\1)\n", text))
+    return text.replace(f"{PICTURES}/", "static/pictures/").replace("](notebooks/", "](course/")
+
+
+def _add_an_op() -> str:
+    text = (ROOT / "engine/README.md").read_text()
+    return "# Add an op" + text[text.index("## Add an op") :].removeprefix("## Add an op")
+
+
+def _check() -> str:
+    text = _between("README.md", "## Check your gradients", "## Compile")
+    return _pictured("# Check your gradients" + text.removeprefix("## Check your gradients"))
+
+
+def _gallery() -> str:
+    """Every picture of the README, with its words."""
+    lines = ["# Gallery", "", "All of these are drawn by the library, and no formula on them is typed by hand.", ""]
+    for image in IMAGE.finditer((ROOT / "README.md").read_text()):
+        lines += [_pictured(image[0]), f"*{image[2]}*", ""]
+    return "\n".join(lines)
+
+
+def _promises() -> str:
+    """The promises, and each bug that was planted with the law that catches it."""
+    text = _between("README.md", "## What it promises", "## Develop")
+    rows = re.findall(
+        r'Planted\(\s*"((?:[^"\\]|\\.)*)",(.*?)\)(?=,?\n)', (ROOT / "tests/test_planted_bugs.py").read_text(), re.S
+    )
+    names = dict(re.findall(r"^([A-Z]+) = \w+\.(test_\w+)$", (ROOT / "tests/test_planted_bugs.py").read_text(), re.M))
+    table = ["| planted bug | the law that catches it |", "|---|---|"]
+    for bug, rest in rows:
+        law = next((w for w in re.findall(r"\b(?:[A-Z]{3,}|test_\w+\.test_\w+)\b", rest) if w in names or "." in w), "")
+        said = names.get(law, law.rpartition(".")[2]).removeprefix("test_").replace("_", " ")
+        table.append(f"| {bug.replace('|', chr(92) + '|').replace('*', chr(92) + '*')} | {said} |")
+    return "# Promises" + text.removeprefix("## What it promises") + "\n## Bugs planted\n\n" + "\n".join(table) + "\n"
+
+
+def _index(text: str, playground: bool) -> str:
+    readme = _between("README.md", "## Ten lines", "## Networks").partition("\n")[2]
+    button = '<p><a class="button" href="playground/index.html">Open the playground</a></p>\n' if playground else ""
+    return text.replace("BUTTON\n", button).replace("TEN_LINES\n", _pictured(readme))

@@ -1,0 +1,117 @@
+"""The site: every public name on it, no dead link, nothing of another host, and built whole or not at all."""
+
+import re
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from notebooks.website import build as building
+from notebooks.website import pages, reference
+
+LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("object", "data"), ("link", "href")}
+
+
+class Page(HTMLParser):
+    """What a page links, loads and can be linked at."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.loads, self.anchors = [], [], set()
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.anchors.update(v for k, v in attrs if k in ("id", "name") and v)
+        self.loads += [v for k, v in attrs if (tag, k) in LOADED and v and not v.startswith("data:")]
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    out = tmp_path_factory.mktemp("site") / "made"
+    building.build(out, playground=False, repository="somebody/chainrule")
+    return out
+
+
+@pytest.fixture(scope="module")
+def read(site):
+    return {path: Page(path) for path in site.rglob("*.html")}
+
+
+def test_every_public_name_is_in_the_reference(site):
+    inventory = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    described = {line.split(" ")[0] for line in zlib.decompress(inventory).decode().splitlines()}
+    things = {f"{package}.{name}" for placed in reference._placed().values() for package, name in placed}
+    assert things <= described
+    again = reference.public_names() - things  # of another package: engine.draw is engine.picture.draw
+    assert {name.rpartition(".")[2] for name in again} <= {name.rpartition(".")[2] for name in things}
+
+
+def test_no_link_within_the_site_is_dead(site, read):
+    dead = []
+    for path, page in read.items():
+        for link in page.links + page.loads:
+            parts = urlsplit(link)
+            if parts.scheme:
+                continue
+            there = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            anchors = read[there].anchors if there in read else set()
+            if not there.exists() or (parts.fragment and there in read and unquote(parts.fragment) not in anchors):
+                dead.append((str(path.relative_to(site)), link))
+    assert not dead
+    assert sum(len(page.links) for page in read.values()) > 1000
+
+
+def test_pages_load_nothing_from_another_host(site, read):
+    loaded = [link for page in read.values() for link in page.loads]
+    assert len(loaded) > 100
+    assert not [link for link in loaded if urlsplit(link).scheme or link.startswith("//")]
+    sheets = "".join(path.read_text() for path in site.rglob("*.css"))
+    assert not re.findall(r"(?:@import|url\()\s*['\"]?(?:https?:)?//", sheets)
+
+
+def test_each_notebook_has_its_outputs_and_its_button(site):
+    for path in building.Path(pages.HERE).parent.glob("[0-9]*.ipynb"):
+        text = (site / "course" / f"{path.stem}.html").read_text()
+        assert f"github/somebody/chainrule/blob/main/notebooks/{path.name}" in text
+        assert "data:image/" in text or "_images/" in text
+
+
+def test_every_picture_of_the_readme_is_in_the_gallery(site):
+    shown = (site / "gallery.html").read_text()
+    for name in re.findall(r"demos/pictures/(\S+?)\"", Path(pages.ROOT / "README.md").read_text()):
+        assert name in shown
+
+
+def test_every_planted_bug_is_on_the_page_of_promises(site):
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", (site / "promises.html").read_text(), re.S)
+    said = [re.findall(r"<p>(.*?)</p>", row, re.S) for row in rows[1:]]
+    assert len(said) == (pages.ROOT / "tests/test_planted_bugs.py").read_text().count("\n    Planted(")
+    assert all(bug and law for bug, law in said)
+
+
+def test_a_folder_that_is_no_site_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(FileExistsError, match=r"takes a folder that is empty, or a site, got .*; try another --out"):
+        building.build(tmp_path, playground=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_warning_of_sphinx_leaves_the_old_site(site, tmp_path, monkeypatch, capfd):
+    there = tmp_path / "made"
+    there.mkdir()
+    (there / "searchindex.js").write_text("old")
+    monkeypatch.setattr(pages.reference, "pages", dict)  # the index leads to pages that are not there
+    monkeypatch.setattr(pages, "notebooks", list)
+    assert building.main(["--out", str(there), "--without-playground"]) == 1
+    assert "the site was not built: Sphinx warned" in capfd.readouterr().err
+    assert [p.name for p in there.iterdir()] == ["searchindex.js"]
+
+
+def test_a_new_public_name_without_a_room_stops_the_build():
+    with pytest.raises(ValueError, match=r"no page for engine\.new of engine\.attic; add engine\.attic to a room"):
+        reference._page("engine", "new", type("New", (), {"__module__": "engine.attic"}))

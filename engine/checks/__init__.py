@@ -36,6 +36,7 @@ _ROOMS: dict[str, str] = {
     "points": "strategies",
     "random_graphs": "generation",
     "values": "strategies",
+    "wrong_gradients": "wrong_sweeps",
 }
 
 __all__ = list(_ROOMS)

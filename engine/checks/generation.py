@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import NamedTuple
 
-from ..arguments import listed, whole
+from ..arguments import listed, number, whole
 from ..ops import PRIVATE
 from ..rule import BUILT_IN, TABLE, Op
 from .graph import Graph, GraphOperand, GraphStep, looked_up, place
@@ -140,7 +140,25 @@ def _coordinate(rng: random.Random) -> float:
     return rng.gauss(0.0, 1.0) if kind < 0.7 else rng.uniform(-5.0, 5.0)
 
 
-def random_graphs(count: int, seed: int, max_ops: int = 12, ops: Iterable[str] | None = None) -> Iterable[Graph]:
+def plain_graph(rng: random.Random, ops: int, table: Sequence[Op], numbers: Sequence[float], inputs: int) -> Graph:
+    """One random graph among some numbers, drawn by `rng.random()` alone: no version of Python changes what that gives."""
+
+    def below(n: int) -> int:
+        return int(rng.random() * n)
+
+    point, constants = ([numbers[below(len(numbers))] for _ in range(n)] for n in (inputs, 3))
+    genes = [Gene(below(len(table)), below(FAR)) for _ in range(ops)]
+    return grown(point, constants, genes, table, ties=True)
+
+
+def random_graphs(
+    count: int,
+    seed: int,
+    max_ops: int = 12,
+    ops: Iterable[str] | None = None,
+    numbers: Iterable[float] | None = None,
+    inputs: int = 2,
+) -> Iterable[Graph]:
     """Some random graphs, without Hypothesis: the same for the same seed.
 
     Args:
@@ -148,6 +166,9 @@ def random_graphs(count: int, seed: int, max_ops: int = 12, ops: Iterable[str] |
         seed: a whole number.
         max_ops: the largest number of ops.
         ops: the names of the ops to use; by default all.
+        numbers: what inputs and constants are drawn from; by default floats. From numbers, every machine and version
+            of Python draws the same graphs, with `max_ops` steps where so many are legal.
+        inputs: how many inputs a graph from numbers has.
 
     Raises:
         TypeError, ValueError: an argument is not one of these.
@@ -155,8 +176,16 @@ def random_graphs(count: int, seed: int, max_ops: int = 12, ops: Iterable[str] |
     >>> from engine.checks import random_graphs
     >>> [len(graph.steps) <= 3 for graph in random_graphs(2, seed=0, max_ops=3)]
     [True, True]
+    >>> print(next(iter(random_graphs(1, seed=1, max_ops=2, ops=["add", "mul"], numbers=[2.0, 3.0]))))
+    2.0 3.0 | add 1 1 | mul 1 1
     """
     who = "random_graphs"
     rng, table = random.Random(whole(who, "seed", seed, least=-inf)), rows(ops)  # noqa: S311  for tests, not for secrets
     count, max_ops = whole(who, "count", count), whole(who, "max_ops", max_ops, least=1, most=MOST)
-    return (random_graph(rng, max_ops, table) for _ in range(count))
+    if numbers is None:
+        return (random_graph(rng, max_ops, table) for _ in range(count))
+    among = [number(who, "numbers", x) for x in listed(who, "numbers", numbers, "a list of numbers")]
+    if not among:
+        raise ValueError(f"{who} takes at least one number as numbers, got none")
+    inputs = whole(who, "inputs", inputs, least=1, most=MOST)
+    return (plain_graph(rng, max_ops, table, among, inputs) for _ in range(count))

@@ -7,14 +7,20 @@ as the engine's, the mistake has a name.
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from math import isclose
+from typing import TYPE_CHECKING
 
-from .ball_replay import BallReplay
+from ..arguments import shown
+from ..traversal import partials, topological_order
+from ..value import Value
+
+if TYPE_CHECKING:  # a drill plants mistakes without python-flint
+    from .ball_replay import BallReplay
 
 Edges = list[list[tuple[int, float]]]  # for each node its edges: where to, and the partial
 MOST_VISITS = 20_000  # of a search that marks nothing, whose paths are too many to walk
 
 
-def mistake(replay: BallReplay, got: Sequence[tuple[int, float]]) -> str:
+def mistake(replay: "BallReplay", got: Sequence[tuple[int, float]]) -> str:
     """The mistake that explains some (position in the graph, gradient), in words; "" where none of the known does."""
     graph = [[(e.source, float(e.partial.mid())) for e in edges if e.connected] for edges in replay.edges]
     if all(g == 0.0 for _, g in got):
@@ -31,6 +37,31 @@ def mistake(replay: BallReplay, got: Sequence[tuple[int, float]]) -> str:
     if len(ratios) == 1:
         return f"every gradient is {ratios.pop():g} times what it should be: the seed, or a state kept between calls"
     return ""
+
+
+def wrong_gradients(root: Value) -> list[tuple[str, dict[Value, float]]]:
+    """What classic mistakes of a sweep make of a graph's gradients: for each its words, and a number for each node.
+
+    Args:
+        root: the Value that is differentiated.
+
+    Raises:
+        TypeError: root is no Value.
+
+    >>> from engine import Value
+    >>> from engine.checks import wrong_gradients
+    >>> a = Value(3.0)
+    >>> [(why[:20], found[a]) for why, found in wrong_gradients(a * a + a)][0]
+    ('the sweep overwrites', 3.0)
+    """
+    if not isinstance(root, Value):
+        raise TypeError(f"wrong_gradients takes a Value, got {shown(root)}")
+    order = topological_order(root)
+    index, graph = {v: i for i, v in enumerate(order)}, list[list[tuple[int, float]]]()
+    for v in order:
+        edges = zip(v.args, partials(v)) if v.op is not None else ()
+        graph.append([(index[a], p) for a, p in edges if isinstance(a, Value) and p is not None])
+    return [(why, dict(zip(order, sweep(graph)))) for why, sweep in IMITATIONS]
 
 
 def _swept(graph: Edges, order: Iterable[int] | None = None, add: bool = True) -> list[float]:

@@ -1,0 +1,307 @@
+"""Drills: a small graph with empty fields, to be filled in by head; a wrong answer is told which idea would give it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from html import escape
+from math import floor, isclose
+
+from engine import Value, draw, steps
+from engine.arguments import is_number, named, shown
+from engine.picture import Picture, Player
+
+from .misconceptions import Misconception, edge_name, misconceptions, operand
+from .problems import LEVELS, Field, Problem, exact, problem
+
+DIGITS = 3  # significant ones that a rounded answer must have
+AS_ANSWER = "a number such as 2, −0.5 or 1/3 as answer"
+MINUS = re.compile("[−–—‒‐‑﹣－]")
+NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d{1,2}))?")
+ASKS = {"partials": "local derivatives", "grads": "gradients", "both": "local derivatives and gradients"}
+
+
+class Mark:
+    """What is said of an answer.
+
+    Attributes:
+        right: whether it is.
+        nearly: it is right but for too few digits, and asked for again.
+        says: in words.
+        line: the chain-rule line of the step to look at, "" for a right answer.
+        step: which step of the player that is.
+    """
+
+    def __init__(
+        self, right: bool, says: str, nearly: bool = False, line: str = "", step: int = 0, root: Value | None = None
+    ) -> None:
+        self.right, self.says, self.nearly, self.line, self.step, self._root = right, says, nearly, line, step, root
+
+    @property
+    def player(self) -> Player | None:
+        """The player, open at the step where the answer went wrong; None for an answer that did not."""
+        return draw(self._root, names={}).player(self.step) if self._root is not None else None
+
+    def __repr__(self) -> str:
+        return f"{self.says}\n  {self.line}" if self.line else self.says
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        page = self.player._repr_mimebundle_()["text/html"] if self.player is not None else ""
+        return {"text/html": f"<p>{escape(self.says)}</p>{page}", "text/plain": repr(self)}
+
+
+class Drill:
+    """A problem with its empty fields, and what has been answered: what `drill` returns.
+
+    Attributes:
+        level, seed: what the problem is made of; the same two give the same problem everywhere.
+        fields: the names of what is asked for, in order: "∂u/∂a" along one edge, "dL/da" through all paths.
+        answers: what has been answered rightly, by field.
+        score: how many fields were right at the first answer, over all problems so far.
+        streak: how many in a row.
+    """
+
+    def __init__(self, asked: Problem, score: int = 0, streak: int = 0) -> None:
+        self.problem, self.level, self.seed = asked, asked.level, asked.seed
+        self.score, self.streak = score, streak
+        self.answers: dict[str, Fraction] = {}
+        self._missed = set[str]()
+        self._asked = {field.name: field for field in fields(asked)}
+        self.fields = list(self._asked)
+
+    @property
+    def now(self) -> str:
+        """The field that the next answer is for; "" when all are filled in."""
+        return next((name for name in self.fields if name not in self.answers), "")
+
+    def answer(self, number: object, of: str = "") -> Mark:
+        """Answer the field that is asked for now.
+
+        Args:
+            number: a number, or text: "1/3", "0.333", "−.5".
+            of: another field to answer, by its name.
+
+        Returns:
+            A Mark: it says whether the answer is right, and of a wrong one which idea gives that number.
+
+        Raises:
+            TypeError, ValueError: that is no number, or no field.
+
+        >>> from nn.course import drill
+        >>> asked = drill(level=1, seed=7)
+        >>> asked.answer("1")
+        Not yet: along ∂L/∂a, that is the rule of a sum, and L is a product.
+          ∂L/∂a = b = −3.0
+        """
+        if not of and not self.now:
+            raise ValueError("drill takes answers while a field is empty; for another problem: next()")
+        name = named("drill", "of", of, self.fields) if of else self.now
+        given = mark(self.problem, self._asked[name], number)
+        if given.right and name not in self.answers:
+            first = name not in self._missed
+            self.answers[name] = self._asked[name].right
+            self.score, self.streak = self.score + first, self.streak + first
+        elif not given.right and not given.nearly and name not in self.answers:
+            self._missed.add(name)
+            self.streak = 0
+        if given.right:
+            given.says += f" {self._next_words()}"
+        return given
+
+    def next(self) -> Drill:
+        """The problem of the next seed, with score and streak as they are."""
+        return Drill(problem(self.level, self.seed + 1), self.score, self.streak)
+
+    @property
+    def picture(self) -> Picture:
+        """The graph, ? in its empty fields."""
+        return picture(self.problem, {name: written(x) for name, x in self.answers.items()})
+
+    def _next_words(self) -> str:
+        return (
+            f"Now {self.now}."
+            if self.now
+            else f"All is filled in: score {self.score}, streak {self.streak}. next() gives another."
+        )
+
+    def __repr__(self) -> str:
+        about = self.problem.about
+        lines = [f"Level {self.level}, seed {self.seed}: {about.title}; {ASKS[about.asks]}.", "", str(self.picture), ""]
+        given = [f"{n} = {written(self.answers[n]) if n in self.answers else '?'}" for n in self.fields]
+        lines += ["   ".join(given[i : i + 5]) for i in range(0, len(given), 5)]
+        return "\n".join(
+            [*lines, "", f"{self._next_words()} Answer with answer(…)." if self.now else self._next_words()]
+        )
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        about = self.problem.about
+        head = f"<b>Level {self.level}, seed {self.seed}</b>: {escape(about.title)}; {ASKS[about.asks]}"
+        foot = (
+            f"{escape(self._next_words())} Answer with <code>answer(…)</code>."
+            if self.now
+            else escape(self._next_words())
+        )
+        return {"text/html": f"<p>{head}</p>{self.picture.html}<p>{foot}</p>", "text/plain": repr(self)}
+
+
+def drill(level: int = 1, seed: int = 0) -> Drill:
+    """A small graph with empty fields, to be filled in by head: local derivatives, then gradients, then both.
+
+    Args:
+        level: 1 to 10, from a product to a softmax with its loss.
+        seed: a whole number; a class that takes the same one has the same problem, on every machine.
+
+    Returns:
+        A Drill: it shows the graph, takes answers by `.answer(number)`, and gives another problem by `.next()`.
+
+    Raises:
+        TypeError, ValueError: there is no such level, or the seed is no whole number.
+
+    >>> from nn.course import drill
+    >>> asked = drill(level=3, seed=7)
+    >>> print(asked.picture)
+    L = u − c                                       data        1.0  grad        1.0
+      u = a − b                                     data       −1.0  grad          ?
+        a (input)                                   data       −3.0  grad          ?
+        b (input)                                   data       −2.0  grad          ?
+      c (input)                                     data       −2.0  grad          ?
+    >>> asked.now
+    'dL/dc'
+    """
+    return Drill(problem(level, seed))
+
+
+def fields(asked: Problem) -> list[Field]:
+    """What is asked for: local derivatives, arguments first, then gradients, users first."""
+    along = [Field(edge_name(p), p, operand(p), exact(p.local)) for p in asked.asked_edges]
+    root, chains = asked.root.label, asked.chains
+    return along + [Field(f"d{root}/d{v.label}", None, v, exact(chains[v].sum)) for v in asked.asked_nodes]
+
+
+def cells(asked: Problem) -> list[str]:
+    """Where in the picture each field is: what the ids of its numbers end with."""
+    model = draw(asked.root, names={}).model
+    arrows = {(e.paths[0].user, e.paths[0].edge): e.id for e in model.arrows}
+    boxes = {b.value: b.id for b in model.boxes if b.kind != "tag"}
+    along, through = asked.asked_edges, asked.asked_nodes
+    return [f"{arrows[p.user, p.edge]}_l1" for p in along] + [f"{boxes[v]}_g" for v in through]
+
+
+def picture(asked: Problem, answers: Mapping[str, str]) -> Picture:
+    """The graph of a problem with what is answered in its fields, and ? in the others."""
+    partials, grads = {}, {asked.root: "1.0"} if asked.about.asks != "partials" else {}
+    for field in fields(asked):
+        word = answers.get(field.name, "?")
+        if field.path is not None:
+            partials[field.path.user, field.path.edge] = word
+        else:
+            grads[field.node] = word
+    shown: Picture = draw(asked.root, names={}).asking(partials, grads)
+    return shown
+
+
+# An answer -----------------------------------------------------------------------------------------------------------
+
+
+def mark(asked: Problem, field: Field, number: object) -> Mark:
+    """What there is to say about an answer.
+
+    Raises:
+        TypeError, ValueError: that is no number.
+    """
+    given, digits = typed(number)
+    if agrees(given, digits, field.right):
+        return Mark(True, "Right.")
+    if _nearly(given, digits, field.right):
+        return Mark(False, f"Nearly: {field.name} takes a fraction, or {DIGITS} digits of it.", nearly=True)
+    alike = [m for m in misconceptions(asked, field) if agrees(given, digits, m.gives)]
+    at = alike[0].at if alike else field.node if field.path is None else field.path.user
+    step, line = _step(asked.root, at, field)
+    return Mark(False, f"Not yet: {_reasons(alike, field)}.", line=line, step=step, root=asked.root)
+
+
+def _reasons(alike: list[Misconception], field: Field) -> str:
+    if not alike:
+        return f"no usual mistake gives this number for {field.name}; step through it"
+    return "; or: ".join([m.says for m in alike[:2]])
+
+
+def _step(root: Value, at: Value, field: Field) -> tuple[int, str]:
+    """Which step of the player a node's is, and its line: forward for a local derivative, backward for a gradient."""
+    run, phase = steps(root, names={}), "forward" if field.path is not None else "backward"
+    place = next(i for i, s in enumerate(run) if s.phase == phase and s.node is at)
+    if field.path is None:
+        return place + 1, run[place].equation  # a player starts before the first
+    arrows = draw(root, names={}).model.arrows
+    return place + 1, next(e.line for e in arrows if (e.paths[0].user, e.paths[0].edge) == (at, field.path.edge))
+
+
+def typed(number: object) -> tuple[Fraction, int | None]:
+    """(an answer as a fraction, its decimals where it was typed with a point), from a number or as people type one.
+
+    >>> typed("−1/3"), typed("−.5"), typed("0,25")
+    ((Fraction(-1, 3), None), (Fraction(-1, 2), 1), (Fraction(1, 4), 2))
+    """
+    if isinstance(number, (int, Fraction)) and not isinstance(number, bool):
+        return Fraction(number), None
+    if isinstance(number, str):
+        return _read(number)
+    if not is_number(number):
+        raise TypeError(f"drill takes {AS_ANSWER}, got {shown(number)}")
+    x = float(number)
+    if x - x != 0.0:
+        raise ValueError(f"drill takes {AS_ANSWER}, got {shown(number)}")
+    near = Fraction(x).limit_denominator(1000)
+    if isclose(near, x, rel_tol=1e-9, abs_tol=1e-12):
+        return near, None
+    return Fraction(repr(x)), _decimals(Decimal(repr(x)))
+
+
+def _read(text: str) -> tuple[Fraction, int | None]:
+    plain = MINUS.sub("-", "".join(text.split())).replace(",", ".").lower()
+    top, slash, bottom = plain.partition("/")
+    over, under = _decimal(top), _decimal(bottom) if slash else Decimal(1)
+    if over is None or not under:
+        raise ValueError(f"drill takes {AS_ANSWER}, got {shown(text)}")
+    return Fraction(over) / Fraction(under), None if slash else _decimals(over)
+
+
+def _decimals(x: Decimal) -> int | None:
+    return -min(0, int(x.as_tuple().exponent)) or None
+
+
+def _decimal(word: str) -> Decimal | None:
+    found = NUMBER.fullmatch(word)
+    return Decimal(word) if found and (found[2] or found[3]) and len(word) <= 40 else None
+
+
+def agrees(given: Fraction, digits: int | None, exact: Fraction) -> bool:
+    """Whether an answer is a number: exactly, or to the decimals given, rounded or cut, if they are enough of them."""
+    if given == exact:
+        return True
+    return digits is not None and _to(digits, given, exact) and abs(given) * 10**digits >= 10 ** (DIGITS - 1)
+
+
+def _nearly(given: Fraction, digits: int | None, exact: Fraction) -> bool:
+    return digits is not None and given != 0 and _to(digits, given, exact)
+
+
+def _to(digits: int, given: Fraction, exact: Fraction) -> bool:
+    size = abs(exact) * 10**digits
+    near = (floor(size), floor(size + Fraction(1, 2)))
+    return (given < 0) == (exact < 0) and abs(given) * 10**digits in near
+
+
+def written(x: Fraction) -> str:
+    """A number as it is filled in: 2, −0.75, 1/3.
+
+    >>> written(Fraction(-3, 4)), written(Fraction(1, 3))
+    ('−0.75', '1/3')
+    """
+    text = f"{float(x):.3f}".rstrip("0").rstrip(".") if 1000 % x.denominator == 0 else str(x)
+    return text.replace("-", "−")
+
+
+__all__ = ["LEVELS", "Drill", "Mark", "cells", "drill", "fields", "mark", "picture"]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property, partial
 
 from ..arguments import flag, named, shown, whole
@@ -158,12 +159,50 @@ class Picture(Told):
         """The forward and the backward pass as an `align*` block of LaTeX (amsmath)."""
         return aligned(self.model)
 
-    def player(self) -> Player:
+    def asking(self, partials: Mapping[tuple[Value, int], str], grads: Mapping[Value, str]) -> "Picture":
+        """This picture with words in place of some numbers, as ? where a reader is to find them.
+
+        Args:
+            partials: words for local derivatives, each by its node and by which of the node's `args`.
+            grads: words for gradients, by node.
+
+        Raises:
+            TypeError: these are no dicts.
+            ValueError: a backward has run: its gradients would stand there.
+
+        >>> from engine import Value, draw
+        >>> a = Value(2.0, label="a")
+        >>> print(draw(a * 3.0).asking({}, {a: "?"}))
+        v1 = a · 3                                      data        6.0  grad          –
+          a (input)                                     data        2.0  grad          ?
+        """
+        for given in (partials, grads):
+            if not isinstance(given, Mapping) or not all(isinstance(word, str) for word in given.values()):
+                raise TypeError(f"asking takes dicts of words, got {shown(given)}")
+        if self.model.sweep.swept:
+            raise ValueError("asking takes a graph before backward, got one with gradients; build it again")
+        asked = copy(self)
+        for drawn in ("_typeset", "drawing"):
+            vars(asked).pop(drawn, None)
+        asked.model = self._model_of(self._roots, given=self._given)
+        for e in asked.model.arrows:
+            word = partials.get((e.paths[0].user, e.paths[0].edge)) if e.plain else None
+            if word is not None:
+                e.formula, e.number, e.line = None, word, f"{e.symbol} = {word}"
+        for b in asked.model.boxes:
+            if b.value is not None:
+                b.unknown = grads.get(b.value, b.unknown)
+        return asked
+
+    def player(self, step: int = 0) -> Player:
         """The step player of this graph: forward and backward, node by node, in one page.
 
         A backward need not have run: the player shows the gradients that it gives.
+
+        Args:
+            step: where it opens; 0 is before the first.
         """
-        return self._player(0)
+        return self._player(whole("player", "step", step))
 
     def _player(self, first: int) -> Player:
         drawing = self._drawing(self._model_of(self._roots, given=self._given, complete=True))

@@ -155,7 +155,7 @@ def _one_value(b: Box) -> list[BoxRow]:
     rows = [BoxRow("d", [Cell("data", "m")], Cell(number_text(b.data), "d", "", "d"))]
     if b.used:
         rows.append(BoxRow("c", [Cell("used as", "m")], Cell(b.used, "c", "", "u")))
-    text = number_text(b.grad) if b.grad is not None else "–"
+    text = number_text(b.grad) if b.grad is not None else b.unknown
     rows.append(BoxRow("g", [Cell("grad", "m")], Cell(text, "g", tone(b.grad), "g")))
     if b.note:
         here = Cell(number_text(b.here), "c", tone(b.here), "h") if b.here is not None else None

@@ -47,7 +47,7 @@ def _box(b: Box, indent: str) -> Iterator[str]:
         for said in filter(None, (f"{b.name} = {b.expression}" if b.expression else "", b.chain)):
             yield from _wrapped(said, indent + "  ", indent + "    ")
         return
-    grad = number_text(b.grad) if b.grad is not None else "–"
+    grad = number_text(b.grad) if b.grad is not None else b.unknown
     numbers = f"data {number_text(b.data):>10}  grad {grad:>10}"
     room = COLUMNS - columns(numbers) - 2
     if columns(indent + head) <= room:

@@ -82,6 +82,7 @@ class Box:
         counts: what is in a group: 16 neurons · 48 parameters · 80 operations.
         data: what the value holds, or held when it was used.
         grad: what its `.grad` holds, or would after backward; None before any backward.
+        unknown: what stands for a gradient that is not known.
         total: the derivative of the roots by it, as it flows in this graph.
         seed: the adjoint that it starts with, if it is a root.
         spread: of several outputs data and grad, each.
@@ -116,6 +117,7 @@ class Box:
     counts: str = ""
     data: float = 0.0
     grad: float | None = None
+    unknown: str = "–"
     total: float = 0.0
     seed: float | None = None
     spread: list[tuple[float, float | None]] = field(default_factory=list)

@@ -228,7 +228,7 @@ def legend_rows(model: PictureModel) -> list[LegendRow]:
     if any(len(b.spread) > 0 for b in model.boxes):
         rows.append(LegendRow("strip", "a cell for each value"))
     if not model.shows_flow:
-        return [*rows, LegendRow("–", "not known before backward")]
+        return rows + [LegendRow("–", "not known before backward")] * any(b.unknown == "–" for b in model.boxes)
     if any("·" in row for b in model.boxes for row in b.rows):
         rows.append(LegendRow("=", "one product for each arrow out"))
     if model.by_root:

@@ -220,6 +220,7 @@ exemplar(
     "engine.picture.Picture.live", lambda: Call(kept("picture", lambda: engine.draw(loss())).live), needs="anywidget"
 )
 exemplar("engine.picture.Picture.within", lambda: Call(kept("picture", lambda: engine.draw(loss())).within, None))
+exemplar("engine.picture.Picture.asking", lambda: Call(engine.draw(Value(0.5) * 2.0).asking, {}, {}, then=str))
 exemplar("engine.picture.Picture.player", lambda: Call(kept("picture", lambda: engine.draw(loss())).player))
 exemplar(
     "engine.picture.Film.save",
@@ -284,7 +285,10 @@ exemplar(
     "engine.checks.numerical_gradient(of what it returns)",
     lambda: Call(lambda x: engine.checks.numerical_gradient(lambda v: x, (0.5,)), 0.5),
 )
-exemplar("engine.checks.random_graphs", lambda: Call(engine.checks.random_graphs, 1, 0, 3, ["exp"], then=list))
+exemplar(
+    "engine.checks.random_graphs", lambda: Call(engine.checks.random_graphs, 1, 0, 3, ["exp"], [0.5], 1, then=list)
+)
+exemplar("engine.checks.wrong_gradients", lambda: Call(engine.checks.wrong_gradients, loss()))
 exemplar("engine.checks.Report.picture", lambda: Call(report().picture))
 exemplar("engine.checks.Finding.what", lambda: Call(report().findings[0].what))
 

@@ -343,6 +343,7 @@ def charted():
 
 
 exemplar("nn.course.check_answer", lambda: Call(nn.course.check_answer, "01.1", 0.5), prints="^(Not|No|Right)")
+exemplar("nn.course.drill", lambda: Call(nn.course.drill, 1, 7, then=repr))
 exemplar("nn.course.verdict", lambda: Call(nn.course.verdict, "01.1", 0.5))
 exemplar(
     "nn.course.chart", lambda: Call(nn.course.chart, axes("chart"), "a line that rises from left to right, and falls")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from html import escape
@@ -93,7 +92,7 @@ class Drill:
         >>> asked = drill(level=1, seed=7)
         >>> asked.answer("1")
         Not yet: along ∂L/∂a, that is the rule of a sum, and L is a product.
-          ∂L/∂a = b = −3.0
+          ∂L/∂a = b = −2.0
         """
         if not of and not self.now:
             raise ValueError("drill takes answers while a field is empty; for another problem: next()")
@@ -117,7 +116,19 @@ class Drill:
     @property
     def picture(self) -> Picture:
         """The graph, ? in its empty fields."""
-        return picture(self.problem, {name: written(x) for name, x in self.answers.items()})
+        return self.shown("?", "?")
+
+    def shown(self, partial: str, grad: str, uid: str | None = None) -> Picture:
+        """The graph, with other words in its empty fields on arrows and in boxes, and ids that begin as they are to."""
+        partials, grads = {}, {self.problem.root: "1.0"} if self.problem.about.asks != "partials" else {}
+        for name, field in self._asked.items():
+            word = written(self.answers[name]) if name in self.answers else ""
+            if field.path is not None:
+                partials[field.path.user, field.path.edge] = word or partial
+            else:
+                grads[field.node] = word or grad
+        found: Picture = draw(self.problem.root, names={}, uid=uid).asking(partials, grads)
+        return found
 
     def _next_words(self) -> str:
         return (
@@ -187,19 +198,6 @@ def cells(asked: Problem) -> list[str]:
     boxes = {b.value: b.id for b in model.boxes if b.kind != "tag"}
     along, through = asked.asked_edges, asked.asked_nodes
     return [f"{arrows[p.user, p.edge]}_l1" for p in along] + [f"{boxes[v]}_g" for v in through]
-
-
-def picture(asked: Problem, answers: Mapping[str, str]) -> Picture:
-    """The graph of a problem with what is answered in its fields, and ? in the others."""
-    partials, grads = {}, {asked.root: "1.0"} if asked.about.asks != "partials" else {}
-    for field in fields(asked):
-        word = answers.get(field.name, "?")
-        if field.path is not None:
-            partials[field.path.user, field.path.edge] = word
-        else:
-            grads[field.node] = word
-    shown: Picture = draw(asked.root, names={}).asking(partials, grads)
-    return shown
 
 
 # An answer -----------------------------------------------------------------------------------------------------------
@@ -304,4 +302,4 @@ def written(x: Fraction) -> str:
     return text.replace("-", "−")
 
 
-__all__ = ["LEVELS", "Drill", "Mark", "cells", "drill", "fields", "mark", "picture"]
+__all__ = ["ASKS", "LEVELS", "Drill", "Mark", "cells", "drill", "fields", "mark"]

@@ -66,6 +66,12 @@ def _of(op: str, found: Found) -> Iterator[float]:
     return (p.data for chain in found.values() for p in chain.paths if _name(p.user) == op)
 
 
+def _factors(found: Found) -> Iterator[tuple[Value, Value]]:
+    """The two factors of each product."""
+    pairs = (v.args for v in found if _name(v) == "mul")
+    return ((a, b) for a, b in pairs if isinstance(a, Value) and isinstance(b, Value) and a is not b)
+
+
 def _dead(found: Found) -> bool:
     alive = all(chain.sum or v.op is not None for v, chain in found.items())
     return alive and [x < 0.0 for x in _of("relu", found)] == [True]
@@ -96,9 +102,9 @@ LEVELS = (
     Level("two paths", "grads", ("mul", "add", "sub", "square"), 3, 2, wants=_shared),
     Level("two paths from an inner node", "both", ("mul", "add", "sub", "square", "div"), 3, 2, wants=_inner_shared),
     Level("relu at a dead point", "both", ("mul", "add", "sub", "relu"), 4, 2, needs=_has_one_relu, wants=_dead),
-    Level("a chain through tanh", "both", ("tanh", "mul", "tanh", "add", "sub", "square"), 3, 2, FOR_TANH, needs=_bends_inside, wants=_in_reach),
+    Level("a chain through tanh, whose slope is 1 − tanh²", "both", ("tanh", "mul", "tanh", "add", "sub", "square"), 3, 2, FOR_TANH, needs=_bends_inside, wants=_in_reach),
     Level(
-        "a neuron", "both", inputs=5, sums=(-LN3, -LN2, -HALF_LN3, HALF_LN3, LN2, LN3),
+        "a neuron, tanh at its end", "both", inputs=5, sums=(-LN3, -LN2, -HALF_LN3, HALF_LN3, LN2, LN3),
         shape="mul 5 4 | mul 4 3 | add 2 1 | add 1 4 | tanh 1", names="w1 x1 w2 x2 b p1 p2 s z n",
     ),
     Level("a softmax", "both", numbers=FOR_EXP, shape="exp 2 | exp 2 | add 2 1 | div 3 1", names="z1 z2 e1 e2 s p1"),
@@ -233,5 +239,6 @@ def _is_simple(root: Value, wants: Callable[[Found], bool]) -> bool:
         all(fraction(x) is not None for x in numbers)
         and all((v.data or v.op is None or _name(v) == "relu") and abs(v.data) < 100.0 for v in found)
         and (wants is _dead or 0.0 not in numbers)
+        and all(abs(a.data) != abs(b.data) for a, b in _factors(found))  # or an operand passes for the other
         and wants(found)
     )

@@ -138,7 +138,7 @@ class Op:
             return self._apply(args)
         for a in args:
             if a.__class__ is not float:
-                return self._apply(args)
+                return a._node(self, args) if isinstance(a, Node) else self._apply(args)
         return self.forward(*args)
 
     def _apply(self, args: Sequence[Any]) -> Any:

@@ -251,14 +251,14 @@ def _edge_partial(v: Inner, i: int, k: int | None, lists: Lists) -> Number:
     if isinstance(p, float):
         return p
     if k is None:
-        found: Number = _graph_partial(p, v)
+        found: Number = graph_partial(p, v)
         return found
     if (v, i) not in lists:
-        lists[v, i] = _graph_partial(p, v)
+        lists[v, i] = graph_partial(p, v)
     return lists[v, i][k]
 
 
-def _graph_partial(p: Formula, v: Value) -> Any:
+def graph_partial(p: Formula, v: Value) -> Any:
     """A partial on the graph's own Values; where Python is not IEEE on the numbers among them, on Values alone."""
     args, _ = v._operands()
     try:

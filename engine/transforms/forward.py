@@ -12,7 +12,7 @@ from functools import wraps
 from ..adjoints import Number
 from ..arguments import flag, whole
 from .linearization import Linearization
-from .reverse import grad, jacrev, transformed_by
+from .reverse import jacrev, transformed_by
 from .trees import Function, Tree, check_function, container, described, flatten
 
 
@@ -37,12 +37,7 @@ def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree], has_aux:
     (6.0, 23.0)
     """
     check_function("jvp", f)
-    _check_pairs("jvp", primals, tangents)
-    seeds = [
-        x
-        for i, (t, p) in enumerate(zip(tangents, primals))
-        for x in flatten(t, "jvp", f"tangent {i}", like=p, like_what=f"argument {i}").leaves
-    ]
+    seeds = _seeds("jvp", primals, tangents)
     has_aux = flag("jvp", "has_aux", has_aux)
     run = Linearization("jvp", f, tuple(primals), {}, range(len(primals)), has_aux)
     tangent = run.out.rebuild(run.answers(run.pushed_forward(seeds)))
@@ -79,9 +74,11 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
 
 
 def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
-    """The Hessian of a function that returns one number, times a tangent: the work of a few gradients, no matrix.
+    """The Hessian of a function that returns one number, times a tangent: no matrix, the time of at most four gradients.
 
-    Forward over reverse (Pearlmutter, Fast Exact Multiplication by the Hessian, 1994).
+    Forward over reverse (Pearlmutter, Fast Exact Multiplication by the Hessian, 1994). On floats both sweeps run over the
+    one graph of f, and it takes two to four times as long as `value_and_grad`; compiled, up to four times as many
+    instructions, and mostly less than twice the time.
 
     Args:
         f: as for `grad`.
@@ -95,9 +92,9 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     [6.0, 4.0]
     """
     check_function("hvp", f)
-    _check_pairs("hvp", primals, tangents)
-    positions = 0 if len(primals) == 1 else tuple(range(len(primals)))
-    return jvp(grad(f, positions), primals, tangents)[1]
+    seeds = _seeds("hvp", primals, tangents)
+    run = Linearization("hvp", f, tuple(primals), {}, range(len(primals)), has_aux=False, scalar=True)
+    return run.like_arguments(run.answers(run.hessian_product(seeds), seeds), single=len(primals) == 1)
 
 
 def derivative(f: Function, n: int = 1) -> Function:
@@ -130,7 +127,8 @@ def derivative(f: Function, n: int = 1) -> Function:
     return nth
 
 
-def _check_pairs(who: str, primals: Sequence[Tree], tangents: Sequence[Tree]) -> None:
+def _seeds(who: str, primals: Sequence[Tree], tangents: Sequence[Tree]) -> list[Number]:
+    """A tangent for each number of the arguments."""
     for what, xs in (("primals", primals), ("tangents", tangents)):
         if not isinstance(xs, (list, tuple)):
             raise TypeError(
@@ -138,3 +136,8 @@ def _check_pairs(who: str, primals: Sequence[Tree], tangents: Sequence[Tree]) ->
             )
     if len(primals) != len(tangents):
         raise ValueError(f"{who} takes as many tangents as primals, got {len(tangents)} and {len(primals)}")
+    return [
+        x
+        for i, (t, p) in enumerate(zip(tangents, primals))
+        for x in flatten(t, who, f"tangent {i}", like=p, like_what=f"argument {i}").leaves
+    ]

@@ -21,9 +21,12 @@ from ..readings import Call
 from ..rule import TABLE, UNREACHED
 from ..traversal import connected_edges, topological_order
 from ..value import Value
+from .curvature import hessian_product
 from .trees import Flattening, Function, Shape, array, described, flatten, is_array
 
 Edges = Sequence[tuple[Value, Number]]  # (argument, partial) of a node, where a tangent may come along
+Steps = Iterable[tuple[Inner, Edges]]
+Tangents = dict[Value, Number]
 
 
 class Linearization:
@@ -220,23 +223,37 @@ class Linearization:
     def pushed_forward(self, seeds: list[Number]) -> list[Number]:
         """The tangents of the output's numbers, for one tangent for each fresh leaf."""
         plain = self._plain and not any(s.__class__ is Value for s in seeds)
-        return self._pushed(self._steps(plain), dict(zip(self._leaves, seeds)), plain)
+        outputs = self.out.leaves
+        return self._pushed(self._steps(plain, outputs), dict(zip(self._leaves, seeds)), plain, outputs)
+
+    def hessian_product(self, seeds: list[Number]) -> list[Number]:
+        """The second derivatives of the one number that f returns, times one tangent for each fresh leaf."""
+        y, floats = self.out.leaves[0], [s for s in seeds if not isinstance(s, Value)]
+        if not isinstance(y, Value):
+            return [0.0] * len(seeds)
+        plain = self._plain and len(floats) == len(seeds)
+        with _recording():
+            if plain and not context.active:
+                return [*hessian_product(y, self._leaves, floats)]
+            slope = graph_sweep(differentiable_order([y], self._linked), [y], [1.0], self._leaves)
+        return self._pushed(self._steps(plain, slope), dict(zip(self._leaves, seeds)), plain, slope)
 
     def columns(self) -> list[list[Number]]:
         """The Jacobian, one forward sweep a column."""
-        steps = list(self._steps(self._plain))
-        columns = [self._pushed(steps, {v: 1.0}, self._plain) for v in self._leaves]
-        return [list(row) for row in zip(*columns)] if columns else [[] for _ in self.out.leaves]
+        outputs = self.out.leaves
+        steps = list(self._steps(self._plain, outputs))
+        columns = [self._pushed(steps, {v: 1.0}, self._plain, outputs) for v in self._leaves]
+        return [list(row) for row in zip(*columns)] if columns else [[] for _ in outputs]
 
-    def _steps(self, plain: bool) -> Iterator[tuple[Inner, Edges]]:
+    def _steps(self, plain: bool, outputs: Sequence[Number]) -> Iterator[tuple[Inner, Edges]]:
         """The nodes that depend on the fresh leaves, arguments first, partials as floats or as graphs."""
         active = set(self._leaves)
-        for v in differentiable_order([r for r in self.out.leaves if r.__class__ is Value], self._linked):
+        for v in differentiable_order([r for r in outputs if r.__class__ is Value], self._linked):
             if v.op is not None and any(a.__class__ is Value and a in active for a in v.args):
                 active.add(v)
                 yield v, connected_edges(v) if plain else graph_edges(v, active)
 
-    def _pushed(self, steps: Iterable[tuple[Inner, Edges]], tangents: dict[Value, Number], plain: bool) -> list[Number]:
+    def _pushed(self, steps: Steps, tangents: Tangents, plain: bool, outputs: Sequence[Number]) -> list[Number]:
         if plain:
             for v, edges in steps:
                 products = [tangents[a] * p for a, p in edges if a in tangents]
@@ -258,7 +275,7 @@ class Linearization:
                             guards[v] = either_guard(guards[v], guard)
                         else:
                             tangents[v], guards[v] = term, guard
-        return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in self.out.leaves]
+        return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in outputs]
 
 
 def _recording() -> contextlib.AbstractContextManager[None]:

@@ -171,6 +171,36 @@ def worker_drawing():
     return [statistics.median(seconds) for seconds in zip(*rounds)]
 
 
+def worker_curvature():
+    """How many times as long as `value_and_grad` `hvp` takes: Rosenbrock's function, sines and products, a layer of a net."""
+    import engine
+
+    rng = random.Random(0)
+    xs, tangent = ([rng.uniform(-1, 1) for _ in range(300)] for _ in range(2))
+
+    def rosenbrock(x):
+        return sum([100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2 for a, b in zip(x, x[1:])])
+
+    def waves(x):
+        return sum([engine.sin(a * b) * a + b * b * engine.tanh(a) for a, b in zip(x, x[1:])])
+
+    def layer(x):
+        return engine.dot(x[272:288], [engine.tanh(engine.dot(x[i : i + 16], x[284:])) for i in range(0, 272, 16)][:16])
+
+    ratios = []
+    for f in (rosenbrock, waves, layer):
+        pairs = []
+        for _ in range(15):
+            start = time.process_time()
+            engine.value_and_grad(f)(xs)
+            middle = time.process_time()
+            engine.hvp(f, (xs,), (tangent,))
+            pairs.append((middle - start, time.process_time() - middle))
+        first, second = map(statistics.median, zip(*pairs))
+        ratios.append(second / first)
+    return ratios
+
+
 def run(*arguments):
     """What a worker returns, from a fresh process."""
     command = [sys.executable, "-m", "tests.benchmarks.engine", "--worker", *map(str, arguments)]
@@ -260,6 +290,13 @@ def main():
         "at most 4 times",
         max(shows) <= 4.0 * build,
     )
+    ratios = run("curvature")
+    row(
+        "`hvp` of three functions of 300 numbers",
+        f"{', '.join(f'{r:.1f}' for r in ratios)} times `value_and_grad`",
+        "at most 4 times",
+        max(ratios) <= 4.0,
+    )
     cost = import_cost()
     row("`import engine`", f"{cost:.1f} times a bare interpreter's start", "at most 4 times", cost <= 4)
 
@@ -279,6 +316,7 @@ WORKERS = {
     "growth": worker_growth,
     "pickle": worker_pickle,
     "drawing": worker_drawing,
+    "curvature": worker_curvature,
 }
 
 if __name__ == "__main__":

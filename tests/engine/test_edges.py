@@ -46,7 +46,7 @@ from engine import (
     xlog1py,
     xlogy,
 )
-from engine.transforms.forward import jvp
+from engine.transforms.forward import hvp, jvp
 
 ANY = object()
 mp = mpmath.mp.clone()
@@ -210,6 +210,7 @@ def cell(case):
     firsts[0].backward()
     yield "backward of gradients", xs[0].grad, case.second
     along = slice_of(case, 0)
+    yield "hvp", hvp(along, case.at[:1], (1.0,)), case.second
     yield "jvp of jvp", float(jvp(lambda x: jvp(along, (x,), (1.0,))[1], case.at[:1], (1.0,))[1]), case.second
 
 

@@ -38,7 +38,7 @@ from engine import (
     vjp,
     where,
 )
-from engine.transforms import linearization
+from engine.transforms import curvature, linearization
 from tests.support.strategies import Tape, applied, hexes, moderate, tapes
 
 LOSE_NOTHING = 1e-12  # of the sum of absolute path contributions
@@ -181,6 +181,34 @@ def test_hessian_is_symmetric_and_every_nesting_gives_its_product(case):
         assert all(close(float(x), y, scale) for x, y in zip(answer, product)), name
     twice = jvp(lambda ys: jvp(f, (ys,), (tangent,))[1], (xs,), (tangent,))[1]
     assert close(twice, inner(product, tangent), scale * 4.0), "forward over forward"
+
+
+@given(cases(max_steps=10))
+def test_hvp_on_floats_is_the_tangent_of_the_graph_of_the_gradient(case):
+    """Rows that select, kinks, infinities and nan: what `hvp` sweeps on floats is what a gradient as a graph gives."""
+    f, xs, tangent, _ = case
+    swept, through = hvp(f, (xs,), (tangent,)), jvp(grad(f), (xs,), (tangent,))[1]
+    leaves = [Value(x) for x in xs]
+    scale = graph_path_sum(gradients(f(leaves), leaves), leaves, [1.0] * len(xs)) * (1.0 + max(map(math.fabs, tangent)))
+    assert all(close(x, y, scale) or (x != x and y != y) for x, y in zip(swept, through))
+
+
+@pytest.mark.parametrize("planted", ["the change of the partial", "the tangent of the adjoint"])
+def test_half_of_the_product_rule_is_not_enough(planted, monkeypatch):
+    whole = curvature._tangent
+    if planted == "the change of the partial":
+        monkeypatch.setattr(curvature, "_tangent", lambda p, tangents: None)
+    else:
+        monkeypatch.setattr(curvature, "_tangent", lambda p, tangents: -whole(p, tangents))
+    assert hvp(lambda x: sin(x[0] * x[1]), ([2.0, 3.0],), ([1.0, 0.0],)) != pytest.approx(
+        hessian(lambda x: sin(x[0] * x[1]))([2.0, 3.0])[0]
+    )
+
+
+def test_a_branch_not_taken_adds_nothing_to_a_second_derivative():
+    assert hvp(lambda x: engine.where(x > 0.0, x * x, engine.sqrt(x)), (2.0,), (1.0,)) == 2.0
+    assert hvp(lambda x: engine.where(x > 0.0, engine.log(x), 3.0 * x * x), (0.0,), (1.0,)) == 6.0
+    assert hvp(lambda x: engine.relu(-x) * engine.log(x) + x**3, (2.0,), (1.0,)) == 12.0
 
 
 def test_hvp_of_several_arguments_is_the_whole_product():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import any_float, built, hexes, tapes
 
+import nn
 from engine import Value, dot, draw, gradients, relu, scope, topological_order, total
 from engine.picture.drawing.rows import Typeset
 from engine.picture.model.level import model_of
@@ -124,3 +125,11 @@ def test_without_a_widget_a_live_graph_takes_numbers_and_says_what_is_wrong_with
     assert graph.graph[x].data == 2.0 and w.data == -0.5
     graph.edit({"ticket": 0.75, "numbers": {"nobody": 1.0}})
     assert graph.answered == 0.75 and "nobody" in graph.message and graph.values["w"] == 0.25
+
+
+def test_a_live_graph_of_a_net_shows_its_parameters_as_such():
+    L = (nn.MLP(2, [16, 16, 1], seed=0)([0.5, -1.0]) - 1.0) ** 2
+    like = model_of([L], complete=True)
+    twin = model_of([replayed_graph([L], {})[L]], complete=True, like=like)
+    assert [(b.name, b.kind, b.counts) for b in twin.boxes] == [(b.name, b.kind, b.counts) for b in like.boxes]
+    assert "48 parameters" in str([b.counts for b in twin.boxes])

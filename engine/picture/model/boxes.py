@@ -3,7 +3,7 @@
 `assembly` makes them, `sentences` gives them their words, both before anything is drawn; what draws only reads them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ...context import Scope
@@ -170,6 +170,7 @@ class PictureModel:
         height: of the scopes that are closed.
         caption: what is hidden and how to see it, or "".
         tree, closed: the Modules that made the graph, and those that are closed.
+        parameters: those of these Modules, with their paths.
         at: the same graph, by the same names, with others closed; None if it has more boxes and arrows than are asked for.
     """
 
@@ -190,6 +191,7 @@ class PictureModel:
     caption: str = ""
     tree: ScopeTree | None = None
     closed: frozenset[Scope] = frozenset()
+    parameters: Mapping[Value, str] = field(default_factory=dict)
     at: "Callable[[frozenset[Scope], int], PictureModel | None] | None" = None
 
     @property

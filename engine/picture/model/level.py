@@ -92,6 +92,8 @@ class _Choice:
         self._expand = self._paths(expand)
         if like is not None:
             self._names = like.names.of(zip(self._sweep.order, like.sweep.order), self._tree.chains)
+            twins, paths = dict(zip(like.sweep.order, self._sweep.order)), like.parameters
+            self._parameters = {twins[v]: path for v, path in paths.items() if v in twins}
 
     # What to open ----------------------------------------------------------------------------------------------------
 
@@ -141,7 +143,7 @@ class _Choice:
         assembly = Assembly(self._sweep, self._tree, partition, self._names, self._parameters)
         model = assembly.model(self._complete or self._sweep.swept)
         model.height, model.caption = height, _caption(model, self._tree, self._asked)
-        model.tree, model.closed = self._tree, partition.closed
+        model.tree, model.closed, model.parameters = self._tree, partition.closed, self._parameters
         return model
 
     def _asked(self, level: Level) -> str:

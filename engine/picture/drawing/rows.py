@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ...formulas.notation import number_text
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.sentences import tone
-from ..model.text_widths import BOLD, MONO, SANS, clipped, text_width, widest
+from ..model.text_widths import BOLD, MONO, SANS, clipped, pixels, text_width, widest
 
 PAD_X, PAD_TOP, PAD_BOTTOM = 9.0, 5.0, 6.0
 FONTS = {
@@ -120,7 +120,7 @@ def box_content(b: Box) -> Content:
     """The rows of a box."""
     rows = list(_rows(b))
     height = sum(r.height for r in rows) + PAD_TOP + PAD_BOTTOM if len(rows) > 1 else rows[0].height + 7
-    return Content(rows, math.ceil(max(r.room for r in rows)), math.ceil(height))
+    return Content(rows, pixels(max(r.room for r in rows)), pixels(height))
 
 
 def _rows(b: Box) -> list[BoxRow]:
@@ -207,4 +207,4 @@ def arrow_label(e: Arrow) -> Label:
     elif e.size:
         lines.append([Cell(e.size, "l")])
     width = max(max(sum(c.width for c in line) + 2, sum(c.widest for c in line) - LEAST) for line in lines)
-    return Label(e.line, lines, math.ceil(width), 13.0 * len(lines) + 5)
+    return Label(e.line, lines, pixels(width), 13.0 * len(lines) + 5)

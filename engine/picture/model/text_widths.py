@@ -6,6 +6,7 @@ Characters outside ASCII are estimated, on the wide side.
 """
 
 import unicodedata
+from math import ceil
 
 SANS, BOLD, MONO = "sans", "bold", "mono"
 
@@ -85,6 +86,15 @@ def widest(text: str, size: float, face: str = SANS) -> float:
     table = _FALLBACK[SANS if face == SANS else BOLD]  # numbers too, where no font has digits of one width
     fallback = sum(table.get(c, 1000 * max(0.8, _other(c))) for c in text) * HINTED * size / 1000
     return max(text_width(text, size, face), fallback)
+
+
+def pixels(width: float) -> int:
+    """Whole pixels that hold a width: as many on every Python, whose sums of floats may differ in the last digit.
+
+    >>> pixels(139.00000000000003), pixels(139.2)
+    (139, 140)
+    """
+    return ceil(round(width, 6))
 
 
 def _wide(c: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from math import ceil, isnan
+from math import isnan
 from typing import Any, TypedDict, cast
 
 from ... import context
@@ -19,6 +19,7 @@ from ...traversal import topological_order
 from ...value import Value
 from ..drawing.rows import PAD_X, Content, Label, Typeset
 from ..model.boxes import PictureModel
+from ..model.text_widths import pixels
 from .film import Shot, roomiest, shot_of
 from .page import part
 from .player import data_of
@@ -213,13 +214,13 @@ class Room:
             rows = [
                 replace(row, right=replace(row.right, text=_wide(row.right.text))) for row in content.rows if row.right
             ]
-            width = ceil(max([row.width for row in rows], default=0.0) + 2 * PAD_X)
+            width = pixels(max([row.width for row in rows], default=0.0) + 2 * PAD_X)
             words.contents[b] = self._contents[b.id] = replace(
                 roomiest(here), width=max(width, *(c.width for c in here))
             )
         for e, label in words.labels.items():
             there = [label, *filter(None, [self._labels.get(e.id)])]
-            width = ceil(max(sum(replace(c, text=_wide(c.text)).width for c in line) for line in label.lines) + 2)
+            width = pixels(max(sum(replace(c, text=_wide(c.text)).width for c in line) for line in label.lines) + 2)
             words.labels[e] = self._labels[e.id] = replace(roomiest(there), width=max(width, *(x.width for x in there)))
         self.keys |= shot_of(words).words.keys()
 

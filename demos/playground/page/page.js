@@ -11,18 +11,21 @@ import { Python } from "./python.js";
 const $ = id => document.getElementById(id);
 const buttons = [...document.querySelectorAll("[role=tab]")], names = buttons.map(b => b.id.slice("tab-".length));
 const tabs = new Map();
-let current = "", linked = null, keeping = 0, saying = 0;
+let current = "", linked = null, keeping = 0, saying = 0, said = ["", ""];
 
+// What Python is doing; for a moment something else is said in its place.
 function say(text, kind = "") {
-  clearTimeout(saying);
+  said = [text, kind];
+  if (!saying) paint(text, kind);
+}
+function paint(text, kind) {
   $("state").textContent = text;
   $("state").className = kind;
 }
-// Something short, over what is said of Python.
 function note(text) {
-  const [before, kind] = [$("state").textContent, $("state").className];
-  say(text, "note");
-  saying = setTimeout(() => say(before, kind), 2500);
+  clearTimeout(saying);
+  paint(text, "note");
+  saying = setTimeout(() => { saying = 0; paint(...said); }, 3000);
 }
 
 const python = new Python((state, detail) => {

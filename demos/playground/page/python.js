@@ -17,6 +17,7 @@ export class Stopped extends Error {}
 const kept = new Map();
 let sizes = null;
 async function files(use, told) {
+  let failed = false;
   sizes ??= await (await fetch("files.json")).json();
   const all = Object.values(sizes[use]).reduce((a, b) => a + b, 0);
   let there = 0;
@@ -28,13 +29,19 @@ async function files(use, told) {
         const { done, value } = await reader.read();
         if (done) break;
         parts.push(value);
-        told((there += value.length) / all);
+        there += value.length;
+        if (!failed) told(there / all);
       }
       kept.set(name, await new Blob(parts).arrayBuffer());
     }
     return [name, kept.get(name).slice(0)];
   };
-  return Object.fromEntries(await Promise.all(Object.keys(sizes[use]).map(whole)));
+  try {
+    return Object.fromEntries(await Promise.all(Object.keys(sizes[use]).map(whole)));
+  } catch (error) {
+    failed = true;
+    throw error;
+  }
 }
 
 export class Python {

@@ -17,10 +17,11 @@ L
     (
         "A neuron",
         """\
-from engine import Value, tanh, explain
+from engine import Value, explain, tanh
 
 x1, x2 = Value(2.0), Value(0.5)
-w1, w2, b = Value(-0.5), Value(1.0), Value(0.7)
+w1, w2 = Value(-0.5), Value(1.0)
+b = Value(0.7)
 p1 = w1 * x1
 p2 = w2 * x2
 z = p1 + p2 + b
@@ -37,8 +38,8 @@ L
         """\
 from engine import Value
 
-# b reaches L on two paths, and a through it:
-# one product for each path, then the sum.
+# b reaches L on two paths:
+# a product for each, then their sum.
 a = Value(3.0)
 b = a + 1.0
 c = b * b
@@ -76,15 +77,16 @@ g
         """\
 from engine import Value, softmax, log
 
-# Three scores; the first class is the right one.
-z = [Value(2.0, label="z0"), Value(1.0, label="z1"),
-     Value(-1.0, label="z2")]
+# Three scores; the first class is right.
+z0, z1, z2 = Value(2.0), Value(1.0), Value(-1.0)
+z = [z0, z1, z2]
 p = softmax(z)
 L = -log(p[0])
 
 L.backward()
+print("p       dL/dz")
 for zi, pi in zip(z, p):
-    print(f"p {pi.data:.4f}   dL/dz {zi.grad:+.4f}")
+    print(f"{pi.data:.4f}  {zi.grad:+.4f}")
 L
 """,
     ),
@@ -93,7 +95,7 @@ L
         """\
 from engine import Value, gradients
 
-# A gradient is a graph: it has a gradient, too.
+# A gradient is a graph, and has one itself.
 x = Value(2.0)
 y = x**3
 [dy] = gradients(y, [x])
@@ -105,9 +107,9 @@ ddy
     (
         "Newton's method",
         """\
-from engine import Value, grad, replay
+from engine import Value, grad
 
-# √2 as the root of x² − 2: each step is a graph.
+# √2 is where x² − 2 is 0.
 def f(x):
     return x * x - 2.0
 
@@ -116,8 +118,9 @@ for step in range(5):
     x = x - f(x) / grad(f)(x)
     print(step, x)
 
-start = Value(1.0, label="start")
-better = start - f(start) / (2.0 * start)
+start = Value(1.0)
+slope = 2.0 * start
+better = start - f(start) / slope
 better
 """,
     ),
@@ -131,7 +134,7 @@ for step in range(8):
     L = (w - 1.0) ** 2 + 0.5
     w.zero_grad()
     L.backward()
-    print(f"{step}  w {w.data:.3f}  L {L.data:.3f}  dL/dw {w.grad:+.3f}")
+    print(f"w {w.data:.3f}  L {L.data:.3f}")
     w.data -= 0.2 * w.grad
 L
 """,
@@ -141,14 +144,16 @@ L
         """\
 from engine import Value, dot, softmax
 
-# One query looks at two keys; the answer mixes two values.
-q = [Value(1.0, label="q0"), Value(0.5, label="q1")]
-k = [[Value(0.8, label="k00"), Value(-0.2, label="k01")],
-     [Value(-0.4, label="k10"), Value(1.2, label="k11")]]
-v = [Value(2.0, label="v0"), Value(-1.0, label="v1")]
-scores = [dot(q, ki, 0.0) for ki in k]
-a0, a1 = softmax(scores)
-out = a0 * v[0] + a1 * v[1]
+# One query looks at two keys;
+# the answer mixes their two values.
+q = [Value(1.0), Value(0.5)]
+k = [Value(0.8), Value(-0.2)]
+m = [Value(-0.4), Value(1.2)]
+v0, v1 = Value(2.0), Value(-1.0)
+s0 = dot(q, k, 0.0)
+s1 = dot(q, m, 0.0)
+a0, a1 = softmax([s0, s1])
+out = a0 * v0 + a1 * v1
 out
 """,
     ),
@@ -158,8 +163,9 @@ out
 import nn
 from engine import Value
 
-net = nn.MLP(2, [2, 1], activation="tanh", seed=0)
-x = [Value(0.5, label="x0"), Value(-1.0, label="x1")]
+net = nn.MLP(2, [2, 1], seed=0,
+             activation="tanh")
+x = [Value(0.5), Value(-1.0)]
 y = net(x)
 L = (y - 1.0) ** 2
 L
@@ -170,8 +176,8 @@ L
         """\
 from engine import Value, relu
 
-# z is below 0: relu passes nothing back, and w does not learn.
-# Drag b until z is above 0.
+# z is below 0: relu passes nothing back,
+# and w does not learn. Drag b up to -0.4.
 x = Value(1.0)
 w = Value(0.5)
 b = Value(-2.0)
@@ -186,13 +192,12 @@ L
         """\
 from engine import Value, tanh
 
-# Each tanh takes its share of the gradient away.
+# Each tanh passes a part of the gradient on
 x = Value(1.5)
 h1 = tanh(2.0 * x)
 h2 = tanh(2.0 * h1)
 h3 = tanh(2.0 * h2)
-L = h3 + 0.0
-L
+h3
 """,
     ),
     (
@@ -204,7 +209,7 @@ from engine import Value
 softsign = engine.op(
     "softsign",
     lambda x: x / (1.0 + abs(x)),
-    lambda x, y: 1.0 / engine.square(1.0 + engine.abs(x)),
+    lambda x, y: (1.0 - engine.abs(y)) ** 2,
 )
 x = Value(1.0)
 y = x.softsign()
@@ -216,9 +221,10 @@ y
         """\
 import nn
 
-# 337 parameters in one picture: a box for each layer.
+# 337 parameters: a box for each layer.
 net = nn.MLP(2, [16, 16, 1], seed=0)
-L = (net([0.5, -1.0]) - 1.0) ** 2
+y = net([0.5, -1.0])
+L = (y - 1.0) ** 2
 L
 """,
     ),

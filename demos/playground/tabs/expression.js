@@ -16,9 +16,11 @@ class Model {
   }
 }
 
+const WORDS = /(#.*)|("""[^]*?"""|'[^'\n]*'|"[^"\n]*")|\b(?:and|as|assert|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield|None|True|False)\b/g;
+
 export default function expression(page) {
   const { panel, python } = page, find = selector => panel.querySelector(selector);
-  const [code, lines, example, run, stop, wrong, came, note, view] = ["#code", ".lines", "#example", ".run", ".stop", ".error", ".came", ".note", ".live"].map(find);
+  const [code, lines, inked, example, run, stop, wrong, came, note, view] = ["#code", ".lines", ".inked", "#example", ".run", ".stop", ".error", ".came", ".note", ".live"].map(find);
   const printed = find(".printed"), text = printed.querySelector("pre");
   let model = null, away = null, step = null, running = false, examples = [];
   let drawn = null; // the program whose picture is seen
@@ -33,11 +35,28 @@ export default function expression(page) {
       line.textContent = i + 1;
       return [line, "\n"];
     }).flat());
-    lines.scrollTop = code.scrollTop;
+    ink();
+  }
+  // Below the letters of the textarea, which are clear, the same ones: what Python does not read is paler, its own words bolder.
+  function ink() {
+    const parts = [];
+    let at = 0;
+    for (const found of code.value.matchAll(WORDS)) {
+      const part = document.createElement(found[1] ? "i" : found[2] ? "s" : "b");
+      part.textContent = found[0];
+      parts.push(code.value.slice(at, found.index), part);
+      at = found.index + found[0].length;
+    }
+    inked.replaceChildren(...parts, code.value.slice(at), "\n");
+    scrolled();
+  }
+  function scrolled() {
+    lines.scrollTop = inked.scrollTop = code.scrollTop;
+    inked.scrollLeft = code.scrollLeft;
   }
   function write(program) { code.value = program; number(); }
   code.addEventListener("input", () => { number(); example.value = ""; page.changed(); });
-  code.addEventListener("scroll", () => { lines.scrollTop = code.scrollTop; });
+  code.addEventListener("scroll", scrolled);
   code.addEventListener("keydown", ev => {
     if (ev.key === "Enter" && (ev.ctrlKey || ev.metaKey)) { ev.preventDefault(); go(); }
   });
@@ -74,7 +93,13 @@ export default function expression(page) {
     wrong.replaceChildren(kind, kind.textContent && error.text ? ": " : "", error.text);
     wrong.hidden = false;
     number(error.line);
-    view.classList.add("old"); // it is of the program before
+    if (!model) return;
+    view.classList.add("old");
+    tell("The picture is of the program before.");
+  }
+  function tell(words) {
+    note.textContent = words;
+    note.hidden = !words;
   }
   function busy(now) {
     running = now;
@@ -107,8 +132,7 @@ export default function expression(page) {
   function show(program, answer) {
     drawn = program;
     view.classList.remove("old");
-    note.textContent = answer.note;
-    note.hidden = !answer.note;
+    tell(answer.note);
     draw(answer.live);
   }
   run.addEventListener("click", () => go());

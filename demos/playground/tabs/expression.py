@@ -17,8 +17,9 @@ from engine.picture import LiveGraph, Picture
 
 FILE = "your program"
 NOTHING = (
-    "There is no Value to draw. End the program with the one to look at, as in a notebook: a last line that says L"
+    "There is no Value to draw. End the program with the one to look at, as in a notebook: a last line that says L."
 )
+NO_LEAVES = 'No leaf of this graph has a box of its own, so there is none to drag. A last line draw(L, level="full") shows them all.'
 MOST_PRINTED = 100_000  # characters
 Namespace = dict[str, object]
 
@@ -72,7 +73,8 @@ def run(given: Said) -> Said:
         return {"error": _told(error), "live": None, "note": ""}
     finally:
         printed.flush()
-    return {"error": None, "live": None if _live is None else _shown(_live), "note": "" if _live else NOTHING}
+    note = NOTHING if _live is None else "" if _live.values else NO_LEAVES
+    return {"error": None, "live": None if _live is None else _shown(_live), "note": note}
 
 
 def edit(given: Said) -> Said:
@@ -98,7 +100,8 @@ def _drawn(root: object, variables: Namespace, given: Said) -> LiveGraph:
 
 
 def _shown(live: LiveGraph) -> Said:
-    return {name: getattr(live, name) for name in ("page", "step", "fields", "fresh", "message", "answered")}
+    told = {name: getattr(live, name) for name in ("page", "step", "fields", "fresh", "message", "answered")}
+    return told if live.values else told | {"message": ""}
 
 
 def _executed(code: str, variables: Namespace) -> object:

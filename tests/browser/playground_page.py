@@ -1,0 +1,83 @@
+"""The playground, built and served for the tests of its tabs: one build, one server and one page for each file."""
+
+import threading
+from contextlib import contextmanager
+
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from demos.playground import TABS
+from demos.playground.build import build
+from demos.playground.server import server
+
+
+@contextmanager
+def served(folder):
+    """The address of a page that is built into a folder."""
+    build(folder / "playground", TABS)
+    with server(folder / "playground") as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}/"
+        running.shutdown()
+        thread.join()
+
+
+def until(driver, true, seconds=60):
+    return WebDriverWait(driver, seconds, 0.05).until(true)
+
+
+def one(driver, selector):
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
+def state(driver):
+    return one(driver, "#state").text
+
+
+def ready(driver):
+    until(driver, lambda d: state(d).startswith("Python 3."))
+
+
+def in_frame(driver, selector, script, *given):
+    """What a script gives inside a frame."""
+    driver.switch_to.frame(one(driver, selector))
+    try:
+        return driver.execute_script(script, *given)
+    finally:
+        driver.switch_to.default_content()
+
+
+def write(driver, selector, text):
+    """Put a text into a field, as typing does."""
+    script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+    driver.execute_script(script, one(driver, selector), text)
+
+
+def choose(driver, selector, value):
+    script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change', {bubbles: true}))"
+    driver.execute_script(script, one(driver, selector), str(value))
+
+
+def asked_of(driver, base):
+    """The addresses of other hosts that were asked for something since the log was read last."""
+    import json
+
+    entries = [json.loads(e["message"])["message"] for e in driver.get_log("performance")]
+    urls = [e["params"]["request"]["url"] for e in entries if e["method"] == "Network.requestWillBeSent"]
+    return [url for url in urls if not url.startswith((base, "blob:", "data:", "about:"))]
+
+
+def complaints(driver):
+    """What the console says that is no mere information."""
+    return [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+def flat(driver, width, height, scheme="light"):
+    """A window of another size, in a scheme of colours."""
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from math import copysign, isfinite
+from math import copysign
+from operator import is_
 from typing import Any
 
 from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
-from .gated import differentiable_order, gated
+from .gated import Products, differentiable_order, gated
+from .guards import Guard, Number, either_guard, guarded_contribution
 from .lists import DOT, Operands, dot
-from .ops import mul, where
-from .rule import Formula, Op
+from .rule import Formula
 from .traversal import values_of
 from .value import Value
 
-Number = float | Value
-Guard = tuple[Number, bool] | None  # see guarded_contribution
 Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which argument
 Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
@@ -58,7 +57,17 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: obj
     if isinstance(wrt, Value):
         raise TypeError(f"gradients takes a list of Values to differentiate by, got {shown(wrt)}; put it in a list")
     roots, wrt = values_of(root, "gradients"), values_of(wrt, "gradients")
-    return graph_sweep(differentiable_order(roots), roots, _seeds(gradient, root, len(roots)), wrt)
+    return expanded(graph_sweep(differentiable_order(roots), roots, _seeds(gradient, root, len(roots)), wrt))
+
+
+def gradient_lists(root: Value, wrt: Sequence[Value], gradient: Value) -> list[Value | Products]:
+    """`gradients`, those of a list that one dot reads in one piece."""
+    return graph_sweep(differentiable_order([root]), [root], [gradient], wrt)
+
+
+def expanded(found: Iterable[Number | Products]) -> list[Any]:
+    """Adjoints one by one, also those that are in one piece."""
+    return [v for x in found for v in (x.values() if isinstance(x, Products) else (x,))]
 
 
 def _seeds(gradient: object, root: object, count: int) -> list[Number]:
@@ -74,11 +83,13 @@ def _seeds(gradient: object, root: object, count: int) -> list[Number]:
     return seeds
 
 
-def graph_sweep(order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: list[Value]) -> list[Value]:
-    """`gradients` over a topological order that is known."""
+def graph_sweep(
+    order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: Sequence[Value]
+) -> list[Value | Products]:
+    """`gradient_lists` over the inner nodes below the roots, in order."""
     needed, inner = set(wrt), set[Value]()
     for v in order:
-        if v.op is not None and any(a.__class__ is Value and a in needed for a in v.args):
+        if _reads(v, needed):
             needed.add(v)
             inner.add(v)
     pull = _Pull(needed, inner)
@@ -87,8 +98,15 @@ def graph_sweep(order: list[Value], roots: list[Value], seeds: Sequence[Number],
     for v in reversed(order):
         if v in inner and (g := pull(v)) is not None:
             pull.pass_on(v, g)
-    found = [pull(w) for w in wrt]
-    return [g if g.__class__ is Value else Value(0.0 if g is None else g) for g in found]
+    return pull.found(wrt)
+
+
+def _reads(v: Inner, these: set[Value]) -> bool:
+    """Is one of these among the operands of a node?"""
+    for a in v._operands()[0]:
+        if not these.isdisjoint(a) if a.__class__ is tuple else a.__class__ is Value and a in these:
+            return True
+    return False
 
 
 class _Run:
@@ -145,6 +163,11 @@ class _Pull:
         self._needed, self._inner = needed, inner
         self._uses: dict[Value, list[Edge]] = {}
         self._shared: dict[tuple[Value, ...], list[Use]] = {}  # the uses of lists by dots
+        self._uses_of: dict[int, list[Use] | None] = {}  # those of a list by its identity; None: it is not to be shared
+        self._rows: list[tuple[Value, ...]] = []  # lists of leaves, in a trace
+        self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
+        self._at_once = context.active and context.recorder() is not None and context.recording()
+        self._at_once = self._at_once and not context.watching()
         self._places: dict[Value, list[tuple[tuple[Value, ...], int]]] = {}  # where in such lists Values are
         self._runs: dict[tuple[Value, ...], list[_Run]] = {}
         self._lists: Lists = {}
@@ -152,12 +175,12 @@ class _Pull:
 
     def pass_on(self, v: Inner, g: Number) -> None:
         """Note what gets something of the adjoint of a node."""
-        _check_unchanged(v)
+        _check_unchanged(v, self._unchanged)
         for i, a in enumerate(v._operands()[0]):
             self._now += 1
             if a.__class__ is tuple:
-                if v.op is DOT and len(a) >= FEWEST and self._needed.issuperset(a):
-                    self._share(a).append((self._now, v, g, i))
+                if v.op is DOT and (uses := self._share(a)) is not None:
+                    uses.append((self._now, v, g, i))
                 elif not self._needed.isdisjoint(a):
                     for k, e in enumerate(a):
                         if e in self._needed:
@@ -165,13 +188,66 @@ class _Pull:
             elif a.__class__ is Value and a in self._needed:
                 self._uses.setdefault(a, []).append((self._now, v, g, i, None))
 
-    def _share(self, a: tuple[Value, ...]) -> list[Use]:
-        uses = self._shared.get(a)
-        if uses is None:
-            uses = self._shared[a] = []
-            for k, e in enumerate(a):
-                self._places.setdefault(e, []).append((a, k))
+    def _share(self, a: tuple[Value, ...]) -> list[Use] | None:
+        """The uses of a list by dots; None where not all of it is asked for."""
+        if id(a) in self._uses_of:
+            return self._uses_of[id(a)]
+        uses = None
+        if len(a) >= FEWEST and self._needed.issuperset(a):
+            uses = self._shared.get(a)
+            if uses is None:
+                uses = self._shared[a] = []
+                if self._at_once and self._inner.isdisjoint(a):
+                    self._rows.append(a)
+                else:
+                    self._place(a)
+        self._uses_of[id(a)] = uses
         return uses
+
+    def _place(self, a: tuple[Value, ...]) -> None:
+        for k, e in enumerate(a):
+            self._places.setdefault(e, []).append((a, k))
+
+    def found(self, wrt: Sequence[Value]) -> list[Value | Products]:
+        """The adjoints of what is asked for, in order; those of a list that one dot reads, and nothing else, at once."""
+        wrt, rows, found = list(wrt), dict[int, tuple[Value, ...]](), dict[int, Products]()
+        starts = {a[0]: a for a in self._rows} if len(self._needed) == len(wrt) + len(self._inner) else {}
+        at = 0
+        while starts and at < len(wrt):
+            a = starts.get(wrt[at], ())
+            if a and wrt[at : at + len(a)] == list(a) and len(self._shared[a]) == 1:
+                rows[at] = a
+            at += len(a) if at in rows else 1
+        side_by_side = {id(a) for a in rows.values()}
+        for a in self._rows:
+            if id(a) not in side_by_side:
+                self._place(a)
+        occupied = {*self._uses, *self._places, *self.seeds}
+        for at, a in list(rows.items()):
+            if not occupied.isdisjoint(a) or (made := self._products(a)) is None:
+                self._place(a)
+            else:
+                found[at] = made
+        result: list[Value | Products] = []
+        at = 0
+        while at < len(wrt):
+            made = found.get(at)
+            x = self(wrt[at]) if made is None else made
+            result.append(x if isinstance(x, (Value, Products)) else Value(0.0 if x is None else x))
+            at += 1 if made is None else len(made)
+        return result
+
+    def _products(self, a: tuple[Value, ...]) -> Products | None:
+        """The adjoints of a list that one dot reads; None where they are not alike."""
+        ((_, user, g, i),) = self._shared[a]
+        xs, guard = user._a[1 - i], self.guards[user]
+        if (
+            not isinstance(g, Value)
+            or xs.__class__ is not tuple
+            or (guard is not None and not isinstance(guard[0], Value))
+        ):
+            return None
+        return Products(g, xs, user._x[1 - i], *((None, False) if guard is None else (guard[0], not guard[1])))
 
     def __call__(self, v: Value) -> Number | None:
         if v in self.adjoints:
@@ -235,7 +311,7 @@ def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | 
         elif a.__class__ is Value and a in needed:
             edges.append((a, i, None))
     if edges:
-        _check_unchanged(v)
+        _check_unchanged(v, set())
     return edges
 
 
@@ -270,65 +346,23 @@ def graph_partial(p: Formula, v: Value) -> Any:
         )
 
 
-def _check_unchanged(v: Inner) -> None:
-    for a, x in v._edges():
-        if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
-            raise RuntimeError(
-                f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph again"
-            )
+def _check_unchanged(v: Inner, known: set[tuple[int, int]]) -> None:
+    """Raise where the data of a leaf is not what it was; the lists in `known` were looked at, and others come to them."""
+    for given, then in zip(*v._operands()):
+        if given.__class__ is not tuple:
+            given, then = (given,), (then,)
+        elif (id(given), id(then)) in known:
+            continue
+        elif all(map(is_, [a._data for a in given], then)):
+            known.add((id(given), id(then)))
+            continue
+        for a, x in zip(given, then):
+            if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
+                raise RuntimeError(
+                    f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph "
+                    "again"
+                )
 
 
 def _same(x: float, y: float) -> bool:
     return (x == y and copysign(1.0, x) == copysign(1.0, y)) or (x != x and y != y)
-
-
-def guarded_contribution(op: Op, g: Number, p: Number, guard: Guard) -> tuple[Guard, Number | None]:
-    """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
-    connected, and whether the path leads through a `where`, behind which anything may be infinite."""
-    by_value = not context.active or context.recorder() is None or any(p is own for own in op.partials)
-    if op.selects:
-        if isinstance(p, float) and by_value:
-            if p == 0.0:
-                return None, None
-        else:
-            condition = p if guard is None else where(guard[0], p, 0.0)
-            strict = op.name in ("where", "edge") or (guard is not None and guard[1])
-            return (condition, strict), where(condition, _times(g, p, by_value), 0.0)
-    product = _times(g, p, by_value)
-    if guard is not None and (isinstance(p, Value) or not (by_value and isfinite(p))):
-        product = where(guard[0], product, 0.0)
-        if context.active and (recorder := context.recorder()) is not None:
-            if not isinstance(p, Value):
-                recorder.doubtful.add(product)
-            elif not guard[1] and op.name in FINITE:
-                recorder.spare.add(product)
-    return guard, product
-
-
-def either_guard(guard: Guard, other: Guard) -> Guard:
-    """The guard of a node that two edges reach."""
-    if guard is None or other is None:
-        return None
-    return where(guard[0], 1.0, other[0]), guard[1] or other[1]
-
-
-def _times(g: Number, p: Number, by_value: bool) -> Number:
-    """g*p. While a function is compiled, 1 and 0 among the numbers it brought along are no exceptions, or no two rounds of
-    a loop would be alike; they are folded when the loops are known."""
-    if not by_value:
-        return mul(g, p)
-    if p.__class__ is float and p == 1.0:
-        return g
-    if g.__class__ is float and g == 1.0:
-        return p
-    if p.__class__ is float and p == -1.0:
-        return -g
-    return mul(g, p)
-
-
-# Rows whose partials are finite at finite arguments: behind relu and its like the adjoint is 0, and so are their products
-# without a guard, unless a number overflows. Others (1/x at 0) would often give 0·inf.
-FINITE = frozenset((
-    "add", "sub", "mul", "neg", "identity", "sin", "cos", "tanh", "sigmoid", "softplus", "logsigmoid", "dot", "total",
-    "mean", "relu", "leaky_relu", "abs",
-))  # fmt: skip

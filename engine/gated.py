@@ -10,7 +10,7 @@ from . import context
 from .lists import Operands
 from .ops import add, mul, where
 from .rule import UNREACHED, Op, new
-from .traversal import topological_order
+from .traversal import inner_order
 from .value import Value
 
 
@@ -49,17 +49,59 @@ def gated(cs: Operands, ws: Operands, xs: Operands, b: float | Value, spare: boo
     return made
 
 
+class Products:
+    """g*x for each x of a list, in a trace; behind a condition, 0 where that is.
+
+    Attributes:
+        g, xs, c: the operands; c is None without a condition.
+        spare: as for `gated`.
+        nodes: they, as soon as somebody wants them one by one.
+    """
+
+    __slots__ = ("_recorder", "_vals", "c", "g", "nodes", "spare", "xs")
+
+    def __init__(self, g: Value, xs: tuple[Value, ...], vals: Sequence[float], c: Value | None, spare: bool) -> None:
+        self.g, self.xs, self._vals, self.c, self.spare = g, xs, vals, c, spare
+        self.nodes: list[Value] = []
+        self._recorder = context.recorder()
+
+    def __len__(self) -> int:
+        return len(self.xs)
+
+    def values(self) -> list[Value]:
+        """They, as nodes of the trace, of which its recorder knows that they are made alike."""
+        if not self.nodes:
+            g, c, y = self.g, self.c, self.g._data
+            gs, cs = (g,), (c,)
+            for x, number in zip(self.xs, self._vals):
+                v: Any = new(Value)
+                v.grad = UNREACHED
+                v._about = None
+                if c is None:
+                    v.op = mul
+                    v._a, v._b, v._x, v._y = g, x, y, number
+                    v._data = y * number
+                else:
+                    v.op = GATED
+                    v._a = cs, gs, (x,), -0.0
+                    v._x = [c._data], [y], [number], -0.0
+                    v._data = y * number if c._data else 0.0
+                self.nodes.append(v)
+            self._recorder.record_products(self)
+        return self.nodes
+
+
 def differentiable_order(roots: Value | Iterable[Value], stop: set[Value] | None = None) -> list[Value]:
-    """`topological_order`, in a trace after the sums of guarded products below have become the nodes that they would be
-    in eager mode, so that what is differentiated again has eager's bits."""
-    roots = roots if isinstance(roots, Value) else list(roots)
-    order = topological_order(roots, stop or ())
+    """The inner nodes below, arguments before users; in a trace after the sums of guarded products among them have become
+    the nodes that they would be in eager mode, so that what is differentiated again has eager's bits."""
+    roots = [roots] if isinstance(roots, Value) else list(roots)
+    order = inner_order(roots, stop or ())
     whole = [v for v in order if v.op is GATED]
     if not whole:
         return order
     recorder = context.recorder()
     recorder.insert({v: _written_out(v, recorder) for v in whole})
-    return topological_order(roots, stop or ())
+    return inner_order(roots, stop or ())
 
 
 def _written_out(v: Any, recorder: Any) -> list[Value]:
@@ -73,7 +115,12 @@ def _written_out(v: Any, recorder: Any) -> list[Value]:
             term = where(c, term, 0.0)
             if spare:
                 recorder.spare.add(term)
-        if k == len(lists[0]) - 1:
+        if k == len(lists[0]) - 1 and repr(total) == "-0.0":  # it is alone
+            v._fill(term.op, *term._operands())
+            if term in recorder.spare:
+                recorder.spare.add(v)
+            recorder.nodes.pop()
+        elif k == len(lists[0]) - 1:
             v._fill(add, (total, term), (total._data, term._data))
         else:
             total = term if k == 0 and repr(total) == "-0.0" else add(total, term)

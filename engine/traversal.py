@@ -50,6 +50,37 @@ def topological_order(root: N | Iterable[N], stop: Collection[N] = ()) -> list[N
     return order
 
 
+def inner_order(roots: Iterable[N], stop: Collection[N] = ()) -> list[N]:
+    """The nodes of `topological_order` that have an op, without those in `stop`. A list of leaves is looked at once."""
+    order: list[N] = []
+    done: set[N] = set()
+    opened: set[N] = set()
+    finished: set[int] = set()  # lists that hold nothing more, by identity
+    stack = [v for v in roots if v.op is not None and v not in stop][::-1]
+    while stack:
+        v = stack.pop()
+        if v in done:
+            continue
+        if v in opened:
+            done.add(v)
+            order.append(v)
+            continue
+        opened.add(v)
+        stack.append(v)
+        below: list[Any] = []
+        for a in v._operands()[0]:
+            if a.__class__ is tuple:
+                inside = [] if id(a) in finished else [e for e in a if e.op is not None and e not in done]
+                below += inside
+                if not inside:
+                    finished.add(id(a))
+            elif isinstance(a, Node):
+                below.append(a)
+        below.reverse()
+        stack += [a for a in below if a.op is not None and a not in done and a not in stop]
+    return order
+
+
 def values_of(vs: object, who: str) -> list[Any]:
     """A list of Values from one or an iterable of them, or a TypeError in the user's terms."""
     given = unboxed(vs)

@@ -29,7 +29,7 @@ ORDER = {
         compatibility
         value
         lists assignment
-        gated
+        gated guards
         adjoints
         transforms formulas
         picture.model

@@ -33,6 +33,7 @@ from engine import (
     context,
     conversion,
     copying,
+    guards,
     ieee,
     lists,
     open_blocks,
@@ -194,7 +195,7 @@ PLANTED = [
     Planted("0**0 differentiated as 0*0**-1", edited(ops, "_slope", "return 0.0", "return n * power(x, n - 1.0)"), EDGE, cases("x**0 at 0")),
     Planted("arctan2 by squares", row("over", forward=lambda a, b: ieee.div(a, a * a + b * b)), EDGE, cases("arctan2 at (1e+200")),
     Planted("a branch not taken contributes (backward)", row("where", selects=False), EDGE, cases("where(x > 0, sqrt")),
-    Planted("a branch not taken contributes (gradients)", edited(adjoints, "guarded_contribution", "if op.selects:", "if False:"), EDGE, cases("where(x > 0, sqrt")),
+    Planted("a branch not taken contributes (gradients)", edited(guards, "guarded_contribution", "if op.selects:", "if False:"), EDGE, cases("where(x > 0, sqrt")),
     # Traversal
     Planted("the second edge of a + a is dropped", pushed("_push_two", "if second and", "if second and a is not b and"), test_backward.test_a_plus_a_has_two_edges),
     Planted("= for +=", pushed("_push_two", "a.grad += g * d", "a.grad = g * d"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .front.order import Dot, Ordered, canonical, flat, positions
+from .front.order import Dot, Ordered, Products, canonical, flat, positions
 from .front.trace import EFFECTS, LETTERS, Trace
 from .llvm.native_code import PROGRAMS, Compiled
 from .llvm.processor import Target
@@ -65,7 +65,7 @@ class Compilation:
         with self.timed("fold"):
             self._table = Occurrences(self._body, self._code, self._trace.constants).tabulated()
         with self.timed("place"):
-            single = {i: item for i, item in zip(at, self._code) if not isinstance(item, Dot)}
+            single = {i: item for i, item in zip(at, self._code) if not isinstance(item, (Dot, Products))}
             gate = None if loss is None else gate_of(single, self._trace.constants, loss)
             return Placement(self._body, self.instructions, self._table, sums_apart, gate)
 

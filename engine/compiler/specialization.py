@@ -13,6 +13,7 @@ from .front.flattening import Flat
 from .front.gather import AS_LISTS, Bounds, with_sequences
 from .front.recorder import Recorder, indexed
 from .front.trace import INPUT, MEMORY, OUTPUT, PARAMETER
+from .front.transcription import transcribed
 from .llvm.batch import Batch, Tiling
 from .llvm.emission import Emitter
 from .llvm.memory import Buffers
@@ -54,7 +55,7 @@ class Specialization:
             if pair and pair[0].__class__ is Value:
                 # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
                 effects = [*effects[1:], *effects[:1]]
-            trace = recorder.trace(effects)
+            trace = transcribed(recorder, effects)
         self._captured = tuple(recorder.captured)
         placement = self.stages.place(trace)
         sizes = recorder.free + len(self._captured), len(effects), placement.size
@@ -118,7 +119,7 @@ class MappedSpecialization:
             at = len(recorder.operands) - recorder.free
             self._results = Results(with_sequences(returned, AS_LISTS) if recorder.indices else returned)
             self._bounds = [Bounds("jit", recorder.indices, space) for space in (PARAMETER, INPUT)]
-            trace = recorder.trace(self._results.effects())
+            trace = transcribed(recorder, self._results.effects())
         self._captured, self._dtype = recorder.captured, target.dtype
         self._columns, self._outputs = at, len(self._results.leaves)
         tiling = Tiling(target._replace(contract=True))  # nothing is summed over the examples

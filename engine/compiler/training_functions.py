@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..adjoints import gradients
+from ..adjoints import gradient_lists, gradients
 from ..arguments import real, shown
 from ..conversion import operand
+from ..gated import Products
 from ..value import Value
 from .front.gather import Bounds
 from .front.recorder import Recorder, indexed
 from .front.trace import INPUT, Trace
+from .front.transcription import Write, transcribed
 
 WHO = "TrainingLoop"
 
@@ -47,11 +49,11 @@ class TrainingFunctions:
 
     def _traced_loss(self, recorder: Recorder, share: int, contract: bool, bare: bool) -> tuple[Trace, int, Bounds]:
         count = len(self.parameters)
-        ps = [recorder.parameter(float(p), i) for i, p in enumerate(self.parameters)]
+        ps = recorder.row(self.parameters)
         seed = recorder.parameter(1.0, share)
-        example = [recorder.parameter(float(x), i, INPUT) for i, x in enumerate(self.example)]
+        example = recorder.row(map(float, self.example), space=INPUT)
 
-        def run() -> tuple[Value, list[float | Value], list[Value]]:
+        def run() -> tuple[Value, list[float | Value], list[Value | Products]]:
             returned = self.loss(recorder.arguments(list(ps)), recorder.arguments(list(example)))
             pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
             value, outputs = pair if len(pair) == 2 else (returned, [])
@@ -60,15 +62,15 @@ class TrainingFunctions:
                     f"{WHO} takes a loss that returns a Value, or (Value, list of Values), got {shown(returned)}"
                 )
             kept = [operand(y, WHO, "Values and numbers as outputs of the loss") for y in outputs]
-            return value, kept, gradients(value, ps, seed)
+            return value, kept, gradient_lists(value, ps, seed)
 
         value, outputs, found = recorder.run(run, reads=(self.loss,))
         kept = [("output", v, k) for k, v in enumerate(outputs)]
         last = ("accumulate", value, count) if contract else ("output", value, len(outputs))
-        effects = [*kept, *[("accumulate", g, i) for i, g in enumerate(found)], last]
-        trace = recorder.trace(effects, bare)
+        effects: list[Write] = [*kept, *_accumulated(found), last]
+        trace = transcribed(recorder, effects, bare)
         if not trace.shows_bare():
-            trace = recorder.trace(effects)
+            trace = transcribed(recorder, effects)
         _refuse_captured(recorder, "loss")
         if any(operand & 7 != INPUT for operand in recorder.indices):
             raise TypeError(f"{WHO} takes numbers of an example as indices, got a parameter as one")
@@ -93,8 +95,8 @@ class TrainingFunctions:
         if len(state) != self.slots:
             raise ValueError(f"{WHO} takes an update that returns {self.slots} slots, got {len(state)}")
         after, *state = [operand(x, WHO, "numbers that update returns") for x in (after, *state)]
-        trace = recorder.trace(
-            [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]]
+        trace = transcribed(
+            recorder, [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]]
         )
         _refuse_captured(recorder, "update")
         return trace
@@ -112,7 +114,7 @@ class TrainingFunctions:
                 raise TypeError(f"{WHO} takes as measure a function that returns a number, got {shown(found)} from it")
             return found
 
-        trace = recorder.trace([("accumulate", recorder.run(run), 0)])
+        trace = transcribed(recorder, [("accumulate", recorder.run(run), 0)])
         _refuse_captured(recorder, "measure")
         return trace
 
@@ -121,16 +123,26 @@ class TrainingFunctions:
         if self.penalty is None:
             return None
         recorder, penalty = Recorder(), self.penalty
-        ps = [recorder.parameter(float(p), i) for i, p in enumerate(self.parameters)]
+        ps = recorder.row(self.parameters)
 
         def run() -> list[Value]:
             x = operand(penalty(list(ps)), WHO, "a penalty that returns a Value")
             return gradients(x if isinstance(x, Value) else Value(x), ps)
 
         found = recorder.run(run, reads=(penalty,))
-        trace = recorder.trace([("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data])
+        trace = transcribed(
+            recorder, [("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data]
+        )
         _refuse_captured(recorder, "penalty")
         return trace
+
+
+def _accumulated(found: Sequence[Value | Products]) -> Iterator[Write]:
+    """What adds gradients to sums, one after the other."""
+    at = 0
+    for g in found:
+        yield "accumulate", g, at
+        at += len(g) if isinstance(g, Products) else 1
 
 
 def _refuse_captured(recorder: Recorder, who: str) -> None:

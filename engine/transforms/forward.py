@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import wraps
 
-from ..adjoints import Number
 from ..arguments import flag, whole
+from ..guards import Number
 from .linearization import Linearization
 from .reverse import jacrev, transformed_by
 from .trees import Function, Tree, check_function, container, described, flatten

@@ -12,14 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from .. import context
-from ..adjoints import Guard, Inner, Number, either_guard, graph_edges, graph_sweep, guarded_contribution
+from ..adjoints import Inner, expanded, graph_edges, graph_sweep
 from ..arguments import is_number
 from ..backprop import backward
-from ..gated import differentiable_order
+from ..gated import Products, differentiable_order
+from ..guards import Guard, Number, either_guard, guarded_contribution
 from ..lists import dot
 from ..readings import Call
 from ..rule import TABLE, UNREACHED
-from ..traversal import connected_edges, topological_order
+from ..traversal import connected_edges, inner_order
 from ..value import Value
 from .curvature import hessian_product
 from .trees import Flattening, Function, Shape, array, described, flatten, is_array
@@ -124,22 +125,25 @@ class Linearization:
 
     # Answers ---------------------------------------------------------------------------------------------------------
 
-    def answers(self, xs: list[Number], given: Iterable[Number] = ()) -> list[Number]:
+    def answers(self, xs: Sequence[Number | Products], given: Iterable[Number] = ()) -> list[Number]:
         """Each x as a float, unless it depends on a Value from outside this call; `given` ones may be younger."""
-        values = [x for x in xs if x.__class__ is Value]
+        flat = expanded(xs)
+        values = [x for x in flat if x.__class__ is Value]
         if not values:
-            return xs
-        older: set[Value] = set()
-        if context.links():
-            older |= self._linked
-            older.update(g for g in given if g.__class__ is Value)
-            for v in topological_order(values, self._linked):
-                if v.op is None:
-                    if v._made_in < self._call:
-                        older.add(v)
-                elif any(a.__class__ is Value and a in older for a in v.args):
+            return flat
+        if not context.links():
+            return [x._data if x.__class__ is Value else x for x in flat]
+        linked, call, older = self._linked, self._call, {g for g in given if g.__class__ is Value}
+
+        def is_older(a: Value) -> bool:
+            return a in older or a in linked or (a.op is None and a._made_in < call)
+
+        for v in inner_order(values, linked):
+            for a in v._operands()[0]:
+                if any(map(is_older, a)) if a.__class__ is tuple else a.__class__ is Value and is_older(a):
                     older.add(v)
-        return [x if x.__class__ is not Value or x in older else x._data for x in xs]
+                    break
+        return [x if x.__class__ is not Value or is_older(x) else x._data for x in flat]
 
     def output(self) -> object:
         """What the function returned."""
@@ -182,21 +186,21 @@ class Linearization:
 
     # Reverse ---------------------------------------------------------------------------------------------------------
 
-    def pulled_back(self, seeds: list[Number]) -> list[Number]:
+    def pulled_back(self, seeds: list[Number]) -> Sequence[Number | Products]:
         """The adjoints of the fresh leaves, for one adjoint for each number of the output."""
         return self._pulled([(r, s) for r, s in zip(self.out.leaves, seeds) if r.__class__ is Value])
 
     def rows(self) -> list[list[Number]]:
         """The Jacobian, one backward sweep a row."""
-        return [self._pulled([(r, 1.0)] if r.__class__ is Value else []) for r in self.out.leaves]
+        return [[*expanded(self._pulled([(r, 1.0)] if r.__class__ is Value else []))] for r in self.out.leaves]
 
-    def _pulled(self, seeded: list[tuple[Value, Number]]) -> list[Number]:
+    def _pulled(self, seeded: list[tuple[Value, Number]]) -> Sequence[Number | Products]:
         if not seeded:
             return [0.0] * len(self._leaves)
         roots, seeds = [r for r, _ in seeded], [s for _, s in seeded]
         floats = [s for s in seeds if not isinstance(s, Value)]
         if not self._plain or len(floats) < len(seeds):
-            return [*graph_sweep(differentiable_order(roots, self._linked), roots, seeds, self._leaves)]
+            return graph_sweep(differentiable_order(roots, self._linked), roots, seeds, self._leaves)
         for v in self._leaves:
             v.grad = UNREACHED
         if len(roots) == 1:
@@ -213,9 +217,9 @@ class Linearization:
         with _recording():
             for _ in range(order - 1):
                 if y.__class__ is Value:
-                    (y,) = graph_sweep(differentiable_order([y], self._linked), [y], [1.0], self._leaves)
+                    (y,) = expanded(graph_sweep(differentiable_order([y], self._linked), [y], [1.0], self._leaves))
         if order > 0:
-            (y,) = self._pulled([(y, 1.0)] if y.__class__ is Value else [])
+            (y,) = expanded(self._pulled([(y, 1.0)] if y.__class__ is Value else []))
         return self.answers([y])[0]
 
     # Forward ---------------------------------------------------------------------------------------------------------

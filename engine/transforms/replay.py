@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import overload
 
-from ..adjoints import Number
 from ..arguments import shown
 from ..conversion import number, operand
+from ..guards import Number
 from ..traversal import topological_order
 from ..value import Value
 

@@ -16,9 +16,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from .. import context
-from ..adjoints import Number
 from ..arguments import is_number, shown
 from ..conversion import operand
+from ..guards import Number
 from ..value import Value
 
 if TYPE_CHECKING:

@@ -18,8 +18,10 @@ import nn
 from engine import Value, dot, jit, maximum, mean, relu, total, value_and_grad, where
 from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
+from engine.compiler.front.kinds import Kinds
 from engine.compiler.front.recorder import Recorder
 from engine.compiler.front.trace import Trace
+from engine.compiler.front.transcription import transcribed
 from engine.compiler.llvm.processor import Target, processor
 from engine.compiler.loops import folding
 from engine.compiler.specialization import Results
@@ -67,7 +69,7 @@ def written(f, *args):
     recorder.free = len(recorder.operands)
     returned = Results(recorder.run(lambda: f(*given.rebuild(traced))))
     stages = Compilation(Target("float64", True, False, processor(None)))
-    stages.place(recorder.trace(returned.effects()))
+    stages.place(transcribed(recorder, returned.effects()))
     return stages.written
 
 
@@ -202,9 +204,7 @@ PLANTS = {
     "two rounds stand for all": lambda patch: patch.setattr(folding, "_same", first_rounds_only),
     "an outer loop changes nothing": lambda patch: patch.setattr(folding.Occurrences, "_along", inner_loop_only),
     "folded by value before rolling": lambda patch: patch.setattr(Trace, "constant_apart", Trace.constant),
-    "places of one kind hold one number": lambda patch: patch.setattr(
-        Recorder, "_kinds", lambda self, nodes: (set(), set())
-    ),
+    "places of one kind hold one number": lambda patch: patch.setattr(Kinds, "stand_apart", lambda self, place: False),
 }
 
 

@@ -1,5 +1,7 @@
 """A dot is compiled as one item, a loop from the start, and gives the program and the bits of its products and sums."""
 
+import math
+import os
 import random
 from itertools import pairwise
 
@@ -10,11 +12,13 @@ from reference import numbers_read, run_tape, unrolled, without_constants
 from strategies import hexes, moderate
 from test_recognition import chained, mlp_trace
 
-from engine import Value, abs, dot, grad, jit, mean, relu, square, total
+from engine import Value, abs, dot, gated, grad, jit, mean, relu, square, total, where
+from engine.adjoints import _Pull, gradient_lists
 from engine.compiler.front import order, trace
-from engine.compiler.front.order import Dot, canonical, flat
+from engine.compiler.front.order import Dot, Products, canonical, flat
 from engine.compiler.front.recorder import Recorder
-from engine.compiler.front.trace import CONSTANT
+from engine.compiler.front.trace import CONSTANT, INPUT
+from engine.compiler.front.transcription import transcribed
 from engine.compiler.loops import program
 from engine.compiler.loops.folding import Occurrences
 from engine.compiler.loops.recognition import rolled
@@ -54,7 +58,7 @@ def traced(f, xs):
     recorder = Recorder()
     leaves = [recorder.parameter(x, i) for i, x in enumerate(xs)]
     found = recorder.run(lambda: f(leaves))
-    return recorder.trace([("output", v, i) for i, v in enumerate(found)]), len(found)
+    return transcribed(recorder, [("output", v, i) for i, v in enumerate(found)]), len(found)
 
 
 def eager(f, xs):
@@ -152,6 +156,106 @@ def test_a_planted_bug_in_the_order_of_dots_is_caught(monkeypatch, broken):
     instructions, _ = traced(f, xs)
     results = run_tape(flat(canonical(instructions)), instructions, {1: xs})
     assert [results["output", i] for i in range(2)] != eager(f, xs)
+
+
+# What dots pass on to lists of weights: products side by side, in one piece where nothing else reads the list --------------
+
+ACTIVATIONS = {"relu": relu, "abs": abs, "where": lambda y: where(y > 0.5, y * y, 3.0), "none": lambda y: y}
+ROWS = st.tuples(
+    st.sampled_from([0, 0, 0, 0, 1, 2, 9]),
+    st.integers(3, 6),
+    st.lists(st.integers(0, 8), min_size=7, max_size=7)
+    | st.lists(st.integers(0, 8) | moderate, min_size=7, max_size=7),
+    st.sampled_from(sorted(ACTIVATIONS)),
+)
+WEIGHTS = st.lists(moderate | st.sampled_from([0.0, 1e200, math.inf]), min_size=12, max_size=30)
+
+
+def rows_of(steps):
+    """Dots of weights that stand side by side with nodes and numbers; some rows overlap, or are read again."""
+
+    def f(ps):
+        nodes, at = ps[:5], 5
+        for back, width, others, activation in steps:
+            at = at - back if 0 <= at - back <= len(ps) - width else 5
+            ws, at = ps[at : at + width], at + width
+            *xs, b = [nodes[-1 - x % len(nodes)] if x.__class__ is int else x for x in others]
+            nodes.append(ACTIVATIONS[activation](dot(ws, xs[:width], b)))
+        return total(nodes[5:])
+
+    return f
+
+
+def stepped(f):
+    return lambda ps: [p - 0.1 * g for p, g in zip(ps, grad(f)(ps))]
+
+
+MANY = int(os.environ.get("MANY", "1"))
+USES = {"gradient": grad, "step": stepped}
+
+
+def plus_zero(xs):
+    return hexes([float(x) + 0.0 for x in xs])
+
+
+@settings(max_examples=150 * MANY)
+@given(st.lists(ROWS, min_size=1, max_size=6), WEIGHTS, st.sampled_from(sorted(USES)))
+def test_gradients_of_rows_of_weights_keep_every_bit(steps, ps, use):
+    f = USES[use](rows_of(steps))
+    instructions, count = traced(f, ps)
+    code = canonical(instructions)
+    results = run_tape(flat(code), instructions, {1: ps})
+    assert plus_zero([results["output", i] for i in range(count)]) == plus_zero(f(ps))
+    items, shapes = rolled(code)
+    assert list(unrolled(items, shapes)) == without_constants(flat(code))
+
+
+@settings(max_examples=15 * MANY)
+@given(st.lists(ROWS, min_size=1, max_size=6), WEIGHTS, st.sampled_from(sorted(USES)))
+def test_native_gradients_of_rows_of_weights_have_the_bits_of_eager_mode(steps, ps, use):
+    f = USES[use](rows_of(steps))
+    assert plus_zero(jit(f, contract=False)(ps)) == plus_zero(f(ps))
+
+
+@pytest.mark.parametrize("broken", ["reads", "guards", "order"])
+def test_a_planted_bug_in_rows_of_weights_is_caught(monkeypatch, broken):
+    """Other uses of a list are passed over, products go unguarded, or all of them are the first."""
+    if broken == "reads":
+        monkeypatch.setattr(_Pull, "_place", lambda self, a: None)
+    elif broken == "guards":
+        right = gated.Products.__init__
+        monkeypatch.setattr(
+            gated.Products, "__init__", lambda self, g, xs, vals, c, spare: right(self, g, xs, vals, None, False)
+        )
+    else:
+        instructions = Products.instructions
+        first = lambda self, at: instructions(self._replace(xs=[self.xs[0]] * len(self.xs)), at)  # noqa: E731
+        monkeypatch.setattr(Products, "instructions", first)
+    law = test_gradients_of_rows_of_weights_keep_every_bit.hypothesis.inner_test
+    ps = [math.inf, 0.5, -1.5, 2.0, 0.25, -1.0, *[0.3 * k for k in range(24)]]
+    steps = [
+        (0, 4, [4, 3, 2, 1, 0, 1, 2], "where"),
+        (0, 4, [3, 2, 4, 1, 0, 0, 1], "relu"),
+        (2, 4, [1, 2, 3, 0, 3, 2, 1], "abs"),
+    ]
+    with pytest.raises(AssertionError):
+        law(steps, ps, "gradient")
+
+
+def test_the_gradient_of_a_wide_layer_is_an_item_a_neuron():
+    recorder = Recorder()
+    ps = recorder.row([0.1] * (4 * 31))
+    xs = recorder.row([0.5] * 30, space=INPUT)
+    ys = recorder.run(lambda: [dot(ps[k : k + 30], xs, ps[k + 30]) for k in range(0, 124, 31)])
+    loss = recorder.run(lambda: gradient_lists(total(map(square, ys)), ps, recorder.parameter(1.0, 124)))
+    effects, at = [], 0
+    for g in loss:
+        effects.append(("accumulate", g, at))
+        at += len(g) if isinstance(g, gated.Products) else 1
+    code = canonical(transcribed(recorder, effects))
+    assert sum(isinstance(item, Products) for item in code) == 4
+    assert at == len(ps)
+    assert len(code) < 40
 
 
 def net_of(widths, activation):

@@ -14,6 +14,7 @@ from engine import TABLE, Value, gradients, jit, logsumexp, vmap
 from engine.compiler.front.order import canonical, flat
 from engine.compiler.front.recorder import Recorder
 from engine.compiler.front.trace import CONSTANT
+from engine.compiler.front.transcription import transcribed
 from engine.compiler.loops.folding import Occurrences, folded
 from engine.compiler.loops.program import program
 from engine.compiler.loops.recognition import rolled
@@ -71,7 +72,7 @@ def test_trace_order_and_rolling_keep_every_bit(tape):
     recorder = Recorder()
     leaves = [recorder.parameter(x, i) for i, x in enumerate(tape.leaves)]
     found = recorder.run(lambda: function_of(tape)(*leaves))
-    instructions = recorder.trace([("output", v, i) for i, v in enumerate(found)])
+    instructions = transcribed(recorder, [("output", v, i) for i, v in enumerate(found)])
     want = hexes(plus_zero(eager(tape)))
     for trace in (instructions, folded(instructions, set()) or instructions):
         code = canonical(trace)

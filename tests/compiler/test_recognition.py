@@ -12,6 +12,7 @@ from engine import dot, exp, gradients, relu, tanh
 from engine.compiler.front.order import canonical, flat
 from engine.compiler.front.recorder import Recorder
 from engine.compiler.front.trace import INPUT, PARAMETER
+from engine.compiler.front.transcription import transcribed
 from engine.compiler.loops import program, recognition
 from engine.compiler.loops.recognition import rolled
 
@@ -91,7 +92,7 @@ def mlp_trace(widths, sum_of_products=dot):
         return gradients(row[0], ps)
 
     found = recorder.run(run)
-    return recorder.trace([("accumulate", g, i) for i, g in enumerate(found)])
+    return transcribed(recorder, [("accumulate", g, i) for i, g in enumerate(found)])
 
 
 def chained(ws, xs, b):
@@ -136,7 +137,7 @@ def test_triangular_loops_roll_whatever_the_size():
                 total = tanh(row) if total is None else total + tanh(row)
             return total
 
-        return canonical(recorder.trace([("output", recorder.run(run), 0)]))
+        return canonical(transcribed(recorder, [("output", recorder.run(run), 0)]))
 
     codes = [trace(n) for n in (9, 12, 17)]
     assert [round_trip(code) for code in codes] == [list(flat(code)) for code in codes]

@@ -11,6 +11,7 @@ import engine
 from engine import Value, grad, jit, no_grad, relu, sin, where
 from engine.compiler.front import trace
 from engine.compiler.front.recorder import Recorder, TraceError
+from engine.compiler.front.transcription import transcribed
 from engine.compiler.loops.folding import folded
 
 
@@ -18,7 +19,7 @@ def traced(f, *args):
     """The instructions of f, as (op, operands) with operands spelled out."""
     recorder = Recorder()
     xs = [recorder.parameter(x, i) for i, x in enumerate(args)]
-    record = recorder.trace([("output", recorder.run(lambda: f(*xs)), 0)])
+    record = transcribed(recorder, [("output", recorder.run(lambda: f(*xs)), 0)])
     record = folded(record, set()) or record  # as outside loops
     names = {1: "p", 0: "v"}
 

@@ -20,12 +20,12 @@ from engine import (
     no_grad,
     sin,
     sqrt,
-    topological_order,
     total,
     value_and_grad,
     vjp,
 )
 from engine.transforms import linearization
+from engine.traversal import inner_order
 
 
 def test_perturbations_are_not_confused():
@@ -126,11 +126,11 @@ def test_steps_of_an_outer_loop_do_not_walk_the_steps_before(monkeypatch):
     walked = []
 
     def counted(*args):
-        order = topological_order(*args)
+        order = inner_order(*args)
         walked.append(len(order))
         return order
 
-    monkeypatch.setattr(linearization, "topological_order", counted)
+    monkeypatch.setattr(linearization, "inner_order", counted)
     w = Value(1.0)
     for _ in range(50):
         w = w - 0.1 * grad(lambda p: p**2 + sin(p))(w)

@@ -54,16 +54,53 @@ class Dot(NamedTuple):
             yield "add", (before, (at - 2) * 8 + VALUE), 0
 
 
-Ordered = list[
-    Instruction | Dot
-]  # a program in order; the index of a value is its position among the flat instructions
+class Products(NamedTuple):
+    """What writes g*x for each x of a list: `(mul; effect)*`, or `(mul; where; effect)*`.
+
+    Attributes:
+        effect, target: what it does with them, and where with the first.
+        g: the number.
+        xs: the list, a range where it advances evenly.
+        c: the condition, or None.
+        zero: as for `Dot`.
+    """
+
+    effect: str
+    target: int
+    g: int
+    xs: Sequence[int]
+    c: int | None
+    zero: int
+
+    @property
+    def round(self) -> int:
+        """How many instructions a product takes."""
+        return 2 if self.c is None else 3
+
+    @property
+    def length(self) -> int:
+        """How many instructions there are."""
+        return self.round * len(self.xs)
+
+    def instructions(self, at: int) -> Iterator[Instruction]:
+        """They, if the first comes at a position."""
+        for k, x in enumerate(self.xs):
+            yield "mul", (self.g, x), 0
+            if self.c is not None:
+                yield "where", (self.c, at * 8 + VALUE, self.zero), 0
+            at += self.round
+            yield self.effect, ((at - 2) * 8 + VALUE,), self.target + k
+
+
+# A program in order; the index of a value is its position among the flat instructions.
+Ordered = list[Instruction | Dot | Products]
 
 
 def flat(code: Ordered) -> Iterator[Instruction]:
     """The instructions of a program, those of its dots among them."""
     at = 0
     for item in code:
-        if isinstance(item, Dot):
+        if isinstance(item, (Dot, Products)):
             yield from item.instructions(at)
             at += item.length
         else:
@@ -75,7 +112,7 @@ def positions(code: Ordered) -> list[int]:
     """Where each item of a program begins among the flat instructions, and where the program ends."""
     found = [0]
     for item in code:
-        found.append(found[-1] + (item.length if isinstance(item, Dot) else 1))
+        found.append(found[-1] + (item.length if isinstance(item, (Dot, Products)) else 1))
     return found
 
 
@@ -109,15 +146,16 @@ class _Order:
             if op in EFFECTS:
                 live[i] = True
             if live[i]:
+                rounds = 2 if op in EFFECTS and len(args) > 1 else 1  # many, in which the operands are the same
                 for a in args:
                     if a & 7 == VALUE:
                         live[a >> 3] = True
-                        uses[a >> 3] += 1
+                        uses[a >> 3] += rounds
                     elif a & 7 == LIST:
                         if not readers[a >> 3]:
                             for e in self.values[a >> 3]:
                                 live[e] = True
-                        readers[a >> 3] += 1
+                        readers[a >> 3] += rounds
         for elements, count in zip(self.values, readers):
             for e in elements if count else ():
                 uses[e] += count
@@ -216,13 +254,17 @@ class _Order:
                     stack.extend([a >> 3 for a in reversed(code[i][1]) if a & 7 == VALUE and inside[a >> 3]])
                     continue
                 op, args, target = code[~i]
-                if op in ("dot", "gated"):
+                item: Dot | Products | Instruction
+                if op in EFFECTS and len(args) > 1:
+                    g, *c = [place[a >> 3] if a & 7 == VALUE else a for a in args if a & 7 != LIST]
+                    zero = self.trace.constant(0.0) if c else 0
+                    item = Products(op, target, g, operands(args[1] >> 3), c[0] if c else None, zero)
+                elif op in ("dot", "gated"):
                     ws, xs, *cs = [operands(a >> 3) for a in args[1:]]
                     item = Dot(ws, xs, cs[0] if cs else (), self.trace.constant(0.0) if cs else 0)
-                    result.append(item)
-                    at += item.length
                 else:
-                    result.append((op, tuple([place[a >> 3] if a & 7 == VALUE else a for a in args]), target))
-                    at += 1
+                    item = op, tuple([place[a >> 3] if a & 7 == VALUE else a for a in args]), target
+                result.append(item)
+                at += item.length if isinstance(item, (Dot, Products)) else 1
                 place[~i] = (at - 1) * 8 + VALUE
         return result

@@ -9,16 +9,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import operator
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from math import isfinite
-from struct import pack
 from typing import Any, TypeVar
 
 from ... import context
-from ...gated import GATED
-from ...lists import DOT
+from ...gated import Products
 from ...readings import refuse, running, user_line
 from ...rule import TABLE, Op
 from ...value import Value
@@ -26,8 +22,7 @@ from . import gather
 from .flattening import Flat
 from .gather import AS_ROWS, array_rows, with_sequences
 from .generators import Generators
-from .reductions import LIST_OPS
-from .trace import PARAMETER, Trace
+from .trace import PARAMETER
 
 IDENTITY = TABLE["identity"]
 
@@ -38,8 +33,6 @@ DETACHED = Op(
 )  # fmt: skip
 
 Result = TypeVar("Result")
-Kind = tuple[Hashable, ...]  # a row, which of its arguments, what all of them are
-Place = tuple[Op, Sequence[Any], int]  # the row of a node, its arguments, which of them
 
 REMEDY = {
     "bool()": "a Python branch would be compiled one way only; use engine.where, maximum, minimum or clip",
@@ -77,6 +70,8 @@ class Recorder:
         self.indices: dict[int, int] = {}
         self.nodes: list[Value] = []
         self.operands: dict[Value, int] = {}
+        self.leaves: dict[int, list[Value]] = {}  # by their space and their index in it
+        self.products: dict[Value, Products] = {}  # nodes that are made alike, by the first of them
         self.captured: list[Value] = []
         self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
         self.doubtful: set[Value] = set()  # guards of what was multiplied by a number, for where that is not finite
@@ -84,6 +79,13 @@ class Recorder:
     def record(self, v: Value) -> None:
         """Called with each new node."""
         self.nodes.append(v)
+
+    def record_products(self, made: Products) -> None:
+        """Note nodes that are the products of one number and a list."""
+        self.nodes += made.nodes
+        self.products[made.nodes[0]] = made
+        if made.spare:
+            self.spare.update(made.nodes)
 
     def insert(self, before: Mapping[Value, list[Value]]) -> None:
         """Put nodes before others."""
@@ -178,13 +180,19 @@ class Recorder:
 
     def parameter(self, data: float, index: int, space: int = PARAMETER) -> Value:
         """A new traced leaf."""
-        v = Value(data)
-        self.operands[v] = index * 8 + space
-        return v
+        return self.row([data], index, space)[0]
+
+    def row(self, numbers: Iterable[float], first: int = 0, space: int = PARAMETER) -> list[Value]:
+        """New traced leaves, numbered from `first`."""
+        made, leaves = list(map(Value, numbers)), self.leaves.setdefault(space, [])
+        self.operands.update(zip(made, range(first * 8 + space, (first + len(made)) * 8 + space, 8)))
+        if len(leaves) == first:
+            leaves += made
+        return made
 
     def parameters(self, given: Flat, first: int = 0, space: int = PARAMETER) -> list[object]:
         """Traced leaves for those of a tree, numbered from `first`: arrays of them for arrays, lists for lists."""
-        rest = iter([self.parameter(x, first + i, space) for i, x in enumerate(given.numbers())])
+        rest = iter(self.row(given.numbers(), first, space))
         found: list[object] = []
         for x in given.leaves:
             if x.__class__ is list or x.__class__ is tuple:
@@ -193,81 +201,7 @@ class Recorder:
                 found.append(self.array(_boxes(rest, x.shape)) if hasattr(x, "shape") else next(rest))
         return found
 
-    def trace(self, effects: Iterable[tuple[str, object, int]], bare: bool = False) -> Trace:
-        """The instructions that the effects need: `(effect, a Value or number, target)`, in order.
-
-        Bare, without the spare guards: where one of them matters, an effect is nan.
-        """
-        trace, effects = Trace(), list(effects)
-        spare = self.spare if bare else set[Value]()
-        live = self._live([x for _, x, _ in effects], spare)
-        nodes = [(v, *_written(v, spare)) for v in self.nodes if v in live and v.op is not None]
-        apart, infinite = self._kinds(nodes)
-        operands, put = self.operands, partial(self._operand, trace, apart)
-        lists: dict[int, tuple[int, ...]] = {}  # by the identity of a node's list, which many nodes share
-
-        def listed(a: Sequence[Any], place: Place) -> tuple[int, ...]:
-            found = lists.get(id(a))
-            if found is None:
-                found = lists[id(a)] = tuple([operands[e] if e in operands else put(e, place) for e in a])
-            return found
-
-        for v, row, args in nodes:
-            unguarded = v in spare and row is not DOT
-            if unguarded or (v in self.doubtful and _kind(*_factor(row, args)) not in infinite):
-                operands[v] = put(args[1], (row, args, 1))
-            elif row.name in LIST_OPS:
-                given = [
-                    (listed if isinstance(a, (list, tuple)) else put)(a, (row, args, k)) for k, a in enumerate(args)
-                ]
-                operands[v] = LIST_OPS[row.name](trace, *given)
-            else:
-                several = [operands[a] if a in operands else put(a, (row, args, k)) for k, a in enumerate(args)]
-                operands[v] = trace.emit(row, tuple(several))
-            if v in spare:
-                trace.bare.add(operands[v])
-        for op, x, target in effects:
-            trace.effect(op, put(x), target)
-        return trace
-
-    def _kinds(self, nodes: Iterable[tuple[Value, Op, Sequence[Any]]]) -> tuple[set[Hashable], set[Hashable]]:
-        """The kinds of places where constants stand apart, and those where one is not finite.
-
-        Where all of a kind are equal they are so in every loop, and can be folded at once. A kind that is rare may be the
-        first round of a loop, which is to look like the others.
-        """
-        found: dict[Kind, list[int]] = {}  # how many, and whether they differ
-        first: dict[Kind, bytes] = {}
-        infinite = set[Hashable]()
-        lists = set[int]()  # that were looked at
-        for _, row, args in nodes:
-            for k, a in enumerate(args):
-                whole = isinstance(a, (list, tuple))
-                if whole and id(a) in lists:
-                    continue
-                if whole:
-                    lists.add(id(a))
-                    if a.__class__ is tuple and self.operands.keys() >= set(a):
-                        continue
-                for x in a if whole else (a,):
-                    number = self._constant(x)
-                    if number is None:
-                        continue
-                    kind, bits = _kind(row, args, k), pack("d", number)
-                    for some in (kind, kind[:2]):
-                        counts = found.setdefault(some, [0, 0])
-                        counts[0] += 1
-                        counts[1] |= first.setdefault(some, bits) != bits
-                    if not isfinite(number):
-                        infinite.add(kind)
-
-        def stands_apart(kind: Kind) -> bool:
-            (count, differ), (every, any_differ) = found[kind], found[kind[:2]]
-            return bool(any_differ) and bool(differ or 4 * count < every)
-
-        return {kind for kind in found if stands_apart(kind)}, infinite
-
-    def _constant(self, a: Any) -> float | None:
+    def constant(self, a: Any) -> float | None:
         """The number that an operand is, if it is one of the function's own."""
         while a.__class__ is Value:
             if a in self.operands:
@@ -278,50 +212,19 @@ class Recorder:
             return None if a.op is not None or self._captured(a) else a._data
         return float(a)
 
-    def _operand(self, trace: Trace, apart: set[Hashable], a: Any, place: Place | None = None) -> int:
-        number = self._constant(a)
-        if number is not None:
-            alone = place is None or _kind(*place) in apart
-            return trace.constant_apart(number) if alone else trace.constant(number)
-        known = self.operands.get(a)
-        while known is None and a.op is IDENTITY:
-            a = a._a
-            known = self.operands.get(a)
-        if known is not None:
-            return known
-        if a.op is not None:
+    def captured_operand(self, v: Value) -> int:
+        """That of a leaf from outside, which becomes a parameter."""
+        if v.op is not None:
             raise TraceError(
                 "jit takes functions of their arguments, got a Value computed outside; pass it as an argument"
             )
         if running:
-            refuse(a, "a reading by jit")
-        self.captured.append(a)
-        self.operands[a] = operand = (self.free + len(self.captured) - 1) * 8 + PARAMETER
+            refuse(v, "a reading by jit")
+        self.captured.append(v)
+        self.operands[v] = operand = (self.free + len(self.captured) - 1) * 8 + PARAMETER
         return operand
 
     free = 0  # index of the first parameter that is not an argument
-
-    def _live(self, roots: Sequence[object], spare: set[Value]) -> set[Value]:
-        live = {v for v in roots if isinstance(v, Value)}
-        stack, walked = list(live), set[int]()  # lists, by identity: many nodes share one
-        while stack:
-            v = stack.pop()
-            args, _ = v._operands()
-            if v in spare:
-                args = args[1:] if v.op is GATED else args[1:2]
-            for arg in args:
-                if arg.__class__ is tuple:
-                    if id(arg) in walked:
-                        continue
-                    walked.add(id(arg))
-                elif arg.__class__ is not Value:
-                    continue
-                for a in arg if arg.__class__ is tuple else (arg,):
-                    if a not in live:
-                        live.add(a)
-                        if a.op is not None:
-                            stack.append(a)
-        return live
 
 
 def indexed(run: Callable[[bool], Result]) -> Result:
@@ -329,25 +232,6 @@ def indexed(run: Callable[[bool], Result]) -> Result:
     with contextlib.suppress(IndexWantedError):
         return run(False)
     return run(True)
-
-
-def _kind(row: Op, args: Sequence[Any], k: int) -> Kind:
-    """The kind of place that an argument of a node is."""
-    return row, k, *[a.op if a.__class__ is Value else a.__class__ for a in args]
-
-
-def _factor(row: Op, args: Sequence[Any]) -> Place:
-    """Where the number stands by which what is behind a guard was multiplied."""
-    product = args[1]
-    return (product.op, product._operands()[0], 1) if product.__class__ is Value and product.op else (row, args, 1)
-
-
-def _written(v: Any, spare: set[Value]) -> tuple[Op, Sequence[Any]]:
-    """(row, operands) of a node; a sum of products needs no guards where they are spare, and around finite numbers."""
-    args = v._operands()[0]
-    if v.op is not GATED or (v not in spare and not (args[2].__class__ is list and all(map(isfinite, args[2])))):
-        return v.op, args
-    return DOT, args[1:]
 
 
 def _boxes(values: Iterator[Value], shape: tuple[int, ...]) -> object:

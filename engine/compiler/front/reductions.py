@@ -90,6 +90,19 @@ def _take(t: Trace, xs: list[int], i: int) -> int:
     return found
 
 
+def scaled(t: Trace, op: str, target: int, g: int, xs: Sequence[int], c: Sequence[int]) -> list[int]:
+    """Write g*x side by side for each x of a list, behind a condition or none: what is put on the trace for it."""
+    whole = t.products(op, target, g, xs, c)
+    if whole is not None:
+        return [whole]
+    made = []
+    for k, x in enumerate(xs):
+        y = _put(t, "mul", g, x)
+        made.append(_put(t, "where", c[0], y, t.constant(0.0)) if c else y)
+        t.effect(op, made[-1], target + k)
+    return made
+
+
 # For each row of lists, what is put on the trace for its operands.
 LIST_OPS: dict[str, Callable[..., int]] = {
     "dot": _dot, "gated": _gated, "total": _total, "mean": _mean, "logsumexp": _logsumexp, "top": _top, "sole": _sole,

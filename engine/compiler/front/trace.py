@@ -49,7 +49,7 @@ class Trace:
         self.lists: list[Sequence[int]] = []
         self.bare: set[int] = set()
         self._constant_of: dict[bytes, int] = {}
-        self._list_of: dict[tuple[int, ...], int] = {}
+        self._list_of: dict[Sequence[int], int] = {}
         self._seen: dict[tuple[object, ...], int] = {}
 
     def constant(self, x: float) -> int:
@@ -74,7 +74,7 @@ class Trace:
         None where there are few of them, or a constant beside others."""
         if len(ws) < SHORTEST:
             return None
-        lists = [self._list(tuple(a)) for a in (ws, xs, cs) if a is not None]
+        lists = [self._list(a) for a in (ws, xs, cs) if a is not None]
         found = [a for a in lists if a is not None]
         if len(found) < len(lists) or all(self.lists[a >> 3][0] & 7 == CONSTANT for a in found[:2]):
             return None
@@ -89,11 +89,25 @@ class Trace:
             self.rows.update({name: TABLE[name] for name in ("dot", "mul", "add", "where")})
         return operand
 
-    def _list(self, operands: tuple[int, ...]) -> int | None:
+    def products(self, op: str, target: int, g: int, xs: Sequence[int], c: Sequence[int]) -> int | None:
+        """Append, as one instruction, what writes g*x for each x of a list to targets from one on, behind a condition or
+        none. Its operand, which nobody reads; None where a constant is among the others."""
+        found = self._list(xs)
+        if found is None or any(a & 7 == CONSTANT for a in (g, *c, self.lists[found >> 3][0])):
+            return None
+        if c:
+            self.constant(0.0)
+        self.rows.update({name: TABLE[name] for name in ("mul", "where")})
+        self.code.append((op, (g, found, *c), target))
+        return (len(self.code) - 1) * 8 + VALUE
+
+    def _list(self, given: Sequence[int]) -> int | None:
         """The operand for a list; constants, which nothing else reads from there, stand side by side."""
+        operands = given if isinstance(given, range) else spaced(tuple(given))
         index = self._list_of.get(operands)
         if index is None:
-            constants = sum([a & 7 == CONSTANT for a in operands])
+            uniform = isinstance(operands, range) and operands[0] & 7 != CONSTANT
+            constants = 0 if uniform else sum([a & 7 == CONSTANT for a in operands])
             if constants and constants < len(operands):
                 return None
             index = self._list_of[operands] = len(self.lists)
@@ -103,7 +117,7 @@ class Trace:
                 self.apart.update(range(first, len(self.constants)))
                 self.lists.append(range(first * 8 + CONSTANT, len(self.constants) * 8 + CONSTANT, 8))
             else:
-                self.lists.append(spaced(operands))
+                self.lists.append(operands)
         return index * 8 + LIST
 
     def number(self, operand: int) -> float | None:
@@ -165,13 +179,16 @@ class Trace:
 
     def _reads(self, args: tuple[int, ...], these: set[int]) -> bool:
         """Is one of these among the operands, or in a list that is?"""
-        return not these.isdisjoint(args) or any(
-            a & 7 == LIST and not these.isdisjoint(self.lists[a >> 3]) for a in args
-        )
+        if not these.isdisjoint(args):
+            return True
+        lists = [self.lists[a >> 3] for a in args if a & 7 == LIST]
+        return any(not (isinstance(a, range) and a[0] & 7 != VALUE) and not these.isdisjoint(a) for a in lists)
 
     def shows_bare(self) -> bool:
         """Is what is bare nan in sums over the examples alone, and sure to be seen there?"""
         bare = set(self.bare)
+        if not bare:
+            return True
         for i, (op, args, _) in enumerate(self.code):
             if self._reads(args, bare):
                 chosen = {"where": args[:1], "gated": args[3:]}.get(op, ())  # by conditions

@@ -15,8 +15,8 @@ from math import prod
 from struct import pack, unpack
 from typing import TYPE_CHECKING
 
-from ..front.order import Dot, Ordered, positions
-from ..front.reductions import LIST_OPS
+from ..front.order import Dot, Ordered, Products, positions
+from ..front.reductions import LIST_OPS, scaled
 from ..front.trace import CONSTANT, EFFECTS, VALUE, Instruction, Trace
 from .program import For, Node, Polynomial, Statement
 from .shapes import Positions
@@ -144,9 +144,11 @@ class Occurrences:
                     yield from ((n, k, around) for k, (space, _) in enumerate(n.args) if space == CONSTANT)
 
 
-def _place(item: Instruction | Dot, offset: int, k: int) -> tuple[int, int, int]:
+def _place(item: Instruction | Dot | Products, offset: int, k: int) -> tuple[int, int, int]:
     """The constant that is the k-th operand of an instruction, or of one of a dot in its first round; by how much it
     advances from round to round, and of how many instructions these are."""
+    if isinstance(item, Products):  # no constant but the one behind a condition
+        return item.zero >> 3, 0, 1
     if not isinstance(item, Dot):
         return item[1][k] >> 3, 0, 1
     if offset % item.round == 1 and k == 2:
@@ -180,7 +182,14 @@ def folded(trace: Trace, varying: set[int]) -> Trace | None:
     new = Trace()
     new.rows = trace.rows
     places: list[int] = []
-    lists: dict[int, tuple[int, ...]] = {}
+    lists: dict[int, Sequence[int]] = {}
+
+    def listed(a: int) -> Sequence[int]:
+        if a not in lists:
+            old = trace.lists[a >> 3]
+            fixed = isinstance(old, range) and old[0] & 7 not in (VALUE, CONSTANT)
+            lists[a] = old if fixed else tuple([placed(e) for e in old])
+        return lists[a]
 
     def placed(a: int) -> int:
         if a & 7 == VALUE:
@@ -193,13 +202,14 @@ def folded(trace: Trace, varying: set[int]) -> Trace | None:
     for op, args, target in trace.code:
         if op in ("dot", "gated"):
             start, ws, xs, *cs = args
-            for a in (ws, xs, *cs):
-                if a not in lists:
-                    lists[a] = tuple([placed(e) for e in trace.lists[a >> 3]])
-            places.append(LIST_OPS[op](new, *[lists[a] for a in (*cs, ws, xs)], placed(start)))
+            places.append(LIST_OPS[op](new, *[listed(a) for a in (*cs, ws, xs)], placed(start)))
         elif op in EFFECTS:
             places.append(len(new.code) * 8 + VALUE)
-            new.effect(op, placed(args[0]), target)
+            if len(args) > 1:
+                g, xs, *cs = args
+                scaled(new, op, target, placed(g), listed(xs), [placed(c) for c in cs])
+            else:
+                new.effect(op, placed(args[0]), target)
         else:
             places.append(new.emit(trace.rows[op], tuple([placed(a) for a in args])))
     new.bare = {placed(a) for a in trace.bare}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from sys import maxsize
 
-from ..front.order import Dot, Ordered
+from ..front.order import Dot, Ordered, Products
 from ..front.trace import CONSTANT, VALUE
 from .shapes import LoopShape, Positions, Shapes, advanced
 
@@ -324,14 +324,14 @@ def rolled(code: Ordered, window: int = WINDOW) -> tuple[list[Item], Shapes]:
         starts.append(len(numbers))
 
     for item in code:
-        if isinstance(item, Dot):
+        if isinstance(item, (Dot, Products)):
             loop = _as_loop(item, at, shapes)
             if loop is not None:
                 loops[len(ids)] = loop
                 feed(loop.shape, loop.vector)
                 at += item.length
                 continue
-        for op, args, target in item.instructions(at) if isinstance(item, Dot) else (item,):
+        for op, args, target in item.instructions(at) if isinstance(item, (Dot, Products)) else (item,):
             feed(shapes.id((op, *[a & 7 for a in args])), [at, target, *map(_index, args)])
             at += 1
     items = Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), loops, window).run()
@@ -343,27 +343,37 @@ def _index(operand: int) -> int:
     return 0 if operand & 7 == CONSTANT else operand >> 3
 
 
-def _stride(operands: range) -> int:
-    return _index(operands[1]) - _index(operands[0])
+def _evenly(operands: Sequence[int]) -> tuple[int, int] | None:
+    """(the first operand, by how much its index advances), where that is evenly."""
+    return (operands[0], _index(operands[1]) - _index(operands[0])) if isinstance(operands, range) else None
 
 
-def _as_loop(dot: Dot, at: int, shapes: Shapes) -> Loop | None:
-    """A dot at a position as an item; None where its operands do not advance evenly."""
-    rows, n = [a for a in (dot.ws, dot.xs, dot.cs) if isinstance(a, range)], dot.round
-    if len(rows) < n:
+def _as_loop(item: Dot | Products, at: int, shapes: Shapes) -> Loop | None:
+    """A dot or products at a position as an item; None where the operands do not advance evenly."""
+    if isinstance(item, Dot):
+        found = [_evenly(a) for a in ((item.ws, item.xs, item.cs) if item.cs else (item.ws, item.xs))]
+    else:
+        found = [(item.g, 0), _evenly(item.xs), *([] if item.c is None else [(item.c, 0)])]
+    spaced = [a for a in found if a is not None]
+    if len(spaced) < len(found):
         return None
-    ws, xs, *cs = rows
-    keys: list[tuple[object, ...]] = [("mul", ws[0] & 7, xs[0] & 7)]
-    first, step = [at, 0, _index(ws[0]), _index(xs[0])], [n, 0, _stride(ws), _stride(xs)]
-    for c in cs:
-        keys.append(("where", c[0] & 7, VALUE, dot.zero & 7))
-        first += [at + 1, 0, _index(c[0]), at, _index(dot.zero)]
-        step += [n, 0, _stride(c), n, 0]
-    keys.append(("add", VALUE, VALUE))
-    first += [at + n - 1, 0, at - 1, at + n - 2]
-    step += [n, 0, n, n]
-    loop = Loop(
-        shapes, [Single(shapes.id(key), first[:1] * (1 + len(key))) for key in keys], first, step, None, len(ws)
-    )
+    (w, dw), (x, dx), *cs = spaced
+    n = item.round
+    keys: list[tuple[object, ...]] = [("mul", w & 7, x & 7)]
+    first, step = [at, 0, _index(w), _index(x)], [n, 0, dw, dx]
+    for c, dc in cs:
+        keys.append(("where", c & 7, VALUE, item.zero & 7))
+        first += [at + 1, 0, _index(c), at, _index(item.zero)]
+        step += [n, 0, dc, n, 0]
+    if isinstance(item, Dot):
+        keys.append(("add", VALUE, VALUE))
+        first += [at + n - 1, 0, at - 1, at + n - 2]
+        step += [n, 0, n, n]
+    else:
+        keys.append((item.effect, VALUE))
+        first += [at + n - 1, item.target, at + n - 2]
+        step += [n, 1, n]
+    items = [Single(shapes.id(key), [0] * (1 + len(key))) for key in keys]  # of the width of their vectors
+    loop = Loop(shapes, items, first, step, None, len(item.xs))
     loop.is_item = True
     return loop

@@ -1,0 +1,205 @@
+"""From a record to a trace: the nodes that the effects of a function need, as instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from operator import is_
+from typing import Any
+
+from ...gated import GATED, Products
+from ...lists import DOT
+from ...rule import Op
+from ...value import Value
+from .kinds import Kinds, Place
+from .recorder import IDENTITY, Recorder
+from .reductions import LIST_OPS, scaled
+from .trace import SHORTEST, Trace
+
+Write = tuple[str, Any, int]  # an effect; a Value, a number, or products side by side; the (first) target
+
+
+def transcribed(recorder: Recorder, effects: Iterable[Write], bare: bool = False) -> Trace:
+    """The instructions that effects need, in order; bare, without the spare guards: where one of them matters, an effect is
+    nan."""
+    return _Transcription(recorder, list(effects), bare).trace
+
+
+class _Transcription:
+    """The trace under way, and what is known of the record."""
+
+    def __init__(self, recorder: Recorder, effects: Sequence[Write], bare: bool) -> None:
+        self.trace = trace = Trace()
+        self._recorder, self._operands, self._kinds = recorder, recorder.operands, Kinds()
+        self._spare, self._bare = recorder.spare if bare else set[Value](), bare
+        self._lists: dict[int, Sequence[int]] = {}  # by the identity of a node's list, which many nodes share
+        self._constants: dict[int, tuple[object, bool]] = {}  # lists by identity, and are there constants in them?
+        writes, live = self._needed(effects)
+        nodes = [(v, *_written(v, self._spare)) for v in recorder.nodes if v in live and v.op is not None]
+        self._note_constants(nodes)
+        operands, put = self._operands, self._put
+        for v, row, args in nodes:
+            unguarded = v in self._spare and row is not DOT
+            if unguarded or (v in recorder.doubtful and self._kinds.is_finite(row, args)):
+                operands[v] = put(args[1], (row, args, 1))
+            elif row.name in LIST_OPS:
+                given = [
+                    (self._listed if isinstance(a, (list, tuple)) else put)(a, (row, args, k))
+                    for k, a in enumerate(args)
+                ]
+                operands[v] = LIST_OPS[row.name](trace, *given)
+            else:
+                several = [operands[a] if a in operands else put(a, (row, args, k)) for k, a in enumerate(args)]
+                operands[v] = trace.emit(row, tuple(several))
+            if v in self._spare:
+                trace.bare.add(operands[v])
+        for op, x, target in writes:
+            if x.__class__ is Products:
+                c = [] if x.c is None or (bare and x.spare) else [put(x.c)]
+                scaled(trace, op, target, put(x.g), self._listed(x.xs), c)
+            else:
+                trace.effect(op, put(x), target)
+
+    # What is needed ----------------------------------------------------------------------------------------------------
+
+    def _needed(self, effects: Sequence[Write]) -> tuple[list[Write], set[Value]]:
+        """(the effects, with products that nothing else reads as one, the nodes that they need)."""
+        writes = self._writes(effects)
+        live, found = self._live(writes), list[Write]()
+        for op, x, target in writes:
+            if x.__class__ is Products and x.nodes and not live.isdisjoint(x.nodes):
+                live.update(x.nodes)
+                found += [(op, v, target + k) for k, v in enumerate(x.nodes)]
+            else:
+                found.append((op, x, target))
+        return found, live
+
+    def _writes(self, effects: Sequence[Write]) -> list[Write]:
+        """The effects, with those of products that are written side by side as one."""
+        found, at, products = list[Write](), 0, self._recorder.products
+        while at < len(effects):
+            op, x, target = effects[at]
+            if x.__class__ is not Products:
+                made = products.get(x) if x.__class__ is Value else None
+                part = effects[at : at + len(made)] if made is not None else []
+                if made is not None and self._is_whole(op, made) and _writes_out(part, op, made, target):
+                    found.append((op, made, target))
+                    at += len(made)
+                    continue
+                found.append((op, x, target))
+            elif self._is_whole(op, x):
+                found.append((op, x, target))
+            else:
+                found += [(op, v, target + k) for k, v in enumerate(x.values())]
+            at += 1
+        return found
+
+    def _is_whole(self, op: str, made: Products) -> bool:
+        """Can products be one instruction? Among their operands are no constants, which are looked at one by one."""
+        return (
+            len(made) >= SHORTEST
+            and (op == "accumulate" or not (self._bare and made.spare))
+            and not any(self._has_constants(a) for a in ((made.g,), made.xs, () if made.c is None else (made.c,)))
+        )
+
+    def _has_constants(self, a: tuple[Value, ...]) -> bool:
+        if id(a) not in self._constants:
+            row = self._row(a)
+            self._constants[id(a)] = a, row is None and any(self._recorder.constant(x) is not None for x in a)
+        return self._constants[id(a)][1]
+
+    def _live(self, writes: Sequence[Write]) -> set[Value]:
+        """The nodes that the effects need."""
+        live, walked = set[Value](), set[int]()  # lists, by identity: many nodes share one
+        pending: list[Sequence[Any]] = [self._read(x) if x.__class__ is Products else (x,) for _, x, _ in writes]
+        while pending:
+            for a in pending.pop():
+                if a.__class__ is tuple:
+                    if id(a) in walked:
+                        continue
+                    walked.add(id(a))
+                elif a.__class__ is not Value:
+                    continue
+                for v in a if a.__class__ is tuple else (a,):
+                    if v.op is not None and v not in live:
+                        live.add(v)
+                        args = v._operands()[0]
+                        spare = v in self._spare
+                        pending.append(args if not spare else args[1:] if v.op is GATED else args[1:2])
+        return live
+
+    def _read(self, x: Products) -> Sequence[Any]:
+        return (x.g, x.xs) if x.c is None or (self._bare and x.spare) else (x.g, x.xs, x.c)
+
+    def _note_constants(self, nodes: Sequence[tuple[Value, Op, Sequence[Any]]]) -> None:
+        lists = set[int]()  # that were looked at
+        constant = self._recorder.constant
+        for _, row, args in nodes:
+            for k, a in enumerate(args):
+                whole = isinstance(a, (list, tuple))
+                if whole and (id(a) in lists or (a.__class__ is tuple and self._row(a) is not None)):
+                    continue
+                if whole:
+                    lists.add(id(a))
+                for x in a if whole else (a,):
+                    number = constant(x)
+                    if number is not None:
+                        self._kinds.note(number, (row, args, k))
+
+    # Operands ----------------------------------------------------------------------------------------------------------
+
+    def _put(self, a: Any, place: Place | None = None) -> int:
+        """The operand for a Value or a number that is no node of the trace."""
+        recorder, trace = self._recorder, self.trace
+        number = recorder.constant(a)
+        if number is not None:
+            alone = place is None or self._kinds.stand_apart(place)
+            return trace.constant_apart(number) if alone else trace.constant(number)
+        known = self._operands.get(a)
+        while known is None and a.op is IDENTITY:
+            a = a._a
+            known = self._operands.get(a)
+        return recorder.captured_operand(a) if known is None else known
+
+    def _listed(self, a: Sequence[Any], place: Place | None = None) -> Sequence[int]:
+        """The operands for a list."""
+        found = self._lists.get(id(a)) or (self._row(a) if a.__class__ is tuple else None)
+        if found is None:
+            operands, put = self._operands, self._put
+            found = tuple([operands[e] if e in operands else put(e, place) for e in a])
+        self._lists[id(a)] = found
+        return found
+
+    def _row(self, a: tuple[Value, ...]) -> range | None:
+        """The operands for leaves that stand one after the other, or evenly spaced, where they were made."""
+        if len(a) < SHORTEST:
+            return None
+        operands = self._operands
+        while a[0].op is IDENTITY and a[0] not in operands:
+            if any(v.op is not IDENTITY for v in a):
+                return None
+            a = tuple([v._a for v in a])
+        first, second = operands.get(a[0]), operands.get(a[1])
+        leaves = None if first is None else self._recorder.leaves.get(first & 7)
+        if first is None or second is None or leaves is None or second <= first or (second - first) & 7:
+            return None
+        found = range(first, first + (second - first) * len(a), second - first)
+        same = tuple(leaves[found[0] >> 3 : (found[-1] >> 3) + 1 : found.step >> 3]) == a
+        return found if same else None
+
+
+def _writes_out(part: Sequence[Write], op: str, made: Products, target: int) -> bool:
+    """Do effects write products side by side, from a target on?"""
+    return (
+        len(part) == len(made)
+        and all(map(is_, [x for _, x, _ in part], made.nodes))
+        and [(op, k) for op, _, k in part] == [(op, k) for k in range(target, target + len(made))]
+    )
+
+
+def _written(v: Any, spare: set[Value]) -> tuple[Op, Sequence[Any]]:
+    """(row, operands) of a node; a sum of products needs no guards where they are spare, and around finite numbers."""
+    args = v._operands()[0]
+    if v.op is not GATED or (v not in spare and not (args[2].__class__ is list and all(map(isfinite, args[2])))):
+        return v.op, args
+    return DOT, args[1:]

@@ -1,0 +1,65 @@
+"""Guards: what keeps a gradient that is a graph right at other leaf values, where `backprop` cuts an edge by value."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from . import context
+from .ops import mul, where
+from .rule import Op
+from .value import Value
+
+Number = float | Value
+Guard = tuple[Number, bool] | None  # see guarded_contribution
+
+
+def guarded_contribution(op: Op, g: Number, p: Number, guard: Guard) -> tuple[Guard, Number | None]:
+    """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
+    connected, and whether the path leads through a `where`, behind which anything may be infinite."""
+    by_value = not context.active or context.recorder() is None or any(p is own for own in op.partials)
+    if op.selects:
+        if isinstance(p, float) and by_value:
+            if p == 0.0:
+                return None, None
+        else:
+            condition = p if guard is None else where(guard[0], p, 0.0)
+            strict = op.name in ("where", "edge") or (guard is not None and guard[1])
+            return (condition, strict), where(condition, _times(g, p, by_value), 0.0)
+    product = _times(g, p, by_value)
+    if guard is not None and (isinstance(p, Value) or not (by_value and isfinite(p))):
+        product = where(guard[0], product, 0.0)
+        if context.active and (recorder := context.recorder()) is not None:
+            if not isinstance(p, Value):
+                recorder.doubtful.add(product)
+            elif not guard[1] and op.name in FINITE:
+                recorder.spare.add(product)
+    return guard, product
+
+
+def either_guard(guard: Guard, other: Guard) -> Guard:
+    """The guard of a node that two edges reach."""
+    if guard is None or other is None:
+        return None
+    return where(guard[0], 1.0, other[0]), guard[1] or other[1]
+
+
+def _times(g: Number, p: Number, by_value: bool) -> Number:
+    """g*p. While a function is compiled, 1 and 0 among the numbers it brought along are no exceptions, or no two rounds of
+    a loop would be alike; they are folded when the loops are known."""
+    if not by_value:
+        return mul(g, p)
+    if p.__class__ is float and p == 1.0:
+        return g
+    if g.__class__ is float and g == 1.0:
+        return p
+    if p.__class__ is float and p == -1.0:
+        return -g
+    return mul(g, p)
+
+
+# Rows whose partials are finite at finite arguments: behind relu and its like the adjoint is 0, and so are their products
+# without a guard, unless a number overflows. Others (1/x at 0) would often give 0·inf.
+FINITE = frozenset((
+    "add", "sub", "mul", "neg", "identity", "sin", "cos", "tanh", "sigmoid", "softplus", "logsigmoid", "dot", "total",
+    "mean", "relu", "leaky_relu", "abs",
+))  # fmt: skip

@@ -21,11 +21,13 @@ from typing import Any
 _ROOMS: dict[str, str] = {
     "CHAINRULE": "engines",
     "Engine": "engines",
+    "EngineCheck": "engine_check",
     "Finding": "report",
     "GradientError": "report",
     "Graph": "graph",
     "LifecycleError": "lifecycle",
     "Report": "report",
+    "check_engine": "engine_check",
     "check_gradients": "check",
     "check_lifecycle": "lifecycle",
     "distribution": "statistics",

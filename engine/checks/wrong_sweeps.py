@@ -5,7 +5,7 @@ as the engine's, the mistake has a name.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isclose
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,27 @@ def wrong_gradients(root: Value) -> list[tuple[str, dict[Value, float]]]:
         edges = zip(v.args, partials(v)) if v.op is not None else ()
         graph.append([(index[a], p) for a, p in edges if isinstance(a, Value) and p is not None])
     return [(why, dict(zip(order, sweep(graph)))) for why, sweep in IMITATIONS]
+
+
+def mistaken_edge(root: Value, got: Mapping[Value, float]) -> tuple[Value, int] | None:
+    """The edge, as a node and which of its `args`, without which the gradients of some leaves come out as they did."""
+    order = topological_order(root)
+    index = {v: i for i, v in enumerate(order)}
+    edges = [
+        (i, k, index[a], p)
+        for i, v in enumerate(order)
+        for k, (a, p) in enumerate(zip(v.args, partials(v) if v.op is not None else ()))
+        if isinstance(a, Value) and p is not None
+    ]
+    for lost in reversed(edges):
+        graph: Edges = [[] for _ in order]
+        for edge in edges:
+            if edge is not lost:
+                graph[edge[0]].append(edge[2:])
+        found = _swept(graph)
+        if all(isclose(found[index[v]], g, rel_tol=1e-9, abs_tol=1e-12) for v, g in got.items() if v in index):
+            return order[lost[0]], lost[1]
+    return None
 
 
 def _swept(graph: Edges, order: Iterable[int] | None = None, add: bool = True) -> list[float]:

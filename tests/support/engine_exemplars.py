@@ -273,6 +273,7 @@ exemplar(
     "engine.checks.check_gradients(of what it returns)",
     lambda: Call(lambda x: check_gradients(lambda v: x, (0.5,)), Value(0.5)),
 )
+exemplar("engine.checks.check_engine", lambda: Call(engine.checks.check_engine, "x = 1", lambda count: None, then=repr))
 exemplar("engine.checks.check_lifecycle", lambda: Call(engine.checks.check_lifecycle, CHAINRULE))
 exemplar("engine.checks.lifecycle_machine", lambda: Call(engine.checks.lifecycle_machine, CHAINRULE))
 exemplar("engine.checks.distribution", lambda: Call(engine.checks.distribution, [Graph.parse("0.5 | exp 0")], then=str))

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import repeat
 
-from ..adjoints import Inner, Number, graph_partial
+from ..adjoints import Inner, graph_partial
+from ..guards import Number
 from ..traversal import connected_edges
 from ..value import Value
 

@@ -239,7 +239,7 @@ class Linearization:
         with _recording():
             if plain and not context.active:
                 return [*hessian_product(y, self._leaves, floats)]
-            slope = graph_sweep(differentiable_order([y], self._linked), [y], [1.0], self._leaves)
+            slope = expanded(graph_sweep(differentiable_order([y], self._linked), [y], [1.0], self._leaves))
         return self._pushed(self._steps(plain, slope), dict(zip(self._leaves, seeds)), plain, slope)
 
     def columns(self) -> list[list[Number]]:

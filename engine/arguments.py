@@ -29,6 +29,7 @@ __all__ = [
     "real",
     "shown",
     "text",
+    "threads",
     "whole",
 ]
 
@@ -144,6 +145,19 @@ def whole(who: str, name: str, x: Any, takes: str = "", *, least: float = 0, mos
     if not least <= count <= most:
         raise ValueError(f"{who} takes {takes} as {name}, got {shown(count)}")
     return count
+
+
+def threads(who: str, x: object) -> int:
+    """How many threads are meant: a whole number from 1 to 256, or "auto" for as many as this process has cores.
+
+    >>> from engine.arguments import threads
+    >>> threads("jit", 2)
+    2
+    """
+    if isinstance(x, str) and x == "auto":
+        has = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(has, 256)
+    return whole(who, "threads", x, "a whole number from 1 to 256, or 'auto',", least=1, most=256)
 
 
 def flag(who: str, name: str, x: object) -> bool:

@@ -54,6 +54,7 @@ class _NetworkEstimator(BaseEstimator):
     warm_start: bool = False
     verbose: bool = False
     backend: str = "eager"
+    threads: int | str = 1
 
     def _read(self, X: object, y: object = "no_validation", **how: object) -> tuple[Array, Array]:
         """X as an array of float64, and y, checked by scikit-learn."""
@@ -105,6 +106,7 @@ class _NetworkEstimator(BaseEstimator):
             penalty=l2(0.5 * alpha / min(size, len(X))) if alpha else None,
             progress=flag(self._who, "verbose", self.verbose),
             backend=self.backend,
+            threads=self.threads,
             who=self._who,
         )
         history = trainer.run()
@@ -160,6 +162,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         backend: "eager"; "jit" for native code (the extra jit; the last digits of a sum may differ), compiled once for all
             trainings of one structure, such as the folds of a cross-validation; "auto" for jit where it is there and the
             training compiles, said in a line if not.
+        threads: how many threads share the work of native code in large networks, or "auto"; the result is the same.
 
     Attributes:
         classes_: the classes, sorted.
@@ -241,7 +244,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
     Args:
         hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init: as for `NetworkClassifier`.
         max_iter, random_state, tol, n_iter_no_change, early_stopping, validation_fraction: as for `NetworkClassifier`.
-        warm_start, verbose, backend: as for `NetworkClassifier`.
+        warm_start, verbose, backend, threads: as for `NetworkClassifier`.
 
     Attributes:
         network_, loss_curve_, loss_, n_iter_, n_features_in_, feature_names_in_, n_outputs_: as for `NetworkClassifier`.

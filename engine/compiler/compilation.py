@@ -11,6 +11,7 @@ from .front.order import Dot, Ordered, Products, canonical, flat, positions
 from .front.trace import EFFECTS, LETTERS, Trace
 from .llvm.native_code import PROGRAMS, Compiled
 from .llvm.processor import Target
+from .llvm.team import DIVIDE, team_code
 from .llvm.vectors import I64, ir
 from .loops import program as rolled_program
 from .loops.folding import Occurrences, folded
@@ -20,6 +21,8 @@ from .loops.recognition import WINDOW, rolled
 
 log = logging.getLogger("engine.jit")
 
+LEAST = 2**19  # vectors of numbers that a step computes, some 0.1 ms: from here on its loops can be shared by threads
+SHARED = 2**15  # vectors that a loop computes from which on it pays to wake others for it
 HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 
 
@@ -50,8 +53,10 @@ class Compilation:
         yield
         self.times[stage] = self.times.get(stage, 0.0) + time.perf_counter() - start
 
-    def place(self, trace: Trace, window: int = WINDOW, sums_apart: bool = False, loss: int | None = None) -> Placement:
-        """Order, roll and place the instructions of a trace; for a loss, apart what a flat example can do without."""
+    def place(self, trace: Trace, window: int = WINDOW, sums_apart: bool = False, loss: int | None = None,
+              vectors: int = 0, least: int | None = None) -> Placement:  # fmt: skip
+        """Order, roll and place the instructions of a trace; for a loss, apart what a flat example can do without; where it
+        computes so many vectors of numbers or more, of so many vectors of examples, for threads to share."""
         self._trace = trace
         self._code, self._body = self._rolled(trace, window)
         with self.timed("fold"):
@@ -67,7 +72,12 @@ class Compilation:
         with self.timed("place"):
             single = {i: item for i, item in zip(at, self._code) if not isinstance(item, (Dot, Products))}
             gate = None if loss is None else gate_of(single, self._trace.constants, loss)
-            return Placement(self._body, self.instructions, self._table, sums_apart, gate)
+            large = (
+                SHARED // vectors
+                if vectors and self.instructions * vectors >= (LEAST if least is None else least)
+                else None
+            )
+            return Placement(self._body, self.instructions, self._table, sums_apart, gate, large)
 
     def _rolled(self, trace: Trace, window: int) -> tuple[Ordered, list[rolled_program.Node]]:
         """(the instructions of a trace in the order that rolls, the program they roll into)."""
@@ -95,6 +105,8 @@ class Compilation:
                     "(keys.append), lists of one length and a mask that is an argument are one loop",
                     self.written,
                 )
+            if DIVIDE in self.ir:
+                team_code()
             code, self.shared = PROGRAMS.compiled(self.ir, 3 if easy else 1, vectorise and easy, self._target.cpu)
         self._compiled = code
         return code

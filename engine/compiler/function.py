@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import context
 from ..arguments import flag, named, shown, text
+from ..arguments import threads as number_of_threads
 from ..value import Value
 from .front.flattening import Flat
 from .front.keys import exact
@@ -46,9 +47,10 @@ class CompiledFunction:
     """
 
     def __init__(self, f: Callable[..., object], static: Iterable[str], dtype: str, contract: bool,
-                 checked: bool | None, cpu: str | None) -> None:  # fmt: skip
+                 checked: bool | None, cpu: str | None, threads: int = 1) -> None:  # fmt: skip
         functools.update_wrapper(self, f)
         self.__name__ = getattr(f, "__name__", type(f).__name__)  # a partial and a Module have none
+        self._threads = threads
         self._f, self._target = f, Target(dtype, contract, is_checked(checked), processor(cpu))
         try:
             asked = [static] if isinstance(static, str) else list(static)
@@ -75,7 +77,7 @@ class CompiledFunction:
         if found is self:
             return str(vars(self)["__qualname__"])
         dtype, contract, checked, cpu = self._target
-        return CompiledFunction, (self._f, self._static, dtype, contract, checked, cpu or "native")
+        return CompiledFunction, (self._f, self._static, dtype, contract, checked, cpu or "native", self._threads)
 
     @property
     def compilations(self) -> list[Compilation]:
@@ -158,7 +160,7 @@ class CompiledFunction:
 
         if isinstance(given, MappedExamples):
             return MappedSpecialization(call, given, self._target)
-        return Specialization(self._f, call, given, self._target)
+        return Specialization(self._f, call, given, self._target, self._threads)
 
 
 def _holds_values(trees: Iterable[object]) -> bool:
@@ -184,6 +186,7 @@ def jit(
     contract: bool = True,
     checked: bool | None = None,
     cpu: str | None = None,
+    threads: int | str = 1,
 ) -> Any:
     """A function that runs natively what `f` computes: traced once for each structure of arguments, compiled, kept.
 
@@ -210,6 +213,8 @@ def jit(
         cpu: "native" for all features of the processor, or a level of x86-64: "x86-64" (SSE2), "x86-64-v2", "x86-64-v3"
             (AVX2), "x86-64-v4" (AVX-512). A level makes the same code on every processor that has it. None: as the
             environment variable CHAINRULE_JIT_CPU says, "native" without.
+        threads: how many threads share the loops of a function that takes some 0.1 ms or more; "auto": as many as this
+            process has cores. The result is the same to the last bit for any number. See `TrainingLoop`.
 
     Returns:
         A function that takes and returns the same trees; scalars come back as floats, arrays as arrays. Called with
@@ -230,9 +235,9 @@ def jit(
     1.958851077208
     """
     named("jit", "dtype", dtype, DTYPES)
-    contract = flag("jit", "contract", contract)
+    contract, many = flag("jit", "contract", contract), number_of_threads("jit", threads)
     if f is None:
-        return lambda g: CompiledFunction(g, static_argnames, dtype, contract, checked, cpu)
+        return lambda g: CompiledFunction(g, static_argnames, dtype, contract, checked, cpu, many)
     if not callable(f):
         raise TypeError(f"jit takes a function, got {shown(f)}")
-    return CompiledFunction(f, static_argnames, dtype, contract, checked, cpu)
+    return CompiledFunction(f, static_argnames, dtype, contract, checked, cpu, many)

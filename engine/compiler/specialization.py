@@ -18,9 +18,10 @@ from .llvm.batch import Batch, Tiling
 from .llvm.emission import Emitter
 from .llvm.memory import Buffers
 from .llvm.native_code import Numbers, aligned
-from .llvm.native_functions import native
+from .llvm.native_functions import calls_of, native
 from .llvm.processor import Target
-from .llvm.vectors import I64
+from .llvm.team import Team
+from .llvm.vectors import I64, POINTER
 from .mapping import MappedExamples
 from .places import Results, Spaces, columns, pieces
 
@@ -33,9 +34,11 @@ class Specialization:
         call: runs it with a tree of arguments.
         given: the arguments.
         target: what code is made for.
+        threads: how many share its loops, where they are long.
     """
 
-    def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, target: Target) -> None:
+    def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, target: Target,
+                 threads: int = 1) -> None:  # fmt: skip
         self.stages = Compilation(target)
 
         def recorded(as_rows: bool) -> tuple[Recorder, object]:
@@ -57,16 +60,23 @@ class Specialization:
                 effects = [*effects[1:], *effects[:1]]
             trace = transcribed(recorder, effects)
         self._captured = tuple(recorder.captured)
-        placement = self.stages.place(trace)
+        placement = self.stages.place(trace, vectors=1)
         sizes = recorder.free + len(self._captured), len(effects), placement.size
         with self.stages.module("jit") as module:
-            b, a = native(module, "run", ["p", "o", "memory"], [])
+            shares = bool(placement.shared)
+            b, a = native(module, "program" if shares else "run", ["p", "o", "memory"], ["team"] if shares else [])
+            team = b.inttoptr(a["team"], POINTER) if shares else None
             spaces = (PARAMETER, OUTPUT, MEMORY)
             ends = {space: I64(size) for space, size in zip(spaces, sizes)}
-            Emitter(placement, trace, target, 1, 4).emit(b, Buffers(dict(zip(spaces, a.values())), ends, I64(1)))
+            buffers = Buffers(dict(zip(spaces, a.values())), ends, I64(1), team=team)
+            Emitter(placement, trace, target, 1, 4).emit(b, buffers)
             b.ret_void()
+            if shares:
+                calls_of(module, b.function, shares)
         code = self.stages.compile(vectorise=True)
-        self._run = code.function("run", *[ctypes.c_void_p] * 3)
+        self._run: Callable[..., None] = code.function("run", *[ctypes.c_void_p] * (1 if shares else 3))
+        if shares:
+            self._run = partial(_called, self._run, code.address("share"), Team.of(threads))
         self._faults = code.variable("faults") if target.checked else None
         given_pieces = pieces([*given.leaves, self._captured])
         self._new_spaces = partial(Spaces, sizes, target.dtype, given_pieces, self._results.pieces)
@@ -89,6 +99,15 @@ class Specialization:
         out = spaces.read()
         self._spaces.append(spaces)
         return self._results.rebuild(out)
+
+
+def _called(run: Callable[[object], None], share: int, team: Team | None, *addresses: int) -> None:
+    """Call native code whose arguments are in an array, with a team if there is one."""
+    context = (ctypes.c_void_p * len(addresses))(*addresses)
+    if team is None:
+        run(context)
+    else:
+        team.call(share, ctypes.addressof(context))
 
 
 class MappedSpecialization:

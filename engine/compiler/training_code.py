@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .compilation import Compilation
@@ -14,9 +15,11 @@ from .llvm.emission import Emitter
 from .llvm.lowering import lower
 from .llvm.memory import Buffers
 from .llvm.native_code import Numbers
-from .llvm.native_functions import Rounds, call_of, entry, gathered, loaded, native, scattered, stored
+from .llvm.native_functions import Rounds, calls_of, entry, gathered, loaded, native, scattered, stored
+from .llvm.phases import numbers, phase
 from .llvm.processor import Target
-from .llvm.vectors import I1, I64, TYPES, VectorBuilder, ir
+from .llvm.team import Team
+from .llvm.vectors import I1, I64, POINTER, TYPES, VectorBuilder, ir
 from .loops.recognition import WINDOW
 from .training_functions import TrainingFunctions
 
@@ -46,6 +49,7 @@ class TrainingCode:
     Attributes:
         train: the native function; it is given the address of its arguments, POINTERS and INTEGERS, eight bytes each.
             It writes how many steps are done by then where "reached" points.
+        share: the address of another that is given that of a team besides, to share its loops; 0: it has none to share.
         bare: may it stop before the last of the steps?
         faults: how often bounds were broken, in a checked build.
         padded: parameters, filled up to whole vectors; the share of an example stands behind them.
@@ -75,9 +79,10 @@ class TrainingCode:
             update = functions.traced_update()
         self.bare = bool(trace.bare)
         placement = self.stages.place(
-            trace, WINDOW if window is None else window, apart, self._count if tiling.skips() else None
-        )
-        self.packs = placement.parts.gate is not None
+            trace, WINDOW if window is None else window, apart, self._count if tiling.skips() else None,
+            vectors=-(-batch // self.lanes),
+        )  # fmt: skip
+        self.packs, self.shares = placement.parts.gate is not None, bool(placement.shared)
         gradients = self._count + 1
         self._body = Batch(placement, trace, tiling, target, "example", gradients, tiling.is_direct(gradients))
         self._update = Batch(self.update_stages.place(update, 0), update, one, target, "update")
@@ -86,18 +91,19 @@ class TrainingCode:
         if measure is not None:
             self._measure = Batch(Compilation(target).place(measure, 0), measure, one, target, "measure", 1, True)
         if penalty is not None:
-            self._penalty = Emitter(Compilation(target).place(penalty), penalty, target, 1, 1, True, "penalty")
+            placement = Compilation(target).place(penalty, vectors=int(self.shares), least=0)
+            self._penalty = Emitter(placement, penalty, target, 1, 1, True, "penalty")
         with self.stages.module("training") as module:
             self._emit(module)
         del self._body, self._update, self._measure, self._penalty  # and with them the module, thousands of objects
         code = self.stages.compile(vectorise=self.lanes == 1)
         self.update_stages.join(self.stages)
-        self.train = code.function("run", ctypes.c_void_p)
+        self.train, self.share = code.function("run", ctypes.c_void_p), code.address("share") if self.shares else 0
         self.faults = code.variable("faults")
 
     def _emit(self, module: ir.Module) -> None:
-        b, a = native(module, "train", POINTERS, INTEGERS)
-        call_of(module, b.function)
+        b, a = native(module, "train", POINTERS, [*INTEGERS, "team"] if self.shares else INTEGERS)
+        calls_of(module, b.function, self.shares)
         body, real, lanes, columns = self._body, self._real, self.lanes, self._columns
         # Examples laid out at a time; without reassociation all of a batch, since their order is turned round.
         chunk = body.tiling.chunk if body.apart else self._batch
@@ -114,7 +120,8 @@ class TrainingCode:
         slots = [entry(b, real, a["slots"], b.mul(padded, I64(k))) for k in range(self._slots)]
         if self.packs:
             body.packed = entry(b, real, a["x"], I64(body.stride * (columns + self.kept + 1)))
-        buffers = Buffers(pointers, sizes, stride)
+        self._team = team = b.inttoptr(a["team"], POINTER) if self.shares else None
+        buffers = Buffers(pointers, sizes, stride, team=team)
         body.prepare(b, buffers)
         # A batch that is laid out already, the only one of every epoch, is not laid out again.
         small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))
@@ -124,8 +131,7 @@ class TrainingCode:
             count = self._emit_gradients(b, a, buffers, rounds.i, chunk, unchanged)
             self._emit_loss(b, a, losses, rounds.i, count)
             if self.bare:
-                with b.if_then(self._is_nan(b, a["g"]), likely=False):
-                    b.store(rounds.i, a["reached"])
+                with b.if_then(self._is_nan(b, a, rounds.i), likely=False):
                     b.ret_void()
             self._emit_update(b, a, slots, rounds.i)
         b.store(a["last"], a["reached"])
@@ -149,9 +155,7 @@ class TrainingCode:
             offset = b.mul(part.i, I64(chunk))
             here = self._least(b, b.sub(count, offset), chunk)
             with b.if_then(b.or_(b.icmp_signed("==", step, a["first"]), b.not_(unchanged))):
-                vectors = VectorBuilder(b, real, self.lanes, False, False, lower)
-                gathered(vectors, a["rows"], a["order"], a["x"], b.add(start, offset), here, self._columns,
-                         buffers.stride, backwards)  # fmt: skip
+                self._lay_out(b, [a["rows"], a["order"], a["x"], b.add(start, offset), here], buffers.stride)
             body.emit(b, buffers, here)
             if self.kept:
                 at = b.add(b.add(b.mul(epoch, a["epoch_examples"]), begin), offset)
@@ -159,6 +163,22 @@ class TrainingCode:
                 scattered(b, real, outputs, a["outputs"], at, here, self.kept, buffers.stride, backwards)
         body.finish(b, buffers)
         return count
+
+    def _lay_out(self, b: ir.IRBuilder, given: list[ir.Value], stride: ir.Value) -> None:
+        """Write: a chunk of examples as columns."""
+
+        def lay_out(b: ir.IRBuilder, given: Sequence[ir.Value], groups: tuple[ir.Value, ir.Value] | None) -> None:
+            vectors = VectorBuilder(b, self._real, self.lanes, False, False, lower)
+            rows, order, x, first, count = given
+            backwards = not self._target.contract
+            gathered(vectors, rows, order, x, first, count, self._columns, stride, backwards, groups)
+
+        if self._team is None:
+            lay_out(b, given, None)
+            return
+        groups = b.sdiv(b.add(given[-1], I64(self.lanes - 1)), I64(self.lanes))
+        with phase(b, self._team, groups, given, "gather") as part:
+            lay_out(part.b, part.values, (part.begin, part.end))
 
     @staticmethod
     def _least(b: ir.IRBuilder, left: ir.Value, most: int) -> ir.Value:
@@ -178,28 +198,37 @@ class TrainingCode:
         mean = b.fdiv(b.fadd(b.load(total, typ=real), real(0.0)), b.sitofp(count, real))
         stored(b, real, mean, a["losses"], b.sub(step, a["first"]))
 
-    def _is_nan(self, b: ir.IRBuilder, gradients: ir.Value) -> ir.Value:
-        """Write: is one of the gradients nan?"""
-        vectors = VectorBuilder(b, self._real, self.wide, False, False, lower)
-        kind = vectors.type_of(I1)
-        with Rounds(b, I64(self.padded), 0, self.wide, name="nan") as rounds:
-            seen = rounds.carried(kind)
-            v = b.load(entry(b, self._real, gradients, rounds.i), typ=vectors.type)
-            v.align = self._target.bytes
-            seen.add_incoming(ir.Constant(kind, None), rounds.before)
-            seen.add_incoming(b.or_(seen, vectors.is_nan(v)), b.block)
-        whole = ir.IntType(self.wide)
-        return b.icmp_unsigned("!=", b.bitcast(seen, whole), whole(0))
+    def _is_nan(self, b: ir.IRBuilder, a: dict[str, ir.Value], step: ir.Value) -> ir.Value:
+        """Write: is one of the gradients nan? Then no more than the steps before are done."""
+        b.store(I64(-1), a["reached"])
+        with numbers(b, self._team, self.padded, [a["g"], a["reached"], step], "nan") as part:
+            inner, (gradients, reached, here) = part.b, part.values
+            vectors = VectorBuilder(inner, self._real, self.wide, False, False, lower)
+            kind, whole = vectors.type_of(I1), ir.IntType(self.wide)
+            with Rounds(inner, part.end, part.begin, self.wide, name="nan") as rounds:
+                seen = rounds.carried(kind)
+                v = inner.load(entry(inner, self._real, gradients, rounds.i), typ=vectors.type)
+                v.align = self._target.bytes
+                seen.add_incoming(ir.Constant(kind, None), rounds.before)
+                seen.add_incoming(inner.or_(seen, vectors.is_nan(v)), inner.block)
+            with inner.if_then(inner.icmp_unsigned("!=", inner.bitcast(seen, whole), whole(0)), likely=False):
+                inner.store(here, reached)
+        return b.icmp_signed("!=", b.load(a["reached"], typ=I64), I64(-1))
 
     def _emit_update(self, b: ir.IRBuilder, a: dict[str, ir.Value], slots: list[ir.Value], step: ir.Value) -> None:
         """Write: the update of all parameters."""
-        padded, memory, measured = I64(self.padded), I64(self.memory), self._measure is not None
+        memory, measured = I64(self.memory), self._measure is not None
         settings = entry(b, self._real, a["settings"], b.mul(step, a["settings_stride"]))
         if self._measure is not None:
             settings = self._measured(b, a, self._measure, settings)
-        pointers = {PARAMETER: settings, INPUT: [a["p"], a["g"], *slots], OUTPUT: [a["p"], *slots], MEMORY: a["memory"]}
-        sizes = {PARAMETER: I64(self._settings + measured), INPUT: padded, OUTPUT: padded, MEMORY: memory}
-        self._update.emit(b, Buffers(pointers, sizes, padded), padded)
+        team = None if self._update.placement.size else self._team  # which works in memory of its own, if in any
+        with numbers(b, team, self.padded, [settings, a["memory"], a["g"], a["p"], *slots], "update") as part:
+            inner, (settings, at, *numbered) = part.b, part.values
+            g, *outputs = [entry(inner, self._real, x, part.begin) for x in numbered]
+            pointers = {PARAMETER: settings, INPUT: [outputs[0], g, *outputs[1:]], OUTPUT: outputs, MEMORY: at}
+            count = inner.sub(part.end, part.begin)
+            sizes = {PARAMETER: I64(self._settings + measured), INPUT: count, OUTPUT: count, MEMORY: memory}
+            self._update.emit(inner, Buffers(pointers, sizes, count), count)
 
     def _measured(self, b: ir.IRBuilder, a: dict[str, ir.Value], measure: Batch, settings: ir.Value) -> ir.Value:
         """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""
@@ -220,17 +249,19 @@ class TrainingCall:
     """A call of native code: the arguments in one array, which native code reads.
 
     Args:
-        train: the native function.
+        code: whose native function it is.
         arrays: what its pointers point to, "reached" aside.
         strides: its integers from the third on.
         guarded: () -> a call of the code that makes the steps at which this one stops.
+        team: who shares its loops; None: nobody.
     """
 
-    def __init__(self, train: Callable[[int], None], arrays: Sequence[Numbers | NDArray[np.int64]],
-                 strides: tuple[int, ...], guarded: Callable[[], TrainingCall]) -> None:  # fmt: skip
+    def __init__(self, code: TrainingCode, arrays: Sequence[Numbers | NDArray[np.int64]],
+                 strides: tuple[int, ...], guarded: Callable[[], TrainingCall], team: Team | None) -> None:  # fmt: skip
         import numpy as np
 
-        self._train, self._arrays, self._guarded = train, arrays, guarded
+        self._train: Callable[[int], None] = partial(team.call, code.share) if team and code.share else code.train
+        self._arrays, self._guarded = arrays, guarded
         self._reached = ctypes.c_int64()
         addresses = [x.ctypes.data for x in arrays]
         addresses.insert(POINTERS.index("reached"), ctypes.addressof(self._reached))

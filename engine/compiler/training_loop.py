@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, SupportsIndex
 
 from ..arguments import flag, function, named, real, shown, whole
+from ..arguments import threads as number_of_threads
 from .function import DTYPES
 from .llvm.native_code import Numbers, Turn, aligned
 from .llvm.processor import Target, is_checked, llvm, processor
@@ -42,6 +43,10 @@ class TrainingLoop:
         settings: how many numbers `update` is given at each step (a learning rate, the count of steps).
         batch: examples a step; None: all of them.
         dtype: "float64" or "float32".
+        threads: how many threads share the loops of a step; "auto": as many as this process has cores. It pays where a
+            step takes some 0.1 ms or more, and does nothing below. Results are the same to the last bit for any number:
+            threads share rounds of loops (neurons, rows of weights) that feed nobody in the loop, and no sum is parted.
+            1, since a training that takes all cores of a machine without having been asked to is a bad neighbour.
         contract: allow fused multiply-adds, and sums over the examples in an order of their own: lane by lane, and then over
             the lanes; in a wide layer's gradient one example after another. Without, a step has the bits of eager mode
             where only + - * / and sqrt occur: sums run over the examples in eager's order, slower.
@@ -76,11 +81,12 @@ class TrainingLoop:
     def __init__(self, loss: Callable[..., object], update: Callable[..., object], parameters: Sequence[float],
                  examples: ArrayLike, *, penalty: Callable[..., object] | None = None,
                  measure: Callable[..., object] | None = None, slots: int | ArrayLike = 0, settings: int = 0,
-                 batch: int | None = None, dtype: str = "float64",
+                 batch: int | None = None, dtype: str = "float64", threads: int | str = 1,
                  contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None) -> None:  # fmt: skip
         import numpy as np
 
         llvm()
+        from .llvm.team import Team
         from .training_code import TrainingCode
 
         named(WHO, "dtype", dtype, DTYPES)
@@ -89,7 +95,7 @@ class TrainingLoop:
         if rows.ndim != 2 or not len(rows):
             raise ValueError(f"{WHO} takes examples as a table of at least one row, got shape {rows.shape}")
         self._batch = len(rows) if batch is None else min(whole(WHO, "batch", batch, least=1), len(rows))
-        contract = flag(WHO, "contract", contract)
+        contract, threads = flag(WHO, "contract", contract), number_of_threads(WHO, threads)
         window = None if window is None else whole(WHO, "window", window, least=1)
         function(WHO, "loss", loss)
         function(WHO, "update", update)
@@ -118,6 +124,7 @@ class TrainingLoop:
         self._compiled = partial(TrainingCode, functions, self._batch, target, window)
         self._code = self._compiled(bare=True)
         self.stages, self.update_stages = self._code.stages, self._code.update_stages
+        self._team = Team.of(threads) if self._code.share else None
         self._turn = Turn()  # one run at a time: all work in the same numbers
         self._allocate()
         self.parameters[:] = parameters
@@ -225,9 +232,9 @@ class TrainingLoop:
 
         def guarded() -> TrainingCall:
             code, work = self._guarded
-            return TrainingCall(code.train, [*given, *work, *written], strides, guarded)  # it does not stop
+            return TrainingCall(code, [*given, *work, *written], strides, guarded, self._team)  # it does not stop
 
-        return TrainingCall(self._code.train, [*given, *self._work, *written], strides, guarded), losses
+        return TrainingCall(self._code, [*given, *self._work, *written], strides, guarded, self._team), losses
 
     def _rows(self, order: ArrayLike | None, epochs: int) -> tuple[NDArray[np.int64], int]:
         """(which examples in which order, how many epochs)."""

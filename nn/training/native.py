@@ -30,14 +30,15 @@ class NativeTraining:
 
     Args:
         run: a Run, before or between epochs.
+        threads: how many share the loops of a step.
 
     Raises:
         UnsupportedError: a part of it does not compile.
         ImportError: llvmlite is missing.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, threads: int | str = 1) -> None:
+        self._run, self._threads = run, threads
         self._key: object = None
         self._evaluate: Callable[..., list[list[float]]] | None = None
         self._tables: dict[int, tuple[object, object]] = {}  # examples that were evaluated, as arrays
@@ -84,6 +85,7 @@ class NativeTraining:
             slots=len(optimizer.initial),
             settings=2,
             batch=run.batch,
+            threads=self._threads,
         )
         self._key = key
 

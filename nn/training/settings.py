@@ -11,7 +11,7 @@ from random import Random, SystemRandom
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from engine import Value
-from engine.arguments import flag, named, number, real, shown, whole
+from engine.arguments import flag, named, number, real, shown, threads, whole
 
 from ..arguments import several
 from ..elsewhere import TRAINING, check_call
@@ -40,6 +40,7 @@ def limit(who: str, name: str, x: object) -> float | None:
 
 count = partial(whole, least=1)
 CHECKS: dict[str, Callable[[str, str, Any], Any]] = {  # asked when a training is made, and when a callback sets one
+    "threads": lambda who, name, x: threads(who, x),
     "backend": lambda who, name, x: named(who, name, x, ("eager", "jit", "auto")),
     "epochs": count,
     "batch_size": lambda who, name, x: None if x is None else count(who, name, x),
@@ -74,6 +75,7 @@ class Settings:
     penalty: Penalties = None
     progress: bool = True
     backend: str = "eager"
+    threads: int | str = 1
 
     def run(self, who: str) -> Run:
         """The Run that is meant; a ValueError or TypeError where a setting is not legal.

@@ -70,6 +70,8 @@ class Trainer:
             the penalties, the optimiser and here counts as in eager mode, but plain numbers that the loss or the net
             reads from elsewhere are fixed when it compiles); "auto" for jit where it is installed and as long as all
             compiles, else eager with a line that says why.
+        threads: how many threads share the loops of native code where an update takes some 0.1 ms or more; "auto": as
+            many as this process has cores. The weights are the same to the last bit for any number. Eager mode has one.
 
     Attributes:
         net, optimizer, objective, examples: what is trained, how, what for, and on what.
@@ -124,7 +126,7 @@ class Trainer:
     def __init__(self, settings: TrainerSettings) -> None:
         self._run = run = settings.run(settings.who)
         self.epochs, self.batch_size, self.accumulate = settings.epochs, settings.batch_size, settings.accumulate
-        self.progress, self._backend = settings.progress, settings.backend
+        self.progress, self._backend, self._threads = settings.progress, settings.backend, settings.threads
         self._callbacks = calls(settings.who, settings.callbacks)
         self.early_stopping = early_stop(settings.who, settings.early_stopping)
         names = ["loss", *run.metrics]
@@ -144,7 +146,7 @@ class Trainer:
 
         try:
             with bar(self.progress, desc="compiling", bar_format="{desc}", leave=False):  # it may take seconds
-                self._native = NativeTraining(self._run)
+                self._native = NativeTraining(self._run, self._threads)
         except Exception as error:
             self._fall_back(error)
 

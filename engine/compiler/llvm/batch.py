@@ -13,6 +13,7 @@ from .emission import Emitter
 from .lowering import lower
 from .memory import Buffers
 from .native_functions import Rounds, entry, lanes_summed, lanes_summed_together, stored
+from .phases import numbers
 from .processor import Target, vector_bytes
 from .reduction import Reduction
 from .support_vectors import SupportVectors
@@ -188,7 +189,8 @@ class Batch:
     def begin(self, b: ir.IRBuilder, buffers: Buffers) -> None:
         """Write what comes before the first chunk of a step."""
         if self.gradients:  # what is left out of a sum counts 0.0
-            self._zero(b, buffers.pointers[GRADIENT], self.gradients, -0.0 if self._parts.gate is None else 0.0)
+            nothing = -0.0 if self._parts.gate is None else 0.0
+            self._zero(b, buffers.pointers[GRADIENT], self.gradients, nothing, buffers.team)
 
     def finish(self, b: ir.IRBuilder, buffers: Buffers) -> None:
         """Write what comes after the last chunk of a step."""
@@ -199,14 +201,16 @@ class Batch:
         """Write what comes before the first step."""
         self._zero(b, buffers.pointers[SUMS], self.sums)
 
-    def _zero(self, b: ir.IRBuilder, at: ir.Value, size: int, value: float = -0.0) -> None:
+    def _zero(self, b: ir.IRBuilder, at: ir.Value, size: int, value: float = -0.0,
+              team: ir.Value | None = None) -> None:  # fmt: skip
         """Write: set numbers to -0.0, which adds nothing, or to another number."""
         lanes = self.tiling.lanes
         nothing = self._builder(b).constant(value)
         whole = size - size % lanes
-        for number, start, end, step in ((nothing, 0, whole, lanes), (ir.Constant(self._real, value), whole, size, 1)):
-            with Rounds(b, end, start, step, name="zero") as rounds:
-                stored(b, self._real, number, at, rounds.i).align = self.emitter.bytes
+        with numbers(b, team, whole, [at], "zero") as part, Rounds(part.b, part.end, part.begin, lanes) as rounds:
+            stored(part.b, self._real, nothing, part.values[0], rounds.i).align = self.emitter.bytes
+        with Rounds(b, size, whole, name="zero") as rounds:
+            stored(b, self._real, ir.Constant(self._real, value), at, rounds.i).align = self.emitter.bytes
 
     def _reduce(self, b: ir.IRBuilder, buffers: Buffers) -> None:
         """Add the lanes of every sum to the gradients, as many sums at a time as there are lanes, and set them back to -0.0."""

@@ -16,6 +16,7 @@ from ..loops.program import For, Polynomial, Statement, loops_of
 from .emission import Emitter
 from .memory import Buffers, Copy
 from .native_functions import Rounds, entry, transposed
+from .phases import Phase, phase
 from .vectors import I32, I64, POINTER, declared, ir
 
 LEAST = 64  # rounds of the inner loop from which on its panels pay
@@ -117,19 +118,45 @@ class Tiles:
         if c is None:
             return False
         self._c, self._b, self._buffers, self._copy, self._count = c, b, buffers, copy, count
-        whole, rest = divmod(c.shape[1], self._panel)
+        if buffers.team is None or c.rows not in self._e.placement.shared:
+            self._lay_panels(None)
+            self._pass_panels()
+            return True
+        given, e = [*buffers.values(), count], self._e
+        outside = e.b, e.buffers, e.vectors
+        with phase(b, buffers.team, -(-c.shape[1] // self._panel), given, e.name) as part:
+            self._begin(part.b, buffers.over(part.values), part.values[-1])
+            self._lay_panels(part)
+        e.b, e.buffers, e.vectors = outside
+        with e.phase(b, buffers, c.rows, self._high, count) as (here,):
+            self._begin(e.b, e.buffers, here)
+            self._pass_panels()
+        return True
+
+    def _begin(self, b: ir.IRBuilder, buffers: Buffers, count: ir.Value) -> None:
+        """Take up writing in a function that threads share."""
+        self._b, self._buffers, self._count = b, buffers, count
+        self._e.begin(b, buffers.at(I64(0)))
+
+    def _lay_panels(self, part: Phase | None) -> None:
+        """Write: the panels, or those of one thread."""
+        whole, rest = divmod(self._c.shape[1], self._panel)
         for first, last, width in ((0, whole, self._panel), (whole, whole + 1, rest)):
             if width and first < last:
-                with Rounds(b, last, first, name="panel") as panel:
+                low, high = (I64(first), I64(last)) if part is None else part.within(first, last)
+                with Rounds(self._b, high, low, name="panel") as panel:
                     self._lay_out(panel.i, width)
-        several = max(1, CACHE // (self._room * self._panel * self._e.bytes))  # panels that pass all rows together
+
+    def _pass_panels(self) -> None:
+        """Write: all panels pass the rows, so many together as stay in the first cache."""
+        b, (whole, rest) = self._b, divmod(self._c.shape[1], self._panel)
+        several = max(1, CACHE // (self._room * self._panel * self._e.bytes))
         with Rounds(b, whole, 0, several, name="panels") as block:
             most = b.add(block.i, I64(several))
             end = b.select(b.icmp_signed("<", most, I64(whole)), most, I64(whole))
             self._pass_rows(block.i, end, self._panel)
         if rest:
             self._pass_rows(I64(whole), I64(whole + 1), rest)
-        return True
 
     # Panels ------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ optimizations of blocked algorithms, 1991). With one lane and one block the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ..front.trace import EFFECTS, GRADIENT, SUMS, Trace
 from ..loops.placement import Carried, Exit, Handle, Placement
@@ -16,6 +17,7 @@ from ..loops.program import For, Node, Statement
 from .lowering import lower
 from .memory import Buffers, Copy, IndexKey, Memo, Memory
 from .native_functions import Rounds, lanes_summed
+from .phases import Phase, phase
 from .processor import Target
 from .vectors import I1, I64, Vector, ir
 
@@ -37,6 +39,7 @@ class Emitter(Memory):
                  direct: bool = False, name: str = "program", sums: int = 0) -> None:  # fmt: skip
         super().__init__(placement, trace, target, lanes, name)
         self.jam, self.direct, self._sums = jam, direct, sums
+        self._under_way: tuple[For, Phase] | None = None
 
     def emit(self, builder: ir.IRBuilder, buffers: Buffers, start: int = 0, end: int | None = None) -> None:
         """Write the program where a builder stands, but for sums apart; a long one as functions of at most 1,000
@@ -44,10 +47,37 @@ class Emitter(Memory):
         parts = self.placement.parts
         body, segments = parts.body[start:end], parts.segments[start:end]
         self.begin(builder, buffers)
-        if len(set(segments)) <= 1:
-            self._body(body, [Copy({}, {}, n) for n in range(len(buffers.blocks))], {})
-        else:
+        if len(set(segments)) > 1:
             self._in_parts(body, segments, {})
+            return
+        copies, run = self._copies(), list[Node]()
+        for n in body:
+            if isinstance(n, For) and buffers.team is not None and n in self.placement.shared:
+                self._body(run, copies, {})
+                run = []
+                with self.phase(builder, buffers, n, self.together(n, copies)):
+                    self._body([n], self._copies(), {})
+            else:
+                run.append(n)
+        self._body(run, copies, {})
+
+    def _copies(self) -> list[Copy]:
+        return [Copy({}, {}, n) for n in range(len(self.buffers.blocks))]
+
+    @contextmanager
+    def phase(self, b: ir.IRBuilder, buffers: Buffers, loop: For, width: int,
+              *more: ir.Value) -> Iterator[Sequence[ir.Value]]:  # fmt: skip
+        """Write a loop that threads share: inside, its `stretches` are those of one thread, which so many rounds together
+        are dealt out to; what is given besides the buffers is there under other names."""
+        outside = self.b, self.buffers, self.vectors
+        given = buffers.values()
+        units = sum((end - start) // wide for start, end, wide in self._whole_stretches(loop, width))
+        with phase(b, buffers.team, units, [*given, *more], self.name) as part:
+            self._under_way = loop, part
+            self.begin(part.b, buffers.over(part.values))
+            yield part.values[len(given) :]
+            self._under_way = None
+        self.b, self.buffers, self.vectors = outside
 
     def _in_parts(self, body: Sequence[Node], segments: Sequence[int], index: dict[int, ir.Value]) -> None:
         """Write a body as calls of functions, one for each segment, that are given the buffers and the loop variables."""
@@ -154,18 +184,31 @@ class Emitter(Memory):
             if isinstance(n, Statement):
                 self._sum(n, copies, memo)
                 continue
-            for start, end, width in self.stretches(n, copies, self._width(n, copies) if self._jams(n, copies) else 1):
+            for start, end, width in self.stretches(n, copies, self.together(n, copies)):
                 self._loop(n, copies, memo, start, end, width)
         self._statements(statements, copies, memo)
 
     def stretches(self, loop: For, copies: list[Copy], width: int) -> list[tuple[ir.Value, ir.Value, int]]:
         """(start, end, how many go together) so that all rounds are done, but for the last so many together."""
-        count = loop.count.number()
-        if count is None or width == 1:
+        if loop.count.number() is None:
             return [(I64(0), self.index(loop.count, copies[0])[1], 1)]
+        parts = self._whole_stretches(loop, width)
+        if self._under_way is None or self._under_way[0] is not loop:
+            return [(I64(start), I64(end), wide) for start, end, wide in parts]
+        found, before = [], 0
+        for start, end, wide in parts:
+            after = before + (end - start) // wide
+            units = self._under_way[1].within(before, after)
+            found.append((*[self.b.add(self.b.mul(k, I64(wide)), I64(start - before * wide)) for k in units], wide))
+            before = after
+        return found
+
+    @staticmethod
+    def _whole_stretches(loop: For, width: int) -> list[tuple[int, int, int]]:
+        count = loop.count.number() or 0
         whole = count - count % width
         both = (0, whole, width), (whole, count, count - whole)
-        return [(I64(start), I64(end), wide) for start, end, wide in both if start < end]
+        return [(start, end, wide) for start, end, wide in both if start < end]
 
     def _jams(self, loop: For, copies: list[Copy]) -> bool:
         """Is it a loop of independent rounds around innermost loops, and none around it jammed?"""
@@ -179,9 +222,11 @@ class Emitter(Memory):
             and not any(isinstance(c, For) for n in inner for c in n.body)
         )
 
-    def _width(self, loop: For, copies: list[Copy]) -> int:
-        """How many rounds of a jammed loop go together: more where those inside are long, so that what comes before and
+    def together(self, loop: For, copies: list[Copy]) -> int:
+        """How many rounds go together, if it is jammed: more where those inside are long, so that what comes before and
         behind them weighs little, and few vectors do; of not so many, such that none is left."""
+        if not self._jams(loop, copies):
+            return 1
         inner = [c.count.number() or 0 for c in loop.body if isinstance(c, For)]
         most, count = min(self._sums // len(copies), MOST), loop.count.number() or 0
         if min(inner) < LONG or most <= self.jam:

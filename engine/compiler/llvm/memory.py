@@ -29,6 +29,7 @@ class Buffers:
         blocks: for each block of lanes, the number of its first example.
         mask: which lanes count when gradients are summed; None: all.
         spread: memory holds every example's values, column by column as inputs do, not those of one block.
+        team: the address of the team that loops are shared with, or null; None: where no loop is shared.
     """
 
     pointers: dict[int, ir.Value]
@@ -37,6 +38,7 @@ class Buffers:
     blocks: Sequence[ir.Value] = (I64(0),)
     mask: ir.Value | None = None
     spread: bool = False
+    team: ir.Value | None = None
 
     def at(self, *blocks: ir.Value, mask: ir.Value | None = None) -> Buffers:
         """The same for other blocks of lanes."""
@@ -52,7 +54,7 @@ class Buffers:
         return [*self.pointers.values(), *self.sizes.values(), self.stride, *self.blocks, *masks]
 
     def over(self, values: Sequence[ir.Value]) -> Buffers:
-        """The same of other values, the arguments of a function."""
+        """The same of other values, the arguments of a function, in which no loop is shared."""
         rest = iter(values)
         return Buffers(
             {space: next(rest) for space in self.pointers},

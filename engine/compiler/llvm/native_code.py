@@ -81,9 +81,14 @@ class Compiled:
         passes.detach()
         return machine, module
 
+    def address(self, name: str) -> int:
+        """Where a native function is."""
+        found: int = self._engine.get_function_address(name)
+        return found
+
     def function(self, name: str, *kinds: type[ctypes.c_void_p | ctypes.c_int64]) -> Callable[..., None]:
         """A native function of these ctypes kinds. It holds no lock on the interpreter while it runs."""
-        call: Any = ctypes.CFUNCTYPE(None, *kinds)(self._engine.get_function_address(name))
+        call: Any = ctypes.CFUNCTYPE(None, *kinds)(self.address(name))
         call.code = self  # keeps the code in memory
         return cast("Callable[..., None]", call)
 

@@ -125,14 +125,16 @@ def native(
     return ir.IRBuilder(function.append_basic_block("entry")), dict(zip([*pointers, *integers], function.args))
 
 
-def call_of(module: ir.Module, function: ir.Function) -> None:
-    """Write `run`: it calls a function with arguments it reads, eight bytes each, from the one array it is given."""
-    b, a = native(module, "run", ["context"], [])
-    values = []
-    for i, argument in enumerate(function.args):
-        values.append(b.load(entry(b, I64, a["context"], I64(i)), typ=argument.type))
-    b.call(function, values)
-    b.ret_void()
+def calls_of(module: ir.Module, function: ir.Function, shared: bool) -> None:
+    """Write `run`: it calls a function with arguments it reads, eight bytes each, from the one array it is given. Where loops
+    are shared, that is without a team, 0 as its last argument; and write `share`, which is given one besides."""
+    for name in ("run", "share") if shared else ("run",):
+        b, a = native(module, name, ["context", "team"] if name == "share" else ["context"], [])
+        read = function.args[:-1] if shared else function.args
+        values = [b.load(entry(b, I64, a["context"], I64(i)), typ=x.type) for i, x in enumerate(read)]
+        team = b.ptrtoint(a["team"], I64) if name == "share" else I64(0)
+        b.call(function, [*values, team] if shared else values)
+        b.ret_void()
 
 
 def entry(b: ir.IRBuilder, kind: ir.Type, array: ir.Value, index: ir.Value) -> ir.Value:
@@ -151,15 +153,18 @@ def stored(b: ir.IRBuilder, kind: ir.Type, value: ir.Value, array: ir.Value, ind
 
 
 def gathered(vectors: VectorBuilder, rows: ir.Value, order: ir.Value, x: ir.Value, first: ir.Value, count: ir.Value,
-             columns: int, stride: ir.Value, backwards: bool = False) -> None:  # fmt: skip
-    """Lay examples out as lanes want them: x[column*stride + i] = rows[order[first + i]*columns + column].
+             columns: int, stride: ir.Value, backwards: bool = False, groups: tuple[ir.Value, ir.Value] | None = None
+             ) -> None:  # fmt: skip
+    """Write: lay examples out as lanes want them: x[column*stride + i] = rows[order[first + i]*columns + column].
 
-    The last group is filled up with the last example. Backwards, the last example comes first.
+    The last group is filled up with the last example. Backwards, the last example comes first. Groups are of as many
+    examples as there are lanes; all of them, or those from one to another.
     """
     b, real, lanes = vectors.builder, vectors.real, vectors.lanes
     size, whole = 8 if vectors.double else 4, columns - columns % lanes
     last = b.sub(count, I64(1))
-    with Rounds(b, count, 0, lanes, name="gather") as outer:
+    begin, end = (I64(0), count) if groups is None else [b.mul(g, I64(lanes)) for g in groups]
+    with Rounds(b, end, begin, lanes, name="gather") as outer:
         starts = []
         for k in range(lanes):
             at = b.add(outer.i, I64(k))

@@ -91,12 +91,15 @@ class Reduction:
         return units
 
     def _write(self, body: Sequence[Node], b: ir.IRBuilder, buffers: Buffers, count: ir.Value) -> None:
+        self._begin(b, buffers, count)
+        self._body(body, [Copy()])
+
+    def _begin(self, b: ir.IRBuilder, buffers: Buffers, count: ir.Value) -> None:
         self._b, self._buffers, self._count = b, buffers, count
         lanes = I64(self._e.lanes)
         self._whole = b.sdiv(count, lanes)
         self._groups = b.sdiv(b.add(count, I64(self._e.lanes - 1)), lanes)
         self._e.begin(b, buffers.at(I64(0)))
-        self._body(body, [Copy()])
 
     def _body(self, body: Sequence[Node], copies: list[Copy]) -> None:
         for unit in self._units(body):
@@ -121,6 +124,16 @@ class Reduction:
         """So many rounds together, in parts as even as they can be."""
         count = n.count.number()
         even = -(-count // -(-count // most)) if count else 1
+        if self._buffers.team is not None and n in self._e.placement.shared:
+            outside = self._b, self._buffers, self._count
+            with self._e.phase(self._b, self._buffers.at(I64(0)), n, even, self._count) as (count_here,):
+                self._begin(self._e.b, self._e.buffers, count_here)
+                self._rounds(n, body, copies, even)
+            self._begin(*outside)
+            return
+        self._rounds(n, body, copies, even)
+
+    def _rounds(self, n: For, body: Sequence[Node], copies: list[Copy], even: int) -> None:
         for start, end, width in self._e.stretches(n, copies, even):
             with Rounds(self._b, end, start, width, f"i{n.variable}") as rounds:
                 self._body(body, [Copy({**c.index, n.variable: (rounds.i, u)}) for c in copies for u in range(width)])

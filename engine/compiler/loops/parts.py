@@ -72,6 +72,7 @@ class BodyParts:
         positions: (index, node) -> its values over the rounds of the loops around the node.
         sums_apart: may what only adds to gradients come after all else?
         gate: the position in the trace behind which a loss may be flat.
+        large: from so many instructions on that it executes, a loop may be one that threads share; None: none is.
 
     Attributes:
         body: the items, in the order in which they are to run.
@@ -84,10 +85,12 @@ class BodyParts:
         forward: how many items end with it. Behind them come those that write outputs of the example, and from
             `backward` on what a flat example can do without. Values reach these through memory alone, so that all
             examples may be done with the former first.
+        large: the loops among the items that threads may share. Values reach them and leave them through memory alone.
         visible: for each item, a number; items of one number may hand each other registers.
     """
 
-    def __init__(self, body: Sequence[Node], positions: Find, sums_apart: bool = False, gate: int | None = None):
+    def __init__(self, body: Sequence[Node], positions: Find, sums_apart: bool = False, gate: int | None = None,
+                 large: int | None = None) -> None:  # fmt: skip
         self.body = self._sums_last(body) if sums_apart else list(body)
         self.cuts = {loop: segments(loop.body) for loop in loops_of(body) if size(loop.body) > LONGEST}
         self.apart = self._first_sum() if sums_apart else None
@@ -96,6 +99,7 @@ class BodyParts:
         self.forward = self.backward = len(self.body)
         if self.apart is not None and not any(self.segments):
             self._part_at(gate, self.apart, positions)
+        self.large = set() if large is None or any(self.segments) else self._large(large, positions)
         self.visible = self._visible()
 
     @staticmethod
@@ -130,6 +134,10 @@ class BodyParts:
         self.body[forward:] = [*outputs, *[n for n in self.body[forward:] if n not in outputs]]
         self.gate, self.forward, self.backward = gate, forward, forward + len(outputs)
 
+    def _large(self, least: int, positions: Find) -> set[For]:
+        loops = [n for n in self.body if isinstance(n, For) and n not in self.cuts and (n.count.number() or 0) > 1]
+        return {n for n in loops if sum(len(positions(s.out, s)) for s in statements_of(n)) >= least}
+
     def _visible(self) -> list[int]:
         visible = list(self.segments)
         if self.gate is not None:
@@ -140,4 +148,8 @@ class BodyParts:
                 if isinstance(self.body[i], For) or (i > 0 and isinstance(self.body[i - 1], For)):
                     part += 1
                 visible[i] = part
+        part = 0
+        for i, n in enumerate(self.body):
+            part += n in self.large or (i > 0 and self.body[i - 1] in self.large)
+            visible[i] += part
         return visible

@@ -61,7 +61,7 @@ class Placement:
         body: the program.
         length: how many instructions it stands for.
         constants: the numbers that it reads.
-        sums_apart, gate: see `BodyParts`.
+        sums_apart, gate, large: see `BodyParts`.
 
     Attributes:
         statements: its instructions.
@@ -71,23 +71,25 @@ class Placement:
         facts: for each loop, its Facts.
         slots: the slot in memory, as a polynomial, for each index that is stored or read.
         size: how many slots.
+        shared: the large loops whose rounds are independent. (A trace writes each output and adds to each gradient once.)
         running: the additions that are the running sum of an innermost loop, of which only the last is read. Where sums may
             be reordered, the rounds of such a loop can go in lanes.
     """
 
     def __init__(self, body: Sequence[Node], length: int, constants: Sequence[float], sums_apart: bool = False,
-                 gate: int | None = None) -> None:  # fmt: skip
+                 gate: int | None = None, large: int | None = None) -> None:  # fmt: skip
         self._length, self.constants = length, constants
         self.statements: list[Statement] = []
         self._index: dict[Node, dict[int, Positions]] = {}  # the values of the loop variables around, round by round
         self._around: dict[Node, list[For]] = {}
         self._walk(body, {}, [])
-        self._find_registers(BodyParts(body, self._positions, sums_apart, gate))
+        self._find_registers(BodyParts(body, self._positions, sums_apart, gate, large))
         apart = self.parts.apart
         if apart is not None and not all(self._stands_alone(run) for run in runs(self.parts.body[apart:])):
-            self._find_registers(BodyParts(body, self._positions))
+            self._find_registers(BodyParts(body, self._positions, large=large))
         self._place_stores()
         self._find_parallel()
+        self.shared = {loop for loop in self.parts.large if self.facts[loop].parallel}
         self.running = self._running_sums()
 
     def _walk(self, body: Sequence[Node], index: dict[int, Positions], around: list[For]) -> None:

@@ -107,7 +107,7 @@ class Compilation:
                 )
             if DIVIDE in self.ir:
                 team_code()
-            code, self.shared = PROGRAMS.compiled(self.ir, 3 if easy else 1, vectorise and easy, self._target.cpu)
+            code, self.shared = PROGRAMS.compiled(self.ir, 2 if easy else 1, vectorise and easy, self._target.cpu)
         self._compiled = code
         return code
 

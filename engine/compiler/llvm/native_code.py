@@ -50,7 +50,7 @@ class Compiled:
         size: bytes of memory, about.
     """
 
-    def __init__(self, text: str, level: int = 3, vectorise: bool = True, cpu: str = "") -> None:
+    def __init__(self, text: str, level: int = 2, vectorise: bool = True, cpu: str = "") -> None:
         binding = llvm()
         self._how = level, vectorise, cpu
         with LOCK:

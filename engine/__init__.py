@@ -15,7 +15,7 @@ from .ops import PRIVATE, log_softmax, softmax
 from .rule import TABLE, Op, new_row_hooks, op
 from .transforms.batching import vmap
 from .transforms.forward import derivative, hessian, hvp, jacfwd, jvp
-from .transforms.replay import replay
+from .transforms.replay import replay, straight_line
 from .transforms.reverse import grad, jacobian, jacrev, value_and_grad, vjp
 from .traversal import partials, topological_order
 from .value import Value, method
@@ -61,6 +61,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "replay",
+    "straight_line",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -103,7 +103,13 @@ def explain():
     return Call(engine.explain, root, root.args[1].args[0], names={"a": root}, then=lambda e: (str(e), e.latex))
 
 
+def straight_line():
+    root = loss()
+    return Call(engine.straight_line, root, [root.args[1].args[0]])
+
+
 exemplar("engine.replay", replay)
+exemplar("engine.straight_line", straight_line)
 exemplar("engine.explain", explain)
 exemplar("engine.names", lambda: Call(engine.names, {"a": Value(0.5)}))
 
@@ -218,6 +224,15 @@ exemplar(
 exemplar("engine.picture.Picture.latex", lambda: Call(kept("picture", lambda: engine.draw(loss())).latex))
 exemplar(
     "engine.picture.Picture.live", lambda: Call(kept("picture", lambda: engine.draw(loss())).live), needs="anywidget"
+)
+exemplar("engine.picture.Picture.live_graph", lambda: Call(kept("picture", lambda: engine.draw(loss())).live_graph, 2))
+exemplar(
+    "engine.picture.LiveGraph.edit",
+    lambda: Call(kept("live", lambda: engine.draw(loss()).live_graph()).edit, {"numbers": {"a": 1.0}, "ticket": 1.0}),
+)
+exemplar(
+    "engine.picture.use_renderer",
+    lambda: Call(engine.picture.use_renderer, None, then=lambda made: engine.picture.use_renderer(None)),
 )
 exemplar("engine.picture.Picture.within", lambda: Call(kept("picture", lambda: engine.draw(loss())).within, None))
 exemplar("engine.picture.Picture.asking", lambda: Call(engine.draw(Value(0.5) * 2.0).asking, {}, {}, then=str))

@@ -12,7 +12,7 @@ from math import isnan
 from typing import Any, TypedDict, cast
 
 from ... import context
-from ...arguments import install_line
+from ...arguments import install_line, real
 from ...conversion import number
 from ...transforms.replay import replay
 from ...traversal import topological_order
@@ -124,13 +124,17 @@ class LiveGraph:
         self._take({name: number(x, "live") for name, x in numbers.items()})
 
     def edit(self, edits: Edits) -> None:
-        """Take numbers as the page sends them; what is wrong with them is told in `message`."""
+        """Take numbers as the page sends them, {"numbers": {name: number}, "ticket": number}.
+
+        What is wrong with them is told in `message`: a page is not to end for it.
+        """
+        given = edits if isinstance(edits, Mapping) else {}
         try:
-            self._take({str(name): float(x) for name, x in edits["numbers"].items()})
+            self._take({str(name): number(x, "live") for name, x in given["numbers"].items()})
             self.message = ""
-        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             self.message = f"{type(error).__name__}: {error}"
-        self.answered = float(edits.get("ticket", 0.0))
+        self.answered = real(given.get("ticket")) or 0.0
 
     def _take(self, numbers: Mapping[str, float]) -> None:
         held = self._numbers | {self._leaves[name]: x for name, x in numbers.items()}

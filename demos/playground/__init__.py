@@ -11,6 +11,7 @@ from demos.playground.server import serve
 TABS = {  # each is tabs/NAME.html, .js, .css and .py; see tabs/README.md
     "expression": "An expression",
     "drill": "A drill",
+    "engine": "Your own engine",
 }
 
 

@@ -212,7 +212,7 @@ class _Check:
             why = other.report.blame if isinstance(other, GradientError) else None
             both = [w for w in alike if why is not None and w in why.why.split("; or ")]
             alike = both or alike
-        return f"Every rule is right on its own; the sweep is wrong: {'; or '.join(alike)}."
+        return f"Every rule is right on its own: {'; or '.join(alike)}."
 
     def _line(self, op: str) -> int | None:
         """Where the source says what is wrong: the method of an op, or backward."""

@@ -103,9 +103,9 @@ SUM = (
         (("n * self.data ** (n - 1)", "self.data ** (n - 1)"), "1.0 | square 1", "The rule of square is wrong for operand 1", "__pow__"),
         (("other * -1.0", "other"), " | sub ", "has .* as y, and .* is right. The rule of sub is wrong forward", "__sub__"),
         (("math.tanh(self.data)", "math.tan(self.data)"), "| tanh 1", "The rule of tanh is wrong forward", "tanh"),
-        (("if v not in seen:", "if True:"), "|", "the sweep is wrong: shared nodes are swept more than once", ""),
+        (("if v not in seen:", "if True:"), "|", "right on its own: shared nodes are swept more than once", ""),
         (("self.grad = 1.0", "self.grad = 2.0"), "|", "every gradient is 2 times what it should be", ""),
-        (("(self, other))\n        def push():\n            self.grad += out", "(other,))\n        def push():\n            self.grad += out"), "|", "the sweep is wrong", ""),
+        (("(self, other))\n        def push():\n            self.grad += out", "(other,))\n        def push():\n            self.grad += out"), "|", "Every rule is right on its own", ""),
     ],
 )  # fmt: skip
 def test_a_planted_mistake_is_found_on_a_small_graph(swap, graph, says, method):

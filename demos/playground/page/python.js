@@ -103,10 +103,10 @@ export class Python {
     });
   }
 
-  // Install the wheels that files.json has for a use, such as "checks", once for each Python.
-  add(use) {
+  // Install the wheels that files.json has for a use, such as "checks", once for each Python; `told` hears a share from 0 to 1.
+  add(use, told = () => {}) {
     if (!this.added.has(use)) {
-      this.added.set(use, files(use, share => this.told("loading", share)).then(async wheels => {
+      this.added.set(use, files(use, told).then(async wheels => {
         await this.ready;
         return this.send({ wheels });
       }));

@@ -1,5 +1,6 @@
 // An expression: the program, what it prints, and its picture, which the live view of notebooks moves (live.js).
 import live from "../live.js";
+import { editor } from "../editor.js";
 import { Stopped } from "../python.js";
 
 // What stands for a notebook's widget model: live.js asks for nothing else.
@@ -16,11 +17,10 @@ class Model {
   }
 }
 
-const WORDS = /(#.*)|("""[^]*?"""|'[^'\n]*'|"[^"\n]*")|\b(?:and|as|assert|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield|None|True|False)\b/g;
-
 export default function expression(page) {
   const { panel, python } = page, find = selector => panel.querySelector(selector);
-  const [code, lines, inked, example, run, stop, wrong, came, note, view] = ["#code", ".lines", ".inked", "#example", ".run", ".stop", ".error", ".came", ".note", ".live"].map(find);
+  const { code, number } = editor(panel);
+  const [example, run, stop, wrong, came, note, view] = ["#example", ".run", ".stop", ".error", ".came", ".note", ".live"].map(find);
   const printed = find(".printed"), text = printed.querySelector("pre");
   let model = null, away = null, step = null, running = false, examples = [];
   let drawn = null; // the program whose picture is seen
@@ -28,35 +28,8 @@ export default function expression(page) {
   const built = fetch("tabs/expression.json").then(answer => answer.json());
 
   // The editor ----------------------------------------------------------------------------------------------------------
-  function number(mark) {
-    const count = code.value.split("\n").length;
-    lines.replaceChildren(...Array.from({ length: count }, (_, i) => {
-      const line = document.createElement(i + 1 === mark ? "b" : "span");
-      line.textContent = i + 1;
-      return [line, "\n"];
-    }).flat());
-    ink();
-  }
-  // Below the letters of the textarea, which are clear, the same ones: what Python does not read is paler, its own words bolder.
-  function ink() {
-    const parts = [];
-    let at = 0;
-    for (const found of code.value.matchAll(WORDS)) {
-      const part = document.createElement(found[1] ? "i" : found[2] ? "s" : "b");
-      part.textContent = found[0];
-      parts.push(code.value.slice(at, found.index), part);
-      at = found.index + found[0].length;
-    }
-    inked.replaceChildren(...parts, code.value.slice(at), "\n");
-    scrolled();
-  }
-  function scrolled() {
-    lines.scrollTop = inked.scrollTop = code.scrollTop;
-    inked.scrollLeft = code.scrollLeft;
-  }
   function write(program) { code.value = program; number(); }
   code.addEventListener("input", () => { number(); example.value = ""; page.changed(); });
-  code.addEventListener("scroll", scrolled);
   code.addEventListener("keydown", ev => {
     if (ev.key === "Enter" && (ev.ctrlKey || ev.metaKey)) { ev.preventDefault(); go(); }
   });

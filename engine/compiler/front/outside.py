@@ -13,16 +13,19 @@ import os
 import sys
 import sysconfig
 from collections import ChainMap, UserDict, UserList, deque
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from itertools import chain
 from operator import is_
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...lists import Operands
 from ...value import Value
 from .keys import attributes, exact, is_generator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 log = logging.getLogger("engine.jit")
 
@@ -83,7 +86,7 @@ class Watch:
         self.count = 0
         self._cells: list[CellType] = []
         self._names: list[Names] = []  # global names of functions, and those in classes
-        self._sized: list[Collection[object]] = []  # whose length is looked at: all of the following, and large ones
+        self._sized: list[Collection[object]] = []  # whose length is looked at: most of the following, and large ones
         self._rows: list[list[Value]] = []  # lists of Values alone
         self._containers: list[Collection[object]] = []
         self._dicts: list[dict[object, object]] = []
@@ -91,7 +94,7 @@ class Watch:
         self._values: list[Collection[object]] = []  # of all dicts
         self._slotted: list[object] = []
         self._arrays: list[object] = []
-        self._before: tuple[list[object], list[object], Collection[tuple[object, ...]]] = [], [], ()
+        self._before: tuple[list[object], list[object], Collection[tuple[tuple[Value, ...], ...]]] = [], [], ()
 
     def hold(self, x: Any) -> bool:
         """Look at what a container holds; False where that is too much."""
@@ -112,8 +115,10 @@ class Watch:
         elif hasattr(x, "dtype") or isinstance(x, bytearray):
             self._arrays.append(x)
         elif isinstance(x, (list, deque, set)):
-            alike: list[Any] = self._rows if x.__class__ is list and set(map(type, x)) == {Value} else self._containers
-            alike.append(x)
+            if x.__class__ is list and set(map(type, x)) == {Value}:
+                self._rows.append(x)
+                return
+            self._containers.append(x)
         elif getattr(x, "__slots__", ()):
             self._slotted.append(x)
         if isinstance(x, (list, deque, dict, set)):
@@ -136,45 +141,55 @@ class Watch:
 
     def begun(self) -> Watch:
         """This, with what is there now."""
-        things, rest, values = self._contents()
-        self._before = things, rest, frozenset((values,))
+        self._before = [*self._things()], self._rest(), frozenset((self._alike(),))
         return self
 
     def is_current(self) -> bool:
         """Is all as it was?"""
+        things, rest, rows = self._before
         try:
-            things, rest, values = self._contents()
-            before, others, read = self._before
             # A hash of Values is one of their identities, and a lookup compares those first, faster than `is` could.
-            same = len(things) == len(before) and rest == others and values in read
-            if same and not all(map(is_, things, before)):
-                same = all(a is b or (a.__class__ is b.__class__ is Operands) for a, b in zip(things, before))
-                before[:] = things if same else before
+            if self._rest() != rest or self._alike() not in rows:
+                return False
+            if all(map(is_, self._things(), things)):
+                return True
+            now = [*self._things()]
         except (TypeError, ValueError, RuntimeError):  # a deleted variable; a container that another thread fills
             return False
+        same = len(now) == len(things) and all(
+            a is b or (a.__class__ is b.__class__ is Operands) for a, b in zip(now, things)
+        )
+        if same:
+            things[:] = now
         return same
 
-    def _contents(self) -> tuple[list[object], list[object], tuple[object, ...]]:
-        """(what is compared by identity, what by ==, the Values in lists of nothing else)."""
-        things: list[object] = [c.cell_contents for c in self._cells]
-        things += [where.get(name) for where, listed in self._names for name in listed]
-        things += chain.from_iterable(self._containers)
-        things += chain.from_iterable(self._dicts)
-        things += chain.from_iterable(self._values)
-        things += chain.from_iterable([attributes(x).values() for x in self._slotted])
-        rest: list[object] = [*map(len, self._sized), *chain.from_iterable(self._named)]
-        for x in self._arrays:
-            if isinstance(x, bytearray):
-                rest.append(bytes(x))
-                continue
-            import numpy as np
+    def _things(self) -> Iterator[object]:
+        """What is compared by identity: so many things, as long as what holds them is as long as it was."""
+        found: list[Iterable[object]] = [*self._containers, *self._values]
+        if self._cells or self._names or self._slotted or self._arrays or self._dicts:
+            found.append([c.cell_contents for c in self._cells])
+            found.append([where.get(name) for where, listed in self._names for name in listed])
+            found += [*self._dicts, *[attributes(x).values() for x in self._slotted]]
+            found += [array.ravel().tolist() for array in self._numpys() if array.dtype.kind == "O"]
+        return chain.from_iterable(found)
 
-            array = np.asarray(x)
-            if array.dtype.kind == "O":
-                things += array.ravel().tolist()
-            else:
-                rest.append(array.tobytes())
-        return things, rest, tuple(chain.from_iterable(self._rows))
+    def _alike(self) -> tuple[tuple[Value, ...], ...]:
+        """The Values in lists of nothing else."""
+        return tuple(map(tuple, self._rows))
+
+    def _rest(self) -> list[object]:
+        """What is compared by ==: lengths, names, numbers in arrays."""
+        rest: list[object] = [*map(len, self._sized), *chain.from_iterable(self._named)]
+        if self._slotted or self._arrays:
+            rest += [len(attributes(x)) for x in self._slotted]
+            rest += [bytes(x) for x in self._arrays if isinstance(x, bytearray)]
+            rest += [array.size if array.dtype.kind == "O" else array.tobytes() for array in self._numpys()]
+        return rest
+
+    def _numpys(self) -> list[NDArray[Any]]:
+        import numpy as np
+
+        return [np.asarray(x) for x in self._arrays if not isinstance(x, bytearray)]
 
 
 # What is read by name ------------------------------------------------------------------------------------------------

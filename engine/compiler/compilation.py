@@ -18,6 +18,7 @@ from .loops.folding import Occurrences, folded
 from .loops.parts import gate_of
 from .loops.placement import Placement
 from .loops.recognition import WINDOW, rolled
+from .loops.turning import turned
 
 log = logging.getLogger("engine.jit")
 
@@ -84,7 +85,7 @@ class Compilation:
         with self.timed("order"):
             code = canonical(trace)
         with self.timed("roll"):
-            return code, rolled_program.program(*rolled(code, window))
+            return code, turned(rolled_program.program(*rolled(code, window)))
 
     @contextmanager
     def module(self, name: str) -> Iterator[ir.Module]:

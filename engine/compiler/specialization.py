@@ -15,13 +15,13 @@ from .front.recorder import Recorder, indexed
 from .front.trace import INPUT, MEMORY, OUTPUT, PARAMETER
 from .front.transcription import transcribed
 from .llvm.batch import Batch, Tiling
-from .llvm.emission import Emitter
 from .llvm.memory import Buffers
 from .llvm.native_code import Numbers, aligned
 from .llvm.native_functions import calls_of, native
 from .llvm.processor import Target
 from .llvm.team import Team
 from .llvm.vectors import I64, POINTER
+from .llvm.wide import WideEmitter
 from .mapping import MappedExamples
 from .places import Results, Spaces, columns, pieces
 
@@ -69,7 +69,7 @@ class Specialization:
             spaces = (PARAMETER, OUTPUT, MEMORY)
             ends = {space: I64(size) for space, size in zip(spaces, sizes)}
             buffers = Buffers(dict(zip(spaces, a.values())), ends, I64(1), team=team)
-            Emitter(placement, trace, target, 1, 4).emit(b, buffers)
+            WideEmitter(placement, trace, target, 1, 4).emit(b, buffers)
             b.ret_void()
             if shares:
                 calls_of(module, b.function, shares)

@@ -118,8 +118,7 @@ class Emitter(Memory):
                     self.make(statement, copy, memo)
                     continue
                 (value,) = self.operands(statement, copy, memo)
-                _, index = self.index(statement.target, copy)
-                self.store(EFFECTS[statement.op], index, value, copy)
+                self.write(EFFECTS[statement.op], statement.target, value, copy)
 
     def make(self, statement: Statement, copy: Copy, memo: Memo) -> None:
         """The value of an instruction, in a register and, where it is wanted there, in memory."""
@@ -184,9 +183,13 @@ class Emitter(Memory):
             if isinstance(n, Statement):
                 self._sum(n, copies, memo)
                 continue
-            for start, end, width in self.stretches(n, copies, self.together(n, copies)):
-                self._loop(n, copies, memo, start, end, width)
+            self._rounds(n, copies, memo)
         self._statements(statements, copies, memo)
+
+    def _rounds(self, n: For, copies: list[Copy], memo: Memo) -> None:
+        """Write a loop."""
+        for start, end, width in self.stretches(n, copies, self.together(n, copies)):
+            self._loop(n, copies, memo, start, end, width)
 
     def stretches(self, loop: For, copies: list[Copy], width: int) -> list[tuple[ir.Value, ir.Value, int]]:
         """(start, end, how many go together) so that all rounds are done, but for the last so many together."""

@@ -203,8 +203,11 @@ class Memory:
 
     def spill(self, index: Polynomial, value: ir.Value, copy: Copy) -> None:
         """Store a value in its slot of memory."""
-        _, at = self.index(self.placement.slots[index.key()], copy)
-        self.store(MEMORY, at, value, copy)
+        self.write(MEMORY, self.placement.slots[index.key()], value, copy)
+
+    def write(self, space: int, p: Polynomial, value: ir.Value, copy: Copy) -> None:
+        """Store a value where an index says."""
+        self.store(space, self.index(p, copy)[1], value, copy)
 
     def operands(self, statement: Statement, copy: Copy, memo: Memo) -> list[ir.Value]:
         """The LLVM values that an instruction reads."""

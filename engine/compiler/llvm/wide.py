@@ -8,11 +8,11 @@ round does what it did, in its order, so the bits are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..front.trace import CONSTANT, EFFECTS, GRADIENT, INPUT, MEMORY, OUTPUT
-from ..loops.placement import Source
-from ..loops.program import For, Node, Polynomial, Statement, loops_of, statements_of
+from ..loops.placement import Exit, Source
+from ..loops.program import For, Polynomial, Statement, loops_of, statements_of
 from .elementary import ULPS
 from .emission import Emitter
 from .memory import Copy, Memo
@@ -26,12 +26,13 @@ STRIDED = 12  # numbers a round outside inner loops that do not lie side by side
 
 
 class WideEmitter(Emitter):
-    """Writes a program of one lane; arguments as for `Emitter`."""
+    """Writes a program of one lane. Arguments as for `Emitter`."""
 
     _variable: int | None = None  # whose rounds are in lanes now
 
     def _rounds(self, n: For, copies: list[Copy], memo: Memo) -> None:
-        lanes = 1 if self._variable is not None else self._lanes_of(n)
+        shared = self._under_way is not None and self._under_way[0] is n  # its rounds are dealt out to threads
+        lanes = 1 if shared or self._variable is not None else self._lanes_of(n)
         if lanes == 1:
             super()._rounds(n, copies, memo)
             return
@@ -111,7 +112,7 @@ class WideEmitter(Emitter):
             yield MEMORY, placement.slots[stored.key()], True
         for facts in placement.facts.values():
             for handle, index in facts.after:
-                if handle.__class__ is not Statement and getattr(handle, "value", None) is s:
+                if isinstance(handle, Exit) and handle.value is s:
                     yield MEMORY, placement.slots[index.key()], True
         if s.op in EFFECTS:
             yield GRADIENT if s.op == "accumulate" else EFFECTS[s.op], s.target, True
@@ -132,6 +133,7 @@ class WideEmitter(Emitter):
     # What is read and written ------------------------------------------------------------------------------------------
 
     def loaded(self, source: Source, copy: Copy, memo: Memo) -> ir.Value:
+        """As in one lane, in all of them."""
         value = super().loaded(source, copy, memo)
         return value if value.type == self.vectors.type else self.vectors.splat(value).value
 
@@ -163,6 +165,7 @@ class WideEmitter(Emitter):
         return value
 
     def write(self, space: int, p: Polynomial, value: ir.Value, copy: Copy) -> None:
+        """Store a value, one number a lane."""
         if self._variable is None:
             super().write(space, p, value, copy)
             return
@@ -186,6 +189,7 @@ class WideEmitter(Emitter):
             self.write(GRADIENT, p, self.b.fadd(total, value, flags=self.vectors.flags), copy)
 
     def pointer(self, space: int, index: ir.Value, copy: Copy, wide: bool) -> ir.Value:
+        """The address of a number, or (wide) of those of all lanes."""
         if self._variable is None or space != MEMORY:
             return super().pointer(space, index, copy, wide)
         return self.guarded(space, index, self.lanes if wide else 1)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .front.order import Dot, Ordered, Products, canonical, flat, positions
+from .front.recorder import uncollected
 from .front.trace import EFFECTS, LETTERS, Trace
 from .llvm.native_code import PROGRAMS, Compiled
 from .llvm.processor import Target
@@ -51,7 +52,8 @@ class Compilation:
     def timed(self, stage: str) -> Iterator[None]:
         """Add the time of what runs inside to a stage."""
         start = time.perf_counter()
-        yield
+        with uncollected():
+            yield
         self.times[stage] = self.times.get(stage, 0.0) + time.perf_counter() - start
 
     def place(self, trace: Trace, window: int = WINDOW, sums_apart: bool = False, loss: int | None = None,

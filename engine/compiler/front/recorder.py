@@ -126,17 +126,15 @@ class Recorder:
         return False
 
     def run(self, function: Callable[[], Result], reads: Sequence[object] = ()) -> Result:
-        """Call a function under this recorder, the garbage collector off: a trace is millions of objects, none garbage.
+        """Call a function under this recorder.
 
         Args:
             reads: what may hold generators of random numbers, from which nothing may be drawn.
         """
         self._call = context.new_call()
         generators = Generators(*reads)
-        collecting = gc.isenabled()
-        gc.disable()
         try:
-            with context.tracing(self):
+            with uncollected(), context.tracing(self):
                 result = function()
         except (TypeError, IndexError, KeyError) as error:
             line = _integer_wanted(error)
@@ -149,8 +147,7 @@ class Recorder:
             ) from error
         finally:
             drawn = generators.drawn()
-            if collecting:
-                gc.enable()
+            context.recorder()  # forgets the block that was left, which would hold this for longer
         if drawn:
             raise TraceError(
                 f"jit takes functions that draw no random numbers, which would be the same at every call, got one that "
@@ -184,7 +181,7 @@ class Recorder:
 
     def row(self, numbers: Iterable[float], first: int = 0, space: int = PARAMETER) -> list[Value]:
         """New traced leaves, numbered from `first`."""
-        made, leaves = list(map(Value, numbers)), self.leaves.setdefault(space, [])
+        made, leaves = [Value(x) for x in numbers], self.leaves.setdefault(space, [])
         self.operands.update(zip(made, range(first * 8 + space, (first + len(made)) * 8 + space, 8)))
         if len(leaves) == first:
             leaves += made
@@ -225,6 +222,18 @@ class Recorder:
         return operand
 
     free = 0  # index of the first parameter that is not an argument
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """The garbage collector is off: a trace is millions of objects, none garbage."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def indexed(run: Callable[[bool], Result]) -> Result:

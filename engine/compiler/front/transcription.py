@@ -105,7 +105,7 @@ class _Transcription:
     def _has_constants(self, a: tuple[Value, ...]) -> bool:
         if id(a) not in self._constants:
             row = self._row(a)
-            self._constants[id(a)] = a, row is None and any(self._recorder.constant(x) is not None for x in a)
+            self._constants[id(a)] = a, row is None and any(self._recorder.constant(x) is not None for x in _leaves(a))
         return self._constants[id(a)][1]
 
     def _live(self, writes: Sequence[Write]) -> set[Value]:
@@ -141,7 +141,7 @@ class _Transcription:
                     continue
                 if whole:
                     lists.add(id(a))
-                for x in a if whole else (a,):
+                for x in _leaves(a) if whole else (a,):
                     number = constant(x)
                     if number is not None:
                         self._kinds.note(number, (row, args, k))
@@ -181,11 +181,18 @@ class _Transcription:
             a = tuple([v._a for v in a])
         first, second = operands.get(a[0]), operands.get(a[1])
         leaves = None if first is None else self._recorder.leaves.get(first & 7)
-        if first is None or second is None or leaves is None or second <= first or (second - first) & 7:
+        if first is None or second is None or leaves is None or second == first or (second - first) & 7:
             return None
-        found = range(first, first + (second - first) * len(a), second - first)
-        same = tuple(leaves[found[0] >> 3 : (found[-1] >> 3) + 1 : found.step >> 3]) == a
+        step = second - first
+        found = range(first, first + step * len(a), step)
+        end = (found[-1] >> 3) + (1 if step > 0 else -1)
+        same = found[-1] >= 0 and tuple(leaves[first >> 3 : end if end >= 0 else None : step >> 3]) == a
         return found if same else None
+
+
+def _leaves(a: Sequence[Any]) -> Sequence[Any]:
+    """What may be a constant in a list."""
+    return [x for x in a if x.op is None or x.op is IDENTITY] if a.__class__ is tuple else a
 
 
 def _writes_out(part: Sequence[Write], op: str, made: Products, target: int) -> bool:

@@ -142,6 +142,17 @@ def test_axe_finds_nothing_in_a_drill(page, width, scheme, keep):
     flat(page, 1280, 900)
 
 
+# Checks --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_program_that_imports_the_checks_has_them(page):
+    one(page, "#tab-expression").click()
+    write(page, "#code", "from engine.checks import check_gradients\nprint(check_gradients(lambda x: x * x, 3.0))")
+    one(page, "#expression .run").click()
+    until(page, lambda d: one(d, "#expression .run").is_enabled())
+    assert one(page, "#expression .printed pre").text == "f at (3.0): 2 ok"
+
+
 # Your own engine -----------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ class Model {
     for (const name of Object.keys(news)) for (const act of this.heard.get(`change:${name}`) || []) act();
   }
 }
+const CHECKS = /\b(?:engine\.checks|hypothesis|flint)\b/; // what a program imports that Python comes without
 
 export default function expression(page) {
   const { panel, python } = page, find = selector => panel.querySelector(selector);
@@ -89,6 +90,7 @@ export default function expression(page) {
     text.textContent = "";
     printed.hidden = true;
     try {
+      if (CHECKS.test(program)) await python.add("checks");
       const answer = await python.ask("expression.run", { code: program, values, step: at }, ({ printed: more }) => {
         text.append(more);
         printed.hidden = false;

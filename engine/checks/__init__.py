@@ -7,7 +7,8 @@ One function: `check_gradients(f, (0.5, 2.0), order=2, modes=("reverse", "forwar
         check_gradients(graph)
 
 Another engine: `check_gradients(graph, engine=Engine(name, make, value, grads))`, and `check_lifecycle(engine)` for what
-happens between calls. From the command line: `python -m engine.checks module:function --at 0.5 2.0`.
+happens between calls; a class as text: `check_engine(source)`. From the command line:
+`python -m engine.checks module:function --at 0.5 2.0`, and `python -m engine.checks engine.py`.
 
 Long runs: `python -m engine.checks --graphs 1000000 --seed 7` draws random graphs without Hypothesis and shows its
 progress. In this repository `pytest tests/checks --hypothesis-profile=nightly` tries 10,000 examples a law, and `CI=1`

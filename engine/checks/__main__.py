@@ -1,5 +1,7 @@
 """Check a function from the command line: `python -m engine.checks module:function --at 0.5 2.0`.
 
+An engine of one's own is checked as a file: `python -m engine.checks engine.py --save wrong.svg`.
+
 Exit status: 0 where all is right, 1 where a gradient is wrong, 2 where the question makes no sense.
 """
 
@@ -11,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from ..writing import write_whole
 from .engines import Operation
 
 
@@ -21,18 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if (given.function is None) == (given.graphs is None):
             raise ValueError("engine.checks takes either module:function --at numbers, or --graphs N")
-        return _random(given) if given.graphs else _one(given)
+        if given.graphs:
+            return _random(given)
+        return _engine(given) if given.function.endswith(".py") else _one(given)
     except AssertionError as error:
         print(error)
         return 1
-    except (ImportError, LookupError, TypeError, ValueError, RuntimeError) as error:
+    except (ImportError, LookupError, OSError, TypeError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine.checks", description="Prove the gradients of a function.")
-    parser.add_argument("function", nargs="?", help="module:function, or a printed graph such as '0.5 | exp 1'")
+    parser.add_argument(
+        "function", nargs="?", help="module:function, a printed graph such as '0.5 | exp 1', or engine.py"
+    )
     parser.add_argument("--at", nargs="+", type=float, metavar="X", help="the point, one number an argument")
     parser.add_argument("--order", type=int, default=1, help="the highest derivative, 1 to 3")
     parser.add_argument("--mode", nargs="+", default=["reverse"], choices=["reverse", "forward"])
@@ -41,6 +48,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-ops", type=int, default=40, help="the largest random graph")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the random graphs")
     return parser
+
+
+def _engine(given: argparse.Namespace) -> int:
+    from .engine_check import check_engine
+
+    with open(given.function, encoding="utf-8") as file:
+        found = check_engine(file.read())
+    print(found)
+    if given.save and found.svg:
+        print(f"picture: {given.save}")
+        write_whole("engine.checks", given.save, found.svg.encode())
+    return 0 if found.ok else 1
 
 
 def _one(given: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import pytest
 
 from engine import TABLE, Value
 from engine.checks import check_engine
+from engine.checks.__main__ import main
 
 RIGHT = """import math
 
@@ -201,3 +202,16 @@ def test_progress_is_told_and_a_notebook_shows_the_picture():
     assert counts == sorted(counts) and counts[-1] <= found.checked < counts[-1] + 10
     shown = planted(SUM)._repr_mimebundle_()
     assert "<img" in shown["text/html"] and "in place of" in shown["text/plain"]
+
+
+def test_a_file_is_checked_from_the_command_line(tmp_path, capsys):
+    file, picture = tmp_path / "mine.py", tmp_path / "wrong.svg"
+    file.write_text(RIGHT)
+    assert main([str(file)]) == 0
+    assert capsys.readouterr().out.startswith("All gradients are right, proved on")
+    file.write_text(RIGHT.replace("(1 - t * t)", "(1 - t)"))
+    assert main([str(file), "--save", str(picture)]) == 1
+    assert capsys.readouterr().out.endswith(f"The rule of tanh is wrong for operand 1.\npicture: {picture}\n")
+    assert picture.read_text().startswith("<svg")
+    assert main([str(tmp_path / "none.py")]) == 2
+    assert "none.py" in capsys.readouterr().err

@@ -38,7 +38,7 @@ ORDER = {
         picture
         checks compiler.front
         compiler.loops
-        compiler.llvm
+        compiler.arrays compiler.llvm
         compiler
     """,
     "nn": """

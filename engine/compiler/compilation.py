@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .arrays.array_program import ArrayProgram
 from .front.order import Dot, Ordered, Products, canonical, flat, positions
 from .front.recorder import uncollected
 from .front.trace import EFFECTS, LETTERS, Trace
@@ -40,7 +41,10 @@ class Compilation:
         written: how many the rolled program holds.
         ir: LLVM IR, before LLVM's own passes.
         shared: was there code of the same IR already, so that LLVM had nothing to do?
+        raise_arrays: () -> the array program; None: it is not known what was compiled.
     """
+
+    raise_arrays: Callable[[], ArrayProgram] | None = None
 
     _compiled: Compiled
 
@@ -135,6 +139,18 @@ class Compilation:
     def program(self) -> str:
         """The rolled loops: v are values, p parameters or arguments, x inputs (one lane an example), g gradients."""
         return rolled_program.text(self._body, self._table)
+
+    @property
+    def arrays(self) -> ArrayProgram:
+        """What the loops compute, in vectors and matrices: NumPy's text, and as `latex` the formulas."""
+        if self.raise_arrays is None:
+            raise TypeError("arrays are of a function that jit compiles, got a part of a training; lower(...) it alone")
+        return self.raise_arrays()
+
+    @property
+    def latex(self) -> str:
+        """The formulas of the arrays."""
+        return self.arrays.latex
 
     @property
     def assembly(self) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import logging
 import sys
 import types
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import context
@@ -22,18 +24,23 @@ from .llvm.processor import Target, is_checked, llvm, processor
 from .mapping import MappedExamples, mapped_axes
 
 if TYPE_CHECKING:
+    from .array_specialization import ArrayStages
+    from .arrays.array_program import ArrayProgram
     from .compilation import Compilation
 
 log = logging.getLogger("engine.jit")
 
 DTYPES = ("float64", "float32")
+BACKENDS = ("llvm", "numpy")
 MOST = 256  # programs that a function keeps, the latest
 
 
 class Runnable(Protocol):
     """Native code for arguments of one structure."""
 
-    stages: Compilation
+    @property
+    def stages(self) -> Compilation | ArrayStages:
+        """What became of the function."""
 
     def run(self, given: Any) -> object:
         """What the function returns."""
@@ -47,10 +54,10 @@ class CompiledFunction:
     """
 
     def __init__(self, f: Callable[..., object], static: Iterable[str], dtype: str, contract: bool,
-                 checked: bool | None, cpu: str | None, threads: int = 1) -> None:  # fmt: skip
+                 checked: bool | None, cpu: str | None, threads: int = 1, backend: str = "llvm") -> None:  # fmt: skip
         functools.update_wrapper(self, f)
         self.__name__ = getattr(f, "__name__", type(f).__name__)  # a partial and a Module have none
-        self._threads = threads
+        self._threads, self._backend = threads, backend
         self._f, self._target = f, Target(dtype, contract, is_checked(checked), processor(cpu))
         try:
             asked = [static] if isinstance(static, str) else list(static)
@@ -77,10 +84,11 @@ class CompiledFunction:
         if found is self:
             return str(vars(self)["__qualname__"])
         dtype, contract, checked, cpu = self._target
-        return CompiledFunction, (self._f, self._static, dtype, contract, checked, cpu or "native", self._threads)
+        settings = dtype, contract, checked, cpu or "native", self._threads, self._backend
+        return CompiledFunction, (self._f, self._static, *settings)
 
     @property
-    def compilations(self) -> list[Compilation]:
+    def compilations(self) -> list[Compilation | ArrayStages]:
         """The stages of each compilation so far."""
         return [p.stages for p in self._programs.values()]
 
@@ -98,9 +106,23 @@ class CompiledFunction:
             return self._f(*args, **kwargs)
         return self._native(given, call).run(given)
 
-    def lower(self, *args: object, **kwargs: object) -> Compilation:
-        """Compile for arguments like these: `.trace`, `.program`, `.ir`, `.assembly`, `.times`."""
-        return self._native(*self._arguments(args, kwargs)).stages
+    def lower(self, *args: object, **kwargs: object) -> Compilation | ArrayStages:
+        """Compile for arguments like these: `.trace`, `.program`, `.arrays`, `.latex`, `.ir`, `.assembly`, `.times`."""
+        given, call = self._arguments(args, kwargs)
+        found = self._native(given, call).stages
+        if not hasattr(found, "raise_arrays"):
+            return found
+        stages = copy.copy(found)
+        stages.raise_arrays = functools.cache(partial(self._raised, given, call))
+        return stages
+
+    def _raised(self, given: Flat | MappedExamples, call: Callable[..., object]) -> ArrayProgram:
+        """The array program for a structure."""
+        from .array_stages import array_program, mapped_program
+
+        if isinstance(given, MappedExamples):
+            return mapped_program(call, given).program
+        return array_program(self._f, call, given).program
 
     def _arguments(
         self, args: Sequence[object], kwargs: Mapping[str, object]
@@ -155,6 +177,12 @@ class CompiledFunction:
         return program
 
     def _compiled(self, given: Flat | MappedExamples, call: Callable[..., object]) -> Runnable:
+        if self._backend == "numpy":
+            from .array_specialization import ArraySpecialization, MappedArraySpecialization
+
+            if isinstance(given, MappedExamples):
+                return MappedArraySpecialization(call, given, self._target.dtype)
+            return ArraySpecialization(self._f, call, given, self._target.dtype)
         llvm()
         from .specialization import MappedSpecialization, Specialization
 
@@ -187,6 +215,7 @@ def jit(
     checked: bool | None = None,
     cpu: str | None = None,
     threads: int | str = 1,
+    backend: str = "llvm",
 ) -> Any:
     """A function that runs natively what `f` computes: traced once for each structure of arguments, compiled, kept.
 
@@ -215,6 +244,9 @@ def jit(
             environment variable CHAINRULE_JIT_CPU says, "native" without.
         threads: how many threads share the loops of a function that takes some 0.1 ms or more; "auto": as many as this
             process has cores. The result is the same to the last bit for any number. See `TrainingLoop`.
+        backend: "llvm" for native code; "numpy" for the array program that `lower(...).arrays` shows, run by NumPy and its
+            BLAS, which needs no LLVM. Sums run in NumPy's order there, and contract, checked, cpu and threads have no
+            meaning.
 
     Returns:
         A function that takes and returns the same trees; scalars come back as floats, arrays as arrays. Called with
@@ -235,9 +267,10 @@ def jit(
     1.958851077208
     """
     named("jit", "dtype", dtype, DTYPES)
+    named("jit", "backend", backend, BACKENDS)
     contract, many = flag("jit", "contract", contract), number_of_threads("jit", threads)
     if f is None:
-        return lambda g: CompiledFunction(g, static_argnames, dtype, contract, checked, cpu, many)
+        return lambda g: CompiledFunction(g, static_argnames, dtype, contract, checked, cpu, many, backend)
     if not callable(f):
         raise TypeError(f"jit takes a function, got {shown(f)}")
-    return CompiledFunction(f, static_argnames, dtype, contract, checked, cpu, many)
+    return CompiledFunction(f, static_argnames, dtype, contract, checked, cpu, many, backend)

@@ -12,6 +12,7 @@ class MappedExamples:
     """The arguments of a mapped call: one Flat for what is handed on whole, the examples as the rows of a table.
 
     Attributes:
+        axes: of each argument, 0 where it is mapped, or None.
         whole: the arguments that are not mapped.
         table: one row an example.
         examples: for each mapped argument, the Flat of its first example.
@@ -25,7 +26,7 @@ class MappedExamples:
     def __init__(self, args: Sequence[Any], axes: Sequence[int | None]) -> None:
         import numpy as np
 
-        self._axes = axes
+        self.axes = axes
         self.whole = Flat([a for a, axis in zip(args, axes) if axis is None])
         mapped = [a for a, axis in zip(args, axes) if axis is not None]
         self.arrays = any(hasattr(a, "shape") for a in mapped)
@@ -60,7 +61,7 @@ class MappedExamples:
         """f of the arguments in their places, of other leaves, prepared."""
         rest = iter(self.whole.rebuild(whole))
         mapped = iter([example.rebuild(leaves) for example, leaves in zip(self.examples, examples)])
-        return f(*prepared([next(rest) if axis is None else next(mapped) for axis in self._axes]))
+        return f(*prepared([next(rest) if axis is None else next(mapped) for axis in self.axes]))
 
 
 def mapped_axes(

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..assignment import leaves_of_now
+from ..transforms.batching import stacked
 from ..transforms.trees import array
 from .front.flattening import Flat, Leaf
 from .llvm.native_code import Numbers, aligned
@@ -44,6 +45,7 @@ class Results:
 
     Attributes:
         leaves: the numbers.
+        key: equal for trees of one structure.
         pieces: where those of each leaf of the tree are.
         rebuild: the tree, of other leaves.
         has_numbers, is_number: is one of the leaves a number that is in no array, and is that all?
@@ -52,7 +54,7 @@ class Results:
 
     def __init__(self, returned: object) -> None:
         result = Flat(returned, "jit, as results,", _later)
-        self.rebuild = result.rebuild
+        self.rebuild, self.key = result.rebuild, result.key
         self.leaves: list[object] = []
         self.pieces = pieces(result.leaves, MODULE)
         for x, (_, _, shape) in zip(result.leaves, self.pieces):
@@ -89,6 +91,29 @@ def columns(out: Numbers, shape: tuple[int, ...] | None, arrays: bool) -> Leaf:
     return out.T.copy().reshape(out.shape[1], *shape)
 
 
+def mapped_results(results: Results, out: Numbers, arrays: bool) -> object:
+    """Results for many examples, of one row for each of their numbers, as eager vmap returns them."""
+    import numpy as np
+
+    if results.is_number:
+        return out[0].copy() if arrays else out[0].tolist()
+    if results.in_columns:
+        return results.rebuild([columns(out[i:k], shape, arrays) for i, k, shape in results.pieces])
+    rows = np.ascontiguousarray(out.T)
+    found = []
+    for row in rows.tolist() if results.has_numbers else rows:
+        leaves = [
+            np.asarray(row[first:last], out.dtype).reshape(shape)
+            if shape
+            else row[first:last]
+            if shape == ()
+            else row[first]
+            for first, last, shape in results.pieces
+        ]
+        found.append(results.rebuild(leaves))
+    return stacked(found, arrays)
+
+
 class Columns:
     """The numbers of a Module for many examples.
 
@@ -115,15 +140,15 @@ class Spaces:
 
     Attributes:
         addresses: where each array is.
-        parameters: the first of them.
+        parameters, outputs: the first two of them.
     """
 
     def __init__(self, sizes: Sequence[int], dtype: str, given: Pieces, results: Pieces) -> None:
         # The addresses are of these.
-        self._arrays = self.parameters, o, _ = [aligned(max(size, 1), dtype) for size in sizes]
+        self._arrays = self.parameters, self.outputs, _ = [aligned(max(size, 1), dtype) for size in sizes]
         self.addresses = [x.ctypes.data for x in self._arrays]
         self._into = [_writer(self.parameters[first:last], shape) for first, last, shape in given]
-        self._out = [_reader(o[first:last], shape) for first, last, shape in results]
+        self._out = [_reader(self.outputs[first:last], shape) for first, last, shape in results]
 
     def write(self, leaves: Sequence[Leaf]) -> None:
         """Put the numbers of arguments where native code finds them."""

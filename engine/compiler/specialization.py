@@ -6,7 +6,6 @@ import ctypes
 from collections.abc import Callable
 from functools import partial
 
-from ..transforms.batching import stacked
 from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat
@@ -16,14 +15,14 @@ from .front.trace import INPUT, MEMORY, OUTPUT, PARAMETER
 from .front.transcription import transcribed
 from .llvm.batch import Batch, Tiling
 from .llvm.memory import Buffers
-from .llvm.native_code import Numbers, aligned
+from .llvm.native_code import aligned
 from .llvm.native_functions import calls_of, native
 from .llvm.processor import Target
 from .llvm.team import Team
 from .llvm.vectors import I64, POINTER
 from .llvm.wide import WideEmitter
 from .mapping import MappedExamples
-from .places import Results, Spaces, columns, pieces
+from .places import Results, Spaces, mapped_results, pieces
 
 
 class Specialization:
@@ -178,26 +177,5 @@ class MappedSpecialization:
             raise AssertionError(
                 f"jit wrote or read {self._faults.value} times outside its buffers; please report this"
             )
-        return self._as_results(o[: self._outputs * stride].reshape(self._outputs, stride)[:, :count], given.arrays)
-
-    def _as_results(self, out: Numbers, arrays: bool) -> object:
-        """The outputs, one row a number, as eager vmap returns them."""
-        import numpy as np
-
-        if self._results.is_number:
-            return out[0].copy() if arrays else out[0].tolist()
-        if self._results.in_columns:
-            return self._results.rebuild([columns(out[i:k], shape, arrays) for i, k, shape in self._results.pieces])
-        rows = np.ascontiguousarray(out.T)
-        results = []
-        for row in rows.tolist() if self._results.has_numbers else rows:
-            leaves = [
-                np.asarray(row[first:last], self._dtype).reshape(shape)
-                if shape
-                else row[first:last]
-                if shape == ()
-                else row[first]
-                for first, last, shape in self._results.pieces
-            ]
-            results.append(self._results.rebuild(leaves))
-        return stacked(results, arrays)
+        out = o[: self._outputs * stride].reshape(self._outputs, stride)[:, :count]
+        return mapped_results(self._results, out, given.arrays)

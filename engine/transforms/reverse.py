@@ -151,6 +151,8 @@ def transformed_by(
             return ((run.output(), run.aux()) if has_aux else run.output()), answer
         return (answer, run.aux()) if has_aux else answer
 
+    if scalar and not has_aux:
+        vars(transformed)["gradient_of"] = positions, single, with_value  # for the compiler, which names what it shows
     return transformed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from operator import is_
 from typing import Any
@@ -19,16 +19,18 @@ from .trace import SHORTEST, Trace
 Write = tuple[str, Any, int]  # an effect; a Value, a number, or products side by side; the (first) target
 
 
-def transcribed(recorder: Recorder, effects: Iterable[Write], bare: bool = False) -> Trace:
+def transcribed(recorder: Recorder, effects: Iterable[Write], bare: bool = False,
+                list_ops: Mapping[str, Callable[..., int]] = LIST_OPS) -> Trace:  # fmt: skip
     """The instructions that effects need, in order; bare, without the spare guards: where one of them matters, an effect is
-    nan."""
-    return _Transcription(recorder, list(effects), bare).trace
+    nan. What is put down for rows of lists is the caller's."""
+    return _Transcription(recorder, list(effects), bare, list_ops).trace
 
 
 class _Transcription:
     """The trace under way, and what is known of the record."""
 
-    def __init__(self, recorder: Recorder, effects: Sequence[Write], bare: bool) -> None:
+    def __init__(self, recorder: Recorder, effects: Sequence[Write], bare: bool,
+                 list_ops: Mapping[str, Callable[..., int]]) -> None:  # fmt: skip
         self.trace = trace = Trace()
         self._recorder, self._operands, self._kinds = recorder, recorder.operands, Kinds()
         self._spare, self._bare = recorder.spare if bare else set[Value](), bare
@@ -42,12 +44,12 @@ class _Transcription:
             unguarded = v in self._spare and row is not DOT
             if unguarded or (v in recorder.doubtful and self._kinds.is_finite(row, args)):
                 operands[v] = put(args[1], (row, args, 1))
-            elif row.name in LIST_OPS:
+            elif row.name in list_ops:
                 given = [
                     (self._listed if isinstance(a, (list, tuple)) else put)(a, (row, args, k))
                     for k, a in enumerate(args)
                 ]
-                operands[v] = LIST_OPS[row.name](trace, *given)
+                operands[v] = list_ops[row.name](trace, *given)
             else:
                 several = [operands[a] if a in operands else put(a, (row, args, k)) for k, a in enumerate(args)]
                 operands[v] = trace.emit(row, tuple(several))

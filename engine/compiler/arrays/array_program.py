@@ -1,0 +1,141 @@
+"""A function as an array program: its text, its formulas, and the function that NumPy runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..front.trace import INPUT, PARAMETER, Trace
+from .formulas import formulas
+from .functions import functions
+from .naming import adjoints, free_name, name_arguments, name_lines
+from .orientation import turn_round
+from .program import EXAMPLES, Array, ordered
+from .raising import Given, Raising, Result, raised
+from .rewriting import rewrite, spell_out, spread
+from .terms import definitions
+from .text import Text
+from .words import words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class ArrayProgram:
+    """What a traced function computes, in arrays.
+
+    Args:
+        trace: of words.
+        given: its arguments.
+        outputs: its results.
+        names: of the results.
+        guarded: keep the guards against 0·inf.
+
+    Attributes:
+        arguments: by name, the arrays that it reads, in the order in which `run` takes them.
+        results: the arrays that it returns, by result.
+        text: the program, one line an array.
+    """
+
+    def __init__(self, trace: Trace, given: Sequence[Given], outputs: Sequence[Result], names: Sequence[str],
+                 guarded: bool = False) -> None:  # fmt: skip
+        raising = raised(words(trace), given, outputs)
+        self._space = functions(trace.rows)
+        self.results = raising.results
+        flat = [a for arrays in self.results for a in arrays]
+        self._places = [(a.start - raising.first, a.shape, a.strides) for a in flat]
+        spell_out(ordered(flat))
+        spread(ordered(flat))
+        turn_round(ordered(flat), {x for a in [*raising.arguments, *flat] for x in a.axes})
+        rewrite(ordered(flat), guarded)
+        arrays = ordered(flat)
+        read = {a: g for a, g in raising.arguments.items() if a in set(arrays)}
+        named = name_arguments(read, set(self._space) | {"inf", "nan"})
+        for array, name in named.items():
+            array.name = name
+        self._name_results(raising, outputs, names, named)
+        self.arguments = sorted(read, key=lambda a: (a.space, a.start))
+        self.definitions = definitions(arrays, flat)
+        name_lines(self.definitions, adjoints(flat), {a.name for a in [*read, *flat]} | set(self._space))
+        written = Text(self.definitions)
+        self._constants = written.constants
+        self.text = "\n".join(written.lines)
+
+    def _name_results(self, raising: Raising, outputs: Sequence[Result], names: Sequence[str],
+                      named: Mapping[Array, str]) -> None:  # fmt: skip
+        taken = {*named.values(), *self._space}
+        for out, name, arrays in zip(outputs, names, self.results):
+            blocks = sorted(raising.blocks(out.like), key=lambda a: a.start) if out.like is not None else []
+            for k, array in enumerate(arrays):
+                own = f"{name}{named[blocks[k]]}" if len(blocks) == len(arrays) and blocks[k] in named else name
+                array.name = free_name(own, taken)
+                taken.add(array.name)
+
+    def compiled(self) -> Callable[..., tuple[Any, ...]]:
+        """The text as a function of the arguments' arrays."""
+        import numpy as np
+
+        given = ", ".join(a.name for a in self.arguments)
+        returned = ", ".join(a.name for arrays in self.results for a in arrays)
+        lines = [f"def program({given}):", *self.text.splitlines(), f"return {returned},"]
+        space: dict[str, Any] = {**self._space, **self._constants, "inf": np.inf, "nan": np.nan}
+        exec("\n    ".join(lines), space)  # noqa: S102 - what it says is made here, of identifiers alone
+        found: Callable[..., tuple[Any, ...]] = space["program"]
+        return found
+
+    def views(self, spaces: Mapping[int, NDArray[np.floating[Any]]]) -> list[NDArray[np.floating[Any]]]:
+        """The arrays of the arguments, in the numbers of a call.
+
+        Args:
+            spaces: by space, the numbers: of parameters all, of inputs one row an example.
+        """
+        import numpy as np
+
+        found = []
+        for a in self.arguments:
+            numbers = spaces[a.space]
+            size = numbers.itemsize
+            if a.space == PARAMETER:
+                steps = [s * size for s in a.strides]
+                found.append(np.lib.stride_tricks.as_strided(numbers[a.start :], a.shape, steps))
+            elif a.space == INPUT:
+                steps = [numbers.strides[0], *[s * size for s in a.strides]]
+                found.append(
+                    np.lib.stride_tricks.as_strided(numbers[:, a.start :], (len(numbers), *a.shape[1:]), steps)
+                )
+        return found
+
+    def outputs(self, numbers: NDArray[np.floating[Any]]) -> list[NDArray[np.floating[Any]]]:
+        """Where the results are to be written, in the numbers of a call, of mapped examples one row each."""
+        import numpy as np
+
+        rows, ahead = numbers.shape[:-1], numbers.strides[:-1]
+        return [
+            np.lib.stride_tricks.as_strided(
+                numbers[..., at:], (*rows, *shape), [*ahead, *[s * numbers.itemsize for s in strides]]
+            )
+            for at, shape, strides in self._places
+        ]
+
+    def __str__(self) -> str:
+        """The text, behind it the arguments."""
+        return f"{self._header()}\n{self.text}"
+
+    __repr__ = __str__
+
+    def _header(self) -> str:
+        """Which arrays the arguments are, and their shapes."""
+        sizes = [[str(n) if n < EXAMPLES else "n" for n in a.shape] for a in self.arguments]
+        return "# " + ", ".join(f"{a.name} {'×'.join(n) or 'a number'}" for a, n in zip(self.arguments, sizes))
+
+    @property
+    def latex(self) -> str:
+        """The formulas."""
+        return formulas(self.definitions)
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self}\n```"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex}\n$$"

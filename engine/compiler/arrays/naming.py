@@ -1,0 +1,84 @@
+"""Names for arrays: those of arguments and what is read of them, h for what is hidden, d for what a gradient is made of."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping, Sequence, Set
+
+from .program import Array, Read
+from .raising import Given
+from .terms import ACTIVATIONS, Definition
+
+
+def free_name(name: str, taken: Set[str]) -> str:
+    """A name that is not taken, and that a line of code may begin with."""
+    name = name if name.isidentifier() and not keyword.iskeyword(name) else "x"
+    found, n = name, 0
+    while found in taken:
+        found, n = f"{name}_{n}" if name[-1:].isdigit() else f"{name}{n}", n + 1
+    return found
+
+
+def name_arguments(arrays: Mapping[Array, Given], reserved: Set[str]) -> dict[Array, str]:
+    """Names of what is read of arguments: W0, b0, W1, … of a Module.
+
+    Args:
+        arrays: which argument each is of.
+        reserved: names of functions.
+    """
+    names, taken = dict[Array, str](), set(reserved)
+    modules = {g for g in arrays.values() if g.shape is None}
+    for g in sorted(set(arrays.values()), key=lambda g: (g.space, g.first)):
+        mine = sorted([a for a, of in arrays.items() if of is g], key=lambda a: a.start)
+        if g.shape is not None:
+            names[mine[0]] = free_name(g.name, taken)
+            taken.add(names[mine[0]])
+            continue
+        before = f"{g.name}_" if len(modules) > 1 else ""
+        layer = -1
+        for k, a in enumerate(mine):
+            behind = mine[k + 1] if k + 1 < len(mine) else None
+            row = len(a.axes) == 1 and a.strides == (1,) and behind is not None and not behind.axes
+            letter = "W" if len(a.axes) > 1 or row else "b"
+            layer = layer + 1 if letter == "W" else max(layer, 0)
+            names[a] = free_name(f"{before}{letter}{layer}", taken)
+            taken.add(names[a])
+    return names
+
+
+def name_lines(lines: Sequence[Definition], hidden: Mapping[Array, str], taken: Set[str]) -> None:
+    """Names for the arrays between arguments and results.
+
+    Args:
+        lines: the definitions, in order.
+        hidden: names wished for some.
+        taken: names that are not free.
+    """
+    seen, counts = set(taken), dict[str, int]()
+    for line in lines:
+        if line.array.name:
+            continue
+        if line.array in hidden and hidden[line.array] not in seen:
+            line.array.name = hidden[line.array]
+        else:
+            op = line.array.op
+            stem = "h" if op in ACTIVATIONS else "p" if op == "softmax" else "z" if op == "dot" else "t"
+            while f"{stem}{counts.get(stem, 0)}" in seen:
+                counts[stem] = counts.get(stem, 0) + 1
+            line.array.name = f"{stem}{counts.get(stem, 0)}"
+        seen.add(line.array.name)
+
+
+def adjoints(results: Sequence[Array]) -> dict[Array, str]:
+    """d0 for what `dW0` is made of, and so on."""
+    found = dict[Array, str]()
+    for array in results:
+        made = array
+        while made.op == "move" and isinstance(made.args[0], Read):
+            made = made.args[0].array
+        if not array.name.startswith(("dW", "db")) or not array.name[2:].isdigit():
+            continue
+        for a in made.args[:2]:
+            if isinstance(a, Read) and a.array.op not in ACTIVATIONS and a.array.op != "argument":
+                found.setdefault(a.array, f"d{array.name[2:]}")
+    return found

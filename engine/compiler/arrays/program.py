@@ -1,0 +1,164 @@
+"""The array program: what its arrays are made of.
+
+Every index of every operand is affine in axes, so that a slice, a transpose, a reversed axis and a window of a convolution
+are one thing, a `Read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+EXAMPLES = 2**40  # the size of the axis of examples, of which there may be any number
+
+
+class Axis:
+    """An index that runs from 0 to size - 1; equal to itself alone."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+class Affine:
+    """An index: a start, and a slope along each axis."""
+
+    __slots__ = ("start", "slopes")
+
+    def __init__(self, start: int, slopes: dict[Axis, int] | None = None) -> None:
+        self.start, self.slopes = start, {a: s for a, s in (slopes or {}).items() if s and a.size > 1}
+
+    def ends(self) -> tuple[int, int]:
+        """The least and the largest."""
+        reach = [s * (a.size - 1) for a, s in self.slopes.items()]
+        return self.start + sum(min(r, 0) for r in reach), self.start + sum(max(r, 0) for r in reach)
+
+    def turned(self, axis: Axis) -> Affine:
+        """With an axis run through from its end."""
+        s = self.slopes.get(axis, 0)
+        return Affine(self.start + s * (axis.size - 1), {**self.slopes, axis: -s}) if s else self
+
+    def seen_from_the_end(self, axis: Axis) -> Affine:
+        """The same place of an axis that is turned round."""
+        return Affine(axis.size - 1 - self.start, {a: -s for a, s in self.slopes.items()})
+
+    def plain(self) -> Axis | None:
+        """The axis that it is, from 0 on, one by one."""
+        if self.start == 0 and len(self.slopes) == 1:
+            ((axis, slope),) = self.slopes.items()
+            return axis if slope == 1 else None
+        return None
+
+
+class Number:
+    """A number, or one an element of some axes."""
+
+    def __init__(self, value: float | NDArray[np.float64], axes: Sequence[Axis] = ()) -> None:
+        self.value, self.axes = value, list(axes)
+
+
+class Read:
+    """Elements of an array.
+
+    Attributes:
+        array: which.
+        places: the index along each of its axes.
+    """
+
+    def __init__(self, array: Array, places: Sequence[Affine]) -> None:
+        self.array, self.places = array, list(places)
+
+    @property
+    def axes(self) -> list[Axis]:
+        """Those that it runs along, in the order of the array's."""
+        return list(dict.fromkeys(a for p in self.places for a in p.slopes))
+
+
+Operand = Read | Number
+
+
+class Array:
+    """A named array.
+
+    Attributes:
+        axes: its axes.
+        op: what makes an element: a row of the table, a list op over the axis `over`, "dot" (of two factors, and a start),
+            "concatenation" of parts along an axis, "argument", or "sum" over examples.
+        args: of what.
+        over: the axis that is used up.
+        start, strides: the lattice of positions that it stands for, in its space.
+        name: for the reader.
+        along: the number of the axis of a concatenation.
+    """
+
+    def __init__(self, space: int, start: int, strides: Sequence[int], axes: Sequence[Axis]) -> None:
+        self.space, self.start, self.strides, self.axes = space, start, tuple(strides), list(axes)
+        self.op, self.args, self.over, self.name, self.along = "", list[Operand](), list[Axis](), "", 0
+        self.place = -1  # an instruction of the trace that made it
+        self.demander: Array | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of its axes."""
+        return tuple([a.size for a in self.axes])
+
+    def located(self, index: Affine) -> list[Affine] | None:
+        """Where along each axis an index of the space is; None where it is not in the array."""
+        low, high = index.ends()
+        rest, slopes, places = low - self.start, dict(index.slopes), list[Affine]()
+        if rest < 0 or high > self.start + sum(s * (a.size - 1) for s, a in zip(self.strides, self.axes)):
+            return None
+        for stride, axis in zip(self.strides, self.axes):
+            first, rest = divmod(rest, stride)
+            mine = {a: s for a, s in slopes.items() if abs(s) >= stride}
+            if any(s % stride for s in mine.values()):
+                return None
+            slopes = {a: s for a, s in slopes.items() if a not in mine}
+            found = Affine(first, {a: s // stride for a, s in mine.items()})
+            found = Affine(first - sum(min(0, s * (a.size - 1)) for a, s in found.slopes.items()), found.slopes)
+            if found.ends()[1] >= axis.size:
+                return None
+            places.append(found)
+        return places if not rest and not slopes else None
+
+
+def ordered(results: Iterable[Array]) -> list[Array]:
+    """The arrays that results need, each behind those that it reads.
+
+    Raises:
+        CycleError: one is made of itself.
+    """
+    done: dict[Array, bool] = {}  # False: under way
+    stack = list(results)[::-1]
+    while stack:
+        array = stack[-1]
+        if array not in done:
+            done[array] = False
+            below = [a.array for a in array.args if isinstance(a, Read) and not done.get(a.array)]
+            open_ones = [a for a in below if a in done]
+            if open_ones:
+                under_way = [a for a in stack if done.get(a) is False]
+                raise CycleError(under_way[under_way.index(open_ones[0]) :])
+            stack.extend(reversed(below))
+            continue
+        stack.pop()
+        if not done[array]:
+            done.pop(array)
+            done[array] = True
+    return list(done)
+
+
+class CycleError(Exception):
+    """Arrays that are made of each other.
+
+    Attributes:
+        arrays: each reads the next, and the last the first.
+    """
+
+    def __init__(self, arrays: list[Array]) -> None:
+        super().__init__("a cycle")
+        self.arrays = arrays

@@ -1,0 +1,316 @@
+"""From the words of a program to arrays, asked for from the results on.
+
+An operand is asked for as a lattice of positions: a start, and a stride along each axis. The statements that make these are
+found by the polynomials of their loops; where all agree in what they do and read, whatever loop they stand in, the lattice
+is one array, made by one op of other lattices. So it does not matter where a loop was found to begin, or whether a round
+was left before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+from ..front.trace import INPUT, PARAMETER, VALUE
+from .fitting import Slot, fitted, slots
+from .producers import Piece, Producers, at_rounds
+from .program import Affine, Array, Axis, CycleError, Number, Operand, Read, ordered
+from .words import Words
+
+MOST = 2000  # arrays that a program may need
+
+
+class Given(NamedTuple):
+    """An argument.
+
+    Attributes:
+        name: of it.
+        space, first, size: where its numbers are.
+        shape: of an array or nested lists of one length; None: it is a Module, whose arrays show in how it is read.
+    """
+
+    name: str
+    space: int
+    first: int
+    size: int
+    shape: tuple[int, ...] | None
+
+
+class Result(NamedTuple):
+    """A result.
+
+    Attributes:
+        first, size: which outputs.
+        shape: of an array or nested lists of one length; None: of what else holds numbers.
+        like: the argument whose structure it has, or None.
+    """
+
+    first: int
+    size: int
+    shape: tuple[int, ...] | None
+    like: Given | None
+
+
+class NotRaisedError(NotImplementedError):
+    """What a program does is no array program of reasonable length.
+
+    Attributes:
+        place: an instruction of the trace where that shows; None: it is too long as a whole.
+        recorder: what wrote the trace, for its lines.
+    """
+
+    def __init__(self, message: str, place: int | None = None, recorder: object = None) -> None:
+        super().__init__(message)
+        self.place, self.recorder = place, recorder
+
+
+class _RecurrenceError(Exception):
+    """A loop whose rounds feed each other."""
+
+    def __init__(self, variable: int) -> None:
+        self.variable = variable
+
+
+def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result]) -> Raising:
+    """The arrays of a program.
+
+    Args:
+        words: the program.
+        given: the arguments.
+        outputs: the results.
+    """
+    alone = set[int]()
+    while True:
+        try:
+            raising = Raising(words, given, outputs, alone)
+            raising.check_cycles()
+            return raising
+        except _RecurrenceError as found:
+            alone.add(found.variable)
+
+
+class Raising:
+    """See `raised`.
+
+    Attributes:
+        results: the arrays that are returned, by result.
+        first: the position of the first output.
+    """
+
+    def __init__(self, words: Words, given: Sequence[Given], outputs: Sequence[Result],
+                 alone: set[int]) -> None:  # fmt: skip
+        self._words, self._given, self._alone, self.first = words, given, alone, words.first
+        self._producers = Producers(words.body)
+        self._known: dict[int, list[Array]] = {VALUE: [], PARAMETER: [], INPUT: []}
+        self.examples: Axis | None = None
+        self._pending: list[Array] = []
+        self._of_given: dict[Array, Given] = {}
+        self._now: Array | None = None
+        self.results: list[list[Array]] = []
+        for out in outputs:
+            self.results.append(self._result(out))
+            self._work()
+
+    @property
+    def arguments(self) -> dict[Array, Given]:
+        """The arrays that are read of arguments, and which these are."""
+        return self._of_given
+
+    def blocks(self, g: Given) -> list[Array]:
+        """The arrays that were read of an argument."""
+        return [a for a, of in self._of_given.items() if of is g]
+
+    def _result(self, out: Result) -> list[Array]:
+        """The arrays of a result: of the numbers of a Module as they are read of it."""
+        if out.like is not None:
+            found = []
+            for block in sorted(self.blocks(out.like), key=lambda a: a.start):
+                axes = [Axis(n) for n in block.shape]
+                array = self._new(
+                    VALUE, self._words.first + out.first + block.start - out.like.first, block.strides, axes
+                )
+                found.append(array)
+            if sum(prod(a.shape) for a in found) == out.size:
+                return found
+            self._pending.clear()
+        shape = (out.size,) if out.shape is None else out.shape
+        strides = [prod(shape[k + 1 :]) for k in range(len(shape))]
+        return [self._new(VALUE, self._words.first + out.first, strides, [Axis(n) for n in shape])]
+
+    def _new(self, space: int, start: int, strides: Sequence[int], axes: Sequence[Axis]) -> Array:
+        array = Array(space, start, strides, axes)
+        self._known[space].append(array)
+        if space == VALUE:
+            array.demander = self._now
+            self._pending.append(array)
+            if len(self._known[VALUE]) > MOST:
+                raise NotRaisedError(f"it takes more than {MOST} arrays", self._now.place if self._now else None)
+        return array
+
+    def _work(self) -> None:
+        while self._pending:
+            self._now = self._pending.pop()
+            self._define(self._now)
+        self._now = None
+
+    # What an array is --------------------------------------------------------------------------------------------------
+
+    def _define(self, array: Array) -> None:
+        self._check_recurrence(array)
+        pieces = self._producers.pieces(array.start, array.strides, array.shape, self._alone)
+        array.place = self._words.places[at_rounds(pieces[0].statement.out, pieces[0].env)]
+        found = [slots(p) for p in pieces]
+        alike = {(p.statement.op, tuple([(s.space, s.size) for s in of])) for p, of in zip(pieces, found)}
+        if len(alike) == 1:
+            operands = [fitted(self._words, array, pieces, [of[k] for of in found]) for k in range(len(found[0]))]
+            if None not in operands:
+                self._made(array, pieces[0].statement.op, [x for x in operands if x is not None])
+                return
+        self._cut(array, pieces)
+
+    def _made(self, array: Array, op: str, operands: Sequence[tuple[Slot, Affine | Number]]) -> None:
+        """Say what makes an array."""
+        array.op = "move" if op == "output" else op
+        counts = {s.size for s, _ in operands if s.size}
+        array.over = [Axis(counts.pop())] if counts else []
+        for slot, index in operands:
+            if isinstance(index, Number):
+                if slot.size and not isinstance(index.value, float):
+                    index.axes = [*index.axes, *array.over]
+                array.args.append(index)
+                continue
+            if slot.size > 1:
+                index = Affine(index.start, {**index.slopes, array.over[0]: slot.step})
+            array.args.append(self._read(slot.space, index))
+
+    def _cut(self, array: Array, pieces: Sequence[Piece]) -> None:
+        """An array of parts, cut where what is done changes."""
+        if len(pieces) == 1:
+            raise NotRaisedError("its indices do not advance evenly", array.place)
+        edges = [
+            sorted({p.offset[a] for p in pieces if _splits(pieces, a, p.offset[a])}) for a in range(len(array.axes))
+        ]
+        a = max(range(len(edges)), key=lambda a: (len(edges[a]) > 1, -len(edges[a])))
+        if len(edges[a]) < 2:
+            raise NotRaisedError("its loops are cut in no regular way", array.place)
+        array.op, array.along = "concatenation", a
+        ends = [*edges[a][1:], array.axes[a].size]
+        for first, end in zip(edges[a], ends):
+            inner = {x: s for x, s in zip(array.axes, array.strides) if x is not array.axes[a]}
+            start = array.start + first * array.strides[a]
+            if end - first > 1:
+                inner[Axis(end - first)] = array.strides[a]
+            array.args.append(self._read(VALUE, Affine(start, inner), apart=True))
+
+    def _check_recurrence(self, array: Array) -> None:
+        """Raise where an array is asked for by what itself needs, some rounds later."""
+        above = array.demander
+        while above is not None and array.strides:
+            if above.strides == array.strides and above.op != "concatenation":
+                rest, moved = above.start - array.start, 0
+                for stride, axis in zip(array.strides, array.axes):
+                    k = int(rest / stride)
+                    rest -= k * stride
+                    if abs(k) >= axis.size:
+                        break
+                    moved = moved or (stride if k else 0)
+                else:
+                    if moved and not rest:
+                        self._refuse_to_join(above, moved)
+            above = above.demander
+
+    def check_cycles(self) -> None:
+        """Raise where an array is made of itself: rounds of a loop that feed each other stand in it."""
+        try:
+            ordered([a for arrays in self.results for a in arrays])
+        except CycleError as error:
+            cycle = error.arrays
+            for reader, array in zip(cycle, [*cycle[1:], cycle[0]]):
+                for a in reader.args:
+                    if isinstance(a, Read) and a.array is array:
+                        for place, axis, stride in zip(a.places, array.axes, array.strides):
+                            if place.plain() is None or place.ends()[1] < axis.size - 1:
+                                self._refuse_to_join(array, stride)
+            for array in cycle:
+                for stride in array.strides:
+                    self._refuse_to_join(array, stride)
+            raise NotRaisedError("its rounds feed each other in no regular way", cycle[0].place) from None
+
+    def _refuse_to_join(self, array: Array, stride: int) -> None:
+        """Take the loop that runs along an axis of an array round by round."""
+        for k in range(array.shape[array.strides.index(stride)] - 1):
+            one, before, _ = self._producers.at(array.start + k * stride)
+            other, after, _ = self._producers.at(array.start + (k + 1) * stride)
+            moved = [v for v in before if after.get(v) != before[v]]
+            if one is other and moved and moved[0] not in self._alone:
+                raise _RecurrenceError(moved[0])
+
+    # Operands ----------------------------------------------------------------------------------------------------------
+
+    def _read(self, space: int, index: Affine, apart: bool = False) -> Operand:
+        """The array that holds what an index stands for, and where in it that is."""
+        whole, above = set[Array](), self._now if apart else None
+        while above is not None:  # what is cut is made of its parts, and not the other way round
+            whole.add(above)
+            above = above.demander
+        for array in self._known[space]:
+            if array not in whole:
+                places = array.located(index)
+                if places is not None:
+                    return Read(array, places)
+        if space in (PARAMETER, INPUT):
+            return self._argument(space, index)
+        start, strides, axes, places = _lattice(index)
+        array = self._new(space, start, strides, axes)
+        return Read(array, places)
+
+    def _argument(self, space: int, index: Affine) -> Operand:
+        low, high = index.ends()
+        owners = [g for g in self._given if g.space == space and g.first <= low < g.first + g.size]
+        if not owners or high >= owners[0].first + owners[0].size:
+            raise NotRaisedError("it reads two arguments as one", self._now.place if self._now else None)
+        g = owners[0]
+        if g.shape is None:
+            start, strides, axes, places = _lattice(index)
+        else:
+            start, axes = g.first, [Axis(n) for n in g.shape]
+            strides = [prod(g.shape[k + 1 :]) for k in range(len(g.shape))]
+        array = self._new(space, start, strides, axes)
+        array.op, array.name = "argument", g.name
+        self._of_given[array] = g
+        if g.shape is not None:
+            found = array.located(index)
+            if found is None:
+                raise NotRaisedError(f"it reads {g.name} across its rows", self._now.place if self._now else None)
+            places = found
+        return Read(array, places)
+
+
+def _lattice(index: Affine) -> tuple[int, list[int], list[Axis], list[Affine]]:
+    """(start, strides, axes, where along these) of an array that an index runs through, the longest stride first."""
+    low, _ = index.ends()
+    order = sorted(index.slopes.items(), key=lambda item: -abs(item[1]))
+    strides, axes, places = list[int](), list[Axis](), list[Affine]()
+    for axis, slope in order:
+        stride = abs(slope)
+        place = Affine(0 if slope > 0 else axis.size - 1, {axis: 1 if slope > 0 else -1})
+        if strides and strides[-1] % stride == 0 and (axes[-1].size - 1) * 0 + strides[-1] < stride * axis.size:
+            # Windows: two axes that overlap are one.
+            factor = strides[-1] // stride
+            size = (axes[-1].size - 1) * factor + axis.size
+            before = places[-1]
+            merged = Affine(
+                before.start * factor + place.start, {a: s * factor for a, s in before.slopes.items()} | place.slopes
+            )
+            strides[-1], axes[-1], places[-1] = stride, Axis(size), merged
+            continue
+        strides.append(stride)
+        axes.append(Axis(axis.size))
+        places.append(place)
+    return low, strides, axes, places
+
+
+def _splits(pieces: Sequence[Piece], a: int, edge: int) -> bool:
+    """Does no piece reach over an edge?"""
+    return all(not (p.offset[a] < edge < p.offset[a] + p.sizes[a]) for p in pieces)

@@ -1,0 +1,247 @@
+"""Rules on arrays: what it is called that several ops make, and what changes no number.
+
+Guards against 0·inf are left out where what they guard is 0 behind them anyway: an infinity there makes a nan, and whoever
+runs the arrays looks for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ..front.trace import INPUT
+from .program import EXAMPLES, Affine, Array, Axis, Number, Operand, Read
+
+Places = list[Affine | None]  # None: all there are along an axis
+
+
+def rewrite(arrays: Sequence[Array], guarded: bool) -> None:
+    """Apply the rules, to producers first; guarded, without that on guards."""
+    shown = set[Array]() if guarded else _shown(arrays)
+    for array in arrays:
+        array.args = [_through(a) for a in array.args]
+        if array in shown:
+            _guards(array)
+        for rule in RULES:
+            rule(array)
+
+
+def _shown(arrays: Sequence[Array]) -> set[Array]:
+    """Those whose nan is one in the results, but where it meets a guard that is closed."""
+    found = set(arrays)
+    for array in reversed(arrays):
+        if array not in found or array.op not in LINEAR:
+            for k, a in enumerate(array.args):
+                if isinstance(a, Read) and (
+                    array.op not in LINEAR or array not in found or (array.op == "where" and not k)
+                ):
+                    found.discard(a.array)
+    for array in reversed(arrays):
+        if array.op == "where" and isinstance(array.args[0], Read):
+            found.discard(array.args[0].array)
+    return found
+
+
+def _composed(place: Affine, env: dict[Axis, Affine]) -> Affine:
+    start, slopes = place.start, dict[Axis, int]()
+    for axis, slope in place.slopes.items():
+        inner = env.get(axis) or Affine(0, {axis: 1})
+        start += slope * inner.start
+        for a, s in inner.slopes.items():
+            slopes[a] = slopes.get(a, 0) + slope * s
+    return Affine(start, slopes)
+
+
+def _through(operand: Operand) -> Operand:
+    """What an operand reads in the end, past arrays that only hand on."""
+    while isinstance(operand, Read) and operand.array.op == "move":
+        array, (inner,) = operand.array, operand.array.args
+        env = dict(zip(array.axes, operand.places))
+        if isinstance(inner, Number):
+            return inner if not inner.axes else operand
+        operand = Read(inner.array, [_composed(p, env) for p in inner.places])
+    return operand
+
+
+def spell_out(arrays: Iterable[Array]) -> None:
+    """Sums of guarded products, as the sums that they are."""
+    for array in arrays:
+        if array.op == "gated":
+            c, w, x, start = array.args
+            axes = [*array.axes, *array.over]
+            product, guard, total = (Array(array.space, -1, (), axes[:n]) for n in (None, None, len(array.axes)))
+            product.op, product.args = "mul", [w, x]
+            guard.op, guard.args = "where", [c, _whole(product), Number(0.0)]
+            total.op, total.args, total.over = "total", [_whole(guard)], array.over
+            _as(array, "add", [start, _whole(total)])
+
+
+def spread(arrays: Sequence[Array]) -> None:
+    """Give an axis of examples to what depends on one, producers first."""
+    examples, found = Axis(EXAMPLES), set[Array]()
+    for array in arrays:
+        below = [a for a in array.args if isinstance(a, Read) and a.array in found]
+        if below or (array.op == "argument" and array.space == INPUT):
+            found.add(array)
+            array.axes.insert(0, examples)
+            array.along += 1
+        for a in below:
+            a.places.insert(0, Affine(0, {examples: 1}))
+
+
+def _whole(array: Array) -> Read:
+    return Read(array, [Affine(0, {a: 1}) for a in array.axes])
+
+
+def number_of(operand: Operand) -> float | None:
+    """The number that it is everywhere."""
+    return operand.value if isinstance(operand, Number) and isinstance(operand.value, float) else None
+
+
+def _as(array: Array, op: str, args: Sequence[Operand]) -> None:
+    array.op, array.args, array.over = op, list(args), []
+
+
+def _neutral(array: Array) -> None:
+    """x + 0, 1·x, -1·x, and a sum that starts from 0."""
+    args, numbers = array.args, [number_of(a) for a in array.args]
+    if array.op == "dot" and numbers[2] == 0.0:
+        del args[2]
+    elif array.op in ("add", "mul"):
+        for k in (0, 1):
+            if numbers[k] == {"add": 0.0, "mul": 1.0}[array.op]:
+                _as(array, "move", [_through(args[1 - k])])
+                return
+            if array.op == "mul" and numbers[k] == -1.0:
+                _as(array, "neg", [args[1 - k]])
+                return
+
+
+def _along(array: Array, word: str) -> Axis | None:
+    """The axis of an array along which its second operand is what a word gives of its first."""
+    if len(array.args) != 2:
+        return None
+    x, y = array.args
+    if not isinstance(x, Read) or not isinstance(y, Read) or y.array.op != word:
+        return None
+    inner = y.array.args[0]
+    if not isinstance(inner, Read) or inner.array is not x.array:
+        return None
+    env, found = dict(zip(y.array.axes, y.places)), None
+    for mine, its in zip(x.places, inner.places):
+        if its.plain() is not None and its.plain() in y.array.over:
+            found = mine.plain()
+        elif not _same(_composed(its, env), mine):
+            return None
+    return found
+
+
+def _same(a: Affine, b: Affine | None) -> bool:
+    return b is not None and a.start == b.start and a.slopes == b.slopes
+
+
+def _softmax(array: Array) -> None:
+    """x - logsumexp(x) is log_softmax(x), and exp of it softmax(x); both are the same for x - max(x)."""
+    if array.op == "sole":
+        x, y = array.args  # y, but for infinities that tie
+        if isinstance(y, Read):
+            _as(array, "move", [y])
+    elif array.op in ("sub", "gap"):
+        array.args = [_through(a) for a in array.args]
+        axis = _along(array, "logsumexp")
+        if axis is not None:
+            _as(array, "log_softmax", array.args[:1])
+            array.over = [axis]
+            _unshifted(array)
+    elif array.op == "exp":
+        (x,) = array.args
+        if isinstance(x, Read) and x.array.op == "log_softmax" and all(p.plain() for p in x.places):
+            inner = x.array
+            env = dict(zip(inner.axes, x.places))
+            (z,) = inner.args
+            if isinstance(z, Read):
+                _as(array, "softmax", [Read(z.array, [_composed(p, env) for p in z.places])])
+                array.over = [a for a in [env[inner.over[0]].plain()] if a]
+
+
+def _shares(array: Array) -> None:
+    """exp(x - max(x)) over the sum of such is softmax(x)."""
+    axis = _along(array, "total") if array.op == "div" else None
+    terms, given = array.args[0] if array.args else None, array.args
+    if axis is None or not isinstance(terms, Read) or terms.array.op != "exp":
+        return
+    (x,) = terms.array.args
+    if isinstance(x, Read):
+        env = dict(zip(terms.array.axes, terms.places))
+        _as(array, "softmax", [Read(x.array, [_composed(p, env) for p in x.places])])
+        array.over = [axis]
+        if not _unshifted(array):
+            _as(array, "div", given)
+
+
+def _unshifted(array: Array) -> bool:
+    """Let a softmax of x - max(x) be that of x; was it one?"""
+    (x,) = array.args
+    if isinstance(x, Read) and x.array.op == "sub" and _along(x.array, "top") is not None:
+        z = x.array.args[0]
+        if isinstance(z, Read):
+            env = dict(zip(x.array.axes, x.places))
+            array.args = [Read(z.array, [_composed(p, env) for p in z.places])]
+            return True
+    return False
+
+
+def _guards(array: Array) -> None:
+    """`where(c, x, 0)` is x where x is 0 as soon as c is."""
+    if array.op != "where" or number_of(array.args[2]) != 0.0 or not isinstance(array.args[1], Read):
+        return
+    atoms = _atoms(array.args[0])
+    if atoms and all(_vanishes(array.args[1], atom, 40) for atom in atoms):
+        _as(array, "move", [_through(array.args[1])])
+
+
+def _atoms(condition: Operand) -> list[tuple[Array, Places]]:
+    """What is 0 where a condition is: one of these, for all elements that are not said; empty: that is not known."""
+    if not isinstance(condition, Read):
+        return []
+    array, env = condition.array, dict(zip(condition.array.axes, condition.places))
+    inner = [Read(a.array, [_composed(p, env) for p in a.places]) if isinstance(a, Read) else a for a in array.args]
+    of_relu = isinstance(inner[0], Read) and inner[0].array.op == "relu"
+    if of_relu and (array.op == "step" or (array.op == "greater" and number_of(inner[1]) == 0.0)):
+        return [(inner[0].array, list(inner[0].places))] if isinstance(inner[0], Read) else []
+    if array.op == "any":
+        return [
+            (a, [None if p is None or any(x in p.slopes for x in array.over) else p for p in places])
+            for a, places in _atoms(inner[0])
+        ]
+    if array.op == "where" and number_of(inner[2]) == 0.0:
+        both = [_atoms(inner[0]), _atoms(inner[1])]
+        return [*both[0], *both[1]] if all(both) else []
+    return []
+
+
+def _vanishes(x: Operand, atom: tuple[Array, Places], depth: int) -> bool:
+    """Is it 0 where the elements of an array are, infinities aside?"""
+    if not isinstance(x, Read):
+        return number_of(x) == 0.0
+    if not depth:
+        return False
+    array, env = x.array, dict(zip(x.array.axes, x.places))
+    if array is atom[0]:
+        return all(q is None or _same(p, q) for p, q in zip(x.places, atom[1]))
+    inner = [Read(a.array, [_composed(p, env) for p in a.places]) if isinstance(a, Read) else a for a in array.args]
+    zero = [_vanishes(a, atom, depth - 1) if array.op in PASSING else False for a in inner]
+    if array.op == "where":
+        closed = any(
+            a is atom[0] and all(q is None or (p is not None and _same(p, q)) for p, q in zip(places, atom[1]))
+            for a, places in _atoms(inner[0])[:1]
+        )
+        other = zero[2] or (isinstance(inner[2], Read) and inner[2].array.op == "relu" and bool(_atoms(inner[0])))
+        return (closed or zero[1]) and other
+    if array.op in ("mul", "dot"):
+        return (zero[0] or zero[1]) and all(zero[2:])
+    return array.op in PASSING and zero[0] and (array.op == "div" or all(zero))
+
+
+PASSING = frozenset(("move", "neg", "mul", "div", "dot", "total", "add", "sub", "where"))
+LINEAR = frozenset((*PASSING, "concatenation"))
+RULES: Sequence[Callable[[Array], None]] = (_neutral, _softmax, _shares)

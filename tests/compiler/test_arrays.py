@@ -1,0 +1,205 @@
+"""Arrays: the matrices found in scalar loops, as text and on NumPy."""
+
+import random
+
+import numpy as np
+import pytest
+
+import engine
+import nn
+from engine import dot, jit, log_softmax, relu, tanh, value_and_grad, vmap
+
+RNG = random.Random(0)
+
+
+def numbers(*shape):
+    return [numbers(*shape[1:]) for _ in range(shape[0])] if shape else RNG.gauss(0.0, 1.0)
+
+
+def hinge(net, x, y):
+    return sum(relu(1 - b * net(a)) for a, b in zip(x, y)) / len(x)
+
+
+def cross_entropy(net, x, y):
+    return sum(-dot(t, log_softmax(net(a))) for a, t in zip(x, y)) / len(x)
+
+
+def lines(f, *args):
+    """The text of an array program, without the line that tells the shapes."""
+    return str(jit(f, backend="numpy").lower(*args).arrays).splitlines()[1:]
+
+
+def test_a_training_step_of_a_hinge_loss_is_the_textbooks():
+    net, x, y = nn.MLP(2, [16, 16, 1], seed=0), numbers(20, 2), [1.0, -1.0] * 10
+    assert lines(value_and_grad(hinge), net, x, y) == [
+        "h0 = relu(x @ W0.T + b0)",
+        "h1 = relu(h0 @ W1.T + b1)",
+        "h2 = relu(1 - y * (h1 @ W2 + b2))",
+        "hinge = sum(h2) / 20",
+        "d2 = -where(h2 > 0, 0.05, h2) * y",
+        "d1 = where(h1 > 0, d2[:, None] * W2, h1)",
+        "d0 = where(h0 > 0, d1 @ W1, h0)",
+        "dW0 = d0.T @ x",
+        "db0 = sum(d0, axis=0)",
+        "dW1 = d1.T @ h0",
+        "db1 = sum(d1, axis=0)",
+        "dW2 = h1.T @ d2",
+        "db2 = sum(d2)",
+    ]
+
+
+def test_softmax_and_cross_entropy_are_words():
+    net, x = nn.MLP(8, [16, 5], seed=0), numbers(20, 8)
+    y = [[float(k == i % 5) for k in range(5)] for i in range(20)]
+    assert lines(value_and_grad(cross_entropy), net, x, y) == [
+        "h0 = relu(x @ W0.T + b0)",
+        "z0 = h0 @ W1.T + b1",
+        "cross_entropy = sum(-sum(y * log_softmax(z0, axis=1), axis=1)) / 20",
+        "t0 = -0.05 * y",
+        "d1 = t0 + sum(-t0, axis=1)[:, None] * softmax(z0, axis=1)",
+        "d0 = where(h0 > 0, d1 @ W1, h0)",
+        "dW0 = d0.T @ x",
+        "db0 = sum(d0, axis=0)",
+        "dW1 = d1.T @ h0",
+        "db1 = sum(d1, axis=0)",
+    ]
+
+
+def test_examples_of_vmap_are_one_axis():
+    net = nn.MLP(8, [16, 5], seed=0)
+
+    def loss(net, x, y):
+        return -dot(y, log_softmax(net(x)))
+
+    f = vmap(value_and_grad(loss), in_axes=(None, 0, 0))
+    assert lines(f, net, np.ones((7, 8)), np.ones((7, 5)))[-4:] == [
+        "dW0 = d0[:, :, None] * x[:, None, :]",
+        "db0 = d0",
+        "dW1 = d1[:, :, None] * h0[:, None, :]",
+        "db1 = d1",
+    ]
+
+
+def layer(W, b, x):
+    return [tanh(sum(w * a for w, a in zip(row, x)) + c) for row, c in zip(W, b)]
+
+
+def recurrent(W, U, xs):
+    h = [0.0] * 4
+    for x in xs:
+        h = [tanh(dot(w, x) + dot(u, h)) for w, u in zip(W, U)]
+    return h
+
+
+def convolution(x, w):
+    return [
+        [relu(sum(x[i + u][j + v] * w[u][v] for u in range(3) for v in range(3))) for j in range(6)] for i in range(6)
+    ]
+
+
+def attention(q, k, v):
+    rows = [engine.softmax([dot(a, b) for b in k]) for a in q]
+    return [[dot(p, column) for column in zip(*v)] for p in rows]
+
+
+def images(x, w):
+    """Channels, then a dense layer over all of it."""
+    maps = [[dot(x[i], row) for i in range(4)] for row in w]
+    return dot([p for m in maps for p in m], [0.5 + 0.25 * k for k in range(12)])
+
+
+PROGRAMS = {
+    "a layer": (layer, [numbers(4, 3), numbers(4), numbers(3)], "layer = tanh(W @ x + b)"),
+    "a recurrent net": (recurrent, [numbers(4, 3), numbers(4, 4), numbers(6, 3)], "recurrent = tanh(W @ xs[5] + U @ h4)"),
+    "a convolution": (convolution, [numbers(8, 8), numbers(3, 3)], None),
+    "attention": (attention, [numbers(5, 3), numbers(6, 3), numbers(6, 2)], "attention = softmax(q @ k.T, axis=1) @ v"),
+    "a flattened layer": (images, [numbers(4, 5), numbers(3, 5)], None),
+    "numbers of its own": (lambda x: [a * k for k, a in enumerate(x)], [numbers(6)], "out = x * c0"),
+    "a sum of two": (lambda x, y: x * y + engine.sin(x), [0.5, 2.0], "out = x * y + sin(x)"),
+    "rows backwards": (lambda x: [a - b for a, b in zip(x, x[::-1])], [numbers(6)], "out = x - x[::-1]"),
+    "every other": (lambda x: x[1::2], [numbers(7)], "out = x[1:6:2]"),
+    "the first beside others": (lambda x: [x[0], *[2.0 * a for a in x[1:]]], [numbers(7)], None),
+    "a mean and a maximum": (lambda x: (engine.mean(x), engine.logsumexp(x)), [numbers(7)], None),
+    "a constant": (lambda x: [1.0, x[0]], [numbers(3)], None),
+    "nothing computed": (lambda x: x, [numbers(3)], "out = x"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_what_it_says_and_gives_what_it_gives(name):
+    f, args, last = PROGRAMS[name]
+    on_numpy = jit(f, backend="numpy")
+    assert last is None or lines(f, *args)[-1] == last
+    assert np.allclose(flat(on_numpy(*args)), flat(jit(f)(*args)), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_so_does_its_gradient(name):
+    f, args, _ = PROGRAMS[name]
+
+    def total(*given):
+        return engine.total([engine.square(y) for y in leaves(f(*given))])
+
+    g = value_and_grad(total, argnums=tuple(range(len(args))))
+    assert np.allclose(flat(jit(g, backend="numpy")(*args)), flat(jit(g)(*args)), rtol=1e-11, atol=1e-11)
+
+
+def leaves(tree):
+    return [y for x in tree for y in leaves(x)] if isinstance(tree, (list, tuple)) else [tree]
+
+
+def flat(tree):
+    return [float(x) for x in leaves(tree)]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_trees_come_back_as_they_do_from_native_code(dtype):
+    net, x, y = nn.MLP(3, [4, 2], seed=0), np.array(numbers(5, 3)), np.array(numbers(5, 2))
+
+    def f(net, data):
+        outputs = [net(x) for x in data["x"]]
+        return {"outputs": outputs, "net": net, "sum": data["y"] + 1.0}
+
+    data = {"x": x, "y": y}
+    found, expected = (jit(f, backend=b, dtype=dtype)(net, data) for b in ("numpy", "llvm"))
+    assert type(found["net"]) is nn.MLP and type(found["sum"]) is np.ndarray and type(found["outputs"][0][0]) is float
+    assert np.allclose(found["sum"], expected["sum"]) and np.allclose(found["outputs"], expected["outputs"], rtol=1e-5)
+
+
+def test_where_a_guard_was_needed_numpy_says_what_native_code_says():
+    def f(w, x):
+        return dot([relu(a) for a in w], x)
+
+    g = jit(engine.grad(f), backend="numpy")
+    w, x = [-1.0, 2.0, -3.0, 1.0], [float("inf"), 1.0, 2.0, 3.0]
+    assert g(w, x) == jit(engine.grad(f))(w, x) == [0.0, 1.0, 0.0, 3.0]
+
+
+def test_an_index_gathers_and_is_checked():
+    rows = np.array(numbers(6, 3))
+    f = jit(lambda rows, i: engine.take(rows, i) * 2.0, backend="numpy")
+    assert np.allclose(f(rows, 4), rows[4] * 2.0) and np.allclose(f(rows, -1), rows[-1] * 2.0)
+    with pytest.raises(IndexError, match="from -6 to 5"):
+        f(rows, 6)
+
+
+def test_what_is_no_array_program_is_refused_with_its_line():
+    def irregular(x):
+        for k in range(3000):
+            x = (engine.sin, engine.cos, engine.exp)[hash((k, "a")) % 3](x) * 0.1 + x if k * k % 7 < 3 else x * x
+        return x
+
+    with pytest.raises(TypeError, match=r"got irregular: it takes more than 2000 arrays at .*test_arrays\.py:\d+"):
+        jit(irregular, backend="numpy")(0.5)
+
+
+def test_names_that_are_none_in_code_are_replaced():
+    f = jit(lambda d: d["a; b"] * d["sum"] + d["lambda"], backend="numpy")
+    given = {"a; b": 2.0, "sum": 3.0, "lambda": 4.0}
+    assert f(given) == 10.0
+    assert str(f.lower(given).arrays).splitlines()[-1] == "out = x * sum0 + x0"
+
+
+def test_a_name_of_a_backend_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="backend"):
+        jit(lambda x: x, backend="cuda")

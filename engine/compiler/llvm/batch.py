@@ -20,6 +20,7 @@ from .support_vectors import SupportVectors
 from .vectors import I32, I64, VectorBuilder, ir
 
 CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
+FEW = 2  # vectors of examples: to mask them all is as fast as to write the last, and what is whole, apart
 WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
 
 
@@ -145,7 +146,8 @@ class Batch:
         else:
             self._blocks(b, buffers, self.tiling.parts(), [(0, self._parts.backward)])
             buffers, count = self._supported(b, buffers, count)
-        Reduction(self.emitter, self._mask, 16 if self.tiling.jam >= 4 else 8, self._tiles).emit(b, buffers, count)
+        few = self.tiling.chunk <= FEW * self.tiling.lanes
+        Reduction(self.emitter, self._mask, 16 if self.tiling.jam >= 4 else 8, self._tiles, few).emit(b, buffers, count)
 
     def _blocks(self, b: ir.IRBuilder, buffers: Buffers, parts: list[tuple[ir.Value, int]],
                 items: list[tuple[int, int | None]]) -> None:  # fmt: skip

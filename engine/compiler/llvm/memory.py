@@ -104,6 +104,11 @@ class Memory:
 
     def index(self, p: Polynomial, copy: Copy) -> tuple[IndexKey, ir.Value]:
         """(something hashable, LLVM integer) for an index in one copy of a body."""
+        constant, terms = self._terms(p, copy)
+        return (constant, frozenset(terms.items())), self._index_of(constant, terms)
+
+    def _terms(self, p: Polynomial, copy: Copy) -> tuple[int, dict[ir.Value, int]]:
+        """An index as (a number, what is added to it, how often)."""
         b, constant = self.b, 0
         terms: dict[ir.Value, int] = {}
         for mono, c in p.items():
@@ -122,14 +127,17 @@ class Memory:
                         t = b.lshr(b.mul(t, b.sub(t, I64(1))), I64(1))
                     product = t if product is None else b.mul(product, t)
                 terms[product] = terms.get(product, 0) + c
-        value = None
+        return constant, terms
+
+    def _index_of(self, constant: int, terms: dict[ir.Value, int]) -> ir.Value:
+        """Write: an index from what it is made of."""
+        b, value = self.b, None
         for t, c in terms.items():
             t = b.mul(t, I64(c)) if c != 1 else t
             value = t if value is None else b.add(value, t)
-        key = (constant, frozenset(terms.items()))
         if value is None:
-            return key, I64(constant)
-        return key, b.add(value, I64(constant)) if constant else value
+            return I64(constant)
+        return b.add(value, I64(constant)) if constant else value
 
     def pointer(self, space: int, index: ir.Value, copy: Copy, wide: bool) -> ir.Value:
         """The address of a number, or (wide) of a vector of them."""
@@ -139,12 +147,12 @@ class Memory:
             if isinstance(base, list):
                 base, index = base[index.constant], buffers.blocks[copy.block]
             else:
-                index = b.add(b.mul(index, buffers.stride), buffers.blocks[copy.block])
+                index = b.add(_times(b, index, buffers.stride), buffers.blocks[copy.block])
         elif space == MEMORY:
-            index = b.mul(index, I64(len(buffers.blocks) * self.lanes))
-            index = b.add(index, I64(copy.block * self.lanes))
+            index = _times(b, index, I64(len(buffers.blocks) * self.lanes))
+            index = b.add(index, I64(copy.block * self.lanes)) if copy.block else index
         elif space == SUMS:
-            index = b.mul(index, I64(self.lanes))
+            index = _times(b, index, I64(self.lanes))
         return self.guarded(space, index, self.lanes if wide else 1, base)
 
     def guarded(self, space: int, index: ir.Value, width: int, base: ir.Value | None = None) -> ir.Value:
@@ -169,12 +177,12 @@ class Memory:
             if number is not None:
                 return self.vectors.constant(self.placement.constants[number])
             self.buffers.pointers.setdefault(CONSTANT, self._table())
-        index_key, index = self.index(p, copy)
+        constant, terms = self._terms(p, copy)
         wide = space in (INPUT, MEMORY)
-        key = (space, index_key, copy.block if wide else 0)
+        key = (space, (constant, frozenset(terms.items())), copy.block if wide else 0)
         if key in memo:
             return memo[key]
-        pointer = self.pointer(space, index, copy, wide)
+        pointer = self.pointer(space, self._index_of(constant, terms), copy, wide)
         if self.lanes == 1 or wide:
             value = self.b.load(pointer, typ=self.vectors.type)
             value.align = self.align if wide else self.bytes
@@ -219,3 +227,9 @@ class Memory:
             return copy.values[source]
         space, index = source
         return self._load(space, self.placement.slots[index.key()] if space == MEMORY else index, copy, memo)
+
+
+def _times(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+    """Write: a product of integers; of two numbers it is one."""
+    constant = isinstance(x, ir.Constant) and isinstance(y, ir.Constant)
+    return I64(x.constant * y.constant) if constant else b.mul(x, y)

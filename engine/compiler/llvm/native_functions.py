@@ -171,16 +171,18 @@ def gathered(vectors: VectorBuilder, rows: ir.Value, order: ir.Value, x: ir.Valu
             i = b.select(b.icmp_signed("<", at, last), at, last)
             i = b.sub(last, i) if backwards else i
             starts.append(b.mul(loaded(b, I64, order, b.add(first, i)), I64(columns)))
-        with Rounds(b, whole, 0, lanes, name="square") as inner:
-            read = [b.load(entry(b, real, rows, b.add(start, inner.i)), typ=vectors.type) for start in starts]
-            for k, column in enumerate(transposed(vectors, read)):
-                read[k].align = size
-                at = b.add(b.mul(b.add(inner.i, I64(k)), stride), outer.i)
-                stored(b, real, column, x, at).align = size
-        with Rounds(b, columns, whole, name="column") as inner:
-            for k, start in enumerate(starts):
-                number = loaded(b, real, rows, b.add(start, inner.i))
-                stored(b, real, number, x, b.add(b.add(b.mul(inner.i, stride), outer.i), I64(k)))
+        if whole:
+            with Rounds(b, whole, 0, lanes, name="square") as inner:
+                read = [b.load(entry(b, real, rows, b.add(start, inner.i)), typ=vectors.type) for start in starts]
+                for k, column in enumerate(transposed(vectors, read)):
+                    read[k].align = size
+                    at = b.add(b.mul(b.add(inner.i, I64(k)), stride), outer.i)
+                    stored(b, real, column, x, at).align = size
+        if whole < columns:
+            with Rounds(b, columns, whole, name="column") as inner:
+                for k, start in enumerate(starts):
+                    number = loaded(b, real, rows, b.add(start, inner.i))
+                    stored(b, real, number, x, b.add(b.add(b.mul(inner.i, stride), outer.i), I64(k)))
 
 
 def scattered(b: ir.IRBuilder, real: ir.Type, o: ir.Value, rows: ir.Value, first: ir.Value, count: ir.Value,

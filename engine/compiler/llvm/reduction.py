@@ -27,11 +27,12 @@ class Reduction:
         mask: (builder, number of examples left) -> the lanes that count.
         tile: vectors that add up side by side: half the registers of AVX-512, all but a few loads of AVX2.
         tiles: what writes the contractions in it.
+        few: mask every vector of examples, not the last alone.
     """
 
     def __init__(self, emitter: Emitter, mask: Callable[[ir.IRBuilder, ir.Value], ir.Value], tile: int,
-                 tiles: Tiles) -> None:  # fmt: skip
-        self._e, self._mask, self._tile, self._tiles = emitter, mask, tile, tiles
+                 tiles: Tiles, few: bool) -> None:  # fmt: skip
+        self._e, self._mask, self._tile, self._tiles, self._few = emitter, mask, tile, tiles, few
 
     def emit(self, b: ir.IRBuilder, buffers: Buffers, count: ir.Value) -> None:
         """Write it, a long one as functions of at most 1,000 instructions.
@@ -139,14 +140,17 @@ class Reduction:
                 self._body(body, [Copy({**c.index, n.variable: (rounds.i, u)}) for c in copies for u in range(width)])
 
     def _run(self, run: list[Statement], copies: list[Copy]) -> None:
-        """Pass over the examples: whole vectors, then a masked one."""
+        """Pass over the examples: whole vectors, then a masked one; few of them masked."""
         targets = [(statement, copy) for copy in copies for statement in run if statement.op == "accumulate"]
         if not targets:
             return
         totals = [self._e.vectors.constant(-0.0) for _ in targets]
-        for start, end, masked in ((I64(0), self._whole, False), (self._whole, self._groups, True)):
-            if self._e.lanes == 1 and masked:
-                break
+        stretches = [(I64(0), self._whole, False), (self._whole, self._groups, True)]
+        if self._e.lanes == 1:
+            stretches = stretches[:1]
+        elif self._few:
+            stretches = [(I64(0), self._groups, True)]
+        for start, end, masked in stretches:
             with Rounds(self._b, end, start, name="examples") as rounds:
                 first = self._b.mul(rounds.i, I64(self._e.lanes))
                 mask = self._mask(self._b, self._b.sub(self._count, first)) if masked else None

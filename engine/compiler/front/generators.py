@@ -61,8 +61,8 @@ def _generators(roots: Iterable[object]) -> list[Any]:
     stack: list[Any] = list(roots)
     while stack:
         x = stack.pop()
-        if x.__class__ in _PLAIN or id(x) in met:
-            continue
+        if x.__class__ in _PLAIN or id(x) in met or isinstance(x, ModuleType):
+            continue  # engine, asked for a dtype, would look for names like it
         met[id(x)] = x
         if is_generator(x):
             found.append(x)
@@ -74,7 +74,7 @@ def _generators(roots: Iterable[object]) -> list[Any]:
             stack.extend(x.ravel().tolist())
         elif isinstance(x, (FunctionType, type)):
             stack.extend(Watch().read(x))
-        elif not isinstance(x, ModuleType):
+        else:
             stack.extend(below(x))
             stack.extend(() if is_opaque(x) else attributes(x).values())
     return found

@@ -76,7 +76,7 @@ def test_an_answer_is_not_taken_for_a_raw_error(source, tmp_path, monkeypatch):
 
 def test_a_hang_and_an_abort_are_seen_and_named_and_the_sweep_goes_on(tmp_path):
     (tmp_path / "planted.py").write_text(
-        "import os, time\n"
+        "import os, time, pandas\n"  # which odd values want: on a busy machine it takes longer than the patience
         "from exemplar import Call, Exemplar\n"
         "def hang(x):\n    time.sleep(600) if x is None else None\n"
         "def abort(x):\n    os.abort() if isinstance(x, str) and x == '' else None\n"

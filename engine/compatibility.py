@@ -7,7 +7,7 @@ from operator import eq, ne
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import ops
-from .arguments import nearest
+from .arguments import nearest, shown
 from .backprop import push
 from .rule import TABLE, Node
 
@@ -95,7 +95,7 @@ def label(text: object, op: object = None) -> str:
     """A label as text; a TypeError that says how nodes are made where it is what micrograd calls the children."""
     if op is not None or isinstance(text, (tuple, list, set, frozenset, Node)):
         raise TypeError(
-            f"Value takes a number and a str as its label, got {text!r:.60}{', …' * (op is not None)}; "
+            f"Value takes a number and a str as its label, got {shown(text)}{', …' * (op is not None)}; "
             "what has children is made by an operation on them: engine.op adds one, with its derivative"
         )
     return "" if text is None else str(text)

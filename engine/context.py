@@ -75,7 +75,9 @@ class Scope(Block):
 
     def __init__(self, name: str, parent: Scope | None = None) -> None:
         if not isinstance(name, str) or not (parent is None or isinstance(parent, Scope)):
-            raise TypeError(f"Scope takes a name and the Scope around it, or None, got {name!r:.60} and {parent!r:.60}")
+            raise TypeError(
+                f"Scope takes a name and the Scope around it, or None, got {shown(name)} and {shown(parent)}"
+            )
         self.name = name
         self.parent = parent
 
@@ -149,7 +151,7 @@ class Setting(Block):
 
         if inspect.isasyncgenfunction(function):
             raise TypeError(
-                f"a setting takes functions to decorate, got the async generator {function!r:.60}; open it inside"
+                f"a setting takes functions to decorate, got the async generator {shown(function)}; open it inside"
             )
 
         @functools.wraps(function)

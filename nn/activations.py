@@ -12,7 +12,7 @@ from math import pi, sqrt
 from typing import Any
 
 from engine import TABLE, Operands, Value, elu, greater, leaky_relu, softplus, tanh, where
-from engine.arguments import nearest
+from engine.arguments import nearest, shown
 
 from .arguments import Number
 
@@ -66,7 +66,7 @@ def activation_function(activation: object) -> Callable[[Value], Value] | None:
             f"activation takes one of {', '.join(ACTIVATIONS)}, or a function of a Value, got {activation!r}{hint}"
         )
     if not callable(activation):
-        raise TypeError(f"activation takes a name or a function of a Value, got {activation!r:.60}")
+        raise TypeError(f"activation takes a name or a function of a Value, got {shown(activation)}")
     return activation
 
 
@@ -86,7 +86,7 @@ def value_of(activation: object, y: Any) -> Value:
     name = getattr(activation, "__name__", repr(activation))
     hint = f"use engine.{name}" if name in TABLE else "make it of engine's functions, as engine.where for np.where"
     raise TypeError(
-        f"activation takes a function that returns a Value for a Value, got {y!r:.60} from {name:.60}, and no gradient "
+        f"activation takes a function that returns a Value for a Value, got {shown(y)} from {name:.60}, and no gradient "
         f"passes that; {hint}"
     )
 

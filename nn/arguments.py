@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, SupportsIndex, TypeGuard, TypeVar
 
 from engine import Operands, Value
-from engine.arguments import is_number
+from engine.arguments import is_number, shown
 
 T = TypeVar("T")
 Number = float | Value
@@ -142,5 +142,5 @@ def scalar(who: str, x: Any) -> Number:
     if x.__class__ is Value or x.__class__ is float:
         return x
     if not is_number(x):
-        raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {x!r:.60}")
+        raise TypeError(f"{who} takes numbers and Values, in lists or arrays, got {shown(x)}")
     return Operands([x])[0]

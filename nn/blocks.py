@@ -46,7 +46,7 @@ class Sequential(Module):
             if isinstance(layer, type) or not callable(layer):
                 hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
                 hint = f"; write Activation({layer!r})" if isinstance(layer, str) and layer in ACTIVATIONS else hint
-                raise TypeError(f"Sequential takes Modules and functions, got {layer!r:.60}{hint}")
+                raise TypeError(f"Sequential takes Modules and functions, got {shown(layer)}{hint}")
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Any:

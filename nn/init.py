@@ -258,7 +258,7 @@ def generator(rng: Generator | None = None, seed: int | None = None) -> tuple[Ge
 def given_generator(rng: object) -> Generator:
     """A generator that was given; a TypeError where it is none."""
     if isinstance(rng, type) or not isinstance(rng, Generator) or not callable(rng.random):
-        raise TypeError(f"rng takes a generator such as random.Random(0), got {rng!r:.60}; for a number use seed=")
+        raise TypeError(f"rng takes a generator such as random.Random(0), got {shown(rng)}; for a number use seed=")
     return rng
 
 

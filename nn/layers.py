@@ -276,7 +276,7 @@ def _named(module: Module) -> str:
 
 def _activation(who: str, nonlin: object, activation: ActivationLike | None) -> ActivationLike:
     if not isinstance(nonlin, (bool, int)):
-        raise TypeError(f"{who} takes True or False as nonlin, got {shown(nonlin)}; write activation={nonlin!r:.60}")
+        raise TypeError(f"{who} takes True or False as nonlin, got {shown(nonlin)}; write activation={shown(nonlin)}")
     if not nonlin and activation is not None:
         raise ValueError(f"{who} takes nonlin=False or an activation, got both; leave one out")
     return ("relu" if nonlin else "identity") if activation is None else activation

@@ -152,7 +152,7 @@ def cross_entropy(
     if not rows or rows[0].__class__ is not Value:
         check_first("cross_entropy", "logits", logits, targets)
     if rows is None:
-        raise TypeError(f"cross_entropy takes a list of logits, one a class, got {logits!r:.60}")
+        raise TypeError(f"cross_entropy takes a list of logits, one a class, got {shown(logits)}")
     if not rows:
         raise ValueError("cross_entropy takes at least one logit, got an empty list")
     if elements(rows[0]) is None:
@@ -207,7 +207,7 @@ def kl_divergence(logits: object, targets: object) -> Loss:
     check_first("kl_divergence", "logits", logits, targets)
     if rows is None or right is None:
         raise TypeError(
-            f"kl_divergence takes a list of logits and of probabilities, got {logits!r:.60}, {targets!r:.60}"
+            f"kl_divergence takes a list of logits and of probabilities, got {shown(logits)}, {shown(targets)}"
         )
     if not rows or len(rows) != len(right):
         raise ValueError(f"kl_divergence takes as many probabilities as logits, got {len(right)} for {len(rows)}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engine import mean
-from engine.arguments import listed, whole
+from engine.arguments import listed, shown, whole
 from engine.assignment import assign
 from engine.compatibility import Told
 
@@ -318,7 +318,7 @@ class NeuralNetwork(Told):
                 raise TypeError
             given = given.astype(float)
         except (ArithmeticError, TypeError, ValueError):
-            raise TypeError(f"backward takes what forward(X) returned as output, got {output!r:.60}") from None
+            raise TypeError(f"backward takes what forward(X) returned as output, got {shown(output)}") from None
         if given.size != own.size:
             raise ValueError(
                 f"backward takes an output of shape {own.shape}, as forward(X) returned, got {given.shape}"
@@ -337,4 +337,4 @@ def _descent(model: MLP, alpha: float) -> SGD:
     try:
         return SGD(model, lr=alpha)
     except (TypeError, ValueError) as e:
-        raise type(e)(f"NeuralNetwork takes a positive number as alpha, got {alpha!r:.60}") from None
+        raise type(e)(f"NeuralNetwork takes a positive number as alpha, got {shown(alpha)}") from None

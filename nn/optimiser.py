@@ -183,7 +183,7 @@ class Optimiser(Told):
         """What a state sets, checked."""
         who = f"load_state of {type(self).__name__}"
         if not isinstance(state, Mapping):
-            raise TypeError(f"{who} takes a dict such as state() returns, got {state!r:.60}")
+            raise TypeError(f"{who} takes a dict such as state() returns, got {shown(state)}")
         expected = {"steps", "states", *self.names}
         if state.keys() != expected:
             raise ValueError(f"{who} takes the keys {', '.join(sorted(expected))}, got {', '.join(map(str, state))}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from engine.arguments import shown
 from nn.layers import Layer
 
 from .answers import WrongAnswerError, called, close, exercise, number
@@ -37,7 +38,9 @@ def dead_units_of_a_layer(answer: object) -> str | None:
     examples = [[1.0, -1.0], [-1.0, 2.0], [0.5, 0.5]]  # 2 and 3 are dead; 0 and 1 are 0 on one example each
     found = called(answer, layer, examples, what="dead(layer, X)")
     if isinstance(found, (str, bytes, dict)) or not isinstance(found, Iterable):
-        raise WrongAnswerError(f"dead(layer, X) returns a list of the numbers of units, and got {found!r:.60} instead.")
+        raise WrongAnswerError(
+            f"dead(layer, X) returns a list of the numbers of units, and got {shown(found)} instead."
+        )
     units = [number(k, "an entry of dead(layer, X)") for k in found]
     if len(units) == 5 and set(units) == {0.0, 1.0}:
         return "it returns a list of yes and no; the numbers of the dead units are asked for."

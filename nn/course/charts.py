@@ -67,7 +67,7 @@ def chart(axes: Axes | Figure | Iterable[Axes], alt: str) -> Chart:
     <chart: tanh rises from -1 to 1; its slope is largest at 0>
     """
     if not isinstance(alt, str) or len(alt.split()) < 3:
-        raise ValueError(f"chart takes as alt a sentence that says what is to be seen, got {alt!r:.60}")
+        raise ValueError(f"chart takes as alt a sentence that says what is to be seen, got {shown(alt)}")
     first: Any = axes
     while not hasattr(first, "savefig") and not hasattr(first, "get_figure"):
         inside = listed("chart", "axes", first, "Axes, a list of Axes, or a Figure")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from engine import Value, gradients
+from engine.arguments import shown
 from nn.layers import MLP
 from nn.losses import cross_entropy
 
@@ -16,7 +17,7 @@ def confusion_matrix(answer: object) -> str | None:
     call = "confusion([0, 0, 0, 1, 1, 2], [0, 1, 1, 1, 2, 2], 3)"
     table = called(answer, is_, read_as, 3, what=call)
     if isinstance(table, (str, bytes, dict)) or not isinstance(table, Iterable):
-        raise WrongAnswerError(f"a confusion matrix is a list of rows, and {call} returns {table!r:.60}.")
+        raise WrongAnswerError(f"a confusion matrix is a list of rows, and {call} returns {shown(table)}.")
     rows = [numbers(row, 3, f"row {i} of it") for i, row in enumerate(table)]
     if len(rows) != 3:
         return f"with 3 classes there are 3 rows, and here are {len(rows)}."

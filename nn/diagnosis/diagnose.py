@@ -12,7 +12,7 @@ from math import fsum, isfinite
 from typing import Any
 
 from engine import AnomalyError, Value, detect_anomaly, log, no_grad
-from engine.arguments import is_number, number, whole
+from engine.arguments import is_number, number, shown, whole
 
 from ..arguments import plain
 from ..data import Row, check_order, evenly, rows, targets
@@ -139,7 +139,7 @@ def _losses(history: Any) -> list[float]:
     listed = plain(history.get("loss") if isinstance(history, dict) or hasattr(history, "columns") else history)
     if not isinstance(listed, list) or not all(map(is_number, listed)):
         raise TypeError(
-            f'diagnose takes a list of losses, or a dict with one as "loss", as history, got {history!r:.60}'
+            f'diagnose takes a list of losses, or a dict with one as "loss", as history, got {shown(history)}'
         )
     return [float(x) for x in listed]
 

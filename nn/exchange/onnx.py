@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from engine import Value
-from engine.arguments import install_line, named
+from engine.arguments import install_line, named, shown
 from engine.arguments import path as of_file
 from engine.writing import write_whole
 
@@ -92,7 +92,7 @@ def _double(who: str, found: Sequence[PlainStep], dtype: str | None) -> bool:
         if isinstance(step, Nonlinearity):
             kind = step.function if isinstance(step.function, str) else type(step.function)
             if kind in _SINGLE:
-                single = single or f"{step.function!r:.60} at {step.path}"
+                single = single or f"{shown(step.function)} at {step.path}"
             elif kind not in _DOUBLE:
                 names = [name for name in (*_DOUBLE, *_SINGLE) if isinstance(name, str)]
                 raise without_equal(who, "ONNX", names, step)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.arguments import shown
+
 from ..module import Module, module_of
 from ..network import NeuralNetwork
 from .steps import package, steps
@@ -46,7 +48,7 @@ def to_torch(net: Module | NeuralNetwork, *, dtype: torch.dtype | None = None) -
     found = steps(who, net)
     dtype = framework.float64 if dtype is None else dtype
     if not isinstance(dtype, framework.dtype) or not dtype.is_floating_point:
-        raise TypeError(f"{who} takes a real dtype of PyTorch, such as torch.float64, got {dtype!r:.60}")
+        raise TypeError(f"{who} takes a real dtype of PyTorch, such as torch.float64, got {shown(dtype)}")
     module = module_of(who, net)
     writer = Writer(framework, dtype, module)
     twin = framework.nn.Sequential(*[part for step in found for part in writer.parts(step)])
@@ -81,7 +83,7 @@ def from_torch(sequential: torch.nn.Module) -> Module:
     framework = package(who, "torch", "PyTorch", "pip install torch")
     if not isinstance(sequential, framework.nn.Module):
         hint = "; load_state_dict it into a Sequential first" if hasattr(sequential, "keys") else ""
-        raise TypeError(f"{who} takes a torch.nn.Sequential, got {sequential!r:.60}{hint}")
+        raise TypeError(f"{who} takes a torch.nn.Sequential, got {shown(sequential)}{hint}")
     net = Reader(framework, sequential).network()
     net.training = sequential.training
     return net

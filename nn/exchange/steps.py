@@ -13,6 +13,7 @@ from types import ModuleType
 
 import engine
 from engine import TABLE, Op, Value
+from engine.arguments import shown
 
 from ..activations import ActivationLike
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Part, Sequential
@@ -116,7 +117,7 @@ def without_equal(who: str, framework: str, names: Iterable[str], step: Nonlinea
     """What is said of a function that another framework does not have."""
     return ValueError(
         f"{who} takes activations that {framework} has too, identity, {', '.join(names)}, "
-        f"got {step.function!r:.60} at {step.path}; choose one of these{also}"
+        f"got {shown(step.function)} at {step.path}; choose one of these{also}"
     )
 
 
@@ -181,7 +182,7 @@ def _layer(who: str, path: str, layer: Layer) -> Iterator[PlainStep]:
             raise ValueError(f"{who} takes neurons of {layer.nin} inputs in {where}, got one of {len(neuron.w)}")
     activations = {name if isinstance(name, str) else id(name): name for name in [n.activation for n in layer.neurons]}
     if len(activations) > 1:
-        named = ", ".join([f"{name!r:.60}" for name in activations.values()])
+        named = ", ".join([f"{shown(name)}" for name in activations.values()])
         raise ValueError(f"{who} takes one activation for all neurons of a layer, got {named} in {where}")
     yield Dense(path, layer, [n.w for n in layer.neurons], [n.b for n in layer.neurons])
     for activation in activations.values():

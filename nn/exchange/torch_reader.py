@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
 from engine import Value, logsigmoid
+from engine.arguments import shown
 
 from ..activations import ELU, STRAIGHT, ActivationLike, LeakyReLU, Softplus, TanhGELU
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Part, Sequential
@@ -203,7 +204,7 @@ def _leaves(nn: ModuleType, root: torch.nn.Module) -> Iterator[tuple[str, torch.
     while stack:
         path, module = stack.pop()
         if (module._forward_hooks or module._forward_pre_hooks) and not hasattr(module, "initialize_parameters"):
-            raise ValueError(f"from_torch takes modules without hooks, got {module!r:.60}{_at(path)} with one")
+            raise ValueError(f"from_torch takes modules without hooks, got {shown(module)}{_at(path)} with one")
         if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
             start = path + "." if path else ""
             stack += reversed([(f"{start}{name}", m) for name, m in module._modules.items()])

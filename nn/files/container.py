@@ -11,6 +11,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from engine.arguments import shown
+
 from .encoding import Tensors
 
 if TYPE_CHECKING:
@@ -68,12 +70,12 @@ def parsed(blob: bytes, wanted: Callable[[str], bool] = lambda name: True) -> tu
     if not isinstance(metadata, dict) or metadata.get("format") != "chainrule":
         raise ValueError("it was not written by nn.save")
     if metadata.get("version") != VERSION:
-        raise ValueError(f"its layout is version {metadata.get('version')!r:.60}, this nn reads version {VERSION!r}")
+        raise ValueError(f"its layout is version {shown(metadata.get('version'))}, this nn reads version {VERSION!r}")
     for name, about in header.items():
         if name != "__metadata__" and (
             not isinstance(about, dict) or about.get("dtype") != "F64" or not _one_dimensional(about.get("shape"))
         ):
-            raise ValueError(f"its tensor {name!r:.60} is not a list of float64 numbers")
+            raise ValueError(f"its tensor {shown(name)} is not a list of float64 numbers")
     try:
         arrays = {name: array.astype("<f8", copy=False) for name, array in safetensors.load(blob).items()}
     except Exception as why:  # whatever its parser says, the file is at fault

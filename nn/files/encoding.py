@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from operator import index
 
+from engine.arguments import shown
+
 from ..arguments import is_whole
 
 Tensors = dict[str, list[float]]
@@ -34,7 +36,7 @@ def encoded(x: object, tensors: Tensors, where: str) -> object:
     if isinstance(x, Mapping):
         for k in x:
             if not isinstance(k, str) or k.startswith("$"):
-                raise TypeError(f"save takes a trainer whose {where} has text as keys, without $, got {k!r:.60}")
+                raise TypeError(f"save takes a trainer whose {where} has text as keys, without $, got {shown(k)}")
         return {k: encoded(y, tensors, f"{where}[{k!r}]") for k, y in x.items()}
     if isinstance(x, (list, tuple)):
         rows, columns = (x, {}) if not _equal_rows(x) else ([y for row in x for y in row], {"columns": len(x[0])})
@@ -47,7 +49,7 @@ def encoded(x: object, tensors: Tensors, where: str) -> object:
             tensors[name] = [float(y) for y in x]
             return {"$tensor": name, "whole": True}
         return [encoded(y, tensors, f"{where}[{i}]") for i, y in enumerate(x)]
-    raise TypeError(f"save takes a trainer whose {where} is plain: dict, list, number, text or None, got {x!r:.60}")
+    raise TypeError(f"save takes a trainer whose {where} is plain: dict, list, number, text or None, got {shown(x)}")
 
 
 def _equal_rows(x: Sequence[Sequence[object]]) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 import engine
 from engine import TABLE, Op
+from engine.arguments import shown
 
 from ..activations import VARIANTS, ActivationLike
 from ..blocks import Activation, Dropout, Embedding, LayerNorm, Sequential
@@ -58,14 +59,14 @@ def network(recipe: Arguments, parameter_count: int) -> Network:
         model: Network = _build(recipe)
         foreign = arguments.keys() - _arguments(model).keys()
         if foreign:
-            raise ValueError(f"a recipe of {name} takes no {min(foreign)!r:.60}")
+            raise ValueError(f"a recipe of {name} takes no {shown(min(foreign))}")
     except (ArithmeticError, LookupError, TypeError) as why:
         raise ValueError(f"a recipe takes the arguments of its class, got others: {why}") from None
     module = module_of("a recipe", model)
     modules = dict(module.named_modules())
     frozen = recipe.get("frozen", [])
     if not isinstance(frozen, list) or not all(isinstance(path, str) and path in modules for path in frozen):
-        raise ValueError(f"a recipe takes paths of Modules as frozen, got {frozen!r:.60}")
+        raise ValueError(f"a recipe takes paths of Modules as frozen, got {shown(frozen)}")
     for path in frozen:
         modules[path].trainable = False
     if recipe.get("evaluation"):
@@ -155,7 +156,7 @@ def _build(recipe: Arguments) -> Any:
     if recipe.keys() == {"function"}:
         name = recipe["function"]
         if not isinstance(name, str) or name not in _functions():
-            raise ValueError(f"a recipe takes a function of engine by name, got {name!r:.60}")
+            raise ValueError(f"a recipe takes a function of engine by name, got {shown(name)}")
         return _functions()[name]
     name, said = _class(recipe)
     if name == "Sequential":
@@ -175,9 +176,9 @@ def _class(recipe: Arguments) -> tuple[str, Arguments]:
         or not isinstance(recipe["class"], str)
         or not isinstance(recipe["arguments"], dict)
     ):
-        raise ValueError(f"a recipe takes class and arguments, got {recipe!r:.60}")
+        raise ValueError(f"a recipe takes class and arguments, got {shown(recipe)}")
     if recipe["class"] not in CLASSES:
-        raise ValueError(f"a recipe takes one of the classes {', '.join(CLASSES)}, got {recipe['class']!r:.60}")
+        raise ValueError(f"a recipe takes one of the classes {', '.join(CLASSES)}, got {shown(recipe['class'])}")
     return recipe["class"], recipe["arguments"]
 
 
@@ -187,14 +188,14 @@ def _said(activation: object) -> Arguments:
         return {"variant": type(activation).__name__, "numbers": list(vars(activation).values())}
     if isinstance(activation, Op) and TABLE.get(activation.name) is activation:
         return {"function": activation.name}
-    raise TypeError(f"a recipe takes activations by name, got {activation!r:.60}")
+    raise TypeError(f"a recipe takes activations by name, got {shown(activation)}")
 
 
 def _activation(said: Arguments) -> ActivationLike:
     if said.keys() == {"function"}:
         return TABLE[said["function"]]
     if said.keys() != {"variant", "numbers"} or not all(isinstance(x, (int, float)) for x in said["numbers"]):
-        raise ValueError(f"a recipe takes function, or variant and numbers, as activation, got {said!r:.60}")
+        raise ValueError(f"a recipe takes function, or variant and numbers, as activation, got {shown(said)}")
     return VARIANTS[said["variant"]](*said["numbers"])
 
 

@@ -76,7 +76,7 @@ def save(path: str | os.PathLike[str], model: object, trainer: Resumable | None 
     if trainer is not None:
         _check_trainer("save", trainer)
         if trainer.net is not module:
-            got = f"{model!r:.60} and one of {trainer.net!r:.60}"
+            got = f"{shown(model)} and one of {shown(trainer.net)}"
             raise ValueError(f"save takes a network and its own trainer, got {got}")
     tensors = _grouped("save", module.checked_parameters())
     said = {"model": json.dumps(recipe(model) or {"class": type(model).__name__})}

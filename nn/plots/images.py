@@ -204,5 +204,5 @@ def _image_shape(who: str, size: int, shape: tuple[int, int] | None) -> tuple[in
         return (side, side) if side >= 3 and side * side == size else None
     height, width = shape if isinstance(shape, (tuple, list)) and len(shape) == 2 else (0, 0)
     if not (isinstance(height, int) and isinstance(width, int) and height > 0 and height * width == size):
-        raise ValueError(f"{who} takes (height, width) as shape, {size} pixels in all, got {shape!r:.60}")
+        raise ValueError(f"{who} takes (height, width) as shape, {size} pixels in all, got {shown(shape)}")
     return height, width

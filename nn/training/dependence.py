@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
 from engine import Value, topological_order
+from engine.arguments import shown
 
 from ..module import Module
 from ..penalties import Penalty
@@ -91,7 +92,7 @@ def check_penalties(who: str, net: Module, penalties: Iterable[Callable[[Module]
     for penalty in penalties:
         x = penalty(net)
         if x.__class__ is not Value:
-            raise TypeError(f"{who} takes a penalty that returns a Value, got {x!r:.60} from it")
+            raise TypeError(f"{who} takes a penalty that returns a Value, got {shown(x)} from it")
         if not isinstance(penalty, Penalty) and held.isdisjoint(topological_order(x)):
             raise ValueError(
                 f"{who} takes a penalty that depends on the parameters, got one that is constant, {x!r}; make it of the "

@@ -50,7 +50,7 @@ class EarlyStopping:
     def __post_init__(self) -> None:
         whole("EarlyStopping", "patience", self.patience, least=1)
         if self.monitor is not None and not isinstance(self.monitor, str):
-            raise TypeError(f"EarlyStopping takes a name as monitor, got {self.monitor!r:.60}")
+            raise TypeError(f"EarlyStopping takes a name as monitor, got {shown(self.monitor)}")
         change = number("EarlyStopping", "min_change", self.min_change, "a number from 0", lambda x: x >= 0.0)
         object.__setattr__(self, "min_change", change)
         named("EarlyStopping", "mode", self.mode, ("min", "max"))

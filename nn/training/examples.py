@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from engine.arguments import number, real
+from engine.arguments import number, real, shown
 
 from ..arguments import several
 from ..data import Row, check_order, permutation, rows, targets
@@ -100,7 +100,7 @@ class Examples:
 
     def _given(self, net: Module, validation: object, outputs: int) -> tuple[list[Row], list[Target]]:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise TypeError(f"{self._who} takes a part such as 0.2, or (X, y), as validation, got {validation!r:.60}")
+            raise TypeError(f"{self._who} takes a part such as 0.2, or (X, y), as validation, got {shown(validation)}")
         X = rows(self._who, validation[0], "validation X")
         check_order(self._who, validation[0], validation[1], "validation y")
         y = self._read(targets(self._who, validation[1], len(X), "validation y"), outputs, "validation y")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.arguments import install_line
+from engine.arguments import install_line, shown
 
 from ..arguments import several
 from .settings import Settings, takes
@@ -74,5 +74,5 @@ def _watched(callbacks: object, view: object) -> object:
         view = training_view()
         display(view)
     if not hasattr(view, "on_epoch_end"):
-        raise TypeError(f"fit takes as view a training_view(), or True to show one, got {view!r:.60}")
+        raise TypeError(f"fit takes as view a training_view(), or True to show one, got {shown(view)}")
     return [*several(callbacks), view]

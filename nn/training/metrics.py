@@ -37,7 +37,7 @@ def measures(who: str, metrics: object, objective: Objective) -> dict[str, Metri
         twice = [name for k, name in enumerate(names) if name in names[:k]]
         if twice:
             raise ValueError(
-                f"{who} takes metrics of different names, got two called {twice[0]!r:.60}; "
+                f"{who} takes metrics of different names, got two called {shown(twice[0])}; "
                 "write a dict name -> function(true, predicted)"
             )
         metrics = dict(zip(names, listed))
@@ -45,7 +45,7 @@ def measures(who: str, metrics: object, objective: Objective) -> dict[str, Metri
     for name, measure in metrics.items():
         if not isinstance(name, str) or name in ("epoch", "loss") or name.startswith("val_"):
             raise ValueError(
-                f"{who} takes names other than epoch, loss and val_… for metrics, got {name!r:.60}; choose another"
+                f"{who} takes names other than epoch, loss and val_… for metrics, got {shown(name)}; choose another"
             )
         if isinstance(measure, str):
             if measure not in METRICS:
@@ -56,12 +56,12 @@ def measures(who: str, metrics: object, objective: Objective) -> dict[str, Metri
             measure = METRICS[measure]
         if measure is accuracy and not objective.classes:
             raise ValueError(
-                f"{who} takes accuracy where the loss is one of classes, got the loss {objective.name!r:.60}, whose "
+                f"{who} takes accuracy where the loss is one of classes, got the loss {shown(objective.name)}, whose "
                 "predictions are the outputs; take such a loss, its keywords bound by functools.partial, or a function "
                 "(true, predicted) as metric"
             )
         if not callable(measure):
-            raise TypeError(f"{who} takes functions (true, predicted) as metrics, got {measure!r:.60} as {name!r}")
+            raise TypeError(f"{who} takes functions (true, predicted) as metrics, got {shown(measure)} as {name!r}")
         found[name] = measure
     return found
 

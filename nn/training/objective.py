@@ -100,7 +100,7 @@ def objective(who: str, loss: object) -> Objective:
         loss = losses.LOSSES[loss]
     if not callable(loss):
         hint = "; give the function itself, loss=nn.mse, without calling it" if real(loss) is not None else ""
-        raise TypeError(f"{who} takes a name or a function (outputs, target) -> Value as loss, got {loss!r:.60}{hint}")
+        raise TypeError(f"{who} takes a name or a function (outputs, target) -> Value as loss, got {said(loss)}{hint}")
     function = unbound(loss)
     name = getattr(function, "__name__", "loss")
     known = _MEANINGS.get(function) if isinstance(function, Hashable) else None
@@ -192,7 +192,7 @@ def head(who: str, count: int, output: Output | None = None, loss: str | LossFun
     known = unbound(goal.loss)
     needed = _INSIDE.get(known) if isinstance(known, Hashable) else None
     if needed is not None and output != needed:
-        raise ValueError(f"{who} takes output={needed!r} with the loss {goal.name}, got {output!r:.60}")
+        raise ValueError(f"{who} takes output={needed!r} with the loss {goal.name}, got {said(output)}")
     activate = _activation(output)
 
     def shown(z: Outputs) -> list[float]:

@@ -87,7 +87,7 @@ class Settings:
         if not isinstance(net, Module):
             hint = "; train it by its own train, or pass its model" if hasattr(net, "model") else ""
             hint = "; make one first, such as nn.MLP(2, [4, 1])" if isinstance(net, type) else hint
-            raise TypeError(f"{who} takes a Module as net, got {net!r:.60}{hint}")
+            raise TypeError(f"{who} takes a Module as net, got {shown(net)}{hint}")
         for name, check in CHECKS.items():
             setattr(self, name, check(who, name, getattr(self, name)))
         goal = objective(who, self.loss)
@@ -171,7 +171,7 @@ def calls(who: str, callbacks: object) -> list[Any]:
         if isinstance(c, type) or not (callable(c) or any(callable(getattr(c, event, None)) for event in EVENTS)):
             raise TypeError(
                 f"{who} takes functions of the trainer, or objects with any of {', '.join(EVENTS)}, as callbacks, "
-                f"got {c!r:.60}"
+                f"got {shown(c)}"
             )
     return listed
 
@@ -181,7 +181,7 @@ def chosen(who: str, name: str, x: object, table: Mapping[str, Callable[..., Any
     if isinstance(x, str):
         return table[named(who, name, x, table, ", or a function,")](argument)
     if isinstance(x, type) or not (x is None or callable(x)):
-        raise TypeError(f"{who} takes a name or a function as {name}, got {x!r:.60}")
+        raise TypeError(f"{who} takes a name or a function as {name}, got {shown(x)}")
     return x
 
 
@@ -199,7 +199,7 @@ def chosen_optimiser(who: str, optimizer: object, net: Module) -> Optimiser:
         made = chosen(who, "optimizer", optimizer, OPTIMISERS, net)
         made = made if isinstance(optimizer, str) else made(net)
     if not isinstance(made, Optimiser):
-        raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {made!r:.60}")
+        raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {shown(made)}")
     if not {p for _, p in net.checked_parameters()}.issuperset(made.parameters):
         raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {made!r} of others")
     return made
@@ -210,5 +210,5 @@ def listed_penalties(who: str, penalty: Penalties) -> list[Callable[[Module], Va
     listed = [] if penalty is None else several(penalty)
     for p in listed:
         if isinstance(p, type) or not callable(p):
-            raise TypeError(f"{who} takes a function of the net as penalty, such as nn.l2(1e-4), got {p!r:.60}")
+            raise TypeError(f"{who} takes a function of the net as penalty, such as nn.l2(1e-4), got {shown(p)}")
     return listed

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, TypedDict
 
 from engine import no_grad, sigmoid, softmax
-from engine.arguments import install_line, real, whole
+from engine.arguments import install_line, real, shown, whole
 
 from .. import losses
 from ..canvas import FAINT, INK, MUTED, NEGATIVE, POSITIVE, restyle
@@ -64,7 +64,7 @@ class View:
 
     def __init__(self, neuron: str | None = None, example: int = 0) -> None:
         if neuron is not None and not isinstance(neuron, str):
-            raise TypeError(f"training_view takes the path of a Neuron as neuron, got {neuron!r:.60}")
+            raise TypeError(f"training_view takes the path of a Neuron as neuron, got {shown(neuron)}")
         self.neuron = neuron
         self.example = whole("training_view", "example", example, least=0)
         self.trainer: Trainer | None = None
@@ -77,7 +77,7 @@ class View:
             self.neuron = next(iter(paths), "")
         elif self.neuron not in paths:
             some = ", ".join(list(paths)[:3]) or "none"
-            raise ValueError(f"training_view takes the path of a Neuron ({some}, …), got {self.neuron!r:.60}")
+            raise ValueError(f"training_view takes the path of a Neuron ({some}, …), got {shown(self.neuron)}")
         if self.example >= len(trainer.examples.X):
             raise ValueError(
                 f"training_view takes as example a number below {len(trainer.examples.X)}, got {self.example}"

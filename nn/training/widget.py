@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Protocol
 
-from engine.arguments import install_line, real
+from engine.arguments import install_line, real, shown
 
 from .trainer import Trainer
 from .view import View
@@ -146,7 +146,7 @@ def training_view(*, neuron: str | None = None, example: int = 0, seconds: float
     seen = View(neuron, example)
     stay = -1.0 if (found := real(seconds)) is None else found
     if not 0.0 <= stay < 3600.0:
-        raise ValueError(f"training_view takes as seconds a number from 0, got {seconds!r:.60}")
+        raise ValueError(f"training_view takes as seconds a number from 0, got {shown(seconds)}")
     try:
         import anywidget
         import traitlets

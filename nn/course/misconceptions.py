@@ -57,7 +57,8 @@ def misconceptions(problem: Problem, field: Field) -> list[Misconception]:
     for slip in slips:
         gives = fraction(slip.gives)
         if gives is not None and gives != field.right:
-            at = slip.at or (field.path.user if field.path is not None else field.node)
+            here = field.node if field.path is None else field.path.user
+            at = slip.at if slip.at is not None else here
             found.setdefault((gives, slip.idea), Misconception(gives, slip.idea, slip.says, at))
     return list(found.values())
 
@@ -71,11 +72,11 @@ def operand(path: Path) -> Value:
 
 
 def edge_name(path: Path) -> str:
-    """∂u/∂a, with the place where a node is an operand more than once: ∂u/∂a (2nd)."""
+    """∂u/∂a as the picture has it, with its place where a node is an operand more than once: ∂u/∂(2nd a)."""
     a, u = operand(path), path.user
     same = [i for i, other in enumerate(u.args) if other is a]
-    place = f" ({('1st', '2nd', '3rd')[same.index(path.edge)]})" if len(same) > 1 else ""
-    return f"∂{u.label}/∂{a.label}{place}"
+    below = f"({('1st', '2nd', '3rd')[same.index(path.edge)]} {a.label})" if len(same) > 1 else a.label
+    return f"∂{u.label}/∂{below}"
 
 
 # Along one edge -------------------------------------------------------------------------------------------------------
@@ -85,8 +86,8 @@ def _rule(path: Path) -> Iterator[Slip]:
     """The wrong local derivatives of the op that an edge leads to, as those have them who half know its rule."""
     user, along = path.user, f"along {edge_name(path)}"
     op = user.op.name if user.op is not None else ""
-    names = [str(a.label) if isinstance(a, Value) else number_text(x) for a, x in user._edges()]
-    xs, y, u, i = [x for _, x in user._edges()], user.data, user.label, path.edge
+    names = [str(a.label) if isinstance(a, Value) else number_text(a) for a in user.args]
+    xs, y, u, i = [a.data if isinstance(a, Value) else a for a in user.args], user.data, user.label, path.edge
     x, a = xs[i], names[i]
     other, b = (xs[1 - i], names[1 - i]) if len(xs) == 2 else (0.0, "")
     if op == "mul":

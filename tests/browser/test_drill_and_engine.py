@@ -10,7 +10,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from demos.playground.tabs.engines import ENGINES
-from nn.course.drills import drill, fields, written
+from nn.course.drills import drill, fields
+from nn.course.typed import written
 
 INPUTS = "#drill .sheet input"
 

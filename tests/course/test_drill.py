@@ -7,12 +7,13 @@ from fractions import Fraction
 import pytest
 from checks.scalar import Node, postorder
 
-from engine import topological_order
+from engine import draw, topological_order
 from engine.formulas.formula import to_text
 from nn.course import drill
-from nn.course.drills import agrees, cells, fields, mark, typed, written
+from nn.course.drills import cells, fields, mark
 from nn.course.misconceptions import OVERWRITTEN, OWN, RULE, SIGN, SWEEP, edge_name, misconceptions
 from nn.course.problems import LEVELS, problem
+from nn.course.typed import agrees, typed, written
 
 SEEDS = int(os.environ.get("CHAINRULE_DRILLS", "12"))  # 1,000 where .ci/run has time for it
 EVERY = range(1, len(LEVELS) + 1)
@@ -77,8 +78,16 @@ def test_the_picture_shows_no_answer(level):
     arrows = {(e.paths[0].user, e.paths[0].edge): e for e in shown.model.arrows}
     for path in asked.problem.asked_edges:
         arrow = arrows[path.user, path.edge]
-        assert arrow.line == f"{arrow.symbol} = ?"
+        assert arrow.line == f"{edge_name(path)} = ?"
         assert f"<title>{arrow.line}</title>" in shown.svg
+
+
+@pytest.mark.parametrize("level", EVERY)
+def test_edges_are_called_as_the_picture_calls_them(level):
+    for seed in range(8):
+        asked = problem(level, seed)
+        paths = {edge_name(p) for chain in asked.chains.values() for p in chain.paths}
+        assert paths == {e.symbol for e in draw(asked.root, names={}).model.arrows}
 
 
 # What a learner with one wrong idea answers, found by running that idea --------------------------------------------------

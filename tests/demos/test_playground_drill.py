@@ -6,7 +6,8 @@ import pytest
 
 from demos.playground.answers import answer
 from demos.playground.tabs.drill import built, check, problem
-from nn.course.drills import LEVELS, drill, fields, written
+from nn.course.drills import LEVELS, drill, fields
+from nn.course.typed import written
 
 
 def asked(level, seed, field, number):

@@ -3,6 +3,8 @@
 micrograd and PyTorch as installed from the registry; only the adapters are ours.
 """
 
+import inspect
+
 import micrograd.engine
 import pytest
 import torch
@@ -14,6 +16,7 @@ from engine.checks import (
     GradientError,
     Graph,
     LifecycleError,
+    check_engine,
     check_gradients,
     check_lifecycle,
     graphs,
@@ -132,6 +135,17 @@ def test_pytorch_keeps_the_laws_of_the_lifecycle():
 
 
 # Their true bugs -----------------------------------------------------------------------------------------------------
+
+
+def test_micrograds_own_source_is_right_but_for_what_happens_between_calls():
+    source = inspect.getsource(micrograd.engine)
+    found = check_engine(source)
+    assert found.ok and "relu" in found.ops
+    assert [note.split(":")[0] for note in found.notes] == [
+        "between calls, repeated backward", "between calls, two losses share a subgraph",
+    ]  # fmt: skip
+    found = check_engine(source.replace("self.grad += other.data * out.grad", "self.grad += self.data * out.grad"))
+    assert "The rule of mul is wrong for operand 1." in found.says
 
 
 def test_micrograd_breaks_the_laws_it_is_known_to_break():

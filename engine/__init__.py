@@ -11,7 +11,7 @@ from .compatibility import OF_VALUE, Absent, name_here
 from .context import Scope, no_grad, scope
 from .lists import Operands, dot, take
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
-from .ops import PRIVATE, log_softmax, softmax
+from .ops import PRIVATE, beta, lbeta, log_softmax, polygamma, softmax
 from .rule import TABLE, Op, new_row_hooks, op
 from .transforms.batching import vmap
 from .transforms.forward import derivative, hessian, hvp, jacfwd, jvp
@@ -41,13 +41,16 @@ __all__ = [
     "Scope",
     "Value",
     "backward",
+    "beta",
     "detect_anomaly",
     "dot",
     "gradients",
+    "lbeta",
     "log_softmax",
     "no_grad",
     "op",
     "partials",
+    "polygamma",
     "scope",
     "softmax",
     "take",

@@ -57,6 +57,7 @@ OTHER_NAMES = {  # what others have by another name, and what is written here
     **dict.fromkeys(("Tensor", "tensor", "Variable", "Scalar", "Parameter"), "Value"),
     **dict.fromkeys(("MLP", "Layer", "Neuron", "Module", "SGD", "Adam", "fit", "mse", "cross_entropy"), "nn.{name}"),
     **dict.fromkeys(("plot", "show", "graph", "draw_graph", "visualize"), "draw"),
+    **dict.fromkeys(("gammaln", "loggamma"), "lgamma"), "betaln": "lbeta", "psi": "digamma",
     "sum": "total", "max": "maximum", "min": "minimum", "pow": "power",
 }  # fmt: skip
 

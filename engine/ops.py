@@ -11,9 +11,10 @@ import math
 import operator
 from math import inf
 
-from . import ieee
+from . import ieee, special
+from .arguments import whole
 from .conversion import operands
-from .rule import BUILT_IN, POWER, PRODUCT, REAL, SIGN, SUM, TABLE, op
+from .rule import ATOM, BUILT_IN, POWER, PRODUCT, REAL, SIGN, SUM, TABLE, Op, op
 
 POSITIVE, UNIT = (0.0, inf), (-1.0, 1.0)  # domains
 
@@ -178,6 +179,10 @@ erfc = op("erfc", math.erfc, lambda x, y: -2.0 / ieee.SQRT_PI * gauss(x), refere
 gauss = op("gauss", ieee.gauss, lambda x, y: -2.0 * x * y, tex="e^{-{0:5}^2}", binding=POWER, reference=lambda m, x: m.exp(-x * x), doc="exp(-x²), accurate for large x.")
 normal_pdf = op("normal_pdf", ieee.normal_pdf, lambda x, y: -x * y, tex=_function(r"\varphi"), reference=lambda m, x: m.exp(-x * x / 2) / m.sqrt(2 * m.pi), doc="Density of the standard normal distribution.")
 normal_cdf = op("normal_cdf", ieee.normal_cdf, lambda x, y: normal_pdf(x), tex=_function(r"\Phi"), reference=lambda m, x: m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="The standard normal distribution function.")
+gamma = op("gamma", special.gamma, lambda x, y: y * digamma(x), tex=_function(r"\Gamma"), domain=POSITIVE, reference="gamma", doc="The gamma function: (x - 1)! at whole numbers; nan at the negative ones.")
+lgamma = op("lgamma", special.lgamma, lambda x, y: digamma(x), domain=POSITIVE, reference="loggamma", doc="The logarithm of abs(gamma(x)) without overflow, accurate at its zeros 1 and 2.")
+digamma = op("digamma", special.digamma, lambda x, y: trigamma(x), domain=POSITIVE, reference=lambda m, x: m.psi(0, x), doc="The derivative of lgamma.")
+trigamma = op("trigamma", lambda x: special.polygamma(1, x), lambda x, y: polygamma(2, x), domain=POSITIVE, reference=lambda m, x: m.psi(1, x), doc="The derivative of digamma.")
 logaddexp = op("logaddexp", ieee.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a), tex=r"\ln\left(e^{{0:0}} + e^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a) + m.exp(b)), doc="log(exp(a) + exp(b)) without overflow.")
 
 logaddexp2 = op("logaddexp2", ieee.logaddexp2, lambda a, b, y: sigmoid(math.log(2.0) * (a - b)), lambda a, b, y: sigmoid(math.log(2.0) * (b - a)), tex=r"\log_2\left(2^{{0:0}} + 2^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a * m.log(m.mpf(2))) + m.exp(b * m.log(m.mpf(2)))) / m.log(m.mpf(2)), doc="log2(2**a + 2**b) without overflow.")
@@ -240,3 +245,57 @@ def _centred(xs, who):
     xs = operands(xs, who)
     largest = _top(xs)
     return [x - largest for x in xs]
+
+
+class Polygamma(Op):
+    """The row of a derivative of digamma: it is made when its order is first asked for, by a call or a derivative."""
+
+    order: int
+
+    def __reduce__(self):
+        return _polygamma, (self.order,)
+
+
+_POLYGAMMA = {0: digamma, 1: trigamma}
+
+
+def _polygamma(n):
+    if n not in _POLYGAMMA:
+        row = _POLYGAMMA[n] = Polygamma(
+            f"polygamma_{n}", lambda x: special.polygamma(n, x), [lambda x, y: polygamma(n + 1, x)],
+            text=f"polygamma({n}, {{0:0}})", tex=rf"\operatorname{{polygamma}}\left({n}, {{0:0}}\right)", binding=ATOM, domain=(POSITIVE,),
+            kink=None, reference=lambda m, x: m.psi(n, x), selects=False, lists=0, defaults=(),
+            rounding=(10.0 + n, 0.0), order=n,
+        )  # fmt: skip
+        row.__doc__ = f"The derivative of digamma of order {n}."
+    return _POLYGAMMA[n]
+
+
+def polygamma(n, x):
+    """The n-th derivative of digamma at x, for a whole number n from 0 to 160; it is differentiable in x.
+
+    >>> from engine import polygamma
+    >>> round(polygamma(2, 1.0), 12)
+    -2.404113806319
+    """
+    return _polygamma(whole("polygamma", "n", n, most=160))(x)
+
+
+def lbeta(a, b):
+    """The logarithm of `beta`, as lgamma(a) + (lgamma(b) - lgamma(a + b)): to some units of the largest of the three.
+
+    >>> from engine import lbeta
+    >>> round(lbeta(2.0, 3.0), 12)
+    -2.484906649788
+    """
+    return lgamma(a) + (lgamma(b) - lgamma(a + b))
+
+
+def beta(a, b):
+    """gamma(a)*gamma(b)/gamma(a + b) for a and b above 0, as exp(lbeta(a, b)), so that no factor overflows.
+
+    >>> from engine import beta
+    >>> round(beta(2.0, 3.0), 12)
+    0.083333333333
+    """
+    return exp(lbeta(a, b))

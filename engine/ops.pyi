@@ -25,6 +25,7 @@ __all__ = [
     "cosh",
     "cospi",
     "deg2rad",
+    "digamma",
     "div",
     "elu",
     "equal",
@@ -38,6 +39,7 @@ __all__ = [
     "floor_divide",
     "fma",
     "fmod",
+    "gamma",
     "gauss",
     "gelu",
     "greater",
@@ -50,6 +52,7 @@ __all__ = [
     "leaky_relu",
     "less",
     "less_equal",
+    "lgamma",
     "log",
     "log10",
     "log1mexp",
@@ -95,6 +98,7 @@ __all__ = [
     "tan",
     "tanh",
     "total",
+    "trigamma",
     "trunc",
     "unit",
     "where",
@@ -121,6 +125,16 @@ class _List(Op):
     def __call__(self, xs: Iterable[float | Value], /) -> Any: ...
 
 def edge(condition: Any, at_edge: Any, formula: Any) -> Any: ...
+@overload
+def polygamma(n: int, x: Value) -> Value: ...
+@overload
+def polygamma(n: int, x: float) -> float: ...
+def lbeta(a: Any, b: Any) -> Any: ...
+def beta(a: Any, b: Any) -> Any: ...
+
+class Polygamma(Op):
+    order: int
+
 def softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 
@@ -142,6 +156,7 @@ cos: _Unary
 cosh: _Unary
 cospi: _Unary
 deg2rad: _Unary
+digamma: _Unary
 div: _Binary
 elu: _Binary
 equal: _Binary
@@ -155,6 +170,7 @@ floor: _Unary
 floor_divide: _Binary
 fma: Op
 fmod: _Binary
+gamma: _Unary
 gauss: _Unary
 gelu: _Unary
 greater: _Binary
@@ -167,6 +183,7 @@ isfinite: _Unary
 leaky_relu: _Binary
 less: _Binary
 less_equal: _Binary
+lgamma: _Unary
 log: _Unary
 log10: _Unary
 log1mexp: _Unary
@@ -212,6 +229,7 @@ sub: _Binary
 tan: _Unary
 tanh: _Unary
 total: _List
+trigamma: _Unary
 trunc: _Unary
 unit: _Binary
 where: Op

@@ -74,6 +74,21 @@ def _plain(name: str) -> Reference:
     return function
 
 
+def _taylor(x: Quantity, coefficient: Callable[[int, Ball], Ball]) -> Quantity:
+    """A function of which all Taylor coefficients at a point are known, of a ball or a series."""
+    if x.__class__ is not arb_series:
+        return coefficient(0, arb(x))
+    y, moved = arb_series([0], x.prec), x - x[0]
+    for k in range(x.prec - 1, -1, -1):
+        y = y * moved + coefficient(k, x[0])
+    return y
+
+
+def _psi(n: int, x: Ball) -> Ball:
+    """The n-th derivative of digamma, by Hurwitz's zeta function."""
+    return (-1) ** (n + 1) * math.factorial(n) * arb(n + 1).zeta(x) if n else x.digamma()
+
+
 class Arithmetic:
     """What a row's `reference` computes with: the names of mpmath's context, on balls and on series of balls."""
 
@@ -81,6 +96,7 @@ class Arithmetic:
     exp, log, sin, cos, tan = map(staticmethod, map(_plain, ("exp", "log", "sin", "cos", "tan")))
     asin, acos, atan = map(staticmethod, map(_plain, ("asin", "acos", "atan")))
     sqrt, erf, erfc = map(staticmethod, map(_plain, ("sqrt", "erf", "erfc")))
+    gamma, loggamma = staticmethod(_plain("gamma")), staticmethod(_plain("lgamma"))
     expm1 = staticmethod(_through(arb.expm1, lambda x: x.exp()))
     log1p = staticmethod(_through(arb.log1p, lambda x: 1 / (1 + x)))
     cosh = staticmethod(_cosh)
@@ -112,6 +128,11 @@ class Arithmetic:
         for k in range(39, -1, -1):
             y = arb(1) / math.factorial(2 * k + 1) - square * y
         return y
+
+    @staticmethod
+    def psi(n: int, x: Quantity) -> Quantity:
+        """The polygamma functions."""
+        return _taylor(x, lambda k, at: _psi(n + k, at) / math.factorial(k))
 
     @staticmethod
     def cbrt(x: Quantity) -> Quantity:

@@ -14,6 +14,7 @@ import random
 import sys
 from pathlib import Path
 
+import flint
 import mpmath
 
 from engine import Value, gradients, topological_order
@@ -76,6 +77,14 @@ def bits(x):
     return math.frexp(x)[1]
 
 
+def by_flint(f, x):
+    """A function of one number at mpmath's precision, by flint, which is a hundred times faster here."""
+    with flint.ctx.workprec(mpmath.mp.prec + 100):
+        man, exp = map(int, x.man_exp)
+        y = f(flint.arb(man) * flint.arb(2) ** exp).mid()
+        return mpmath.ldexp(*map(int, y.man_exp())) if y.is_finite() else mpmath.mpf(math.inf)
+
+
 class Arithmetic:
     """mpmath, with an erfc that also answers far out, where mpmath 1.3 raises."""
 
@@ -87,6 +96,16 @@ class Arithmetic:
             return mpmath.erfc(x)
         tail = mpmath.exp(-x * x) / (abs(x) * mpmath.sqrt(mpmath.pi))
         return tail if x > 0 else 2 - tail
+
+    def psi(self, n, x):
+        scale = (-1) ** (n + 1) * math.factorial(n)
+        return by_flint(lambda a: scale * flint.arb(n + 1).zeta(a) if n else a.digamma(), x)
+
+    def gamma(self, x):
+        return by_flint(flint.arb.gamma, x)
+
+    def loggamma(self, x):
+        return by_flint(flint.arb.lgamma, x)
 
     def erf(self, x):
         return mpmath.erf(x) if abs(x) < 1e9 else mpmath.sign(x) * (1 - self.erfc(abs(x)))

@@ -11,6 +11,7 @@ import re
 import struct
 import xml.etree.ElementTree as ET
 
+import engine
 from engine import TABLE
 
 BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "power"}
@@ -41,6 +42,8 @@ def _number(e, env):
     if isinstance(e, ast.BinOp):
         return TABLE[BINARY[type(e.op)]].forward(_number(e.left, env), _number(e.right, env))
     if isinstance(e, ast.Call):
+        if e.func.id == "polygamma":
+            return engine.polygamma(e.args[0].value, _number(e.args[1], env))
         return TABLE[e.func.id](*[_number(a, env) for a in e.args])
     assert isinstance(e, ast.List)
     if len(e.elts) != 1 or not isinstance(e.elts[0], ast.Compare):
@@ -86,7 +89,15 @@ def from_unicode(text):
 
 # MathML --------------------------------------------------------------------------------------------------------------
 
-NAMES = {"ln": "log", "σ": "sigmoid", "Φ": "normal_cdf", "φ": "normal_pdf", "max": "maximum", "min": "minimum"}
+NAMES = {
+    "ln": "log",
+    "σ": "sigmoid",
+    "Φ": "normal_cdf",
+    "Γ": "gamma",
+    "φ": "normal_pdf",
+    "max": "maximum",
+    "min": "minimum",
+}
 OPERATORS = {"·": "*", "−": "-", "≤": "<=", "≥": ">=", "≠": "!=", "=": "==", "⌊": "floor(", "⌋": ")", "⌈": "ceil(",
              "⌉": ")", ",": ", "}  # fmt: skip
 

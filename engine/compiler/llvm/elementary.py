@@ -8,6 +8,7 @@ tests/compiler/test_elementary.py.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from . import interpolation
 from .interpolation import ERFC_CENTRE, PI
@@ -163,22 +164,22 @@ def _sine(k: VectorBuilder, x: Vector, quarter: int, name: str) -> Vector:
     if quarter == 0:
         y = k.choose(k.compare("==", x, 0.0), x, y)
     far = k.builder.not_(k.compare("<=", abs(x), FAR))
-    return _where_any(k, far, y, x, name)
+    return where_any(k, far, lambda: k.lanewise(name, x), y)
 
 
-def _where_any(k: VectorBuilder, mask: ir.Value, usual: Vector, x: Vector, name: str) -> Vector:
-    """`usual`, or the C library's function in every lane where the mask holds; no work where it holds in none."""
+def where_any(k: VectorBuilder, mask: ir.Value, rare: Callable[[], Vector], usual: Vector) -> Vector:
+    """`rare` in every lane where the mask holds, else `usual`; no work where it holds in none."""
     b = k.builder
     some = mask
     if k.lanes > 1:
         some = b.icmp_unsigned("!=", b.bitcast(mask, ir.IntType(k.lanes)), ir.Constant(ir.IntType(k.lanes), 0))
     before = b.block
     with b.if_then(some, likely=False):
-        rare = k.choose(mask, k.lanewise(name, x), usual)
+        found = k.choose(mask, rare(), usual)
         inside = b.block
     result = b.phi(k.type)
     result.add_incoming(usual.value, before)
-    result.add_incoming(rare.value, inside)
+    result.add_incoming(found.value, inside)
     return Vector(k, result)
 
 

@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from ... import ieee
+from ...ops import Polygamma
 from ...rule import TABLE, Op
-from . import elementary
+from . import elementary, special
 from .vectors import Operand, Vector, VectorBuilder, ir
 
 Lowering = Callable[..., Vector]
@@ -22,7 +23,11 @@ def lower(k: VectorBuilder, op: Op, args: Sequence[Operand]) -> Vector:
     """Apply an op to numbers of the compiled program."""
     numbers = [k.number(a) for a in args]
     name = op.name
+    if isinstance(op, Polygamma):
+        return k.function(name, special.polygamma(op.order), *numbers)
     if TABLE.get(name) is op:
+        if name in special.LOWERED:
+            return k.function(name, special.LOWERED[name], *numbers)
         if name in elementary.ULPS:
             return k.function(name, getattr(elementary, name), *numbers)
         if name in C_LIBRARY:

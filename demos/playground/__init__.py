@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 
 from demos.folder import Folder
-from demos.playground.build import build
+from demos.playground.bundle import build
 from demos.playground.fetching import FetchError
 from demos.playground.server import serve
 
 TABS = {  # each is tabs/NAME.html, .js, .css and .py; see tabs/README.md
     "expression": "An expression",
+    "training": "A net that learns",
     "drill": "A drill",
     "engine": "Your own engine",
 }

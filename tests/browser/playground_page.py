@@ -7,7 +7,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from demos.playground import TABS
-from demos.playground.build import build
+from demos.playground.bundle import build
 from demos.playground.server import server
 
 

@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from demos.playground import TABS
-from demos.playground.build import build
+from demos.playground.bundle import build
 from demos.playground.tabs.examples import EXAMPLES
 from demos.playground.tabs.expression import run
 from engine import Value, tanh

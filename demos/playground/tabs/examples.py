@@ -78,7 +78,8 @@ g
 from engine import Value, softmax, log
 
 # Three scores; the first class is right.
-z0, z1, z2 = Value(2.0), Value(1.0), Value(-1.0)
+z0, z1 = Value(2.0), Value(1.0)
+z2 = Value(-1.0)
 z = [z0, z1, z2]
 p = softmax(z)
 L = -log(p[0])

@@ -36,9 +36,9 @@ class Printed(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Take a text."""
-        if self._size < MOST_PRINTED:
-            cut = text[: MOST_PRINTED - self._size]
-            self._held.append(cut if cut == text else f"{cut}\n… and what comes after is not shown\n")
+        room = MOST_PRINTED - self._size
+        if room > 0:
+            self._held.append(text if len(text) < room else f"{text[:room]}\n… and what comes after is not shown\n")
         self._size += len(text)
         if time.monotonic() - self._since > 0.1:
             self.flush()

@@ -11,6 +11,10 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from demos.playground import TABS
+from demos.playground.build import build as build_playground
+from demos.playground.fetching import FetchError
+
 from .pages import ROOT, write_sources
 
 
@@ -28,10 +32,15 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         build(given.out, not given.without_playground, given.repository)
+    except FetchError as error:
+        print(f"{error}; or build --without-playground", file=sys.stderr)
+        return 1
     except (ImportError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{given.out / 'index.html'}: open it in a browser; it needs no server and no network")
+    print(f"{given.out / 'index.html'}: open it in a browser; it needs no network")
+    if not given.without_playground:
+        print(f"The playground in it takes a web server: python -m http.server --directory {given.out}")
     return 0
 
 
@@ -63,9 +72,7 @@ def build(out: Path, playground: bool = True, repository: str = "") -> None:
         if done.returncode:
             raise ValueError("the site was not built: Sphinx warned of what stands above, and what was there stays")
         if playground:
-            from demos.playground import build as build_playground
-
-            build_playground(made / "playground")
+            build_playground(made / "playground", TABS)
         (made / ".nojekyll").touch()  # GitHub Pages serves folders with an underscore as they are
         (made / ".buildinfo").unlink(missing_ok=True)
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import shutil
+import zlib
 from pathlib import Path
 
 import nbformat
 
+from demos.playground.tabs.examples import EXAMPLES
 from notebooks.execution import notebooks
 
 from . import reference
@@ -52,31 +56,42 @@ def write_sources(folder: Path, playground: bool, repository: str) -> None:
         there.write_text(text)
 
 
-# Where a notebook's button leads in the playground, as its address says it.
-TRIED = {
-    "00": "example=micrograd",
-    "01": "example=derivative",
-    "02": "example=expression",
-    "03": "example=shared",
-    "04": "tab=engine",
-    "05": "example=neuron",
-    "06": "tab=net",
-    "07": "tab=net",
-    "08": "example=softmax",
-    "09": "example=attention",
-    "10": "tab=net",
-    "11": "tab=engine",
-    "12": "example=second",
+TRIED = {  # what a notebook's button opens in the playground: an example by its title, or a tab
+    "00": "micrograd's expression",
+    "01": "Newton's method",
+    "02": "a · b + c",
+    "03": "One value, two paths",
+    "04": "engine",
+    "05": "A neuron",
+    "06": "net",
+    "07": "Vanishing in a chain of tanh",
+    "08": "Softmax and cross-entropy",
+    "09": "Attention for two tokens",
+    "10": "net",
+    "11": "engine",
+    "12": "A second derivative",
 }
+
+
+def playground_state(number: str) -> dict[str, str]:
+    """What the address of the playground says for a notebook."""
+    tried, programs = TRIED[number], dict(EXAMPLES)
+    return {"tab": "expression", "code": programs[tried]} if tried in programs else {"tab": tried}
+
+
+def _packed(state: dict[str, str]) -> str:
+    """As `demos/playground/page/link.js` reads it."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    blob = deflate.compress(json.dumps(state).encode()) + deflate.flush()
+    return base64.urlsafe_b64encode(blob).decode().rstrip("=")
 
 
 def _link(book: nbformat.NotebookNode, stem: str, playground: bool, repository: str) -> None:
     """Buttons under the title; links that leave the course lead to where they are on the site."""
     buttons = []
     if playground:
-        buttons.append(
-            f'<a class="button" href="../playground/index.html#{TRIED[stem[:2]]}">Open in the playground</a>'
-        )
+        there = f"../playground/index.html#{_packed(playground_state(stem[:2]))}"
+        buttons.append(f'<a class="button" href="{there}">Open in the playground</a>')
     if repository:
         colab = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{stem}.ipynb"
         buttons.append(f'<a class="button" href="{colab}">Open in Colab</a>')

@@ -1,5 +1,7 @@
 """The site: every public name on it, no dead link, nothing of another host, and built whole or not at all."""
 
+import base64
+import json
 import re
 import zlib
 from html.parser import HTMLParser
@@ -8,6 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from demos.playground import TABS
+from demos.playground.tabs.examples import EXAMPLES
+from notebooks.execution import notebooks
 from notebooks.website import build as building
 from notebooks.website import pages, reference
 
@@ -79,6 +84,18 @@ def test_each_notebook_has_its_outputs_and_its_button(site):
         text = (site / "course" / f"{path.stem}.html").read_text()
         assert f"github/somebody/chainrule/blob/main/notebooks/{path.name}" in text
         assert "data:image/" in text or "_images/" in text
+
+
+def test_a_button_opens_what_the_playground_has():
+    tried = {number: pages.playground_state(number) for number in pages.TRIED}
+    assert list(tried) == [path.name[:2] for path in notebooks()]
+    assert {state["tab"] for state in tried.values()} <= set(TABS)
+    packed = pages._packed(tried["03"])
+    blob = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
+    assert json.loads(zlib.decompress(blob, -15)) == {
+        "tab": "expression",
+        "code": dict(EXAMPLES)["One value, two paths"],
+    }
 
 
 def test_every_picture_of_the_readme_is_in_the_gallery(site):

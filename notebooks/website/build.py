@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from demos.playground import TABS
-from demos.playground.build import build as build_playground
+from demos.playground.bundle import build as build_playground
 from demos.playground.fetching import FetchError
 
 from .pages import ROOT, write_sources

@@ -63,11 +63,11 @@ TRIED = {  # what a notebook's button opens in the playground: an example by its
     "03": "One value, two paths",
     "04": "engine",
     "05": "A neuron",
-    "06": "net",
+    "06": "training",
     "07": "Vanishing in a chain of tanh",
     "08": "Softmax and cross-entropy",
     "09": "Attention for two tokens",
-    "10": "net",
+    "10": "training",
     "11": "engine",
     "12": "A second derivative",
 }

@@ -94,7 +94,7 @@ async function opened() {
     note("This link is not whole; here is a fresh page");
   }
   const name = names.includes(state?.tab) ? state.tab : names[0];
-  if (state) tabs.get(name).open(state);
+  if (state && Object.keys(state).some(key => key !== "tab")) tabs.get(name).open(state); // a link may name a tab alone
   show(name);
 }
 window.addEventListener("hashchange", () => { if (location.hash !== linked) opened(); });

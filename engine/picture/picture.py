@@ -21,7 +21,8 @@ from .drawing.theme import THEMES
 from .model.boxes import PictureModel
 from .model.grouping import Level
 from .model.level import HOVERED, WIDEST, model_of, roots_of
-from .model.safety import fresh_uid, xml
+from .model.safety import fresh_uid, plain, xml
+from .model.sentences import BEFORE
 from .player.live import LiveGraph, Room, live_widget
 from .player.page import image
 from .player.player import Player, player_page
@@ -188,10 +189,12 @@ class Picture(Told):
         for e in asked.model.arrows:
             word = partials.get((e.paths[0].user, e.paths[0].edge)) if e.plain else None
             if word is not None:
-                e.formula, e.number, e.line = None, word, f"{e.symbol} = {word}"
+                e.formula, e.number = None, plain(word)
+                e.line = f"{e.symbol} = {e.number}"
         for b in asked.model.boxes:
-            if b.value is not None:
-                b.unknown = grads.get(b.value, b.unknown)
+            if b.value is not None and b.value in grads:
+                b.unknown = plain(grads[b.value])
+                b.line = f"{b.line.removesuffix(BEFORE)} = {b.unknown}"
         return asked
 
     def player(self, step: int = 0) -> Player:

@@ -140,6 +140,22 @@ def test_the_terminal_gets_no_escape_sequence_and_no_long_line(picture):
     assert max(map(columns, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("word", LABELS, ids=lambda word: ascii(word)[:24])
+def test_what_a_picture_asks_for_is_as_safe(word):
+    def asking(word):
+        a = Value(2.0, label="a")
+        y = a * 3.0
+        return draw(y, uid="t", names={}).asking({(y, 0): word}, {a: word})
+
+    picture = asking(word)
+    tags = sorted(e.tag for e in ET.fromstring(picture.svg).iter())
+    assert tags == sorted(e.tag for e in ET.fromstring(asking("?").svg).iter())
+    assert not Tags(picture.svg).active and len(picture.svg) < 40_000
+    assert not re.search(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]", picture.svg + str(picture)
+    )
+
+
 @pytest.mark.parametrize("label", [*LABELS[:4], "%DATA%", "\\N"])
 def test_a_film_is_as_safe(label):
     page = film([graph(label), graph(label)], level="full").html

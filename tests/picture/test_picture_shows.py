@@ -642,3 +642,31 @@ def test_the_player_has_the_words_of_the_legend():
     page = picture.player().html
     for row in legend_rows(model):
         assert row.words in page or row.sign == "=", row
+
+
+def test_a_picture_asks_for_some_numbers_and_shows_the_others():
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    y = a * b
+    y.label = "y"
+    picture = draw(y, names={})
+    asking = picture.asking({(y, 0): "?"}, {a: "?", y: "1.0"})
+    assert ("∂y/∂a = ?" in asking.svg, "∂y/∂b = a = 2.0" in asking.svg, "∂y/∂a = b" in asking.svg) == (
+        True,
+        True,
+        False,
+    )
+    assert (
+        asking.drawing.text
+        == "y = a · b = −6.0; dy/dy = 1.0. b = −3.0; dy/db is not known before backward. a = 2.0; dy/da = ?."
+    )
+    assert "∂y/∂a = b = −3.0" in picture.svg  # the picture itself is as it was
+    y.backward()
+    with pytest.raises(ValueError, match="asking takes a graph before backward"):
+        draw(y, names={}).asking({}, {})
+
+
+def test_a_player_opens_at_a_step():
+    y = Value(2.0, label="a") * 3.0
+    assert '"first": 2' in draw(y).player(2).html.replace('"first":2', '"first": 2')
+    with pytest.raises(ValueError, match="player takes a whole number from 0 as step, got -1"):
+        draw(y).player(-1)

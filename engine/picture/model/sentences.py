@@ -17,6 +17,7 @@ from .matrices import dense_formula, say_many, say_values
 
 MOST_ROWS = 4  # more uses than this show two rows and a count
 MOST_TERMS = 8  # in a line of text
+BEFORE = " is not known before backward"  # of a gradient, at the end of a box's line
 START = "given to backward"  # of the gradient that a root starts with
 
 
@@ -143,7 +144,7 @@ def _say_box(model: PictureModel, b: Box, replayed: bool) -> None:
         if model.shows_flow:
             b.note, b.here = f"{'of which ' if v.op is None else ''}from {_roots(model)}", b.total
     if b.grad is None:
-        b.line += f"; {b.derivative} is not known before backward"
+        b.line += f"; {b.derivative}{BEFORE}"
         return
     if b.note:
         here = "" if b.here is None else f" {number_text(b.here)}"

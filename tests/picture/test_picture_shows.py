@@ -422,7 +422,7 @@ def test_an_mlp_by_layer_is_small():
 
 def test_a_gradient_is_a_graph_that_is_drawn_like_any():
     x = Value(0.7, label="x")
-    (slope,) = gradients(tanh(x) ** 2, [x])
+    (slope,) = gradients(tanh(x) ** 3, [x])
     slope.backward()
     picture = draw(slope)
     shown = by_name(Drawn(draw(slope, uid=UID).svg, UID))

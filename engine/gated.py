@@ -58,17 +58,20 @@ class Products:
         nodes: they, as soon as somebody wants them one by one.
     """
 
-    __slots__ = ("_recorder", "_vals", "c", "g", "nodes", "spare", "xs")
+    __slots__ = ("_vals", "c", "g", "nodes", "spare", "xs")
 
     def __init__(self, g: Value, xs: tuple[Value, ...], vals: Sequence[float], c: Value | None, spare: bool) -> None:
         self.g, self.xs, self._vals, self.c, self.spare = g, xs, vals, c, spare
         self.nodes: list[Value] = []
-        self._recorder = context.recorder()
 
     def __len__(self) -> int:
         return len(self.xs)
 
-    def values(self) -> list[Value]:
+    def operands(self) -> list[Value]:
+        """What they are made of."""
+        return [self.g, *self.xs] if self.c is None else [self.g, self.c, *self.xs]
+
+    def values(self, recorder: Any = None) -> list[Value]:
         """They, as nodes of the trace, of which its recorder knows that they are made alike."""
         if not self.nodes:
             g, c, y = self.g, self.c, self.g._data
@@ -87,7 +90,7 @@ class Products:
                     v._x = [c._data], [y], [number], -0.0
                     v._data = y * number if c._data else 0.0
                 self.nodes.append(v)
-            self._recorder.record_products(self)
+            (recorder or context.recorder()).record_products(self)
         return self.nodes
 
 

@@ -24,7 +24,7 @@ from engine.compatibility import Absent
 from .arguments import Number
 from .deferred import Deferred, Numbers, later
 from .elsewhere import METHODS, told
-from .structure import Declares, attributes, children, contents, said_parameters, walk, why_missing
+from .structure import Declares, attributes, children, contents, said_parameters, stretches, walk, why_missing
 from .twin import rebuilt
 from .weights import Slot, arrays, fill, numbers_of, of_attributes
 
@@ -140,10 +140,12 @@ class Module(Deferred, metaclass=Declares):
         """
         held = dict[Value, None]()
         own: list[Module] = []  # Modules below that say themselves what they train
-        for _, x in walk(self):
+        for _, x in stretches(self):
             if x.__class__ is Value:
                 held[x] = None
-            elif isinstance(x, Module) and x is not self and _overrides(x):
+            elif x.__class__ is list:
+                held.update(dict.fromkeys(x))
+            elif x is not self and _overrides(x):
                 own.append(x)
         if not own:
             return list(held)
@@ -302,20 +304,33 @@ class Module(Deferred, metaclass=Declares):
         Values are put in as they are, one that is there already, as gradients may be, as its identity; a float becomes
         a Value. So what is built is a Module like any other, with as many parameters.
         """
-        leaves = [p for _, p in self.checked_parameters()]
+        leaves = self._leaves()
 
         def rebuild(new_leaves: Iterable[Number]) -> Module:
-            new: dict[Value, object] = {}
-            met = set[Value]()
-            for p, x in zip(leaves, new_leaves, strict=True):
-                if x.__class__ is Value:
-                    new[p] = identity(x) if x in met else x
-                    met.add(x)
-                else:
-                    new[p] = Value(x) if x.__class__ is float else x
+            found = [Value(x) if x.__class__ is float else x for x in new_leaves]
+            new: dict[Value, object] = dict(zip(leaves, found, strict=True))
+            if len(set(map(id, found))) < len(found):
+                met = set[Value]()
+                for p, x in new.items():
+                    if x.__class__ is Value:
+                        new[p] = identity(x) if x in met else x
+                        met.add(x)
             return rebuilt(self, new)
 
         return leaves, rebuild
+
+    def _leaves(self) -> list[Value]:
+        """`checked_parameters`, without their paths."""
+        if not self._is_what_it_holds():
+            return [p for _, p in self.checked_parameters()]
+        found: list[Value] = []
+        for _, x in stretches(self):
+            if isinstance(x, Module):
+                if _overrides(x):
+                    return [p for _, p in self.checked_parameters()]
+            else:
+                found += x if x.__class__ is list else [x]
+        return found
 
     def _later(self) -> Callable[[Numbers], Module]:
         """A function that makes Modules like this one, with the numbers of an array; each is filled when it is first read."""

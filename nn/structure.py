@@ -148,6 +148,16 @@ def walk(root: object, values: bool = True, without: Collection[object] = ()) ->
     Raises:
         TypeError: only a set, or a key of a dict, holds one.
     """
+    for path, x in stretches(root, values, without):
+        if x.__class__ is list:
+            start = path + "." if path else ""
+            yield from [(f"{start}{k}", y) for k, y in enumerate(x)]
+        else:
+            yield path, x
+
+
+def stretches(root: object, values: bool = True, without: Collection[object] = ()) -> Iterator[tuple[str, Any]]:
+    """`walk`, with lists of parameters whole: weights are most of what there is."""
     seen = {id(m) for m in without}
     passed: set[int] = set()  # seen where Values are no parameters
     stack: list[tuple[str, object, bool]] = [
@@ -170,11 +180,16 @@ def walk(root: object, values: bool = True, without: Collection[object] = ()) ->
         else:
             seen.add(id(x))
         start = path + "." if path else ""
-        if x.__class__ is list and all(y.__class__ is Value for y in x):  # weights, most of what there is
-            for k, y in enumerate(x if declared and values else ()):
-                if id(y) not in seen:
-                    seen.add(id(y))
-                    yield f"{start}{k}", y
+        if x.__class__ is list and set(map(type, x)) <= {Value}:
+            if declared and values:
+                ids = set(map(id, x))
+                if len(ids) == len(x) and seen.isdisjoint(ids):
+                    seen |= ids
+                    yield path, x
+                for k, y in enumerate(x):
+                    if id(y) not in seen:
+                        seen.add(id(y))
+                        yield f"{start}{k}", y
             continue
         if is_module(x):
             yield path, x

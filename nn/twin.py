@@ -66,6 +66,7 @@ class _Twin(Generic[T]):
             return x
         if id(x) in self.made:
             return self.made[id(x)]
+        fresh: Any
         if is_module(x) or not ((public and is_container(x)) or self._changes(x)):
             return x
         if isinstance(x, MethodType):
@@ -79,7 +80,10 @@ class _Twin(Generic[T]):
             listed: Any = x
             make: Any = getattr(x, "_make", list if isinstance(x, VIEWS) else type(x))
             return make([self._of(y, public) for y in listed])
-        fresh: Any = copy.copy(x)
+        if x.__class__ is list and set(map(type, x)) == {Value}:  # weights
+            fresh = self.made[id(x)] = list(map(self._new.get, x, x))
+            return fresh
+        fresh = copy.copy(x)
         self.made[id(x)] = fresh
         if isinstance(x, dict):
             fresh.clear()

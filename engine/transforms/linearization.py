@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from math import prod
 
 from .. import context
@@ -98,9 +99,10 @@ class Linearization:
         """Make each fresh leaf that stands for a Value the identity of it; the set of these."""
         linked: set[Value] = set()
         if context.links():
+            identity = TABLE["identity"]
             for v, x in zip(self._leaves, [x for tree in self.inputs for x in tree.leaves]):
                 if x.__class__ is Value:
-                    v._fill(TABLE["identity"], (x,), (v._data,))
+                    v.op, v._a, v._x = identity, x, v._data
                     linked.add(v)
         return linked
 
@@ -127,23 +129,27 @@ class Linearization:
 
     def answers(self, xs: Sequence[Number | Products], given: Iterable[Number] = ()) -> list[Number]:
         """Each x as a float, unless it depends on a Value from outside this call; `given` ones may be younger."""
-        flat = expanded(xs)
-        values = [x for x in flat if x.__class__ is Value]
-        if not values:
-            return flat
         if not context.links():
-            return [x._data if x.__class__ is Value else x for x in flat]
+            return [x._data if x.__class__ is Value else x for x in expanded(xs)]
+        whole = {id(x): x.operands() for x in xs if isinstance(x, Products)}
+        roots: list[Value] = [*[x for x in xs if isinstance(x, Value)], *dict.fromkeys(chain(*whole.values()))]
         linked, call, older = self._linked, self._call, {g for g in given if g.__class__ is Value}
 
         def is_older(a: Value) -> bool:
             return a in older or a in linked or (a.op is None and a._made_in < call)
 
-        for v in inner_order(values, linked):
+        for v in inner_order(roots, linked):
             for a in v._operands()[0]:
                 if any(map(is_older, a)) if a.__class__ is tuple else a.__class__ is Value and is_older(a):
                     older.add(v)
                     break
-        return [x if x.__class__ is not Value or is_older(x) else x._data for x in flat]
+        found: list[Number] = []
+        for x in xs:
+            if isinstance(x, Products):
+                found += x.values() if any(map(is_older, whole[id(x)])) else [v._data for v in x.values()]
+            else:
+                found.append(x if x.__class__ is not Value or is_older(x) else x._data)
+        return found
 
     def output(self) -> object:
         """What the function returned."""

@@ -31,6 +31,7 @@ Tree = Any  # numbers, Values, None, and lists, tuples, dicts, arrays and Module
 Function = Callable[..., Tree]
 Shape = tuple[int, ...] | None  # of an array; None for a number that stands alone
 Build = Callable[[list[Any]], object]  # from the children of a level, in order
+Step = tuple[Build, int] | int  # how what holds so many is built; or so many numbers
 Place = tuple["Place", Callable[[object], str] | None, object] | None  # in a tree: the level above, and the key there
 
 
@@ -60,7 +61,7 @@ class Flattening:
 
     __slots__ = ("_program", "blocks", "leaves")
 
-    def __init__(self, leaves: list[Number], blocks: list[Shape], program: list[tuple[Build, int] | None]) -> None:
+    def __init__(self, leaves: list[Number], blocks: list[Shape], program: list[Step]) -> None:
         self.leaves = leaves
         self.blocks = blocks
         self._program = program
@@ -68,6 +69,8 @@ class Flattening:
     def rebuild(self, leaves: Iterable[object]) -> object:
         """A tree of the same shape with other leaves; of an iterator as many as there are are taken."""
         rest = iter(leaves)
+        if self.blocks.count(None) == len(self.blocks):
+            return self.rebuild_blocks(islice(rest, len(self.blocks)))
         return self.rebuild_blocks(
             next(rest) if shape is None else array(list(islice(rest, prod(shape))), shape) for shape in self.blocks
         )
@@ -77,8 +80,8 @@ class Flattening:
         rest: Iterator[object] = iter(blocks)
         built: list[object] = []
         for step in self._program:
-            if step is None:
-                built.append(next(rest))
+            if isinstance(step, int):
+                built.extend(islice(rest, step))
             else:
                 build, count = step
                 children = built[len(built) - count :]
@@ -96,6 +99,7 @@ class _Closing(NamedTuple):
 
 
 _ANYTHING = object()
+_NUMBERS = {float, Value}
 
 
 def flatten(
@@ -117,7 +121,7 @@ def flatten(
     """
     leaves: list[Number] = []
     blocks: list[Shape] = []
-    program: list[tuple[Build, int] | None] = []
+    program: list[Step] = []
     opened: set[int] = set()
     stack: list[tuple[object, object, Place]] = [(tree, like, (None, None, what))]
     while stack:
@@ -134,15 +138,21 @@ def flatten(
         if level is not None:
             if id(x) in opened:
                 raise ValueError(f"{who} takes trees that end, got one that contains itself at {_path(place)}")
+            count = len(level.children)
+            if model is _ANYTHING and set(map(type, level.children)) <= _NUMBERS:  # weights
+                program += count, (level.build, count)
+                blocks += [None] * count
+                leaves += [_leaf(child, who, place) for child in level.children]
+                continue
             opened.add(id(x))
-            stack.append((_Closing(level.build, len(level.children), id(x)), None, None))
+            stack.append((_Closing(level.build, count, id(x)), None, None))
             below = [(child, m, (place, level.key, k)) for child, m, k in zip(level.children, models, level.keys)]
             stack.extend(reversed(below))
             continue
         if keep and (x.dtype != object if is_array(x) else x.__class__ is not Value):
             program.append((partial(_kept, x), 0))
             continue
-        program.append(None)
+        program.append(1)
         blocks.append(x.shape if is_array(x) else None)
         leaves.extend(_entries(x, who, place) if is_array(x) else [_leaf(x, who, place)])
     return Flattening(leaves, blocks, program)

@@ -92,7 +92,7 @@ class _Transcription:
             elif self._is_whole(op, x):
                 found.append((op, x, target))
             else:
-                found += [(op, v, target + k) for k, v in enumerate(x.values())]
+                found += [(op, v, target + k) for k, v in enumerate(x.values(self._recorder))]
             at += 1
         return found
 

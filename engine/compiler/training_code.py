@@ -123,6 +123,8 @@ class TrainingCode:
         self._team = team = b.inttoptr(a["team"], POINTER) if self.shares else None
         buffers = Buffers(pointers, sizes, stride, team=team)
         body.prepare(b, buffers)
+        if self._penalty is None:
+            body.overwrite()
         # A batch that is laid out already, the only one of every epoch, is not laid out again.
         small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))
         more = b.or_(a["epoch_stride"], b.sub(a["epoch_steps"], I64(1)))
@@ -155,8 +157,11 @@ class TrainingCode:
             offset = b.mul(part.i, I64(chunk))
             here = self._least(b, b.sub(count, offset), chunk)
             with b.if_then(b.or_(b.icmp_signed("==", step, a["first"]), b.not_(unchanged))):
-                self._lay_out(b, [a["rows"], a["order"], a["x"], b.add(start, offset), here], buffers.stride)
-            body.emit(b, buffers, here)
+                at = b.add(start, offset)
+                self._lay_out(b, [a["rows"], a["order"], a["x"], at, here], buffers.stride)
+                body.gather(b, buffers, [a["rows"], a["order"], at, here])
+            more = None if chunk >= self._batch else b.icmp_signed(">", part.i, I64(0))
+            body.emit(b, replace(buffers, more=more), here)
             if self.kept:
                 at = b.add(b.add(b.mul(epoch, a["epoch_examples"]), begin), offset)
                 outputs = buffers.pointers[OUTPUT]

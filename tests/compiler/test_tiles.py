@@ -1,14 +1,17 @@
 """The gradient of wide layers in tiles: any shape, any batch, whole numbers exactly; and a wrong tile is found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engine import Value, dot, mean, relu, square, total
 from engine.compiler import TrainingLoop
-from engine.compiler.llvm import contraction, emission
-from engine.compiler.llvm.batch import Tiling
+from engine.compiler.llvm import emission, tiles
+from engine.compiler.llvm.batch import Batch, Tiling
 from engine.compiler.llvm.memory import Copy
 from engine.compiler.llvm.processor import processor, vector_bytes
+from engine.compiler.llvm.vectors import I64
 
 
 def layer(inputs, neurons, act=lambda s: s):
@@ -39,6 +42,36 @@ def whole_numbers(inputs, neurons, examples, seed=0):
     return np.column_stack([x, y]).astype(float), w.ravel().astype(float), gradient.ravel()
 
 
+HIDDEN = 67
+
+
+def two_layers(inputs, neurons):
+    """As `layer`, behind a hidden layer."""
+    second = HIDDEN * (inputs + 1)
+
+    def loss(ps, example):
+        row = inputs + 1
+        hidden = [
+            relu(dot(ps[j * row : j * row + inputs], example[:inputs], ps[j * row + inputs])) for j in range(HIDDEN)
+        ]
+        return layer(HIDDEN, neurons)(ps[second:], [*hidden, *example[inputs:]])
+
+    return loss
+
+
+def two_layers_of_whole_numbers(inputs, neurons, examples):
+    """As `whole_numbers`, for two layers."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-2, 3, (examples, inputs)), rng.integers(-9, 10, (examples, neurons))
+    v, w = rng.integers(-1, 2, (HIDDEN, inputs + 1)), rng.integers(-1, 2, (neurons, HIDDEN + 1))
+    h = np.maximum(x @ v[:, :-1].T + v[:, -1], 0)
+    delta = 2 * (h @ w[:, :-1].T + w[:, -1] - y)
+    behind = (delta @ w[:, :-1]) * (h > 0)
+    gradients = [np.column_stack([d.T @ i, d.sum(0)]).ravel() for d, i in ((behind, x), (delta, h))]
+    start = np.concatenate([v.ravel(), w.ravel()]).astype(float)
+    return np.column_stack([x, y]).astype(float), start, np.concatenate(gradients)
+
+
 def trained(inputs, neurons, rows, start, **options):
     loop = TrainingLoop(layer(inputs, neurons, relu), descent, start, rows, checked=True, **options)
     loop.run(range(len(rows)))
@@ -55,6 +88,17 @@ def test_whole_numbers_have_their_exact_gradient(inputs, neurons, examples, dtyp
     loop = trained(inputs, neurons, rows, start, dtype=dtype)
     assert (loop.gradients == gradient / examples).all()
     assert (loop.parameters == start - loop.gradients).all()
+
+
+@pytest.mark.parametrize(("inputs", "neurons", "examples"), [(66, 5, 32), (64, 12, 256), (3, 7, 8)])
+def test_two_layers_of_whole_numbers_have_their_exact_gradient(inputs, neurons, examples):
+    rows, start, gradient = two_layers_of_whole_numbers(inputs, neurons, examples)
+    for penalty in (None, lambda ps: 0.5 * total([square(p) for p in ps])):
+        loop = TrainingLoop(two_layers(inputs, neurons), descent, start, rows, checked=True, penalty=penalty)
+        for _ in range(2):  # what is there from before does not count
+            loop.parameters[:] = start
+            loop.run()
+            assert (loop.gradients == gradient / examples + (0.0 if penalty is None else start)).all()
 
 
 @pytest.mark.parametrize("examples", [3, 13, 33, 70, 131])
@@ -99,26 +143,26 @@ def test_bits_are_the_same_however_many_rounds_go_together(neurons, examples, co
 
 def test_a_wide_layer_is_compiled_to_tiles_where_vectors_are_wide(monkeypatch):
     written = []
-    right = contraction.Tiles._tile
-    monkeypatch.setattr(contraction.Tiles, "_tile", lambda *a: (written.append(a), right(*a)))
+    right = tiles.Tiles._tile
+    monkeypatch.setattr(tiles.Tiles, "_tile", lambda *a: (written.append(a), right(*a)))
     trained(100, 3, *whole_numbers(100, 3, 8)[:2])
     assert bool(written) == (vector_bytes(processor(None)) >= 32)
 
 
 def _first_row_for_all(monkeypatch):
     """A tile of one row of numbers: a[j] of its first row for each of them."""
-    right = contraction.Tiles._splat
+    right = tiles.Tiles._splat
     monkeypatch.setattr(
-        contraction.Tiles,
+        tiles.Tiles,
         "_splat",
         lambda self, copy: right(self, Copy({v: (i, 0) for v, (i, _) in copy.index.items()})),
     )
 
 
 def _of_another_width(monkeypatch, change):
-    right = contraction.Tiles._tile
+    right = tiles.Tiles._tile
     monkeypatch.setattr(
-        contraction.Tiles,
+        tiles.Tiles,
         "_tile",
         lambda self, rows, panel, width: right(self, rows, panel, change(width, self._e.lanes)),
     )
@@ -129,20 +173,67 @@ def _last_vector_missing(monkeypatch):
     _of_another_width(monkeypatch, lambda width, lanes: width - width % lanes)
 
 
+def _of_another_example(monkeypatch):
+    """Panels in which pairs of examples have changed places."""
+    right = tiles.Tiles._copy_row
+    monkeypatch.setattr(
+        tiles.Tiles,
+        "_copy_row",
+        lambda self, row, panel, example, width: right(self, row, panel, self._b.xor(example, I64(1)), width),
+    )
+
+
 def _panel_as_it_stands(monkeypatch):
-    """Panels whose squares are not turned round: examples where inputs should be."""
-    monkeypatch.setattr(contraction, "transposed", lambda vectors, rows: list(rows))
+    """Panels whose squares are not turned round: examples where neurons should be."""
+    monkeypatch.setattr(tiles, "transposed", lambda vectors, rows: list(rows))
 
 
-@pytest.mark.parametrize("fault", [_first_row_for_all, _last_vector_missing, _panel_as_it_stands])
+def _added_to_the_step_before(monkeypatch):
+    """Gradients that are not begun anew, and not set to 0 either."""
+    right = tiles.Tiles._with_those_before
+    monkeypatch.setattr(tiles.Tiles, "_with_those_before", lambda self, *a: right(_Adding(self), *a))
+
+
+class _Adding:
+    def __init__(self, tiles):
+        self.__dict__.update(tiles.__dict__, overwrites=False)
+        self._read = tiles._read
+
+
+def _without_the_chunk_before(monkeypatch):
+    """Gradients that each chunk begins anew."""
+    right = Batch.emit
+    monkeypatch.setattr(
+        Batch, "emit", lambda self, b, buffers, count: right(self, b, replace(buffers, more=None), count)
+    )
+
+
+def _nothing_between_rows(monkeypatch):
+    """Gradients of biases that are not set to 0."""
+    right = tiles.Tiles.gaps
+    monkeypatch.setattr(tiles.Tiles, "gaps", lambda self, size: [g for g in right(self, size) if g[2] == 1])
+
+
+FAULTS = [_first_row_for_all, _last_vector_missing, _of_another_example, _panel_as_it_stands, _added_to_the_step_before,
+          _without_the_chunk_before, _nothing_between_rows]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_tile_is_found(fault, monkeypatch):
     monkeypatch.setattr(Tiling, "tile", property(lambda self: (4, 3), lambda self, shape: None), raising=False)
-    rows, start, gradient = whole_numbers(65, 5, 8)
-    assert (trained(65, 5, rows, start).gradients == gradient / 8).all()
+    examples = 256  # two chunks and more
+    rows, start, gradient = two_layers_of_whole_numbers(65, 5, examples)
+
+    def is_right():
+        loop = TrainingLoop(two_layers(65, 5), descent, start, rows)
+        for _ in range(2):
+            loop.parameters[:] = start
+            loop.run()
+        return bool((loop.gradients == gradient / examples).all())
+
+    assert is_right()
     fault(monkeypatch)
-    loop = TrainingLoop(layer(65, 5, relu), descent, start, rows)
-    loop.run()
-    assert (loop.gradients != gradient / 8).any()
+    assert not is_right()
 
 
 def test_a_tile_that_is_too_wide_breaks_the_bounds(monkeypatch):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from ..front.trace import GRADIENT, INPUT, SUMS, Trace
 from ..loops.parts import FEWEST
 from ..loops.placement import Placement
-from .contraction import Tiles
 from .emission import Emitter
 from .lowering import lower
 from .memory import Buffers
 from .native_functions import Rounds, entry, lanes_summed, lanes_summed_together, stored
-from .phases import numbers
+from .phases import TOGETHER, numbers
 from .processor import Target, vector_bytes
 from .reduction import Reduction
 from .support_vectors import SupportVectors
+from .tiles import Tiles
 from .vectors import I32, I64, VectorBuilder, ir
 
 CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
@@ -191,8 +192,23 @@ class Batch:
     def begin(self, b: ir.IRBuilder, buffers: Buffers) -> None:
         """Write what comes before the first chunk of a step."""
         if self.gradients:  # what is left out of a sum counts 0.0
-            nothing = -0.0 if self._parts.gate is None else 0.0
-            self._zero(b, buffers.pointers[GRADIENT], self.gradients, nothing, buffers.team)
+            at, nothing = buffers.pointers[GRADIENT], -0.0 if self._parts.gate is None else 0.0
+            whole = [(0, self.gradients, 1, 0)]
+            for first, size, times, step in self._tiles.gaps(self.gradients) if self.apart else whole:
+                with Rounds(b, times, name="gap") as rounds:
+                    start = b.add(b.mul(rounds.i, I64(step)), I64(first))
+                    team = buffers.team if size >= TOGETHER else None
+                    self._zero(b, entry(b, self._real, at, start), size, nothing, team)
+
+    def gather(self, b: ir.IRBuilder, buffers: Buffers, given: Sequence[ir.Value]) -> None:
+        """Write what is laid out from rows of examples besides columns: see `Tiles.gather`."""
+        if self.apart:
+            self._tiles.gather(b, replace(buffers, spread=True), given, self.columns)
+
+    def overwrite(self) -> None:
+        """Gradients are those of the examples alone: what need not be 0 before is not set to 0."""
+        if self.apart:
+            self._tiles.overwrites = True
 
     def finish(self, b: ir.IRBuilder, buffers: Buffers) -> None:
         """Write what comes after the last chunk of a step."""

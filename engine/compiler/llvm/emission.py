@@ -69,14 +69,19 @@ class Emitter(Memory):
               *more: ir.Value) -> Iterator[Sequence[ir.Value]]:  # fmt: skip
         """Write a loop that threads share: inside, its `stretches` are those of one thread, which so many rounds together
         are dealt out to; what is given besides the buffers is there under other names."""
-        outside = self.b, self.buffers, self.vectors
-        given = buffers.values()
         units = sum((end - start) // wide for start, end, wide in self._whole_stretches(loop, width))
-        with phase(b, buffers.team, units, [*given, *more], self.name) as part:
+        with self.apart(b, buffers, units, *more) as part:
             self._under_way = loop, part
-            self.begin(part.b, buffers.over(part.values))
-            yield part.values[len(given) :]
+            yield part.values[len(part.values) - len(more) :]
             self._under_way = None
+
+    @contextmanager
+    def apart(self, b: ir.IRBuilder, buffers: Buffers, count: ir.Value | int, *more: ir.Value) -> Iterator[Phase]:
+        """Write a phase of so many rounds, which is given the buffers and more."""
+        outside = self.b, self.buffers, self.vectors
+        with phase(b, buffers.team, count, [*buffers.values(), *more], self.name) as part:
+            self.begin(part.b, buffers.over(part.values))
+            yield part
         self.b, self.buffers, self.vectors = outside
 
     def _in_parts(self, body: Sequence[Node], segments: Sequence[int], index: dict[int, ir.Value]) -> None:

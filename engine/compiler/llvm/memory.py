@@ -29,6 +29,7 @@ class Buffers:
         blocks: for each block of lanes, the number of its first example.
         mask: which lanes count when gradients are summed; None: all.
         spread: memory holds every example's values, column by column as inputs do, not those of one block.
+        more: were the gradients begun by another chunk of the same step? None: a step is one chunk.
         team: the address of the team that loops are shared with, or null; None: where no loop is shared.
     """
 
@@ -38,6 +39,7 @@ class Buffers:
     blocks: Sequence[ir.Value] = (I64(0),)
     mask: ir.Value | None = None
     spread: bool = False
+    more: ir.Value | None = None
     team: ir.Value | None = None
 
     def at(self, *blocks: ir.Value, mask: ir.Value | None = None) -> Buffers:
@@ -50,8 +52,8 @@ class Buffers:
 
     def values(self) -> list[ir.Value]:
         """The LLVM values in it, in a fixed order."""
-        masks = [] if self.mask is None else [self.mask]
-        return [*self.pointers.values(), *self.sizes.values(), self.stride, *self.blocks, *masks]
+        some = [v for v in (self.mask, self.more) if v is not None]
+        return [*self.pointers.values(), *self.sizes.values(), self.stride, *self.blocks, *some]
 
     def over(self, values: Sequence[ir.Value]) -> Buffers:
         """The same of other values, the arguments of a function, in which no loop is shared."""
@@ -63,6 +65,7 @@ class Buffers:
             [next(rest) for _ in self.blocks],
             None if self.mask is None else next(rest),
             self.spread,
+            None if self.more is None else next(rest),
         )
 
 

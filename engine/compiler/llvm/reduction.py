@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from ..front.trace import GRADIENT
 from ..loops.parts import LONGEST
 from ..loops.program import For, Node, Statement, size
-from .contraction import Tiles
 from .emission import Emitter
 from .memory import Buffers, Copy, Memo
 from .native_functions import Rounds, lanes_summed_together
+from .tiles import Tiles
 from .vectors import I64, ir
 
 

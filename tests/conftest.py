@@ -43,6 +43,7 @@ LONG = {  # in these files, what takes more than a second
     "test_matplotlib_reads_the_latex_of_every_row", "test_native_code_agrees_with_eager_mode",
     "test_a_long_chain_is_differentiated_twice_and_through_a_value",
 }  # fmt: skip
+FIRST = {"test_odd_values.py", "test_scale.py"}  # ten seconds a test: at the end one worker would wait
 
 
 def pytest_configure(config):
@@ -55,6 +56,7 @@ def pytest_collection_modifyitems(items):
         file = item.path.relative_to(TESTS).with_suffix("").as_posix() if item.path.is_relative_to(TESTS) else ""
         if file in QUICK and getattr(item, "originalname", item.name) not in LONG:
             item.add_marker(pytest.mark.quick)
+    items.sort(key=lambda item: item.path.name not in FIRST)
 
 
 def pytest_collection_finish():

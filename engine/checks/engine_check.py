@@ -193,7 +193,7 @@ class _Check:
         self.found.graph, self.found.report = graph, wrong.report
         drawn = WrongGraph(graph, wrong.report)
         self.found.says = f"{drawn.says} {self._why(wrong.report, more)}"
-        self.found.line = self._line(drawn.op)
+        self.found.line = self._line(drawn.op, wrong.report)
         with contextlib.suppress(LayoutError):
             self.found.svg = drawn.svg()
         return self.found
@@ -214,17 +214,16 @@ class _Check:
             alike = both or alike
         return f"Every rule is right on its own: {'; or '.join(alike)}."
 
-    def _line(self, op: str) -> int | None:
-        """Where the source says what is wrong: the method of an op, or backward."""
+    def _line(self, op: str, report: Report) -> int | None:
+        """Where the source says what is wrong: the method of an op, or backward; of a row its function."""
         if self.kind is None:
-            codes = (
-                [getattr(f, "__code__", None) for f in (TABLE[op].forward, *TABLE[op].partials)] if op in TABLE else []
-            )
+            row, k = TABLE.get(op), report.blame.argument if report.blame is not None else None
+            what: object = row and (row.forward if k is None or row.lists else row.partials[k])
         else:
             method = getattr(self.kind, SIGNS.get(op, op if op != "square" else "__pow__"), None) if op else None
-            codes = [getattr(method or self.kind.backward, "__code__", None)]
-        lines = [code.co_firstlineno for code in codes if code is not None and code.co_filename == FILE]
-        return lines[0] if lines else None
+            what = method or self.kind.backward
+        code = getattr(what, "__code__", None)
+        return code.co_firstlineno if code is not None and code.co_filename == FILE else None
 
     def _between(self) -> None:
         """What the laws of the lifecycle say, as notes: the gradients of one backward are right."""

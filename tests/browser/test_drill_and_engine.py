@@ -204,6 +204,18 @@ def test_axe_finds_nothing_in_ones_own_engine(page, width, scheme, keep):
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
 
 
+def test_an_engine_that_came_with_a_link_is_shown_and_waits(page):
+    code = "raise SystemExit  # <img src=x onerror=alert(1)>"
+    write(page, "#engine-code", code)
+    page.execute_async_script("playground.keep().then(arguments[0])")
+    link = page.current_url
+    page.get("about:blank")
+    page.get(link)
+    until(page, lambda d: one(d, "#engine-code").get_attribute("value") == code)
+    assert one(page, "#engine .came").is_displayed() and said(page, "engine") == ""
+    assert page.find_elements(By.CSS_SELECTOR, "#engine .editor img") == []
+
+
 def test_nothing_was_asked_of_another_host_and_the_console_is_clean(page):
     assert [url for url in asked_of(page, page.address) if not url.startswith("chrome:")] == []
     assert complaints(page) == []

@@ -191,7 +191,7 @@ def test_rows_of_the_readme_are_checked_too_and_leave_no_trace():
         "                  lambda x, y: 3.0 * x, reference=lambda m, x: x**3)"
     )
     assert set(TABLE) == before and not hasattr(Value, "cubed")
-    assert not found.ok and str(found.graph) == "2.0 | cubed 1" and found.line == 3
+    assert not found.ok and str(found.graph) == "2.0 | cubed 1" and found.line == 4
     assert "your rule has 6.0 as ∂y/∂x0, and 12.0 is right. The rule of cubed is wrong for operand 1." in found.says
     assert "= 6.0, not 12.0" in found.svg
 

@@ -125,29 +125,24 @@ class Drill:
         return found
 
     def _next_words(self) -> str:
-        return (
-            f"Now {self.now}."
-            if self.now
-            else f"All is filled in: score {self.score}, streak {self.streak}. next() gives another."
-        )
+        if self.now:
+            return f"Now {self.now}."
+        return f"All is filled in: score {self.score}, streak {self.streak}. next() gives another."
 
     def __repr__(self) -> str:
-        about = self.problem.about
-        lines = [f"Level {self.level}, seed {self.seed}: {about.title}; {ASKS[about.asks]}.", "", str(self.picture), ""]
+        about, shown = self.problem.about, self.picture
+        asked = {(p.user, p.edge) for p in self.problem.asked_edges}
+        known = [e.line for e in shown.model.arrows if (e.paths[0].user, e.paths[0].edge) not in asked]
         given = [f"{n} = {written(self.answers[n]) if n in self.answers else '?'}" for n in self.fields]
-        lines += ["   ".join(given[i : i + 5]) for i in range(0, len(given), 5)]
-        return "\n".join(
-            [*lines, "", f"{self._next_words()} Answer with answer(…)." if self.now else self._next_words()]
-        )
+        lines = [f"Level {self.level}, seed {self.seed}: {about.title}; {ASKS[about.asks]}.", "", str(shown), ""]
+        for words in (known, given):
+            lines += ["   ".join(words[i : i + 4]) for i in range(0, len(words), 4)]
+        return "\n".join([*lines, "", self._next_words() + " Answer with answer(…)." * bool(self.now)])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         about = self.problem.about
         head = f"<b>Level {self.level}, seed {self.seed}</b>: {escape(about.title)}; {ASKS[about.asks]}"
-        foot = (
-            f"{escape(self._next_words())} Answer with <code>answer(…)</code>."
-            if self.now
-            else escape(self._next_words())
-        )
+        foot = escape(self._next_words()) + " Answer with <code>answer(…)</code>." * bool(self.now)
         return {"text/html": f"<p>{head}</p>{self.picture.html}<p>{foot}</p>", "text/plain": repr(self)}
 
 

@@ -35,33 +35,47 @@ def graph(label):
     return root
 
 
-@pytest.fixture(params=range(len(LABELS)), ids=lambda i: ascii(LABELS[i])[:24])
+def drawn(label):
+    return draw(graph(label), level="full", uid="t", names={})
+
+
+@pytest.fixture(scope="module", params=range(len(LABELS)), ids=lambda i: ascii(LABELS[i])[:24])
 def picture(request):
-    return draw(graph(LABELS[request.param]), level="full", uid="t", names={})
+    return drawn(LABELS[request.param])
+
+
+@pytest.fixture(scope="module")
+def player(picture):
+    return picture.player()
+
+
+@pytest.fixture(scope="module")
+def harmless():
+    """What it is compared with, drawn once: the elements of a picture, and of a page."""
+    picture = drawn("a")
+    return sorted(e.tag for e in ET.fromstring(picture.svg).iter()), Tags(picture.player().html)
 
 
 def test_there_are_at_least_forty_labels():
     assert len(set(LABELS)) >= 40
 
 
-def test_the_svg_is_whole_and_has_no_element_more(picture):
-    harmless = draw(graph("a"), level="full", uid="t", names={}).svg
+def test_the_svg_is_whole_and_has_no_element_more(picture, harmless):
     svg = picture.svg
     svg.encode()
     tags = sorted(e.tag for e in ET.fromstring(svg).iter())
-    assert tags == sorted(e.tag for e in ET.fromstring(harmless).iter())
+    assert tags == harmless[0]
     assert not Tags(svg).active
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]", svg)
     assert len(Drawn(svg, "t").boxes) == 6
     assert len(svg) < 40_000
 
 
-def test_the_pages_are_whole_and_run_our_script_only(picture):
-    html = picture.player().html
-    harmless = Tags(draw(graph("a"), level="full", uid="t", names={}).player().html)
+def test_the_pages_are_whole_and_run_our_script_only(player, harmless):
+    html = player.html
     found = Tags(html)
-    assert found.count == harmless.count
-    assert found.active == harmless.active == []
+    assert found.count == harmless[1].count
+    assert found.active == harmless[1].active == []
     kinds = [
         '<script type="application/json" id="t_data">',
         '<script type="application/json" id="t_views">',
@@ -88,11 +102,11 @@ def test_the_pages_are_whole_and_run_our_script_only(picture):
             }  # fmt: skip
 
 
-def test_the_notebook_forms_hold_one_image_or_one_frame(picture):
+def test_the_notebook_forms_hold_one_image_or_one_frame(picture, player):
     static = Tags(picture.html)
     assert static.count == {"img": 1}
     assert [(t, k) for t, k, _ in static.active] == [("img", "src")]
-    framed = Tags(picture.player()._repr_mimebundle_()["text/html"])
+    framed = Tags(player._repr_mimebundle_()["text/html"])
     assert framed.count == {"div": 1, "style": 1, "img": 1, "iframe": 1}
     assert [(t, k) for t, k, _ in framed.active] == [("img", "src")]
 
@@ -140,16 +154,22 @@ def test_the_terminal_gets_no_escape_sequence_and_no_long_line(picture):
     assert max(map(columns, text.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("word", LABELS, ids=lambda word: ascii(word)[:24])
-def test_what_a_picture_asks_for_is_as_safe(word):
-    def asking(word):
-        a = Value(2.0, label="a")
-        y = a * 3.0
-        return draw(y, uid="t", names={}).asking({(y, 0): word}, {a: word})
+def asking(word):
+    a = Value(2.0, label="a")
+    y = a * 3.0
+    return draw(y, uid="t", names={}).asking({(y, 0): word}, {a: word})
 
+
+@pytest.fixture(scope="module")
+def harmless_asking():
+    return sorted(e.tag for e in ET.fromstring(asking("?").svg).iter())
+
+
+@pytest.mark.parametrize("word", LABELS, ids=lambda word: ascii(word)[:24])
+def test_what_a_picture_asks_for_is_as_safe(word, harmless_asking):
     picture = asking(word)
     tags = sorted(e.tag for e in ET.fromstring(picture.svg).iter())
-    assert tags == sorted(e.tag for e in ET.fromstring(asking("?").svg).iter())
+    assert tags == harmless_asking
     assert not Tags(picture.svg).active and len(picture.svg) < 40_000
     assert not re.search(
         r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]", picture.svg + str(picture)

@@ -1,6 +1,7 @@
 """Unrolling is the inverse of rolling, always; and what is regular does roll."""
 
 import itertools
+import os
 import random
 
 import pytest
@@ -8,13 +9,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference import unrolled
 
-from engine import dot, exp, gradients, relu, tanh
+from engine import abs, dot, exp, gradients, maximum, relu, sigmoid, sin, square, tanh, total, where
+from engine.compiler.compilation import Compilation
 from engine.compiler.front.order import canonical, flat
 from engine.compiler.front.recorder import Recorder
 from engine.compiler.front.trace import INPUT, PARAMETER
 from engine.compiler.front.transcription import transcribed
+from engine.compiler.llvm.processor import Target, processor
 from engine.compiler.loops import program, recognition
 from engine.compiler.loops.recognition import rolled
+
+MANY = int(os.environ.get("MANY", "1"))
 
 
 def round_trip(code):
@@ -212,3 +217,60 @@ def test_a_round_of_any_length_is_found_and_twice_the_rounds_are_read_in_the_sam
         return program.size(program.program(*items)), len(steps)
 
     assert read(16) == read(8)
+
+
+# No cliff: whatever a loop does, more rounds of it are the same program ------------------------------------------------------
+
+FUNCTIONS = [sin, tanh, sigmoid, relu, abs, square]
+
+
+def body_of(rng, length):
+    """A function of weights and inputs: a loop over the inputs with so many operations of every kind on some numbers of state,
+    and what each round made before."""
+    width = rng.randint(1, 4)
+    kinds = ("function", "function", "+", "*", "-", "dot", "total", "where", "maximum")
+    steps = [(rng.choice(kinds), [rng.randrange(100) for _ in range(2 * width + 2)]) for _ in range(length)]
+    apply = {
+        "function": lambda k, a, x: FUNCTIONS[k % len(FUNCTIONS)](a[0]),
+        "+": lambda k, a, x: a[0] + a[1],
+        "*": lambda k, a, x: a[0] * a[1],
+        "-": lambda k, a, x: a[0] - a[1],
+        "dot": lambda k, a, x: dot(a[:width], a[width : 2 * width], a[-1]),
+        "total": lambda k, a, x: total(a),
+        "where": lambda k, a, x: where(a[0] > 0.1, a[1], x),
+        "maximum": lambda k, a, x: maximum(a[0], a[1]),
+    }
+
+    def f(weights, inputs):
+        state = weights[:width]
+        for x in inputs:
+            nodes = [*weights[width:], *state, x]
+            for kind, places in steps:
+                nodes.append(apply[kind](places[1], [nodes[-1 - k % len(nodes)] for k in places], x))
+            state = nodes[-width:]
+        return total(state)
+
+    return f
+
+
+def written_of(f, rounds, with_gradient):
+    recorder = Recorder()
+    ws, xs = recorder.row([0.1 * i for i in range(8)]), recorder.row([0.01 * i for i in range(rounds)], space=INPUT)
+
+    def run():
+        y = f(ws, xs)
+        return [y, *(gradients(y, ws) if with_gradient else ())]
+
+    trace = transcribed(recorder, [("output", v, i) for i, v in enumerate(recorder.run(run))])
+    stages = Compilation(Target("float64", True, False, processor(None)))
+    stages.place(trace)
+    return stages.written, stages.instructions
+
+
+@settings(max_examples=10 * MANY, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 40), st.booleans())
+def test_twice_the_rounds_of_a_loop_are_the_same_program(seed, length, with_gradient):
+    f = body_of(random.Random(seed), length)
+    (written, instructions), (again, twice) = (written_of(f, rounds, with_gradient) for rounds in (24, 48))
+    assert again == written
+    assert twice < 2.2 * instructions

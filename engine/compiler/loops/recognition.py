@@ -31,7 +31,6 @@ class Single:
     """An instruction on the stack."""
 
     __slots__ = ("shape", "vector")
-    length = 1
 
     def __init__(self, shape: int, vector: list[int]) -> None:
         self.shape, self.vector = shape, vector
@@ -41,8 +40,7 @@ class Loop:
     """A loop on the stack: its rounds' vectors are first, first + step, …"""
 
     shape: int
-    __slots__ = ("body", "sizes", "first", "step", "second", "count", "next", "shape", "uneven", "round", "is_item",
-                 "_vector")  # fmt: skip
+    __slots__ = ("body", "sizes", "first", "step", "second", "count", "next", "shape", "uneven", "round", "_vector")  # fmt: skip
 
     def __init__(
         self,
@@ -58,10 +56,7 @@ class Loop:
         self.shape = shapes.id(LoopShape(self.body, self.sizes, second is not None))
         offsets = [sum(self.sizes[:k]) for k in range(len(items))]
         self.uneven = any(isinstance(item, Loop) and step[o] for item, o in zip(items, offsets))
-        lengths = [item.length for item in items]
-        even = not self.uneven and second is None and None not in lengths
-        self.round = sum([n for n in lengths if n]) if even else None  # items of the program in a round
-        self.is_item = False  # of the program
+        self.round = 0, -1  # items of the program in the last round, and in the one before
         self.set(first, step, second, count)
 
     def set(self, first: list[int], step: list[int], second: list[int] | None, count: int) -> None:
@@ -72,7 +67,6 @@ class Loop:
 
     def grow(self, rounds: int) -> None:
         """Take in rounds that are as predicted."""
-        self.is_item = False
         self.count += rounds
         self._vector = None
         if self.second is None and rounds == 1:
@@ -86,13 +80,6 @@ class Loop:
         if self._vector is None:
             self._vector = [self.count, *self.first, *self.step, *(self.second or ())]
         return self._vector
-
-    @property
-    def length(self) -> int | None:
-        """Items of the program that it stands for; None where rounds differ in that."""
-        if self.is_item:
-            return 1
-        return None if self.round is None else self.round * self.count
 
 
 Item = Single | Loop
@@ -116,6 +103,7 @@ class Recogniser:
         self.window = window
         self.stack: list[Item] = []
         self.at = 0
+        self._begins: list[int] = []  # where in the program what is on the stack begins
         self._loops: list[int] = []  # where on the stack loops are
         self._due: dict[int, list[int]] = {}  # by the length of the stack: the loops that may have a next round then
         self._hashes, self._powers = [0], [1]  # of the shapes on the stack, up to each
@@ -126,6 +114,7 @@ class Recogniser:
     def run(self) -> list[Item]:
         """Read the whole program; returns the items it rolls into."""
         while self.at < len(self.ids):
+            self._begins[len(self.stack) :] = [self.at]  # a loop begins where the items do that it takes in
             self._push(self.loops.get(self.at) or Single(int(self.ids[self.at]), self._vectors(self.at).tolist()))
             self.at += 1
             while self._extend() or self._fold():
@@ -172,9 +161,9 @@ class Recogniser:
     def _jump(self) -> None:
         """All further rounds of the last loop: one follows where its second difference with the two before it is 0."""
         loop = self.stack[-1]
-        if not isinstance(loop, Loop) or not loop.round:
+        if not isinstance(loop, Loop) or loop.second is not None or loop.round[0] != loop.round[1]:
             return
-        size, start, width = loop.round, self.at, 8
+        size, start, width = loop.round[0], self.at, 8
         if (
             self.ids[start - size : start] != self.ids[start - 2 * size : start - size]
         ).any():  # rounds written otherwise
@@ -203,6 +192,7 @@ class Recogniser:
             if not isinstance(loop, Loop) or any(x.shape != s for x, s in zip(reversed(stack), reversed(loop.body))):
                 continue
             if [x for item in stack[q + 1 :] for x in item.vector] == loop.next:
+                loop.round = self.at - self._begins[q + 1], loop.round[0]
                 self._cut(q + 1)
                 loop.grow(1)
                 return True
@@ -222,6 +212,8 @@ class Recogniser:
             if rounds is not None and self._blocks_alike(k, rounds[3]):
                 first, step, second, count = rounds
                 loop = Loop(self.shapes, stack[n - k :], first, step, second, count)
+                last, before = self._begins[n - k], self._begins[n - 2 * k]
+                loop.round = self.at - last, last - before
                 self._cut(n - count * k)
                 if loop.uneven:
                     self._uneven = True
@@ -374,6 +366,4 @@ def _as_loop(item: Dot | Products, at: int, shapes: Shapes) -> Loop | None:
         first += [at + n - 1, item.target, at + n - 2]
         step += [n, 1, n]
     items = [Single(shapes.id(key), [0] * (1 + len(key))) for key in keys]  # of the width of their vectors
-    loop = Loop(shapes, items, first, step, None, len(item.xs))
-    loop.is_item = True
-    return loop
+    return Loop(shapes, items, first, step, None, len(item.xs))

@@ -24,8 +24,8 @@ from .loops.turning import turned
 
 log = logging.getLogger("engine.jit")
 
-LEAST = 2**19  # vectors of numbers that a step computes, some 0.1 ms: from here on its loops can be shared by threads
-SHARED = 2**15  # vectors that a loop computes from which on it pays to wake others for it
+LEAST = 2**22  # numbers that a step computes, some 0.1 ms: from here on its loops can be shared by threads
+SHARED = 2**18  # numbers that a loop computes from which on it pays to share it
 HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 
 
@@ -61,9 +61,9 @@ class Compilation:
         self.times[stage] = self.times.get(stage, 0.0) + time.perf_counter() - start
 
     def place(self, trace: Trace, window: int = WINDOW, sums_apart: bool = False, loss: int | None = None,
-              vectors: int = 0, least: int | None = None) -> Placement:  # fmt: skip
+              examples: int = 0, least: int | None = None) -> Placement:  # fmt: skip
         """Order, roll and place the instructions of a trace; for a loss, apart what a flat example can do without; where it
-        computes so many vectors of numbers or more, of so many vectors of examples, for threads to share."""
+        computes so many numbers or more, of so many examples, for threads to share."""
         self._trace = trace
         self._code, self._body = self._rolled(trace, window)
         with self.timed("fold"):
@@ -79,11 +79,8 @@ class Compilation:
         with self.timed("place"):
             single = {i: item for i, item in zip(at, self._code) if not isinstance(item, (Dot, Products))}
             gate = None if loss is None else gate_of(single, self._trace.constants, loss)
-            large = (
-                SHARED // vectors
-                if vectors and self.instructions * vectors >= (LEAST if least is None else least)
-                else None
-            )
+            work, least = self.instructions * examples, LEAST if least is None else least
+            large = SHARED // examples if examples and work >= least else None
             return Placement(self._body, self.instructions, self._table, sums_apart, gate, large)
 
     def _rolled(self, trace: Trace, window: int) -> tuple[Ordered, list[rolled_program.Node]]:

@@ -59,7 +59,7 @@ class Specialization:
                 effects = [*effects[1:], *effects[:1]]
             trace = transcribed(recorder, effects)
         self._captured = tuple(recorder.captured)
-        placement = self.stages.place(trace, vectors=1)
+        placement = self.stages.place(trace, examples=1)
         sizes = recorder.free + len(self._captured), len(effects), placement.size
         with self.stages.module("jit") as module:
             shares = bool(placement.shared)

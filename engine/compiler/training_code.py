@@ -80,7 +80,7 @@ class TrainingCode:
         self.bare = bool(trace.bare)
         placement = self.stages.place(
             trace, WINDOW if window is None else window, apart, self._count if tiling.skips() else None,
-            vectors=-(-batch // self.lanes),
+            examples=batch,
         )  # fmt: skip
         self.packs, self.shares = placement.parts.gate is not None, bool(placement.shared)
         gradients = self._count + 1
@@ -91,7 +91,7 @@ class TrainingCode:
         if measure is not None:
             self._measure = Batch(Compilation(target).place(measure, 0), measure, one, target, "measure", 1, True)
         if penalty is not None:
-            placement = Compilation(target).place(penalty, vectors=int(self.shares), least=0)
+            placement = Compilation(target).place(penalty, examples=int(self.shares), least=0)
             self._penalty = Emitter(placement, penalty, target, 1, 1, True, "penalty")
         with self.stages.module("training") as module:
             self._emit(module)

@@ -7,6 +7,7 @@ import pickle
 import signal
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -134,6 +135,22 @@ def test_a_function_has_the_same_bits_for_any_number_of_threads(neurons, inputs,
         assert all(y == found[0] for y in found)
         if not contract:
             assert found[0] == value_and_grad(loss)(w, x)
+
+
+@given(st.integers(8, 90), st.booleans())
+@settings(max_examples=6)
+def test_rounds_in_lanes_have_the_same_bits_whoever_does_them(count, contract):
+    xs = np.random.default_rng(count).normal(size=count)
+    with pytest.MonkeyPatch.context() as patch:
+        share_all(patch)
+        f = jit(lambda xs: [exp(x) * 0.3 + x * x for x in xs], contract=contract, checked=True)
+        alone = f(xs.tolist())
+        np.testing.assert_allclose(alone, np.exp(xs) * 0.3 + xs * xs, rtol=1e-14)
+        (program,) = f._programs.values()
+        run, share, _ = program._run.args
+        for who in (Order(3, 2), Order(7, 4), Team.of(2)):
+            program._run = partial(program._run.func, run, share, who)
+            assert f(xs.tolist()) == alone
 
 
 def recurrent(ps, example):

@@ -53,7 +53,8 @@ class Buffers:
     def values(self) -> list[ir.Value]:
         """The LLVM values in it, in a fixed order."""
         some = [v for v in (self.mask, self.more) if v is not None]
-        return [*self.pointers.values(), *self.sizes.values(), self.stride, *self.blocks, *some]
+        stride = [] if isinstance(self.stride, ir.Constant) else [self.stride]
+        return [*self.pointers.values(), *self.sizes.values(), *stride, *self.blocks, *some]
 
     def over(self, values: Sequence[ir.Value]) -> Buffers:
         """The same of other values, the arguments of a function, in which no loop is shared."""
@@ -61,7 +62,7 @@ class Buffers:
         return Buffers(
             {space: next(rest) for space in self.pointers},
             {space: next(rest) for space in self.sizes},
-            next(rest),
+            self.stride if isinstance(self.stride, ir.Constant) else next(rest),
             [next(rest) for _ in self.blocks],
             None if self.mask is None else next(rest),
             self.spread,

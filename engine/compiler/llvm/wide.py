@@ -31,27 +31,34 @@ class WideEmitter(Emitter):
     _variable: int | None = None  # whose rounds are in lanes now
 
     def _rounds(self, n: For, copies: list[Copy], memo: Memo) -> None:
-        shared = self._under_way is not None and self._under_way[0] is n  # its rounds are dealt out to threads
-        lanes = 1 if shared or self._variable is not None else self._lanes_of(n)
+        lanes = 1 if self._variable is not None else self._lanes_of(n)
         if lanes == 1:
             super()._rounds(n, copies, memo)
             return
-        scalar, count, done = self.vectors, n.count.number() or 0, 0
+        for start, end, width in self.stretches(n, copies, self.together(n, copies)):
+            several, left = divmod(width, lanes)
+            if several:
+                self._vectors(n, copies, start, end, width, lanes)
+            if left:
+                self._loop(n, copies, memo, self.b.add(start, I64(several * lanes)), end, 1)
+
+    def _vectors(self, n: For, copies: list[Copy], start: ir.Value, end: ir.Value, width: int,
+                 lanes: int) -> None:  # fmt: skip
+        """Write: of so many rounds at a time those that fill vectors."""
+        scalar, several = self.vectors, width // lanes
         self._variable, self.lanes = n.variable, lanes
         self.vectors = VectorBuilder(self.b, self.real, lanes, scalar.contract, scalar.inline, scalar.lower)
-        for several in sorted({1, self._together(n, len(copies), lanes)}, reverse=True):
-            width = several * lanes
-            end = count - (count - done) % width
-            if done < end:
-                with Rounds(self.b, I64(end), I64(done), width, f"i{n.variable}") as rounds:
-                    self._body(n.body, [
-                        Copy({**c.index, n.variable: (rounds.i, k * lanes)}, dict(c.values), c.block, c.jammed or several > 1)
-                        for c in copies for k in range(several)
-                    ], {})  # fmt: skip
-            done = end
+        with Rounds(self.b, end, start, width, f"i{n.variable}") as rounds:
+            self._body(n.body, [
+                Copy({**c.index, n.variable: (rounds.i, k * lanes)}, dict(c.values), c.block, c.jammed or several > 1)
+                for c in copies for k in range(several)
+            ], {})  # fmt: skip
         self._variable, self.lanes, self.vectors = None, 1, scalar
-        if done < count:
-            self._loop(n, copies, memo, I64(done), I64(count), 1)
+
+    def together(self, loop: For, copies: list[Copy]) -> int:
+        """How many rounds go together: in vectors, several of them; or as they do without."""
+        lanes = 1 if self._variable is not None else self._lanes_of(loop)
+        return super().together(loop, copies) if lanes == 1 else lanes * self._together(loop, len(copies), lanes)
 
     def _together(self, n: For, copies: int, lanes: int) -> int:
         """How many vectors of rounds go together: they share what they read, and their sums stay in registers."""

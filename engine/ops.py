@@ -57,6 +57,23 @@ def _sinc_slope(x, y):
 _whole = round  # Python's, which the row of its name hides
 
 
+_ERFCX_FAR = [(2.0 * k + 1.0) * c for k, c in zip(range(15, -1, -1), special.ERFCX_FAR)]
+
+
+def _erfcx_slope(x, y):
+    """The slope of erfcx: 2*x*y - 2/√π, and above 0, where that cancels, a polynomial in (x - 3)/(x + 3), or in 1/x²."""
+    formula = 2.0 * x * y - 2.0 / ieee.SQRT_PI
+    if x.__class__ is float and not x > 0.0:
+        return formula
+    near, far = special.ERFCX_SLOPE[0], _ERFCX_FAR[0]
+    for c in special.ERFCX_SLOPE[1:]:
+        near = near * ((x - 3.0) / (x + 3.0)) + c
+    for c in _ERFCX_FAR[1:]:
+        far = far * (0.5 / x / x) + c
+    far = -1.0 / ieee.SQRT_PI * far / x / x
+    return edge(greater_equal(x, 10.0), far, edge(greater(x, 0.0), near / (1.0 + x) / (1.0 + x), formula))
+
+
 def _nearest(r, b):
     """A remainder from -b/2 to b/2, whichever its sign at a tie."""
     return r if r > -b / 2 else r + b
@@ -176,6 +193,9 @@ silu = op("silu", ieee.silu, lambda x, y: sigmoid(x) + y * sigmoid(-x), referenc
 gelu = op("gelu", ieee.gelu, lambda x, y: normal_cdf(x) + x * normal_pdf(x), reference=lambda m, x: x * m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="x times the normal distribution at x.")
 erf = op("erf", math.erf, lambda x, y: 2.0 / ieee.SQRT_PI * gauss(x), reference="erf", doc="The error function.")
 erfc = op("erfc", math.erfc, lambda x, y: -2.0 / ieee.SQRT_PI * gauss(x), reference="erfc", doc="1 - erf(x), accurate for large x.")
+erfcx = op("erfcx", special.erfcx, _erfcx_slope, domain=(-26.0, inf), reference=lambda m, x: m.exp(x * x) * m.erfc(x), doc="exp(x²)*erfc(x) without underflow for large x.")
+erfinv = op("erfinv", special.erfinv, lambda x, y: _part("erfinv", 1)(x), domain=UNIT, reference="erfinv", doc="The inverse of erf, for x between -1 and 1.")
+erfcinv = op("erfcinv", special.erfcinv, lambda x, y: _part("erfcinv", 1)(x), domain=(0.0, 2.0), reference="erfcinv", doc="The inverse of erfc, for x between 0 and 2.")
 gauss = op("gauss", ieee.gauss, lambda x, y: -2.0 * x * y, tex="e^{-{0:5}^2}", binding=POWER, reference=lambda m, x: m.exp(-x * x), doc="exp(-x²), accurate for large x.")
 normal_pdf = op("normal_pdf", ieee.normal_pdf, lambda x, y: -x * y, tex=_function(r"\varphi"), reference=lambda m, x: m.exp(-x * x / 2) / m.sqrt(2 * m.pi), doc="Density of the standard normal distribution.")
 normal_cdf = op("normal_cdf", ieee.normal_cdf, lambda x, y: normal_pdf(x), tex=_function(r"\Phi"), reference=lambda m, x: m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="The standard normal distribution function.")
@@ -200,7 +220,9 @@ _sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, sele
 
 
 BUILT_IN.update(TABLE)
-PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares", "bose"))  # parts of other rows
+PRIVATE = frozenset(
+    ("edge", "top", "gap", "sole", "difference_of_squares", "bose", "erfinv_slope", "erfcinv_slope")
+)  # parts of other rows
 __all__ = sorted(BUILT_IN - PRIVATE - {"dot"})  # noqa: PLE0605  a star import is all the rows
 
 
@@ -247,28 +269,48 @@ def _centred(xs, who):
     return [x - largest for x in xs]
 
 
-class Polygamma(Op):
-    """The row of a derivative of digamma: it is made when its order is first asked for, by a call or a derivative."""
+class Part(Op):
+    """A row outside the table, of which the derivatives of other rows are made; no user's row has its name.
 
-    order: int
+    Attributes:
+        key: what it is a derivative of, and of which order; `_part` finds it again by this.
+    """
+
+    key: tuple[str, int]
 
     def __reduce__(self):
-        return _polygamma, (self.order,)
+        return _part, self.key
 
 
-_POLYGAMMA = {0: digamma, 1: trigamma}
+_PARTS = {}  # by key, each made when it is first needed
+
+
+def _part(name, n):
+    if (name, n) not in _PARTS:
+        make = _polygamma if name == "polygamma" else _slope_of_inverse
+        forward, partial, reference, domain, units = make(n) if make is _polygamma else make(name)
+        said, given = (name, f"{n}, ") if make is _polygamma else (f"{name}_slope", "")
+        _PARTS[name, n] = Part(
+            f"{name}.{n}", forward, [partial], text=f"{said}({given}{{0:0}})",
+            tex=rf"\operatorname{{{said.replace('_', chr(92) + '_')}}}\left({given}{{0:0}}\right)", binding=ATOM, domain=(domain,),
+            kink=None, reference=reference, selects=False, lists=0, defaults=(), rounding=(units, 0.0), key=(name, n),
+        )  # fmt: skip
+    return _PARTS[name, n]
+
+
+def _slope_of_inverse(name):
+    """erfinv' or erfcinv', whose own derivative is 2*y*slope²."""
+    inverse, sign = TABLE[name], 1 if name == "erfinv" else -1
+    return (
+        getattr(special, f"{name}_slope"), lambda x, y: 2.0 * inverse(x) * y * y,
+        lambda m, x: sign * m.exp(getattr(m, name)(x) ** 2) * m.sqrt(m.pi) / 2, inverse.domain[0], 30.0,
+    )  # fmt: skip
 
 
 def _polygamma(n):
-    if n not in _POLYGAMMA:
-        row = _POLYGAMMA[n] = Polygamma(
-            f"polygamma_{n}", lambda x: special.polygamma(n, x), [lambda x, y: polygamma(n + 1, x)],
-            text=f"polygamma({n}, {{0:0}})", tex=rf"\operatorname{{polygamma}}\left({n}, {{0:0}}\right)", binding=ATOM, domain=(POSITIVE,),
-            kink=None, reference=lambda m, x: m.psi(n, x), selects=False, lists=0, defaults=(),
-            rounding=(10.0 + n, 0.0), order=n,
-        )  # fmt: skip
-        row.__doc__ = f"The derivative of digamma of order {n}."
-    return _POLYGAMMA[n]
+    return (
+        lambda x: special.polygamma(n, x), lambda x, y: polygamma(n + 1, x), lambda m, x: m.psi(n, x), POSITIVE, 10.0 + n,
+    )  # fmt: skip
 
 
 def polygamma(n, x):
@@ -278,7 +320,8 @@ def polygamma(n, x):
     >>> round(polygamma(2, 1.0), 12)
     -2.404113806319
     """
-    return _polygamma(whole("polygamma", "n", n, most=160))(x)
+    n = whole("polygamma", "n", n, most=160)
+    return (digamma, trigamma)[n](x) if n < 2 else _part("polygamma", n)(x)
 
 
 def lbeta(a, b):

@@ -31,6 +31,9 @@ __all__ = [
     "equal",
     "erf",
     "erfc",
+    "erfcinv",
+    "erfcx",
+    "erfinv",
     "exp",
     "exp10",
     "exp2",
@@ -132,8 +135,8 @@ def polygamma(n: int, x: float) -> float: ...
 def lbeta(a: Any, b: Any) -> Any: ...
 def beta(a: Any, b: Any) -> Any: ...
 
-class Polygamma(Op):
-    order: int
+class Part(Op):
+    key: tuple[str, int]
 
 def softmax(xs: Iterable[float | Value]) -> list[Any]: ...
 def log_softmax(xs: Iterable[float | Value]) -> list[Any]: ...
@@ -162,6 +165,9 @@ elu: _Binary
 equal: _Binary
 erf: _Unary
 erfc: _Unary
+erfcinv: _Unary
+erfcx: _Unary
+erfinv: _Unary
 exp: _Unary
 exp10: _Unary
 exp2: _Unary

@@ -10,7 +10,7 @@ tests/engine/test_rules.py.
 import math
 from math import copysign, inf, nan
 
-from .ieee import cospi, div, floor, log, sinpi
+from .ieee import SQRT_PI, cospi, div, exp, floor, log, sinpi, square_parts
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 ROOT_2PI = math.sqrt(2.0 * math.pi)
@@ -44,6 +44,31 @@ DIGAMMA_AT_ROOT = (
 )
 DIGAMMA_ROOT = (
     1.4616321449683622, 9.549995429965697e-17,
+)
+ERFCX = (
+    3.8407255544212684e-09, 2.4252916982408938e-08, 4.336394771695195e-08, -6.018474283291101e-08, -2.942076722743402e-07,
+    6.826571974367437e-08, 1.5911987894902371e-06, 2.583916511531521e-07, -8.991128133571354e-06, -1.5139482922338858e-06,
+    5.6119602551011855e-05, -2.0551668199310994e-05, -0.00036728850710006405, 0.0006458142095358926, 0.0016185691288739615,
+    -0.009750689293168992, 0.02195776401259854, -0.023803913108656125, -0.010235388899007136, 0.09902075367943994,
+    -0.23092733308380922, 0.7160046047255598,
+)
+ERFCX_SLOPE = (
+    2.2195593933427213e-09, 2.0031937895847413e-08, 6.824119548312421e-08, 7.005037123827445e-08, -1.9033702236029612e-07,
+    -5.672353128388102e-07, 2.118616989919443e-07, 2.6737139203310654e-06, 1.0082424302961542e-06, -1.1681054118120718e-05,
+    -1.0070132440628983e-05, 5.3379917534183476e-05, 5.642613537346141e-05, -0.0002761169214342625, -0.0002054972285765985,
+    0.0016024652547703944, -0.00039002849830399285, -0.008348377676145713, 0.017550490628980325, 0.000209117122337268,
+    -0.0658182437291535, 0.13897039952793788, -0.1090201596113393, -0.10852958956914459, 0.43993078235099875,
+    -0.869956160114766,
+)
+ERFINV = (
+    0.12003690619362008, -0.09642274527103643, 0.08722866446698135, -0.0014607021070302691, 0.030910158235606017,
+    0.026969129751201436, 0.03181283844468519, 0.03645513184554066, 0.042837381929296245, 0.05173125434128652,
+    0.06495961849686033, 0.08655212922928228, 0.1275561753057025, 0.23201366653465413, 0.886226925452758,
+)
+ERFCINV = (
+    -0.0092975904597323, 0.03617648962507171, -0.06624969665290589, 0.0657793408154262, -0.014322227533895495,
+    -0.07130697022437942, 0.13754933711873743, -0.12822353508853318, 0.006752382787810286, 0.20194234064194455,
+    -0.42376409184069086, 0.4309177035866004, 0.8340941620437666,
 )
 STIRLING = (
     0.17964437236883057, -0.029550653594771242, 0.00641025641025641, -0.0019175269175269176, 0.0008417508417508417,
@@ -197,3 +222,71 @@ def _power(x: float, n: int) -> float:
         return math.pow(x, n)
     except OverflowError:
         return inf
+
+
+# The error function -----------------------------------------------------------------------------------------------------
+
+
+def erfcx(x: float) -> float:
+    """exp(x²)·erfc(x), which neither overflows nor underflows above -26."""
+    if x < 0.0:
+        return 2.0 * _exp_square(x) - erfcx(-x)
+    if x < 10.0:
+        d = 1.0 + x
+        y = horner(ERFCX, (x - 3.0) / (x + 3.0)) / d
+        return y - y * (x - (d - 1.0)) / d  # with what rounding took from 1 + x
+    return horner(ERFCX_FAR, (0.5 / x) / x) / x / SQRT_PI  # also nan
+
+
+ERFCX_FAR = tuple([float((-1) ** k * math.prod(range(1, 2 * k, 2))) for k in range(15, -1, -1)])  # DLMF 7.12.1
+
+
+def _exp_square(x: float) -> float:
+    if not abs(x) < 64.0:
+        return x if x != x else inf
+    head, tail = square_parts(x)
+    return exp(head * head) * math.exp(tail * (x + head))
+
+
+def erfinv(x: float) -> float:
+    """The number whose error function is x; infinite at -1 and 1, nan beyond."""
+    return _near_0(x) if abs(x) <= 0.5 else copysign(_tail(1.0 - abs(x)), x)
+
+
+def erfcinv(x: float) -> float:
+    """The number whose complementary error function is x, for x from 0 to 2."""
+    return _near_0(1.0 - x) if 0.5 < x < 1.5 else _tail(x) if x < 1.0 else -_tail(2.0 - x)
+
+
+def _near_0(x: float) -> float:
+    return x * horner(ERFINV, x * x)
+
+
+def _tail(q: float) -> float:
+    """The y with erfc(y) = q, for q up to 1/2: a step of Newton's method for log erfc from a polynomial of 8 digits."""
+    if not q > 0.0:
+        return inf if q == 0.0 else nan
+    w = -math.log(q)
+    s = math.sqrt(w)
+    y = s * horner(ERFCINV, (s - 2.0) / (s + 2.0))
+    e = erfcx(y)
+    return y + 0.5 * SQRT_PI * e * (w - y * y + math.log(e))
+
+
+def erfinv_slope(x: float) -> float:
+    """The derivative of erfinv, exp(y²)·√π/2; in the tails by erfcx, since there y has not the digits that y² needs."""
+    return _slope_near_0(x) if abs(x) <= 0.5 else _slope_of_tail(1.0 - abs(x))
+
+
+def erfcinv_slope(x: float) -> float:
+    """The derivative of erfcinv."""
+    return -(_slope_near_0(1.0 - x) if 0.5 < x < 1.5 else _slope_of_tail(x if x < 1.0 else 2.0 - x))
+
+
+def _slope_near_0(x: float) -> float:
+    y = _near_0(x)
+    return 0.5 * SQRT_PI * math.exp(y * y)
+
+
+def _slope_of_tail(q: float) -> float:
+    return 0.5 * SQRT_PI * erfcx(_tail(q)) / q if q > 0.0 else inf if q == 0.0 else nan

@@ -84,6 +84,21 @@ def _taylor(x: Quantity, coefficient: Callable[[int, Ball], Ball]) -> Quantity:
     return y
 
 
+def _inverse(value: Callable[[Ball], Ball], sign: int) -> Reference:
+    """erfinv or erfcinv: their derivative is ±√π/2 times exp(y²)."""
+
+    def function(x: Quantity) -> Quantity:
+        y: Quantity = value(constant(arb(x) if x.__class__ is not arb_series else x))
+        if x.__class__ is not arb_series:
+            return y
+        start, y = y, arb_series([y], x.prec)
+        for _ in range(x.prec):  # each round gains an order
+            y = start + (x.derivative() * (y * y).exp() * (sign * arb.pi().sqrt() / 2)).integral()
+        return y
+
+    return function
+
+
 def _psi(n: int, x: Ball) -> Ball:
     """The n-th derivative of digamma, by Hurwitz's zeta function."""
     return (-1) ** (n + 1) * math.factorial(n) * arb(n + 1).zeta(x) if n else x.digamma()
@@ -97,6 +112,7 @@ class Arithmetic:
     asin, acos, atan = map(staticmethod, map(_plain, ("asin", "acos", "atan")))
     sqrt, erf, erfc = map(staticmethod, map(_plain, ("sqrt", "erf", "erfc")))
     gamma, loggamma = staticmethod(_plain("gamma")), staticmethod(_plain("lgamma"))
+    erfinv, erfcinv = staticmethod(_inverse(arb.erfinv, 1)), staticmethod(_inverse(arb.erfcinv, -1))
     expm1 = staticmethod(_through(arb.expm1, lambda x: x.exp()))
     log1p = staticmethod(_through(arb.log1p, lambda x: 1 / (1 + x)))
     cosh = staticmethod(_cosh)

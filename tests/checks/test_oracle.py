@@ -50,6 +50,9 @@ class Elementary:
     def __getattr__(self, name):
         return getattr(mpmath.mp, name)
 
+    def erfcinv(self, x):
+        return mpmath.erfinv(1 - x)
+
 
 @pytest.mark.parametrize("row", [r for r in ROWS if not r.lists and r.name != "edge"], ids=lambda r: r.name)
 def test_balls_hold_what_mpmath_says(row):
@@ -61,7 +64,7 @@ def test_balls_hold_what_mpmath_says(row):
         with mpmath.workdps(60):
             f = row.reference
             exact = [mpmath.mpf(x) for x in args]
-            value = getattr(mpmath, f)(*exact) if isinstance(f, str) else f(Elementary(), *exact)
+            value = getattr(Elementary(), f)(*exact) if isinstance(f, str) else f(Elementary(), *exact)
             text = mpmath.nstr(mpmath.mpf(value), 45)
         found = enclosure(row, balls_of(args), [True] * row.arity).value
         assert (found + arb(0, 1e-30) * (1 + abs(found))).contains(arb(text))

@@ -99,6 +99,8 @@ def test_polygamma_is_its_own_derivative_of_the_next_order():
         assert gradients(polygamma(n, x), [x])[0].data == polygamma(n + 1, 0.7)
     assert polygamma(0, Value(2.0)).op is engine.digamma and polygamma(1, Value(2.0)).op is engine.trigamma
     node = polygamma(3, Value(2.0))
+    slope = gradients(engine.erfinv(x), [x])[0]
+    assert pickle.loads(pickle.dumps(slope)).op is slope.op
     assert pickle.loads(pickle.dumps(node)).op is node.op
 
 
@@ -125,6 +127,41 @@ def test_the_order_is_a_whole_number_that_is_given_beforehand(n):
     with pytest.raises(TypeError, match="polygamma takes a whole number"):
         jit(polygamma)(2, 1.5)
     assert jit(polygamma, static_argnames=("n",))(2, 1.5) == pytest.approx(polygamma(2, 1.5), rel=1e-14)
+
+
+def test_inverses_of_the_error_functions_keep_their_digits_to_the_ends():
+    rng = random.Random(0)
+    root_pi = flint.arb.pi().sqrt()
+    cases = [
+        (
+            engine.erfinv,
+            flint.arb.erfinv,
+            1,
+            [rng.choice([-1, 1]) * (1.0 - 10.0 ** rng.uniform(-15, 0)) for _ in range(60)],
+        )
+    ]
+    tiny = [10.0 ** rng.uniform(-320, 0) for _ in range(60)] + [2.0 - 10.0 ** rng.uniform(-15, 0) for _ in range(20)]
+    cases.append((engine.erfcinv, flint.arb.erfcinv, -1, tiny))
+    for f, exact, sign, xs in cases:
+        with flint.ctx.workprec(3000):
+            ys = [exact(flint.arb(x)) for x in xs]
+            slopes = [sign * (y * y).exp() * root_pi / 2 for y in ys]
+        compiled = jit(vmap(engine.value_and_grad(f)))(xs)
+        for x, y, slope, value, gradient in zip(xs, ys, slopes, *compiled):
+            assert ulps(f(x), y) <= 4.0 and ulps(value, y) <= 4.0, x
+            if abs(slope) < 1e307:
+                assert ulps(engine.grad(f)(x), slope) <= 4.0 and ulps(gradient, slope) <= 6.0, x
+
+
+def test_erfcx_neither_overflows_nor_underflows_and_its_slope_does_not_cancel():
+    xs = [1e-3, 0.1, 1.0, 5.0, 9.999, 10.001, 25.0, 27.0, 100.0, -0.5, -3.0, -25.5]
+    with flint.ctx.workprec(3000):
+        ys = [(flint.arb(x) ** 2).exp() * flint.arb(x).erfc() for x in xs]
+        slopes = [2 * flint.arb(x) * y - 2 / flint.arb.pi().sqrt() for x, y in zip(xs, ys)]
+    for x, y, slope, value, gradient in zip(xs, ys, slopes, *jit(vmap(engine.value_and_grad(engine.erfcx)))(xs)):
+        assert ulps(engine.erfcx(x), y) <= 4.0 and ulps(value, y) <= 4.0, x
+        assert ulps(engine.grad(engine.erfcx)(x), slope) <= 4.0 and ulps(gradient, slope) <= 6.0, x
+    assert engine.erfcx(1e300) == pytest.approx(1e-300 / math.sqrt(math.pi), rel=1e-15)
 
 
 def test_beta_and_its_logarithm_with_their_gradients():

@@ -80,8 +80,8 @@ def bits(x):
 def by_flint(f, x):
     """A function of one number at mpmath's precision, by flint, which is a hundred times faster here."""
     with flint.ctx.workprec(mpmath.mp.prec + 100):
-        man, exp = map(int, x.man_exp)
-        y = f(flint.arb(man) * flint.arb(2) ** exp).mid()
+        man, exp = map(int, abs(x).man_exp)
+        y = f(flint.arb(man if x > 0 else -man) * flint.arb(2) ** exp).mid()
         return mpmath.ldexp(*map(int, y.man_exp())) if y.is_finite() else mpmath.mpf(math.inf)
 
 
@@ -100,6 +100,12 @@ class Arithmetic:
     def psi(self, n, x):
         scale = (-1) ** (n + 1) * math.factorial(n)
         return by_flint(lambda a: scale * flint.arb(n + 1).zeta(a) if n else a.digamma(), x)
+
+    def erfinv(self, x):
+        return by_flint(flint.arb.erfinv, x)
+
+    def erfcinv(self, x):
+        return by_flint(flint.arb.erfcinv, x)
 
     def gamma(self, x):
         return by_flint(flint.arb.gamma, x)

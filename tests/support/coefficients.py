@@ -29,6 +29,25 @@ def through_0(f):
     return lambda s: f(s) / s if s else mpmath.diff(f, 0)
 
 
+def erfcx(x):
+    return mpmath.exp(x * x) * mpmath.erfc(x)
+
+
+def of_ratio(f, centre, low, high, count):
+    """`interpolant` in (x - centre)/(x + centre)."""
+    ends = [(mpmath.mpf(x) - centre) / (x + centre) for x in (low, high)]
+    return interpolant(lambda t: f(centre * (1 + t) / (1 - t)), *ends, count)
+
+
+def inverse_tail(s):
+    """The y with erfc(y) = exp(-s²), by Newton's method for the logarithm."""
+    y = mpmath.sqrt(s * s - mpmath.log(1 + mpmath.sqrt(mpmath.pi) * s)) if s > 1 else s * mpmath.mpf("0.6")
+    for _ in range(12):
+        left = s * s - y * y + mpmath.log(erfcx(y))
+        y += mpmath.sqrt(mpmath.pi) / 2 * erfcx(y) * left
+    return y
+
+
 def tables():
     """Name to list of floats."""
     with mpmath.workdps(DIGITS):
@@ -40,6 +59,12 @@ def tables():
             "DIGAMMA": interpolant(lambda s: mpmath.digamma(2 + s), -0.5, 0.5, 19),
             "DIGAMMA_AT_ROOT": interpolant(through_0(lambda d: mpmath.digamma(root + d)), -0.32, 0.32, 18),
             "DIGAMMA_ROOT": [head, float(root - head)],
+            "ERFCX": of_ratio(lambda x: erfcx(x) * (1 + x), 3, 0, 10, 22),
+            "ERFCX_SLOPE": of_ratio(
+                lambda x: (2 * x * erfcx(x) - 2 / mpmath.sqrt(mpmath.pi)) * (1 + x) ** 2, 3, 0, 10, 26
+            ),
+            "ERFINV": interpolant(lambda z: mpmath.erfinv(mpmath.sqrt(z)) / mpmath.sqrt(z), 0, 0.25, 15),
+            "ERFCINV": of_ratio(lambda s: inverse_tail(s) / s, 2, 0.8, 27.4, 13),
             "STIRLING": [float(mpmath.bernoulli(2 * k) / (2 * k * (2 * k - 1))) for k in range(9, 0, -1)],
             "LOG_LESS": [float(mpmath.bernoulli(2 * k) / (2 * k)) for k in range(10, 0, -1)],
         }

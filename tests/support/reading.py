@@ -44,6 +44,8 @@ def _number(e, env):
     if isinstance(e, ast.Call):
         if e.func.id == "polygamma":
             return engine.polygamma(e.args[0].value, _number(e.args[1], env))
+        if e.func.id.endswith("_slope"):
+            return engine.ops._part(e.func.id[:-6], 1)(_number(e.args[0], env))
         return TABLE[e.func.id](*[_number(a, env) for a in e.args])
     assert isinstance(e, ast.List)
     if len(e.elts) != 1 or not isinstance(e.elts[0], ast.Compare):

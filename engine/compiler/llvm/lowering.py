@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ... import ieee
-from ...ops import Polygamma
+from ...ops import Part
 from ...rule import TABLE, Op
 from . import elementary, special
 from .vectors import Operand, Vector, VectorBuilder, ir
@@ -23,8 +23,8 @@ def lower(k: VectorBuilder, op: Op, args: Sequence[Operand]) -> Vector:
     """Apply an op to numbers of the compiled program."""
     numbers = [k.number(a) for a in args]
     name = op.name
-    if isinstance(op, Polygamma):
-        return k.function(name, special.polygamma(op.order), *numbers)
+    if isinstance(op, Part):
+        return k.function(name, special.part(*op.key), *numbers)
     if TABLE.get(name) is op:
         if name in special.LOWERED:
             return k.function(name, special.LOWERED[name], *numbers)

@@ -1,4 +1,4 @@
-"""The gamma functions of vectors: the formulas of engine/special.py without branches, all lanes at once.
+"""The gamma and error functions of vectors: the formulas of engine/special.py without branches, all lanes at once.
 
 Polynomials are fused; what only negative arguments need is computed where a lane has one. Their errors against the
 contract of engine.checks are measured by tests/compiler/test_contract.py.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ... import special
+from ... import ieee, special
 from .elementary import where_any
 from .vectors import Vector, VectorBuilder
+
+Lowered = Callable[[VectorBuilder, Vector], Vector]
 
 
 def _horner(k: VectorBuilder, coefficients: Sequence[float], x: Vector) -> Vector:
@@ -130,7 +132,7 @@ def _digamma_of_positive(k: VectorBuilder, x: Vector) -> Vector:
     return k.choose(k.compare(">=", x, special.FAR), far, near)
 
 
-def polygamma(n: int) -> Callable[[VectorBuilder, Vector], Vector]:
+def polygamma(n: int) -> Lowered:
     """The n-th derivative of digamma, n from 1 on."""
 
     def lowered(k: VectorBuilder, x: Vector) -> Vector:
@@ -173,4 +175,92 @@ def _power(x: Vector, n: int) -> Vector:
     return y
 
 
-LOWERED = {"gamma": gamma, "lgamma": lgamma, "digamma": digamma, "trigamma": polygamma(1)}
+# The error function -----------------------------------------------------------------------------------------------------
+
+
+def erfcx(k: VectorBuilder, x: Vector) -> Vector:
+    """exp(x²)·erfc(x)."""
+    if not k.double:
+        return k.in_double(erfcx, x)
+    a = abs(x)
+    above = _erfcx_of_positive(k, a)
+
+    def below() -> Vector:
+        head = k.intrinsic("rint", a * 2.0**20) * 2.0**-20
+        y = k.apply("exp", head * head) * k.apply("exp", (a - head) * (a + head))
+        return k.choose(k.compare("<", a, 64.0), 2.0 * y - above, math.inf)
+
+    return where_any(k, k.compare("<", x, 0.0), below, above)
+
+
+def _erfcx_of_positive(k: VectorBuilder, x: Vector) -> Vector:
+    d = 1.0 + x
+    near = _horner(k, special.ERFCX, (x - 3.0) / (x + 3.0)) / d
+    near = near - near * (x - (d - 1.0)) / d
+    far = _horner(k, special.ERFCX_FAR, 0.5 / x / x) / x / ieee.SQRT_PI
+    return k.choose(k.compare("<", x, 10.0), near, far)
+
+
+def _near_0(k: VectorBuilder, x: Vector) -> Vector:
+    return x * _horner(k, special.ERFINV, x * x)
+
+
+def _tail(k: VectorBuilder, q: Vector) -> Vector:
+    w = -k.apply("log", q)
+    s = k.intrinsic("sqrt", w)
+    y = s * _horner(k, special.ERFCINV, (s - 2.0) / (s + 2.0))
+    e = _erfcx_of_positive(k, y)
+    y = y + 0.5 * ieee.SQRT_PI * e * (w - y * y + k.apply("log", e))
+    return k.choose(k.compare("==", q, 0.0), math.inf, y)
+
+
+def _slope_near_0(k: VectorBuilder, x: Vector) -> Vector:
+    y = _near_0(k, x)
+    return 0.5 * ieee.SQRT_PI * k.apply("exp", y * y)
+
+
+def _slope_of_tail(k: VectorBuilder, q: Vector) -> Vector:
+    y = 0.5 * ieee.SQRT_PI * _erfcx_of_positive(k, _tail(k, q)) / q
+    return k.choose(k.compare("==", q, 0.0), math.inf, y)
+
+
+def _inverse(near: Lowered, tail: Lowered, odd: bool) -> Lowered:
+    def lowered(k: VectorBuilder, x: Vector) -> Vector:
+        if not k.double:
+            return k.in_double(lowered, x)
+        y = tail(k, 1.0 - abs(x))
+        y = k.intrinsic("copysign", y, x) if odd else y
+        return k.choose(k.compare("<=", abs(x), 0.5), near(k, x), y)
+
+    return lowered
+
+
+def _complementary_inverse(near: Lowered, tail: Lowered, odd: bool) -> Lowered:
+    def lowered(k: VectorBuilder, x: Vector) -> Vector:
+        if not k.double:
+            return k.in_double(lowered, x)
+        small = k.compare("<", x, 1.0)
+        y = tail(k, k.choose(small, x, 2.0 - x))
+        y = k.choose(small, y, -y) if odd else -y
+        middle = k.both(k.compare(">", x, 0.5), k.compare("<", x, 1.5))
+        return k.choose(middle, near(k, 1.0 - x) if odd else -near(k, 1.0 - x), y)
+
+    return lowered
+
+
+LOWERED: dict[str, Lowered] = {
+    "gamma": gamma,
+    "lgamma": lgamma,
+    "digamma": digamma,
+    "trigamma": polygamma(1),
+    "erfcx": erfcx,
+    "erfinv": _inverse(_near_0, _tail, True),
+    "erfcinv": _complementary_inverse(_near_0, _tail, True),
+}
+
+
+def part(name: str, n: int) -> Lowered:
+    """A row outside the table: the n-th derivative of an inverse, or of digamma."""
+    if name == "polygamma":
+        return polygamma(n)
+    return (_inverse if name == "erfinv" else _complementary_inverse)(_slope_near_0, _slope_of_tail, False)

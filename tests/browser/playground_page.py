@@ -1,14 +1,23 @@
 """The playground, built and served for the tests of its tabs: one build, one server and one page for each file."""
 
+import re
 import threading
 from contextlib import contextmanager
 
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    NoSuchFrameException,
+    NoSuchWindowException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from demos.playground import TABS
 from demos.playground.bundle import build
 from demos.playground.server import server
+
+FRAME = "#expression iframe.shown"
 
 
 @contextmanager
@@ -81,3 +90,30 @@ def flat(driver, width, height, scheme="light"):
     )
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def ended(page):
+    until(page, lambda d: one(d, "#expression .stop").get_attribute("disabled"))
+
+
+def labels(page):
+    """What each box says of itself, by its name; nothing while one page takes another's place."""
+    read = "return [...document.querySelectorAll('.node')].map(n => n.getAttribute('aria-label'))"
+    try:
+        found = in_frame(page, FRAME, read)
+    except (NoSuchElementException, StaleElementReferenceException, NoSuchFrameException, NoSuchWindowException):
+        return {}
+    return {re.split("[,=]", text)[0].strip(): text for text in found if text}
+
+
+def says(page, name, words):
+    """Wait until a box says this of itself."""
+    until(page, lambda d: words in labels(d).get(name, ""))
+
+
+def printed(page):
+    return one(page, "#expression .printed pre").text
+
+
+def wrong(page):
+    return one(page, "#expression .error").text

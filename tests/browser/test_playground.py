@@ -7,12 +7,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from conftest import faults
-from playground_page import asked_of, choose, complaints, flat, in_frame, one, ready, served, state, until, write
-from selenium.common.exceptions import (
-    NoSuchElementException,
-    NoSuchFrameException,
-    NoSuchWindowException,
-    StaleElementReferenceException,
+from playground_page import (
+    FRAME,
+    asked_of,
+    choose,
+    complaints,
+    ended,
+    flat,
+    in_frame,
+    labels,
+    one,
+    printed,
+    ready,
+    says,
+    served,
+    state,
+    until,
+    write,
+    wrong,
 )
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -24,7 +36,6 @@ from demos.playground.tabs.expression import run
 from engine import Value, tanh
 from engine.picture import use_renderer
 
-FRAME = "#expression iframe.shown"
 NEURON = EXAMPLES[1][1]
 
 
@@ -46,10 +57,6 @@ def page(base, chromium):
     chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def ended(page):
-    until(page, lambda d: one(d, "#expression .stop").get_attribute("disabled"))
-
-
 def shown(page, code):
     """Write a program and run it."""
     write(page, "#code", code)
@@ -57,31 +64,8 @@ def shown(page, code):
     ended(page)
 
 
-def labels(page):
-    """What each box says of itself, by its name; nothing while one page takes another's place."""
-    read = "return [...document.querySelectorAll('.node')].map(n => n.getAttribute('aria-label'))"
-    try:
-        found = in_frame(page, FRAME, read)
-    except (NoSuchElementException, StaleElementReferenceException, NoSuchFrameException, NoSuchWindowException):
-        return {}
-    return {re.split("[,=]", text)[0].strip(): text for text in found if text}
-
-
-def says(page, name, words):
-    """Wait until a box says this of itself."""
-    until(page, lambda d: words in labels(d).get(name, ""))
-
-
 def svg(text):
     return re.search(r"(?s)<svg [^>]*role=.*?</svg>", text)[0]
-
-
-def printed(page):
-    return one(page, "#expression .printed pre").text
-
-
-def wrong(page):
-    return one(page, "#expression .error").text
 
 
 def test_two_builds_are_the_same_bytes(tmp_path):

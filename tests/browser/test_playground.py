@@ -224,21 +224,55 @@ print("origin", js.self.origin)
 """
 
 
-def test_a_program_reaches_neither_the_pages_cookies_and_storage_nor_any_host(page, base):
-    page.add_cookie({"name": "secret", "value": "cookie"})
-    page.execute_script("localStorage.setItem('secret', 'storage')")
+@pytest.fixture
+def elsewhere():
+    """The address of another host, whose `asked` stays empty."""
+    Elsewhere.asked.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as there:
         threading.Thread(target=there.serve_forever, daemon=True).start()
-        elsewhere = f"http://127.0.0.1:{there.server_address[1]}/"
-        shown(page, TRIES % {"base": base, "elsewhere": elsewhere})
-        assert wrong(page) == ""
-        said = printed(page).splitlines()
-        page.execute_async_script("setTimeout(arguments[0], 500)")
+        yield f"http://127.0.0.1:{there.server_address[1]}/"
         there.shutdown()
+
+
+def test_a_program_reaches_neither_the_pages_cookies_and_storage_nor_any_host(page, base, elsewhere):
+    page.add_cookie({"name": "secret", "value": "cookie"})
+    page.execute_script("localStorage.setItem('secret', 'storage')")
+    shown(page, TRIES % {"base": base, "elsewhere": elsewhere})
+    assert wrong(page) == ""
+    said = printed(page).splitlines()
+    page.execute_async_script("setTimeout(arguments[0], 500)")
     names = ("cookies", "storage", "databases", "caches", "page", "elsewhere", "script", "other JavaScript")
     assert said == [*(f"{name} refused" for name in names), "origin null"]
     assert Elsewhere.asked == []
     page.get_log("browser")  # it tells what it refused
+    page.get_log("performance")
+
+
+HOSTILE = """
+from demos.playground.tabs import expression
+from engine import Value
+told = expression._shown
+page = "<!doctype html><meta http-equiv=refresh content='0;url=%(to)srefresh'><link rel=stylesheet href=%(to)sstyle>"
+page += "<body onload=parent.document.title='taken'><img src=%(to)simage onerror=top.location='%(to)serror'>"
+page += "<script>fetch('%(to)sscript'); top.location = '%(to)stop'</script><form action=%(to)sform><button>Run</button></form>"
+expression._shown = lambda live: told(live) | {"page": page}
+x = Value(1.0)
+x * 2.0
+"""
+
+
+def test_a_page_that_a_program_makes_up_runs_no_script_and_goes_nowhere(page, base, elsewhere):
+    before = page.title
+    shown(page, HOSTILE % {"to": elsewhere})
+    page.execute_async_script("setTimeout(arguments[0], 700)")
+    assert (page.current_url.partition("#")[0], page.title) == (base, before)
+    assert Elsewhere.asked == []
+    choose(page, "#example", 0)
+    ended(page)
+    page.execute_script("playground.python.stop()")  # what it has changed ends with its Python
+    ready(page)
+    until(page, lambda d: not d.execute_script("return playground.python.busy"))
+    page.get_log("browser")
     page.get_log("performance")
 
 

@@ -9,6 +9,7 @@ what a sweep reaches, an ArithmeticError sends the batch to them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def plain(net: Module, trained: Iterable[Value] | None = None) -> PlainNet | None:
-    """The network on floats; None where it is not standard, or where other parameters than its own are trained.
+    """The network on floats; None where it is not standard, where other parameters than its own are trained, or without NumPy.
 
     >>> from nn import MLP
     >>> from nn.training.plain import plain
@@ -58,7 +59,7 @@ def plain(net: Module, trained: Iterable[Value] | None = None) -> PlainNet | Non
         and len(own) == len(held)
         and (trained is None or own == set(map(id, trained)))
     )
-    return PlainNet(parts) if standard else None
+    return PlainNet(parts) if standard and find_spec("numpy") is not None else None
 
 
 class PlainLayer:

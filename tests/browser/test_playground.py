@@ -295,6 +295,15 @@ def test_a_program_that_does_not_end_is_stopped_and_python_comes_back(page):
     assert printed(page) == "42"
 
 
+def test_a_program_that_python_does_not_survive_is_answered_and_another_python_comes(page):
+    shown(page, "from engine import Value\nx = v = Value(1.0)\nfor _ in range(50_000):\n    v = v + x\ndel v\n")
+    assert "nests too deep for a browser" in wrong(page)
+    ready(page)
+    assert all("fatal error" in c["message"] or "Maximum call stack" in c["message"] for c in complaints(page))
+    shown(page, "print('here again')")
+    assert printed(page) == "here again"
+
+
 def test_a_link_holds_program_numbers_and_step_and_waits_for_run(page, base):
     shown(page, NEURON)
     says(page, "w1", "data")

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import math
+import subprocess
+import sys
 import tarfile
 import urllib.error
 import urllib.request
@@ -198,6 +200,34 @@ def test_the_four_sets_are_the_same_each_time_and_in_the_plane():
         assert all(abs(x) <= training.EDGE and abs(y) <= training.EDGE for x, y, *_ in points)
         assert 0.2 < sum(held for *_, held in points) / len(points) < 0.3
         assert {k for _, _, k, held in points if held} == {0, 1}
+
+
+WITHOUT = """
+import sys
+sys.platform = "emscripten"
+sys.modules.update(dict.fromkeys(("numpy", "tqdm", "safetensors", "llvmlite")))
+import nn
+net = nn.MLP(2, [3, 1], activation="tanh", seed=4)
+X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
+print(nn.fit(net, X, y, loss="binary_cross_entropy", epochs=3, seed=0, validation=0.25, metrics="accuracy")["loss"])
+"""
+
+
+def test_a_net_is_trained_without_numpy_and_tqdm_as_in_a_browsers_python():
+    with_numpy = "\n".join(line for line in WITHOUT.splitlines() if "sys." not in line).replace(
+        "metrics", "progress=False, metrics"
+    )
+    run = [
+        subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+        for code in (WITHOUT, with_numpy)
+    ]
+    assert [r.stderr for r in run] == ["", ""]
+    assert run[0].stdout == run[1].stdout != ""
+
+
+def test_what_is_not_there_in_a_browser_is_said_in_words():
+    answer, _ = ran("raise ModuleNotFoundError('No module named numpy', name='numpy')")
+    assert answer["error"]["text"] == "this page has no numpy; what needs it runs in Python on your own machine"
 
 
 # Building ------------------------------------------------------------------------------------------------------------

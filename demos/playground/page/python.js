@@ -52,7 +52,7 @@ export class Python {
   }
 
   start() {
-    Object.assign(this, { waiting: new Map(), count: 0, added: new Map(), restarted: this.frame !== undefined });
+    Object.assign(this, { waiting: new Map(), count: 0, added: new Map(), ms: undefined, restarted: this.frame !== undefined });
     this.frame = Object.assign(document.createElement("iframe"), { src: "frame.html", hidden: true, title: "Python" });
     this.frame.setAttribute("sandbox", "allow-scripts");
     const { frame } = this, { port1, port2 } = new MessageChannel();
@@ -64,7 +64,7 @@ export class Python {
       };
     });
     window.addEventListener("message", this.listen = ({ source, data }) => {
-      if (source === frame.contentWindow && data.broken) this.told("broken", data.broken);
+      if (source === frame.contentWindow && data.broken) this.hear({ broken: data.broken, fatal: true });
     });
     const loaded = new Promise(resolve => frame.addEventListener("load", resolve, { once: true }));
     document.body.append(frame);
@@ -79,12 +79,9 @@ export class Python {
   hear({ id, said, answer, broken, fatal }) {
     const asked = this.waiting.get(id);
     if (said !== undefined) return asked?.said?.(JSON.parse(said));
+    if (fatal) return this.ms === undefined ? this.told("broken", broken) : this.stop(broken); // one that does not start is let be
     this.waiting.delete(id);
-    if (answer !== undefined) return asked?.resolve(JSON.parse(answer));
-    if (!fatal) return asked?.reject(new Error(broken));
-    if (!asked) return this.told("broken", broken);
-    this.stop(broken);
-    return asked.reject(new Stopped(broken));
+    return answer === undefined ? asked?.reject(new Error(broken)) : asked?.resolve(JSON.parse(answer));
   }
 
   // The answer of a function of tabs/tab.py, asked as "tab.name"; `said` hears what it tells before.

@@ -7,7 +7,7 @@ async function run(files, port) {
   const started = performance.now();
   const link = name => URL.createObjectURL(new Blob([files[name]], { type: "text/javascript" }));
   const text = name => new TextDecoder().decode(files[name]);
-  const broken = error => String((error instanceof RangeError && "the program nests too deep for a browser") || error?.message || error);
+  const broken = error => String((error instanceof RangeError && "the program nests too deep for a browser, as a chain of thousands of nodes does; Python on your own machine runs it") || error?.message || error);
 
   try {
     const own = self.fetch; // Pyodide asks for its files by address: here they are
@@ -21,6 +21,7 @@ async function run(files, port) {
     const lockFileContents = JSON.parse(text("pyodide-lock.json"));
     const python = await loadPyodide({ createPyodideModule, lockFileContents, indexURL: "https://page.invalid/", env: { HOME: "/home/pyodide" } });
     self.fetch = own;
+    const { PythonError } = python.ffi; // read now: of a Python that broke nothing can be read
     python.FS.writeFile("/chainrule.zip", new Uint8Array(files["chainrule.zip"]));
     python.runPython("import sys; sys.path.insert(0, '/chainrule.zip')");
     const answers = python.pyimport("demos.playground.answers");
@@ -38,7 +39,7 @@ async function run(files, port) {
           port.postMessage({ id, answer: answers.answer(call, given, said => port.postMessage({ id, said })) });
         }
       } catch (error) { // a recursion through C overflows the worker's stack, which no Python survives
-        port.postMessage({ id, broken: broken(error), fatal: !(error instanceof python.ffi.PythonError) });
+        port.postMessage({ id, broken: broken(error), fatal: !(error instanceof PythonError) });
       }
     };
     port.postMessage({ ready: python.runPython("import platform; platform.python_version()"), ms: Math.round(performance.now() - started) });

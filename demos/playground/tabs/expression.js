@@ -142,7 +142,10 @@ export default function expression(page) {
     },
     // A graph that is seen can be edited again: its program is run anew.
     restarted() {
-      if (drawn !== null && !running) python.ask("expression.run", { code: drawn, values: edited(), step }).catch(() => {});
+      const again = drawn;
+      if (again === null || running) return;
+      drawn = null; // should it be what ended Python, it is not run a third time
+      python.ask("expression.run", { code: again, values: edited(), step }).then(() => { drawn ??= again; }, () => {});
     },
   };
 }

@@ -20,6 +20,18 @@ NOTHING = (
     "There is no Value to draw. End the program with the one to look at, as in a notebook: a last line that says L."
 )
 NO_LEAVES = 'No leaf of this graph has a box of its own, so there is none to drag. A last line draw(L, level="full") shows them all.'
+ELSEWHERE = {
+    "numpy",
+    "tqdm",
+    "safetensors",
+    "llvmlite",
+    "matplotlib",
+    "sklearn",
+    "pandas",
+    "torch",
+    "cairosvg",
+    "anywidget",
+}
 MOST_PRINTED = 100_000  # characters
 Namespace = dict[str, object]
 
@@ -134,8 +146,11 @@ def _told(error: BaseException) -> Said:
     """An exception as a learner reads it: the line of the program, the kind, the message."""
     if isinstance(error, SyntaxError) and error.filename == FILE:
         return {"line": error.lineno, "kind": type(error).__name__, "text": error.msg}
+    text = str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name in ELSEWHERE:
+        text = f"this page has no {error.name}; what needs it runs in Python on your own machine"
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == FILE]
-    return {"line": lines[-1] if lines else None, "kind": type(error).__name__, "text": str(error)}
+    return {"line": lines[-1] if lines else None, "kind": type(error).__name__, "text": text}
 
 
 def built() -> Said:

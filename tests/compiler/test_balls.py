@@ -127,7 +127,7 @@ class Judge:
                 self.wrong.append(f"{subject.name}, number {where}: {got!r} not in {ball}")
 
 
-def wrong_lanes(subjects, dtype, count, rng, contract=True, number=None):
+def wrong_lanes(subjects, dtype, count, rng, contract=True, number=None, backend="llvm"):
     """What lies outside its ball where each example has a point of its own."""
     number = number or arb
     chosen, judge = chosen_points(count, rng), Judge()
@@ -141,7 +141,7 @@ def wrong_lanes(subjects, dtype, count, rng, contract=True, number=None):
         return found
 
     columns = [[list(of[k]) for k in chosen] for of in points]
-    rows = iter(zip(*jit(vmap(derivatives), dtype=dtype, contract=contract)(*columns)))
+    rows = iter(zip(*jit(vmap(derivatives), dtype=dtype, contract=contract, backend=backend)(*columns)))
     with precise():
         for s, of in zip(subjects, points):
             balls = [

@@ -40,7 +40,7 @@ def turn_round(arrays: Sequence[Array], fixed: set[Axis]) -> None:
             turned[axis] = turned.get(array.axes[array.along], False)
     for array in arrays:
         if array.op == "concatenation" and turned.get(array.axes[array.along]):
-            array.args.reverse()
+            array.reverse()
         for a in array.args:
             if isinstance(a, Read):
                 for k, mine in enumerate(a.array.axes):

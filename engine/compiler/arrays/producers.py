@@ -78,7 +78,7 @@ class Producers:
             env[node.variable] = low
             body = node.body
 
-    def pieces(self, start: int, strides: Sequence[int], sizes: Sequence[int], alone: Set[int]) -> list[Piece]:
+    def pieces(self, start: int, strides: Sequence[int], sizes: Sequence[int], alone: Set[object]) -> list[Piece]:
         """The boxes of a lattice of positions, each made by one statement whose rounds advance evenly.
 
         Args:

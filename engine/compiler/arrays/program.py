@@ -92,12 +92,13 @@ class Array:
         over: the axis that is used up.
         start, strides: the lattice of positions that it stands for, in its space.
         name: for the reader.
-        along: the number of the axis of a concatenation.
+        along, edges: the number of the axis of a concatenation, and where along it each part begins.
     """
 
     def __init__(self, space: int, start: int, strides: Sequence[int], axes: Sequence[Axis]) -> None:
         self.space, self.start, self.strides, self.axes = space, start, tuple(strides), list(axes)
         self.op, self.args, self.over, self.name, self.along = "", list[Operand](), list[Axis](), "", 0
+        self.edges = list[int]()
         self.place = -1  # an instruction of the trace that made it
         self.demander: Array | None = None
 
@@ -105,6 +106,23 @@ class Array:
     def shape(self) -> tuple[int, ...]:
         """The sizes of its axes."""
         return tuple([a.size for a in self.axes])
+
+    @property
+    def lattice(self) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+        """Start, strides and sizes."""
+        return self.start, self.strides, self.shape
+
+    @property
+    def lengths(self) -> list[int]:
+        """Of the parts of a concatenation."""
+        ends = [*self.edges[1:], self.axes[self.along].size]
+        return [end - edge for edge, end in zip(self.edges, ends)]
+
+    def reverse(self) -> None:
+        """Join the parts of a concatenation from the last to the first."""
+        lengths = self.lengths[::-1]
+        self.args.reverse()
+        self.edges = [sum(lengths[:k]) for k in range(len(lengths))]
 
     def located(self, index: Affine) -> list[Affine] | None:
         """Where along each axis an index of the space is; None where it is not in the array."""
@@ -124,6 +142,34 @@ class Array:
                 return None
             places.append(found)
         return places if not rest and not slopes else None
+
+
+def composed(place: Affine, env: dict[Axis, Affine]) -> Affine:
+    """An index, with others for some of its axes."""
+    start, slopes = place.start, dict[Axis, int]()
+    for axis, slope in place.slopes.items():
+        inner = env.get(axis) or Affine(0, {axis: 1})
+        start += slope * inner.start
+        for a, s in inner.slopes.items():
+            slopes[a] = slopes.get(a, 0) + slope * s
+    return Affine(start, slopes)
+
+
+def part_of(read: Read) -> Read:
+    """The same elements, read of the part of a concatenation that they are in, if it is one."""
+    while read.array.op == "concatenation":
+        array, along = read.array, read.places[read.array.along]
+        low, high = along.ends()
+        k = sum(edge <= low for edge in array.edges) - 1
+        end = array.edges[k + 1] if k + 1 < len(array.edges) else array.axes[array.along].size
+        part = array.args[k]
+        if high >= end or not isinstance(part, Read):
+            break
+        env = dict(zip(array.axes, read.places))
+        inside = Affine(along.start - array.edges[k], along.slopes)
+        env.update({a: inside for a in part.axes if a not in array.axes})
+        read = Read(part.array, [composed(p, env) for p in part.places])
+    return read
 
 
 def ordered(results: Iterable[Array]) -> list[Array]:

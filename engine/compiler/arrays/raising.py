@@ -13,9 +13,10 @@ from math import prod
 from typing import NamedTuple
 
 from ..front.trace import INPUT, PARAMETER, VALUE
+from ..loops.program import loops_of
 from .fitting import Slot, fitted, slots
 from .producers import Piece, Producers, at_rounds
-from .program import Affine, Array, Axis, CycleError, Number, Operand, Read, ordered
+from .program import Affine, Array, Axis, CycleError, Number, Operand, Read, ordered, part_of
 from .words import Words
 
 MOST = 2000  # arrays that a program may need
@@ -65,11 +66,15 @@ class NotRaisedError(NotImplementedError):
         self.place, self.recorder = place, recorder
 
 
-class _RecurrenceError(Exception):
-    """A loop whose rounds feed each other."""
+Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, strides, sizes
 
-    def __init__(self, variable: int) -> None:
-        self.variable = variable
+
+class _RecurrenceError(Exception):
+    """Rounds that feed each other: of a loop, by its variable, or elements of a lattice."""
+
+    def __init__(self, rounds: int | Lattice) -> None:
+        super().__init__("rounds feed each other")
+        self.rounds = rounds
 
 
 def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result]) -> Raising:
@@ -80,14 +85,15 @@ def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result]) -> R
         given: the arguments.
         outputs: the results.
     """
-    alone = set[int]()
-    while True:
+    alone = set[int | Lattice]()
+    while len(alone) < MOST:
         try:
             raising = Raising(words, given, outputs, alone)
             raising.check_cycles()
             return raising
         except _RecurrenceError as found:
-            alone.add(found.variable)
+            alone.add(found.rounds)
+    raise NotRaisedError("too many of its rounds feed each other")
 
 
 class Raising:
@@ -99,9 +105,10 @@ class Raising:
     """
 
     def __init__(self, words: Words, given: Sequence[Given], outputs: Sequence[Result],
-                 alone: set[int]) -> None:  # fmt: skip
+                 alone: set[int | Lattice]) -> None:  # fmt: skip
         self._words, self._given, self._alone, self.first = words, given, alone, words.first
         self._producers = Producers(words.body)
+        self._every = {loop.variable for loop in loops_of(words.body)}
         self._known: dict[int, list[Array]] = {VALUE: [], PARAMETER: [], INPUT: []}
         self.examples: Axis | None = None
         self._pending: list[Array] = []
@@ -158,11 +165,13 @@ class Raising:
 
     def _define(self, array: Array) -> None:
         self._check_recurrence(array)
-        pieces = self._producers.pieces(array.start, array.strides, array.shape, self._alone)
+        apart = array.lattice in self._alone
+        loops = self._every if apart else self._alone
+        pieces = self._producers.pieces(array.start, array.strides, array.shape, loops)
         array.place = self._words.places[at_rounds(pieces[0].statement.out, pieces[0].env)]
         found = [slots(p) for p in pieces]
         alike = {(p.statement.op, tuple([(s.space, s.size) for s in of])) for p, of in zip(pieces, found)}
-        if len(alike) == 1:
+        if len(alike) == 1 and not (apart and array.axes):
             operands = [fitted(self._words, array, pieces, [of[k] for of in found]) for k in range(len(found[0]))]
             if None not in operands:
                 self._made(array, pieces[0].statement.op, [x for x in operands if x is not None])
@@ -198,6 +207,7 @@ class Raising:
         ends = [*edges[a][1:], array.axes[a].size]
         for first, end in zip(edges[a], ends):
             inner = {x: s for x, s in zip(array.axes, array.strides) if x is not array.axes[a]}
+            array.edges.append(first)
             start = array.start + first * array.strides[a]
             if end - first > 1:
                 inner[Axis(end - first)] = array.strides[a]
@@ -221,21 +231,26 @@ class Raising:
             above = above.demander
 
     def check_cycles(self) -> None:
-        """Raise where an array is made of itself: rounds of a loop that feed each other stand in it."""
+        """Raise where an array is made of itself: rounds that feed each other stand in it."""
+        for array in self._known[VALUE]:
+            array.args = [part_of(a) if isinstance(a, Read) else a for a in array.args]
         try:
             ordered([a for arrays in self.results for a in arrays])
         except CycleError as error:
-            cycle = error.arrays
-            for reader, array in zip(cycle, [*cycle[1:], cycle[0]]):
-                for a in reader.args:
-                    if isinstance(a, Read) and a.array is array:
-                        for place, axis, stride in zip(a.places, array.axes, array.strides):
-                            if place.plain() is None or place.ends()[1] < axis.size - 1:
-                                self._refuse_to_join(array, stride)
-            for array in cycle:
-                for stride in array.strides:
-                    self._refuse_to_join(array, stride)
-            raise NotRaisedError("its rounds feed each other in no regular way", cycle[0].place) from None
+            reads = [
+                (array, place.plain() is None or place.ends()[1] < axis.size - 1, stride)
+                for reader, array in zip(error.arrays, [*error.arrays[1:], error.arrays[0]])
+                for a in reader.args
+                if isinstance(a, Read) and a.array is array
+                for place, axis, stride in zip(a.places, array.axes, array.strides)
+            ]
+            reads.sort(key=lambda read: not read[1])
+            for array, _, stride in reads:
+                self._refuse_to_join(array, stride)
+            for array, _, _ in reads:
+                if array.lattice not in self._alone:
+                    raise _RecurrenceError(array.lattice) from None
+            raise NotRaisedError("its rounds feed each other in no regular way", error.arrays[0].place) from None
 
     def _refuse_to_join(self, array: Array, stride: int) -> None:
         """Take the loop that runs along an axis of an array round by round."""

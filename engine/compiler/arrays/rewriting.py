@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ..front.trace import INPUT
-from .program import EXAMPLES, Affine, Array, Axis, Number, Operand, Read
+from .program import EXAMPLES, Affine, Array, Axis, Number, Operand, Read, composed
 
 Places = list[Affine | None]  # None: all there are along an axis
 
@@ -41,16 +41,6 @@ def _shown(arrays: Sequence[Array]) -> set[Array]:
     return found
 
 
-def _composed(place: Affine, env: dict[Axis, Affine]) -> Affine:
-    start, slopes = place.start, dict[Axis, int]()
-    for axis, slope in place.slopes.items():
-        inner = env.get(axis) or Affine(0, {axis: 1})
-        start += slope * inner.start
-        for a, s in inner.slopes.items():
-            slopes[a] = slopes.get(a, 0) + slope * s
-    return Affine(start, slopes)
-
-
 def _through(operand: Operand) -> Operand:
     """What an operand reads in the end, past arrays that only hand on."""
     while isinstance(operand, Read) and operand.array.op == "move":
@@ -58,7 +48,7 @@ def _through(operand: Operand) -> Operand:
         env = dict(zip(array.axes, operand.places))
         if isinstance(inner, Number):
             return inner if not inner.axes else operand
-        operand = Read(inner.array, [_composed(p, env) for p in inner.places])
+        operand = Read(inner.array, [composed(p, env) for p in inner.places])
     return operand
 
 
@@ -130,7 +120,7 @@ def _along(array: Array, word: str) -> Axis | None:
     for mine, its in zip(x.places, inner.places):
         if its.plain() is not None and its.plain() in y.array.over:
             found = mine.plain()
-        elif not _same(_composed(its, env), mine):
+        elif not _same(composed(its, env), mine):
             return None
     return found
 
@@ -159,7 +149,7 @@ def _softmax(array: Array) -> None:
             env = dict(zip(inner.axes, x.places))
             (z,) = inner.args
             if isinstance(z, Read):
-                _as(array, "softmax", [Read(z.array, [_composed(p, env) for p in z.places])])
+                _as(array, "softmax", [Read(z.array, [composed(p, env) for p in z.places])])
                 array.over = [a for a in [env[inner.over[0]].plain()] if a]
 
 
@@ -172,7 +162,7 @@ def _shares(array: Array) -> None:
     (x,) = terms.array.args
     if isinstance(x, Read):
         env = dict(zip(terms.array.axes, terms.places))
-        _as(array, "softmax", [Read(x.array, [_composed(p, env) for p in x.places])])
+        _as(array, "softmax", [Read(x.array, [composed(p, env) for p in x.places])])
         array.over = [axis]
         if not _unshifted(array):
             _as(array, "div", given)
@@ -185,7 +175,7 @@ def _unshifted(array: Array) -> bool:
         z = x.array.args[0]
         if isinstance(z, Read):
             env = dict(zip(x.array.axes, x.places))
-            array.args = [Read(z.array, [_composed(p, env) for p in z.places])]
+            array.args = [Read(z.array, [composed(p, env) for p in z.places])]
             return True
     return False
 
@@ -201,10 +191,10 @@ def _guards(array: Array) -> None:
 
 def _atoms(condition: Operand) -> list[tuple[Array, Places]]:
     """What is 0 where a condition is: one of these, for all elements that are not said; empty: that is not known."""
-    if not isinstance(condition, Read):
+    if not isinstance(condition, Read) or not condition.array.args:
         return []
     array, env = condition.array, dict(zip(condition.array.axes, condition.places))
-    inner = [Read(a.array, [_composed(p, env) for p in a.places]) if isinstance(a, Read) else a for a in array.args]
+    inner = [Read(a.array, [composed(p, env) for p in a.places]) if isinstance(a, Read) else a for a in array.args]
     of_relu = isinstance(inner[0], Read) and inner[0].array.op == "relu"
     if of_relu and (array.op == "step" or (array.op == "greater" and number_of(inner[1]) == 0.0)):
         return [(inner[0].array, list(inner[0].places))] if isinstance(inner[0], Read) else []
@@ -228,7 +218,7 @@ def _vanishes(x: Operand, atom: tuple[Array, Places], depth: int) -> bool:
     array, env = x.array, dict(zip(x.array.axes, x.places))
     if array is atom[0]:
         return all(q is None or _same(p, q) for p, q in zip(x.places, atom[1]))
-    inner = [Read(a.array, [_composed(p, env) for p in a.places]) if isinstance(a, Read) else a for a in array.args]
+    inner = [Read(a.array, [composed(p, env) for p in a.places]) if isinstance(a, Read) else a for a in array.args]
     zero = [_vanishes(a, atom, depth - 1) if array.op in PASSING else False for a in inner]
     if array.op == "where":
         closed = any(

@@ -204,17 +204,19 @@ class Text:
         along = array.axes[array.along]
         others = [a for a in array.axes if a is not along]
         parts = []
-        for part in term.args:
+        for part, length in zip(term.args, array.lengths):
             mine = [a for a in part.axes if a not in others]
             if mine:
                 parts.append(self.text(part, [mine[0] if a is along else a for a in array.axes]))
             else:
                 said = self.text(part, others, 5)
-                parts.append(
-                    f"{said}[None]"
-                    if part.axes == others and others and not array.along
-                    else f"expand({said}, {array.along - len(others) - 1})"
-                )
+                axis = array.along - len(others) - 1
+                if length > 1:
+                    parts.append(f"repeat(expand({said}, {axis}), {length}, {axis})")
+                elif part.axes == others and others and not array.along:
+                    parts.append(f"{said}[None]")
+                else:
+                    parts.append(f"expand({said}, {axis})")
         where = f", axis={array.along}" if array.along else ""
         return f"concatenate([{', '.join(parts)}]{where})"
 

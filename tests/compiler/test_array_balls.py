@@ -1,0 +1,55 @@
+"""What NumPy computes from a raised program lies in the balls that certify the scalar one: over random graphs and nets.
+
+The whole law, 5,000 graphs and 1,000 nets:
+
+    MANY=1000 python -m pytest tests/compiler/test_array_balls.py -s
+"""
+
+import os
+import random
+
+from enclosing import DOUBLE, balls_of, precise, summed
+from flint import arb
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from test_balls import Judge, check, chosen_points, of_graph, of_network, wrong_lanes
+
+from engine import jit, total, value_and_grad
+from engine.checks import graphs, mlps
+
+MANY = int(os.environ.get("MANY", "1"))
+COUNTS = st.integers(2, 17)
+
+
+def wrong_batch(subject, count, rng):
+    """What lies outside its ball where a function sums its examples itself, in loops that are raised to contractions."""
+    chosen, judge = chosen_points(count, rng), Judge()
+    points = [subject.point, *[subject.near(subject.shared, rng, "float64") for _ in range(3)]]
+
+    def loss(shared, rows):
+        return total([subject.function([*shared, *row]) for row in rows]) / count
+
+    rows = [list(points[k][subject.shared :]) for k in chosen]
+    value, gradient = jit(value_and_grad(loss), backend="numpy")(list(points[0][: subject.shared]), rows)
+    counts, seed = [chosen.count(k) for k in range(4)], DOUBLE.once(1 / arb(count))
+    with precise():
+        replays, balls = zip(*[balls_of(subject.function, p, DOUBLE, seed) for p in points])
+        values = summed([b[0] for b in balls], counts, DOUBLE)
+        judge(subject, "value", value, DOUBLE.once(values / count), replays)
+        for j, terms in enumerate(list(zip(*balls))[1 : 1 + subject.shared]):
+            judge(subject, j, gradient[j], summed(terms, counts, DOUBLE), replays)
+    return judge.wrong
+
+
+@settings(max_examples=max(3, MANY))
+@given(st.lists(graphs(max_ops=12), min_size=5, max_size=5), COUNTS, st.integers(0, 2**32))
+def test_every_derivative_of_a_graph_lies_in_its_ball(drawn, count, seed):
+    subjects, rng = [of_graph(graph, "float64") for graph in drawn], random.Random(seed)
+    check(lambda *args: wrong_lanes(*args, backend="numpy"), subjects, "float64", count, rng)
+
+
+@settings(max_examples=max(4, MANY))
+@given(mlps(max_width=9), COUNTS, st.integers(0, 2**32))
+def test_the_gradient_of_a_batch_through_a_network_lies_in_its_ball(network, count, seed):
+    event(network.activation)
+    check(wrong_batch, of_network(network, "float64"), count, random.Random(seed))

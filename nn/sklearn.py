@@ -160,8 +160,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         warm_start: whether `fit` goes on from the weights of the last one.
         verbose: whether to show a progress bar.
         backend: "eager"; "jit" for native code (the extra jit; the last digits of a sum may differ), compiled once for all
-            trainings of one structure, such as the folds of a cross-validation; "auto" for jit where it is there and the
-            training compiles, said in a line if not.
+            trainings of one structure, such as the folds of a cross-validation; "numpy" for the same in matrices,
+            without LLVM; "auto" for jit where it is there, else NumPy, where the training compiles, said in a line if not.
         threads: how many threads share the work of native code in large networks, or "auto"; the result is the same.
 
     Attributes:

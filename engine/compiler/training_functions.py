@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..adjoints import gradient_lists, gradients
 from ..arguments import real, shown
@@ -12,6 +12,7 @@ from ..gated import Products
 from ..value import Value
 from .front.gather import Bounds
 from .front.recorder import Recorder, indexed
+from .front.reductions import LIST_OPS
 from .front.trace import INPUT, Trace
 from .front.transcription import Write, transcribed
 
@@ -26,6 +27,7 @@ class TrainingFunctions:
         loss, update, penalty, measure: the functions.
         parameters, example: numbers that the loss is given.
         slots, settings: how many numbers the update is given besides.
+        list_ops: what is put down in traces for rows of lists.
     """
 
     loss: Callable[..., object]
@@ -36,6 +38,7 @@ class TrainingFunctions:
     example: Sequence[float]
     slots: int
     settings: int
+    list_ops: Mapping[str, Callable[..., int]] = field(default_factory=lambda: LIST_OPS)
 
     def traced_loss(self, share: int, contract: bool, bare: bool) -> tuple[Trace, int, Bounds]:
         """(the loss of one example and its gradient, how many outputs are kept, which of its numbers are indices).
@@ -68,9 +71,9 @@ class TrainingFunctions:
         kept = [("output", v, k) for k, v in enumerate(outputs)]
         last = ("accumulate", value, count) if contract else ("output", value, len(outputs))
         effects: list[Write] = [*kept, *_accumulated(found), last]
-        trace = transcribed(recorder, effects, bare)
+        trace = transcribed(recorder, effects, bare, self.list_ops)
         if not trace.shows_bare():
-            trace = transcribed(recorder, effects)
+            trace = transcribed(recorder, effects, False, self.list_ops)
         _refuse_captured(recorder, "loss")
         if any(operand & 7 != INPUT for operand in recorder.indices):
             raise TypeError(f"{WHO} takes numbers of an example as indices, got a parameter as one")
@@ -96,7 +99,9 @@ class TrainingFunctions:
             raise ValueError(f"{WHO} takes an update that returns {self.slots} slots, got {len(state)}")
         after, *state = [operand(x, WHO, "numbers that update returns") for x in (after, *state)]
         trace = transcribed(
-            recorder, [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]]
+            recorder,
+            [("output", after, 0), *[("output", s, 1 + i) for i, s in enumerate(state) if s is not slots[i]]],
+            list_ops=self.list_ops,
         )
         _refuse_captured(recorder, "update")
         return trace
@@ -114,7 +119,7 @@ class TrainingFunctions:
                 raise TypeError(f"{WHO} takes as measure a function that returns a number, got {shown(found)} from it")
             return found
 
-        trace = transcribed(recorder, [("accumulate", recorder.run(run), 0)])
+        trace = transcribed(recorder, [("accumulate", recorder.run(run), 0)], list_ops=self.list_ops)
         _refuse_captured(recorder, "measure")
         return trace
 
@@ -131,7 +136,9 @@ class TrainingFunctions:
 
         found = recorder.run(run, reads=(penalty,))
         trace = transcribed(
-            recorder, [("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data]
+            recorder,
+            [("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data],
+            list_ops=self.list_ops,
         )
         _refuse_captured(recorder, "penalty")
         return trace

@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, Protocol, SupportsIndex
 
 from ..arguments import flag, function, named, real, shown, whole
 from ..arguments import threads as number_of_threads
-from .function import DTYPES
+from .function import BACKENDS, DTYPES
 from .llvm.native_code import Numbers, Turn, aligned
 from .llvm.processor import Target, is_checked, llvm, processor
 from .training_functions import WHO, TrainingFunctions
@@ -19,10 +19,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from .array_specialization import ArrayStages
+    from .array_training import ArrayTrainingCode
+    from .compilation import Compilation
     from .training_code import TrainingCall, TrainingCode
 
 GUARD = 64  # numbers on both sides of a buffer, in a checked build
 SLICE = 0.05  # seconds of native code between two looks at what Python wants
+
+
+class Steps(Protocol):
+    """What makes the steps of a run."""
+
+    def __call__(self, first: int, last: int, /) -> None:
+        """Make some of them."""
+
+    def prepared(self) -> Callable[[], None]:
+        """All of them, as a function of no arguments."""
 
 
 class TrainingLoop:
@@ -52,6 +65,7 @@ class TrainingLoop:
             where only + - * / and sqrt occur: sums run over the examples in eager's order, slower.
         checked: check the bounds of every load and store; None: as the environment variable CHAINRULE_JIT_CHECKED says.
         cpu: which features of the processor to use, as for `jit`.
+        backend: "llvm", or "numpy" for array programs that NumPy runs, as for `jit`.
 
     Attributes:
         parameters: the numbers now, an array; it can be written to.
@@ -82,13 +96,13 @@ class TrainingLoop:
                  examples: ArrayLike, *, penalty: Callable[..., object] | None = None,
                  measure: Callable[..., object] | None = None, slots: int | ArrayLike = 0, settings: int = 0,
                  batch: int | None = None, dtype: str = "float64", threads: int | str = 1,
-                 contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None) -> None:  # fmt: skip
+                 contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None,
+                 backend: str = "llvm") -> None:  # fmt: skip
         import numpy as np
 
-        llvm()
-        from .llvm.team import Team
-        from .training_code import TrainingCode
-
+        named(WHO, "backend", backend, BACKENDS)
+        if backend == "llvm":
+            llvm()
         named(WHO, "dtype", dtype, DTYPES)
         self._dtype = np.dtype(dtype)
         self.examples = rows = _numbers("examples", examples, self._dtype)
@@ -120,22 +134,38 @@ class TrainingLoop:
         functions = TrainingFunctions(
             loss, update, penalty, measure, parameters, self.examples[0].copy(), self._slots, settings
         )
-        target = Target(dtype, contract, self._checked, processor(cpu))
-        self._compiled = partial(TrainingCode, functions, self._batch, target, window)
-        self._code = self._compiled(bare=True)
-        self.stages, self.update_stages = self._code.stages, self._code.update_stages
-        self._team = Team.of(threads) if self._code.share else None
         self._turn = Turn()  # one run at a time: all work in the same numbers
-        self._allocate()
+        self._on_numpy: ArrayTrainingCode | None = None
+        if backend == "numpy":
+            self._prepare_for_numpy(functions)
+        else:
+            self._compile(functions, Target(dtype, contract, self._checked, processor(cpu)), window, threads)
         self.parameters[:] = parameters
         self.slots[:] = start
 
-    def _allocate(self) -> None:
-        code = self._code
+    def _compile(self, functions: TrainingFunctions, target: Target, window: int | None, threads: int) -> None:
+        from .llvm.team import Team
+        from .training_code import TrainingCode
+
+        self._compiled = partial(TrainingCode, functions, self._batch, target, window)
+        self._code = self._compiled(bare=True)
+        self.stages: Compilation | ArrayStages = self._code.stages
+        self.update_stages: Compilation | ArrayStages = self._code.update_stages
+        self._team = Team.of(threads) if self._code.share else None
+        self._allocate(self._code)
+        self._work = self._workspace(self._code)
+
+    def _prepare_for_numpy(self, functions: TrainingFunctions) -> None:
+        from .array_training import ArrayTrainingCode
+
+        self._on_numpy = code = ArrayTrainingCode(functions, self._dtype.name)
+        self.stages, self.update_stages = code.stages, code.update_stages
+        self._allocate(code)
+
+    def _allocate(self, code: TrainingCode | ArrayTrainingCode) -> None:
         self._p = self._buffer(code.padded + code.wide + self._settings + 1)
         self._g = self._buffer(code.padded + code.wide)
         self._s = self._buffer(max(self._slots, 1) * code.padded)
-        self._work = self._workspace(code)
         self.parameters = self._p[: self._count]
         self.gradients = self._g[: self._count]
         self.slots = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]
@@ -210,13 +240,12 @@ class TrainingLoop:
         """
         return self._call(order, epochs, settings)[0].prepared()
 
-    def _call(self, order: ArrayLike | None, epochs: int, settings: ArrayLike) -> tuple[TrainingCall, Numbers]:
-        """(a call of native code, the losses it will write)."""
+    def _call(self, order: ArrayLike | None, epochs: int, settings: ArrayLike) -> tuple[Steps, Numbers]:
+        """(what makes the steps, the losses it will write)."""
         import numpy as np
 
-        from .training_code import TrainingCall
-
-        self._code.indices.check(self.examples)
+        code = self._on_numpy or self._code
+        code.indices.check(self.examples)
         rows, epochs = self._rows(order, whole(WHO, "epochs", epochs))
         per_epoch = rows.shape[-1]
         steps = -(-per_epoch // self._batch)
@@ -225,7 +254,16 @@ class TrainingLoop:
         if table.shape not in wanted:
             raise ValueError(f"{WHO} takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
         losses = np.zeros((epochs, steps), self._dtype)
-        self.outputs = np.zeros((epochs, per_epoch, self._code.kept), self._dtype)
+        self.outputs = np.zeros((epochs, per_epoch, code.kept), self._dtype)
+        if self._on_numpy is not None:
+            from .array_training import ArrayTrainingCall
+
+            state = self._p, self._g, self.slots
+            return ArrayTrainingCall(
+                self._on_numpy, state, self.examples, rows, self._batch, table, self.outputs, losses
+            ), losses
+        from .training_code import TrainingCall
+
         strides = (steps, per_epoch, per_epoch if rows.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
         given: list[Numbers | NDArray[np.int64]] = [self._p, self._g, self._s, self.examples, rows, table]
         written = [self.outputs, losses]
@@ -258,6 +296,8 @@ class TrainingLoop:
         return rows, len(rows) if rows.ndim == 2 else epochs
 
     def _check_faults(self) -> None:
+        if self._on_numpy is not None:
+            return
         written = sum([int((guard == guard).sum()) for guard in self._guards])
         written += self._code.faults.value
         if "_guarded" in self.__dict__:

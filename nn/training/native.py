@@ -31,14 +31,15 @@ class NativeTraining:
     Args:
         run: a Run, before or between epochs.
         threads: how many share the loops of a step.
+        backend: "llvm", or "numpy" for array programs that NumPy runs.
 
     Raises:
         UnsupportedError: a part of it does not compile.
         ImportError: llvmlite is missing.
     """
 
-    def __init__(self, run: Run, threads: int | str = 1) -> None:
-        self._run, self._threads = run, threads
+    def __init__(self, run: Run, threads: int | str = 1, backend: str = "llvm") -> None:
+        self._run, self._threads, self._backend = run, threads, backend
         self._key: object = None
         self._evaluate: Callable[..., list[list[float]]] | None = None
         self._tables: dict[int, tuple[object, object]] = {}  # examples that were evaluated, as arrays
@@ -86,6 +87,7 @@ class NativeTraining:
             settings=2,
             batch=run.batch,
             threads=self._threads,
+            backend=self._backend,
         )
         self._key = key
 
@@ -162,7 +164,7 @@ class NativeTraining:
 
         traced = self._traced
         if self._evaluate is None:
-            self._evaluate = jit(vmap(traced.evaluation(), in_axes=(None, 0)))
+            self._evaluate = jit(vmap(traced.evaluation(), in_axes=(None, 0)), backend=self._backend)
         if id(X) not in self._tables:
             self._tables[id(X)] = X, np.array([traced.row(x, t) for x, t in zip(X, y)])
         ps = np.array([p.data for p in self._run.net._flatten()[0]])

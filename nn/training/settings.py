@@ -41,7 +41,7 @@ def limit(who: str, name: str, x: object) -> float | None:
 count = partial(whole, least=1)
 CHECKS: dict[str, Callable[[str, str, Any], Any]] = {  # asked when a training is made, and when a callback sets one
     "threads": lambda who, name, x: threads(who, x),
-    "backend": lambda who, name, x: named(who, name, x, ("eager", "jit", "auto")),
+    "backend": lambda who, name, x: named(who, name, x, ("eager", "jit", "numpy", "auto")),
     "epochs": count,
     "batch_size": lambda who, name, x: None if x is None else count(who, name, x),
     "accumulate": count,

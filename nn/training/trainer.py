@@ -68,8 +68,9 @@ class Trainer:
         backend: "eager"; "jit" for native code, many thousand times faster (the extra jit; the last digits of a sum may
             differ; a callback on_batch_end costs a return to Python after each update; what callbacks change in the net,
             the penalties, the optimiser and here counts as in eager mode, but plain numbers that the loss or the net
-            reads from elsewhere are fixed when it compiles); "auto" for jit where it is installed and as long as all
-            compiles, else eager with a line that says why.
+            reads from elsewhere are fixed when it compiles); "numpy" for the same in matrices, where there is no LLVM;
+            "auto" for jit where it is installed, else NumPy, as long as all compiles, else eager, with a line that says
+            which and why.
         threads: how many threads share the loops of native code where an update takes some 0.1 ms or more; "auto": as
             many as this process has cores. The weights are the same to the last bit for any number. Eager mode has one.
 
@@ -144,18 +145,25 @@ class Trainer:
     def _compile(self) -> None:
         from .native import NativeTraining
 
+        target = "numpy" if self._backend == "numpy" else "llvm"
         try:
             with bar(self.progress, desc="compiling", bar_format="{desc}", leave=False):  # it may take seconds
-                self._native = NativeTraining(self._run, self._threads)
+                try:
+                    self._native = NativeTraining(self._run, self._threads, target)
+                except ImportError as error:
+                    if self._backend != "auto":
+                        raise
+                    self._native = NativeTraining(self._run, self._threads, "numpy")
+                    print(f"{self._run.who} trains on NumPy: {error}", file=sys.stderr)
         except Exception as error:
             self._fall_back(error)
 
     def _fall_back(self, error: Exception) -> None:
         """To eager mode, if that is allowed, with a line that says why; what is wrong in it, too, is told there."""
         who = self._run.who
-        if self._backend == "jit":
+        if self._backend != "auto":
             if isinstance(error, (ImportError, UnsupportedError)):
-                raise type(error)(f"{who} takes backend='jit' where all compiles: {error}") from error
+                raise type(error)(f"{who} takes backend={self._backend!r} where all compiles: {error}") from error
             raise error
         self._native = None
         print(f"{who} trains in eager mode: {error}", file=sys.stderr)

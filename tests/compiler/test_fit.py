@@ -37,19 +37,19 @@ def trained(backend, y, outputs, net=None, **options):
 
 
 def assert_same(y, outputs, **options):
-    (history, parameters, eager), (native_history, native, jit) = (
-        trained(backend, y, outputs, **options) for backend in ("eager", "jit")
-    )
-    assert native == pytest.approx(parameters, rel=1e-9, abs=1e-11)
-    assert list(history) == list(native_history)
-    for name, xs in history.items():
-        assert native_history[name] == pytest.approx(xs, rel=1e-9)
-    assert jit.random.getstate() == eager.random.getstate()
-    assert jit.optimizer.steps == eager.optimizer.steps
-    assert jit.optimizer.lr == eager.optimizer.lr
-    for a, b in zip(jit.optimizer.states, eager.optimizer.states):
-        assert a == pytest.approx(b, rel=1e-8, abs=1e-12)
-    return jit
+    history, parameters, eager = trained("eager", y, outputs, **options)
+    for backend in ("numpy", "jit"):
+        other_history, other, compiled = trained(backend, y, outputs, **options)
+        assert other == pytest.approx(parameters, rel=1e-9, abs=1e-11)
+        assert list(history) == list(other_history)
+        for name, xs in history.items():
+            assert other_history[name] == pytest.approx(xs, rel=1e-9)
+        assert compiled.random.getstate() == eager.random.getstate()
+        assert compiled.optimizer.steps == eager.optimizer.steps
+        assert compiled.optimizer.lr == eager.optimizer.lr
+        for a, b in zip(compiled.optimizer.states, eager.optimizer.states):
+            assert a == pytest.approx(b, rel=1e-8, abs=1e-12)
+    return compiled
 
 
 @pytest.mark.parametrize("optimizer", sorted(nn.optim.OPTIMISERS))
@@ -322,7 +322,7 @@ def test_a_network_with_a_generator_of_its_own_stays_eager(capsys):
     assert "differently from call to call" in capsys.readouterr().err
 
 
-def test_a_missing_llvmlite_makes_auto_eager(monkeypatch, capsys):
+def test_a_missing_llvmlite_makes_auto_numpy(monkeypatch, capsys):
     from engine.compiler.llvm import processor
 
     processor.llvm.cache_clear()
@@ -331,10 +331,15 @@ def test_a_missing_llvmlite_makes_auto_eager(monkeypatch, capsys):
         _, automatic, _ = trained("auto", NUMBERS, 2)
         with pytest.raises(ImportError, match="llvmlite"):
             trained("jit", NUMBERS, 2)
+        on_numpy = trained("numpy", NUMBERS, 2)[1]
+        _, eager, _ = trained("auto", NUMBERS, 2, loss=lambda ys, t: ys[0] if ys[0] > 0 else ys[1])
     finally:
         processor.llvm.cache_clear()
-    assert "llvmlite" in capsys.readouterr().err
-    assert automatic == trained("eager", NUMBERS, 2)[1]
+    said = capsys.readouterr().err.splitlines()
+    assert "trains on NumPy" in said[0] and "llvmlite" in said[0]
+    assert "trains in eager mode" in said[-1] and "bool" in said[-1]
+    assert automatic == on_numpy
+    assert eager == trained("eager", NUMBERS, 2, loss=lambda ys, t: ys[0] if ys[0] > 0 else ys[1])[1]
 
 
 def test_a_loss_that_diverges_ends_the_training():

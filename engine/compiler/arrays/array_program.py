@@ -12,7 +12,7 @@ from .naming import adjoints, free_name, name_arguments, name_lines
 from .orientation import turn_round
 from .program import EXAMPLES, Array, ordered
 from .raising import Given, Raising, Result, raised
-from .rewriting import rewrite, spell_out, spread
+from .rewriting import rewrite, spell_out, spread, summed
 from .terms import definitions
 from .text import Text
 from .words import words
@@ -35,23 +35,27 @@ class ArrayProgram:
     Attributes:
         arguments: by name, the arrays that it reads, in the order in which `run` takes them.
         results: the arrays that it returns, by result.
+        targets: what each output is written to, in order.
         text: the program, one line an array.
     """
 
     def __init__(self, trace: Trace, given: Sequence[Given], outputs: Sequence[Result], names: Sequence[str],
                  guarded: bool = False) -> None:  # fmt: skip
-        raising = raised(words(trace), given, outputs)
-        self._space = functions(trace.rows)
-        self.results = raising.results
-        flat = [a for arrays in self.results for a in arrays]
-        self._places = [(a.start - raising.first, a.shape, a.strides) for a in flat]
+        program = words(trace)
+        raising = raised(program, given, outputs)
+        self._space, self.targets = functions(trace.rows), program.targets
+        flat = [a for arrays in raising.results for a in arrays]
+        self._places = [(a.start - program.first, a.shape, a.strides) for a in flat]
         spell_out(ordered(flat))
         spread(ordered(flat))
+        every = ordered(flat)
+        self.results = [summed(of, every) if out.summed else of for of, out in zip(raising.results, outputs)]
+        flat = [a for arrays in self.results for a in arrays]
         turn_round(ordered(flat), {x for a in [*raising.arguments, *flat] for x in a.axes})
         rewrite(ordered(flat), guarded)
         arrays = ordered(flat)
         read = {a: g for a, g in raising.arguments.items() if a in set(arrays)}
-        named = name_arguments(read, set(self._space) | {"inf", "nan"})
+        named = name_arguments(read, set(self._space) | {"inf", "nan", "n"})
         for array, name in named.items():
             array.name = name
         self._name_results(raising, outputs, names, named)
@@ -64,7 +68,7 @@ class ArrayProgram:
 
     def _name_results(self, raising: Raising, outputs: Sequence[Result], names: Sequence[str],
                       named: Mapping[Array, str]) -> None:  # fmt: skip
-        taken = {*named.values(), *self._space}
+        taken = {*named.values(), *self._space, "n"}
         for out, name, arrays in zip(outputs, names, self.results):
             blocks = sorted(raising.blocks(out.like), key=lambda a: a.start) if out.like is not None else []
             for k, array in enumerate(arrays):
@@ -73,10 +77,10 @@ class ArrayProgram:
                 taken.add(array.name)
 
     def compiled(self) -> Callable[..., tuple[Any, ...]]:
-        """The text as a function of the arguments' arrays."""
+        """The text as a function of the number of examples and of the arguments' arrays."""
         import numpy as np
 
-        given = ", ".join(a.name for a in self.arguments)
+        given = ", ".join(["n", *[a.name for a in self.arguments]])
         returned = ", ".join(a.name for arrays in self.results for a in arrays)
         lines = [f"def program({given}):", *self.text.splitlines(), f"return {returned},"]
         space: dict[str, Any] = {**self._space, **self._constants, "inf": np.inf, "nan": np.nan}
@@ -84,15 +88,15 @@ class ArrayProgram:
         found: Callable[..., tuple[Any, ...]] = space["program"]
         return found
 
-    def views(self, spaces: Mapping[int, NDArray[np.floating[Any]]]) -> list[NDArray[np.floating[Any]]]:
-        """The arrays of the arguments, in the numbers of a call.
+    def views(self, spaces: Mapping[int, NDArray[np.floating[Any]]]) -> list[Any]:
+        """What the compiled text is called with, in the numbers of a call.
 
         Args:
             spaces: by space, the numbers: of parameters all, of inputs one row an example.
         """
         import numpy as np
 
-        found = []
+        found: list[Any] = [len(spaces[INPUT]) if INPUT in spaces else 1]
         for a in self.arguments:
             numbers = spaces[a.space]
             size = numbers.itemsize

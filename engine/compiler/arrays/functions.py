@@ -127,7 +127,7 @@ def _written() -> dict[str, Callable[..., Numbers]]:
         return np.take_along_axis(rows, at[..., None], -1)[..., 0] if np.ndim(at) else rows[..., at]
 
     plain: dict[str, Callable[..., Numbers]] = {
-        name: getattr(np, name) for name in ("sum", "max", "mean", "any", "arange", "repeat")
+        name: getattr(np, name) for name in ("sum", "max", "mean", "any", "arange", "array", "repeat")
     }
     return {
         **plain,

@@ -45,12 +45,14 @@ class Result(NamedTuple):
         first, size: which outputs.
         shape: of an array or nested lists of one length; None: of what else holds numbers.
         like: the argument whose structure it has, or None.
+        summed: is it a sum over the examples?
     """
 
     first: int
     size: int
     shape: tuple[int, ...] | None
     like: Given | None
+    summed: bool = False
 
 
 class NotRaisedError(NotImplementedError):
@@ -101,12 +103,11 @@ class Raising:
 
     Attributes:
         results: the arrays that are returned, by result.
-        first: the position of the first output.
     """
 
     def __init__(self, words: Words, given: Sequence[Given], outputs: Sequence[Result],
                  alone: set[int | Lattice]) -> None:  # fmt: skip
-        self._words, self._given, self._alone, self.first = words, given, alone, words.first
+        self._words, self._given, self._alone = words, given, alone
         self._producers = Producers(words.body)
         self._every = {loop.variable for loop in loops_of(words.body)}
         self._known: dict[int, list[Array]] = {VALUE: [], PARAMETER: [], INPUT: []}
@@ -283,8 +284,8 @@ class Raising:
     def _argument(self, space: int, index: Affine) -> Operand:
         low, high = index.ends()
         owners = [g for g in self._given if g.space == space and g.first <= low < g.first + g.size]
-        if not owners or high >= owners[0].first + owners[0].size:
-            raise NotRaisedError("it reads two arguments as one", self._now.place if self._now else None)
+        if high >= owners[0].first + owners[0].size:
+            return self._joined(space, index)
         g = owners[0]
         if g.shape is None:
             start, strides, axes, places = _lattice(index)
@@ -297,9 +298,20 @@ class Raising:
         if g.shape is not None:
             found = array.located(index)
             if found is None:
-                raise NotRaisedError(f"it reads {g.name} across its rows", self._now.place if self._now else None)
+                return self._joined(space, index)
             places = found
         return Read(array, places)
+
+    def _joined(self, space: int, index: Affine) -> Read:
+        """What is read of several arguments, or across the rows of one, side by side."""
+        axes = {a: Axis(a.size) for a in index.slopes}
+        array = Array(VALUE, -1, [1] * len(axes), list(axes.values()))
+        outer = max(index.slopes, key=lambda a: abs(index.slopes[a]))
+        array.op, array.along, slope = "concatenation", list(axes).index(outer), index.slopes[outer]
+        inner = {axes[a]: s for a, s in index.slopes.items() if a is not outer}
+        array.edges = list(range(outer.size))
+        array.args = [self._read(space, Affine(index.start + k * slope, inner)) for k in range(outer.size)]
+        return Read(array, [Affine(0, {a: 1}) for a in axes])
 
 
 def _lattice(index: Affine) -> tuple[int, list[int], list[Axis], list[Affine]]:

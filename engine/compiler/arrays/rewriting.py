@@ -6,6 +6,7 @@ runs the arrays looks for that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from ..front.trace import INPUT
@@ -78,6 +79,30 @@ def spread(arrays: Sequence[Array]) -> None:
             a.places.insert(0, Affine(0, {examples: 1}))
 
 
+def summed(results: Sequence[Array], arrays: Sequence[Array]) -> list[Array]:
+    """Sums of results over the examples: a product that nothing else reads is a product of matrices then."""
+    uses = Counter(a.array for array in arrays for a in array.args if isinstance(a, Read))
+    found = []
+    for array in results:
+        made = array
+        while made.op == "move" and isinstance(made.args[0], Read) and uses[made.args[0].array] < 2:
+            inner = made.args[0]
+            if [p.plain() for p in inner.places] != made.axes:
+                break
+            made = inner.array
+        examples = array.axes[0] if array.axes and array.axes[0].size == EXAMPLES else None
+        total = Array(array.space, array.start, array.strides, [a for a in array.axes if a is not examples])
+        if examples is None:
+            total.op, total.args = "times_examples", [_whole(array)]
+        elif made.op == "mul" and made is not array and all(isinstance(a, Read) for a in made.args):
+            total.op, total.args, total.over = "dot", made.args, [examples]
+            total.axes = made.axes[1:]
+        else:
+            total.op, total.args, total.over = "total", [_whole(array)], [examples]
+        found.append(total)
+    return found
+
+
 def _whole(array: Array) -> Read:
     return Read(array, [Affine(0, {a: 1}) for a in array.axes])
 
@@ -94,7 +119,7 @@ def _as(array: Array, op: str, args: Sequence[Operand]) -> None:
 def _neutral(array: Array) -> None:
     """x + 0, 1·x, -1·x, and a sum that starts from 0."""
     args, numbers = array.args, [number_of(a) for a in array.args]
-    if array.op == "dot" and numbers[2] == 0.0:
+    if array.op == "dot" and numbers[2:] == [0.0]:
         del args[2]
     elif array.op in ("add", "mul"):
         for k in (0, 1):

@@ -53,6 +53,9 @@ class Text:
             return self._soft(term, axes)
         if term.op == "take":
             return self._take(term, axes)
+        if term.op == "times_examples":
+            said = f"n * {self.text(term.args[0], axes, 3)}"
+            return f"({said})" if loose > 2 else said
         binding = BINDING.get(term.op, 5)
         if term.op in SIGNS:
             left, right = term.args
@@ -203,6 +206,8 @@ class Text:
         array = term.array
         along = array.axes[array.along]
         others = [a for a in array.axes if a is not along]
+        if not others and array.lengths == [1] * len(term.args):
+            return f"array([{', '.join([self.text(part, []) for part in term.args])}])"
         parts = []
         for part, length in zip(term.args, array.lengths):
             mine = [a for a in part.axes if a not in others]

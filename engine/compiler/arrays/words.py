@@ -31,12 +31,14 @@ class Words(NamedTuple):
             a `STEP` behind it; 0: it is no list. Bytes are a number that is the same in all rounds.
         numbers: those that are not, by position and operand, of a list all of them.
         first: the position of the first output; the others follow it.
+        targets: what each of them is written to; sums come before what is written out.
         places: by position, which instruction of the trace it came from.
     """
 
     body: list[Node]
     numbers: dict[tuple[int, int], tuple[float, ...]]
     first: int
+    targets: list[int]
     places: list[int]
 
 
@@ -167,12 +169,13 @@ class _Writing:
             self._place_from(root)
         writes = [write for i in effects for write in self._writes(i)]
         first = len(self.places)
-        for _, i, operand in sorted(writes):
+        writes.sort(key=lambda write: (self.code[write[1]][0] == "output", write[0]))
+        for _, i, operand in writes:
             self._put(i, "output", [operand])
         items = Recogniser(
             self.shapes, np.array(self.ids, int), np.array(self.numbers, int), np.array(self.starts, int), {}, WINDOW
         ).run()
-        return Words(program(items, self.shapes), self.varying, first, self.places)
+        return Words(program(items, self.shapes), self.varying, first, [t for t, _, _ in writes], self.places)
 
     def _writes(self, i: int) -> list[tuple[int, int, int]]:
         """(target, instruction, operand) of what an effect writes; products side by side are made here."""

@@ -75,9 +75,8 @@ class Scope(Block):
 
     def __init__(self, name: str, parent: Scope | None = None) -> None:
         if not isinstance(name, str) or not (parent is None or isinstance(parent, Scope)):
-            raise TypeError(
-                f"Scope takes a name and the Scope around it, or None, got {shown(name)} and {shown(parent)}"
-            )
+            got = f"{shown(name)} and {shown(parent)}"
+            raise TypeError(f"Scope takes a name and the Scope around it, or None, got {got}")
         self.name = name
         self.parent = parent
 

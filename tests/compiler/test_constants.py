@@ -226,3 +226,28 @@ def test_a_dot_that_does_not_roll_reads_each_of_its_own_numbers():
         return dot([p, p, q], [-2.0, -2.0, -1.0], -1.0)
 
     assert jit(f)(1.0, 10.0) == f(Value(1.0), Value(10.0)).data == -15.0
+
+
+def test_a_fold_that_is_passed_over_would_change_nothing(monkeypatch):
+    right, outcomes = folding._changes, []
+
+    def watched(instructions, varying):
+        outcomes.append(right(instructions, varying))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(folding, "_changes", lambda *_: True)
+            assert outcomes[-1] or folding.folded(instructions, varying) is None
+        return outcomes[-1]
+
+    monkeypatch.setattr(folding, "_changes", watched)
+    rows = [[0.5 * i + k for k in range(3)] for i in range(4)]
+
+    def terms(factors):
+        return lambda xs: total([c * x + 0.01 * relu(c - x) + relu(c - x) for c, x in zip(factors, xs)])
+
+    def chosen(factors):
+        return lambda xs: total([where(x > 0.5, c, x * 3.0) * dot(row, xs[:3]) for c, x, row in zip(factors, xs, rows)])
+
+    for factors in ([0.25] * 4, [1.0] * 4, [0.25, 0.5, 1.0, 2.0], [0.0] * 4):
+        for f in (terms(factors), chosen(factors), value_and_grad(terms(factors))):
+            jit(f).lower([1.0, 2.0, 3.0, 4.0])
+    assert set(outcomes) == {True, False}

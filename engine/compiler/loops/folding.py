@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..front.order import Dot, Ordered, Products, positions
 from ..front.reductions import LIST_OPS, scaled
-from ..front.trace import CONSTANT, EFFECTS, VALUE, Instruction, Trace
+from ..front.trace import COMMUTATIVE, CONSTANT, EFFECTS, LIST, VALUE, Instruction, Trace
 from .program import For, Node, Polynomial, Statement
 from .shapes import Positions
 
@@ -177,7 +177,7 @@ def rounds_inside(loop: For, rounds: Rounds) -> Rounds:
 
 def folded(trace: Trace, varying: set[int]) -> Trace | None:
     """The trace with its constants folded by value, but for some; None where that changes nothing."""
-    if trace.apart <= varying:
+    if trace.apart <= varying or not _changes(trace, varying):
         return None
     new = Trace()
     new.rows = trace.rows
@@ -214,6 +214,32 @@ def folded(trace: Trace, varying: set[int]) -> Trace | None:
             places.append(new.emit(trace.rows[op], tuple([placed(a) for a in args])))
     new.bare = {placed(a) for a in trace.bare}
     return None if _alike(trace.code, new.code) else new
+
+
+def _changes(trace: Trace, varying: set[int]) -> bool:
+    """May a trace change where constants are folded by value, but for some? Only where a number stands that an identity
+    knows, or chooses, or where two instructions become equal; and nobody looks into lists."""
+    free = trace.apart - varying
+    special = {i for i in free if trace.constants[i] in (0.0, 1.0, -1.0, 2.0)}
+    seen = set[object]()
+    for op, args, _ in trace.code:
+        constants = [a >> 3 for a in args if a & 7 == CONSTANT]
+        if not constants:
+            if any(a & 7 == LIST and trace.lists[a >> 3][0] & 7 == CONSTANT for a in args):
+                return True
+            continue
+        if not special.isdisjoint(constants) or (len(constants) == len(args) and not free.isdisjoint(constants)):
+            return True
+        if op in ("where", "edge") and args[0] & 7 == CONSTANT:
+            return True
+        operands = [
+            pack("d", trace.constants[a >> 3]) if a & 7 == CONSTANT and a >> 3 not in varying else a for a in args
+        ]
+        key = op, frozenset(operands) if op in COMMUTATIVE else tuple(operands)
+        if op not in EFFECTS and key in seen:
+            return True
+        seen.add(key)
+    return False
 
 
 def _alike(code: Sequence[Instruction], other: Sequence[Instruction]) -> bool:

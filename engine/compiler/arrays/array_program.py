@@ -14,7 +14,7 @@ from .program import EXAMPLES, Array, ordered
 from .raising import Given, Raising, Result, raised
 from .rewriting import rewrite, spell_out, spread, summed
 from .terms import definitions
-from .text import Text
+from .text import Text, spelled
 from .words import words
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class ArrayProgram:
                  guarded: bool = False) -> None:  # fmt: skip
         program = words(trace)
         raising = raised(program, given, outputs)
-        self._space, self.targets = functions(trace.rows), program.targets
+        self._space = {spelled(name): f for name, f in functions(trace.rows).items()}
+        self.targets = program.targets
         flat = [a for arrays in raising.results for a in arrays]
         self._places = [(a.start - program.first, a.shape, a.strides) for a in flat]
         spell_out(ordered(flat))

@@ -59,8 +59,7 @@ class Text:
         binding = BINDING.get(term.op, 5)
         if term.op in SIGNS:
             left, right = term.args
-            after = binding + (term.op in ("sub", "div"))
-            said = f"{self.text(left, axes, binding)} {SIGNS[term.op]} {self.text(right, axes, after)}"
+            said = f"{self.text(left, axes, binding)} {SIGNS[term.op]} {self.text(right, axes, binding + 1)}"
         elif term.op == "neg":
             said = f"-{self.text(term.args[0], axes, 3)}"
         elif term.op in COMPARISONS or term.op == "step":
@@ -70,7 +69,7 @@ class Text:
             c, a, b = term.args
             return f"where({self._condition(c, axes)}, {self.text(a, axes)}, {self.text(b, axes)})"
         else:
-            return f"{term.op}({', '.join([self.text(a, axes) for a in term.args])})"
+            return f"{spelled(term.op)}({', '.join([self.text(a, axes) for a in term.args])})"
         return f"({said})" if binding < loose else said
 
     def _condition(self, term: Node, axes: Sequence[Axis]) -> str:
@@ -191,9 +190,9 @@ class Text:
             inner = [*rest, k]
             return f"sum({self.text(f, inner, 2)} * {self.text(g, inner, 2)}{f', axis={len(rest)}' if rest else ''})", 5
         letters = {x: "ijlmnopq"[i] for i, x in enumerate(dict.fromkeys([*rest, *fa, *ga]))} | {k: "k"}
-        spelled = ",".join("".join(letters[x] for x in side.axes) for side in (f, g))
+        letters_of = ",".join("".join(letters[x] for x in side.axes) for side in (f, g))
         given = ", ".join(self.text(side, side.axes) for side in (f, g))
-        return f'einsum("{spelled}->{"".join(letters[x] for x in rest)}", {given})', 5
+        return f'einsum("{letters_of}->{"".join(letters[x] for x in rest)}", {given})', 5
 
     def _summed(self, x: Node, k: Axis, rest: Sequence[Axis]) -> str:
         if k not in x.axes:
@@ -224,6 +223,11 @@ class Text:
                     parts.append(f"expand({said}, {axis})")
         where = f", axis={array.along}" if array.along else ""
         return f"concatenate([{', '.join(parts)}]{where})"
+
+
+def spelled(op: str) -> str:
+    """The name of a row, as code may call it."""
+    return op.replace(".", "_")
 
 
 def _slice(p: Affine, size: int) -> str:

@@ -8,14 +8,17 @@ The whole law, 5,000 graphs and 1,000 nets:
 import os
 import random
 
+import pytest
 from enclosing import DOUBLE, balls_of, precise, summed
 from flint import arb
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from test_balls import Judge, check, chosen_points, of_graph, of_network, wrong_lanes
+from test_balls import Judge, Subject, check, chosen_points, of_graph, of_network, wrong_lanes
 
-from engine import jit, total, value_and_grad
+from engine import dot, jit, tanh, total, value_and_grad
 from engine.checks import graphs, mlps
+from engine.compiler.arrays import array_program, text
+from engine.compiler.arrays.program import Affine
 
 MANY = int(os.environ.get("MANY", "1"))
 COUNTS = st.integers(2, 17)
@@ -53,3 +56,44 @@ def test_every_derivative_of_a_graph_lies_in_its_ball(drawn, count, seed):
 def test_the_gradient_of_a_batch_through_a_network_lies_in_its_ball(network, count, seed):
     event(network.activation)
     check(wrong_batch, of_network(network, "float64"), count, random.Random(seed))
+
+
+# The law is seen to fail ---------------------------------------------------------------------------------------------
+
+
+def square_layer(xs):
+    """A layer of three neurons of three inputs: whatever is mixed up has the right shape."""
+    rows, b, x = [xs[0:3], xs[3:6], xs[6:9]], xs[9:12], xs[12:15]
+    return total([tanh(dot(w, x, c)) for w, c in zip(rows, b)])
+
+
+def squares():
+    point = [0.1 * k * (-1.0) ** k for k in range(15)]
+    return wrong_batch(Subject("a square layer", square_layer, point, 12, "float64"), 3, random.Random(0))
+
+
+def without_transpose(said, have, want, right=text._aligned):
+    return right(said, [a for a in want if a in have], want) if len(have) == 2 else right(said, have, want)
+
+
+def along_the_other_axis(rows, right=array_program.functions):
+    found = right(rows)
+    return {**found, "sum": lambda x, axis=None, plain=found["sum"]: plain(x, axis=None if axis is None else 1 - axis)}
+
+
+def one_before(p, size, right=text._slice):
+    return right(Affine(max(p.start - 1, 0), p.slopes), size)
+
+
+PLANTED = [
+    ("a transposed contraction", text, "_aligned", without_transpose),
+    ("a sum along the wrong axis", array_program, "functions", along_the_other_axis),
+    ("a stale slice", text, "_slice", one_before),
+]
+
+
+@pytest.mark.parametrize(("fault", "module", "name", "wrong"), PLANTED, ids=[fault for fault, *_ in PLANTED])
+def test_a_planted_fault_is_caught(fault, module, name, wrong, monkeypatch):
+    assert not squares()
+    monkeypatch.setattr(module, name, wrong)
+    assert squares()

@@ -6,6 +6,7 @@ export function editor(panel) {
   const [code, lines, inked] = ["textarea", ".lines", ".inked"].map(part => panel.querySelector(`.editor ${part}`));
   function number(mark) {
     const count = code.value.split("\n").length;
+    code.rows = Math.max(7, Math.min(24, count));
     lines.replaceChildren(...Array.from({ length: count }, (_, i) => {
       const line = document.createElement(i + 1 === mark ? "b" : "span");
       line.textContent = i + 1;

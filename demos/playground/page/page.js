@@ -62,6 +62,7 @@ function show(name, focus = false) {
     b.tabIndex = here ? 0 : -1;
     $(b.getAttribute("aria-controls")).hidden = !here;
     if (here && focus) b.focus();
+    if (here) b.scrollIntoView({ block: "nearest", inline: "nearest" }); // a phone's row of tabs scrolls
   }
   tabs.get(name)?.shown();
 }

@@ -124,7 +124,9 @@ export default function expression(page) {
       write(String(program ?? ""));
       linked = { code: code.value, values: values && typeof values === "object" ? values : {}, at: Number.isInteger(at) ? at : null };
       came.hidden = false;
-      wrong.hidden = printed.hidden = note.hidden = true;
+      wrong.hidden = printed.hidden = true;
+      view.classList.remove("old");
+      tell("Its picture comes when it is run.");
       example.value = "";
       drawn = null;
       draw(null);

@@ -65,6 +65,7 @@ class TrainingLoop:
             where only + - * / and sqrt occur: sums run over the examples in eager's order, slower.
         checked: check the bounds of every load and store; None: as the environment variable CHAINRULE_JIT_CHECKED says.
         cpu: which features of the processor to use, as for `jit`.
+        window: the longest loop body looked for, in instructions; None: any.
         backend: "llvm", or "numpy" for array programs that NumPy runs, as for `jit`.
 
     Attributes:

@@ -35,7 +35,7 @@ def _slope(x, n, y):
         if n == 2.0:
             return n * x
         if n - 1.0 + 1.0 == n:
-            return n * (power(x, n - 1.0) if x.__class__ is float else x ** (n - 1.0))
+            return n * (ieee.power(x, n - 1.0) if x.__class__ is float else x ** (n - 1.0))
         return edge(equal(inside(y, 1e-308, 1e308), 1.0), n * y / x, n * power(x, n - 1.0))
     rounded = not_equal(n - 1.0 + 1.0, n) * equal(inside(y, 1e-308, 1e308), 1.0)  # 0 where y is nan
     slope = edge(rounded, n * y / x, n * power(x, n - 1.0))

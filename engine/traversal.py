@@ -134,7 +134,16 @@ def _partial(p: Formula | float, vals: Sequence[object], v: Node) -> Any:
 
 def connected_edges(v: N) -> list[tuple[N, float]]:
     """(argument, partial) for each edge that carries a derivative."""
-    selects = v.op is not None and v.op.selects
+    op = v.op
+    if op is not None and op.kind < 3 and not op.selects and not context.active:  # as below, in half the time
+        args, vals = v._operands()
+        try:
+            kind = v.__class__
+            pairs = [(a, p) for a, p in zip(args, op.partials) if a.__class__ is kind]
+            return [(a, p if p.__class__ is float else float(p(*vals, v._data))) for a, p in pairs]
+        except (ArithmeticError, ValueError):
+            pass
+    selects = op is not None and op.selects
     return [
         (a, p)
         for (a, _), p in zip(v._edges(), partials(v))

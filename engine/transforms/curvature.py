@@ -58,12 +58,13 @@ def _forward(root: Value, tangents: Tangents) -> list[tuple[Value, list[Edge]]]:
             stack.append(v)  # it waits below its arguments
             for a in reversed(v._operands()[0]):
                 if a.__class__ is Value:
-                    stack.append(a)
+                    if a not in tangents:
+                        stack.append(a)
                 elif a.__class__ is tuple:
                     stack += [e for e in reversed(a) if e not in tangents]
         else:
             edges = _edges(v, tangents)
-            tangents[v] = _sum([(a, x) for a, x, _ in edges], tangents)
+            tangents[v] = _sum(edges, tangents)
             if edges:
                 steps.append((v, edges))
     return steps
@@ -75,7 +76,7 @@ def _edges(v: Inner, tangents: Tangents) -> list[Edge]:
     for a, p in zip(v._operands()[0], v.op.partials):
         if a.__class__ is Value:
             if tangents[a] is not None:
-                edges.append(_edge(a, p if p.__class__ is float else graph_partial(p, v)))
+                edges.append((a, p, None) if p.__class__ is float else _edge(a, graph_partial(p, v)))
         elif a.__class__ is tuple and any(tangents[e] is not None for e in a):
             ps = repeat(p) if p.__class__ is float else graph_partial(p, v)
             edges += [_edge(e, q) for e, q in zip(a, ps) if tangents[e] is not None]
@@ -86,10 +87,10 @@ def _edge(a: Value, p: Number) -> Edge:
     return (a, p._data, p) if isinstance(p, Value) else (a, p, None)
 
 
-def _sum(edges: Sequence[tuple[Value, float]], tangents: Tangents) -> float | None:
+def _sum(edges: Sequence[Edge], tangents: Tangents) -> float | None:
     """The tangent that comes along some edges."""
     found = None
-    for a, x in edges:
+    for a, x, _ in edges:
         tangent = tangents[a]
         if tangent is not None:
             found = tangent * x if found is None else found + tangent * x
@@ -101,25 +102,10 @@ def _tangent(p: Value, tangents: Tangents) -> float | None:
     stack: list[Inner] = [p]
     while stack:
         v = stack[-1]
-        below = [a for a, _ in v._edges() if a.__class__ is Value and a not in tangents]
+        args = v._operands()[0] if v.op is None or v.op.kind < 3 else v.args
+        below = [a for a in args if a.__class__ is Value and a not in tangents]
         if below:
             stack += below
         else:
-            tangents[stack.pop()] = _sum(_slopes(v), tangents)
+            tangents[stack.pop()] = _sum([(a, x, None) for a, x in connected_edges(v)], tangents)
     return tangents[p]
-
-
-def _slopes(v: Inner) -> Sequence[tuple[Value, float]]:
-    """`connected_edges`, faster for the rows of which partials are made."""
-    op = v.op
-    if op is not None and op.kind < 3 and not op.selects:
-        args, vals = v._operands()
-        try:
-            return [
-                (a, p if p.__class__ is float else p(*vals, v._data))
-                for a, p in zip(args, op.partials)
-                if a.__class__ is Value
-            ]
-        except (ArithmeticError, ValueError):
-            pass  # where Python is not IEEE
-    return connected_edges(v)

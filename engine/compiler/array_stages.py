@@ -249,7 +249,7 @@ def _outputs(
                 of = arguments.get((argnums[0], *inside) if single else (argnums[int(str(inside[0]))], *inside[1:]))
         modules = [g for g in arguments.values() if g.shape is None and g.size == count] if shape is None else []
         like = of if of is not None and of.shape is None else modules[0] if modules else None
-        outputs.append(Result(first, count, shape, like))
+        outputs.append(Result(first, count, shape, like, gradient=of is not None))
         if of is not None:
             names.append("d" if like is not None else f"d{of.name}")
         elif gradient_of is not None:

@@ -86,7 +86,7 @@ class ArrayTrainingCode:
         p, share = Given("p", PARAMETER, 0, count, None), Given("share", PARAMETER, count, 1, ())
         outputs = [Result(count, 1, (), None, True), Result(count + 1, self.kept, (self.kept,), None)]
         names = ["loss", "outputs", "d"]
-        results = [*(outputs if self.kept else outputs[:1]), Result(0, count, None, p, True)]
+        results = [*(outputs if self.kept else outputs[:1]), Result(0, count, None, p, True, True)]
         kept_names = names if self.kept else ["loss", "d"]
         x = Given("x", INPUT, 0, columns, (columns,))
         return Run(_program(trace, [p, share, x], results, kept_names, guarded))

@@ -203,3 +203,30 @@ def test_names_that_are_none_in_code_are_replaced():
 def test_a_name_of_a_backend_that_is_none_is_refused():
     with pytest.raises(ValueError, match="backend"):
         jit(lambda x: x, backend="cuda")
+
+
+def test_formulas_are_the_textbooks():
+    net, x, y = nn.MLP(2, [16, 16, 1], seed=0), numbers(20, 2), [1.0, -1.0] * 10
+    stages = jit(value_and_grad(hinge), backend="numpy").lower(net, x, y)
+    formulas = stages.latex.splitlines()
+    assert r"h_{0} &= \operatorname{relu}\left(x W_{0}^{\top} + b_{0}\right) \\" in formulas
+    assert r"\frac{\partial L}{\partial W_{1}} &= d_{1}^{\top} h_{0} \\" in formulas
+    shown = stages.arrays._repr_markdown_()
+    assert str(stages.arrays) in shown and stages.latex in shown
+
+
+def test_names_in_formulas_are_escaped():
+    found = jit(lambda data, my_x: data * my_x, backend="numpy").lower(2.0, 3.0).latex
+    assert r"\mathrm{out} &= \mathrm{data} \mathtt{my\_x}" in found
+
+
+def test_native_code_shows_its_arrays_and_a_training_its_step():
+    W, b, x = numbers(4, 3), numbers(4), numbers(3)
+    assert str(jit(layer).lower(W, b, x).arrays) == str(jit(layer, backend="numpy").lower(W, b, x).arrays)
+    loop = engine.TrainingLoop(
+        lambda p, e: engine.square(p[0] * e[0] + p[1] - e[1]), lambda p, g, slots, settings: (p - settings[0] * g, slots),
+        [0.0, 0.0], [[0.0, 1.0], [1.0, 3.0], [2.0, 5.0]], settings=1, backend="numpy",
+    )  # fmt: skip
+    loop.run(epochs=1000, settings=[0.1])
+    assert np.allclose(loop.parameters, [2.0, 1.0])
+    assert str(loop.update_stages.arrays).splitlines()[-1] == "p_next = p - settings[0] * g"

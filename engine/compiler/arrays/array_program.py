@@ -75,6 +75,7 @@ class ArrayProgram:
             for k, array in enumerate(arrays):
                 own = f"{name}{named[blocks[k]]}" if len(blocks) == len(arrays) and blocks[k] in named else name
                 array.name = free_name(own, taken)
+                array.gradient_of = own[1:] if out.gradient else ""
                 taken.add(array.name)
 
     def compiled(self) -> Callable[..., tuple[Any, ...]]:
@@ -140,7 +141,7 @@ class ArrayProgram:
         return formulas(self.definitions)
 
     def _repr_markdown_(self) -> str:
-        return f"```python\n{self}\n```"
+        return f"```python\n{self}\n```\n\n{self._repr_latex_()}"
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex}\n$$"

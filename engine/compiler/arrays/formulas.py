@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import inf
 
 from ...rule import TABLE
-from .program import Axis, Number, Read
+from .program import Array, Axis, Number, Read
 from .terms import Definition, Node, Term
 from .text import BINDING, Text
 
@@ -19,16 +19,20 @@ WORDS = {"total": r"\sum", "mean": r"\operatorname{mean}", "top": r"\max", "logs
 
 
 def symbol(name: str) -> str:
-    """A name in LaTeX: W0 is W with an index, dW0 the derivative by it; of longer names the letters are upright."""
-    found = re.fullmatch(r"(d?)([^\W\d_]+)_?(\d*)", name)
+    """A name in LaTeX: W0 is W with an index; of longer names the letters are upright."""
+    found = re.fullmatch(r"([^\W\d_]+)_?(\d*)", name)
     if found is None:
         return rf"\mathtt{{{_escaped(name)}}}"
-    d, letters, index = found.groups()
-    if d and letters:
-        return rf"\frac{{\partial L}}{{\partial {symbol(letters + index)}}}"
-    letters = d + letters
+    letters, index = found.groups()
     body = letters if len(letters) == 1 else rf"\mathrm{{{_escaped(letters)}}}"
     return f"{body}_{{{index}}}" if index else body
+
+
+def _named(array: Array) -> str:
+    """What an array is called; a gradient is the derivative of L."""
+    if array.gradient_of:
+        return rf"\frac{{\partial L}}{{\partial {symbol(array.gradient_of)}}}"
+    return symbol(array.name)
 
 
 def _escaped(name: str) -> str:
@@ -41,9 +45,9 @@ class Formulas(Text):
     def _line(self, d: Definition) -> str:
         if isinstance(d.term, Term) and d.term.op == "concatenation":
             parts = r",\; ".join(self.text(a, a.axes) for a in d.term.args)
-            return rf"{symbol(d.array.name)} &= \left[{parts}\right]"
+            return rf"{_named(d.array)} &= \left[{parts}\right]"
         said = self.text(d.term, d.array.axes)
-        return f"{symbol(d.array.name)} &= {said}"
+        return f"{_named(d.array)} &= {said}"
 
     def text(self, term: Node, axes: Sequence[Axis], loose: int = 0) -> str:
         """A formula, in parentheses where it binds looser than asked."""
@@ -89,7 +93,7 @@ class Formulas(Text):
 
     @staticmethod
     def _element(r: Read, axes: Sequence[Axis]) -> str:
-        said = symbol(r.array.name)
+        said = _named(r.array)
         picked = [str(p.start) for p in r.places if not p.slopes]
         if picked:
             said = rf"{{{said}}}_{{[{', '.join(picked)}]}}"

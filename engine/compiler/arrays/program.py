@@ -91,14 +91,14 @@ class Array:
         args: of what.
         over: the axis that is used up.
         start, strides: the lattice of positions that it stands for, in its space.
-        name: for the reader.
+        name, gradient_of: for the reader, and the name of what it is a gradient by.
         along, edges: the number of the axis of a concatenation, and where along it each part begins.
     """
 
     def __init__(self, space: int, start: int, strides: Sequence[int], axes: Sequence[Axis]) -> None:
         self.space, self.start, self.strides, self.axes = space, start, tuple(strides), list(axes)
         self.op, self.args, self.over, self.name, self.along = "", list[Operand](), list[Axis](), "", 0
-        self.edges = list[int]()
+        self.edges, self.gradient_of = list[int](), ""
         self.place = -1  # an instruction of the trace that made it
         self.demander: Array | None = None
 

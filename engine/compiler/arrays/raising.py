@@ -46,6 +46,7 @@ class Result(NamedTuple):
         shape: of an array or nested lists of one length; None: of what else holds numbers.
         like: the argument whose structure it has, or None.
         summed: is it a sum over the examples?
+        gradient: is it one, so that its name is d before that of what it is by?
     """
 
     first: int
@@ -53,6 +54,7 @@ class Result(NamedTuple):
     shape: tuple[int, ...] | None
     like: Given | None
     summed: bool = False
+    gradient: bool = False
 
 
 class NotRaisedError(NotImplementedError):

@@ -1,6 +1,7 @@
 """The playground: the engine in a web page, to write an expression in, train a net, and share it as a link."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from demos.folder import Folder
@@ -21,8 +22,8 @@ def opened(options: argparse.Namespace) -> int:
     folder = Folder(options.out).path / "playground"
     try:
         build(folder, TABS)
-    except FetchError as error:
-        print(error)
+    except (FetchError, FileExistsError) as error:
+        print(error, file=sys.stderr)
         return 1
     print(f"  {folder}", flush=True)
     if options.no_open:

@@ -13,7 +13,8 @@ import urllib.request
 import pytest
 
 import nn
-from demos.playground import answers, fetching
+from demos.__main__ import main
+from demos.playground import TABS, answers, fetching
 from demos.playground.bundle import build
 from demos.playground.server import Files
 from demos.playground.tabs import expression, training
@@ -298,6 +299,19 @@ def test_a_build_that_fails_leaves_what_was_there_and_a_folder_of_others_is_refu
     with pytest.raises(FileExistsError, match="takes a folder that is empty, or holds a playground"):
         build(tmp_path / "mine", {})
     assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_the_command_builds_into_its_folder_and_says_what_is_wrong(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "demos.playground.bundle.fetched", lambda archive: dict.fromkeys(archive["takes"].values(), b"x")
+    )
+    assert main(["playground", "--no-open", "--out", str(tmp_path)]) == 0
+    assert f"  {tmp_path / 'playground'}\n" in capsys.readouterr().out
+    page = (tmp_path / "playground" / "index.html").read_text("utf-8")
+    assert page.count('role="tab"') == len(TABS) and "%" not in page.replace("%3", "").replace("%23", "")
+    (tmp_path / "playground" / "chainrule.zip").unlink()
+    assert main(["playground", "--no-open", "--out", str(tmp_path)]) == 1
+    assert "takes a folder that is empty, or holds a playground" in capsys.readouterr().err
 
 
 def test_what_is_served_has_the_types_that_browsers_run():

@@ -11,20 +11,14 @@ A dot comes as the loop that it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from sys import maxsize
 
 from ..front.order import Dot, Ordered, Products
 from ..front.trace import CONSTANT, VALUE
-from .shapes import LoopShape, Positions, Shapes, advanced
+from .shapes import Endings, LoopShape, Positions, Shapes, advanced
 
 WINDOW = maxsize  # the longest loop body looked for, in items
-
-# A round that ends with some item is as long as it is to where the same shapes ended before. So many shapes are compared by
-# their hash: four for a short round, more for a long one; and no more than so many places are looked at.
-ENDINGS = (4, 48)
-TRIES = 24
-BASE, MODULUS = 1_000_003, 2**61 - 1
 
 
 class Single:
@@ -106,9 +100,7 @@ class Recogniser:
         self._begins: list[int] = []  # where in the program what is on the stack begins
         self._loops: list[int] = []  # where on the stack loops are
         self._due: dict[int, list[int]] = {}  # by the length of the stack: the loops that may have a next round then
-        self._hashes, self._powers = [0], [1]  # of the shapes on the stack, up to each
-        self._endings: list[dict[int, list[int]]] = [{} for _ in ENDINGS]  # by their hash, the places where they are
-        self._same: list[list[list[int]]] = []  # for each item on the stack, those places that end as it does
+        self._endings = Endings()
         self._uneven = False  # has a loop been seen whose trip count advances?
 
     def run(self) -> list[Item]:
@@ -131,18 +123,7 @@ class Recogniser:
             self._loops.append(n)
             self._due.setdefault(n + 1 + len(item.body), []).append(n)
         self.stack.append(item)
-        self._hashes.append((self._hashes[-1] * BASE + item.shape + 1) % MODULUS)
-        if len(self._powers) == n + 1:
-            self._powers.append(self._powers[n] * BASE % MODULUS)
-        self._same.append(
-            [
-                places.setdefault(self._hash(n + 1 - m, n + 1), [])
-                for m, places in zip(ENDINGS, self._endings)
-                if m <= n + 1
-            ]
-        )
-        for same in self._same[n]:
-            same.append(n)
+        self._endings.push(item.shape)
 
     def _cut(self, n: int) -> None:
         for at in range(len(self.stack) - 1, n - 1, -1):
@@ -150,13 +131,8 @@ class Recogniser:
             if isinstance(item, Loop):
                 self._loops.pop()
                 self._due[at + 1 + len(item.body)].pop()
-            for same in self._same[at]:
-                same.pop()
-        del self.stack[n:], self._same[n:], self._hashes[n + 1 :]
-
-    def _hash(self, start: int, end: int) -> int:
-        """What is equal for equal shapes, of a stretch of the stack."""
-        return (self._hashes[end] - self._hashes[start] * self._powers[end - start]) % MODULUS
+        self._endings.cut(n)
+        del self.stack[n:]
 
     def _jump(self) -> None:
         """All further rounds of the last loop: one follows where its second difference with the two before it is 0."""
@@ -201,12 +177,13 @@ class Recogniser:
     def _fold(self) -> bool:
         """Make a loop of the last blocks, if they advance regularly."""
         stack, n = self.stack, len(self.stack)
-        for k in self._periods():
+        endings = self._endings
+        for k in endings.periods():
             if 3 * k > n or k > self.window:
                 break
             if not stack[-1].shape == stack[-1 - k].shape == stack[-1 - 2 * k].shape:
                 continue
-            if not self._hash(n - k, n) == self._hash(n - 2 * k, n - k) == self._hash(n - 3 * k, n - 2 * k):
+            if not endings.hash(n - k, n) == endings.hash(n - 2 * k, n - k) == endings.hash(n - 3 * k, n - 2 * k):
                 continue
             rounds = self._rounds(k)
             if rounds is not None and self._blocks_alike(k, rounds[3]):
@@ -221,15 +198,6 @@ class Recogniser:
                 self._push(loop)
                 return True
         return False
-
-    def _periods(self) -> Iterator[int]:
-        """How long a round may be that ends here, the shortest first: as far back as the same shapes stand."""
-        n = len(self.stack)
-        yield from range(1, ENDINGS[0])
-        for m, most, same in zip(ENDINGS, [*ENDINGS[1:], n], self._same[-1]):
-            for place in same[-2 : -2 - TRIES : -1]:
-                if m <= n - 1 - place < most:
-                    yield n - 1 - place
 
     def _blocks_alike(self, k: int, blocks: int) -> bool:
         stack, n = self.stack, len(self.stack)

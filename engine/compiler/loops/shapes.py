@@ -67,3 +67,55 @@ class Shapes:
                     rounds.append((s, v[o : o + size]))
                     o += size
             stack.extend(reversed(rounds))
+
+
+# A round that ends with some item is as long as it is to where the same shapes ended before. So many shapes are compared by
+# their hash: four for a short round, more for a long one; and no more than so many places are looked at.
+ENDINGS = (4, 48)
+TRIES = 24
+BASE, MODULUS = 1_000_003, 2**61 - 1
+
+
+class Endings:
+    """The shapes on a stack, by the hashes of stretches of them."""
+
+    def __init__(self) -> None:
+        self._hashes, self._powers = [0], [1]  # of all shapes up to each
+        self._places: list[dict[int, list[int]]] = [{} for _ in ENDINGS]  # where a stretch ends, by its hash
+        self._same: list[list[list[int]]] = []  # for each item on the stack, those that end as it does
+
+    def push(self, shape: int) -> None:
+        """An item of this shape comes onto the stack."""
+        n = len(self._same)
+        self._hashes.append((self._hashes[-1] * BASE + shape + 1) % MODULUS)
+        if len(self._powers) == n + 1:
+            self._powers.append(self._powers[n] * BASE % MODULUS)
+        self._same.append(
+            [
+                places.setdefault(self.hash(n + 1 - m, n + 1), [])
+                for m, places in zip(ENDINGS, self._places)
+                if m <= n + 1
+            ]
+        )
+        for same in self._same[n]:
+            same.append(n)
+
+    def cut(self, n: int) -> None:
+        """Only the first n items stay."""
+        for same in reversed(self._same[n:]):
+            for places in same:
+                places.pop()
+        del self._same[n:], self._hashes[n + 1 :]
+
+    def hash(self, start: int, end: int) -> int:
+        """What is equal for equal shapes, of a stretch of the stack."""
+        return (self._hashes[end] - self._hashes[start] * self._powers[end - start]) % MODULUS
+
+    def periods(self) -> Iterator[int]:
+        """How long a round may be that ends here, the shortest first: as far back as the same shapes stand."""
+        n = len(self._same)
+        yield from range(1, ENDINGS[0])
+        for m, most, same in zip(ENDINGS, [*ENDINGS[1:], n], self._same[-1]):
+            for place in same[-2 : -2 - TRIES : -1]:
+                if m <= n - 1 - place < most:
+                    yield n - 1 - place

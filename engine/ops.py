@@ -220,9 +220,7 @@ _sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, sele
 
 
 BUILT_IN.update(TABLE)
-PRIVATE = frozenset(
-    ("edge", "top", "gap", "sole", "difference_of_squares", "bose", "erfinv_slope", "erfcinv_slope")
-)  # parts of other rows
+PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares", "bose"))  # parts of other rows
 __all__ = sorted(BUILT_IN - PRIVATE - {"dot"})  # noqa: PLE0605  a star import is all the rows
 
 
@@ -290,11 +288,12 @@ def _part(name, n):
         make = _polygamma if name == "polygamma" else _slope_of_inverse
         forward, partial, reference, domain, units = make(n) if make is _polygamma else make(name)
         said, given = (name, f"{n}, ") if make is _polygamma else (f"{name}_slope", "")
-        _PARTS[name, n] = Part(
+        row = Part(
             f"{name}.{n}", forward, [partial], text=f"{said}({given}{{0:0}})",
             tex=rf"\operatorname{{{said.replace('_', chr(92) + '_')}}}\left({given}{{0:0}}\right)", binding=ATOM, domain=(domain,),
             kink=None, reference=reference, selects=False, lists=0, defaults=(), rounding=(units, 0.0), key=(name, n),
         )  # fmt: skip
+        _PARTS.setdefault((name, n), row)  # another thread may have made it meanwhile
     return _PARTS[name, n]
 
 

@@ -19,6 +19,7 @@ from .reduction import Reduction
 from .support_vectors import SupportVectors
 from .tiles import Tiles
 from .vectors import I32, I64, VectorBuilder, ir
+from .wide import WideEmitter
 
 CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
 FEW = 2  # vectors of examples: to mask them all is as fast as to write the last, and what is whole, apart
@@ -97,7 +98,8 @@ class Batch:
         self.stride = 0  # examples from one column of inputs or memory to the next
         self.columns = 0  # of inputs
         self.packed: ir.Value = None  # where inputs of the examples that are not flat are written side by side
-        self.emitter = Emitter(placement, trace, target, tiling.lanes, tiling.jam, direct, name, tiling.sums)
+        kind = WideEmitter if tiling.lanes == tiling.blocks == 1 else Emitter
+        self.emitter = kind(placement, trace, target, tiling.lanes, tiling.jam, direct, name, tiling.sums)
         self._real, self._parts = self.emitter.real, placement.parts
 
     @property

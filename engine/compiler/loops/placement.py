@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from ..front.trace import EFFECTS, MEMORY, VALUE
 from .parts import BodyParts
-from .program import For, Key, Node, Polynomial, Statement, loops_of, runs, statements_of
+from .program import For, Key, Node, Polynomial, Statement, loops_of, runs
 from .shapes import Flags, Positions
+from .slots import Access, slots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +238,8 @@ class Placement:
         return isinstance(handle, Statement) and bool(wanted[self._positions(handle.out, handle)].all())
 
     def _place_stores(self) -> None:
-        import numpy as np
-
         self.store: dict[Statement, Polynomial | None] = {}
-        wanted = self._wanted()
-        kept = np.zeros(self._length, bool)
+        wanted, stored = self._wanted(), list[Positions]()
         for statement in self.statements:
             self.store[statement] = None
             out = self._positions(statement.out, statement)
@@ -256,69 +254,15 @@ class Placement:
                 if end is not None and not need[~last].any():  # only the last round's value is read
                     self.facts[loop].after.append((handle, end))
                     self._need(handle)
-                    kept[out[last]] = True
+                    stored.append(out[last])
                     continue
             self.store[statement] = statement.out
-            kept[out] = True
-        together = self._side_by_side(kept)
-        slots = None if together is None else self._numbered(together)
-        slots = self._numbered(np.cumsum(kept) - 1) if slots is None else slots
-        self.size = int(kept.sum()) if slots is not None else self._length
-        self.slots = slots if slots is not None else {p.key(): p for _, p in self._stored_and_read()}
-
-    def _side_by_side(self, kept: Flags) -> Positions | None:
-        """Slots where what an instruction makes in the rounds of a loop lies side by side, as vectors want it; None where
-        it does anyway."""
-        import numpy as np
-
-        start = rank = None
-        for loop in self.facts:
-            stored = [n for n in loop.body if isinstance(n, Statement) and self.store[n] is not None]
-            inside = [n for n in loop.body if isinstance(n, For)]
-            if len(stored) < 2 or any(self._stores(n) for n in inside):
-                continue
-            if start is None or rank is None:
-                start, rank = np.arange(self._length), np.zeros(self._length, np.int64)
-            for k, statement in enumerate(stored):
-                out = self._positions(statement.out, statement)
-                begun = stored[0].out.at(loop.variable, 0)
-                if begun is not None:
-                    start[out], rank[out] = self._positions(begun, statement), k
-        if start is None or rank is None:
-            return None
-        where = np.flatnonzero(kept)
-        order = where[np.lexsort((where, rank[where], start[where]))]
-        slot = np.zeros(self._length, np.int64)
-        slot[order] = np.arange(len(order))
-        return slot
-
-    def _stores(self, loop: For) -> bool:
-        """Is something that a loop makes kept in memory?"""
-        return any(self.facts[n].after for n in (loop, *loops_of(loop.body))) or any(
-            self.store[s] is not None for s in statements_of(loop)
-        )
-
-    def _stored_and_read(self) -> list[tuple[Node, Polynomial]]:
-        """(where, which index) of all that is written to memory or read there."""
-        found = [*self._reads, *[(statement, out) for statement, out in self.store.items() if out is not None]]
-        return found + [(loop, index) for loop, facts in self.facts.items() for _, index in facts.after]
-
-    def _numbered(self, slot: Positions) -> dict[Key, Polynomial] | None:
-        """The slots of all indices; None where they are not regular once packed."""
-        slots: dict[Key, Polynomial] = {}
-        for node, index in self._stored_and_read():
-            key = index.key()
-            if key in slots and not self._index[node]:
-                continue
-            number = index.number()
-            if number is None:
-                fitted = index.fitted(slot[self._positions(index, node)], self._index[node])
-            else:
-                fitted = Polynomial.constant(int(slot[number]))
-            if fitted is None or slots.get(key, fitted) != fitted:
-                return None
-            slots[key] = fitted
-        return slots
+            stored.append(out)
+        used: list[tuple[Node, Polynomial]] = [*self._reads]
+        used += [(statement, out) for statement, out in self.store.items() if out is not None]
+        used += [(loop, index) for loop, facts in self.facts.items() for _, index in facts.after]
+        accesses = [Access(index, self._positions(index, node), self._index[node]) for node, index in used]
+        self.slots, self.size = slots_of(stored, accesses, self._length)
 
     # Loops whose rounds do not feed each other -------------------------------------------------------------------------
 

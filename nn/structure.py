@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from inspect import Signature, getattr_static, signature
 from itertools import product
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -99,14 +99,22 @@ def is_container(x: object) -> bool:
 def attributes(x: object) -> dict[str, object]:
     """The attributes of an object by name, those in slots too."""
     found: dict[str, object] = dict(getattr(x, "__dict__", ()))
-    for kind in type(x).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name[:2] == "__" != name[-2:]:
-                name = f"_{kind.__name__.lstrip('_')}{name}"  # as Python mangles it
-            if name not in found and name not in ("__dict__", "__weakref__") and hasattr(x, name):
-                found[name] = getattr(x, name)
+    for name in _slots(type(x)):
+        if name not in found and hasattr(x, name):
+            found[name] = getattr(x, name)
     return found
+
+
+@lru_cache(1000)
+def _slots(kind: type) -> list[str]:
+    """The names in the slots of a class and of those it is made of."""
+    found: list[str] = []
+    for c in kind.__mro__:
+        names = c.__dict__.get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            private = name[:2] == "__" != name[-2:]
+            found.append(f"_{c.__name__.lstrip('_')}{name}" if private else name)  # as Python mangles it
+    return [name for name in found if name not in ("__dict__", "__weakref__")]
 
 
 def children(x: object) -> Iterable[tuple[object, object]]:
@@ -186,6 +194,7 @@ def stretches(root: object, values: bool = True, without: Collection[object] = (
                 if len(ids) == len(x) and seen.isdisjoint(ids):
                     seen |= ids
                     yield path, x
+                    continue
                 for k, y in enumerate(x):
                     if id(y) not in seen:
                         seen.add(id(y))

@@ -96,10 +96,10 @@ def is_container(x: object) -> bool:
     return isinstance(x, (*_SEQUENCES, dict, MappingProxyType, set, frozenset)) or is_array(x)
 
 
-def attributes(x: object) -> dict[str, object]:
+def attributes(x: Any) -> dict[str, object]:
     """The attributes of an object by name, those in slots too."""
     found: dict[str, object] = dict(getattr(x, "__dict__", ()))
-    for name in _slots(type(x)):
+    for name in _slots(x.__class__):
         if name not in found and hasattr(x, name):
             found[name] = getattr(x, name)
     return found

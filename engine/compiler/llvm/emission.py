@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ..front.trace import EFFECTS, GRADIENT, SUMS, Trace
+from ..front.trace import CONSTANT, EFFECTS, GRADIENT, PARAMETER, SUMS, Trace
 from ..loops.placement import Carried, Exit, Handle, Placement
 from ..loops.program import For, Node, Statement
+from .division import divided
 from .lowering import lower
 from .memory import Buffers, Copy, IndexKey, Memo, Memory
 from .native_functions import Rounds, lanes_summed
 from .phases import Phase, phase
-from .processor import Target
+from .processor import Target, has_fma
 from .vectors import I1, I64, Vector, ir
 
 LONG = 64  # rounds
 MOST = 8  # rounds that go together
+SHARED = (CONSTANT, PARAMETER)  # where the numbers are that all lanes share
 
 
 class Emitter(Memory):
@@ -40,6 +42,8 @@ class Emitter(Memory):
         super().__init__(placement, trace, target, lanes, name)
         self.jam, self.direct, self._sums = jam, direct, sums
         self._under_way: tuple[For, Phase] | None = None
+        quick = lanes >= 4 and target.dtype == "float64" and has_fma(target.cpu)
+        self._by_one_number = self._divisions() if quick else set()
 
     def emit(self, builder: ir.IRBuilder, buffers: Buffers, start: int = 0, end: int | None = None) -> None:
         """Write the program where a builder stands, but for sums apart; a long one as functions of at most 1,000
@@ -113,6 +117,19 @@ class Emitter(Memory):
                 a.add_attribute("noalias")
         return ir.IRBuilder(function.append_basic_block("entry")), function.args
 
+    def _divisions(self) -> set[Statement]:
+        """Divisions by what follows from numbers alone that all lanes and rounds share."""
+        same, found = set[Handle](), set[Statement]()
+        for s, sources in self.placement.sources.items():
+            shared = [
+                x[0] in SHARED and x[1].number() is not None if isinstance(x, tuple) else x in same for x in sources
+            ]
+            if s.op not in EFFECTS and all(shared):
+                same.add(s)
+            elif s.op == "div" and shared[1] and not isinstance(sources[1], tuple):
+                found.add(s)
+        return found
+
     # Instructions ------------------------------------------------------------------------------------------------------
 
     def _statements(self, statements: list[Statement], copies: list[Copy], memo: Memo) -> None:
@@ -130,6 +147,8 @@ class Emitter(Memory):
         args = [self.loaded(source, copy, memo) for source in self.placement.sources[statement]]
         if statement.op == "move":
             out = args[0]
+        elif statement in self._by_one_number:
+            out = divided(self.vectors, *[Vector(self.vectors, a) for a in args]).value
         else:
             row = self.trace.rows[statement.op]
             out = lower(self.vectors, row, [Vector(self.vectors, a) for a in args]).value

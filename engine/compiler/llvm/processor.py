@@ -103,6 +103,11 @@ def vector_bytes(cpu: str = "") -> int:
     return 64 if "+avx512f" in has else 32 if "+avx" in has else 16
 
 
+def has_fma(cpu: str = "") -> bool:
+    """Is a*b + c with one rounding an instruction?"""
+    return cpu in ("x86-64-v3", "x86-64-v4") or (not cpu and "+fma" in features().split(","))
+
+
 def is_checked(asked: bool | None) -> bool:
     """Are bounds checked? Where nobody says, the environment variable CHAINRULE_JIT_CHECKED does: 1 is yes."""
     return os.environ.get("CHAINRULE_JIT_CHECKED", "") == "1" if asked is None else flag("jit", "checked", asked)

@@ -187,6 +187,8 @@ class Watch:
         return rest
 
     def _numpys(self) -> list[NDArray[Any]]:
+        if not self._arrays:
+            return []
         import numpy as np
 
         return [np.asarray(x) for x in self._arrays if not isinstance(x, bytearray)]

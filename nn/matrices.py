@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engine import Value
 from engine.arguments import number, shown
@@ -17,6 +17,20 @@ from engine.assignment import assign
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import DTypeLike, NDArray
+
+
+def array(numbers: list[Any]) -> NDArray[np.float64]:
+    """Nested lists as NumPy's array; where there is no NumPy, as in a web page, the lists themselves.
+
+    >>> from nn.matrices import array
+    >>> array([[1, 2], [3, 4]]).tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    try:
+        import numpy as np
+    except ImportError:
+        return cast("NDArray[np.float64]", numbers)
+    return np.array(numbers, float)
 
 
 class Matrix:
@@ -49,11 +63,7 @@ class Matrix:
         self._name, self.values = name, values
 
     def _array(self, number: Callable[[Value], float]) -> NDArray[np.float64]:
-        import numpy as np
-
-        return np.array(
-            [[number(v) for v in row] if isinstance(row, list) else number(row) for row in self.values], float
-        )
+        return array([[number(v) for v in row] if isinstance(row, list) else number(row) for row in self.values])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

@@ -16,7 +16,7 @@ from .data import Row, check_order, is_listed, rows_or_row, targets
 from .elsewhere import OF_NEURAL_NETWORK, check_attribute, told
 from .init import Start, generator
 from .layers import MLP, width
-from .matrices import Matrix
+from .matrices import Matrix, array
 from .module import in_mode
 from .optim import SGD
 from .training.console import line
@@ -303,10 +303,8 @@ class NeuralNetwork(Told):
         return self._array((self.model(x) for x in examples), alone)
 
     def _array(self, sums: Iterable[Outputs], alone: bool) -> Array:
-        import numpy as np
-
-        array = np.array([self._shown(z) for z in sums], float)
-        return array[0] if alone else array
+        found = array([self._shown(z) for z in sums])
+        return found[0] if alone else found
 
     def _compare(self, output: object, outputs: list[Outputs], alone: bool) -> None:
         import numpy as np

@@ -8,53 +8,52 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import sys
+from array import array
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from engine.arguments import shown
 
 from .encoding import Tensors
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 VERSION = "1"
 
 
 def packed(said: Mapping[str, str], tensors: Tensors) -> bytes:
     """The file as safetensors says, in one order, so that the same content is the same bytes."""
-    arrays = {name: _array(xs) for name, xs in tensors.items()}
+    numbers = {name: _bytes(xs) for name, xs in tensors.items()}
     metadata = {"format": "chainrule", "version": VERSION, **said}
-    metadata["sha256"] = digest(metadata, arrays)
+    metadata["sha256"] = digest(metadata, numbers)
     header: dict[str, object] = {"__metadata__": metadata}
     end = 0
-    for name, array in arrays.items():
-        header[name] = {"dtype": "F64", "shape": [len(array)], "data_offsets": [end, end + 8 * len(array)]}
-        end += 8 * len(array)
+    for name, blob in numbers.items():
+        header[name] = {"dtype": "F64", "shape": [len(blob) // 8], "data_offsets": [end, end + len(blob)]}
+        end += len(blob)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > _largest_header(end):
         raise ValueError(
             f"save takes names and settings that are short beside the numbers, got {len(text)} bytes of them for {end}"
         )
-    return b"".join([struct.pack("<Q", len(text)), text, *[array.tobytes() for array in arrays.values()]])
+    return b"".join([struct.pack("<Q", len(text)), text, *numbers.values()])
 
 
-def digest(metadata: Mapping[str, str], arrays: Mapping[str, NDArray[np.float64]]) -> str:
+def digest(metadata: Mapping[str, str], numbers: Mapping[str, bytes]) -> str:
     """The SHA-256 of all but itself, in an order that does not depend on how the file is laid out."""
-    names = sorted(arrays)
+    names = sorted(numbers)
     text = {k: x for k, x in metadata.items() if k != "sha256"}
-    sha = hashlib.sha256(json.dumps([text, [[k, len(arrays[k])] for k in names]], sort_keys=True).encode())
+    sha = hashlib.sha256(json.dumps([text, [[k, len(numbers[k]) // 8] for k in names]], sort_keys=True).encode())
     for k in names:
-        sha.update(arrays[k].tobytes())
+        sha.update(numbers[k])
     return sha.hexdigest()
 
 
 def parsed(blob: bytes, wanted: Callable[[str], bool] = lambda name: True) -> tuple[dict[str, str], Tensors]:
     """(metadata, tensors), if the file is whole and one of save's; of the tensors those that are wanted by name."""
-    from safetensors import numpy as safetensors
-
+    try:
+        from safetensors import numpy as safetensors
+    except ImportError as why:
+        raise ImportError("load takes safetensors and NumPy to read a file; pip install safetensors") from why
     if len(blob) < 8:
         raise ValueError(f"it has {len(blob)} bytes")
     (size,) = struct.unpack("<Q", blob[:8])
@@ -77,14 +76,14 @@ def parsed(blob: bytes, wanted: Callable[[str], bool] = lambda name: True) -> tu
         ):
             raise ValueError(f"its tensor {shown(name)} is not a list of float64 numbers")
     try:
-        arrays = {name: array.astype("<f8", copy=False) for name, array in safetensors.load(blob).items()}
+        arrays = {name: x.astype("<f8", copy=False) for name, x in safetensors.load(blob).items()}
     except Exception as why:  # whatever its parser says, the file is at fault
         raise ValueError(f"{why!s:.200}") from None
-    if any(array.ndim != 1 for array in arrays.values()):
+    if any(x.ndim != 1 for x in arrays.values()):
         raise ValueError("its tensors are not lists of float64 numbers")
-    if metadata.get("sha256") != digest(metadata, arrays):
+    if metadata.get("sha256") != digest(metadata, {name: x.tobytes() for name, x in arrays.items()}):
         raise ValueError("its checksum is wrong: it was changed after it was written")
-    return metadata, {name: array.tolist() for name, array in arrays.items() if wanted(name)}
+    return metadata, {name: x.tolist() for name, x in arrays.items() if wanted(name)}
 
 
 def _largest_header(numbers: int) -> int:
@@ -103,10 +102,12 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _array(numbers: list[float]) -> NDArray[np.float64]:
-    import numpy as np
-
-    return np.array(numbers, np.dtype("<f8"))
+def _bytes(numbers: list[float]) -> bytes:
+    """Numbers as float64, the lowest byte first; without NumPy, which a web page may not have."""
+    packed = array("d", numbers)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
 
 
 def _one_dimensional(shape: object) -> bool:

@@ -40,7 +40,7 @@ def forged(model, tensors=None, trainer=None, **metadata):
     }
     if trainer is not None:
         metadata["trainer"] = trainer
-    metadata["sha256"] = digest(metadata, arrays)
+    metadata["sha256"] = digest(metadata, {k: x.tobytes() for k, x in arrays.items()})
     return safetensors_numpy.save(arrays, metadata)
 
 

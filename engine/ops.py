@@ -13,7 +13,7 @@ from math import inf
 
 from . import ieee, special
 from .arguments import whole
-from .conversion import operands
+from .conversion import operand, operands
 from .rule import ATOM, BUILT_IN, POWER, PRODUCT, REAL, SIGN, SUM, TABLE, Op, op
 
 POSITIVE, UNIT = (0.0, inf), (-1.0, 1.0)  # domains
@@ -316,7 +316,7 @@ def polygamma(n, x):
     """The n-th derivative of digamma at x, for a whole number n from 0 to 160; it is differentiable in x.
 
     >>> from engine import polygamma
-    >>> round(polygamma(2, 1.0), 12)
+    >>> print(f"{polygamma(2, 1.0):.12f}")
     -2.404113806319
     """
     n = whole("polygamma", "n", n, most=160)
@@ -327,9 +327,10 @@ def lbeta(a, b):
     """The logarithm of `beta`, as lgamma(a) + (lgamma(b) - lgamma(a + b)): to some units of the largest of the three.
 
     >>> from engine import lbeta
-    >>> round(lbeta(2.0, 3.0), 12)
+    >>> print(f"{lbeta(2.0, 3.0):.12f}")
     -2.484906649788
     """
+    a, b = operand(a, "lbeta"), operand(b, "lbeta")
     return lgamma(a) + (lgamma(b) - lgamma(a + b))
 
 
@@ -337,7 +338,7 @@ def beta(a, b):
     """gamma(a)*gamma(b)/gamma(a + b) for a and b above 0, as exp(lbeta(a, b)), so that no factor overflows.
 
     >>> from engine import beta
-    >>> round(beta(2.0, 3.0), 12)
+    >>> print(f"{beta(2.0, 3.0):.12f}")
     0.083333333333
     """
-    return exp(lbeta(a, b))
+    return exp(lbeta(operand(a, "beta"), operand(b, "beta")))

@@ -221,7 +221,8 @@ _sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, sele
 
 BUILT_IN.update(TABLE)
 PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares", "bose"))  # parts of other rows
-__all__ = sorted(BUILT_IN - PRIVATE - {"dot"})  # noqa: PLE0605  a star import is all the rows
+# A star import is all the rows, but Python's own round, which takes digits, stays: that row is engine.round.
+__all__ = sorted(BUILT_IN - PRIVATE - {"dot", "round"})  # noqa: PLE0605
 
 
 def edge(condition, at_edge, formula):

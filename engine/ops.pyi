@@ -82,7 +82,6 @@ __all__ = [
     "reciprocal",
     "relu",
     "remainder",
-    "round",
     "rsqrt",
     "sech2",
     "selu",
@@ -216,7 +215,6 @@ rad2deg: _Unary
 reciprocal: _Unary
 relu: _Unary
 remainder: _Binary
-round: _Unary
 rsqrt: _Unary
 sech2: _Unary
 selu: _Unary

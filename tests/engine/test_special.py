@@ -173,3 +173,10 @@ def test_beta_and_its_logarithm_with_their_gradients():
         slope = float(x.digamma() - (x + y).digamma())
         assert engine.grad(engine.lbeta)(a, b) == pytest.approx(slope, rel=1e-13)
         assert jit(engine.grad(engine.beta))(a, b) == pytest.approx(slope * float(exact.exp()), rel=1e-12)
+
+
+def test_a_star_import_leaves_pythons_round_in_its_place():
+    names = {}
+    exec("from engine import *", names)
+    assert "round" not in names and names["ceil"] is engine.ceil
+    assert engine.round(2.5) == Value(2.5).round().data == 2.0

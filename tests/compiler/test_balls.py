@@ -276,14 +276,14 @@ def test_a_planted_bug_is_caught(bug, text, place, name, planted, monkeypatch):
 
 
 def test_swapped_lanes_of_a_tail_are_caught(monkeypatch):
-    from engine.compiler.specialization import MappedSpecialization
+    from engine.compiler import specialization
 
-    right = MappedSpecialization._as_results
+    right = specialization.mapped_results
 
-    def swapped(self, columns, arrays):
+    def swapped(results, columns, arrays):
         columns[:, 8:] = np.roll(columns[:, 8:], 1, 1)
-        return right(self, columns, arrays)
+        return right(results, columns, arrays)
 
-    monkeypatch.setattr(MappedSpecialization, "_as_results", swapped)
+    monkeypatch.setattr(specialization, "mapped_results", swapped)
     with pytest.raises(AssertionError, match="not in"):
         law_of("0.7 | exp 1", count=13)

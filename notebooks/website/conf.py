@@ -1,6 +1,9 @@
 """What Sphinx is told; `pages.py` writes the sources that it reads."""
 
 import re
+from pathlib import Path
+
+from notebooks.website.reference import drawn
 
 project = "chainrule"
 copyright = "the chainrule authors, MIT licence"
@@ -42,7 +45,13 @@ def _headings(app, page, template, context, doctree):
 def _plain(app, what, name, obj, options, lines):
     if what == "data":  # the docstring of a dict is that of its class
         lines[:] = []
+    pictures = drawn("\n".join(lines))
     lines[:] = [line if line.lstrip().startswith((">>>", "...")) else _escaped(line) for line in lines]
+    for i, picture in enumerate(pictures):
+        there = Path(app.srcdir, "drawn", f"{name}-{i}.svg")
+        there.parent.mkdir(exist_ok=True)
+        there.write_text(picture.drawing.svg("light"))  # on white, as all pictures of the site
+        lines += ["", f".. image:: /drawn/{there.name}", f"   :alt: {_escaped(picture.drawing.title)}"]
 
 
 def _escaped(line):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import inspect
 from types import ModuleType
@@ -10,6 +11,7 @@ import engine
 import nn
 from engine import Value
 from engine.formulas.formula import expression, partial_formulas
+from engine.picture import Picture
 from engine.rule import Op
 
 ROOMS = {  # page: its title, what is on it, and modules (all of their public names, or of the package those defined there)
@@ -132,3 +134,15 @@ def _formulas(op: Op) -> list[str]:
 
 def _text(docstring: str) -> str:
     return " ".join(docstring.split()).replace("|", "\\|").replace("*", "\\*").replace("_ ", "\\_ ")
+
+
+def drawn(docstring: str) -> list[Picture]:
+    """What a docstring's examples draw and print, `print(draw(…))`."""
+    found = list[Picture]()
+    variables: dict[str, object] = {}
+    for example in doctest.DocTestParser().get_examples(docstring) if "print(draw(" in docstring else []:
+        if example.source.startswith("print(draw("):
+            found.append(eval(example.source.strip().removeprefix("print"), variables))  # noqa: S307  our own examples
+        else:
+            exec(example.source, variables)  # noqa: S102  the same
+    return found

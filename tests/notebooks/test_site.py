@@ -98,6 +98,15 @@ def test_a_button_opens_what_the_playground_has():
     }
 
 
+def test_what_an_example_of_the_reference_draws_stands_under_it(site):
+    text = (site / "reference" / "pictures.html").read_text()
+    shown = re.findall(r'<img alt="([^"]*)" src="([^"]*/engine\.draw-0\.svg)"', text)
+    assert [alt for alt, _ in shown] == ["Computation graph of L, 3 nodes"]
+    svg = (site / "reference" / shown[0][1]).read_text()
+    assert "−6.0" in svg and "prefers-color-scheme" not in svg
+    assert text.index("print") < text.index(shown[0][1])
+
+
 def test_every_picture_of_the_readme_is_in_the_gallery(site):
     shown = (site / "gallery.html").read_text()
     for name in re.findall(r"demos/pictures/(\S+?)\"", Path(pages.ROOT / "README.md").read_text()):

@@ -309,7 +309,7 @@ def _slope_of_inverse(name):
 
 def _polygamma(n):
     return (
-        lambda x: special.polygamma(n, x), lambda x, y: polygamma(n + 1, x), lambda m, x: m.psi(n, x), POSITIVE, 10.0 + n,
+        lambda x: special.polygamma(n, x), lambda x, y: _part("polygamma", n + 1)(x), lambda m, x: m.psi(n, x), POSITIVE, 10.0 + n,
     )  # fmt: skip
 
 

@@ -180,9 +180,9 @@ EULER_MACLAURIN = tuple([2.0 * k * c for k, c in zip(range(10, 0, -1), LOG_LESS)
 
 
 def polygamma_factors(n: int) -> list[float]:
-    """The coefficients of ζ(n + 1, x)·n! beyond its integral and half of its first term, highest order first."""
+    """The coefficients of ζ(n + 1, x)·n beyond its integral and half of its first term, highest order first."""
     return [
-        b * math.factorial(n + 2 * k - 1) / math.factorial(2 * k) for k, b in zip(range(10, 0, -1), EULER_MACLAURIN)
+        b * math.perm(n + 2 * k - 1, 2 * k) / math.factorial(2 * k) for k, b in zip(range(10, 0, -1), EULER_MACLAURIN)
     ]
 
 
@@ -205,15 +205,15 @@ def polygamma(n: int, x: float) -> float:
             return nan
         pole = -(math.pi ** (n + 1)) * horner(cotangent_derivative(n), div(cospi(x), sinpi(x)))
         return pole + (polygamma(n, 1.0 - x) if n % 2 == 0 else -polygamma(n, 1.0 - x))
-    terms = []
+    terms, half = [], n // 2  # of two factors, since x**(n + 1) may overflow where the term is no small one
     while x < 10.0 + n:
-        terms.append(_power(x, -n - 1))
+        terms.append(math.factorial(n) * _power(x, -half) * _power(x, half - n - 1))
         x += 1.0
     r = 1.0 / x
-    y = (horner(tuple(polygamma_factors(n)), r * r) * r + 0.5 * math.factorial(n)) * r + math.factorial(n - 1)
-    y = y * _power(x, -(n // 2)) * _power(x, n // 2 - n)
+    y = ((horner(tuple(polygamma_factors(n)), r * r) * r + 0.5 * n) * r + 1.0) * math.factorial(n - 1)
+    y = y * _power(x, -half) * _power(x, half - n)
     for term in reversed(terms):
-        y += math.factorial(n) * term
+        y += term
     return y if n % 2 else -y
 
 

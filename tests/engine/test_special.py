@@ -81,10 +81,11 @@ def test_below_0_the_functions_are_those_of_the_reflection(name):
             assert float(abs(flint.arb(got) - exact)) <= 16.0 * math.ulp(max(abs(float(exact)), size)), (x, got)
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 7, 12, 30])
+@pytest.mark.parametrize("n", [2, 3, 4, 7, 12, 30, 150, 160])
 def test_polygamma_of_any_order_is_hurwitzs_zeta_function(n):
     rng = random.Random(n)
     xs = [rng.uniform(0.05, 40.0) for _ in range(60)] + [10.0 ** rng.uniform(-8.0, 9.0) for _ in range(20)]
+    xs += [10.0 ** rng.uniform(1.0, 2.3) for _ in range(20)]  # up to where the series begins, for high orders, too
     xs += [-rng.uniform(0.1, 6.0) for _ in range(20)] if n < 5 else []
     xs = [x for x in xs if 1e-300 < abs(psi(n, x)) < 1e300]
     for x, compiled in zip(xs, jit(vmap(lambda x: polygamma(n, x)))(xs)):
@@ -97,6 +98,7 @@ def test_polygamma_is_its_own_derivative_of_the_next_order():
         assert derivative(engine.digamma, n)(0.7) == polygamma(n, 0.7)
         x = Value(0.7)
         assert gradients(polygamma(n, x), [x])[0].data == polygamma(n + 1, 0.7)
+    assert ulps(derivative(lambda x: polygamma(160, x))(130.0), psi(161, 130.0)) <= 170.0
     assert polygamma(0, Value(2.0)).op is engine.digamma and polygamma(1, Value(2.0)).op is engine.trigamma
     node = polygamma(3, Value(2.0))
     slope = gradients(engine.erfinv(x), [x])[0]

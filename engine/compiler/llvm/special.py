@@ -151,18 +151,19 @@ def polygamma(n: int) -> Lowered:
 
 
 def _polygamma_of_positive(k: VectorBuilder, n: int, x: Vector) -> Vector:
-    terms = []
+    terms, half = [], n // 2
     for _ in range(10 + n):
         near = k.compare("<", x, 10.0 + n)
-        terms.append(k.choose(near, 1.0 / _power(x, n + 1), 0.0))
+        term = float(math.factorial(n)) / _power(x, n + 1 - half)
+        terms.append(k.choose(near, term / _power(x, half) if half else term, 0.0))
         x = k.choose(near, x + 1.0, x)
     r = 1.0 / x
     factors = special.polygamma_factors(n)
-    y = (_horner(k, factors, r * r) * r + 0.5 * math.factorial(n)) * r + float(math.factorial(n - 1))
-    for half in (n // 2, n - n // 2):
-        y = y / _power(x, half) if half else y
+    y = ((_horner(k, factors, r * r) * r + 0.5 * n) * r + 1.0) * float(math.factorial(n - 1))
+    for exponent in (half, n - half):
+        y = y / _power(x, exponent) if exponent else y
     for term in reversed(terms):
-        y = y + float(math.factorial(n)) * term
+        y = y + term
     return y if n % 2 else -y
 
 

@@ -50,7 +50,8 @@ def _plain(app, what, name, obj, options, lines):
     for i, picture in enumerate(pictures):
         there = Path(app.srcdir, "drawn", f"{name}-{i}.svg")
         there.parent.mkdir(exist_ok=True)
-        there.write_text(picture.drawing.svg("light"))  # on white, as all pictures of the site
+        svg = picture.drawing.svg("light")  # on white, as all pictures of the site
+        there.write_text(svg.replace(picture.drawing.uid, "drawn"))  # ids that are the same in the next build
         lines += ["", f".. image:: /drawn/{there.name}", f"   :alt: {_escaped(picture.drawing.title)}"]
 
 

@@ -104,6 +104,7 @@ def test_what_an_example_of_the_reference_draws_stands_under_it(site):
     assert [alt for alt, _ in shown] == ["Computation graph of L, 3 nodes"]
     svg = (site / "reference" / shown[0][1]).read_text()
     assert "−6.0" in svg and "prefers-color-scheme" not in svg
+    assert all("drawn" in i for i in re.findall(r' id="([^"]+)"', svg))  # the same in the next build
     assert text.index("print") < text.index(shown[0][1])
 
 

@@ -239,7 +239,7 @@ def _outputs(
     outputs, names = list[Result](), list[str]()
     gradient_of: tuple[tuple[int, ...], bool, bool] | None = getattr(f, "gradient_of", None)
     base = _name(f) if _name(f).isidentifier() else "out"
-    places = leaf_places(results.key)
+    places = [p for p in leaf_places(results.key) if p.size]  # of an array without numbers there is nothing to say
     for path, first, count, shape in places:
         of = None
         if gradient_of is not None:

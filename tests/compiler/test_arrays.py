@@ -166,6 +166,18 @@ def test_trees_come_back_as_they_do_from_native_code(dtype):
     assert np.allclose(found["sum"], expected["sum"]) and np.allclose(found["outputs"], expected["outputs"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("given", [np.zeros((0, 3)), np.ones(2)])
+def test_a_result_without_numbers_comes_back_as_it_is(given):
+    for f in (
+        lambda a: 2.0 * a,
+        lambda a: None,
+        lambda a: {"none": [], "some": 3.0 * a, "rest": a[:0]},
+        engine.vmap(lambda row: []),
+    ):
+        assert repr(jit(f, backend="numpy")(given)) == repr(f(given))
+        assert str(jit(f).lower(given).arrays).startswith("#")
+
+
 def test_where_a_guard_was_needed_numpy_says_what_native_code_says():
     def f(w, x):
         return dot([relu(a) for a in w], x)

@@ -83,8 +83,8 @@ class ArrayProgram:
         import numpy as np
 
         given = ", ".join(["n", *[a.name for a in self.arguments]])
-        returned = ", ".join(a.name for arrays in self.results for a in arrays)
-        lines = [f"def program({given}):", *self.text.splitlines(), f"return {returned},"]
+        returned = "".join([f"{a.name}, " for arrays in self.results for a in arrays])
+        lines = [f"def program({given}):", *self.text.splitlines(), f"return ({returned})"]
         space: dict[str, Any] = {**self._space, **self._constants, "inf": np.inf, "nan": np.nan}
         exec("\n    ".join(lines), space)  # noqa: S102 - what it says is made here, of identifiers alone
         found: Callable[..., tuple[Any, ...]] = space["program"]

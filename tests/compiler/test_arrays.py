@@ -178,6 +178,14 @@ def test_a_result_without_numbers_comes_back_as_it_is(given):
         assert str(jit(f).lower(given).arrays).startswith("#")
 
 
+def test_parts_lie_side_by_side_where_an_axis_before_them_has_one_entry():
+    for shape in ((1, 4, 1), (1, 4, 2), (1, 1, 4, 2), (4, 1, 1), (2, 1, 4, 2), (1, 4)):
+        w = np.array(numbers(*shape))
+        for f in (lambda w: sum(w.reshape(-1)[:3] ** 2), lambda w: sum((3.0 * w[..., 1:, :] * w[..., :-1, :]).ravel())):
+            f = engine.grad(f)
+            np.testing.assert_allclose(jit(f, backend="numpy")(w), f(w), rtol=1e-12)
+
+
 def test_where_a_guard_was_needed_numpy_says_what_native_code_says():
     def f(w, x):
         return dot([relu(a) for a in w], x)

@@ -92,7 +92,8 @@ def expand(x: Numbers, axis: int) -> Numbers:
 
 def concatenate(parts: Sequence[Numbers], axis: int = 0) -> Numbers:
     """Parts that broadcast against each other, side by side."""
-    most = max(axis + 1, *[np.ndim(p) for p in parts])
+    most = max(axis + 1, -axis, *[np.ndim(p) for p in parts])
+    axis %= most
     parts = [np.reshape(p, (1,) * (most - np.ndim(p)) + np.shape(p)) for p in parts]
     shapes = [list(p.shape) for p in parts]
     for shape in shapes:

@@ -221,7 +221,10 @@ class Text:
                     parts.append(f"{said}[None]")
                 else:
                     parts.append(f"expand({said}, {axis})")
-        where = f", axis={array.along}" if array.along else ""
+        at = array.along
+        if any(a.size == 1 or a not in term.axes for a in array.axes[:at]):  # no part may have it: from the end, then
+            at -= len(array.axes)
+        where = f", axis={at}" if at else ""
         return f"concatenate([{', '.join(parts)}]{where})"
 
 

@@ -5,7 +5,7 @@ import pytest
 from test_compiled_training import bits, eager_training, momentum, problem, sgd, squared_error
 
 import engine
-from engine import exp, jit, relu, sin, tanh, vmap
+from engine import dot, exp, hvp, jit, relu, sin, sqrt, tanh, total, vmap
 from engine.compiler.llvm import native_code, processor
 from engine.compiler.llvm.native_code import PROGRAMS
 from engine.compiler.training_loop import TrainingLoop
@@ -20,6 +20,27 @@ def is_here(level):
 
 HERE = ["native", *filter(is_here, processor.LEVELS)]  # on another architecture "native" alone
 WIDTHS = list({processor.vector_bytes(processor.processor(cpu)): cpu for cpu in reversed(HERE)}.values())
+
+
+@pytest.mark.parametrize("cpu", WIDTHS)
+def test_what_llvm_made_wrong_numbers_of_side_by_side_is_right(cpu):
+    def loss(w, b):
+        h = [abs(total([u * 0.7]) - c) for (u,), c in zip(w[0], b[0])]
+        h = [0.5 * dot(row, h, c) for row, c in zip(w[1], b[1])]
+        mean = sum(h) / len(h)
+        variance = sum((v - mean) ** 2 for v in h) / len(h)
+        h = [(v - mean) / sqrt(variance + 0.01) for v in h]
+        return dot(h, h)
+
+    def product(w, b):
+        return hvp(loss, (w, b), (w, tangent))
+
+    rng = np.random.default_rng(0)
+    w = [rng.normal(size=(3, 1)).tolist(), rng.normal(size=(8, 3)).tolist()]
+    b, tangent = ([rng.normal(size=n).tolist() for n in (3, 8)] for _ in range(2))
+    for got, want in zip(jit(product, cpu=cpu)(w, b), product(w, b)):
+        for a, e in zip(got, want):
+            np.testing.assert_allclose(a, e, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("examples", [1, 3, 99, 101])

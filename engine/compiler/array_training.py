@@ -76,7 +76,9 @@ class ArrayTrainingCode:
             None if measure is None else _raised(measure, [Given("g", INPUT, 0, 1, ())], ["measure"], summed=True)
         )
         flat = Given("p", PARAMETER, 0, self._count, None)
-        self._penalty = None if penalty is None else _raised(penalty, [flat], ["penalty"], whole=True)
+        self._penalty = None
+        if penalty is not None and _effects(penalty):  # one that is constant has no gradient
+            self._penalty = _raised(penalty, [flat], ["penalty"], whole=True)
         self.stages = ArrayStages(self._step.program, between - start)
         self.update_stages = ArrayStages(self._update.program, time.perf_counter() - between)
 
@@ -137,11 +139,15 @@ def _program(trace: Trace, given: Sequence[Given], results: Sequence[Result], na
         ) from None
 
 
+def _effects(trace: Trace) -> int:
+    return sum(op in ("output", "accumulate") for op, _, _ in trace.code)
+
+
 def _raised(
     trace: Trace, given: Sequence[Given], names: Sequence[str], summed: bool = False, whole: bool = False
 ) -> Run:
     """A function whose every effect is a result of its own, or all of them are one."""
-    count = sum(op in ("output", "accumulate") for op, _, _ in trace.code)
+    count = _effects(trace)
     results = [Result(0, count, (count,), None)] if whole else [Result(k, 1, (), None, summed) for k in range(count)]
     named = [names[min(k, len(names) - 1)] for k in range(len(results))]
     return Run(_program(trace, given, results, named, False))

@@ -36,7 +36,8 @@ class Text:
         joined = isinstance(d.term, Term) and d.term.op == "concatenation"
         said = self._concatenation(d.term) if isinstance(d.term, Term) and joined else self.text(d.term, axes)
         if len(d.term.axes) + joined < len(axes):
-            said = f"full({d.array.shape}, {said})"
+            sizes = ["n" if n == EXAMPLES else str(n) for n in d.array.shape]
+            said = f"full(({', '.join(sizes)},), {said})"
         return f"{d.array.name} = {said}"
 
     def text(self, term: Node, axes: Sequence[Axis], loose: int = 0) -> str:

@@ -186,6 +186,30 @@ def test_parts_lie_side_by_side_where_an_axis_before_them_has_one_entry():
             np.testing.assert_allclose(jit(f, backend="numpy")(w), f(w), rtol=1e-12)
 
 
+def test_a_sum_of_what_is_the_same_everywhere_binds_as_a_product():
+    for n in (1, 2, 3, 5):
+        x = numbers(n)
+        for f in (
+            lambda x, c: [v / sum([c + 1.5] * len(x)) for v in x],
+            lambda x, c: [v - sum([c * 1.5] * len(x)) / len(x) for v in x],
+            lambda x, c: [v * engine.logsumexp([c + 1.5] * len(x)) for v in x],
+        ):
+            assert jit(f, backend="numpy")(x, 2.0) == pytest.approx(f(x, 2.0), rel=1e-12)
+
+
+def test_a_guard_of_one_number_is_open_where_its_condition_is_met():
+    first, second = [[0.5], [1.0], [2.0]], [[1.0, 2.0, 0.5], [0.5, 1.0, 1.0]]
+
+    def loss(w):
+        hidden = [dot(row, [0.7], 0.1) ** 2 for row in w]
+        hidden = [dot(row, hidden, 0.1) for row in first]
+        return sum(relu(v) for v in [dot(row, hidden, 0.1) for row in second])
+
+    slope = engine.grad(loss)
+    ((want,),), ((got,),) = slope([[1.5]]), jit(slope, backend="numpy")([[1.5]])
+    assert want > 1.0 and got == pytest.approx(want, rel=1e-12)
+
+
 def test_where_a_guard_was_needed_numpy_says_what_native_code_says():
     def f(w, x):
         return dot([relu(a) for a in w], x)

@@ -49,7 +49,7 @@ class Text:
         if term.op == "dot":
             return self._dot(term, axes, loose)
         if term.op in REDUCTIONS:
-            return self._reduction(term, axes)
+            return self._reduction(term, axes, loose)
         if term.op in SOFT:
             return self._soft(term, axes)
         if term.op == "take":
@@ -132,7 +132,7 @@ class Text:
 
     # What goes along an axis -----------------------------------------------------------------------------------------------
 
-    def _reduction(self, term: Term, axes: Sequence[Axis]) -> str:
+    def _reduction(self, term: Term, axes: Sequence[Axis], loose: int) -> str:
         rest = [a for a in axes if a in term.axes]
         inner = [*rest, *term.over]
         (x,) = term.args
@@ -143,14 +143,20 @@ class Text:
         inner = [a for a in inner if a in x.axes]
         places = [inner.index(a) for a in term.over if a in inner]
         along = f", axis={places[0]}" if places and len(inner) > 1 else ""
-        said = self._condition(x, inner) if term.op == "any" else self.text(x, inner)
         word = REDUCTIONS[term.op]
-        if not places:
-            said = said if word != "sum" else f"{count} * {self.text(x, inner, 2)}"
-            said = f"({said} + log({count}))" if word == "logsumexp" else said
+        if places:
+            said = self._condition(x, inner) if term.op == "any" else self.text(x, inner)
+            return _aligned(f"{word}({said}{along})", rest, axes)
+        if word == "any":
+            said, binding = self._condition(x, inner), 0
+        elif word == "sum":
+            said, binding = f"{count} * {self.text(x, inner, 2)}", 2
+        elif word == "logsumexp":
+            said, binding = f"{self.text(x, inner, 1)} + log({count})", 1
         else:
-            said = f"{word}({said}{along})"
-        return _aligned(said, rest, axes)
+            said, binding = self.text(x, inner, loose), loose
+        aligned = _aligned(f"({said})", rest, axes)
+        return aligned if aligned != f"({said})" or binding < loose else said
 
     def _soft(self, term: Term, axes: Sequence[Axis]) -> str:
         inner = [a for a in axes if a in term.axes]

@@ -211,6 +211,16 @@ def test_a_guard_of_one_number_is_open_where_its_condition_is_met():
     assert want > 1.0 and got == pytest.approx(want, rel=1e-12)
 
 
+def test_parts_that_are_parts_of_each_other_come_to_an_end():
+    def loss(rows, x, c):
+        start = c * dot(x, x) * engine.maximum(x[0], x[-1])
+        twice = sum([start * 0.5 + 0.5] * 2) / (x[0] * x[0] + 1.1)
+        return twice + sum(sum(row) for row in rows) / 2.0 - dot(x, x)
+
+    with pytest.raises(TypeError, match="jit takes, for arrays, functions whose loops are alike .* feed each other"):
+        jit(value_and_grad(loss, argnums=(0, 1, 2)), backend="numpy")([[1.0, 2.0]], [0.3, 0.5], 0.7)
+
+
 def test_where_a_guard_was_needed_numpy_says_what_native_code_says():
     def f(w, x):
         return dot([relu(a) for a in w], x)

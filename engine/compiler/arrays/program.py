@@ -156,8 +156,16 @@ def composed(place: Affine, env: dict[Axis, Affine]) -> Affine:
 
 
 def part_of(read: Read) -> Read:
-    """The same elements, read of the part of a concatenation that they are in, if it is one."""
+    """The same elements, read of the part of a concatenation that they are in, if it is one.
+
+    Parts of each other end where they began: `ordered` finds that they are a cycle.
+    """
+    seen = set[tuple[object, ...]]()
     while read.array.op == "concatenation":
+        here = (read.array, *[p.start for p in read.places])
+        if here in seen:
+            break
+        seen.add(here)
         array, along = read.array, read.places[read.array.along]
         low, high = along.ends()
         k = sum(edge <= low for edge in array.edges) - 1

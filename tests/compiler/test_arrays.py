@@ -221,6 +221,17 @@ def test_parts_that_are_parts_of_each_other_come_to_an_end():
         jit(value_and_grad(loss, argnums=(0, 1, 2)), backend="numpy")([[1.0, 2.0]], [0.3, 0.5], 0.7)
 
 
+def test_some_of_the_shares_are_no_softmax_of_some():
+    x = numbers(4)
+    for f in (
+        lambda x: sum([a - b for a, b in zip(x, engine.softmax(x))][j] for j in (0, 3, 2, 1)),
+        lambda x: dot(engine.softmax(x)[:3], x[1:]),
+        lambda x: dot(log_softmax(x)[1:], x[1:]),
+        lambda x: dot([a - engine.logsumexp(x) for a in x[:2]], x[2:]),
+    ):
+        assert jit(f, backend="numpy")(x) == pytest.approx(f(x), rel=1e-12)
+
+
 def test_where_a_guard_was_needed_numpy_says_what_native_code_says():
     def f(w, x):
         return dot([relu(a) for a in w], x)

@@ -143,8 +143,11 @@ def _along(array: Array, word: str) -> Axis | None:
         return None
     env, found = dict(zip(y.array.axes, y.places)), None
     for mine, its in zip(x.places, inner.places):
-        if its.plain() is not None and its.plain() in y.array.over:
-            found = mine.plain()
+        all_of, some = its.plain(), mine.plain()
+        if all_of is not None and all_of in y.array.over:
+            if some is None or some.size != all_of.size:  # shares of more than is here
+                return None
+            found = some
         elif not _same(composed(its, env), mine):
             return None
     return found

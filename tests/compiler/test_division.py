@@ -44,9 +44,11 @@ def test_quotients_are_those_of_division_to_the_bit():
     assert ("reduce.and" in loop.stages.ir) == has_fma(processor(None))
 
 
-@pytest.mark.skipif(not has_fma(processor(None)), reason="this processor divides")
 def test_a_quotient_that_is_not_made_better_is_caught(monkeypatch):
     monkeypatch.setattr(division, "TIMES", 0)
     PROGRAMS.clear()
+    if not has_fma(processor(None)):
+        test_quotients_are_those_of_division_to_the_bit()  # such a processor divides, whatever is planted
+        return
     with pytest.raises(AssertionError):
         test_quotients_are_those_of_division_to_the_bit()

@@ -94,7 +94,7 @@ def imported(sources):
 
 
 BEHIND = {
-    r"\bdraw\(": "numpy", r"\bjit\(|backend=.jit": "llvmlite", r"\.live\(|training_view": "anywidget",
+    r"\bdraw\(": "numpy", r'\bjit\((?!.*backend="numpy")|backend=.jit': "llvmlite", r"\.live\(|training_view": "anywidget",
     r"\bchart\(|nn\.plot_": "matplotlib", r"engine\.checks": "flint",
 }  # fmt: skip
 

@@ -10,7 +10,8 @@ from math import prod
 from typing import Any, NamedTuple
 
 from .arrays.array_program import ArrayProgram
-from .arrays.raising import Given, NotRaisedError, Result
+from .arrays.program import NotRaisedError
+from .arrays.raising import Given, Result
 from .arrays.words import WORDS
 from .front.flattening import Flat
 from .front.gather import AS_LISTS, with_sequences

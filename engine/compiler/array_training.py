@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from .array_specialization import ArrayStages
 from .arrays.array_program import ArrayProgram
-from .arrays.raising import Given, NotRaisedError, Result
+from .arrays.program import NotRaisedError
+from .arrays.raising import Given, Result
 from .arrays.words import WORDS
 from .front.trace import INPUT, PARAMETER, Trace
 from .llvm.native_code import Numbers

@@ -8,7 +8,7 @@ import pytest
 import engine
 import nn
 from engine import dot, jit, log_softmax, relu, tanh, value_and_grad, vmap
-from engine.compiler.arrays import raising
+from engine.compiler.arrays import producers, raising
 
 RNG = random.Random(0)
 
@@ -259,6 +259,16 @@ def test_what_is_no_array_program_is_refused_with_its_line(monkeypatch):
 
     with pytest.raises(TypeError, match=r"got irregular: it takes more than 200 arrays at .*test_arrays\.py:\d+"):
         jit(irregular, backend="numpy")(0.5)
+
+
+def test_an_array_of_too_many_pieces_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(producers, "MOST", 4)
+
+    def irregular(x):
+        return [(engine.sin, engine.cos, engine.exp)[k * k * k % 17 % 3](x[k]) for k in range(30)]
+
+    with pytest.raises(TypeError, match=r"got irregular: an array of it is of more than 4 pieces.*backend=.llvm"):
+        jit(irregular, backend="numpy")([0.5] * 30)
 
 
 def test_names_that_are_none_in_code_are_replaced():

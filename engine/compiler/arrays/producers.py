@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from ..loops.program import For, Node, Polynomial, Statement
+from .program import NotRaisedError
 
 Env = dict[int, int]  # the rounds of loops, by variable
 MOST = 10_000  # pieces that a lattice may be of
@@ -105,7 +106,7 @@ class Producers:
             if cut is None:
                 found.append(Piece(offset, box, statement, env, tuple(deltas)))
                 if len(found) > MOST:
-                    raise NotImplementedError("the loops are of too many pieces")
+                    raise NotRaisedError(f"an array of it is of more than {MOST} pieces")
                 continue
             a, n = cut
             behind = (*offset[:a], offset[a] + n, *offset[a + 1 :])

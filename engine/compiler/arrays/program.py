@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 EXAMPLES = 2**40  # the size of the axis of examples, of which there may be any number
 
 
+class NotRaisedError(NotImplementedError):
+    """What a program does is no array program of reasonable length.
+
+    Attributes:
+        place: an instruction of the trace where that shows; None: it is too long as a whole.
+        recorder: what wrote the trace, for its lines.
+    """
+
+    def __init__(self, message: str, place: int | None = None, recorder: object = None) -> None:
+        super().__init__(message)
+        self.place, self.recorder = place, recorder
+
+
 class Axis:
     """An index that runs from 0 to size - 1; equal to itself alone."""
 

@@ -16,7 +16,7 @@ from ..front.trace import INPUT, PARAMETER, VALUE
 from ..loops.program import loops_of
 from .fitting import Slot, fitted, slots
 from .producers import Piece, Producers, at_rounds
-from .program import Affine, Array, Axis, CycleError, Number, Operand, Read, ordered, part_of
+from .program import Affine, Array, Axis, CycleError, NotRaisedError, Number, Operand, Read, ordered, part_of
 from .words import Words
 
 MOST = 2000  # arrays that a program may need
@@ -55,19 +55,6 @@ class Result(NamedTuple):
     like: Given | None
     summed: bool = False
     gradient: bool = False
-
-
-class NotRaisedError(NotImplementedError):
-    """What a program does is no array program of reasonable length.
-
-    Attributes:
-        place: an instruction of the trace where that shows; None: it is too long as a whole.
-        recorder: what wrote the trace, for its lines.
-    """
-
-    def __init__(self, message: str, place: int | None = None, recorder: object = None) -> None:
-        super().__init__(message)
-        self.place, self.recorder = place, recorder
 
 
 Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, strides, sizes

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from engine import TABLE, Value
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker has a core: threads of BLAS would spin for it, and wait
 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # each worker, and hundreds of children, would compile all again
@@ -62,6 +64,17 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     gc.collect()
     gc.freeze()  # a full collection in a test looks at what tests made, not at thousands of tests each time
+
+
+@pytest.fixture(autouse=True)
+def no_ops_of_other_tests():
+    """Ops that a test adds are gone after it: what comes next on the same worker sees those of the library alone."""
+    before = set(TABLE)
+    yield
+    for name in TABLE.keys() - before:
+        del TABLE[name]
+        if hasattr(Value, name):
+            delattr(Value, name)
 
 
 @pytest.fixture

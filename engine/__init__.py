@@ -22,7 +22,7 @@ from .value import Value, method
 
 # Public names of the heavier rooms, each resolved on first use.
 _ROOMS: dict[str, str] = {
-    "explain": "formulas.explanation",
+    "explain": "explanation",
     "names": "formulas.naming",
     "draw": "picture",
     "draw_dot": "picture",

@@ -41,6 +41,7 @@ ORDER = {
         compiler.loops
         compiler.arrays compiler.llvm
         compiler
+        explanation
     """,
     "nn": """
         arguments

@@ -254,7 +254,8 @@ def _outputs(
         if of is not None:
             names.append("d" if like is not None else f"d{of.name}")
         elif gradient_of is not None:
-            names.append(base)
+            values = [p for p in places if p.path[:1] == (0,)]
+            names.append(base if len(values) < 2 or not path[1:] else _spelled([base, *path[1:]]))
         else:
             names.append(f"{base}_" if like is not None else base if len(places) == 1 else _spelled([base, *path]))
     return outputs, names

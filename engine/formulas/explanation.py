@@ -8,23 +8,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ..arguments import shown as as_shown
-from ..arguments import whole
-from ..traversal import topological_order
 from ..value import Value
 from .chain import Path, chain_rule
 from .formula import expression, partial_formulas
 from .graph_names import GraphNames
 from .mathml import clean, escaped
 from .naming import (
-    callers_variables,
     name_text,
     parameter_paths,
     partial_derivative,
     places,
     scopes_of,
     total_derivative,
-    variable_names,
 )
 from .notation import columns, constant, factor, number_part
 
@@ -159,55 +154,6 @@ class Explanation:
         if p.user not in self._places:
             self._places[p.user] = places(p.user)
         return partial_derivative(self._names[p.user], self._names[v], style, self._places[p.user][p.edge])
-
-
-def explain(
-    root: Value,
-    node: Value | None = None,
-    *,
-    terms: int | None = TERMS,
-    nodes: int | None = NODES,
-    names: Mapping[str, object] | None = None,
-) -> Explanation:
-    """The chain rule at one node, or at all: what each path contributes to droot/dnode, and why.
-
-    `dL/da` is how L changes with a through all paths, the gradient; `∂c/∂a` is the derivative of one op, all else held.
-
-    Nodes without a label are called by the caller's variables, parameters else by their path in the Module.
-
-    Args:
-        root: the Value that is differentiated.
-        node: the Value by which; without it, all nodes below the root, users first.
-        terms: how many paths of a node are written out; None for all. Sums are always of all.
-        nodes: how many nodes are written out where no node is given; None for all.
-        names: variables to name nodes by, instead of the caller's.
-
-    Returns:
-        An Explanation: `print` it, leave it as the last line of a notebook cell, or ask for `to_latex()`.
-
-    Raises:
-        TypeError, ValueError: root or node is no Value, terms or nodes no whole number from 1.
-
-    >>> from engine import Value, explain
-    >>> a, b = Value(2.0), Value(3.0)
-    >>> c = a * b
-    >>> L = c * a
-    >>> print(explain(L, a))
-    dL/da = dL/dL·∂L/∂a + dL/dc·∂c/∂a = 1.0·6.0 + 2.0·3.0 = 6.0 + 6.0 = 12.0
-        L = c · a, so ∂L/∂a = c = 6.0
-        c = a · b, so ∂c/∂a = b = 3.0
-    """
-    for what, v in (("root", root), ("node", node)):
-        if not isinstance(v, Value) and (v is not None or what == "root"):
-            raise TypeError(f"explain takes a Value as {what}, got {as_shown(v)}; for several, call it once for each")
-    terms = None if terms is None else whole("explain", "terms", terms, least=1)
-    nodes = None if nodes is None else whole("explain", "nodes", nodes, least=1)
-    variables = variable_names(callers_variables(1) if names is None else names)
-    order = topological_order(root)
-    if node is not None:
-        return Explanation(root, [node], 0, terms, variables)
-    shown = order[::-1][:nodes]
-    return Explanation(root, shown, len(order) - len(shown), terms, variables)
 
 
 # In any style --------------------------------------------------------------------------------------------------------

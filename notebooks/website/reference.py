@@ -20,7 +20,7 @@ ROOMS = {  # page: its title, what is on it, and modules (all of their public na
     ]),
     "operations": ("Operations", "The table of rules: what each computes, and its local derivatives as they run.", ["engine.rule", "engine.ops"]),
     "transforms": ("Transforms", "Functions in, functions of their derivatives out.", ["engine.transforms"]),
-    "pictures": ("Pictures", "The graph drawn, played and explained.", ["engine.picture", "engine.formulas"]),
+    "pictures": ("Pictures", "The graph drawn, played and explained.", ["engine.picture", "engine.formulas", "engine.explanation"]),
     "checks": ("Checks", "Gradients certified, and wrong ones shrunk, blamed and drawn.", ["engine.checks"]),
     "compiler": ("Compiler", "Functions and trainings as native code.", ["engine.compiler"]),
     "networks": ("Networks", "Modules, layers, and the numbers that they start from.", [

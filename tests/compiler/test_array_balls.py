@@ -81,14 +81,14 @@ def along_the_other_axis(rows, right=array_program.functions):
     return {**found, "sum": lambda x, axis=None, plain=found["sum"]: plain(x, axis=None if axis is None else 1 - axis)}
 
 
-def one_before(p, size, right=text._slice):
+def one_before(p, size, right=text.slice_text):
     return right(Affine(max(p.start - 1, 0), p.slopes), size)
 
 
 PLANTED = [
     ("a transposed contraction", text, "_aligned", without_transpose),
     ("a sum along the wrong axis", array_program, "functions", along_the_other_axis),
-    ("a stale slice", text, "_slice", one_before),
+    ("a stale slice", text, "slice_text", one_before),
 ]
 
 

@@ -287,15 +287,16 @@ def test_formulas_are_the_textbooks():
     net, x, y = nn.MLP(2, [16, 16, 1], seed=0), numbers(20, 2), [1.0, -1.0] * 10
     stages = jit(value_and_grad(hinge), backend="numpy").lower(net, x, y)
     formulas = stages.latex.splitlines()
-    assert r"h_{0} &= \operatorname{relu}\left(x W_{0}^{\top} + b_{0}\right) \\" in formulas
-    assert r"\frac{\partial L}{\partial W_{1}} &= d_{1}^{\top} h_{0} \\" in formulas
+    assert r"h_{0} &= \operatorname{relu}\left(x \, W_{0}^{\top} + b_{0}\right) \\" in formulas
+    assert r"\frac{\partial L}{\partial W_{1}} &= d_{1}^{\top} \, h_{0} \\" in formulas
+    assert r"\left(\frac{\partial L}{\partial b_{1}}\right)_{i} &= \sum_{j} \left(d_{1}\right)_{ji} \\" in formulas
     shown = stages.arrays._repr_markdown_()
     assert str(stages.arrays) in shown and stages.latex in shown
 
 
 def test_names_in_formulas_are_escaped():
     found = jit(lambda data, my_x: data * my_x, backend="numpy").lower(2.0, 3.0).latex
-    assert r"\mathrm{out} &= \mathrm{data} \mathtt{my\_x}" in found
+    assert r"\mathit{out} &= \mathit{data} \, \mathit{my\_x}" in found
 
 
 def test_native_code_shows_its_arrays_and_a_training_its_step():

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..front.trace import INPUT, PARAMETER, Trace
-from .formulas import formulas
+from .formulas import Formulas
 from .functions import functions
 from .naming import adjoints, free_name, name_arguments, name_lines
 from .orientation import turn_round
-from .program import EXAMPLES, Array, ordered
+from .program import EXAMPLES, Array, Read, ordered
 from .raising import Given, Raising, Result, raised
 from .rewriting import rewrite, spell_out, spread, summed
 from .terms import definitions
@@ -54,17 +54,22 @@ class ArrayProgram:
         flat = [a for arrays in self.results for a in arrays]
         turn_round(ordered(flat), {x for a in [*raising.arguments, *flat] for x in a.axes})
         rewrite(ordered(flat), guarded)
+        self.results = [
+            of if out.gradient else [_handed_on(a, flat) for a in of] for of, out in zip(self.results, outputs)
+        ]
+        flat = [a for arrays in self.results for a in arrays]
         arrays = ordered(flat)
         read = {a: g for a, g in raising.arguments.items() if a in set(arrays)}
         named = name_arguments(read, set(self._space) | {"inf", "nan", "n"})
         for array, name in named.items():
             array.name = name
+        self._given, self._read = given, read
         self._name_results(raising, outputs, names, named)
         self.arguments = sorted(read, key=lambda a: (a.space, a.start))
         self.definitions = definitions(arrays, flat)
         name_lines(self.definitions, adjoints(flat), {a.name for a in [*read, *flat]} | set(self._space))
         written = Text(self.definitions)
-        self._constants = written.constants
+        self._constants, self._rows = written.constants, trace.rows
         self.text = "\n".join(written.lines)
 
     def _name_results(self, raising: Raising, outputs: Sequence[Result], names: Sequence[str],
@@ -132,16 +137,47 @@ class ArrayProgram:
 
     def _header(self) -> str:
         """Which arrays the arguments are, and their shapes."""
+        return "# " + ", ".join(f"{a.name} {size}" for a, size in self.sizes())
+
+    def sizes(self) -> list[tuple[Array, str]]:
+        """Each argument, and its shape in words."""
         sizes = [[str(n) if n < EXAMPLES else "n" for n in a.shape] for a in self.arguments]
-        return "# " + ", ".join(f"{a.name} {'×'.join(n) or 'a number'}" for a, n in zip(self.arguments, sizes))
+        return [(a, "×".join(n) or "a number") for a, n in zip(self.arguments, sizes)]
+
+    def pull_back(self, first: int) -> None:
+        """Call the arguments from the number `first` on the gradients of L by the results, whose tree is theirs."""
+        behind = sorted({g.first for g in self._given if g.first >= first})
+        for a, g in self._read.items():
+            if g.first >= first:
+                a.gradient_of = self.results[behind.index(g.first)][0].name
+
+    def formulas(self, style: str = "unicode") -> list[str]:
+        """The lines as textbooks write them, in matrices where it can be, elsewhere with an index an axis.
+
+        Args:
+            style: "unicode", "latex" or "mathml".
+        """
+        written = Formulas(style, self._rows, self._constants)
+        return [written.equation(d) for d in self.definitions]
 
     @property
     def latex(self) -> str:
-        """The formulas."""
-        return formulas(self.definitions)
+        """The formulas, as one block of equations."""
+        inside = " \\\\\n".join(self.formulas("latex"))
+        return f"\\begin{{aligned}}\n{inside}\n\\end{{aligned}}"
 
     def _repr_markdown_(self) -> str:
         return f"```python\n{self}\n```\n\n{self._repr_latex_()}"
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex}\n$$"
+
+
+def _handed_on(result: Array, results: Sequence[Array]) -> Array:
+    """The array that a result is, whole, where nothing else is returned as that: it takes the result's name."""
+    if result.op != "move" or not isinstance(result.args[0], Read):
+        return result
+    array = result.args[0].array
+    others = [a for a in results if a is array]
+    whole = [p.plain() for p in result.args[0].places] == result.axes and array.shape == result.shape
+    return array if whole and not others and array.op != "argument" else result

@@ -1,132 +1,320 @@
-"""The array program as formulas: LaTeX, matrices in capitals, as textbooks write them."""
+"""The array program as formulas, as textbooks write them: in matrices where it can be, elsewhere with an index an axis."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from math import inf
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ...rule import TABLE
-from .program import Array, Axis, Number, Read
-from .terms import Definition, Node, Term
-from .text import BINDING, Text
+from ...formulas.naming import name_text, partial_derivative
+from ...formulas.notation import Part, constant, in_parentheses, written
+from ...rule import ATOM, POWER, PRODUCT, SIGN, SUM, TABLE, Op
+from .notation import BELOW, COMMA, DOTS, FORMS, LOW
+from .program import Affine, Array, Axis, Number, Read
+from .rewriting import number_of
+from .terms import REDUCTIONS, SOFT, Definition, Node, Term, in_matrices, nodes, reads, whole_axes
+from .text import COMPARISONS, slice_text, spelled
 
-SIGNS = {"add": "+", "sub": "-", "mul": r"\odot"}
-COMPARISONS = {"less": "<", "less_equal": r"\leq", "greater": ">", "greater_equal": r"\geq", "equal": "=",
-               "not_equal": r"\neq"}  # fmt: skip
-WORDS = {"total": r"\sum", "mean": r"\operatorname{mean}", "top": r"\max", "logsumexp": r"\operatorname{logsumexp}",
-         "any": r"\bigvee"}  # fmt: skip
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-
-def symbol(name: str) -> str:
-    """A name in LaTeX: W0 is W with an index; of longer names the letters are upright."""
-    found = re.fullmatch(r"([^\W\d_]+)_?(\d*)", name)
-    if found is None:
-        return rf"\mathtt{{{_escaped(name)}}}"
-    letters, index = found.groups()
-    body = letters if len(letters) == 1 else rf"\mathrm{{{_escaped(letters)}}}"
-    return f"{body}_{{{index}}}" if index else body
+LETTERS = "ijklmoprstuv"  # of axes; n is the number of examples
+FEW = 6  # numbers that are written out, and parts
+MATRIX = SIGN  # how tightly a product of matrices binds
+CONDITIONS = frozenset((*COMPARISONS, "step", "inside", "isfinite"))
 
 
-def _named(array: Array) -> str:
-    """What an array is called; a gradient is the derivative of L."""
-    if array.gradient_of:
-        return rf"\frac{{\partial L}}{{\partial {symbol(array.gradient_of)}}}"
-    return symbol(array.name)
+class Formulas:
+    """Formulas of arrays in one style.
 
+    Args:
+        style: "unicode", "latex" or "mathml".
+        rows: ops of users, by name.
+        constants: by name, the arrays of numbers that the program has of its own.
+        top: what gradients are of.
+    """
 
-def _escaped(name: str) -> str:
-    return re.sub(r"([\\{}_^#&%$~])", lambda m: {"_": r"\_"}.get(m[0], ""), name)
+    def __init__(self, style: str, rows: Mapping[str, Op], constants: Mapping[str, NDArray[np.float64]],
+                 top: str = "L") -> None:  # fmt: skip
+        self._style, self._rows, self._constants, self._top = style, {**TABLE, **rows}, constants, top
+        self._forms = FORMS[style]
+        self._letters: dict[Axis, str] | None = None  # None: in matrices
+        self._whole = set[Axis]()  # axes whose length is that of an axis of an array that is read
 
+    def equation(self, d: Definition) -> str:
+        """What an array is."""
+        term, axes = d.term, d.array.axes
+        joined = isinstance(term, Term) and term.op == "concatenation"
+        self._letters = None if in_matrices(d) else self._named_axes(d)
+        self._whole = {*axes, *[a for r in reads(term) for a in whole_axes(r)]}
+        left = self.name(d.array)
+        if self._letters is not None and axes:
+            left = self._element(left, [self._letters[a] for a in axes])
+        said = self._joined(term) if isinstance(term, Term) and joined else self._argument(term, axes)
+        return self._put("equation", left.text, said.text)
 
-class Formulas(Text):
-    """Lines of LaTeX."""
+    def name(self, array: Array) -> Part:
+        """What an array is called: a gradient is the derivative of what it is one of."""
+        if not array.gradient_of:
+            return Part(name_text(array.name, self._style))
+        text = partial_derivative(self._top, array.gradient_of, self._style)
+        return Part(text, POWER)
 
-    def _line(self, d: Definition) -> str:
-        if isinstance(d.term, Term) and d.term.op == "concatenation":
-            parts = r",\; ".join(self.text(a, a.axes) for a in d.term.args)
-            return rf"{_named(d.array)} &= \left[{parts}\right]"
-        said = self.text(d.term, d.array.axes)
-        return f"{_named(d.array)} &= {said}"
+    def _put(self, form: str, *texts: str) -> str:
+        return self._forms[form].format(*texts)
 
-    def text(self, term: Node, axes: Sequence[Axis], loose: int = 0) -> str:
-        """A formula, in parentheses where it binds looser than asked."""
+    def _held(self, part: Part, level: int, first: bool = False) -> str:
+        """The text, in parentheses where it binds looser or begins with a sign."""
+        loose = part.binding < level or (part.signed and level > SUM and not first)
+        return in_parentheses(part.text, self._style) if loose else part.text
+
+    def _named_axes(self, d: Definition) -> dict[Axis, str]:
+        """A letter for each axis of a line, those of the array first."""
+        taken = {r.array.name for r in reads(d.term)}
+        free = [x for x in LETTERS if x not in taken]
+        axes = dict.fromkeys([*d.array.axes, *[a for t in nodes(d.term) for a in [*t.axes, *getattr(t, "over", ())]]])
+        return {a: free[k] if k < len(free) else f"{free[0]}{k}" for k, a in enumerate(axes)}
+
+    # Terms ---------------------------------------------------------------------------------------------------------------
+
+    def _part(self, term: Node, axes: Sequence[Axis]) -> Part:
         if isinstance(term, Number):
-            return self._constant(term)
+            return self._number(term, axes)
         if isinstance(term, Read):
-            return self._element(term, axes)
+            return self._read(term, axes)
+        mine = [a for a in axes if a in term.axes]
         if term.op == "dot":
-            return self._product(term, axes, loose)
-        binding = BINDING.get(term.op, 5)
-        given = [self.text(a, [x for x in dict.fromkeys([*axes, *term.over]) if x in a.axes]) for a in term.args]
-        if term.op in WORDS:
-            return f"{WORDS[term.op]} {self.text(term.args[0], [*axes, *term.over], 3)}"
-        if term.op in SIGNS or term.op == "div":
-            a, b = term.args
-            if term.op == "div":
-                return rf"\frac{{{given[0]}}}{{{given[1]}}}"
-            sign = " " if term.op == "mul" and not (a.axes and b.axes) else f" {SIGNS[term.op]} "
-            after = binding + (term.op in ("sub", "mul"))
-            said = f"{self.text(a, axes, binding)}{sign}{self.text(b, axes, after)}"
-        elif term.op == "neg":
-            said = f"-{self.text(term.args[0], axes, 2)}"
-        elif term.op in COMPARISONS or term.op == "step":
-            left, right = [*given, "0"][:2]
-            return rf"\left[{left} {COMPARISONS.get(term.op, '>')} {right}\right]"
-        elif term.op in ("where", "edge"):
-            c, chosen, other = given
-            c = c.removeprefix(r"\left[").removesuffix(r"\right]")
-            return rf"\begin{{cases}} {chosen} & {c} \\ {other} & \text{{else}} \end{{cases}}"
-        else:
-            name = symbol_of(term.op)
-            return rf"{name}\left({', '.join(given)}\right)"
-        return rf"\left({said}\right)" if binding < loose else said
+            return self._dot(term, mine)
+        if term.op in REDUCTIONS:
+            return self._reduction(term)
+        if term.op in ("where", "edge"):
+            return self._choice(term, mine)
+        if term.op == "mul":
+            return self._times(term.args[0], term.args[1], mine)
+        if term.op == "div" and self._letters is None and len(mine) == 2 and len(term.args[1].axes) == 1:
+            return self._scaled(term.args[1], term.args[0], mine, inverse=True)
+        if term.op == "times_examples":
+            return Part(
+                self._put("product", name_text("n", self._style), self._held(self._part(term.args[0], axes), 3)), 2
+            )
+        if term.op == "take" and self._letters is not None:
+            self._letters[term.over[0]] = self._part(term.args[1], axes).text
+            return self._part(term.args[0], axes)
+        if term.op in SOFT:
+            return self._soft(term, mine)
+        return self._elementwise(term, mine)
 
-    @staticmethod
-    def _constant(x: Number) -> str:
-        if isinstance(x.value, float):
-            if abs(x.value) == inf:
-                return r"\infty" if x.value > 0 else r"-\infty"
-            said = f"{x.value:.6g}"
-            return re.sub(r"e([+-])0*(\d+)", lambda m: rf" \cdot 10^{{{m[1].strip('+')}{m[2]}}}", said)
-        return r"\mathrm{const}"
+    def _soft(self, term: Term, axes: Sequence[Axis]) -> Part:
+        """Shares along an axis, in matrices along their rows."""
+        if self._letters is not None:
+            return self._along(term.op, term)
+        along = [*[a for a in axes if a not in term.over], *term.over]
+        said = Part(self._put("call", self._function(term.op), self._part(term.args[0], along).text))
+        return said if list(axes) == along else Part(self._transposed(said), POWER)
 
-    @staticmethod
-    def _element(r: Read, axes: Sequence[Axis]) -> str:
-        said = _named(r.array)
-        picked = [str(p.start) for p in r.places if not p.slopes]
-        if picked:
-            said = rf"{{{said}}}_{{[{', '.join(picked)}]}}"
-        have, want = r.axes, [a for a in axes if a in r.axes]
-        return rf"{said}^{{\top}}" if len(have) == 2 and have != want else said
+    def _elementwise(self, term: Term, axes: Sequence[Axis]) -> Part:
+        op, args = term.op, list(term.args)
+        if op == "add" and isinstance(args[1], Term) and args[1].op == "neg":
+            op, args = "sub", [args[0], args[1].args[0]]
+        elif op == "add" and (number_of(args[1]) or 0.0) < 0.0:
+            op, args = "sub", [args[0], Number(-(number_of(args[1]) or 0.0))]
+        parts = [self._argument(a, [*axes, *term.over]) for a in args]
+        row = self._rows.get(op)
+        if row is not None and not row.lists:
+            return written(row, parts, self._style)
+        return Part(self._put("call", self._function(op), COMMA[self._style].join([p.text for p in parts])))
 
-    def _product(self, term: Term, axes: Sequence[Axis], loose: int) -> str:
+    def _function(self, op: str) -> str:
+        word = "max" if op == "top" else spelled(op)
+        if self._style not in ("latex", "mathml"):
+            return word
+        return (
+            f"<mi>{word}</mi>" if self._style == "mathml" else rf"\operatorname{{{word.replace('_', chr(92) + '_')}}}"
+        )
+
+    def _argument(self, arg: Node, axes: Sequence[Axis]) -> Part:
+        """Beside others of these axes: a row stands for as many as there are, a column says so."""
+        part = self._part(arg, axes)
+        if self._letters is not None or len(axes) < 2 or not arg.axes or axes[-1] in arg.axes:
+            return part
+        return Part(self._put("column", self._held(part, MATRIX)), MATRIX)
+
+    def _times(self, a: Node, b: Node, axes: Sequence[Axis]) -> Part:
+        if (isinstance(b, Number) or (a.axes and not b.axes)) and not isinstance(a, Number):
+            a, b = b, a
+        if number_of(a) == -1.0:
+            return written(TABLE["neg"], [self._part(b, axes)], self._style)
+        if self._letters is None and a.axes and b.axes:
+            if len(axes) == 2 and len(a.axes) == len(b.axes) == 1 and a.axes != b.axes:
+                column, row = (a, b) if axes[0] in a.axes else (b, a)
+                row_text = self._transposed(self._part(row, axes))
+                return Part(self._put("product", self._held(self._part(column, axes), MATRIX, True), row_text), MATRIX)
+            if len(axes) == 2 and 1 in (len(a.axes), len(b.axes)) and a.axes != b.axes:
+                return self._scaled(*((a, b) if len(a.axes) == 1 else (b, a)), axes)
+            left, right = self._part(a, axes), self._part(b, axes)
+            return Part(self._put("elementwise", self._factor(left), self._factor(right)), PRODUCT)
+        left, right = self._part(a, axes), self._part(b, axes)
+        return Part(
+            self._put("product", self._held(left, PRODUCT, True), self._held(right, PRODUCT)), PRODUCT, left.signed
+        )
+
+    def _factor(self, part: Part) -> str:
+        """Of an elementwise product."""
+        return in_parentheses(part.text, self._style) if part.binding < POWER else part.text
+
+    def _scaled(self, v: Node, m: Node, axes: Sequence[Axis], inverse: bool = False) -> Part:
+        """A matrix whose rows or columns are multiplied by the numbers of a vector."""
+        diag = self._put("diag", self._part(v, axes).text)
+        diag = self._put("inverse", diag) if inverse else diag
+        matrix = self._held(self._argument(m, axes), MATRIX)
+        return Part(self._put("product", *((diag, matrix) if axes[0] in v.axes else (matrix, diag))), MATRIX)
+
+    def _choice(self, term: Term, axes: Sequence[Axis]) -> Part:
+        c, chosen, other = term.args
+        if not (isinstance(c, Term) and c.op in CONDITIONS):
+            c = Term("not_equal", [c, Number(0.0)], [], c.axes, term.array)
+        if number_of(other) == 0.0 or _is_zero_behind(other, c):
+            if number_of(chosen) == 1.0:
+                return self._part(c, axes)
+            return self._times(chosen, c, axes)
+        condition, *parts = [self._argument(a, axes).text for a in (c, chosen, other)]
+        return Part(self._put("cases", condition.removeprefix("[").removesuffix("]"), *parts))
+
+    def _transposed(self, part: Part) -> str:
+        return self._put("transposed", self._held(part, ATOM))
+
+    # What goes along an axis ---------------------------------------------------------------------------------------------
+
+    def _dot(self, term: Term, axes: Sequence[Axis]) -> Part:
         f, g, *start = term.args
         (k,) = term.over
-        rest = [a for a in axes if a in f.axes or a in g.axes]
-        fa, ga = ([a for a in x.axes if a is not k] for x in (f, g))
-        if len(fa) <= 1 and len(ga) <= 1 and not (fa and fa == ga):
-            if rest and rest[0] in ga:
-                f, g, fa, ga = g, f, ga, fa
-            left = self.text(f, [*fa, k], 3)
-            left = rf"{left}^{{\top}}" if not fa else left
-            said = f"{left} {self.text(g, [k, *ga], 3)}"
+        if self._letters is not None:
+            found = self._sum(term.over, self._times(f, g, axes))
         else:
-            said = rf"\sum {self.text(f, f.axes, 3)} \odot {self.text(g, g.axes, 3)}"
+            fa, ga = ([a for a in x.axes if a is not k] for x in (f, g))
+            if axes and axes[0] in ga:
+                f, g, fa, ga = g, f, ga, fa
+            left, right = self._part(f, [*fa, k]), self._part(g, [k, *ga])
+            said = self._held(left, MATRIX, True) if fa else self._transposed(left)
+            found = Part(self._put("product", said, self._held(right, MATRIX)), MATRIX, left.signed and bool(fa))
         if not start:
-            return said
-        said = f"{said} + {self.text(start[0], axes, 1)}"
-        return rf"\left({said}\right)" if loose > 1 else said
+            return found
+        return written(TABLE["add"], [found, self._argument(start[0], axes)], self._style)
+
+    def _sum(self, over: Sequence[Axis], x: Part) -> Part:
+        letters = self._letters or {}
+        said = [letters[a] if a in self._whole else f"{letters[a]}<{a.size}" for a in over]
+        return Part(self._put("sum", self._low(said), self._held(x, PRODUCT, True)), PRODUCT)
+
+    def _low(self, letters: Sequence[str]) -> str:
+        """Letters of axes, as they stand below a sign."""
+        said = ",".join(letters)
+        if self._style == "unicode":
+            return said.translate(LOW) if said.isalnum() else f"_{{{said}}}"
+        return f"<mi>{said.replace('<', '&lt;')}</mi>" if self._style == "mathml" else said
+
+    def _reduction(self, term: Term) -> Part:
+        (x,) = term.args
+        if term.over[0] in x.axes:
+            return self._sum(term.over, self._part(x, [])) if term.op == "total" else self._along(term.op, term)
+        if term.op == "total":
+            return self._times(Number(float(term.over[0].size)), x, []) if term.over[0].size > 1 else self._part(x, [])
+        if term.op == "logsumexp":
+            count = written(TABLE["log"], [constant(float(term.over[0].size), self._style)], self._style)
+            return written(TABLE["add"], [self._part(x, []), count], self._style)
+        return self._part(x, [])
+
+    def _along(self, op: str, term: Term) -> Part:
+        letters = self._letters or {}
+        x = self._part(term.args[0], []).text
+        return Part(self._put("along", self._function(op), self._low([letters[a] for a in term.over]), x))
+
+    # Leaves --------------------------------------------------------------------------------------------------------------
+
+    def _number(self, x: Number, axes: Sequence[Axis]) -> Part:
+        if isinstance(x.value, float):
+            return constant(x.value, self._style)
+        kept = [a for a in x.axes if a.size > 1]
+        value = x.value.reshape([a.size for a in kept])
+        if self._letters is None and value.ndim == 1 and len(value) <= FEW:
+            texts = [constant(float(v), self._style).text for v in value]
+            return Part(self._put("list", COMMA[self._style].join(texts)))
+        known = [
+            name for name, other in self._constants.items() if other.shape == value.shape and (other == value).all()
+        ]
+        name = Part(name_text(known[0] if known else "c", self._style))
+        if self._letters is not None:
+            return self._element(name, [self._letters[a] for a in kept])
+        order = [a for a in axes if a in kept]
+        return Part(self._put("transposed", name.text), POWER) if order != kept and len(kept) == 2 else name
+
+    def _read(self, r: Read, axes: Sequence[Axis]) -> Part:
+        name = self.name(r.array)
+        if self._letters is not None:
+            return self._element(name, [self._index(p) for p in r.places]) if r.places else name
+        said = [slice_text(p, a.size) for p, a in zip(r.places, r.array.axes)]
+        while said and said[-1] == ":":
+            said.pop()
+        found = self._element(name, said) if said else name
+        have, want = r.axes, [a for a in axes if a in r.axes]
+        return Part(self._transposed(found), POWER) if len(have) == 2 and have != want else found
+
+    def _element(self, name: Part, index: Sequence[str]) -> Part:
+        if self._style not in ("latex", "mathml"):
+            return Part(self._put("element", name.text, ", ".join(index)))
+        short = all(len(x) == 1 and x.isalpha() for x in index)
+        said = ("" if short else ",").join(index)
+        if self._style == "mathml":
+            said = "".join([f"<mi>{x}</mi>" for x in index]) if short else f"<mi>{said}</mi>"
+        simple = name.binding == ATOM and "_{" not in name.text and "<msub>" not in name.text
+        return Part(self._put("element", name.text if simple else in_parentheses(name.text, self._style), said))
+
+    def _index(self, p: Affine) -> str:
+        letters, minus = self._letters or {}, "−" if self._style in ("unicode", "mathml") else "-"
+        terms = [(s, (str(abs(s)) if abs(s) > 1 else "") + letters[a]) for a, s in p.slopes.items()]
+        terms.sort(key=lambda term: term[0] < 0)
+        if p.start or not terms:
+            terms.insert(0 if terms and terms[0][0] < 0 else len(terms), (p.start, str(abs(p.start))))
+        said = "".join([f"{'+' if s >= 0 else minus}{text}" for s, text in terms])
+        return said.removeprefix("+")
+
+    def _joined(self, term: Term) -> Part:
+        """Parts side by side, or where they have more than two axes, along one."""
+        array, letters = term.array, self._letters
+        along = array.axes[array.along]
+        others = [a for a in array.axes if a is not along]
+        texts = []
+        for part in _some(term.args):
+            if part is None:
+                texts.append(DOTS[self._style])
+                continue
+            mine = [a for a in part.axes if a not in others]
+            if letters is not None:
+                letters.update(dict.fromkeys(mine, letters[along]))
+            texts.append(self._part(part, [mine[0] if a is along and mine else a for a in array.axes]).text)
+        below = letters is None and len(array.axes) == 2 and not array.along
+        if letters is None:
+            form = "rows" if below else "list"
+            return Part(self._put(form, (BELOW if below else COMMA)[self._style].join(texts)))
+        low = self._low([letters[along]])
+        return Part(self._put("along", self._function("concatenation"), low, COMMA[self._style].join(texts)))
 
 
-def symbol_of(op: str) -> str:
-    """The name of a function."""
-    known = {"exp": r"\exp", "log": r"\ln", "sin": r"\sin", "cos": r"\cos", "tanh": r"\tanh", "maximum": r"\max",
-             "minimum": r"\min"}  # fmt: skip
-    return known.get(op, rf"\operatorname{{{_escaped(op)}}}") if op in TABLE or op not in known else known[op]
+def _some(parts: Sequence[Node]) -> Iterator[Node | None]:
+    """The parts, of many the first and the last, with None between."""
+    for k, part in enumerate(parts):
+        if len(parts) <= FEW or k < FEW - 2 or k == len(parts) - 1:
+            yield part
+        elif k == FEW - 2:
+            yield None
 
 
-def formulas(lines: Sequence[Definition]) -> str:
-    """The lines as one block of equations."""
-    inside = " \\\\\n".join(Formulas(lines).lines)
-    return f"\\begin{{aligned}}\n{inside}\n\\end{{aligned}}"
+def _is_zero_behind(other: Node, condition: Term) -> bool:
+    """Is what is chosen where `h > 0` fails h, a relu, and so 0?"""
+    h = condition.args[0]
+    met = condition.op == "step" or (condition.op == "greater" and number_of(condition.args[1]) == 0.0)
+    if not (
+        met and isinstance(h, Read) and isinstance(other, Read) and h.array is other.array and h.array.op == "relu"
+    ):
+        return False
+    return all(p.start == q.start and p.slopes == q.slopes for p, q in zip(h.places, other.places))

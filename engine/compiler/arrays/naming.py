@@ -35,15 +35,19 @@ def name_arguments(arrays: Mapping[Array, Given], reserved: Set[str]) -> dict[Ar
             taken.add(names[mine[0]])
             continue
         before = f"{g.name}_" if len(modules) > 1 else ""
-        layer = -1
-        for k, a in enumerate(mine):
-            behind = mine[k + 1] if k + 1 < len(mine) else None
-            row = len(a.axes) == 1 and a.strides == (1,) and behind is not None and not behind.axes
-            letter = "W" if len(a.axes) > 1 or row else "b"
+        letters = [_letter(a, behind) for a, behind in zip(mine, [*mine[1:], None])]
+        alone, layer = letters == ["W", "b"], -1
+        for a, letter in zip(mine, letters):
             layer = layer + 1 if letter == "W" else max(layer, 0)
-            names[a] = free_name(f"{before}{letter}{layer}", taken)
+            names[a] = free_name(f"{before}{letter}{'' if alone else layer}", taken)
             taken.add(names[a])
     return names
+
+
+def _letter(a: Array, behind: Array | None) -> str:
+    """W for weights, a row of them too, b for biases."""
+    row = len(a.axes) == 1 and a.strides == (1,) and behind is not None and not behind.axes
+    return "W" if len(a.axes) > 1 or row else "b"
 
 
 def name_lines(lines: Sequence[Definition], hidden: Mapping[Array, str], taken: Set[str]) -> None:
@@ -76,7 +80,7 @@ def adjoints(results: Sequence[Array]) -> dict[Array, str]:
         made = array
         while made.op == "move" and isinstance(made.args[0], Read):
             made = made.args[0].array
-        if not array.name.startswith(("dW", "db")) or not array.name[2:].isdigit():
+        if not array.name.startswith(("dW", "db")) or not (array.name[2:] or "0").isdigit():
             continue
         for a in made.args[:2]:
             if isinstance(a, Read) and a.array.op not in ACTIVATIONS and a.array.op != "argument":

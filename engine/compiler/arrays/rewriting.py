@@ -107,7 +107,7 @@ def _whole(array: Array) -> Read:
     return Read(array, [Affine(0, {a: 1}) for a in array.axes])
 
 
-def number_of(operand: Operand) -> float | None:
+def number_of(operand: object) -> float | None:
     """The number that it is everywhere."""
     return operand.value if isinstance(operand, Number) and isinstance(operand.value, float) else None
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .program import Affine, Array, Axis, Number, Operand, Read
 
 LONGEST = 12  # ops in one line
+REDUCTIONS = {
+    "total": "sum",
+    "mean": "mean",
+    "top": "max",
+    "logsumexp": "logsumexp",
+    "any": "any",
+}  # as they are called
+SOFT = frozenset(("softmax", "log_softmax"))
 NAMED = frozenset(("concatenation", "argument"))
 ACTIVATIONS = frozenset(("relu", "tanh", "sigmoid", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu"))
 
@@ -71,7 +79,7 @@ def definitions(arrays: Sequence[Array], results: Sequence[Array]) -> list[Defin
             continue
         args = [operand(a, array.op) for a in array.args]
         term = Term(array.op, args, array.over, [*array.axes, *array.over], array)
-        if array.over and array.op not in ("softmax", "log_softmax"):
+        if array.over and array.op not in SOFT:
             term.axes = [a for a in term.axes if a not in array.over]
         whole = len(term.axes) == len(array.axes)
         hidden = (
@@ -105,3 +113,51 @@ def _renamed(term: Node, env: dict[Axis, Affine]) -> Node:
     again = Term(term.op, [_renamed(a, env) for a in term.args], [axis(a) for a in term.over], [], term.array)
     again.axes, again.size = [axis(a) for a in term.axes], term.size
     return again
+
+
+def nodes(term: Node) -> Iterator[Node]:
+    """A term and all in it."""
+    stack = [term]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(node.args if isinstance(node, Term) else []))
+
+
+def reads(term: Node) -> Iterator[Read]:
+    """What a term reads."""
+    return (node for node in nodes(term) if isinstance(node, Read))
+
+
+def whole_axes(r: Read) -> Iterator[Axis]:
+    """The axes along which the whole of an array is read."""
+    for p, axis in zip(r.places, r.array.axes):
+        plain = p.plain()
+        if plain is not None and plain.size == axis.size:
+            yield plain
+
+
+def in_matrices(d: Definition) -> bool:
+    """Can a line be read without an index for each axis?"""
+    if len(d.array.axes) > 2:
+        return False
+    for node in nodes(d.term):
+        if len(node.axes) > 2:
+            return False
+        if isinstance(node, Read):
+            if any(len(p.slopes) > 1 for p in node.places) or len(node.axes) < sum(len(p.slopes) for p in node.places):
+                return False
+        elif isinstance(node, Term):
+            if node.op in REDUCTIONS or node.op == "take":
+                return False
+            if node.op == "dot" and not _is_product(node):
+                return False
+    return True
+
+
+def _is_product(term: Term) -> bool:
+    """Is a contraction a product of matrices or vectors?"""
+    f, g = term.args[:2]
+    (k,) = term.over
+    fa, ga = ([a for a in x.axes if a is not k] for x in (f, g))
+    return k in f.axes and k in g.axes and len(fa) <= 1 and len(ga) <= 1 and not (fa and fa == ga)

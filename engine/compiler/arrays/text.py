@@ -7,7 +7,7 @@ from math import inf, prod
 from typing import TYPE_CHECKING
 
 from .program import EXAMPLES, Affine, Axis, Number, Read
-from .terms import Definition, Node, Term
+from .terms import REDUCTIONS, SOFT, Definition, Node, Term
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 BINDING = {"add": 1, "sub": 1, "mul": 2, "div": 2, "neg": 3}
 COMPARISONS = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}
-REDUCTIONS = {"total": "sum", "mean": "mean", "top": "max", "logsumexp": "logsumexp", "any": "any"}
-SOFT = frozenset(("softmax", "log_softmax"))
 
 
 class Text:
@@ -110,7 +108,7 @@ class Text:
             return _aligned(name, [p for p in alone if p is not None], axes)
         if any(len(p.slopes) > 1 for p in r.places) or len(r.axes) < sum(len(p.slopes) for p in r.places):
             return self._gathered(r, axes)
-        said = [_slice(p, a.size) for p, a in zip(r.places, r.array.axes)]
+        said = [slice_text(p, a.size) for p, a in zip(r.places, r.array.axes)]
         while said and said[-1] == ":":
             said.pop()
         return _aligned(f"{name}[{', '.join(said)}]" if said else name, r.axes, axes)
@@ -240,7 +238,8 @@ def spelled(op: str) -> str:
     return op.replace(".", "_")
 
 
-def _slice(p: Affine, size: int) -> str:
+def slice_text(p: Affine, size: int) -> str:
+    """An index of an axis of some size, as code has it in brackets."""
     if not p.slopes:
         return str(p.start)
     ((axis, slope),) = p.slopes.items()

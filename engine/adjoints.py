@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from math import copysign
-from operator import is_
 from typing import Any
 
 from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
+from .edges import Inner, check_unchanged, graph_partial, pushed, reads
 from .gated import Products, differentiable_order, gated
 from .guards import Guard, Number, either_guard, guarded_contribution
 from .lists import DOT, Operands, dot
-from .rule import Formula
 from .traversal import values_of
 from .value import Value
 
@@ -25,7 +23,6 @@ Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which
 Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
 FEWEST = 3  # uses from which on their sum is a dot
-Inner = Any  # a Value that is known to have an op
 
 
 def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: object = 1.0) -> list[Value]:
@@ -87,9 +84,11 @@ def graph_sweep(
     order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: Sequence[Value]
 ) -> list[Value | Products]:
     """`gradient_lists` over the inner nodes below the roots, in order."""
+    if (short := pushed(order, roots, seeds, wrt)) is not None:
+        return [*short]
     needed, inner = set(wrt), set[Value]()
     for v in order:
-        if _reads(v, needed):
+        if reads(v, needed):
             needed.add(v)
             inner.add(v)
     pull = _Pull(needed, inner)
@@ -99,14 +98,6 @@ def graph_sweep(
         if v in inner and (g := pull(v)) is not None:
             pull.pass_on(v, g)
     return pull.found(wrt)
-
-
-def _reads(v: Inner, these: set[Value]) -> bool:
-    """Is one of these among the operands of a node?"""
-    for a in v._operands()[0]:
-        if not these.isdisjoint(a) if a.__class__ is tuple else a.__class__ is Value and a in these:
-            return True
-    return False
 
 
 class _Run:
@@ -164,10 +155,10 @@ class _Pull:
         self._uses: dict[Value, list[Edge]] = {}
         self._shared: dict[tuple[Value, ...], list[Use]] = {}  # the uses of lists by dots
         self._uses_of: dict[int, list[Use] | None] = {}  # those of a list by its identity; None: it is not to be shared
-        self._rows: list[tuple[Value, ...]] = []  # lists of leaves, in a trace
+        self._rows: list[tuple[Value, ...]] = []  # lists of leaves
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
-        self._at_once = context.active and context.recorder() is not None and context.recording()
-        self._at_once = self._at_once and not context.watching()
+        self._traced = bool(context.active) and context.recorder() is not None
+        self._at_once = context.recording() and not context.watching() if self._traced else not context.active
         self._places: dict[Value, list[tuple[tuple[Value, ...], int]]] = {}  # where in such lists Values are
         self._runs: dict[tuple[Value, ...], list[_Run]] = {}
         self._lists: Lists = {}
@@ -175,7 +166,7 @@ class _Pull:
 
     def pass_on(self, v: Inner, g: Number) -> None:
         """Note what gets something of the adjoint of a node."""
-        _check_unchanged(v, self._unchanged)
+        check_unchanged(v, self._unchanged)
         for i, a in enumerate(v._operands()[0]):
             self._now += 1
             if a.__class__ is tuple:
@@ -244,7 +235,7 @@ class _Pull:
         if (
             not isinstance(g, Value)
             or xs.__class__ is not tuple
-            or (guard is not None and not isinstance(guard[0], Value))
+            or (guard is not None and not (self._traced and isinstance(guard[0], Value)))
         ):
             return None
         return Products(g, xs, user._x[1 - i], *((None, False) if guard is None else (guard[0], not guard[1])))
@@ -273,9 +264,15 @@ class _Pull:
     def _parts(self, v: Value) -> Iterator[list[Edge] | tuple[_Run, int]]:
         """The uses of a Value in order: edges, and runs with its place in their list."""
         edges, places = self._uses.pop(v, []), self._places.get(v, [])
+        if not places:
+            yield edges
+            return
         if len(places) == 1:
             ((a, k),) = places
             uses = self._shared[a]
+            if len(uses) == 1 and not edges:
+                yield [(*uses[0], k)]
+                return
             behind = bool(edges) and edges[0][0] > uses[-1][0]
             if behind or not edges or edges[-1][0] < uses[0][0]:
                 if not behind:
@@ -311,7 +308,7 @@ def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | 
         elif a.__class__ is Value and a in needed:
             edges.append((a, i, None))
     if edges:
-        _check_unchanged(v, set())
+        check_unchanged(v, set())
     return edges
 
 
@@ -332,37 +329,3 @@ def _edge_partial(v: Inner, i: int, k: int | None, lists: Lists) -> Number:
     if (v, i) not in lists:
         lists[v, i] = graph_partial(p, v)
     return lists[v, i][k]
-
-
-def graph_partial(p: Formula, v: Value) -> Any:
-    """A partial on the graph's own Values; where Python is not IEEE on the numbers among them, on Values alone."""
-    args, _ = v._operands()
-    try:
-        return p(*args, v)
-    except (ArithmeticError, ValueError):
-        return p(
-            *[[Value(e) for e in a] if a.__class__ is list else Value(a) if a.__class__ is float else a for a in args],
-            v,
-        )
-
-
-def _check_unchanged(v: Inner, known: set[tuple[int, int]]) -> None:
-    """Raise where the data of a leaf is not what it was; the lists in `known` were looked at, and others come to them."""
-    for given, then in zip(*v._operands()):
-        if given.__class__ is not tuple:
-            given, then = (given,), (then,)
-        elif (id(given), id(then)) in known:
-            continue
-        elif all(map(is_, [a._data for a in given], then)):
-            known.add((id(given), id(then)))
-            continue
-        for a, x in zip(given, then):
-            if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
-                raise RuntimeError(
-                    f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph "
-                    "again"
-                )
-
-
-def _same(x: float, y: float) -> bool:
-    return (x == y and copysign(1.0, x) == copysign(1.0, y)) or (x != x and y != y)

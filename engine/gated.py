@@ -50,7 +50,7 @@ def gated(cs: Operands, ws: Operands, xs: Operands, b: float | Value, spare: boo
 
 
 class Products:
-    """g*x for each x of a list, in a trace; behind a condition, 0 where that is.
+    """g*x for each x of a list; in a trace also behind a condition, 0 where that is.
 
     Attributes:
         g, xs, c: the operands; c is None without a condition.
@@ -72,7 +72,7 @@ class Products:
         return [self.g, *self.xs] if self.c is None else [self.g, self.c, *self.xs]
 
     def values(self, recorder: Any = None) -> list[Value]:
-        """They, as nodes of the trace, of which its recorder knows that they are made alike."""
+        """They, as nodes; in a trace its recorder knows that they are made alike."""
         if not self.nodes:
             g, c, y = self.g, self.c, self.g._data
             gs, cs = (g,), (c,)
@@ -90,7 +90,8 @@ class Products:
                     v._x = [c._data], [y], [number], -0.0
                     v._data = y * number if c._data else 0.0
                 self.nodes.append(v)
-            (recorder or context.recorder()).record_products(self)
+            if (recorder := recorder or (context.recorder() if context.active else None)) is not None:
+                recorder.record_products(self)
         return self.nodes
 
 

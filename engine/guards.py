@@ -46,15 +46,18 @@ def either_guard(guard: Guard, other: Guard) -> Guard:
 def _times(g: Number, p: Number, by_value: bool) -> Number:
     """g*p. While a function is compiled, 1 and 0 among the numbers it brought along are no exceptions, or no two rounds of
     a loop would be alike; they are folded when the loops are known."""
-    if not by_value:
-        return mul(g, p)
+    return times(g, p) if by_value else mul(g, p)
+
+
+def times(g: Number, p: Number) -> Number:
+    """g*p, and no node for a factor 1."""
     if p.__class__ is float and p == 1.0:
         return g
     if g.__class__ is float and g == 1.0:
         return p
     if p.__class__ is float and p == -1.0:
         return -g
-    return mul(g, p)
+    return g * p
 
 
 # Rows whose partials are finite at finite arguments: behind relu and its like the adjoint is 0, and so are their products

@@ -53,32 +53,44 @@ def topological_order(root: N | Iterable[N], stop: Collection[N] = ()) -> list[N
 def inner_order(roots: Iterable[N], stop: Collection[N] = ()) -> list[N]:
     """The nodes of `topological_order` that have an op, without those in `stop`. A list of leaves is looked at once."""
     order: list[N] = []
-    done: set[N] = set()
-    opened: set[N] = set()
+    seen: set[Any] = set()
     finished: set[int] = set()  # lists that hold nothing more, by identity
-    stack = [v for v in roots if v.op is not None and v not in stop][::-1]
+    stack: list[Any] = [v for v in roots if v.op is not None and v not in stop][::-1]
+    pop, push = stack.pop, stack.append
     while stack:
-        v = stack.pop()
-        if v in done:
+        v = pop()
+        if v is None:  # all below the next is listed
+            order.append(pop())
             continue
-        if v in opened:
-            done.add(v)
-            order.append(v)
+        if v in seen:
             continue
-        opened.add(v)
-        stack.append(v)
-        below: list[Any] = []
-        for a in v._operands()[0]:
-            if a.__class__ is tuple:
-                inside = [] if id(a) in finished else [e for e in a if e.op is not None and e not in done]
-                below += inside
-                if not inside:
-                    finished.add(id(a))
-            elif isinstance(a, Node):
-                below.append(a)
-        below.reverse()
-        stack += [a for a in below if a.op is not None and a not in done and a not in stop]
+        seen.add(v)
+        push(v)
+        push(None)
+        if v.op.kind == 1:
+            below = [v._a]
+        elif v.op.kind == 2:
+            below = [v._b, v._a]
+        else:
+            below = _flat(v, finished, seen)
+        for a in below:
+            if a.__class__ is not float and a.op is not None and a not in seen and a not in stop:
+                push(a)
     return order
+
+
+def _flat(v: Any, finished: set[int], seen: Collection[object]) -> list[Any]:
+    """The operands of a node, last first, without lists of numbers and those that hold nothing more."""
+    below: list[Any] = []
+    for a in reversed(v._a):
+        if a.__class__ is tuple:
+            inside = [] if id(a) in finished else [e for e in reversed(a) if e.op is not None and e not in seen]
+            below += inside
+            if not inside:
+                finished.add(id(a))
+        elif a.__class__ is not list:
+            below.append(a)
+    return below
 
 
 def values_of(vs: object, who: str) -> list[Any]:

@@ -31,6 +31,7 @@ ORDER = {
         value
         lists assignment
         gated guards
+        edges
         adjoints
         transforms formulas
         picture.model

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import repeat
 
-from ..adjoints import Inner, graph_partial
+from ..edges import Inner, graph_partial
 from ..guards import Number
-from ..traversal import connected_edges
+from ..traversal import connected_edges, inner_order
 from ..value import Value
 
 Edge = tuple[Value, float, Value | None]  # (argument, partial, the Value of the partial if it can change)
@@ -27,11 +27,12 @@ def hessian_product(root: Value, leaves: Sequence[Value], seeds: Sequence[float]
     turned: dict[Value, float] = {}  # the tangents of adjoints
     while steps:
         v, edges = steps.pop()
-        if v not in adjoints:  # behind a branch not taken
+        g, h = adjoints.get(v), turned.get(v)
+        if g is None:  # behind a branch not taken
             continue
-        g, h = adjoints[v], turned.get(v)
         for a, x, p in edges:
-            adjoints[a] = adjoints[a] + g * x if a in adjoints else g * x
+            total = adjoints.get(a)
+            adjoints[a] = g * x if total is None else total + g * x
             if h is not None:
                 turned[a] = turned[a] + h * x if a in turned else h * x
             if p is None:
@@ -45,55 +46,46 @@ def hessian_product(root: Value, leaves: Sequence[Value], seeds: Sequence[float]
 def _forward(root: Value, tangents: Tangents) -> list[tuple[Value, list[Edge]]]:
     """The nodes that depend on what has a tangent, arguments first, with their connected edges; fills in tangents."""
     steps: list[tuple[Value, list[Edge]]] = []
-    opened = set[Value]()
-    stack: list[Inner] = [root]
-    while stack:
-        v = stack.pop()
-        if v in tangents:
-            continue
-        if v.op is None:
-            tangents[v] = None
-        elif v not in opened:
-            opened.add(v)
-            stack.append(v)  # it waits below its arguments
-            for a in reversed(v._operands()[0]):
-                if a.__class__ is Value:
-                    if a not in tangents:
-                        stack.append(a)
-                elif a.__class__ is tuple:
-                    stack += [e for e in reversed(a) if e not in tangents]
-        else:
-            edges = _edges(v, tangents)
-            tangents[v] = _sum(edges, tangents)
-            if edges:
-                steps.append((v, edges))
+    for v in inner_order([root]):
+        edges = _edges(v, tangents)
+        tangents[v] = _sum(edges, tangents)
+        if edges:
+            steps.append((v, edges))
     return steps
 
 
 def _edges(v: Inner, tangents: Tangents) -> list[Edge]:
     """The edges of a node to what has a tangent, lists laid flat, without those that a row which selects cuts."""
     edges: list[Edge] = []
-    for a, p in zip(v._operands()[0], v.op.partials):
+    args = v._operands()[0]
+    for a, p in zip(args, v.op.partials):
         if a.__class__ is Value:
-            if tangents[a] is not None:
-                edges.append((a, p, None) if p.__class__ is float else _edge(a, graph_partial(p, v)))
-        elif a.__class__ is tuple and any(tangents[e] is not None for e in a):
+            if tangents.get(a) is None:
+                continue
+            if p.__class__ is not float:
+                try:
+                    p = p(*args, v)
+                except (ArithmeticError, ValueError):
+                    p = graph_partial(p, v)
+            edges.append((a, p._data, p) if p.__class__ is Value else (a, p, None))
+        elif a.__class__ is tuple and any(tangents.get(e) is not None for e in a):
             ps = repeat(p) if p.__class__ is float else graph_partial(p, v)
-            edges += [_edge(e, q) for e, q in zip(a, ps) if tangents[e] is not None]
+            edges += [
+                (e, q._data, q) if isinstance(q, Value) else (e, q, None)
+                for e, q in zip(a, ps)
+                if tangents.get(e) is not None
+            ]
     return [edge for edge in edges if edge[1]] if v.op.selects else edges
 
 
-def _edge(a: Value, p: Number) -> Edge:
-    return (a, p._data, p) if isinstance(p, Value) else (a, p, None)
-
-
-def _sum(edges: Sequence[Edge], tangents: Tangents) -> float | None:
+def _sum(edges: Sequence[Edge] | Sequence[tuple[Value, float]], tangents: Tangents) -> float | None:
     """The tangent that comes along some edges."""
     found = None
-    for a, x, _ in edges:
-        tangent = tangents[a]
+    for edge in edges:
+        tangent = tangents[edge[0]]
         if tangent is not None:
-            found = tangent * x if found is None else found + tangent * x
+            term = tangent * edge[1]
+            found = term if found is None else found + term
     return found
 
 
@@ -107,5 +99,22 @@ def _tangent(p: Value, tangents: Tangents) -> float | None:
         if below:
             stack += below
         else:
-            tangents[stack.pop()] = _sum([(a, x, None) for a, x in connected_edges(v)], tangents)
+            tangents[stack.pop()] = _along(v, args, tangents)
     return tangents[p]
+
+
+def _along(v: Inner, args: Sequence[Number], tangents: Tangents) -> float | None:
+    """The tangent of a node that a partial was made of; of most rows without a list of their edges."""
+    if v.op is None:
+        return None
+    if v.op.kind < 3 and not v.op.selects:
+        vals, found = v._operands()[1], None
+        try:
+            for a, p in zip(args, v.op.partials):
+                if a.__class__ is Value and (tangent := tangents[a]) is not None:
+                    term = tangent * (p if p.__class__ is float else float(p(*vals, v._data)))
+                    found = term if found is None else found + term
+            return found
+        except (ArithmeticError, ValueError):
+            pass
+    return _sum(connected_edges(v), tangents)

@@ -77,8 +77,7 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     """The Hessian of a function that returns one number, times a tangent: no matrix, the time of about four gradients.
 
     Forward over reverse (Pearlmutter, Fast Exact Multiplication by the Hessian, 1994). On floats both sweeps run over the
-    one graph of f, and it takes two to four times as long as `value_and_grad`, where nearly all is powers up to five;
-    compiled, up to four times as many instructions, and mostly less than twice the time.
+    one graph of f, and it takes two to four times as long as `value_and_grad`; compiled, up to four times as many instructions, and mostly less than twice the time.
 
     Args:
         f: as for `grad`.

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from math import prod
 
 from .. import context
-from ..adjoints import Inner, expanded, graph_edges, graph_sweep
+from ..adjoints import expanded, graph_edges, graph_sweep
 from ..arguments import is_number
 from ..backprop import backward
+from ..edges import Inner
 from ..gated import Products, differentiable_order
 from ..guards import Guard, Number, either_guard, guarded_contribution
 from ..lists import dot
 from ..readings import Call
 from ..rule import TABLE, UNREACHED
-from ..traversal import connected_edges, inner_order
+from ..traversal import connected_edges
 from ..value import Value
 from .curvature import hessian_product
 from .trees import Flattening, Function, Shape, array, described, flatten, is_array
@@ -108,7 +109,7 @@ class Linearization:
 
     def _reaches_older(self) -> bool:
         """Whether the output depends on a Value from outside this call."""
-        stack = [r for r in self.out.leaves if r.__class__ is Value]
+        stack: list[Inner] = [r for r in self.out.leaves if r.__class__ is Value]
         seen = set(stack)
         linked, call = self._linked, self._call
         while stack:
@@ -119,7 +120,7 @@ class Linearization:
             elif v in linked:
                 return True
             else:
-                for a in (v._a, v._b) if v.op.kind == 2 else v.args:
+                for a in _operands_of(v):
                     if a.__class__ is Value and a not in seen:
                         seen.add(a)
                         stack.append(a)
@@ -133,23 +134,40 @@ class Linearization:
             return [x._data if x.__class__ is Value else x for x in expanded(xs)]
         whole = {id(x): x.operands() for x in xs if isinstance(x, Products)}
         roots: list[Value] = [*[x for x in xs if isinstance(x, Value)], *dict.fromkeys(chain(*whole.values()))]
-        linked, call, older = self._linked, self._call, {g for g in given if g.__class__ is Value}
-
-        def is_older(a: Value) -> bool:
-            return a in older or a in linked or (a.op is None and a._made_in < call)
-
-        for v in inner_order(roots, linked):
-            for a in v._operands()[0]:
-                if any(map(is_older, a)) if a.__class__ is tuple else a.__class__ is Value and is_older(a):
-                    older.add(v)
-                    break
+        known = {g: True for g in given if g.__class__ is Value}
+        for v in roots:
+            self._depends(v, known)
         found: list[Number] = []
         for x in xs:
             if isinstance(x, Products):
-                found += x.values() if any(map(is_older, whole[id(x)])) else [v._data for v in x.values()]
+                *common, n = known[x.g], x.c is not None and known[x.c], len(x)
+                depend = [True] * n if any(common) else [known[v] for v in x.xs]
+                found += [v if d else v._data for v, d in zip(x.values(), depend)]
             else:
-                found.append(x if x.__class__ is not Value or is_older(x) else x._data)
+                found.append(x if x.__class__ is not Value or known[x] else x._data)
         return found
+
+    def _depends(self, root: Value, known: dict[Value, bool]) -> bool:
+        """Whether a Value depends on one from outside this call, or on one that is known to; notes what it finds.
+
+        The first path to such a Value ends the walk, and all nodes on it are known then.
+        """
+        linked, call = self._linked, self._call
+        stack: list[Inner] = [root]  # below each None a node on the path, above it what waits
+        while stack:
+            v = stack.pop()
+            if v is None:
+                known[stack.pop()] = False
+                continue
+            answer = known.get(v)
+            if answer is None and (v.op is None or v in linked):
+                known[v] = answer = v in linked or v._made_in < call
+            if answer:
+                known.update([(w, True) for w, mark in pairwise(stack) if mark is None])
+                return known.setdefault(root, True)
+            if answer is None:
+                stack += v, None, *[a for a in _operands_of(v) if a.__class__ is Value]
+        return known[root]
 
     def output(self) -> object:
         """What the function returned."""
@@ -286,6 +304,12 @@ class Linearization:
                         else:
                             tangents[v], guards[v] = term, guard
         return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in outputs]
+
+
+def _operands_of(v: Inner) -> Sequence[Number]:
+    if v.op.kind < 3:
+        return (v._a, v._b) if v.op.kind == 2 else (v._a,)
+    return [e for a in v._a for e in (a if a.__class__ is tuple else (a,))]
 
 
 def _recording() -> contextlib.AbstractContextManager[None]:

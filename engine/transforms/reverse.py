@@ -23,7 +23,9 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from math import inf
 
-from ..arguments import flag, whole
+from .. import context
+from ..arguments import flag, is_number, whole
+from ..value import Value
 from .linearization import Linearization
 from .trees import Function, Tree, check_function, flatten
 
@@ -145,15 +147,33 @@ def transformed_by(
 
     @wraps(f, updated=())
     def transformed(*args: Tree, **kwargs: Tree) -> Tree:
+        if below is not None and not context.active and _is_of_one_number(args, positions):
+            run = Linearization(who, below, args, kwargs, positions, has_aux, scalar)
+            return run.like_arguments(run.answers(run.hessian_product([1.0])), single)
         run = Linearization(who, f, args, kwargs, positions, has_aux, scalar)
         answer = found(run, single)
         if with_value:
             return ((run.output(), run.aux()) if has_aux else run.output()), answer
         return (answer, run.aux()) if has_aux else answer
 
+    # The gradient of a gradient by the same number is one product with the Hessian. A user's wrapper of `grad(f)` may have
+    # its attributes, but not its code.
+    twice = (
+        single
+        and scalar
+        and not (has_aux or with_value)
+        and getattr(f, "gradient_of", None) == (positions, True, False)
+    )
+    own = getattr(f, "__code__", None) is getattr(transformed, "__code__", None)
+    below = getattr(f, "__wrapped__", None) if twice and own else None
     if scalar and not has_aux:
         vars(transformed)["gradient_of"] = positions, single, with_value  # for the compiler, which names what it shows
     return transformed
+
+
+def _is_of_one_number(args: tuple[Tree, ...], positions: tuple[int, ...]) -> bool:
+    (i,) = positions
+    return -len(args) <= i < len(args) and is_number(args[i]) and not isinstance(args[i], Value)
 
 
 def _positions(who: str, f: Function, argnums: object) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from engine import (
     clip,
     cos,
     dot,
+    edges,
     elu,
     exp,
     gradients,
@@ -198,7 +199,7 @@ def test_every_row_that_selects_is_among_the_kinks():
     ids=lambda bug: bug[0],
 )
 def test_these_laws_find_gradient_graphs_with_wrong_guards(bug, monkeypatch):
-    for module in (adjoints, guards):
+    for module in (adjoints, edges, guards):
         monkeypatch.setattr(module, *bug, raising=module is guards)
     wrong = 0
     for name in KINKS:

@@ -1,5 +1,6 @@
 """Transforms inside transforms, and around Values from outside: none takes another's variables for its own."""
 
+import functools
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from engine import (
     derivative,
     detect_anomaly,
     dot,
+    gated,
     grad,
     hessian,
     hvp,
@@ -123,18 +125,24 @@ def test_gradient_descent_on_gradient_descent():
 
 
 def test_steps_of_an_outer_loop_do_not_walk_the_steps_before(monkeypatch):
-    walked = []
+    walked, operands_of = [], linearization._operands_of
 
     def counted(*args):
         order = inner_order(*args)
-        walked.append(len(order))
+        walked[-1] += len(order)
         return order
 
-    monkeypatch.setattr(linearization, "inner_order", counted)
+    def counted_one(v):
+        walked[-1] += 1
+        return operands_of(v)
+
+    monkeypatch.setattr(gated, "inner_order", counted)
+    monkeypatch.setattr(linearization, "_operands_of", counted_one)
     w = Value(1.0)
     for _ in range(50):
+        walked.append(0)
         w = w - 0.1 * grad(lambda p: p**2 + sin(p))(w)
-    assert max(walked) == max(walked[:2]), "the work of a step does not grow with the steps behind it"
+    assert max(walked) == max(walked[:2]) > 0, "the work of a step does not grow with the steps behind it"
 
 
 def test_under_no_grad_answers_are_floats():
@@ -222,3 +230,26 @@ def test_the_nesting_test_finds_leaves_that_are_shared(monkeypatch):
     monkeypatch.setattr(linearization.Linearization, "__init__", shared)
     with pytest.raises(AssertionError):
         test_perturbations_are_not_confused()
+
+
+def test_a_wrapper_of_a_gradient_is_no_gradient():
+    """The gradient of a gradient by one number is a product with the Hessian; what has the attributes of one is not."""
+    slope = grad(lambda x: x**3)
+    assert grad(slope)(2.0) == grad(slope)(2) == 12.0
+    assert grad(functools.wraps(slope)(lambda x: 2.0 * slope(x)))(2.0) == 24.0
+    assert grad(grad(lambda x, y: x**3 * y**2), 1)(2.0, 5.0) == 120.0
+    assert grad(grad(slope))(2.0) == 6.0
+    w = Value(5.0)
+    curvature = grad(grad(lambda x: x**3 * w))(2.0)
+    curvature.backward()
+    assert (curvature.data, w.grad) == (60.0, 12.0)
+
+
+def test_of_a_dot_a_gradient_that_depends_on_no_older_value_is_a_number():
+    w, given = Value(2.0), [Value(1.0), Value(3.0), Value(4.0)]
+    found = grad(lambda xs: dot([w * 1.0, *given[1:]], xs))([5.0, 6.0, 7.0])
+    assert [type(x) for x in found] == [Value] * 3
+    found = grad(lambda xs: dot([w * 1.0, Value(3.0), Value(4.0)], xs))([5.0, 6.0, 7.0])
+    assert [x if type(x) is float else x.data for x in found] == [2.0, 3.0, 4.0]
+    assert [type(x) for x in found] == [Value, float, float]
+    assert grad(lambda xs: dot(xs, [Value(1.0), Value(3.0), Value(4.0)]))([5.0, 6.0, 7.0]) == [1.0, 3.0, 4.0]

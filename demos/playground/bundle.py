@@ -107,7 +107,11 @@ def _script_hashes() -> list[str]:
     """Sources of a Content-Security-Policy: the script of each kind of page that the playground shows in a frame."""
     net = nn.MLP(2, [2, 1], seed=0)
     picture = engine.draw(net([0.5, -1.0]), level="layer", uid="p", names={})  # with a Module that its player opens
-    pages = [picture.live_graph().page, picture.player().html]
+    pages = [
+        engine.draw(engine.Value(1.0), uid="p", names={}).player().html,
+        picture.live_graph().page,
+        picture.player().html,
+    ]
     scripts = {s for page in pages for s in re.findall(r"(?s)<script>(.*?)</script>", page)}
     return sorted(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
 

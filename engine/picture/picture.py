@@ -227,11 +227,12 @@ class Picture(Told):
         """
         return self._live(live_widget())
 
-    def live_graph(self, step: int | None = None) -> LiveGraph:
+    def live_graph(self, step: int | None = None, opened: Sequence[str] = ()) -> LiveGraph:
         """What `live` shows, without a widget: for a page of your own around the player's.
 
         Args:
             step: the step at which it opens, from 0; None for the last.
+            opened: what was opened and closed in one before, as its `opened` says.
 
         Returns:
             A LiveGraph: `values` can be set; then `fresh` is what the player's page in a frame is told, with
@@ -244,24 +245,26 @@ class Picture(Told):
         >>> graph.values, graph.fields, [v.data for v in graph.graph.values()]
         ({'x': 3.0}, [['x', '3.0', '2.0']], [3.0, 9.0])
         """
-        return self._live(LiveGraph, None if step is None else whole("live_graph", "step", step, least=0))
+        if not isinstance(opened, (list, tuple)) or not all(isinstance(word, str) for word in opened):
+            raise TypeError(f"live_graph takes opened as a list of words, as its .opened is, got {shown(opened)}")
+        return self._live(LiveGraph, None if step is None else whole("live_graph", "step", step, least=0), opened)
 
-    def _live(self, made: type[LiveGraph], step: int | None = None) -> LiveGraph:
+    def _live(self, made: type[LiveGraph], step: int | None = None, opened: Sequence[str] = ()) -> LiveGraph:
         roots, given = self._roots, self._given
         like = self._model_of(roots, given=given, complete=True)
 
-        def typeset(there: Mapping[Value, Value]) -> Typeset:
+        def typeset(there: Mapping[Value, Value], like: PictureModel) -> Typeset:
             names = {there[v]: name for v, name in given.items() if v in there}
             model = self._model_of([there[r] for r in roots], given=names, complete=True, like=like)
             return Typeset(model, self.uid, self._rankdir)
 
-        def page(typeset: Typeset, first: int) -> str:
-            return player_page(Drawing(typeset, self._timeout), self._theme, first=first)
+        def page(typeset: Typeset, first: int, focus: str) -> str:
+            return player_page(Drawing(typeset, self._timeout), self._theme, first=first, around=True, focus=focus)
 
         def still() -> str:
             return image(self._drawing(like), self._theme)
 
-        return made(roots, like, typeset, page, still, step)
+        return made(roots, like, typeset, page, still, step, opened)
 
     def save(self, path: "str | os.PathLike[str]") -> str:
         """Write a file; its ending says what: svg, png, pdf, html (the player), gif (its steps), dot, tex, txt.

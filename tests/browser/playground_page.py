@@ -106,6 +106,25 @@ def labels(page):
     return {re.split("[,=]", text)[0].strip(): text for text in found if text}
 
 
+def turned(page, name, then):
+    """Press the button of a Module in the picture, and wait until there is the one that turns it back."""
+    script = (
+        "const b = [...document.querySelectorAll('.turn')].find(b => b.getAttribute('aria-label') === arguments[0]);"
+        "b?.dispatchEvent(new MouseEvent('click', {bubbles: true})); return b !== undefined"
+    )
+    assert in_frame(page, FRAME, script, name)
+    until(page, lambda d: then in turns(d))
+
+
+def turns(page):
+    """What the picture's buttons open and close."""
+    read = "return [...document.querySelectorAll('.turn')].map(b => b.getAttribute('aria-label'))"
+    try:
+        return in_frame(page, FRAME, read)
+    except (NoSuchElementException, StaleElementReferenceException, NoSuchFrameException, NoSuchWindowException):
+        return []
+
+
 def says(page, name, words):
     """Wait until a box says this of itself."""
     until(page, lambda d: words in labels(d).get(name, ""))

@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from test_player_moves import boxes, count, press
 
-from engine import draw
+from engine import draw, mean
 from engine.picture.player.player import player_page
 from nn import MLP
 
@@ -75,6 +75,25 @@ def test_a_layer_opens_and_closes(net, how):
     assert boxes(net) == before
     assert count(net) == step
     assert net.switch_to.active_element.get_attribute("aria-label") == "Open layers[0]"
+
+
+def test_one_call_of_many_opens_beside_the_others_and_gives_its_place_to_the_next(browser, tmp_path, shot):
+    net = MLP(2, [3, 1], seed=0)
+    L = mean([(net([0.1 * i, 1.0 - 0.2 * i]) - 0.5) ** 2 for i in range(8)])
+    draw(L, level=0, names={}).player().save(tmp_path / "calls.html")
+    browser.get((tmp_path / "calls.html").as_uri())
+    before = boxes(browser)
+    turn(browser, "Open MLP[0]")
+    assert browser.switch_to.active_element.get_attribute("aria-label") == "Close MLP[0]"
+    turn(browser, "Open MLP[1]", Keys.ENTER)
+    turn(browser, "Open MLP[2]", Keys.ENTER)
+    assert browser.switch_to.active_element.get_attribute("aria-label") == "Open MLP[3]"
+    assert turns(browser).keys() >= {"Close MLP[2]", "Open MLP[1]"}
+    assert "7 calls" in browser.find_element(By.CSS_SELECTOR, ".graph").text
+    assert not faults(browser)
+    shot("player-one-call")
+    turn(browser, "Close MLP[2]")
+    assert boxes(browser) == before
 
 
 def test_layers_are_open_side_by_side(net):

@@ -22,6 +22,8 @@ from playground_page import (
     says,
     served,
     state,
+    turned,
+    turns,
     until,
     write,
     wrong,
@@ -154,6 +156,39 @@ def test_a_program_of_ones_own_is_run_from_the_keyboard_prints_and_is_drawn(page
     assert printed(page) == "x is 3.0"
     says(page, "y", "data")
     assert "data 9.0, grad 1.0" in labels(page)["y"] and "grad 6.0" in labels(page)["x"]
+
+
+CALLS = """import nn
+from engine import draw, mean
+net = nn.MLP(2, [3, 1], seed=0)
+L = mean([(net([0.1 * i, 1.0 - 0.2 * i]) - 0.5) ** 2 for i in range(8)])
+draw(L, level="layer")
+"""
+
+
+def test_a_click_opens_one_call_of_many_and_a_neuron_whose_weights_are_dragged(page):
+    shown(page, CALLS)
+    assert "Open Modules with the +" in one(page, "#expression .note").text
+    turned(page, "Open MLP[0]", "Close MLP[0]")
+    turned(page, "Open MLP[1]", "Close MLP[1]")
+    turned(page, "Open layers[0]", "Close layers[0]")
+    turned(page, "Open layers[0].neurons[1]", "Close layers[0].neurons[1]")
+    until(page, lambda d: not one(d, "#expression .note").is_displayed())
+    names = [label.text for label in page.find_elements(By.CSS_SELECTOR, "#expression .leaf label")]
+    assert names == ["l0.n1.w[0]", "l0.n1.w[1]", "l0.n1.b"]
+    write(page, "#expression input[name='l0.n1.b']", "0.75")
+    until(page, lambda d: "data 0.75" in labels(d).get("l0.n1.b", ""))
+    until(page, lambda d: len(d.current_url) > 300)
+    link = page.current_url
+    open_now = turns(page)
+    page.get("about:blank")
+    page.get(link)
+    ready(page)
+    one(page, "#expression .run").click()
+    ended(page)
+    until(page, lambda d: turns(d) == open_now)
+    until(page, lambda d: "data 0.75" in labels(d).get("l0.n1.b", ""))
+    assert complaints(page) == []
 
 
 def test_an_error_is_told_in_the_programs_line_and_dims_the_picture_until_it_is_mended(page):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import nn
 from engine import Value, draw, film, mean, sin, tanh, topological_order, total
+from engine.picture.model.opening import turns
 from engine.picture.player.player import data_of
 
 
@@ -202,3 +203,44 @@ def test_the_panel_of_many_calls_says_how_one_of_them_is_opened():
     for path in paths:
         assert path.endswith("[0]")
         draw(root, level="layer", expand=path.removesuffix("[0]") + "[3]", names={})  # as it says, and any other
+
+
+@pytest.mark.parametrize("level", [0, "layer", "neuron"])
+def test_what_a_reader_opens_and_closes_stays_true_and_can_be_turned_back(level):
+    """Of many calls one stands beside the others: it opens, gives its place to the next, and goes back among them."""
+    first = draw(loss_over(6), level=level, names={}).model
+    assert {t.kind for t in turns(first)} >= {"one", "open"}
+    seen, coming, kinds = {first.view}, [first], set()
+    while coming and len(seen) < 30:
+        model = coming.pop(0)
+        ways = turns(model)
+        assert len({t[:2] for t in ways}) == len(ways)
+        for t in ways:
+            other = first.at(t.view, 10**9)
+            assert_true(other)
+            kinds.add(t.kind)
+            backs = {u.kind for u in turns(other) if u.view == model.view}
+            assert backs >= {"one": {"close"}, "before": {"after"}, "after": {"before"}}.get(t.kind, set())
+            if t.view not in seen:
+                seen.add(t.view)
+                coming.insert(0 if t.kind in ("one", "after") else len(coming), other)
+    assert kinds == {"open", "close", "one", "before", "after"}
+
+
+def test_the_fourth_of_many_calls_is_opened_as_expand_opens_it():
+    root = loss_over(20)
+    model = draw(root, level=0, names={}).model
+    for kind in ("one", "after", "after", "after"):
+        [turn] = [t for t in turns(model) if t.kind == kind]
+        model = model.at(turn.view, 10**9)
+    asked = draw(root, level=0, expand="MLP[3]", names={}).model
+    assert model.view == asked.view and turn.name == "Open MLP[3]"
+    assert [b.id for b in model.boxes] == [b.id for b in asked.boxes]
+    assert "MLP[3]" in {title for _, title in model.clusters.values()}
+
+
+def test_a_module_called_many_times_has_one_frame_whatever_is_open_in_it():
+    model = draw(loss_over(20), level="neuron", names={}).model
+    turn = next(t for t in turns(model) if t.name == "Open layers[0].neurons[0]")
+    titles = [title for _, title in model.at(turn.view, 10**9).clusters.values()]
+    assert set(titles) == {"MLP × 20", "layers[0]  Layer × 20", "layers[0].neurons[0]  Neuron × 20"}

@@ -133,3 +133,40 @@ def test_a_live_graph_of_a_net_shows_its_parameters_as_such():
     twin = model_of([replayed_graph([L], {})[L]], complete=True, like=like)
     assert [(b.name, b.kind, b.counts) for b in twin.boxes] == [(b.name, b.kind, b.counts) for b in like.boxes]
     assert "48 parameters" in str([b.counts for b in twin.boxes])
+
+
+def test_a_live_graph_opens_and_closes_modules_and_keeps_the_numbers_and_the_step():
+    L = (nn.MLP(2, [3, 1], seed=0)([Value(0.5, label="x"), -1.0]) - 1.0) ** 2
+    graph = draw(L, level="layer", names={}).live_graph()
+    page, fields = graph.page, graph.fields
+    [turn] = [t for t in live.turns(graph._model) if t.name == "Open layers[0]"]
+    graph.edit({"ticket": 1.0, "numbers": {"x": 0.25}, "step": 2, "turn": [turn.element, turn.kind]})
+    assert graph.message == "" and graph.opened == [f"{turn.element} open"] and graph.page != page
+    assert graph.values["x"] == 0.25 and '"focus":"g_layers_0 close"' in graph.page
+    graph.edit({"ticket": 2.0, "numbers": {}, "turn": ["g_layers_0", "close"]})
+    assert graph.opened == [] and [name for name, *_ in graph.fields] == [name for name, *_ in fields]
+    assert graph.values["x"] == 0.25
+    assert replayed_graph([L], graph._numbers)[L].data == graph.graph[L].data
+
+
+def test_parameters_have_fields_where_their_neuron_is_open_and_a_link_opens_it_again():
+    L = (nn.MLP(2, [3, 1], seed=0)([Value(0.5, label="x"), -1.0]) - 1.0) ** 2
+    graph = draw(L, level="neuron", names={}).live_graph()
+    assert "l0.n1.b" not in graph.values
+    [turn] = [t for t in live.turns(graph._model) if t.name == "Open layers[0].neurons[1]"]
+    graph.edit({"ticket": 1.0, "numbers": {}, "turn": [turn.element, "open"]})
+    graph.edit({"ticket": 2.0, "numbers": {"l0.n1.b": 2.0}})
+    assert graph.message == "" and graph.values["l0.n1.b"] == 2.0
+    again = draw(L, level="neuron", names={}).live_graph(3, opened=graph.opened)
+    assert (again.step, again.opened, list(again.values)) == (3, graph.opened, list(graph.values))
+    strange = draw(L, level="neuron", names={}).live_graph(opened=["nobody open", ""])
+    assert strange.opened == []
+
+
+def test_what_cannot_be_opened_is_said_and_stays_as_it_is(monkeypatch):
+    L = (nn.MLP(2, [3, 1], seed=0)([Value(0.5, label="x"), -1.0]) - 1.0) ** 2
+    graph = draw(L, level="layer", names={}).live_graph()
+    before = graph.page, graph.step
+    monkeypatch.setattr(live, "MOST", 5)
+    graph.edit({"ticket": 1.0, "numbers": {}, "turn": [live.turns(graph._model)[0].element, "open"]})
+    assert "More than 5 boxes and arrows" in graph.message and (graph.page, graph.step, graph.opened) == (*before, [])

@@ -45,7 +45,7 @@ export default function expression(page) {
     model = new Model({ edits: {}, ...told }, edits => {
       const mine = model;
       page.changed();
-      python.ask("expression.edit", edits).then(news => mine.take(news), error => { if (!(error instanceof Stopped)) fail({ text: error.message }); });
+      python.ask("expression.edit", edits).then(news => { mine.take(news); if (mine === model && news.note !== undefined) tell(news.note); }, error => { if (!(error instanceof Stopped)) fail({ text: error.message }); });
     });
     away = live.render({ model, el: view });
   }
@@ -59,6 +59,8 @@ export default function expression(page) {
     const fields = model ? model.get("fields") : [];
     return Object.fromEntries(fields.filter(([, now, first]) => now !== first && now !== "").map(([name, now]) => [name, Number(now)]));
   }
+
+  const opened = () => model?.get("opened") ?? linked?.opened ?? [];
 
   // Running -------------------------------------------------------------------------------------------------------------
   function fail(error) {
@@ -82,7 +84,7 @@ export default function expression(page) {
   }
   async function go() {
     if (running) return;
-    const program = code.value, { values, at } = linked?.code === program ? linked : { values: {}, at: null };
+    const program = code.value, { values, at, opened } = linked?.code === program ? linked : { values: {}, at: null, opened: [] };
     linked = null;
     busy(true);
     came.hidden = wrong.hidden = true;
@@ -91,7 +93,7 @@ export default function expression(page) {
     printed.hidden = true;
     try {
       if (CHECKS.test(program)) await python.add("checks");
-      const answer = await python.ask("expression.run", { code: program, values, step: at }, ({ printed: more }) => {
+      const answer = await python.ask("expression.run", { code: program, values, step: at, opened }, ({ printed: more }) => {
         text.append(more);
         printed.hidden = false;
       });
@@ -119,10 +121,10 @@ export default function expression(page) {
   });
 
   return {
-    state: () => ({ code: code.value, values: edited(), step }),
-    open({ code: program, values, step: at }) {
+    state: () => ({ code: code.value, values: edited(), step, opened: opened() }),
+    open({ code: program, values, step: at, opened: before }) {
       write(String(program ?? ""));
-      linked = { code: code.value, values: values && typeof values === "object" ? values : {}, at: Number.isInteger(at) ? at : null };
+      linked = { code: code.value, values: values && typeof values === "object" ? values : {}, at: Number.isInteger(at) ? at : null, opened: Array.isArray(before) ? before.slice(0, 100) : [] };
       came.hidden = false;
       wrong.hidden = printed.hidden = true;
       view.classList.remove("old");
@@ -147,7 +149,7 @@ export default function expression(page) {
       const again = drawn;
       if (again === null || running) return;
       drawn = null; // should it be what ended Python, it is not run a third time
-      python.ask("expression.run", { code: again, values: edited(), step }).then(() => { drawn ??= again; }, () => {});
+      python.ask("expression.run", { code: again, values: edited(), step, opened: opened() }).then(() => { drawn ??= again; }, () => {});
     },
   };
 }

@@ -19,7 +19,10 @@ FILE = "your program"
 NOTHING = (
     "There is no Value to draw. End the program with the one to look at, as in a notebook: a last line that says L."
 )
-NO_LEAVES = 'No leaf of this graph has a box of its own, so there is none to drag. A last line draw(L, level="full") shows them all.'
+NO_LEAVES = (
+    "No leaf of this graph has a box of its own, so there is none to drag. Open Modules with the + at their corners, or end "
+    'with draw(L, level="full").'
+)
 ELSEWHERE = {
     "numpy",
     "tqdm",
@@ -67,7 +70,8 @@ def run(given: Said) -> Said:
     """Run a program and draw its last Value.
 
     Args:
-        given: code; step, the one to open at, or None; values, the numbers of leaves by name that were set before.
+        given: code; step, the one to open at, or None; values, the numbers of leaves by name that were set before; opened,
+            what was opened and closed.
 
     Returns:
         A dict: error, None or {line, kind, text}; live, None or what the player's page is told; note.
@@ -85,12 +89,13 @@ def run(given: Said) -> Said:
         return {"error": _told(error), "live": None, "note": ""}
     finally:
         printed.flush()
-    note = NOTHING if _live is None else "" if _live.values else NO_LEAVES
-    return {"error": None, "live": None if _live is None else _shown(_live), "note": note}
+    return {"error": None} | (
+        {"live": None, "note": NOTHING} if _live is None else {"live": _shown(_live), "note": _note(_live)}
+    )
 
 
 def edit(given: Said) -> Said:
-    """The same graph with other numbers in some leaves: {numbers: {name: number}, ticket}."""
+    """The same graph with other numbers in some leaves, or with a Module opened: {numbers: {name: number}, step, turn, ticket}."""
     if _live is None:
         return {"message": "there is no graph", "answered": given["ticket"]}
     page = _live.page
@@ -98,13 +103,18 @@ def edit(given: Said) -> Said:
     told = _shown(_live)
     if page == _live.page:
         del told["page"]
-    return told
+    return told | {"note": _note(_live)}
+
+
+def _note(live: LiveGraph) -> str:
+    return "" if live.values else NO_LEAVES
 
 
 def _drawn(root: object, variables: Namespace, given: Said) -> LiveGraph:
     picture = root if isinstance(root, Picture) else engine.draw(root, names=variables, uid="g")
-    step = given.get("step")
-    live = picture.live_graph(step if isinstance(step, int) else None)
+    step, opened = given.get("step"), given.get("opened")
+    words = [str(word) for word in opened] if isinstance(opened, list) else []
+    live = picture.live_graph(step if isinstance(step, int) else None, words)
     values = given.get("values")
     if isinstance(values, Mapping):
         live.values = {name: x for name, x in values.items() if name in live.values and isinstance(x, (int, float))}
@@ -112,7 +122,7 @@ def _drawn(root: object, variables: Namespace, given: Said) -> LiveGraph:
 
 
 def _shown(live: LiveGraph) -> Said:
-    told = {name: getattr(live, name) for name in ("page", "step", "fields", "fresh", "message", "answered")}
+    told = {name: getattr(live, name) for name in ("page", "step", "fields", "fresh", "opened", "message", "answered")}
     return told if live.values else told | {"message": ""}
 
 

@@ -64,7 +64,7 @@ class Assembly:
         boxes += tagged
         ins.update((b, []) for b in tagged)
         outs.update((b, []) for b in tagged)
-        apart = self._tree.apart
+        apart = self._partition.view.apart
         roots = list(dict.fromkeys(map(self._box_of, sweep.roots)))
         called = {s: f"{word}[{i}]" for word, ss in self._tree.calls.items() for i, s in enumerate(ss) if s in apart}
         return PictureModel(
@@ -108,9 +108,10 @@ class Assembly:
         tree, units = self._tree, list(key.units) if isinstance(key, Bundle) else [key]
         b.calls = len(units) or 1
         if units and isinstance(units[0], Scope):
-            b.scope, b.scopes = units[0], tree.chains[units[0]][:-1]
+            b.scope = next(s for s in tree.chain(b.members[0]) if s in units)  # as nodes alike around it have theirs
+            b.scopes = tree.chains[b.scope][:-1]
             b.parameters = self._partition.absorbed.get(key, [])
-            if tree.heights[units[0]] or len(b.outputs) > b.calls:  # the numbers of one neuron are no matrices
+            if tree.heights[b.scope] or len(b.outputs) > b.calls:  # the numbers of one neuron are no matrices
                 calls = [(b.members, b.outputs)] if b.calls == 1 else list(self._by_call(b, units))
                 layers = [dense(members, outputs) for members, outputs in calls]
                 kinds = {layer and layer[::2] for layer in layers}
@@ -191,7 +192,11 @@ class Assembly:
         first = scope
         if calls > 1:
             first = self._tree.calls[bracketed(scope_path(scope))][0]
-            first = scope if first in self._box or self._tree.apart.intersection(self._tree.chains[first]) else first
+            first = (
+                scope
+                if first in self._box or self._partition.view.apart.intersection(self._tree.chains[first])
+                else first
+            )
         return self._names[first], plain(self._names.full[first])
 
     def _letter(self, name: str) -> str:

@@ -10,7 +10,7 @@ from ...context import Scope
 from ...formulas.chain import Path, Sweep
 from ...formulas.graph_names import GraphNames
 from ...value import Value
-from .grouping import ScopeTree
+from .grouping import ScopeTree, View
 from .layers import Dense, Jacobian
 
 
@@ -169,9 +169,9 @@ class PictureModel:
         hidden: how many nodes are behind stubs.
         height: of the scopes that are closed.
         caption: what is hidden and how to see it, or "".
-        tree, closed: the Modules that made the graph, and those that are closed.
+        tree, view: the Modules that made the graph, and what of it shares boxes.
         parameters: those of these Modules, with their paths.
-        at: the same graph, by the same names, with others closed; None if it has more boxes and arrows than are asked for.
+        at: the same graph, by the same names, in another view; None if it has more boxes and arrows than are asked for.
     """
 
     sweep: Sweep
@@ -190,9 +190,9 @@ class PictureModel:
     height: int = -1
     caption: str = ""
     tree: ScopeTree | None = None
-    closed: frozenset[Scope] = frozenset()
+    view: View = field(default_factory=View)
     parameters: Mapping[Value, str] = field(default_factory=dict)
-    at: "Callable[[frozenset[Scope], int], PictureModel | None] | None" = None
+    at: "Callable[[View, int], PictureModel | None] | None" = None
 
     @property
     def root_name(self) -> str:

@@ -12,13 +12,12 @@ from .grouping import Bundle, Key, Partition, ScopeTree
 from .nearest import MANY, nearest_first
 
 
-def fold(partition: Partition, tree: ScopeTree, apart: Collection[Scope]) -> None:
+def fold(partition: Partition, tree: ScopeTree) -> None:
     """Give calls of one Module in the same place one key, and alike the nodes around them; nothing where there are few.
 
     Args:
-        partition: is changed.
+        partition: is changed; what it has apart keeps boxes of its own, as does what is made of it.
         tree: its scopes.
-        apart: calls that keep boxes of their own, as does what is made of them.
     """
     keys = partition.keys
     sums = _sums(partition)
@@ -32,7 +31,7 @@ def fold(partition: Partition, tree: ScopeTree, apart: Collection[Scope]) -> Non
     if not any(isinstance(them[0], Scope) for them in alike):
         keys.update(before)
         return
-    single = _single(order, args, apart, tree, {key for them in alike for key in them})
+    single = _single(order, args, partition.view.apart, tree, {key for them in alike for key in them})
     bundles: dict[Key, Bundle] = {}
     for them in alike:
         together = [key for key in reversed(them) if key not in single]

@@ -11,6 +11,7 @@ beyond the limit.
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import dropwhile
+from typing import NamedTuple
 
 from ...arguments import shown
 from ...context import Scope
@@ -25,6 +26,18 @@ LEVELS = ("auto", "full", "neuron", "layer")
 MERGED_INPUTS = 8  # more inputs than this that feed the same groups are one box
 
 
+class View(NamedTuple):
+    """What of a graph shares boxes.
+
+    Attributes:
+        closed: scopes that are a box each.
+        apart: calls of many that are shown beside the others of their Modules.
+    """
+
+    closed: frozenset[Scope] = frozenset()
+    apart: frozenset[Scope] = frozenset()
+
+
 class ScopeTree:
     """The scopes that made the nodes of a graph.
 
@@ -32,14 +45,12 @@ class ScopeTree:
         chains: for each scope itself and those around it, outermost first.
         heights: for each scope how many layers of scopes lie inside it.
         calls: those of each Module, by its path or its class.
-        apart: calls to leave open that are shown beside the others of their Modules.
     """
 
     def __init__(self, nodes: Iterable[Value]) -> None:
         self.chains: dict[Scope, tuple[Scope, ...]] = {}
         self.heights: dict[Scope, int] = {}
         self.calls: dict[str, list[Scope]] = {}
-        self.apart: frozenset[Scope] = frozenset()
         for scope in scopes_of(nodes):
             around = () if scope.parent is None else self.chains[scope.parent]
             self.chains[scope] = (*around, scope)
@@ -52,41 +63,42 @@ class ScopeTree:
         """The scopes around a node, outermost first."""
         return self.chains[v.scope] if v.scope is not None else ()
 
-    def closed(self, level: Level, expand: Sequence[str] = ()) -> frozenset[Scope]:
-        """The scopes to close.
+    def view(self, level: Level, expand: Sequence[str] = (), apart: frozenset[Scope] = frozenset()) -> View:
+        """What a level of detail closes.
 
         Args:
             level: "full" closes none, "neuron" those of height 0, "layer" those of height 1 and single neurons outside
                 a layer; a number closes the scopes that lie that deep.
             expand: paths of scopes to leave open, with all around them; what they contain is closed instead.
+            apart: calls to leave open.
 
         Raises:
             ValueError: there is no such level.
         """
         if isinstance(level, str) and level == "full":
-            return frozenset()
+            return View(apart=apart)
         if isinstance(level, str) and level in ("neuron", "layer"):
-            return self.closed_at(("neuron", "layer").index(level), expand)
+            return self.view_at(("neuron", "layer").index(level), expand, apart)
         if isinstance(level, int) and not isinstance(level, bool) and level >= 0:
-            return self._opened({s for s, c in self.chains.items() if len(c) == level + 1}, expand)
+            return self._opened({s for s, c in self.chains.items() if len(c) == level + 1}, expand, apart)
         raise ValueError(f"draw takes level {', '.join(map(repr, LEVELS))} or a depth from 0, got {shown(level)}")
 
-    def closed_at(self, height: int, expand: Sequence[str] = ()) -> frozenset[Scope]:
-        """The outermost scopes up to a height."""
+    def view_at(self, height: int, expand: Sequence[str] = (), apart: frozenset[Scope] = frozenset()) -> View:
+        """That which closes the outermost scopes up to a height."""
         low = {s for s, h in self.heights.items() if h <= height}
-        return self._opened({s for s in low if s.parent not in low}, expand)
+        return self._opened({s for s in low if s.parent not in low}, expand, apart)
 
-    def _opened(self, closed: set[Scope], expand: Sequence[str]) -> frozenset[Scope]:
-        if not expand and not self.apart:
-            return frozenset(closed)
-        opened = self.apart | {
+    def _opened(self, closed: set[Scope], expand: Sequence[str], apart: frozenset[Scope]) -> View:
+        if not expand and not apart:
+            return View(frozenset(closed))
+        opened = apart | {
             s
             for s in self.chains
             if any(path == s.path or path.startswith(s.path + ".") or not s.path for path in expand)
         }
         within = [dropwhile(lambda s: s not in closed, chain) for chain in self.chains.values()]
         outermost = [next((s for s in chain if s not in opened), None) for chain in within]
-        return frozenset(s for s in outermost if s is not None)
+        return View(frozenset(s for s in outermost if s is not None), apart)
 
     @property
     def paths(self) -> list[str]:
@@ -124,17 +136,17 @@ class Partition:
 
     Attributes:
         keys: for each node that is drawn, alone or with others, its key.
-        closed: the scopes that are closed.
+        view: what shares boxes.
         absorbed: for each closed scope the parameters that only closed scopes use, this one among them.
         hidden: how many nodes are behind stubs.
     """
 
-    def __init__(self, sweep: Sweep, tree: ScopeTree, closed: frozenset[Scope], parameters: Collection[Value]) -> None:
-        self.sweep, self.parameters, self.closed = sweep, parameters, closed
+    def __init__(self, sweep: Sweep, tree: ScopeTree, view: View, parameters: Collection[Value]) -> None:
+        self.sweep, self.parameters, self.view = sweep, parameters, view
         self.keys: dict[Value, Key] = {}
         self.absorbed: dict[Key, list[Value]] = {}
         self.hidden = 0
-        outer = {s: next((c for c in chain if c in closed), None) for s, chain in tree.chains.items()}
+        outer = {s: next((c for c in chain if c in view.closed), None) for s, chain in tree.chains.items()}
         members: dict[Scope, list[Value]] = {}
         for v in sweep.order:
             scope = outer[v.scope] if v.op is not None and v.scope is not None else None

@@ -12,7 +12,7 @@ from .assembly import MOST_ARROWS, MOST_BOXES, Assembly
 from .boxes import Box, PictureModel
 from .calls import fold
 from .clusters import module_word
-from .grouping import Level, Partition, ScopeTree
+from .grouping import Level, Partition, ScopeTree, View
 from .nearest import MANY, Nearest, nearest
 from .safety import plain
 from .sentences import finish
@@ -50,15 +50,18 @@ def model_of(
     near = nearest(roots, MOST_BOXES, HOVERED) if auto and not expand and (like is None or like.sweep.is_part) else None
     sweep = Sweep(roots) if near is None else Sweep(roots, near.behind, near.size)
     choice = _Choice(sweep, expand, given or {}, complete, like)
-    model = choice.near(near) if near is not None else choice.auto() if auto else choice.at(level, force)
+    if like is not None and not like.hidden and choice.knows(like.view):
+        model = choice.in_view(like.view, like.height)
+    else:
+        model = choice.near(near) if near is not None else choice.auto() if auto else choice.at(level, force)
     return _finished(choice, complete, replayed, model)
 
 
 def _finished(choice: "_Choice", complete: bool, replayed: bool, model: PictureModel) -> PictureModel:
     finish(model, complete, replayed)
 
-    def at(closed: frozenset[Scope], most: int) -> PictureModel | None:
-        other = choice.with_closed(closed, most)
+    def at(view: View, most: int) -> PictureModel | None:
+        other = choice.within(view, most)
         return None if other is None else _finished(choice, complete, replayed, other)
 
     model.at = at
@@ -127,28 +130,31 @@ class _Choice:
                     f"draw takes in expand paths of Modules ({there or 'this graph has none'}) "
                     f"and names of dot, total and mean nodes, got {path!r}"
                 )
-        self._tree.apart = frozenset(apart)
+        self._apart = frozenset(apart)
         return [path for path in paths if path in known]
 
     # Levels ----------------------------------------------------------------------------------------------------------
 
-    def _partition(self, closed: frozenset[Scope]) -> Partition:
-        partition = Partition(self._sweep, self._tree, closed, self._parameters)
-        if closed:
-            fold(partition, self._tree, self._tree.apart)
+    def _partition(self, view: View) -> Partition:
+        partition = Partition(self._sweep, self._tree, view, self._parameters)
+        if view.closed:
+            fold(partition, self._tree)
             partition.merge_inputs()
         return partition
 
     def _model(self, partition: Partition, height: int = -1) -> PictureModel:
         assembly = Assembly(self._sweep, self._tree, partition, self._names, self._parameters)
         model = assembly.model(self._complete or self._sweep.swept)
+        model.tree, model.view, model.parameters = self._tree, partition.view, self._parameters
         model.height, model.caption = height, _caption(model, self._tree, self._asked)
-        model.tree, model.closed, model.parameters = self._tree, partition.closed, self._parameters
         return model
+
+    def _view(self, level: Level) -> View:
+        return self._tree.view(level, self._expand, self._apart)
 
     def _asked(self, level: Level) -> str:
         """How a level is asked for: with force where it has more boxes than are drawn without."""
-        n = self._partition(self._tree.closed(level, self._expand)).size()[0] if self._sweep.size > HARD_LIMIT else 0
+        n = self._partition(self._view(level)).size()[0] if self._sweep.size > HARD_LIMIT else 0
         return f'level="{level}"{", force=True" * (n > HARD_LIMIT)}'
 
     def auto(self) -> PictureModel:
@@ -156,7 +162,7 @@ class _Choice:
         top = self._tree.top
         heights = self._heights[: top + 2] if isinstance(self._heights, range) else self._heights
         for height in heights:
-            partition = self._partition(self._tree.closed_at(height, self._expand))
+            partition = self._partition(self._tree.view_at(height, self._expand, self._apart))
             boxes, edges = partition.size()
             if boxes <= MOST_BOXES and edges <= MOST_ARROWS:
                 model = self._model(partition, height)
@@ -166,19 +172,27 @@ class _Choice:
             partition.keep(MOST_BOXES)
         return self._model(partition, height)
 
-    def with_closed(self, closed: frozenset[Scope], most: int) -> PictureModel | None:
-        """The graph with these scopes closed, if it has no more boxes and arrows than `most`."""
-        partition = self._partition(closed)
+    def knows(self, view: View) -> bool:
+        """Whether the Modules of a view made this graph."""
+        return view.closed | view.apart <= self._tree.chains.keys()
+
+    def in_view(self, view: View, height: int) -> PictureModel:
+        """The graph in a view of it."""
+        return self._model(self._partition(view), height)
+
+    def within(self, view: View, most: int) -> PictureModel | None:
+        """The graph in a view, if it has no more boxes and arrows than `most` there."""
+        partition = self._partition(view)
         return self._model(partition) if sum(partition.size()) <= most else None
 
     def near(self, near: Nearest) -> PictureModel:
         """The nodes nearest the roots."""
-        partition = self._partition(frozenset())
+        partition = self._partition(View())
         partition.keep_near(near)
         return self._model(partition)
 
     def at(self, level: Level, force: bool) -> PictureModel:
-        partition = self._partition(self._tree.closed(level, self._expand))
+        partition = self._partition(self._view(level))
         boxes, _ = partition.size()
         if boxes > HARD_LIMIT and not force:
             raise ValueError(
@@ -207,7 +221,7 @@ def _caption(model: PictureModel, tree: ScopeTree, asked: Callable[[Level], str]
             more = f"{asked('neuron' if height == 1 else 'layer')} for more"
         else:
             more = f"{asked('full')}{saved} for all"
-        able = [f"{word}[0]" for word, calls in tree.calls.items() if len(calls) >= MANY and not tree.apart]
+        able = [f"{word}[0]" for word, calls in tree.calls.items() if len(calls) >= MANY and not model.view.apart]
         able += [s.path for s in closed if s.path]
         one = [f'expand="{able[0]}" for one'] if able else []
         more = ", ".join([more, *one, ".player() for each step"])

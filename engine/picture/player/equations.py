@@ -140,7 +140,7 @@ def _counted(b: Box) -> str:
     opens = f'<p class="note opens">draw(…, expand="{xml(path)}") opens it.</p>' if path else ""
     if b.scope is not None and b.calls > 1:
         word = bracketed(scope_path(b.scope))
-        opens += f'<p class="note">draw(…, expand="{xml(word)}[0]") opens one of the {b.calls:,}.</p>'
+        opens += f'<p class="note one">draw(…, expand="{xml(word)}[0]") opens one of the {b.calls:,}.</p>'
     return f'{formula}<p class="note">{xml(b.counts)}</p>{opens}' if b.kind == "group" else ""
 
 

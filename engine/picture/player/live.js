@@ -1,6 +1,7 @@
 // The widget's part of a live view: a slider and a field for each leaf, and the player's page in a frame of its own.
 // A number goes to Python, which sends the numbers of the whole graph; the page shows them at the step where it stands.
-// One edit is on its way at a time; what is changed meanwhile is sent, as one, when the page shows the answer.
+// One edit is on its way at a time; what is changed meanwhile is sent, as one, when the page shows the answer. A Module that
+// is opened or closed on the page goes to Python too, and another page comes.
 export default {
   render({ model, el }) {
     el.classList.add("chainrule-live");
@@ -15,15 +16,14 @@ export default {
     el.append(form, note, stage);
     form.addEventListener("submit", ev => ev.preventDefault());
     const leaves = new Map();
-    let shown = null, coming = null, step = model.get("step"), wanted = {}, ticket = 0;
+    let shown = null, coming = null, html = null, step = model.get("step"), wanted = {}, turn = null, ticket = 0;
 
     function send() {
-      if (ticket || Object.keys(wanted).length === 0) return;
+      if (ticket || (Object.keys(wanted).length === 0 && !turn)) return;
       ticket = Math.random();
-      model.set("step", step);
-      model.set("edits", { ticket, numbers: wanted });
+      model.set("edits", { ticket, numbers: wanted, step, ...(turn && { turn }) });
       model.save_changes();
-      wanted = {};
+      [wanted, turn] = [{}, null];
     }
     function answered() {
       if (model.get("answered") === ticket) requestAnimationFrame(() => { ticket = 0; send(); });
@@ -72,7 +72,8 @@ export default {
       there.slider.value = x;
     }
     function fields() {
-      const active = el.getRootNode().activeElement;
+      const active = el.getRootNode().activeElement, names = model.get("fields").map(([name]) => name);
+      for (const [name, { row }] of leaves) if (!names.includes(name)) { row.remove(); leaves.delete(name); } // it is in a box now
       for (const [name, number] of model.get("fields")) {
         const there = leaves.get(name) || leaf(name);
         if (there.row.contains(active)) continue; // being edited
@@ -99,24 +100,26 @@ export default {
     }
     function page() {
       const frame = made("iframe", { sandbox: "allow-scripts", title: "Step player" });
-      frame.srcdoc = model.get("page");
+      const text = frame.srcdoc = model.get("page");
       if (coming) coming.remove();
       coming = frame;
       frame.addEventListener("load", () => {
         if (frame !== coming) return;
+        if (shown && shown === el.getRootNode().activeElement) frame.focus(); // it had the keyboard
         if (shown) shown.remove();
-        [shown, coming] = [frame, null];
+        [shown, coming, html] = [frame, null, text];
         room();
         fresh();
         frame.classList.add("shown");
       });
       stage.append(frame);
     }
-    function fresh() { if (shown) tell(shown, { fresh: model.get("fresh") }); }
+    function fresh() { if (shown && html === model.get("page")) tell(shown, { fresh: model.get("fresh") }); }
     function heard(ev) {
       const frame = [coming, shown].find(f => f && ev.source === f.contentWindow);
       if (!frame || !ev.data || ev.data.player === undefined) return;
       step = ev.data.step;
+      if (ev.data.turn) { turn = ev.data.turn; return send(); }
       if (ev.data.height > 0) stage.style.height = `${Math.ceil(ev.data.height)}px`; // 0 in a tab that is hidden
     }
     function say() { note.textContent = model.get("message"); note.hidden = !note.textContent; }

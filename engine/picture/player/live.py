@@ -17,21 +17,28 @@ from ...conversion import number
 from ...transforms.replay import replay
 from ...traversal import topological_order
 from ...value import Value
+from ..drawing.layout import LayoutError
 from ..drawing.rows import PAD_X, Content, Label, Typeset
 from ..model.boxes import PictureModel
+from ..model.grouping import View
+from ..model.opening import turns
 from ..model.text_widths import pixels
+from .animation import page_steps
 from .film import Shot, roomiest, shot_of
 from .page import part
 from .player import data_of
 
-NO_FIELDS = 'no leaf has a box of its own at this level; draw(..., level="full") shows them, or expand= the node'
+NO_FIELDS = 'no leaf has a box of its own here; the + of a Module opens it, and draw(..., level="full") shows them all'
+MOST, LAST = 2000, 10**9  # boxes and arrows of what a reader opens; a step after all
 NUMBER = re.compile(r"(·?)\(?−?\d+\.\d+(?:e−?\d+)?\)?")
 
 
 class Edits(TypedDict, total=False):
-    """What the widget's page sends: numbers by the names of leaves, and a ticket that the answer bears."""
+    """What the widget's page sends: numbers by the names of leaves, its step, what it turns, and a ticket that the answer bears."""
 
     numbers: Mapping[str, float]
+    step: int
+    turn: Sequence[str]
     ticket: float
 
 
@@ -72,10 +79,11 @@ class LiveGraph:
     Args:
         roots: the Values whose graph it is.
         model: its boxes; each leaf that has a box of its own can be edited.
-        typeset: a function of the twins by their nodes: their picture's words in rows.
-        page: a function of (words in rows, first step) that makes the player's page.
+        typeset: a function of the twins by their nodes, and of the model: their picture's words in rows.
+        page: a function of (words in rows, first step, focus) that makes the player's page.
         still: the picture as HTML, drawn when it is shown, for pages without a kernel.
         step: the step at which the page opens; None for the last.
+        opened: what a reader has opened and closed before, as `opened` has it.
 
     Attributes:
         graph: for each node its twin at these numbers.
@@ -83,6 +91,7 @@ class LiveGraph:
         step: the step at which it opens.
         fields: for each leaf its name, its number now and at first, as texts.
         fresh: what the page is told in place of another: the numbers of the whole graph.
+        opened: what a reader has opened and closed: the elements and kinds of turns, as words.
         message: why nothing can be edited, or why the latest edit was not taken.
         answered: the ticket of the latest edit.
     """
@@ -98,17 +107,21 @@ class LiveGraph:
         self,
         roots: Sequence[Value],
         model: PictureModel,
-        typeset: Callable[[Mapping[Value, Value]], Typeset],
-        page: Callable[[Typeset, int], str],
+        typeset: Callable[[Mapping[Value, Value], PictureModel], Typeset],
+        page: Callable[[Typeset, int, str], str],
         still: Callable[[], str],
         step: int | None = None,
+        opened: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self._roots, self._typeset, self._page_of, self._still, self._room = roots, typeset, page, still, Room()
-        self._leaves = {b.name: b.node for b in model.boxes if b.is_leaf and b.leaf is None and b.value is not None}
-        self._numbers = {v: v.data for v in self._leaves.values()}
-        self.message = "" if self._leaves else NO_FIELDS
-        self._first = step
+        self._roots, self._typeset, self._page_of, self._still = roots, typeset, page, still
+        self._numbers: dict[Value, float] = {}
+        self._views: list[tuple[str, View]] = []
+        self._show(model)
+        for word in opened:
+            if (turned := self._turned(word)) is not None:
+                self._show(turned)
+        self.step = LAST if step is None else step
         self._take({})
 
     @property
@@ -129,26 +142,76 @@ class LiveGraph:
         What is wrong with them is told in `message`: a page is not to end for it.
         """
         given = edits if isinstance(edits, Mapping) else {}
+        step, turn = given.get("step"), given.get("turn")
         try:
-            self._take({str(name): number(x, "live") for name, x in given["numbers"].items()})
-            self.message = ""
+            numbers = {str(name): number(x, "live") for name, x in given["numbers"].items()}
+            self.step = max(0, step) if isinstance(step, int) else self.step
+            if numbers or turn is None:
+                self._take(numbers)
+            self.message = "" if turn is None else self._turn(" ".join(map(str, turn)))
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             self.message = f"{type(error).__name__}: {error}"
         self.answered = real(given.get("ticket")) or 0.0
+
+    # Opening and closing -------------------------------------------------------------------------------------------------
+
+    @property
+    def opened(self) -> list[str]:
+        """What a reader has opened and closed, in order: the element and the kind of each turn."""
+        return [word for word, _ in self._views]
+
+    def _show(self, model: PictureModel, focus: str = "") -> None:
+        """Go on with another model of the same graph; the page is a new one."""
+        self._model, self._room, self._focus = model, Room(), focus
+        self._leaves = {b.name: b.node for b in model.boxes if b.is_leaf and b.leaf is None and b.value is not None}
+        self._numbers = {v: v.data for v in self._leaves.values()} | self._numbers
+        self.message = "" if self._leaves else NO_FIELDS
+
+    def _turned(self, word: str) -> PictureModel | None:
+        """The model after a turn; None if there is no such, or too much of it."""
+        turn = next((t for t in turns(self._model) if f"{t.element} {t.kind}" == word), None)
+        model = self._model.at(turn.view, MOST) if turn is not None and self._model.at is not None else None
+        if turn is None or model is None:
+            return None
+        before = [view for _, view in self._views]  # to turn back takes away what it turns back
+        since = before.index(turn.view) if turn.view in before else len(before)
+        self._views = [*self._views, (word, self._model.view)][: since + (turn.view not in before)]
+        return model
+
+    def _turn(self, word: str) -> str:
+        """Open or close something; what stands against it."""
+        before, views, room = self._model, self._views, self._room
+        model = self._turned(word)
+        if model is None:
+            return f"More than {MOST:,} boxes and arrows would be seen: it stays as it is."
+        ways, (element, kind) = turns(model), word.split(" ")
+        back, way = next(((t.element, t.kind) for t in ways if t.view == before.view), ("", ""))
+        again = any((t.element, t.kind) == (back, kind) for t in ways)
+        steps = page_steps(before)
+        phase, here = steps[min(self.step, len(steps) - 1)]
+        places = {(p, b.id[1:]): i for i, (p, b) in enumerate(page_steps(model)) if b is not None}
+        near = [*([] if here is None else [here.id]), element, back]
+        step, self.step = self.step, next((places[phase, b[1:]] for b in near if (phase, b[1:]) in places), 0)
+        try:
+            self._show(model, f"{back} {kind if again else way}")
+            self._take({})
+        except LayoutError as error:
+            self._show(before)
+            self._views, self._room, self.step = views, room, step
+            return str(error)
+        return self.message
 
     def _take(self, numbers: Mapping[str, float]) -> None:
         held = self._numbers | {self._leaves[name]: x for name, x in numbers.items()}
         self.graph = replayed_graph(self._roots, held)
         self._numbers = held
-        words = self._typeset(self.graph)
+        words = self._typeset(self.graph, self._model)
         shot, data = shot_of(words), data_of(words.model, words.uid)
         with self._at_once():
             if not self._room.holds(shot):
-                if not self.page:
-                    last = len(cast(list[object], data["steps"])) - 1
-                    self.step = last if self._first is None else min(self._first, last)
+                self.step = min(self.step, len(cast(list[object], data["steps"])) - 1)
                 self._room.grow(words)
-                self.page = self._page_of(words, self.step)
+                self.page = self._page_of(words, self.step, self._focus)
             blank = {key: ["", ""] for key in self._room.keys}
             seen = {"words": blank | shot.words, "strips": shot.data["strips"], "arrows": shot.data["arrows"]}
             self.fresh = {"nodes": data["nodes"], "edges": data["edges"], "numbers": seen}

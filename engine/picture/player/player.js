@@ -23,7 +23,12 @@ function start() {
 }
 
 const current = () => byId.get(steps[now].node);
-function panel(item) { return item.panels ? (item.back <= now ? item.panels.backward : item.panels.forward) : item.panel; }
+const notes = []; // of a box that has buttons: its id, which note of its panel they are in place of, and what they do
+function panel(item) {
+  if (!item.panels) return item.panel;
+  const html = item.back <= now ? item.panels.backward : item.panels.forward;
+  return notes.filter(([id]) => id === item.id).reduce((text, [, kind, hint]) => text.replace(new RegExp(`(<p class="note ${kind}">).*?</p>`), `$1${hint}</p>`), html);
+}
 function show(html) { say.innerHTML = html; for (const eq of say.querySelectorAll(".eq")) breakable(eq); }
 
 // A formula in pieces, so that it breaks before = and + where it is wider than the panel, and before · where a term is.
@@ -122,7 +127,7 @@ function point(item) {
   pointed = item;
   item?.element.classList.add("point");
   const here = current();
-  show(item ? panel(item) : !here ? start() : here.panels[steps[now].phase]);
+  show(item || here ? panel(item || here) : start());
 }
 
 // A live view around the page keeps the step, and gives the page the height it wants.

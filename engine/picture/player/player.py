@@ -1,15 +1,15 @@
 """The player: one page that steps through the forward and the backward pass, with all it needs inside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from ...context import Scope
 from ...formulas.notation import number_text
 from ..drawing.svg import Drawing
 from ..model.boxes import Arrow, Box, PictureModel
 from ..model.clusters import counted
+from ..model.grouping import View
 from ..model.opening import turns
 from ..model.safety import json_number, json_text, plain, xml
 from .animation import page_steps
@@ -17,7 +17,9 @@ from .equations import Equations, backward_line, forward_line
 from .page import TALLEST, Page, packed, page_of, part, untitled
 
 Draw = Callable[[PictureModel], Drawing]
-Way = tuple[str, str, int]  # an element, what its button is called, and the view that it leads to, 0 for the first
+Way = tuple[
+    str, str, str, int
+]  # a Turn's element, kind and name; the view that it leads to, 0 for the first, -1 to be asked for
 
 SIDE_WIDTH = 620  # pixels of a graph up to which the panel stands on its right
 PANEL = (
@@ -121,8 +123,9 @@ LARGEST = 20_000  # nodes of a graph that is opened and closed
 
 
 def player_page(
-    drawing: Drawing, theme: str, note: str = "", first: int = 0, room: Room | None = None, draw: Draw | None = None
-) -> str:
+    drawing: Drawing, theme: str, note: str = "", first: int = 0, room: Room | None = None, draw: Draw | None = None,
+    around: bool = False, focus: str = "",
+) -> str:  # fmt: skip
     """The page of a player.
 
     Args:
@@ -130,6 +133,8 @@ def player_page(
         note: beside the legend.
         first: the step at which it opens.
         room, draw: for the views with other Modules closed, and what draws them; None for a page with none.
+        around: a page around this one is asked for such views.
+        focus: the button of a Module that has the keyboard's focus then.
     """
     data = data_of(drawing.model, drawing.uid, first)
 
@@ -142,6 +147,8 @@ def player_page(
         )  # fmt: skip
 
     alone, more = page(data), part("turns.js")
+    if around and (asked := [(*t[:3], -1) for t in turns(drawing.model)]):
+        return page(data | {"turns": asked, "focus": focus}, MORE=more)
     if room is None or draw is None:
         return alone
     left = room.characters - len(alone) - len(more)
@@ -151,16 +158,16 @@ def player_page(
 
 def _views(drawing: Drawing, room: Room, draw: Draw) -> tuple[list[Way], str]:
     """(what the first view opens and closes, the other views as a `<script>`): those of the largest Modules first."""
-    drawings, parts, used = {drawing.model.closed: drawing}, 0, 0
+    drawings, parts, used = {drawing.model.view: drawing}, 0, 0
     at, sheets = drawing.model.at, []
     coming = [] if at is None or drawing.model.sweep.size > LARGEST else _ahead(drawing.model, 1, 0)
     tried = set(drawings)
     while coming and at is not None and len(drawings) <= room.views and len(tried) <= 2 * room.views:
-        _, away, _, closed = heappop(coming)
-        if closed in tried:
+        _, away, _, there = heappop(coming)
+        if there in tried:
             continue
-        tried.add(closed)
-        model = at(closed, min(room.parts, room.all_parts - parts))
+        tried.add(there)
+        model = at(there, min(room.parts, room.all_parts - parts))
         if model is None:
             continue
         drawn = draw(model)
@@ -171,22 +178,24 @@ def _views(drawing: Drawing, room: Room, draw: Draw) -> tuple[list[Way], str]:
         if used > room.characters:
             break
         parts += len(model.boxes) + len(model.arrows)
-        drawings[closed] = drawn
+        drawings[there] = drawn
         sheets.append(view)
         for turn in _ahead(model, away + 1, len(tried)):
             heappush(coming, turn)
-    places = {closed: i for i, closed in enumerate(drawings)}
-    ways = [
-        [(t.element, t.name, places[t.closed]) for t in turns(d.model) if t.closed in places] for d in drawings.values()
-    ]
+    places = {there: i for i, there in enumerate(drawings)}
+    ways = [_ways(d.model, places) for d in drawings.values()]
     texts = [packed(json_text(v | {"data": v["data"] | {"turns": w}}), -1) for v, w in zip(sheets, ways[1:])]
     script = f'<script type="application/json" id="{drawing.uid}_views">{json_text(texts)}</script>'
     return ways[0], script if texts else ""
 
 
-def _ahead(model: PictureModel, away: int, nth: int) -> list[tuple[int, int, tuple[int, int], frozenset[Scope]]]:
+def _ways(model: PictureModel, places: Mapping[View, int]) -> list[Way]:
+    return [(*t[:3], places[t.view]) for t in turns(model) if t.view in places]
+
+
+def _ahead(model: PictureModel, away: int, nth: int) -> list[tuple[int, int, tuple[int, int], View]]:
     """The views one turn from a model, in the order in which they are wanted."""
-    return sorted((-t.height, away, (nth, i), t.closed) for i, t in enumerate(turns(model)))
+    return sorted((-t.height, away, (nth, i), t.view) for i, t in enumerate(turns(model)))
 
 
 class Player(Page):

@@ -1,11 +1,13 @@
-// A button at each Module that can be opened or closed: the page carries what is drawn then, and starts again with that.
+// A button at each Module that can be opened or closed: the page carries what is drawn then, and starts again with that, or
+// asks the live view around it.
+const SIGNS = { open: [0, "M-4 0H4M0-4V4"], close: [0, "M-4 0H4"], one: [26, "M-2.5-2L.5-4V4.5"], before: [26, "M2-4L-2 0L2 4"], after: [52, "M-2-4L2 0L-2 4"] };
 for (const turn of data.turns || []) {
-  const [element, name] = turn, frame = element.startsWith("g_"), rect = find(element).querySelector("rect"), n = key => Number(rect.getAttribute(key));
+  const [element, kind, name] = turn, [along, sign] = SIGNS[kind], frame = element.startsWith("g_"), rect = find(element).querySelector("rect"), n = key => Number(rect.getAttribute(key));
   const button = document.createElementNS("http://www.w3.org/2000/svg", "g");
-  button.innerHTML = `<title></title><circle class="room" r="12"/><circle r="8"/><path d="M-4 0H4${frame ? "" : "M0-4V4"}"/>`;
+  button.innerHTML = `<title></title><circle class="room" r="12"/><circle r="8"/><path d="${sign}"/>`;
   button.firstChild.textContent = name;
-  const x = n("x") + (frame ? Math.min(n("width"), n("width") / 2 + 60) : n("width")); // of a wide frame what is in view
-  for (const [key, text] of Object.entries({ class: "turn", role: "button", tabindex: "0", "aria-label": name, "data-turn": element, transform: `translate(${x} ${n("y")})` })) button.setAttribute(key, text);
+  const x = n("x") + (frame ? Math.min(n("width"), n("width") / 2 + 60) + along : n("width") - along); // of a wide frame what is in view
+  for (const [key, text] of Object.entries({ class: "turn", role: "button", tabindex: "0", "aria-label": name, "data-turn": `${element} ${kind}`, transform: `translate(${x} ${n("y")})` })) button.setAttribute(key, text);
   button.addEventListener("click", () => take(turn));
   button.addEventListener("keydown", ev => {
     if (ev.key !== "Enter" && ev.key !== " ") return;
@@ -14,18 +16,22 @@ for (const turn of data.turns || []) {
     take(turn);
   });
   stage.graph.querySelector("svg").append(button);
-  const panels = byId.get(element)?.panels;
-  for (const phase in panels) panels[phase] = panels[phase].replace(/(<p class="note opens">).*?<\/p>/, "$1The + at its corner opens it.</p>");
+  if (kind === "open") notes.push([element, "opens", "The + at its corner opens it."]);
+  if (kind === "one") notes.push([element, "one", "The 1 there opens one of its calls."]);
 }
-if (shown?.focus) [...page.querySelectorAll(".turn")].find(b => b.dataset.turn === shown.focus)?.focus({ preventScroll: true });
+point(null);
+const focus = shown ? shown.focus : data.focus;
+if (focus) [...page.querySelectorAll(".turn")].find(b => b.dataset.turn === focus)?.focus({ preventScroll: true });
 
-function take([element, , view]) {
+function take([element, kind, , view]) {
+  if (view < 0) return window.parent.postMessage({ player: data.uid, step: now, turn: [element, kind] }, "*");
   // The same box, else the Module's: a group is called by the place of its last node, as that node is.
   const { phase, node } = steps[now];
   swap(view, other => {
-    const back = other.turns.find(t => t[2] === (shown ? shown.view : 0))?.[0];
+    const [back, way] = other.turns.find(t => t[3] === (shown ? shown.view : 0)) || [];
+    const again = other.turns.some(t => t[0] === back && t[1] === kind); // on to the next, and the next
     const at = id => other.steps.findIndex(s => s.phase === phase && s.node?.slice(1) === id?.slice(1));
-    return { step: [node, element, back].map(at).find(i => i >= 0) || 0, focus: back };
+    return { step: [node, element, back].map(at).find(i => i >= 0) || 0, focus: back && `${back} ${again ? kind : way}` };
   });
 }
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from math import inf, isfinite, isinf
 from operator import index
+from types import ModuleType
 from typing import Any, TypeGuard
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "named",
     "nearest",
     "number",
+    "package",
     "path",
     "real",
     "shown",
@@ -59,6 +62,21 @@ def install_line(extra: str) -> str:
     'pip install -e ".[jit]" in the folder of chainrule'
     """
     return f'pip install -e ".[{extra}]" in the folder of chainrule'
+
+
+def package(who: str, name: str, called: str, install: str) -> ModuleType:
+    """A package of others; else an ImportError that says how to install it.
+
+    >>> from engine.arguments import package
+    >>> package("grad", "nobody_has_this", "Nobody", "pip install nobody")
+    Traceback (most recent call last):
+    ModuleNotFoundError: grad takes Nobody, which is not installed; pip install nobody
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        missing = f"{who} takes {called}, which is not installed; {install}"
+        raise ModuleNotFoundError(missing, name=name) from error
 
 
 def is_number(x: object) -> TypeGuard[float]:

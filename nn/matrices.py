@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from engine import Value
-from engine.arguments import number, shown
+from engine.arguments import number, package, real, shown
 from engine.assignment import assign
 
 if TYPE_CHECKING:
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 
-def array(numbers: list[Any]) -> NDArray[np.float64]:
-    """Nested lists as NumPy's array; where there is no NumPy, as in a web page, the lists themselves.
+DEEPEST = 32  # axes of an array
+
+
+def array(numbers: list[Any], shape: tuple[int, ...] | None = None) -> NDArray[np.float64]:
+    """Nested lists, or numbers and a shape, as NumPy's array; where there is no NumPy, as in a web page, as nested lists.
 
     >>> from nn.matrices import array
     >>> array([[1, 2], [3, 4]]).tolist()
@@ -29,8 +32,41 @@ def array(numbers: list[Any]) -> NDArray[np.float64]:
     try:
         import numpy as np
     except ImportError:
-        return cast("NDArray[np.float64]", numbers)
-    return np.array(numbers, float)
+        for n in reversed(() if shape is None else shape):
+            numbers = [numbers[i : i + n] for i in range(0, len(numbers), n or 1)]
+        return cast("NDArray[np.float64]", numbers if shape is None else numbers[0])
+    made = np.array(numbers, float)
+    return made if shape is None else made.reshape(shape)
+
+
+def numbers_and_shape(given: Any) -> tuple[list[float], tuple[int, ...]]:
+    """What an array or nested lists hold; a TypeError or ValueError where that is no array of real numbers.
+
+    >>> from nn.matrices import numbers_and_shape
+    >>> numbers_and_shape([[1, 2, 3], [4, 5, 6]])
+    ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], (2, 3))
+    """
+    try:
+        import numpy as np
+    except ImportError:
+        return _listed(given)
+    read = np.asarray(given)
+    if read.dtype.kind in "SUcMm" or np.ma.is_masked(given):
+        raise TypeError
+    numbers: list[float] = read.astype(float).ravel().tolist()
+    return numbers, read.shape
+
+
+def _listed(given: object) -> tuple[list[float], tuple[int, ...]]:
+    shape, level = list[int](), [given]
+    while level and all(isinstance(x, (list, tuple)) for x in level) and len(shape) < DEEPEST:
+        (width,) = {len(x) for x in level if isinstance(x, (list, tuple))}
+        shape.append(width)
+        level = [y for x in level if isinstance(x, (list, tuple)) for y in x]
+    numbers = [x for x in map(real, level) if x is not None]
+    if len(numbers) < len(level):
+        raise TypeError
+    return numbers, tuple(shape)
 
 
 class Matrix:
@@ -66,6 +102,7 @@ class Matrix:
         return array([[number(v) for v in row] if isinstance(row, list) else number(row) for row in self.values])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        package(self._name, "numpy", "NumPy", "pip install numpy; its Values, without it, are .values")
         if copy is False:
             raise ValueError(f"{self._name} takes no copy=False: its numbers are in Values, not in an array")
         array = self._array(lambda v: v.data)
@@ -80,9 +117,9 @@ class Matrix:
         return self._array(lambda v: v.grad)
 
     def __setitem__(self, place: Any, numbers: object) -> None:
+        array = self.__array__()
         import numpy as np
 
-        array = self.__array__()
         try:
             given = np.asarray(numbers)
             if given.dtype.kind == "O":
@@ -113,15 +150,16 @@ class Matrix:
         return iter(self.__array__())
 
     def __repr__(self) -> str:
-        return f"{self._name}({repr(self.__array__()).removeprefix('array(')}"
+        return f"{self._name}({repr(self._array(lambda v: v.data)).removeprefix('array(').removesuffix(')')})"
 
 
 def _forwarded(function: Callable[..., Any], reflected: bool) -> Callable[..., Any]:
     def method(self: Matrix, *others: object) -> object:
+        ours = self.__array__()
         import numpy as np
 
         arrays = [np.asarray(other) for other in others]
-        return function(*arrays, self.__array__()) if reflected else function(self.__array__(), *arrays)
+        return function(*arrays, ours) if reflected else function(ours, *arrays)
 
     return method
 

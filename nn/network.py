@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isclose
 from typing import TYPE_CHECKING
 
 from engine import mean
@@ -16,7 +17,7 @@ from .data import Row, check_order, is_listed, rows_or_row, targets
 from .elsewhere import OF_NEURAL_NETWORK, check_attribute, told
 from .init import Start, generator
 from .layers import MLP, width
-from .matrices import Matrix, array
+from .matrices import Matrix, array, numbers_and_shape
 from .module import in_mode
 from .optim import SGD
 from .training.console import line
@@ -307,21 +308,14 @@ class NeuralNetwork(Told):
         return found[0] if alone else found
 
     def _compare(self, output: object, outputs: list[Outputs], alone: bool) -> None:
-        import numpy as np
-
-        own = self._array(outputs, alone)
+        own, shape = numbers_and_shape(self._array(outputs, alone))
         try:
-            given = np.asarray(output)
-            if given.dtype.kind not in "biufO":
-                raise TypeError
-            given = given.astype(float)
+            given, other = numbers_and_shape(output)
         except (ArithmeticError, TypeError, ValueError):
             raise TypeError(f"backward takes what forward(X) returned as output, got {shown(output)}") from None
-        if given.size != own.size:
-            raise ValueError(
-                f"backward takes an output of shape {own.shape}, as forward(X) returned, got {given.shape}"
-            )
-        if not np.allclose(given.reshape(own.shape), own, rtol=1e-9, atol=1e-12, equal_nan=True):
+        if len(given) != len(own):
+            raise ValueError(f"backward takes an output of shape {shape}, as forward(X) returned, got {other}")
+        if not all(isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) or (a != a and b != b) for a, b in zip(given, own)):
             raise ValueError(
                 "backward takes what forward(X) returns with the present weights as output, got other numbers"
             )

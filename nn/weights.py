@@ -15,6 +15,7 @@ from engine.arguments import real, shown
 from engine.assignment import assign
 
 from .arguments import is_row
+from .matrices import array, numbers_and_shape
 from .structure import children, is_array
 
 if TYPE_CHECKING:
@@ -56,10 +57,8 @@ def slots(net: HasArrays) -> list[Slot]:
 
 
 def arrays(net: HasArrays) -> list[NDArray[np.float64]]:
-    """The parameters as a list of new NumPy arrays."""
-    import numpy as np
-
-    return [np.array([v.data for v in slot.values], float).reshape(slot.shape) for slot in slots(net)]
+    """The parameters as a list of new NumPy arrays; as nested lists where there is no NumPy."""
+    return [array([v.data for v in slot.values], slot.shape) for slot in slots(net)]
 
 
 def fill(who: str, net: HasArrays, given: object) -> None:
@@ -73,8 +72,8 @@ def fill(who: str, net: HasArrays, given: object) -> None:
         what = f"; {shapes} missing" if shapes else f"; array {len(wanted)} is one too many"
         raise ValueError(f"{who} takes {len(wanted)} arrays, got {len(listed)}{what}"[:500])
     numbers: dict[Value, float] = {}
-    for k, (slot, array) in enumerate(zip(wanted, listed)):
-        for v, x in zip(slot.values, _flat(who, slot, k, array)):
+    for k, (slot, one) in enumerate(zip(wanted, listed)):
+        for v, x in zip(slot.values, _flat(who, slot, k, one)):
             if numbers.setdefault(v, x) != x and x == x:
                 raise ValueError(
                     f"{who} takes one number for a shared parameter, got {numbers[v]} and {x} in {slot.name}"
@@ -154,22 +153,16 @@ def _leaves(x: object) -> Iterator[Value]:
             yield from _leaves(y)
 
 
-def _flat(who: str, slot: Slot, k: int, array: Any) -> list[float]:
-    import numpy as np
-
+def _flat(who: str, slot: Slot, k: int, given: Any) -> list[float]:
     what = f"{who} takes an array of shape {slot.shape} as {slot.name}"
-    if callable(getattr(array, "cpu", None)):  # PyTorch's tensors
-        array = array.detach().cpu()
+    if callable(getattr(given, "cpu", None)):  # PyTorch's tensors
+        given = given.detach().cpu()
     try:
-        read = np.asarray(array)
-        if read.dtype.kind in "SUcMm" or np.ma.is_masked(array):
-            raise TypeError
-        read = read.astype(float)
+        numbers, shape = numbers_and_shape(given)
     except (ArithmeticError, TypeError, ValueError):
-        raise TypeError(f"{what}, array {k}, got what is no array of real numbers: {shown(array)}") from None
-    if read.shape != slot.shape:
-        turned = len(slot.shape) == 2 and read.shape == slot.shape[::-1]
+        raise TypeError(f"{what}, array {k}, got what is no array of real numbers: {shown(given)}") from None
+    if shape != slot.shape:
+        turned = len(slot.shape) == 2 and shape == slot.shape[::-1]
         hint = "; a kernel has a row for each input: transpose it, as PyTorch's weight.T" if turned else ""
-        raise ValueError(f"{what}, array {k}, got one of shape {read.shape}{hint}")
-    numbers: list[float] = read.ravel().tolist()
+        raise ValueError(f"{what}, array {k}, got one of shape {shape}{hint}")
     return numbers

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol, SupportsIndex
 
-from ..arguments import flag, function, named, real, shown, whole
+from ..arguments import flag, function, named, package, real, shown, whole
 from ..arguments import threads as number_of_threads
 from .function import BACKENDS, DTYPES
 from .llvm.native_code import Numbers, Turn, aligned
@@ -99,6 +99,7 @@ class TrainingLoop:
                  batch: int | None = None, dtype: str = "float64", threads: int | str = 1,
                  contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None,
                  backend: str = "llvm") -> None:  # fmt: skip
+        package(WHO, "numpy", "NumPy", "pip install numpy")
         import numpy as np
 
         named(WHO, "backend", backend, BACKENDS)

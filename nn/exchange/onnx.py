@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from engine import Value
-from engine.arguments import install_line, named, shown
+from engine.arguments import install_line, named, package, shown
 from engine.arguments import path as of_file
 from engine.writing import write_whole
 
@@ -28,7 +28,6 @@ from .steps import (
     flat,
     inputs_of,
     outputs_of,
-    package,
     steps,
     without_equal,
 )  # fmt: skip

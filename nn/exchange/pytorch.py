@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.arguments import shown
+from engine.arguments import package, shown
 
 from ..module import Module, module_of
 from ..network import NeuralNetwork
-from .steps import package, steps
+from .steps import steps
 from .torch_reader import Reader
 from .torch_writer import Writer
 

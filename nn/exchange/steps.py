@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType
 
 import engine
 from engine import TABLE, Op, Value
@@ -103,14 +101,6 @@ def outputs_of(found: list[PlainStep]) -> int | None:
         if width is not None or isinstance(step, Lookup):
             return width
     return None
-
-
-def package(who: str, name: str, called: str, install: str) -> ModuleType:
-    """A package of another framework; else an ImportError that says how to install it."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{who} takes {called}, which is not installed; {install}") from error
 
 
 def without_equal(who: str, framework: str, names: Iterable[str], step: Nonlinearity, also: str = "") -> ValueError:

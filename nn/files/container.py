@@ -53,7 +53,7 @@ def parsed(blob: bytes, wanted: Callable[[str], bool] = lambda name: True) -> tu
     try:
         from safetensors import numpy as safetensors
     except ImportError as why:
-        raise ImportError("load takes safetensors and NumPy to read a file; pip install safetensors") from why
+        raise ImportError("load takes safetensors and NumPy to read a file; pip install safetensors numpy") from why
     if len(blob) < 8:
         raise ValueError(f"it has {len(blob)} bytes")
     (size,) = struct.unpack("<Q", blob[:8])

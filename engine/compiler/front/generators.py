@@ -6,6 +6,7 @@ import pickle
 import random
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -40,10 +41,13 @@ class Generators:
 
 
 def _shared() -> list[object]:
-    """The generators behind the functions of the modules `random` and `numpy.random`."""
-    import numpy as np
+    """The generators behind the functions of the modules `random` and, if it is there, `numpy.random`."""
+    draws: list[object] = [random.random]
+    with suppress(ImportError):
+        import numpy as np
 
-    return [getattr(draw, "__self__") for draw in (random.random, np.random.random)]  # noqa: B009  mypy sees no __self__
+        draws.append(np.random.random)
+    return [getattr(draw, "__self__") for draw in draws]  # noqa: B009  mypy sees no __self__
 
 
 def _state(g: Any) -> Any:

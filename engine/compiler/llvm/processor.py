@@ -9,7 +9,7 @@ from functools import cache
 from types import ModuleType
 from typing import NamedTuple, cast
 
-from ...arguments import flag, install_line, shown
+from ...arguments import flag, install_line, package, shown
 
 OLDEST = (0, 45)  # llvmlite, whose LLVM 20 is the first here with pointers that have no type
 
@@ -35,6 +35,7 @@ def llvm() -> ModuleType:
         raise ImportError(f"jit takes llvmlite; install it with: {install_line('jit')}") from error
     if tuple(map(int, __version__.split(".")[:2])) < OLDEST:
         raise ImportError(f"jit takes llvmlite 0.45 or later, got {__version__}; pip install --upgrade llvmlite")
+    package("jit", "numpy", "NumPy", "pip install numpy")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     _let_forks_wait()

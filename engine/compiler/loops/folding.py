@@ -20,12 +20,11 @@ from ..front.reductions import LIST_OPS, scaled
 from ..front.trace import COMMUTATIVE, CONSTANT, EFFECTS, LIST, VALUE, Instruction, Trace
 from .program import For, Node, Polynomial, Statement
 from .shapes import Positions
+from .spans import Rounds, rounds_inside
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-Rounds = dict[int, Positions]  # the values of the loop variables around, round by round
 
 
 class Occurrences:
@@ -161,18 +160,6 @@ def _same(numbers: NDArray[np.float64]) -> bool:
     """Are all equal, bit by bit?"""
     bits = numbers.view("i8")
     return bool((bits == bits[0]).all())
-
-
-def rounds_inside(loop: For, rounds: Rounds) -> Rounds:
-    """The values of the loop variables in a loop, from those around it."""
-    import numpy as np
-
-    length = len(next(iter(rounds.values()))) if rounds else 1
-    counts = np.broadcast_to(np.asarray(loop.count.evaluated(rounds)), (length,))
-    inner = {v: np.repeat(a, counts) for v, a in rounds.items()}
-    total = int(counts.sum())
-    inner[loop.variable] = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-    return inner
 
 
 def folded(trace: Trace, varying: set[int]) -> Trace | None:

@@ -10,10 +10,10 @@ from math import isfinite, nan
 
 from ..front.trace import CONSTANT, EFFECTS, VALUE, Instruction
 from .program import For, Node, Polynomial, Statement, loops_of, size, statements_of
-from .shapes import Positions
+from .spans import Span
 
 LONGEST = 1000  # instructions in one native function: LLVM's time grows faster than linearly beyond
-Find = Callable[[Polynomial, Node], Positions]
+Find = Callable[[Polynomial, Node], Span]
 
 FEWEST = 6  # vectors of examples in a chunk from which on a choice among them pays
 
@@ -69,7 +69,7 @@ class BodyParts:
 
     Args:
         body: the outermost one.
-        positions: (index, node) -> its values over the rounds of the loops around the node.
+        spans: (index, node) -> where it leads, over the rounds of the loops around the node.
         sums_apart: may what only adds to gradients come after all else?
         gate: the position in the trace behind which a loss may be flat.
         large: from so many instructions on that it executes, a loop may be one that threads share; None: none is.
@@ -89,7 +89,7 @@ class BodyParts:
         visible: for each item, a number; items of one number may hand each other registers.
     """
 
-    def __init__(self, body: Sequence[Node], positions: Find, sums_apart: bool = False, gate: int | None = None,
+    def __init__(self, body: Sequence[Node], spans: Find, sums_apart: bool = False, gate: int | None = None,
                  large: int | None = None) -> None:  # fmt: skip
         self.body = self._sums_last(body) if sums_apart else list(body)
         self.cuts = {loop: segments(loop.body) for loop in loops_of(body) if size(loop.body) > LONGEST}
@@ -98,8 +98,8 @@ class BodyParts:
         self.gate: Statement | None = None
         self.forward = self.backward = len(self.body)
         if self.apart is not None and not any(self.segments):
-            self._part_at(gate, self.apart, positions)
-        self.large = set() if large is None or any(self.segments) else self._large(large, positions)
+            self._part_at(gate, self.apart, spans)
+        self.large = set() if large is None or any(self.segments) else self._large(large, spans)
         self.visible = self._visible()
 
     @staticmethod
@@ -117,7 +117,7 @@ class BodyParts:
             return None
         return first
 
-    def _part_at(self, position: int | None, apart: int, positions: Find) -> None:
+    def _part_at(self, position: int | None, apart: int, spans: Find) -> None:
         """Put outputs right behind the gate, if no loop is around it and they are all made before it."""
         gate = next((n for n in self.body if isinstance(n, Statement) and n.out.number() == position), None)
         if gate is None:
@@ -127,16 +127,15 @@ class BodyParts:
             return
         outputs = [n for n in self.body[forward:] if any(s.op == "output" for s in statements_of(n))]
         writers = [(n, s) for n in outputs for s in statements_of(n)]
-        made = [positions(index, s) for _, s in writers for space, index in s.args if space == VALUE]
-        last = positions(gate.out, gate)[0]
-        if any(s.op != "output" for _, s in writers) or any(at.max(initial=0) > last for at in made):
+        made = [spans(index, s).positions() for _, s in writers for space, index in s.args if space == VALUE]
+        if any(s.op != "output" for _, s in writers) or any(at.max(initial=0) > position for at in made):
             return
         self.body[forward:] = [*outputs, *[n for n in self.body[forward:] if n not in outputs]]
         self.gate, self.forward, self.backward = gate, forward, forward + len(outputs)
 
-    def _large(self, least: int, positions: Find) -> set[For]:
+    def _large(self, least: int, spans: Find) -> set[For]:
         loops = [n for n in self.body if isinstance(n, For) and n not in self.cuts and (n.count.number() or 0) > 1]
-        return {n for n in loops if sum(len(positions(s.out, s)) for s in statements_of(n)) >= least}
+        return {n for n in loops if sum(spans(s.out, s).size for s in statements_of(n)) >= least}
 
     def _visible(self) -> list[int]:
         visible = list(self.segments)

@@ -14,7 +14,8 @@ from ..front.trace import EFFECTS, MEMORY, VALUE
 from .parts import BodyParts
 from .program import For, Key, Node, Polynomial, Statement, loops_of, runs
 from .shapes import Flags, Positions
-from .slots import Access, slots_of
+from .slots import slots_of
+from .spans import Nest, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,40 +82,28 @@ class Placement:
                  gate: int | None = None, large: int | None = None) -> None:  # fmt: skip
         self._length, self.constants = length, constants
         self.statements: list[Statement] = []
-        self._index: dict[Node, dict[int, Positions]] = {}  # the values of the loop variables around, round by round
-        self._around: dict[Node, list[For]] = {}
-        self._walk(body, {}, [])
-        self._find_registers(BodyParts(body, self._positions, sums_apart, gate, large))
+        self._nest: dict[Node, Nest] = {}
+        self._walk(body, Nest())
+        self._find_registers(BodyParts(body, self._span, sums_apart, gate, large))
         apart = self.parts.apart
         if apart is not None and not all(self._stands_alone(run) for run in runs(self.parts.body[apart:])):
-            self._find_registers(BodyParts(body, self._positions, large=large))
+            self._find_registers(BodyParts(body, self._span, large=large))
         self._place_stores()
         self._find_parallel()
         self.shared = {loop for loop in self.parts.large if self.facts[loop].parallel}
         self.running = self._running_sums()
 
-    def _walk(self, body: Sequence[Node], index: dict[int, Positions], around: list[For]) -> None:
-        import numpy as np
-
-        rounds = len(next(iter(index.values()))) if index else 1
+    def _walk(self, body: Sequence[Node], nest: Nest) -> None:
         for n in body:
-            self._index[n], self._around[n] = index, around
+            self._nest[n] = nest
             if isinstance(n, Statement):
                 self.statements.append(n)
-                continue
-            counts = np.broadcast_to(n.count.evaluated(index), (rounds,))
-            inner = {v: np.repeat(a, counts) for v, a in index.items()}
-            total = int(counts.sum())
-            inner[n.variable] = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-            self._walk(n.body, inner, [*around, n])
+            else:
+                self._walk(n.body, Nest(nest, n))
 
-    def _positions(self, p: Polynomial, at: Node) -> Positions:
-        """All values of an index over the rounds of the loops around a node."""
-        import numpy as np
-
-        index = self._index[at]
-        rounds = len(next(iter(index.values()))) if index else 1
-        return np.broadcast_to(np.asarray(p.evaluated(index), dtype=np.int64), (rounds,))
+    def _span(self, index: Polynomial, at: Node) -> Span:
+        """Where an index leads over the rounds of the loops around a node."""
+        return Span(index, self._nest[at])
 
     def _stands_alone(self, run: list[Statement]) -> bool:
         """Does a stretch of instructions read no register but its own?"""
@@ -202,7 +191,7 @@ class Placement:
 
         wanted = np.zeros(self._length, bool)
         for reader, index in self._reads:
-            wanted[self._positions(index, reader)] = True
+            self._span(index, reader).fill(wanted, True)
         return wanted
 
     def _read_exits_from_memory(self) -> None:
@@ -212,7 +201,7 @@ class Placement:
         for loop, facts in self.facts.items():
             around_others = loop.count.number() is not None and any(isinstance(c, For) for c in loop.body)
             unneeded = all(source is None for source in facts.carried.values())
-            if around_others and facts.carried and not self._around[loop] and unneeded:
+            if around_others and facts.carried and not self._nest[loop].loops and unneeded:
                 exits[loop] = set(facts.carried)
         if not exits:
             return
@@ -235,65 +224,73 @@ class Placement:
 
     def _stored_anyway(self, handle: Handle, wanted: Flags) -> bool:
         """Is the value of every round of a loop read from memory?"""
-        return isinstance(handle, Statement) and bool(wanted[self._positions(handle.out, handle)].all())
+        return isinstance(handle, Statement) and bool(self._span(handle.out, handle).of(wanted).all())
 
     def _place_stores(self) -> None:
         self.store: dict[Statement, Polynomial | None] = {}
         wanted, stored = self._wanted(), list[Positions]()
         for statement in self.statements:
             self.store[statement] = None
-            out = self._positions(statement.out, statement)
-            need = wanted[out]
+            out = self._span(statement.out, statement)
+            need = out.of(wanted)
             if not need.any():
                 continue
-            loop = self._around[statement][-1] if self._around[statement] else None
+            loop = self._nest[statement].innermost
             if loop is not None and loop not in self.parts.cuts:
-                last = self._index[statement][loop.variable] == self._positions(loop.count, statement) - 1
+                last = out.last(loop)
                 handle = Exit(statement, loop)
                 end = self._index_of(handle)
                 if end is not None and not need[~last].any():  # only the last round's value is read
                     self.facts[loop].after.append((handle, end))
                     self._need(handle)
-                    stored.append(out[last])
+                    stored.append(out.positions()[last])
                     continue
             self.store[statement] = statement.out
-            stored.append(out)
-        used: list[tuple[Node, Polynomial]] = [*self._reads]
-        used += [(statement, out) for statement, out in self.store.items() if out is not None]
-        used += [(loop, index) for loop, facts in self.facts.items() for _, index in facts.after]
-        accesses = [Access(index, self._positions(index, node), self._index[node]) for node, index in used]
+            stored.append(out.positions().ravel())
+        accesses = [self._span(index, node).access() for node, index in [*self._reads, *self._writes()]]
         self.slots, self.size = slots_of(stored, accesses, self._length)
+
+    def _writes(self) -> list[tuple[Node, Polynomial]]:
+        """Who stores something, and under which index."""
+        writes: list[tuple[Node, Polynomial]] = [(s, out) for s, out in self.store.items() if out is not None]
+        return writes + [(loop, index) for loop, facts in self.facts.items() for _, index in facts.after]
 
     # Loops whose rounds do not feed each other -------------------------------------------------------------------------
 
     def _find_parallel(self) -> None:
         import numpy as np
 
+        writes = self._writes()
         for loop, facts in self.facts.items():
             if facts.carried or facts.after or loop.count.number() is None:
                 continue
-            if any(loop in self._around[n] and n.count.uses(loop.variable) for n in self.facts):
+            if any(loop in self._nest[n].loops and n.count.uses(loop.variable) for n in self.facts):
                 continue
-            round_of = np.full(self._length, -1)
-            for statement in self.statements:
-                if loop in self._around[statement]:
-                    round_of[self._positions(statement.out, statement)] = self._index[statement][loop.variable]
-            facts.parallel = True
-            for reader, index in self._reads:
-                if loop in self._around[reader]:
-                    at = self._positions(index, reader)
-                    written_here = round_of[at] >= 0
-                    if (written_here & (round_of[at] != self._index[reader][loop.variable])).any():
-                        facts.parallel = False
-                        break
+            made_in = np.zeros(self.size, np.int64)  # by slot the round and 1; 0: not in this loop
+            for writer, index in writes:
+                if loop in self._nest[writer].loops:
+                    span = self._span(self.slots[index.key()], writer)
+                    span.fill(made_in, span.round_of(loop) + 1)
+            facts.parallel = not any(
+                self._reads_others(made_in, self._span(self.slots[index.key()], reader), loop)
+                for reader, index in self._reads
+                if loop in self._nest[reader].loops
+            )
+
+    @staticmethod
+    def _reads_others(made_in: Positions, span: Span, loop: For) -> bool:
+        """Does an index lead to what another round of a loop made?"""
+        found = span.of(made_in)
+        if loop.variable not in span.rounds and (loop.count.number() or 0) > 1:
+            return bool(found.any())
+        return bool(((found != 0) & (found != span.round_of(loop) + 1)).any())
 
     def _running_sums(self) -> set[Statement]:
         readers: dict[Handle, list[tuple[Statement, For | None]]] = {}
         for statement, sources in self.sources.items():
-            around = self._around[statement]
             for source in sources:
                 if not isinstance(source, tuple):
-                    readers.setdefault(source, []).append((statement, around[-1] if around else None))
+                    readers.setdefault(source, []).append((statement, self._nest[statement].innermost))
         found = set()
         for loop, facts in self.facts.items():
             if any(isinstance(n, For) for n in loop.body):

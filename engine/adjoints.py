@@ -5,6 +5,7 @@ Where `backprop` cuts an edge by value, a graph is guarded by `where`, so that i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
@@ -15,6 +16,7 @@ from .conversion import operand, unboxed
 from .edges import Inner, check_unchanged, graph_partial, pushed, reads
 from .gated import Products, differentiable_order, gated
 from .guards import Guard, Number, either_guard, guarded_contribution
+from .leaves import Columns, Needed, is_row
 from .lists import DOT, Operands, dot
 from .traversal import values_of
 from .value import Value
@@ -86,7 +88,7 @@ def graph_sweep(
     """`gradient_lists` over the inner nodes below the roots, in order."""
     if (short := pushed(order, roots, seeds, wrt)) is not None:
         return [*short]
-    needed, inner = set(wrt), set[Value]()
+    needed, inner = Needed(wrt.source) if is_row(wrt) and wrt.is_whole else set(wrt), set[Value]()
     for v in order:
         if reads(v, needed):
             needed.add(v)
@@ -107,13 +109,13 @@ class _Run:
         uses: those uses.
         strict: how they are guarded, see `guarded_contribution`; None: not at all.
         is_dot: is that written as one node?
-        others: the lists m that the dots have beside it.
+        others: the lists m that the dots have beside it, entry by entry.
     """
 
     def __init__(
         self, uses: list[Use], others: list[Sequence[Number]], guards: list[Guard], strict: bool | None
     ) -> None:
-        self.uses, self.others, self.strict, self._guards = uses, others, strict, guards
+        self.uses, self.others, self.strict, self._guards = uses, Columns(others), strict, guards
         self._gs = Operands([g for _, _, g, _ in uses])
         self._cs = None if strict is None else Operands([guard[0] for guard in guards if guard is not None])
         self._whole: list[Guard] = []
@@ -122,7 +124,7 @@ class _Run:
 
     def sum(self, k: int, total: Number | None) -> Number:
         """What comes to the k-th operand, added to a total."""
-        column, start = Operands([m[k] for m in self.others]), -0.0 if total is None else total
+        column, start = Operands(self.others[k]), -0.0 if total is None else total
         if self._cs is None:
             found: Number = dot(self._gs, column, start)
             return found
@@ -188,7 +190,7 @@ class _Pull:
             uses = self._shared.get(a)
             if uses is None:
                 uses = self._shared[a] = []
-                if self._at_once and self._inner.isdisjoint(a):
+                if self._at_once and (is_row(a) or self._inner.isdisjoint(a)):
                     self._rows.append(a)
                 else:
                     self._place(a)
@@ -201,21 +203,17 @@ class _Pull:
 
     def found(self, wrt: Sequence[Value]) -> list[Value | Products]:
         """The adjoints of what is asked for, in order; those of a list that one dot reads, and nothing else, at once."""
-        wrt, rows, found = list(wrt), dict[int, tuple[Value, ...]](), dict[int, Products]()
-        starts = {a[0]: a for a in self._rows} if len(self._needed) == len(wrt) + len(self._inner) else {}
-        at = 0
-        while starts and at < len(wrt):
-            a = starts.get(wrt[at], ())
-            if a and wrt[at : at + len(a)] == list(a) and len(self._shared[a]) == 1:
-                rows[at] = a
-            at += len(a) if at in rows else 1
-        side_by_side = {id(a) for a in rows.values()}
+        wrt = wrt.as_tuple() if is_row(wrt) and wrt.is_whole else list(wrt)
+        rows, found = self._side_by_side(wrt), dict[int, Products]()
+        whole = {id(a) for a in rows.values()}
         for a in self._rows:
-            if id(a) not in side_by_side:
+            if id(a) not in whole:
                 self._place(a)
         occupied = {*self._uses, *self._places, *self.seeds}
+        taken = sorted([k for v, k in wrt.source.places.items() if v in occupied]) if is_row(wrt) else list[int]()
         for at, a in list(rows.items()):
-            if not occupied.isdisjoint(a) or (made := self._products(a)) is None:
+            free = bisect_left(taken, at) == bisect_left(taken, at + len(a)) if is_row(a) else occupied.isdisjoint(a)
+            if not free or (made := self._products(a)) is None:
                 self._place(a)
             else:
                 found[at] = made
@@ -227,6 +225,24 @@ class _Pull:
             result.append(x if isinstance(x, (Value, Products)) else Value(0.0 if x is None else x))
             at += 1 if made is None else len(made)
         return result
+
+    def _side_by_side(self, wrt: Sequence[Value]) -> dict[int, tuple[Value, ...]]:
+        """The lists that one dot reads and that stand so in what is asked for, by where that is."""
+        if len(self._needed) != len(wrt) + len(self._inner):
+            return {}
+        starts = dict[int, Any]()
+        if is_row(wrt):
+            starts = {at: a for a in self._rows if (at := wrt.source.beginning(a)) is not None}
+        else:
+            firsts = {a[0]: a for a in self._rows}
+            for at, v in enumerate(wrt if firsts else ()):
+                if v in firsts and wrt[at : at + len(firsts[v])] == list(firsts[v]):
+                    starts[at] = firsts[v]
+        rows, end = dict[int, tuple[Value, ...]](), 0
+        for at in sorted(starts):
+            if at >= end and len(self._shared[starts[at]]) == 1:
+                rows[at], end = starts[at], at + len(starts[at])
+        return rows
 
     def _products(self, a: tuple[Value, ...]) -> Products | None:
         """The adjoints of a list that one dot reads; None where they are not alike."""

@@ -73,7 +73,13 @@ def operands(xs: object, who: str) -> list[Any]:
 
 def listed(xs: object, who: str) -> tuple[Any, list[float]]:
     """(operands, their data): a tuple of Values, or where none is a Value the list of floats itself."""
-    xs = tuple(xs if xs.__class__ is list or xs.__class__ is tuple else operands(xs, who))
+    if xs.__class__ is list or xs.__class__ is tuple:
+        xs = tuple(xs)
+    elif hasattr(xs, "listed"):  # leaves of a trace, of which no Values are made for this
+        found: tuple[Any, list[float]] = xs.listed()
+        return found
+    else:
+        xs = tuple(operands(xs, who))
     try:
         return xs, [x._data for x in xs]
     except AttributeError:

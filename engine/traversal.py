@@ -84,7 +84,8 @@ def _flat(v: Any, finished: set[int], seen: Collection[object]) -> list[Any]:
     below: list[Any] = []
     for a in reversed(v._a):
         if a.__class__ is tuple:
-            inside = [] if id(a) in finished else [e for e in reversed(a) if e.op is not None and e not in seen]
+            known = id(a) in finished or type(a) is not tuple  # or a row of leaves
+            inside = [] if known else [e for e in reversed(a) if e.op is not None and e not in seen]
             below += inside
             if not inside:
                 finished.add(id(a))

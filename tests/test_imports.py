@@ -29,7 +29,7 @@ ORDER = {
         backprop
         compatibility
         value
-        lists assignment
+        leaves lists assignment
         gated guards
         edges
         adjoints

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..adjoints import gradient_lists, gradients
@@ -17,6 +18,7 @@ from .front.trace import INPUT, Trace
 from .front.transcription import Write, transcribed
 
 WHO = "TrainingLoop"
+MANY = 4096  # parameters from which on their Values are made when someone looks at them
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,22 @@ class TrainingFunctions:
             contract: sum the loss over the examples; else it is an output of each, the last.
             bare: leave out the spare guards, if what they guard is sure to be seen.
         """
+        if len(self.parameters) >= MANY:
+            with suppress(Exception):  # what such leaves do not do, and what is wrong, is said of a list
+                return self._traced_loss(Recorder(), share, contract, bare, True)
         return indexed(lambda as_rows: self._traced_loss(Recorder(as_rows), share, contract, bare))
 
-    def _traced_loss(self, recorder: Recorder, share: int, contract: bool, bare: bool) -> tuple[Trace, int, Bounds]:
+    def _traced_loss(self, recorder: Recorder, share: int, contract: bool, bare: bool,
+                     unmade: bool = False) -> tuple[Trace, int, Bounds]:  # fmt: skip
         count = len(self.parameters)
-        ps = recorder.row(self.parameters)
+        leaves = recorder.unmade_row(self.parameters) if unmade else None
+        ps: Sequence[Value] = recorder.row(self.parameters) if leaves is None else leaves.row.as_tuple()
         seed = recorder.parameter(1.0, share)
         example = recorder.row(map(float, self.example), space=INPUT)
 
         def run() -> tuple[Value, list[float | Value], list[Value | Products]]:
-            returned = self.loss(recorder.arguments(list(ps)), recorder.arguments(list(example)))
+            given = recorder.arguments(list(ps)) if leaves is None else leaves
+            returned = self.loss(given, recorder.arguments(list(example)))
             pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
             value, outputs = pair if len(pair) == 2 else (returned, [])
             if not isinstance(value, Value) or not isinstance(outputs, (list, tuple)):

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from ... import context
 from ...gated import Products
+from ...leaves import Leaves, Row, Source, is_row
+from ...lists import DOT
 from ...readings import refuse, running, user_line
 from ...rule import TABLE, Op
 from ...value import Value
@@ -69,15 +71,23 @@ class Recorder:
         self._as_rows = as_rows
         self.indices: dict[int, int] = {}
         self.nodes: list[Value] = []
+        self._inputs: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[float]]] = {}
         self.operands: dict[Value, int] = {}
-        self.leaves: dict[int, list[Value]] = {}  # by their space and their index in it
+        self.leaves: dict[int, list[Value] | Row] = {}  # by their space and their index in it
         self.products: dict[Value, Products] = {}  # nodes that are made alike, by the first of them
         self.captured: list[Value] = []
         self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
         self.doubtful: set[Value] = set()  # guards of what was multiplied by a number, for where that is not finite
 
     def record(self, v: Value) -> None:
-        """Called with each new node."""
+        """Called with each new node; inputs that many dots are given are one list from here on."""
+        if v.op is DOT:
+            found: Any = v
+            (ws, xs, start), (wd, xd, y) = found._a, found._x
+            if xs.__class__ is tuple and not is_row(xs):
+                xs, numbers = self._inputs.setdefault(xs, (xs, xd))
+                if numbers == xd:
+                    found._a, found._x = (ws, xs, start), (wd, numbers, y)
         self.nodes.append(v)
 
     def record_products(self, made: Products) -> None:
@@ -183,9 +193,15 @@ class Recorder:
         """New traced leaves, numbered from `first`."""
         made, leaves = [Value(x) for x in numbers], self.leaves.setdefault(space, [])
         self.operands.update(zip(made, range(first * 8 + space, (first + len(made)) * 8 + space, 8)))
-        if len(leaves) == first:
+        if len(leaves) == first and isinstance(leaves, list):
             leaves += made
         return made
+
+    def unmade_row(self, numbers: Sequence[float]) -> Leaves:
+        """All parameters, as leaves of which Values are made when someone looks at them."""
+        whole = Row(Source(numbers, PARAMETER, self.operands), range(len(numbers)))
+        self.leaves[PARAMETER] = whole
+        return Leaves(whole)
 
     def parameters(self, given: Flat, first: int = 0, space: int = PARAMETER) -> list[object]:
         """Traced leaves for those of a tree, numbered from `first`: arrays of them for arrays, lists for lists."""

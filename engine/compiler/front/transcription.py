@@ -8,6 +8,7 @@ from operator import is_
 from typing import Any
 
 from ...gated import GATED, Products
+from ...leaves import is_row
 from ...lists import DOT
 from ...rule import Op
 from ...value import Value
@@ -117,7 +118,7 @@ class _Transcription:
         while pending:
             for a in pending.pop():
                 if a.__class__ is tuple:
-                    if id(a) in walked:
+                    if id(a) in walked or is_row(a):
                         continue
                     walked.add(id(a))
                 elif a.__class__ is not Value:
@@ -176,6 +177,8 @@ class _Transcription:
         """The operands for leaves that stand one after the other, or evenly spaced, where they were made."""
         if len(a) < SHORTEST:
             return None
+        if is_row(a):
+            return a.operands()
         operands = self._operands
         while a[0].op is IDENTITY and a[0] not in operands:
             if any(v.op is not IDENTITY for v in a):

@@ -1,0 +1,117 @@
+"""Leaves of which no Values are made give the program that Values give."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import engine
+from engine import Value, dot, relu, square, total
+from engine.compiler import training_functions
+from engine.compiler.training_functions import TrainingFunctions
+
+COUNT, INPUTS = 60, 6
+NUMBERS = [0.01 * (k * 37 % 61) - 0.303 for k in range(COUNT)]
+
+
+def traced(loss, monkeypatch, many, contract=True):
+    monkeypatch.setattr(training_functions, "MANY", many)
+    made = TrainingFunctions(loss, lambda p, g, s, t: (p - g, s), None, None, NUMBERS, [0.5] * INPUTS, 0, 0)
+    trace, kept, _ = made.traced_loss(64, contract, True)
+    return trace.code, trace.lists, [np.float64(x).tobytes() for x in trace.constants], trace.bare, kept
+
+
+def same(loss):
+    with pytest.MonkeyPatch.context() as patch:
+        assert traced(loss, patch, 1) == traced(loss, patch, 10**9)
+
+
+def values_made(loss, monkeypatch):
+    """How many Values of parameters a loss makes people pay for."""
+    made = []
+    init = Value.__init__
+    monkeypatch.setattr(Value, "__init__", lambda self, *a, **k: made.append(a[0]) or init(self, *a, **k))
+    traced(loss, monkeypatch, 1)
+    return len([x for x in made if x in NUMBERS])
+
+
+PLACES = st.tuples(st.integers(0, 20), st.integers(1, 8), st.sampled_from([1, 1, 1, 2, -1]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(PLACES, st.booleans(), st.integers(0, COUNT - 1)), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=3), st.booleans(),
+)  # fmt: skip
+def test_leaves_make_the_program_that_values_make(slices, outer, contract):
+    """Slices that overlap, with steps, on either side of a dot; hidden values whose weights stand evenly or not."""
+
+    def loss(ps, example):
+        assert isinstance(ps, list) and len(ps) == COUNT
+        hidden = []
+        for (at, count, step), left, bias in slices:
+            row = ps[at : at + step * min(count, INPUTS) if at + step * min(count, INPUTS) >= 0 else None : step]
+            xs = example[: len(row)]
+            hidden.append(relu(dot(row, xs, ps[bias]) if left else dot(xs, row, ps[bias])))
+        top = [
+            dot(ps[at : at + gap * len(hidden) : gap], hidden[: len(ps[at : at + gap * len(hidden) : gap])])
+            for at, gap in outer
+        ]
+        return total([square(x) for x in [*hidden, *top]])
+
+    with pytest.MonkeyPatch.context() as patch:
+        assert traced(loss, patch, 1, contract) == traced(loss, patch, 10**9, contract)
+
+
+def layers(ps, example, widths=(INPUTS, 4, 3, 3)):
+    at, row = 0, example
+    for a, b in zip(widths, widths[1:]):
+        sums = []
+        for _ in range(b):
+            sums.append(dot(ps[at : at + a], row, ps[at + a]))
+            at += a + 1
+        row = [relu(s) for s in sums]
+    return total([square(y) for y in row])
+
+
+@pytest.mark.parametrize("loss", [
+    layers,
+    lambda ps, e: layers([*ps], e),
+    lambda ps, e: layers(ps + [], e) + layers([] + ps, e),
+    lambda ps, e: layers(ps, e) + layers(ps, [2.0 * x for x in e]),
+    lambda ps, e: layers(ps, e) + sum(p * p for p in ps),
+    lambda ps, e: layers(ps, e) * total(ps) + engine.logsumexp(ps[3:9]),
+    lambda ps, e: dot(ps[:5], ps[20:25]) + dot(ps[3:8], ps[3:8], ps[-1]),
+    lambda ps, e: dot(engine.grad(lambda w: layers(w, e))(ps), ps),
+    lambda ps, e: dot(engine.grad(lambda w: square(dot(w, e)))(ps[:INPUTS]), ps[:INPUTS]),
+    lambda ps, e: total(engine.hvp(lambda w: layers(w, e), [ps], [[1.0] * COUNT])),
+    lambda ps, e: square(dot(np.array(ps)[:INPUTS], e)) + ps[0] * (ps[1:2] == [ps[1]]),
+    lambda ps, e: square(dot(ps[:0] or ps[7 : 7 + INPUTS], e)) + float(ps[2] in ps) * ps[3],
+], ids=range(12))  # fmt: skip
+def test_whatever_a_loss_does_with_them(loss):
+    same(loss)
+
+
+def test_a_list_that_a_loss_changes_is_changed():
+    def loss(ps, example):
+        ps[3] = ps[4] * 2.0
+        ps.append(ps.pop(0))
+        rows = [example[0]]
+        alias = rows
+        rows += ps[:2]
+        return square(dot(ps[:INPUTS], example)) + total(alias)
+
+    same(loss)
+
+
+def test_dots_of_slices_make_no_values(monkeypatch):
+    assert values_made(layers, monkeypatch) == 10 + 5  # biases, and what no dot reads
+
+
+def test_what_is_wrong_is_said_as_of_a_list(monkeypatch):
+    def text(many):
+        with pytest.raises(TypeError) as error:
+            traced(lambda ps, e: square(ps[0] + "2"), monkeypatch, many)
+        return str(error.value)
+
+    assert text(1) == text(10**9)

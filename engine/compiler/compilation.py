@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .arrays.array_program import ArrayProgram
-from .front.order import Dot, Ordered, Products, canonical, flat, positions
+from .front.order import Dot, Ordered, Products, canonical, positions
 from .front.recorder import uncollected
-from .front.trace import EFFECTS, LETTERS, Trace
+from .front.trace import Trace
 from .llvm.native_code import PROGRAMS, Compiled
 from .llvm.processor import Target
 from .llvm.team import DIVIDE, team_code
 from .llvm.vectors import I64, ir
 from .loops import program as rolled_program
+from .loops.extension import Rolled
 from .loops.folding import Occurrences, folded
 from .loops.parts import gate_of
 from .loops.placement import Placement
@@ -64,21 +65,34 @@ class Compilation:
               examples: int = 0, least: int | None = None) -> Placement:  # fmt: skip
         """Order, roll and place the instructions of a trace; for a loss, apart what a flat example can do without; where it
         computes so many numbers or more, of so many examples, for threads to share."""
-        self._trace = trace
-        self._code, self._body = self._rolled(trace, window)
-        with self.timed("fold"):
-            other = folded(trace, Occurrences(self._body, self._code, trace.constants).varying())
-        if other is not None:
-            code, body = self._rolled(other, window)
-            if rolled_program.size(body) <= rolled_program.size(self._body):
-                self._trace, self._code, self._body = other, code, body
-        *at, self.instructions = positions(self._code)
-        self.written = rolled_program.size(self._body)
-        with self.timed("fold"):
-            self._table = Occurrences(self._body, self._code, self._trace.constants).tabulated()
-        with self.timed("place"):
+        rolled = self.roll(trace, window)
+        gate = None
+        if loss is not None:
+            at = positions(self._code)
             single = {i: item for i, item in zip(at, self._code) if not isinstance(item, (Dot, Products))}
-            gate = None if loss is None else gate_of(single, self._trace.constants, loss)
+            gate = gate_of(single, self._trace.constants, loss)
+        return self.placed(rolled, sums_apart, gate, examples, least)
+
+    def roll(self, trace: Trace, window: int = WINDOW) -> Rolled:
+        """The instructions of a trace as loops."""
+        self._trace = trace
+        self._code, body = self._rolled(trace, window)
+        with self.timed("fold"):
+            other = folded(trace, Occurrences(body, self._code, trace.constants).varying())
+        if other is not None:
+            code, again = self._rolled(other, window)
+            if rolled_program.size(again) <= rolled_program.size(body):
+                self._trace, self._code, body = other, code, again
+        with self.timed("fold"):
+            table = Occurrences(body, self._code, self._trace.constants).tabulated()
+        return Rolled(body, positions(self._code)[-1], table)
+
+    def placed(self, rolled: Rolled, sums_apart: bool = False, gate: int | None = None, examples: int = 0,
+               least: int | None = None) -> Placement:  # fmt: skip
+        """The rolled program with a place for each number; the rest as for `place`."""
+        self._body, self.instructions, self._table = rolled
+        self.written = rolled_program.size(self._body)
+        with self.timed("place"):
             work, least = self.instructions * examples, LEAST if least is None else least
             large = SHARED // examples if examples and work >= least else None
             return Placement(self._body, self.instructions, self._table, sums_apart, gate, large)
@@ -122,15 +136,7 @@ class Compilation:
     @property
     def trace(self) -> str:
         """The flat instructions, one a line."""
-        lines = []
-        for i, (op, args, target) in enumerate(flat(self._code)):
-            names = [
-                repr(self._trace.constants[a >> 3]) if LETTERS[a & 7] == "c" else f"{LETTERS[a & 7]}[{a >> 3}]"
-                for a in args
-            ]
-            left = f"{LETTERS[EFFECTS[op]]}[{target}]" if op in EFFECTS else f"v[{i}]"
-            lines.append(f"{left} = {op}({', '.join(names)})")
-        return "\n".join(lines)
+        return "\n".join(rolled_program.unrolled(self._body, self._table))
 
     @property
     def program(self) -> str:

@@ -6,7 +6,6 @@ import ctypes
 from collections.abc import Callable
 from functools import partial
 
-from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat
 from .front.gather import AS_LISTS, Bounds, with_sequences
@@ -23,6 +22,7 @@ from .llvm.vectors import I64, POINTER
 from .llvm.wide import WideEmitter
 from .mapping import MappedExamples
 from .places import Results, Spaces, mapped_results, pieces
+from .recording import Recording
 
 
 class Specialization:
@@ -40,27 +40,12 @@ class Specialization:
                  threads: int = 1) -> None:  # fmt: skip
         self.stages = Compilation(target)
 
-        def recorded(as_rows: bool) -> tuple[Recorder, object]:
-            recorder = Recorder(as_rows)
-            traced = recorder.parameters(given)
-            recorder.free = len(recorder.operands)
-            tree = recorder.arguments(given.rebuild(traced))
-            return recorder, recorder.run(lambda: call(tree), reads=(f, *given.modules))
-
-        with self.stages.timed("trace"):
-            recorder, returned = indexed(recorded)
-            returned = with_sequences(returned, AS_LISTS) if recorder.indices else returned
-            self._bounds = Bounds("jit", recorder.indices, PARAMETER) if recorder.indices else None
-            self._results = Results(returned)
-            effects = self._results.effects()
-            pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
-            if pair and pair[0].__class__ is Value:
-                # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
-                effects = [*effects[1:], *effects[:1]]
-            trace = transcribed(recorder, effects)
+        recording = Recording(f, call, given, self.stages)
+        recorder, self._results = recording.recorder, recording.results
+        self._bounds = Bounds("jit", recorder.indices, PARAMETER) if recorder.indices else None
         self._captured = tuple(recorder.captured)
-        placement = self.stages.place(trace, examples=1)
-        sizes = recorder.free + len(self._captured), len(effects), placement.size
+        placement = self.stages.placed(recording.rolled, examples=1)
+        sizes = recorder.free + len(self._captured), len(self._results.leaves), placement.size
         with self.stages.module("jit") as module:
             shares = bool(placement.shared)
             b, a = native(module, "program" if shares else "run", ["p", "o", "memory"], ["team"] if shares else [])
@@ -68,7 +53,7 @@ class Specialization:
             spaces = (PARAMETER, OUTPUT, MEMORY)
             ends = {space: I64(size) for space, size in zip(spaces, sizes)}
             buffers = Buffers(dict(zip(spaces, a.values())), ends, I64(1), team=team)
-            WideEmitter(placement, trace, target, 1, 4).emit(b, buffers)
+            WideEmitter(placement, recording.trace, target, 1, 4).emit(b, buffers)
             b.ret_void()
             if shares:
                 calls_of(module, b.function, shares)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from itertools import chain, pairwise
 from math import prod
 
@@ -95,6 +96,12 @@ class Linearization:
         self.out = flatten(_one_number(output, who) if scalar else output, who, "the output")
         self._linked = self._link()
         self._plain = not self._reaches_older()
+
+    def returning(self, root: Value) -> Linearization:
+        """This one, as if the function had returned another number."""
+        run = copy(self)
+        run.out = flatten(root, self._who, "the output")
+        return run
 
     def _link(self) -> set[Value]:
         """Make each fresh leaf that stands for a Value the identity of it; the set of these."""

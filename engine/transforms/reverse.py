@@ -145,16 +145,20 @@ def transformed_by(
     positions, has_aux = _positions(who, f, argnums), flag(who, "has_aux", has_aux)
     single = not isinstance(argnums, (list, tuple))
 
+    def answered(run: Linearization) -> Tree:
+        answer = found(run, single)
+        if with_value:
+            return ((run.output(), run.aux()) if has_aux else run.output()), answer
+        return (answer, run.aux()) if has_aux else answer
+
     @wraps(f, updated=())
     def transformed(*args: Tree, **kwargs: Tree) -> Tree:
         if below is not None and not context.active and _is_of_one_number(args, positions):
             run = Linearization(who, below, args, kwargs, positions, has_aux, scalar)
             return run.like_arguments(run.answers(run.hessian_product([1.0])), single)
         run = Linearization(who, f, args, kwargs, positions, has_aux, scalar)
-        answer = found(run, single)
-        if with_value:
-            return ((run.output(), run.aux()) if has_aux else run.output()), answer
-        return (answer, run.aux()) if has_aux else answer
+        recorder = context.recorder()
+        return answered(run) if recorder is None else recorder.linearized(transformed, run, answered)
 
     # The gradient of a gradient by the same number is one product with the Hessian. A user's wrapper of `grad(f)` may have
     # its attributes, but not its code.

@@ -10,8 +10,9 @@ import contextlib
 import gc
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ... import context
 from ...gated import Products
@@ -57,6 +58,18 @@ class IndexWantedError(TraceError):
     """The function uses a traced number as an index, or as another whole number."""
 
 
+class Later(NamedTuple):
+    """What a transform was to return, while its sweep waits.
+
+    Attributes:
+        run: the call of its function, which is recorded.
+        answered: what it returns of such a call.
+    """
+
+    run: Any
+    answered: Callable[[Any], object]
+
+
 class Recorder:
     """What `context.tracing` records: the nodes of one run, in order.
 
@@ -65,7 +78,10 @@ class Recorder:
 
     Attributes:
         indices: into how many rows each operand that is an index goes.
+        whole: the transform that is compiled, whose sweep is to wait.
     """
+
+    whole: object = None
 
     def __init__(self, as_rows: bool = False) -> None:
         self._as_rows = as_rows
@@ -100,6 +116,22 @@ class Recorder:
     def insert(self, before: Mapping[Value, list[Value]]) -> None:
         """Put nodes before others."""
         self.nodes = [n for v in self.nodes for n in (*before.get(v, ()), v)]
+
+    def linearized(self, transform: object, run: Any, answered: Callable[[Any], object]) -> object:
+        """What a transform returns whose function has run."""
+        return Later(run, answered) if transform is self.whole else answered(run)
+
+    def resumed(self, function: Callable[[], Result]) -> Result:
+        """Call more of the function."""
+        with uncollected(), context.tracing(self):
+            return function()
+
+    def fork(self, nodes: Sequence[Value]) -> Recorder:
+        """A recorder of the same call, with other nodes so far."""
+        other = copy(self)
+        other.nodes, other.operands, other.products = list(nodes), dict(self.operands), {}
+        other.spare, other.doubtful = set(), set()
+        return other
 
     def detached(self, v: Value) -> Value:
         """What detach() gives while tracing."""

@@ -38,10 +38,10 @@ def _total(t: Trace, xs: Sequence[int]) -> int:
     return total
 
 
-def _mean(t: Trace, xs: Sequence[int]) -> int:
+def _mean(t: Trace, xs: Sequence[int], count: int | None = None) -> int:
     if not xs:
         return t.constant(TABLE["mean"].forward([]))
-    return _put(t, "div", _total(t, xs), t.constant(float(len(xs))))
+    return _put(t, "div", _total(t, xs), t.constant(float(len(xs))) if count is None else count)
 
 
 def _top(t: Trace, xs: Sequence[int]) -> int:

@@ -6,6 +6,7 @@ It is short enough to print, and printing it shows a reader the matrix product t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..front.trace import EFFECTS, LETTERS
 from .recognition import Item
@@ -199,6 +200,25 @@ def runs(body: Sequence[Node]) -> Iterator[list[Statement]]:
         yield from runs(n.body)
     if run:
         yield run
+
+
+def unrolled(body: Sequence[Node], constants: Sequence[float]) -> Iterator[str]:
+    """The flat instructions, one a line."""
+    index: dict[int, Any] = {}
+
+    def lines(body: Sequence[Node]) -> Iterator[str]:
+        for n in body:
+            if isinstance(n, For):
+                for i in range(int(n.count.evaluated(index))):
+                    index[n.variable] = i
+                    yield from lines(n.body)
+                continue
+            args = [(space, int(i.evaluated(index))) for space, i in n.args]
+            names = [repr(constants[i]) if LETTERS[s] == "c" else f"{LETTERS[s]}[{i}]" for s, i in args]
+            space, at = (LETTERS[EFFECTS[n.op]], n.target) if n.op in EFFECTS else ("v", n.out)
+            yield f"{space}[{at.evaluated(index)}] = {n.op}({', '.join(names)})"
+
+    yield from lines(body)
 
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}

@@ -1,0 +1,342 @@
+"""Rounds: a function of many examples as the same function of a few.
+
+What is made of a record later (adjoints, instructions, loops) repeats itself as the record does. So where a record is
+rounds of one loop, all alike, to the last operand, only some of them are differentiated and put down; the program for all
+is read off programs for a few, see `extension`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import Any, NamedTuple
+
+from ...ieee import total
+from ...rule import TABLE, UNREACHED, Op, new
+from ...value import Value
+from ..front.recorder import IDENTITY, Recorder
+from ..front.trace import CONSTANT, VALUE, spaced
+from .recognition import WINDOW, Loop, Recogniser
+from .shapes import LoopShape, Shapes
+
+FEWEST = 16  # rounds from which on some of them stand for all
+EDGE = 2  # so many rounds at either end may be read by what is in no round
+
+MEAN = TABLE["mean"]
+# The mean of a list of which some stand here: what it is divided by is said.
+SHARE = Op(
+    "mean", lambda xs, n: total(xs) / n, (lambda xs, n, y: [1.0 / n] * len(xs), 0.0), text="", tex="", binding=5,
+    domain=((-1.0, 1.0),) * 2, kink=None, reference=None, selects=False, lists=1, defaults=(),
+)  # fmt: skip
+
+
+class NotUniformError(Exception):
+    """The function of a few examples is not defined."""
+
+
+class _Rounds(NamedTuple):
+    """Nodes that are alike, round by round."""
+
+    start: int
+    period: int
+    rounds: int
+
+
+class Family:
+    """The functions of fewer examples that belong to one.
+
+    Args:
+        recorder: the record of the one.
+        root: what it returns.
+
+    Attributes:
+        count: how many rounds its longest loop has; 0 without a loop that is worth it.
+    """
+
+    def __init__(self, recorder: Recorder, root: Value) -> None:
+        self.count, self._root = 0, root
+        self._nodes = nodes = _live(recorder.nodes, root)
+        self._place = {v: i for i, v in enumerate(nodes)}
+        if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
+            return
+        loops = list(_loops(_items(nodes, self._place, recorder)))
+        longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=_Rounds(0, 0, 0))
+        if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
+            self.count = longest.rounds
+            self._loops = [loop for loop in loops if abs(loop.rounds - self.count) <= EDGE]
+            self._data = _Data(nodes, self._loops, recorder).leaves
+
+    def member(self, count: int) -> tuple[Value, list[Value]]:
+        """(what the function of so many rounds returns, its nodes).
+
+        Raises:
+            NotUniformError: there is none.
+        """
+        return _Member(self._nodes, self._place, self._loops, self.count - count, self._data).of(self._root)
+
+
+def _live(nodes: Iterable[Any], root: Value) -> list[Value]:
+    """The nodes below a root, in order."""
+    live, walked, found = {root}, set[int](), list[Value]()
+    for v in reversed(list(nodes)):
+        if v in live:
+            found.append(v)
+            for a in v._operands()[0]:
+                if a.__class__ is Value:
+                    live.add(a)
+                elif a.__class__ is tuple and id(a) not in walked:
+                    walked.add(id(a))
+                    live.update(a)
+    found.reverse()
+    return found
+
+
+def _items(nodes: Sequence[Any], place: dict[Value, int], recorder: Recorder) -> Recogniser:
+    """The nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers.
+
+    Constants are numbered as they come, so that what they are does not matter.
+    """
+    import numpy as np
+
+    shapes, ids, numbers, starts = Shapes(), list[int](), list[int](), [0]
+    operands, lists, constants = recorder.operands, dict[int, tuple[object, list[int]]](), count()
+
+    def operand(a: Any) -> tuple[int, int]:
+        known = place.get(a)
+        if known is not None:
+            return VALUE, known
+        if recorder.constant(a) is not None:
+            return CONSTANT, next(constants)
+        leaf = operands.get(a)
+        while leaf is None and a.op is IDENTITY:
+            a = a._a
+            leaf = operands.get(a)
+        leaf = recorder.captured_operand(a) if leaf is None else leaf
+        return leaf & 7, leaf >> 3
+
+    def listed(a: Sequence[Any]) -> tuple[object, list[int]]:
+        spaces, places = zip(*map(operand, a)) if a else ((), ())
+        even = spaced([8 * i for i in places]) if len(a) > 2 and spaces.count(spaces[0]) == len(a) else None
+        if isinstance(even, range):
+            return ("row", spaces[0], len(a)), [even[0] >> 3, even.step >> 3]
+        return ("list", *spaces), [*places]
+
+    for i, v in enumerate(nodes):
+        key: list[object] = [v.op]
+        vector = [i]
+        for a in v._operands()[0]:
+            if a.__class__ is tuple or a.__class__ is list:
+                if id(a) not in lists:
+                    lists[id(a)] = listed(a)
+                shape, found = lists[id(a)]
+                vector += found
+                key.append(shape)
+            else:
+                space, at = operand(a)
+                vector.append(at)
+                key.append(space)
+        ids.append(shapes.id(tuple(key)))
+        numbers += vector
+        starts.append(len(numbers))
+    return Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW)
+
+
+def _loops(items: Recogniser) -> Iterable[_Rounds]:
+    """The outermost loops that advance evenly, as long as they are: recognition may begin one in the middle of a round."""
+
+    def alike(i: int, period: int) -> bool:
+        """Is this node in the round before one, and that before another?"""
+        j, k = i + period, i + 2 * period
+        if i < 0 or k >= len(items.ids) or not items.ids[i] == items.ids[j] == items.ids[k]:
+            return False
+        a, b, c = (items.numbers[items.starts[n] : items.starts[n + 1]] for n in (i, j, k))
+        return not (a - 2 * b + c).any()
+
+    for item in items.run():
+        if isinstance(item, Loop) and item.second is None:
+            at, shape = 0, items.shapes.keys[item.body[0]]
+            while isinstance(shape, LoopShape):
+                at, shape = at + 1, items.shapes.keys[shape.body[0]]
+            start, period = item.first[at], item.step[at]
+            end = start + item.count * period
+            while alike(start - 1, period):
+                start -= 1
+            while alike(end - 2 * period, period):
+                end += 1
+            yield _Rounds(start, period, (end - start) // period)
+
+
+class _Data:
+    """Numbers that the function brought along, and that are not the same in every round: leaves stand in their place, as if
+    they had been passed.
+
+    Attributes:
+        leaves: by the number of a node, and which of its operands it is: a Value, or a tuple of them.
+    """
+
+    def __init__(self, nodes: Sequence[Any], loops: Sequence[_Rounds], recorder: Recorder) -> None:
+        self.leaves: dict[int, dict[int, Any]] = {}
+        self._recorder, self._lists = recorder, dict[int, tuple[object, Any]]()
+        for start, period, rounds in loops:
+            of_first = [self._numbers(v) for v in nodes[start : start + period]]
+            some = [n for n, given in enumerate(of_first) if given]
+            for n in some:
+                differ = set[int]()
+                for i in range(start + n, start + n + period * rounds, period):
+                    numbers = self._numbers(nodes[i])
+                    differ.update([k for k, x in numbers.items() if x != of_first[n][k]])
+                of_first[n] = {k: of_first[n][k] for k in differ}
+            for first in range(start, start + period * rounds, period):
+                for n in some:
+                    for k in sorted(of_first[n]):
+                        a = nodes[first + n]._operands()[0][k]
+                        self.leaves.setdefault(first + n, {})[k] = self._leaf(a)
+
+    def _numbers(self, v: Any) -> dict[int, bytes]:
+        """Those among the operands of a node, by which of them they are: their bits."""
+        found = {}
+        for k, a in enumerate(v._operands()[0]):
+            given = a if a.__class__ is list or a.__class__ is tuple else (a,)
+            if given and (a.__class__ is not tuple or a[0].op is None):
+                numbers = [x for x in map(self._recorder.constant, given) if x is not None]
+                if len(numbers) == len(given):
+                    found[k] = array("d", numbers).tobytes()
+        return found
+
+    def _leaf(self, a: Any) -> Any:
+        """What stands for an operand: a list has one, however many nodes share it."""
+        if id(a) not in self._lists or a.__class__ is float:
+            many = a.__class__ is list or a.__class__ is tuple
+            found = [Value(x._data if x.__class__ is Value else x) for x in (a if many else (a,))]
+            for v in found:
+                self._recorder.captured_operand(v)
+            self._lists[id(a)] = a, tuple(found) if many else found[0]
+        return self._lists[id(a)][1]
+
+
+class _Member:
+    """One of a family on its way: nodes that are the same, and copies of those that read something else.
+
+    Args:
+        nodes, place: all nodes, and where each is.
+        loops: what loses rounds.
+        dropped: how many.
+        data: what stands in place of numbers, see `_Data`.
+    """
+
+    def __init__(self, nodes: Sequence[Any], place: dict[Value, int], loops: Sequence[_Rounds], dropped: int,
+                 data: dict[int, dict[int, Any]]) -> None:  # fmt: skip
+        self._nodes, self._place, self._loops, self._dropped, self._data = nodes, place, loops, dropped, data
+        self._new: dict[Value, Value] = {}
+        self._lists: dict[int, tuple[Sequence[Any], list[int] | None]] = {}
+
+    def of(self, root: Value) -> tuple[Value, list[Value]]:
+        """(the root, the nodes)."""
+        found, at = list[Value](), 0
+        for start, period, rounds in self._loops:
+            found += [self._copied(v, False) for v in self._nodes[at:start]]
+            at = start + period * (rounds - self._dropped)
+            found += [self._copied(v, True) for v in self._nodes[start:at]]
+            at = start + period * rounds
+        found += [self._copied(v, False) for v in self._nodes[at:]]
+        return self._kept(root, False), found
+
+    def _round(self, a: Value) -> tuple[_Rounds, int] | None:
+        """The loop that a node is in, and in which round."""
+        i = self._place.get(a, -1)
+        for loop in self._loops:
+            if loop.start <= i < loop.start + loop.period * loop.rounds:
+                return loop, (i - loop.start) // loop.period
+        return None
+
+    def _kept(self, a: Any, inside: bool) -> Any:
+        """What stands in place of an operand; inside a round, or outside of all."""
+        if a.__class__ is not Value:
+            return a
+        found = self._round(a)
+        if found is not None:
+            (_, period, rounds), i = found
+            if i >= rounds - EDGE:
+                a = self._nodes[self._place[a] - self._dropped * period]
+            elif i >= rounds - self._dropped or (i > EDGE and not inside):
+                raise NotUniformError
+        return self._new.get(a, a)
+
+    def _kept_list(self, given: Sequence[Any], inside: bool) -> tuple[Sequence[Any], list[int] | None]:
+        """(what stands in place of a list, which places of it these are where some are dropped)."""
+        if id(given) in self._lists:
+            return self._lists[id(given)]
+        rounds = [self._round(a) for a in given] if given.__class__ is tuple else []
+        found = [r for r in rounds if r is not None]
+        kept: list[int] | None = None
+        if len({i for _, i in found}) > self._dropped:
+            kept = self._shortened(given, rounds)
+            result: Sequence[Any] = tuple([self._new.get(given[k], given[k]) for k in kept])
+        else:
+            result = tuple([self._kept(a, inside) for a in given]) if found or given.__class__ is tuple else given
+        if kept is None and result == given:
+            result = given
+        self._lists[id(given)] = result, kept
+        return result, kept
+
+    def _shortened(self, given: Sequence[Value], rounds: Sequence[tuple[_Rounds, int] | None]) -> list[int]:
+        """Which places of a list stay that runs over the rounds of a loop."""
+        runs = [r for r in rounds if r is not None]
+        (loop, first), (_, last) = min(runs, key=lambda r: r[1]), max(runs, key=lambda r: r[1])
+        inside: dict[int, list[int]] = {}
+        for k, r in enumerate(rounds):
+            if r is not None:
+                if r[0] is not loop:
+                    raise NotUniformError
+                inside.setdefault(r[1], []).append(k)
+        slots = [[(self._place[given[k]] - loop.start) % loop.period for k in inside[r]] for r in inside]
+        order = list(inside)
+        behind = loop.rounds - 1 - last
+        if (
+            first > EDGE
+            or behind > EDGE
+            or order not in (list(range(first, last + 1)), list(range(last, first - 1, -1)))
+            or any(s != slots[0] for s in slots)
+        ):
+            raise NotUniformError
+        end = loop.rounds - self._dropped - behind
+        return [k for k, r in enumerate(rounds) if r is None or r[1] < end]
+
+    def _copied(self, v: Any, inside: bool) -> Value:
+        """A node, or another one of other operands."""
+        args, vals = v._operands()
+        given, data, shorter = list(args), list(vals), list[list[int]]()
+        leaves = self._data.get(self._place[v], {})
+        for k, a in enumerate(args):
+            if k in leaves:
+                given[k] = leaves[k]
+            elif a.__class__ is tuple:
+                given[k], places = self._kept_list(a, inside)
+                if places is not None:
+                    shorter.append(places)
+                if given[k] is not a:
+                    data[k] = [e._data for e in given[k]]
+            elif a.__class__ is Value:
+                given[k] = self._kept(a, inside)
+                if given[k] is not a:
+                    data[k] = given[k]._data
+        node: Value = v
+        if all(a is b for a, b in zip(args, given)):
+            return node
+        op = v.op
+        if shorter:
+            if any(places != shorter[0] for places in shorter):
+                raise NotUniformError
+            whole = len(args[0])
+            for k in range(op.lists):
+                if given[k] is args[k]:
+                    given[k] = type(args[k])([args[k][j] for j in shorter[0]])
+                    data[k] = [vals[k][j] for j in shorter[0]]
+            if op is MEAN:
+                op, given, data = SHARE, [*given, float(whole)], [*data, float(whole)]
+        copy: Any = new(Value)
+        copy._data, copy.grad, copy._about = op.forward(*data), UNREACHED, v._about
+        copy._fill(op, given, data)
+        node = self._new[v] = copy
+        return node

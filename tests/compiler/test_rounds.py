@@ -1,0 +1,207 @@
+"""A gradient over many examples is differentiated for a few of them: the program is that of all, to the last operand."""
+
+import random
+from math import inf
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from strategies import hexes
+from test_balls import MANY
+from test_graphs import plus_zero
+
+import nn
+from engine import Value, dot, exp, jit, logsumexp, maximum, mean, relu, tanh, total, value_and_grad, where
+from engine.compiler.compilation import Compilation
+from engine.compiler.front.flattening import Flat
+from engine.compiler.llvm.processor import Target, processor
+from engine.compiler.loops import extension, rounds
+from engine.compiler.loops.program import size, unrolled
+from engine.compiler.recording import Recording
+
+# The law: what is read off programs of a few examples is the program of all -------------------------------------------------
+
+TERMS = {
+    "neuron": lambda ws, d, e: relu(dot(ws[:3], [d, e, ws[3]], ws[4])) * ws[5],
+    "net": lambda ws, d, e: dot(ws[:3], [tanh(d * w + e) for w in ws[1:4]], ws[5]),
+    "largest": lambda ws, d, e: maximum(ws[0] * d, ws[1] * e) / (ws[2] * ws[2] + 1.0),
+    "chosen": lambda ws, d, e: where(d * ws[0], exp(ws[1] * e), ws[2] * d),
+    "softmax": lambda ws, d, e: logsumexp([w * d + e for w in ws[:4]]) - ws[4] * e,
+    "average": lambda ws, d, e: (mean([w * d for w in ws]) - e) ** 2,
+}
+
+
+def recurrence(term, ws, rows):
+    state, before = ws[0], ws[1]
+    for d, e in rows:
+        state, before = tanh(state * before + term(ws, d, e)), state
+    return state * before
+
+
+def running(term, ws, rows):
+    largest = term(ws, *rows[0])
+    for d, e in rows[1:]:
+        largest = maximum(largest, term(ws, d, e))
+    return largest
+
+
+def neighbours(term, ws, rows):
+    return total([term(ws, a, d) * b - e for (a, b), (d, e) in zip(rows, rows[1:])])
+
+
+def two_lists(term, ws, rows):
+    losses = [term(ws, d, e) for d, e in rows]
+    return mean(losses) + 0.5 * total([x * x for x in losses]) + sum(w * w for w in ws)
+
+
+WAYS = {
+    "total": lambda term, ws, rows: total([term(ws, d, e) for d, e in rows]),
+    "mean": lambda term, ws, rows: mean([term(ws, d, e) for d, e in rows]),
+    "sum": lambda term, ws, rows: sum(term(ws, d, e) for d, e in rows) / len(rows),
+    "dot": lambda term, ws, rows: dot([d for d, _ in rows], [term(ws, d, e) for d, e in rows], ws[0]),
+    "softmax": lambda term, ws, rows: logsumexp([term(ws, d, e) for d, e in rows]),
+    "recurrence": recurrence, "running": running, "neighbours": neighbours, "two lists": two_lists,
+}  # fmt: skip
+
+
+def problem(way, term, examples):
+    rng = random.Random(examples)
+    ws = [rng.uniform(-1, 1) for _ in range(6)]
+    rows = [[rng.uniform(-1, 1), rng.uniform(-1, 1)] for _ in range(examples)]
+    return value_and_grad(lambda ws, rows: WAYS[way](TERMS[term], ws, rows)), (ws, rows)
+
+
+def recorded(f, args, few):
+    stages = Compilation(Target("float64", True, False, processor(None)))
+    return Recording(f, lambda tree: f(*tree), Flat(args), stages, few)
+
+
+def law(way, term, examples):
+    f, args = problem(way, term, examples)
+    found, want = (recorded(f, args, few) for few in (True, False))
+    assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
+    assert found.rolled.length == want.rolled.length
+    return found, want
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+@settings(max_examples=2 * MANY, deadline=None)
+@given(st.sampled_from(sorted(TERMS)), st.integers(18, 24))
+@example("neuron", 20)
+def test_the_program_for_a_few_examples_goes_on_to_that_of_all(way, term, examples):
+    law(way, term, examples)
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+def test_a_few_examples_tell(way):
+    found, want = law(way, "neuron", 30)
+    assert found.of_few
+    assert not want.of_few
+    assert len(found.trace.code) < len(want.trace.code) / 2
+    assert size(found.rolled.body) <= size(want.rolled.body)
+
+
+def one_before(kept):
+    """What reads the last round reads the one before."""
+
+    def wrong(self, a, inside):
+        found = kept(self, a, inside)
+        place = self._round(found) if found is not a and found in self._place else None
+        return found if place is None else self._nodes[self._place[found] - place[0].period]
+
+    return wrong
+
+
+FAULTS = {
+    "the rounds go on by one more": (extension._Growth, "number", lambda f: lambda self, ns: f(self, ns) + (ns[0] != ns[1])),
+    "what reads the last round reads the one before": (rounds._Member, "_kept", one_before),
+    "the mean is that of the few": (rounds, "MEAN", lambda mean: None),
+    "a list keeps one more": (
+        rounds._Member, "_shortened", lambda f: lambda self, given, found: f(self, given, found)[:-1],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_the_law_finds_planted_faults(fault, monkeypatch):
+    module, name, wrong = FAULTS[fault]
+    monkeypatch.setattr(module, name, wrong(getattr(module, name)))
+    failed = 0
+    for way in sorted(WAYS):
+        try:
+            found, _ = law(way, "neuron", 20)
+            failed += not found.of_few
+        except AssertionError:
+            failed += 1
+    assert failed
+
+
+# What is not alike in all rounds ---------------------------------------------------------------------------------------
+
+
+IRREGULAR = {
+    "one row is another's": lambda ws, rows: total([ws[0] * d + e for d, e in [*rows[:9], rows[3], *rows[10:]]]),
+    "one is left out": lambda ws, rows: total([ws[0] * d for d, _ in rows[:7]] + [ws[1] * d for d, _ in rows[7:]]),
+    "one in the middle counts twice": lambda ws, rows: (lambda losses: total(losses) + losses[11])(
+        [relu(ws[0] * d - e) for d, e in rows]
+    ),
+    "from both ends": lambda ws, rows: (lambda losses: total([a * b for a, b in zip(losses, losses[::-1])]))(
+        [tanh(ws[0] * d - e) for d, e in rows]
+    ),
+    "by rows that are differentiated": lambda ws, rows: total([tanh(w * d) for w in ws for d, _ in rows]),
+}
+
+
+@pytest.mark.parametrize("form", sorted(IRREGULAR))
+def test_what_is_not_alike_has_the_program_that_it_had(form):
+    _, (ws, rows) = problem("total", "net", 24)
+    f = value_and_grad(IRREGULAR[form])
+    found, want = (recorded(f, (ws, rows), few) for few in (True, False))
+    assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
+
+
+def test_rows_that_are_differentiated_have_their_gradients():
+    _, (ws, rows) = problem("total", "net", 20)
+    f = value_and_grad(lambda ws, rows: total([relu(ws[0] * d) * e for d, e in rows]), (0, 1))
+    value, slopes = jit(f, contract=False)(ws, rows)
+    want, others = f(ws, rows)
+    assert hexes([value]) == hexes([want])
+    assert hexes(slopes[0]) == hexes(others[0])
+    assert [hexes(row) for row in slopes[1]] == [hexes(row) for row in others[1]]
+
+
+# Numbers that the function brings along, Modules, and what is read from outside -------------------------------------------
+
+
+@pytest.mark.parametrize("odd", [1.0, 0.0, inf])
+def test_examples_closed_over_have_the_bits_of_eager_mode(odd):
+    rng = random.Random(3)
+    rows, ys = [[rng.random(), odd if k % 3 else 2.0] for k in range(20)], [rng.choice([-1.0, 1.0]) for _ in range(20)]
+    net, shift = nn.MLP(2, [4, 1], seed=0), Value(0.25)
+
+    def loss(net):
+        return mean([relu(1.0 - y * net(x) - shift) for x, y in zip(rows, ys)])
+
+    assert recorded(value_and_grad(loss), (net,), True).of_few
+    step = jit(value_and_grad(loss), contract=False)
+    for number in (0.25, -0.5):
+        shift.data = number
+        value, slopes = step(net)
+        want = loss(net)
+        for p in net.parameters():
+            p.zero_grad()
+        want.backward()
+        assert hexes([value]) == hexes([want.data])
+        found = [p.data for p in slopes.parameters()]
+        assert hexes(plus_zero(found)) == hexes(plus_zero([p.grad for p in net.parameters()]))
+
+
+def test_a_function_of_many_examples_runs_once():
+    calls = []
+
+    def loss(w, rows):
+        calls.append(len(rows))
+        return total([tanh(w * x) for x in rows])
+
+    jit(value_and_grad(loss))(0.5, [0.1 * k for k in range(50)])
+    assert calls == [50]

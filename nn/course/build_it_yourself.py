@@ -14,6 +14,7 @@ from .answers import NoAnswerError, WrongAnswerError, called, close, exercise, g
 DOUBLINGS = 40
 CALLS = 200_000  # are enough for a graph of 41 nodes, and not for its 2⁴⁰ paths
 DEEP = 20_000
+TOO_DEEP = "RecursionError: calls inside calls inside calls, too deep for Python."
 
 Homemade = type[Any]  # a class that somebody wrote: what its objects can do is found out
 Law = Callable[[Homemade], str | None]
@@ -63,7 +64,7 @@ def _broken(law: Law, value: Homemade) -> str | None:
     except _EndlessError:
         return f"stopped: over {CALLS:,} calls for {DOUBLINGS + 1} numbers, the same ones again."
     except RecursionError:
-        return "RecursionError: calls inside calls inside calls, too deep for Python."
+        return TOO_DEEP
     except Exception as error:  # whatever a student's code may raise
         return f"{type(error).__name__}: {str(error).rstrip('.')}."
 
@@ -145,11 +146,14 @@ def _two_losses(value: Homemade) -> str | None:
 
 @_law("a deep graph")
 def _deep(value: Homemade) -> str | None:
-    v = first = value(0.0)
+    chain = [value(0.0)]  # a list frees its last first; a long chain that is freed at once overflows a browser's stack
     for _ in range(DEEP):
-        v = v + 1.0
-    v.backward()
-    return _told(f"{DEEP:,} sums on top of one another: the gradient of the first", first.grad, 1.0)
+        chain.append(chain[-1] + 1.0)
+    try:
+        chain[-1].backward()
+        return _told(f"{DEEP:,} sums on top of one another: the gradient of the first", chain[0].grad, 1.0)
+    except RecursionError:
+        return TOO_DEEP
 
 
 @contextmanager
@@ -233,7 +237,8 @@ def order_without_calls(answer: object) -> str | None:
     wrong = _misordered(called(answer, root, what="topological(L)"), root, 5)
     if wrong:
         return wrong
-    doubled = chain = _Number()
+    doubled = _Number()
+    chain = [doubled]
     for _ in range(DOUBLINGS):
         doubled = _Number(doubled, doubled)
     try:
@@ -243,8 +248,8 @@ def order_without_calls(answer: object) -> str | None:
         return f"stopped: over {CALLS:,} calls for {DOUBLINGS + 1} numbers, the same ones again."
     wrong = _misordered(listed, doubled, DOUBLINGS + 1)
     for _ in range(DEEP):
-        chain = _Number(chain)
-    return wrong or _misordered(called(answer, chain, what=f"topological(v), {DEEP:,} deep,"), chain, DEEP + 1)
+        chain.append(_Number(chain[-1]))
+    return wrong or _misordered(called(answer, chain[-1], what=f"topological(v), {DEEP:,} deep,"), chain[-1], DEEP + 1)
 
 
 def _misordered(listed: object, root: _Number, count: int) -> str | None:

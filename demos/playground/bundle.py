@@ -117,20 +117,25 @@ def _script_hashes() -> list[str]:
 
 
 def _packed() -> bytes:
-    """The project's own Python as a zip, the same bytes whenever and wherever it is made."""
+    """The project's own Python."""
+    files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in shipped(*SHIPPED)}
+    return zipped(files | dict.fromkeys(("demos/__init__.py", "demos/playground/__init__.py"), b""))
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Files as a zip, the same bytes whenever and wherever it is made."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
-        for path in sorted(_shipped()):
-            info = zipfile.ZipInfo(path.relative_to(ROOT).as_posix(), (1980, 1, 1, 0, 0, 0))
+        for name, blob in sorted(files.items()):
+            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
-            packed.writestr(info, path.read_bytes())
-        for name in ("demos/__init__.py", "demos/playground/__init__.py"):
-            packed.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), b"")
+            packed.writestr(info, blob)
     return file.getvalue()
 
 
-def _shipped() -> Iterator[Path]:
-    for name in SHIPPED:
+def shipped(*names: str) -> Iterator[Path]:
+    """The files of packages, as Python in a browser has them."""
+    for name in names:
         there = ROOT / name
         files = [there] if there.is_file() else there.rglob("*")
         yield from (f for f in files if f.suffix in PARTS and "__pycache__" not in f.parts)

@@ -1,4 +1,4 @@
-"""Files of others that the page ships: named with their hashes in files.json, fetched once, kept in the user's cache."""
+"""Files of others that a page ships: named with their hashes in a lock file, fetched once, kept in the user's cache."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ LOCK = Path(__file__).with_name("files.json")
 
 
 class FetchError(Exception):
-    """A file could not be fetched, or is not the one that files.json names; the message says what to do."""
+    """A file could not be fetched, or is not the one that the lock file names; the message says what to do."""
 
 
 class Foreign(TypedDict):
@@ -28,9 +28,9 @@ class Foreign(TypedDict):
     takes: dict[str, str]
 
 
-def foreign() -> dict[str, list[Foreign]]:
-    """What files.json names: by what it is needed for, a list of archives."""
-    found: dict[str, list[Foreign]] = json.loads(LOCK.read_text("utf-8"))
+def foreign(lock: Path = LOCK) -> dict[str, list[Foreign]]:
+    """What files.json, or another such file, names: by what it is needed for, a list of archives."""
+    found: dict[str, list[Foreign]] = json.loads(lock.read_text("utf-8"))
     return found
 
 
@@ -61,16 +61,16 @@ def _blob(url: str, sha256: str) -> bytes:
         return blob
     print(f"Fetching {url}", flush=True)
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  an https address of files.json
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  an https address of a lock file
             blob = answer.read()
     except (urllib.error.URLError, OSError) as error:
         why = getattr(error, "reason", error)
         raise FetchError(
-            f"playground takes {url}, and cannot fetch it: {why}. Run this again with a network; what is fetched is kept "
+            f"the page takes {url}, and cannot fetch it: {why}. Run this again with a network; what is fetched is kept "
             f"in {cache()} and not asked for twice"
         ) from None
     if (found := hashlib.sha256(blob).hexdigest()) != sha256:
-        raise FetchError(f"playground takes {url} with the SHA-256 {sha256}, got {found}; nothing of it is used")
+        raise FetchError(f"the page takes {url} with the SHA-256 {sha256}, got {found}; nothing of it is used")
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_whole("playground", str(kept), blob)
     return blob

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ from demos.playground.tabs.examples import EXAMPLES
 from notebooks.execution import notebooks
 
 from . import reference
+from .lite.course import address
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -22,13 +24,14 @@ IMAGE = re.compile(r'<img src="([^"]*)" alt="([^"]*)"[^>]*>')
 PICTURES = "demos/pictures"
 
 
-def write_sources(folder: Path, playground: bool, repository: str) -> None:
+def write_sources(folder: Path, playground: bool, repository: str, lite: Collection[Path] = ()) -> None:
     """Every source, in an empty folder.
 
     Args:
         folder: where to.
         playground: the page is beside the site, so that buttons lead to it.
         repository: `owner/name` at GitHub, where Colab finds the notebooks; "" for none.
+        lite: notebooks that run in JupyterLite, which is beside the site.
     """
     for page in HERE.glob("*.md"):
         shutil.copy(page, folder)
@@ -38,7 +41,8 @@ def write_sources(folder: Path, playground: bool, repository: str) -> None:
     (folder / "course").mkdir()
     for path in notebooks():
         book = nbformat.read(path, 4)
-        _link(book, path.stem, playground, repository)
+        here = f"../lite/{address(path)}" if path in lite else ""
+        _link(book, path.stem, playground, repository, here)
         nbformat.write(book, folder / "course" / path.name)
     (folder / "course" / "coming_from.md").write_text((ROOT / "notebooks" / "coming_from.md").read_text())
     written = {
@@ -86,9 +90,11 @@ def _packed(state: dict[str, str]) -> str:
     return base64.urlsafe_b64encode(blob).decode().rstrip("=")
 
 
-def _link(book: nbformat.NotebookNode, stem: str, playground: bool, repository: str) -> None:
+def _link(book: nbformat.NotebookNode, stem: str, playground: bool, repository: str, here: str) -> None:
     """Buttons under the title; links that leave the course lead to where they are on the site."""
     buttons = []
+    if here:
+        buttons.append(f'<a class="button" href="{here}">Run it here</a>')
     if playground:
         there = f"../playground/index.html#{_packed(playground_state(stem[:2]))}"
         buttons.append(f'<a class="button" href="{there}">Open in the playground</a>')

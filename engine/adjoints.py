@@ -59,7 +59,7 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: obj
     return expanded(graph_sweep(differentiable_order(roots), roots, _seeds(gradient, root, len(roots)), wrt))
 
 
-def gradient_lists(root: Value, wrt: Sequence[Value], gradient: Value) -> list[Value | Products]:
+def gradient_lists(root: Value, wrt: Sequence[Value], gradient: Number) -> list[Value | Products]:
     """`gradients`, those of a list that one dot reads in one piece."""
     return graph_sweep(differentiable_order([root]), [root], [gradient], wrt)
 

@@ -98,7 +98,8 @@ class ArrayTrainingCode:
         """Write the gradients of a batch, its penalty's among them: (its mean loss, the outputs of each example)."""
         import numpy as np
 
-        p[self._count] = 1.0 / len(rows)
+        if not self._functions.divided:
+            p[self._count] = 1.0 / len(rows)
         run = self._step
         found = run(p, rows)
         self._write(run, found, g)

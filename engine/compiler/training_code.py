@@ -66,6 +66,7 @@ class TrainingCode:
     ) -> None:
         self._count, self._columns = len(functions.parameters), len(functions.example)
         self._slots, self._settings, self._batch = functions.slots, functions.settings, batch
+        self._divided = functions.divided
         self._real, self._target = TYPES[target.dtype], target
         # One example alone would leave the other lanes idle: LLVM puts the rounds of its loops in them.
         tiling, one = Tiling(target, batch, 1 if batch == 1 else None), Tiling(target, 1)
@@ -147,8 +148,8 @@ class TrainingCode:
         begin = b.mul(within, I64(self._batch))
         count = self._least(b, b.sub(a["epoch_examples"], begin), self._batch)
         start = b.add(b.mul(epoch, a["epoch_stride"]), begin)
-        share = b.fdiv(real(1.0), b.sitofp(count, real))
-        stored(b, real, share, a["p"], I64(self.padded))
+        if not self._divided:
+            stored(b, real, b.fdiv(real(1.0), b.sitofp(count, real)), a["p"], I64(self.padded))
         body.begin(b, buffers)
         if self._penalty is not None:
             self._penalty.emit(b, replace(buffers, stride=I64(1)))

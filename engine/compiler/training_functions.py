@@ -10,6 +10,8 @@ from ..adjoints import gradient_lists, gradients
 from ..arguments import real, shown
 from ..conversion import operand
 from ..gated import Products
+from ..lists import Operands, dot
+from ..ops import total, where
 from ..value import Value
 from .front.gather import Bounds
 from .front.recorder import Recorder, indexed
@@ -26,9 +28,10 @@ class TrainingFunctions:
     """The functions of a `TrainingLoop`, which says what they are, and numbers like those they are given.
 
     Attributes:
-        loss, update, penalty, measure: the functions.
+        loss, update, penalty, measure, weight: the functions.
         parameters, example: numbers that the loss is given.
         slots, settings: how many numbers the update is given besides.
+        divided: is the sum over a batch divided by a number of the loop's, not by how many examples there are?
         list_ops: what is put down in traces for rows of lists.
     """
 
@@ -40,6 +43,8 @@ class TrainingFunctions:
     example: Sequence[float]
     slots: int
     settings: int
+    weight: Callable[..., object] | None = None
+    divided: bool = False
     list_ops: Mapping[str, Callable[..., int]] = field(default_factory=lambda: LIST_OPS)
 
     def traced_loss(self, share: int, contract: bool, bare: bool) -> tuple[Trace, int, Bounds]:
@@ -73,9 +78,15 @@ class TrainingFunctions:
                     f"{WHO} takes a loss that returns a Value, or (Value, list of Values), got {shown(returned)}"
                 )
             kept = [operand(y, WHO, "Values and numbers as outputs of the loss") for y in outputs]
-            return value, kept, gradient_lists(value, ps, seed)
+            if self.weight is None:
+                return value, kept, gradient_lists(value, ps, seed)
+            found = gradient_lists(value, ps, 1.0)
+            factor = self.weight(_squares(found))
+            if real(factor) is None and factor.__class__ is not Value:
+                raise TypeError(f"{WHO} takes as weight a function that returns a number, got {shown(factor)} from it")
+            return value, kept, _scaled(found, seed * operand(factor, WHO, "a number that weight returns"))
 
-        value, outputs, found = recorder.run(run, reads=(self.loss,))
+        value, outputs, found = recorder.run(run, reads=(self.loss, self.weight))
         kept = [("output", v, k) for k, v in enumerate(outputs)]
         last = ("accumulate", value, count) if contract else ("output", value, len(outputs))
         effects: list[Write] = [*kept, *_accumulated(found), last]
@@ -158,6 +169,32 @@ def _accumulated(found: Sequence[Value | Products]) -> Iterator[Write]:
     for g in found:
         yield "accumulate", g, at
         at += len(g) if isinstance(g, Products) else 1
+
+
+def _squares(found: Sequence[Value | Products]) -> Value:
+    """The sum of the squares of a gradient. What a list gets of one dot, g*x for each x, adds g² · Σx²: without a square
+    for each weight (Goodfellow, Efficient per-example gradient computations, 2015)."""
+    alone = [g for g in found if isinstance(g, Value) and (g.op is not None or g._data)]
+    parts: list[float | Value] = [dot(alone, alone)] if alone else []
+    layers: dict[int, tuple[Sequence[float | Value], list[float | Value]]] = {}
+    for made in found:
+        if isinstance(made, Products):
+            g = made.g if made.c is None or made.spare else where(made.c, made.g, 0.0)
+            layers.setdefault(id(made.xs), (made.xs, []))[1].append(g)
+    for xs, gs in layers.values():
+        inputs, adjoints = Operands(xs), Operands(gs)
+        parts.append(dot(adjoints, adjoints) * dot(inputs, inputs))
+    found_sum: Value = total(parts)
+    return found_sum
+
+
+def _scaled(found: Sequence[Value | Products], factor: float | Value) -> list[Value | Products]:
+    """A gradient times a factor."""
+    return [
+        Products(factor * x.g, x.xs, x._vals, x.c, x.spare) if isinstance(x, Products)
+        else x * factor if x.op is not None or x._data else x
+        for x in found
+    ]  # fmt: skip
 
 
 def _refuse_captured(recorder: Recorder, who: str) -> None:

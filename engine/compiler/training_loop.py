@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol, SupportsIndex
 
-from ..arguments import flag, function, named, package, real, shown, whole
+from ..arguments import flag, function, named, number, package, real, shown, whole
 from ..arguments import threads as number_of_threads
 from .function import BACKENDS, DTYPES
 from .llvm.native_code import Numbers, Turn, aligned
@@ -52,6 +52,9 @@ class TrainingLoop:
         penalty: parameters -> a Value that is added to the mean loss of every batch, not to what `run` returns; None: none.
         measure: gradient -> a number, a pure function of a scalar as `update` is: the sum of it over all parameters
             comes to `update` as one setting more, the last (for the norm of the gradient); None: none.
+        weight: the square of the length of an example's gradient -> a factor on that gradient, before the sum over the batch:
+            a pure function of a scalar, to cut each to a length (as private training does); None: none.
+        expected: what that sum is divided by, a positive number; None: how many examples the batch has.
         slots: numbers of state per parameter (an optimiser's moments), or an array (slots, parameters) to start from.
         settings: how many numbers `update` is given at each step (a learning rate, the count of steps).
         batch: examples a step; None: all of them.
@@ -71,6 +74,7 @@ class TrainingLoop:
     Attributes:
         parameters: the numbers now, an array; it can be written to.
         examples: the rows, an array; it can be written to, new masks for example.
+        expected: as given; another number counts from the next run on, and with inf a step is one of no example.
         slots: the state, an array (slots, parameters).
         gradients: what the last step moved along, penalty included, before `update`.
         outputs: the outputs kept by the last run, an array (epochs, examples in order, outputs).
@@ -95,7 +99,8 @@ class TrainingLoop:
 
     def __init__(self, loss: Callable[..., object], update: Callable[..., object], parameters: Sequence[float],
                  examples: ArrayLike, *, penalty: Callable[..., object] | None = None,
-                 measure: Callable[..., object] | None = None, slots: int | ArrayLike = 0, settings: int = 0,
+                 measure: Callable[..., object] | None = None, weight: Callable[..., object] | None = None,
+                 expected: float | None = None, slots: int | ArrayLike = 0, settings: int = 0,
                  batch: int | None = None, dtype: str = "float64", threads: int | str = 1,
                  contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None,
                  backend: str = "llvm") -> None:  # fmt: skip
@@ -115,7 +120,7 @@ class TrainingLoop:
         window = None if window is None else whole(WHO, "window", window, least=1)
         function(WHO, "loss", loss)
         function(WHO, "update", update)
-        for name, optional in (("penalty", penalty), ("measure", measure)):
+        for name, optional in (("penalty", penalty), ("measure", measure), ("weight", weight)):
             if optional is not None:
                 function(WHO, name, optional)
         start = _numbers("parameters", parameters, np.float64)
@@ -134,8 +139,10 @@ class TrainingLoop:
         self._slots, self._checked = len(start), is_checked(checked)
         self._guards: list[Numbers] = []  # what lies on both sides of each buffer, in a checked build: nan
         functions = TrainingFunctions(
-            loss, update, penalty, measure, parameters, self.examples[0].copy(), self._slots, settings
-        )
+            loss, update, penalty, measure, parameters, self.examples[0].copy(), self._slots, settings, weight,
+            divided=expected is not None,
+        )  # fmt: skip
+        self._expected = expected
         self._turn = Turn()  # one run at a time: all work in the same numbers
         self._on_numpy: ArrayTrainingCode | None = None
         if backend == "numpy":
@@ -144,6 +151,20 @@ class TrainingLoop:
             self._compile(functions, Target(dtype, contract, self._checked, processor(cpu)), window, threads)
         self.parameters[:] = parameters
         self.slots[:] = start
+        if expected is not None:
+            self.expected = expected
+
+    @property
+    def expected(self) -> float | None:
+        """What the sum of a step's gradients is divided by; None: how many examples it has."""
+        return self._expected
+
+    @expected.setter
+    def expected(self, x: float) -> None:
+        found = math.inf if real(x) == math.inf else number(WHO, "expected", x, "a positive number", lambda n: n > 0.0)
+        if self._expected is None:
+            raise ValueError(f"{WHO} takes a number as expected where it was made with one, got {found} now")
+        self._expected, self._p[self._padded] = found, 1.0 / found
 
     def _compile(self, functions: TrainingFunctions, target: Target, window: int | None, threads: int) -> None:
         from .llvm.team import Team
@@ -168,6 +189,7 @@ class TrainingLoop:
         self._p = self._buffer(code.padded + code.wide + self._settings + 1)
         self._g = self._buffer(code.padded + code.wide)
         self._s = self._buffer(max(self._slots, 1) * code.padded)
+        self._padded = code.padded
         self.parameters = self._p[: self._count]
         self.gradients = self._g[: self._count]
         self.slots = self._s[: self._slots * code.padded].reshape(self._slots, code.padded)[:, : self._count]

@@ -21,15 +21,16 @@ from .schedules import SCHEDULES
 from .summary import summary
 from .training.early_stopping import EarlyStopping
 from .training.fit import Trainer, fit
+from .training.privacy import Privacy
 
 __all__ = [
     "ACTIVATIONS", "Activation", "Adagrad", "Adam", "AdamW", "Dropout", "EarlyStopping", "Embedding",
     "INITIALISERS", "LOSSES", "Layer", "LayerNorm", "MLP", "Module", "NeuralNetwork", "Neuron", "OPTIMISERS",
-    "Optimiser", "RMSprop", "SCHEDULES", "SGD", "Sequential", "Trainer", "activations", "binary_cross_entropy",
-    "cross_entropy", "diagnose", "fit", "from_torch", "hinge", "huber", "init", "kl_divergence", "l1", "l2",
-    "load", "losses", "mae", "mse", "optim", "penalties", "plot_activation", "plot_activations",
-    "plot_gradient_flow", "plot_saliency", "plot_weights", "save", "schedules", "summary", "to_onnx",
-    "to_torch", "training_view",
+    "Optimiser", "Privacy", "RMSprop", "SCHEDULES", "SGD", "Sequential", "Trainer", "activations",
+    "binary_cross_entropy", "cross_entropy", "diagnose", "fit", "from_torch", "hinge", "huber", "init",
+    "kl_divergence", "l1", "l2", "load", "losses", "mae", "mse", "optim", "penalties", "plot_activation",
+    "plot_activations", "plot_gradient_flow", "plot_saliency", "plot_weights", "save", "schedules", "summary",
+    "to_onnx", "to_torch", "training_view",
 ]  # fmt: skip
 
 # Public names that are resolved on first use.

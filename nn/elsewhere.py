@@ -34,6 +34,7 @@ ARGUMENTS = [
     clip_norm clipnorm grad_clip gradient_clip gradient_clip_val max_norm max_grad_norm
     clip_value clipvalue
     accumulate accumulation_steps gradient_accumulation_steps accumulate_grad_batches
+    private privacy dp differential_privacy
     penalty regularization regularisation regularizer kernel_regularizer
     progress verbose progress_bar show_progress disp
     displayUpdate display_update display verbose progress

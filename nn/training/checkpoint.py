@@ -5,13 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 from engine.arguments import float_of, listed, number, shown, whole
 
 from .early_stopping import Best
 from .examples import Examples
+from .privacy import Spent
 from .run import Run
+
+
+class PrivateState(TypedDict):
+    """Where in the order the examples of each update end, and what was spent, as a Run has it."""
+
+    ends: list[int]
+    spent: list[list[float]]
 
 
 class TrainingState(TypedDict):
@@ -29,6 +37,7 @@ class TrainingState(TypedDict):
     predicted: list[object]
     history: dict[str, list[float]]
     best: Best | None
+    private: NotRequired[PrivateState]
 
 
 class Checkpoint(NamedTuple):
@@ -37,6 +46,8 @@ class Checkpoint(NamedTuple):
     epoch: int
     update: int
     order: list[int]
+    ends: list[int]
+    spent: list[Spent]
     predicted: list[object]
     history: dict[str, list[float]]
     lr: float
@@ -48,7 +59,7 @@ class Checkpoint(NamedTuple):
 def state_of(run: Run, history: Mapping[str, Sequence[float]], best: Best | None) -> TrainingState:
     """The state of a training, in lists and dicts of its own."""
     version, internal, gauss = run.random.getstate()
-    return {
+    state: TrainingState = {
         "net": run.net.state(),
         "optimizer": run.optimizer.state(),
         "lr": run.lr,
@@ -62,6 +73,9 @@ def state_of(run: Run, history: Mapping[str, Sequence[float]], best: Best | None
         "history": {name: list(xs) for name, xs in history.items()},
         "best": None if best is None else {**best, "parameters": list(best["parameters"])},
     }
+    if run.private is not None:
+        state["private"] = {"ends": list(run.ends), "spent": [list(part) for part in run.spent]}
+    return state
 
 
 def with_keys(who: str, state: object, own: TrainingState) -> TrainingState:
@@ -97,15 +111,17 @@ def checked_state(who: str, state: TrainingState, run: Run, examples: Examples, 
     trained, updates = examples.trained, run.updates
     epoch, update = whole(who, "epoch", state["epoch"]), whole(who, "update", state["update"], most=updates)
     order = [whole(who, "order", i) for i in listed(who, "order", state["order"])]
-    if order and (len(order) != len(trained) or set(order) != set(trained)):
+    ends, spent = ([], []) if run.private is None else _private(who, state["private"], run, order, trained)
+    if order and run.private is None and (len(order) != len(trained) or set(order) != set(trained)):
         raise ValueError(
             f"{who} takes a training on {len(trained)} examples, each once in the order, got one on {len(set(order))}, "
             f"{len(order)} in its order"
         )
-    if update and not order:
+    if update and not (order or ends):
         raise ValueError(f"{who} takes an order of the examples as order after update {update} of an epoch, got none")
     predicted = [_prediction(who, p) for p in listed(who, "predicted", state["predicted"])]
-    if (len(predicted) > 0) != (bool(run.metrics) and update > 0) or len(predicted) > len(trained):
+    made = ends[update - 1] if update and ends else min(update * run.batch, len(trained))
+    if len(predicted) != (made if run.metrics else 0):
         raise ValueError(f"{who} takes a prediction for each example of the epoch as predicted, got {len(predicted)}")
     history = {
         name: [
@@ -120,7 +136,31 @@ def checked_state(who: str, state: TrainingState, run: Run, examples: Examples, 
     lr = number(who, "lr", state["lr"], "a positive number", lambda lr: lr > 0.0)
     summed, generator = float_of(who, "sum", state["sum"]), restored_generator(who, state["random"])
     best = None if state["best"] is None else _best(who, state["best"], epoch, parameters)
-    return Checkpoint(epoch, update, order, predicted, history, lr, summed, generator, best)
+    return Checkpoint(epoch, update, order, ends, spent, predicted, history, lr, summed, generator, best)
+
+
+def _private(
+    who: str, state: object, run: Run, order: Sequence[int], trained: Sequence[int]
+) -> tuple[list[int], list[Spent]]:
+    """What a private training has besides: (where the examples of each update end, what was spent)."""
+    if not isinstance(state, Mapping) or state.keys() != {"ends", "spent"}:
+        raise TypeError(f"{who} takes a dict of ends and spent as private, got {shown(state)}")
+    ends = [whole(who, "ends", end, most=len(order)) for end in listed(who, "ends", state["ends"])]
+    if ends != sorted(ends) or len(ends) not in (0, run.updates) or ends[-1:] != [len(order)][: len(ends)]:
+        raise ValueError(
+            f"{who} takes an end in the order for each of {run.updates} updates as ends, got {shown(ends)}"
+        )
+    if not set(order).issubset(trained):
+        raise ValueError(f"{who} takes an order of the examples that are trained on, got others in it")
+    spent = []
+    for part in listed(who, "spent", state["spent"]):
+        three = listed(who, "spent", part)
+        if len(three) != 3:
+            raise ValueError(f"{who} takes a probability, a noise and a number of updates in spent, got {shown(part)}")
+        rate = number(who, "spent", three[0], "a probability", lambda q: 0.0 < q <= 1.0)
+        noise = number(who, "spent", three[1], "a noise from 0", lambda x: x >= 0.0)
+        spent.append((rate, noise, whole(who, "spent", three[2])))
+    return ends, spent
 
 
 def _prediction(who: str, p: object) -> object:

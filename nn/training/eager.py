@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from engine import Value, mean
-from engine.arguments import real, shown
 
 from ..blocks import Dropout
 from .console import Bar
@@ -39,9 +38,9 @@ class EagerTraining:
         """
         run = self._run
         while run.update < run.updates and not run.stop:
-            before = run.random.getstate() if self._draws else None
+            before = run.random.getstate() if self._draws or run.private else None
             try:
-                self._run_update(run.chosen(1))
+                self._run_update(run.chosen(1) if run.private is None else run.drawn())
             except BaseException:
                 run.optimizer.zero_grad()
                 if before is not None:
@@ -54,10 +53,27 @@ class EagerTraining:
     def _run_update(self, chosen: Sequence[int]) -> None:
         """The gradient of the mean loss of these examples, in batches, then one step."""
         run = self._run
-        size, summed = run.sizes[0] or len(chosen), run.summed
         predicted: list[object] = []
         for p in run.optimizer.parameters:
             p.zero_grad()
+        summed = (self._sum if run.private is None else self._sum_privately)(chosen, predicted)
+        if run.interrupted:
+            raise KeyboardInterrupt
+        run.clip()
+        if run.schedule is not None:
+            run.optimizer.lr = run.rate(run.update)
+        run.optimizer._step(*[(run, "spent", run.spent_after(1))] * (run.private is not None))
+        run.summed = summed
+        run.predicted += predicted
+        run.update += 1
+
+    def _sum(self, chosen: Sequence[int], predicted: list[object]) -> float:
+        """The losses so far with those of these examples, when the gradient of their mean is in the parameters.
+
+        Where there are metrics, what is predicted of each example is added to `predicted`.
+        """
+        run = self._run
+        size, summed = run.sizes[0] or len(chosen), run.summed
         for start in range(0, len(chosen), size):
             batch = chosen[start : start + size]
             share, known = len(batch) / len(chosen), len(predicted)
@@ -67,29 +83,26 @@ class EagerTraining:
                 losses = self._losses(batch, share, predicted)
             for one in losses:
                 summed += one.data
-        if run.interrupted:
-            raise KeyboardInterrupt
-        run.clip()
-        if run.schedule is not None:
-            run.optimizer.lr = run.rate(run.update)
-        run.optimizer._step()
-        run.summed = summed
-        run.predicted += predicted
-        run.update += 1
+        return summed
+
+    def _sum_privately(self, chosen: Sequence[int], predicted: list[object]) -> float:
+        """What `_sum` does in a private training."""
+        from .private import private_gradients
+
+        run = self._run
+        summed = run.summed
+        losses = (self._loss(i, run.net(run.examples.X[i]), predicted) for i in chosen)
+        for loss in private_gradients(run, losses):
+            summed += loss
+        return summed
 
     def _losses(self, batch: Sequence[int], share: float, predicted: list[object]) -> list[Value]:
-        """The losses of some examples, when `share` of the gradient of their mean and of penalties is in the parameters.
-
-        Where there are metrics, what is predicted of each example is added to `predicted`.
-        """
+        """The losses of some examples, when `share` of the gradient of their mean and of penalties is in the parameters."""
         run = self._run
         losses = [self._loss(i, run.net(run.examples.X[i]), predicted) for i in batch]
         run.check(losses)
         cost = mean(losses)
-        for penalty in run.penalties:
-            added = penalty(run.net)
-            if real(added) is None:
-                raise TypeError(f"{run.who} takes a penalty that returns a Value, got {shown(added)} from it")
+        for added in run.penalised():
             cost = cost + added
         cost.backward(share)
         return losses

@@ -80,8 +80,8 @@ def early_stop(who: str, stopping: object) -> EarlyStopping | None:
     return EarlyStopping(whole(who, "early_stopping", stopping, least=1))
 
 
-def monitored(stopping: EarlyStopping, legal: Sequence[str]) -> str:
-    """What an EarlyStopping watches, of the numbers that an epoch has.
+def monitored(stopping: EarlyStopping, legal: Sequence[str], private: bool = False) -> str:
+    """What an EarlyStopping watches, of the numbers that an epoch has; of a private training, those of validation data.
 
     >>> from nn import EarlyStopping
     >>> from nn.training.early_stopping import monitored
@@ -92,6 +92,11 @@ def monitored(stopping: EarlyStopping, legal: Sequence[str]) -> str:
     if name not in legal:
         hint = "; give validation data" if name.startswith("val_") else ""
         raise ValueError(f"EarlyStopping takes one of {', '.join(legal)} to monitor, got {name!r}{hint}")
+    if private and not name.startswith("val_"):
+        raise ValueError(
+            f"EarlyStopping takes numbers of validation data to monitor in a private training, got {name!r}, which says "
+            "more of the examples than ε does; give validation data"
+        )
     if name.removeprefix("val_") == "accuracy" and stopping.mode == "min":
         raise ValueError(f"EarlyStopping takes mode='max' to monitor {name!r}, where more is better, got mode='min'")
     return name

@@ -9,6 +9,8 @@ the last digits differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from math import inf
 from typing import ParamSpec, TypeVar
 
 from engine import TrainingLoop, Value, jit, vmap
@@ -16,7 +18,9 @@ from engine.compiler import exact
 
 from ..module import in_mode
 from ..optim import Optimiser
+from ..updates import norm_factor
 from .console import Bar
+from .privacy import Privacy, drawn_noise
 from .run import Run, UnsupportedError
 from .traced import TracedRun, drawn_by
 
@@ -64,6 +68,7 @@ class NativeTraining:
             list(still.values()),
             run.sizes,
             (run.clip_value, run.clip_norm),
+            run.private and (run.private.clip, run.expected),
             bool(run.metrics),
             tuple(run.objective),
             run.penalties,
@@ -75,6 +80,9 @@ class NativeTraining:
         self._evaluate, self._tables = None, {}
         self._traced = traced = TracedRun(run, moving, still)
         table = traced.table()
+        private = run.private
+        if private is not None and (run.clip_value is not None or run.clip_norm is not None):
+            raise UnsupportedError("a private training that cuts gradients twice needs eager mode")
         self._loop = _compiled(
             TrainingLoop,
             traced.loss,
@@ -83,9 +91,11 @@ class NativeTraining:
             table,
             penalty=traced.penalty if run.penalties else None,
             measure=None if run.clip_norm is None else traced.measure,
-            slots=len(optimizer.initial),
+            weight=None if private is None else partial(norm_factor, most=private.clip),
+            expected=None if private is None else run.expected,
+            slots=len(optimizer.initial) + (private is not None),  # the last is the noise
             settings=2,
-            batch=run.batch,
+            batch=run.batch if private is None else None,
             threads=self._threads,
             backend=self._backend,
         )
@@ -99,7 +109,11 @@ class NativeTraining:
         run.check(self._losses())
         while run.update < run.updates and not run.stop:
             self._prepare()
-            self._run_updates(bar, run.updates - run.update if told is None else 1)
+            most = run.updates - run.update if told is None else 1
+            if run.private is None:
+                self._run_updates(bar, most)
+            else:
+                self._run_privately(bar, most, run.private)
             if told is not None:
                 told()
             if run.interrupted:
@@ -117,11 +131,9 @@ class NativeTraining:
     def _run_updates(self, bar: Bar, most: int) -> None:
         """So many updates, or fewer if someone asks to stop."""
         run, loop = self._run, self._loop
-        optimizer, batch, moving = run.optimizer, run.batch, self._traced.moving
+        optimizer, batch = run.optimizer, run.batch
         order = run.chosen(most)
-        loop.parameters[:] = [optimizer.parameters[k].data for k in moving]
-        for s, column in enumerate(loop.slots):
-            column[:] = [optimizer.states[k][s] for k in moving]
+        self._load()
         before = run.random.getstate()
         self._draw(order)
         counts = [len(order[i : i + batch]) for i in range(0, len(order), batch)]
@@ -136,14 +148,8 @@ class NativeTraining:
             return run.interrupted or run.stop
 
         losses = loop.run(order, settings=settings, between=between)[0].tolist()
-        for k, x, g in zip(moving, loop.parameters.tolist(), loop.gradients.tolist()):
-            optimizer.parameters[k].data, optimizer.parameters[k].grad = x, g
+        self._store(loop.gradients.tolist(), done, rates[done - 1])
         run.clip()
-        states = list(optimizer.states)
-        for k, *state in zip(moving, *loop.slots.tolist()):
-            states[k] = tuple(state)
-        optimizer.states, optimizer.steps = states, optimizer.steps + done
-        optimizer.lr = rates[done - 1]
         for x, n in zip(losses[:done], counts):  # one by one, so that it is the same in however many parts
             run.summed += x * n
         if run.metrics:
@@ -152,6 +158,48 @@ class NativeTraining:
         if done < len(counts) and self._traced.masks:  # the generator, as it was after the last update that was made
             run.random.setstate(before)
             self._draw(order[: sum(counts[:done])])
+
+    def _run_privately(self, bar: Bar, most: int, private: Privacy) -> None:
+        """What `_run_updates` does in a private training: a step after the other, each with its noise, of any size."""
+        run, loop, steps = self._run, self._loop, self._run.optimizer.steps
+        before, summed, done = run.random.getstate(), run.summed, 0
+        predicted: list[object] = []
+        self._load()
+        try:
+            while done < most and not (done and (run.interrupted or run.stop)):
+                chosen, rate = run.drawn(done), run.rate(run.update + done)
+                self._draw(chosen)
+                noise = loop.slots[-1] = drawn_noise(private, len(loop.parameters), run.random) / run.expected
+                loop.expected = run.expected if chosen else inf  # by chance there is none
+                (loss,) = loop.run(chosen or [0], settings=[rate, steps + 1.0 + done])[0].tolist()
+                summed += loss * len(chosen) if chosen else 0.0
+                if run.metrics:
+                    predicted += [self._traced.prediction(o) for o in loop.outputs[0][: len(chosen)].tolist()]
+                done += 1
+                bar.update()
+        except BaseException:
+            run.random.setstate(before)
+            raise
+        self._store((loop.gradients + noise).tolist(), done, rate)
+        run.spent, run.summed, run.update = run.spent_after(done), summed, run.update + done
+        run.predicted += predicted
+
+    def _load(self) -> None:
+        """Into the loop, the numbers of the network and of the optimiser."""
+        loop, optimizer, moving = self._loop, self._run.optimizer, self._traced.moving
+        loop.parameters[:] = [optimizer.parameters[k].data for k in moving]
+        for s, column in enumerate(loop.slots[: len(optimizer.initial)]):
+            column[:] = [optimizer.states[k][s] for k in moving]
+
+    def _store(self, gradients: Sequence[float], done: int, rate: float) -> None:
+        """Out of the loop, after so many updates, the last of them at this learning rate."""
+        loop, optimizer, moving = self._loop, self._run.optimizer, self._traced.moving
+        for k, x, g in zip(moving, loop.parameters.tolist(), gradients):
+            optimizer.parameters[k].data, optimizer.parameters[k].grad = x, g
+        states = list(optimizer.states)
+        for k, *state in zip(moving, *loop.slots[: len(optimizer.initial)].tolist()):
+            states[k] = tuple(state)
+        optimizer.states, optimizer.steps, optimizer.lr = states, optimizer.steps + done, rate
 
     def _draw(self, order: Sequence[int]) -> None:
         """Masks for the examples to come."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from math import ceil
 from operator import attrgetter
 from typing import Generic, TypeVar
 
 from engine import Value
+from engine.arguments import real, shown
 
 from ..arguments import Number
 from ..module import Module
@@ -20,6 +22,7 @@ from .dependence import check_dependence
 from .examples import Examples
 from .metrics import Metric
 from .objective import Objective
+from .privacy import Privacy, Spent, sampled
 
 T = TypeVar("T")
 RUN = attrgetter("_run")
@@ -40,10 +43,13 @@ class Run:
         metrics: functions of (true, predicted), by name.
         schedule: the factor on the learning rate `lr`, a function of time in epochs; None for no schedule.
         clip_value, clip_norm: limits of the gradient, or None.
+        private: how much one example may say; None for no limit.
         sizes: (examples in a batch, or None for all; batches in an update) of this epoch.
         seed, random: the seed, and the generator that started from it, the only source of randomness.
         epoch, update: how many are done, of the training and of the epoch.
         order: the numbers of the epoch's examples, as they are used; [] before the first update is prepared.
+        ends: of a private training, where in the order each update's examples end; its batches are of any size.
+        spent: of a private training, (the probability of an example, the noise, how many updates) one after the other.
         summed: the losses of the epoch's examples so far.
         predicted: what was predicted of each, where there are metrics.
         stop, interrupted: whether a callback, or Ctrl-C, asked to end.
@@ -64,9 +70,12 @@ class Run:
     sizes: tuple[int | None, int]
     seed: int
     random: random.Random
+    private: Privacy | None = None
     epoch: int = 0
     update: int = 0
     order: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    spent: list[Spent] = field(default_factory=list)
     summed: float = 0.0
     predicted: list[object] = field(default_factory=list)
     stop: bool = False
@@ -86,10 +95,45 @@ class Run:
 
     def begin_epoch(self, size: int | None, batches: int) -> None:
         """Choose in what order, and in what batches, the examples are used."""
-        self.sizes = size, batches
+        self.sizes, self.summed, self.predicted = (size, batches), 0.0, []
+        if self.private is not None:
+            drawn = [sampled(self.examples.trained, self.sampling, self.random) for _ in range(self.updates)]
+            self.order, self.ends = [i for batch in drawn for i in batch], list(accumulate(map(len, drawn)))
+            return
         one = self.updates == batches == 1  # one batch holds all: the order says nothing
         self.order = list(self.examples.trained) if one else self.examples.shuffled(self.random)
-        self.summed, self.predicted = 0.0, []
+
+    def end_epoch(self) -> None:
+        """Be before the first update of the next."""
+        self.epoch, self.update, self.order, self.ends, self.predicted = self.epoch + 1, 0, [], [], []
+
+    @property
+    def begun(self) -> bool:
+        """Whether it was chosen what the updates of this epoch use."""
+        return bool(self.order or self.ends)
+
+    @property
+    def sampling(self) -> float:
+        """The probability with which an example is in an update of a private training."""
+        return min(1.0, self.batch / len(self.examples.trained))
+
+    def spent_after(self, updates: int) -> list[Spent]:
+        """What a private training has spent after so many updates more."""
+        noise = 0.0 if self.private is None else self.private.noise
+        *before, (rate, last, made) = self.spent or [(self.sampling, noise, 0)]
+        if (rate, last) == (self.sampling, noise):
+            return [*before, (rate, noise, made + updates)]
+        return [*self.spent, (self.sampling, noise, updates)]
+
+    @property
+    def expected(self) -> float:
+        """How many examples an update of a private training has on average."""
+        return self.sampling * len(self.examples.trained)
+
+    def drawn(self, after: int = 0) -> list[int]:
+        """The examples of the next update of a private training, or of one so many later."""
+        here = self.update + after
+        return self.order[self.ends[here - 1] if here else 0 : self.ends[here]]
 
     def chosen(self, updates: int) -> list[int]:
         """The examples of so many updates from here."""
@@ -105,6 +149,14 @@ class Run:
         """The parameters that a step moves."""
         frozen = self.optimizer.frozen()
         return [p for p in self.optimizer.parameters if p not in frozen]
+
+    def penalised(self) -> list[Value]:
+        """What the penalties add to a loss."""
+        found = [penalty(self.net) for penalty in self.penalties]
+        for added in found:
+            if real(added) is None:
+                raise TypeError(f"{self.who} takes a penalty that returns a Value, got {shown(added)} from it")
+        return found
 
     def check(self, losses: Iterable[Value]) -> None:
         """Once, on losses of the first batch: do they depend on what is trained?"""

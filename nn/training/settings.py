@@ -23,6 +23,7 @@ from .early_stopping import EarlyStopping
 from .examples import Examples
 from .metrics import measures
 from .objective import LossFunction, Objective, objective
+from .privacy import Privacy
 from .run import Run
 
 P = ParamSpec("P")
@@ -73,6 +74,7 @@ class Settings:
     clip_value: float | None = None
     clip_norm: float | None = None
     penalty: Penalties = None
+    private: Privacy | None = None
     progress: bool = True
     backend: str = "eager"
     threads: int | str = 1
@@ -95,16 +97,22 @@ class Settings:
         penalties = listed_penalties(who, self.penalty)
         optimizer = chosen_optimiser(who, self.optimizer, net)
         schedule = chosen(who, "schedule", self.schedule, SCHEDULES, self.epochs)
-        seed = SystemRandom().getrandbits(32) if self.seed is None else whole(who, "seed", self.seed, most=inf)
+        bits = 32 if self.private is None else 128  # of a private one nobody is to try them all
+        seed = SystemRandom().getrandbits(bits) if self.seed is None else whole(who, "seed", self.seed, most=inf)
         generator = Random(seed)
         examples = Examples(who, net, goal, self.X, self.y, self.validation)
         examples.divide(generator)
         check_penalties(who, net, penalties)
-        return Run(
+        run = Run(
             who=who, net=net, objective=goal, optimizer=optimizer, examples=examples, penalties=penalties,
             metrics=metrics, lr=optimizer.lr, schedule=schedule, clip_value=self.clip_value, clip_norm=self.clip_norm,
-            sizes=(self.batch_size, self.accumulate), seed=seed, random=generator,
+            sizes=(self.batch_size, self.accumulate), seed=seed, random=generator, private=self.private,
         )  # fmt: skip
+        if self.private is not None:
+            from .private import check_private  # which brings the compiler's modules
+
+            check_private(run)
+        return run
 
 
 @dataclass(kw_only=True)

@@ -147,14 +147,17 @@ class TracedRun:
     def update(self) -> Callable[[Number, Number, list[Number], list[Number]], tuple[Number, State]]:
         """(parameter, gradient, state, [learning rate, step, …]) -> (parameter, state)."""
         optimizer, most = self._run.optimizer, self._run.clip_norm
+        private = self._run.private is not None
         update, fixed = type(optimizer).update, {k: x for k, x in optimizer.hyperparameters.items() if k != "lr"}
 
         def step(p: Number, g: Number, slots: list[Number], settings: list[Number]) -> tuple[Number, State]:
-            g = self._cut(g)
+            *state, noise = [*slots] if private else [*slots, 0.0]
+            g = g + noise if private else self._cut(g)
             lr, count, *squares = settings
             if most is not None:
                 g = g * norm_factor(squares[0], most)
-            return update(p, g, tuple(slots), step=count, lr=lr, **fixed)
+            moved, after = update(p, g, tuple(state), step=count, lr=lr, **fixed)
+            return moved, (*after, noise) if private else after
 
         return step
 

@@ -8,7 +8,7 @@ is in `eager` and `native`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf, isfinite
 from random import Random
@@ -29,6 +29,7 @@ from .early_stopping import Best, EarlyStopping, early_stop, has_ended, monitore
 from .examples import Examples
 from .metrics import Metric, measured
 from .objective import Objective
+from .privacy import Privacy, epsilon
 from .run import OfRun, UnsupportedError
 from .settings import CHECKS, TrainerSettings, calls, takes
 
@@ -64,6 +65,9 @@ class Trainer:
         clip_value: each gradient is cut to ±this.
         clip_norm: the gradient is scaled down to at most this length.
         penalty: a function of the net that returns a Value to add to the loss, such as nn.l2(1e-4); or a list of them.
+        private: an `nn.Privacy`: how little one example may say (DP-SGD). The history has "epsilon" then, what the
+            training has spent; batches are of any size, `batch_size` on average, and a penalty, which reads no example,
+            costs nothing.
         progress: whether to show a bar.
         backend: "eager"; "jit" for native code, many thousand times faster (the extra jit; the last digits of a sum may
             differ; a callback on_batch_end costs a return to Python after each update; what callbacks change in the net,
@@ -133,7 +137,10 @@ class Trainer:
         names = ["loss", *run.metrics]
         if run.examples.held is not None:
             names += [f"val_{name}" for name in names]
-        self._monitored = "" if self.early_stopping is None else monitored(self.early_stopping, names)
+        self._monitored = (
+            "" if self.early_stopping is None else monitored(self.early_stopping, names, bool(run.private))
+        )
+        names += ["epsilon"] * (run.private is not None)
         self.history: History = {name: [] for name in ("epoch", *names)}
         self.best: Best | None = None
         self._ending = False  # whether a state was loaded in which the training had ended early
@@ -198,7 +205,10 @@ class Trainer:
         except KeyboardInterrupt:
             self.interrupted = True
             where = f"after update {self.update} of {self._run.updates} in epoch {self.epoch + 1}"
-            print(f"\n{self._run.who}: interrupted {where}; the network keeps what it has learned", file=sys.stderr)
+            spent = "" if self._run.private is None else f", at ε = {self.epsilon:.4g}"
+            print(
+                f"\n{self._run.who}: interrupted {where}; the network keeps what it has learned{spent}", file=sys.stderr
+            )
         finally:
             self._bar = Bar()
             for dropout, rng in lent:
@@ -213,7 +223,7 @@ class Trainer:
 
     def _run_epoch(self) -> None:
         run = self._run
-        if not run.order:
+        if not run.begun:
             run.begin_epoch(self.batch_size, self.accumulate)
         elif run.update == run.updates:  # saved after its last update: the rate was that update's
             run.optimizer.lr = run.rate(run.update - 1)
@@ -226,19 +236,22 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         run, examples = self._run, self.examples
-        row: dict[str, float] = {"epoch": run.epoch + 1, "loss": run.summed / len(run.order)}
-        row.update(measured(run.metrics, run.objective, [examples.y[i] for i in run.order], run.predicted))
+        order, summed, predicted = run.order, run.summed, run.predicted
+        if not order:  # by chance a private training took no example
+            order = examples.trained
+            summed, predicted = self._evaluated([examples.X[i] for i in order], [examples.y[i] for i in order])
+        row: dict[str, float] = {"epoch": run.epoch + 1, "loss": summed / len(order)}
+        row.update(measured(run.metrics, run.objective, [examples.y[i] for i in order], predicted))
         if examples.held is not None:
             X, y = examples.held
-            self.net.eval()
-            summed, predicted = self._by(lambda training: training.evaluated(X, y))
+            summed, predicted = self._evaluated(X, y)
             held = {"loss": summed / len(X), **measured(self.metrics, self.objective, y, predicted)}
             row.update({f"val_{name}": x for name, x in held.items()})
-            self.net.train()
+        if run.private is not None:
+            row["epsilon"] = self.epsilon
         for name, x in row.items():
             self.history[name].append(x)
-        self.epoch += 1
-        run.update, run.order, run.predicted = 0, [], []
+        run.end_epoch()
         self._bar.set_postfix_str(", ".join(f"{name} {x:.4g}" for name, x in row.items() if name != "epoch"))
         if not isfinite(row["loss"]):
             self.stop = True
@@ -252,6 +265,24 @@ class Trainer:
         self._call("on_epoch_end")
         if self.interrupted:
             raise KeyboardInterrupt
+
+    def _evaluated(self, X: Sequence[object], y: Sequence[object]) -> tuple[float, list[object]]:
+        """(the sum of the losses, the predictions) of examples, as the network is now."""
+        self.net.eval()
+        found = self._by(lambda training: training.evaluated(X, y))
+        self.net.train()
+        return found
+
+    @property
+    def private(self) -> Privacy | None:
+        """How much one example may say, as given."""
+        return self._run.private
+
+    @property
+    def epsilon(self) -> float:
+        """ε of a private training up to its latest update, as `nn.Privacy` explains it; infinite of another."""
+        private = self._run.private
+        return inf if private is None else epsilon(self._run.spent, private.delta)
 
     # Early stopping --------------------------------------------------------------------------------------------------
 

@@ -227,6 +227,8 @@ def loading():
 exemplar("nn.Trainer.load_state", loading)
 exemplar("nn.EarlyStopping", lambda: Call(nn.EarlyStopping, 2, then=lambda stopping: stopping.better(0.5, 0.25)))
 exemplar("nn.EarlyStopping.better", lambda: Call(nn.EarlyStopping(2).better, 0.5, 0.25))
+exemplar("nn.Privacy", lambda: Call(nn.Privacy, 1.0, 1.5, 0.01, then=lambda private: private.epsilon(0.5, 2)))
+exemplar("nn.Privacy.epsilon", lambda: Call(nn.Privacy().epsilon, 0.5, 2))
 exemplar("nn.diagnose", lambda: Call(nn.diagnose, net(), *examples(), loss="mse", then=str))
 exemplar("nn.summary", lambda: Call(nn.summary, net(), then=str))
 exemplar("nn.training_view", lambda: Call(nn.training_view), needs="anywidget")

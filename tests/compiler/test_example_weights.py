@@ -92,6 +92,15 @@ def test_each_gradient_is_scaled_before_the_sum(name, loss, batch, expected, bac
     assert np.abs(whole - right).max() > 1e-3 * np.abs(start - right).max(), "some gradients are longer"
 
 
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+def test_parameters_that_are_made_when_someone_looks_at_them_are_none_the_worse(backend, monkeypatch):
+    monkeypatch.setattr("engine.compiler.training_functions.MANY", 10)
+    net, rows = NETS["relu"](), data(20)
+    loop = loop_of(net, rows, nn.mse, batch=8, backend=backend)
+    loop.run()
+    assert np.abs(loop.parameters - trained(net, rows, nn.mse, 8, None)).max() < 1e-13
+
+
 @pytest.mark.parametrize("options", [{"contract": False}, {"dtype": "float32"}, {"threads": 2}, {"batch": 1}], ids=str)
 def test_however_it_is_compiled(options):
     net, rows = NETS["relu"](), data(20, seed=1)

@@ -52,7 +52,7 @@ class ArrayProgram:
         every = ordered(flat)
         self.results = [summed(of, every) if out.summed else of for of, out in zip(raising.results, outputs)]
         flat = [a for arrays in self.results for a in arrays]
-        turn_round(ordered(flat), {x for a in [*raising.arguments, *flat] for x in a.axes})
+        turn_round(ordered(flat), dict.fromkeys(x for a in [*raising.arguments, *flat] for x in a.axes))
         rewrite(ordered(flat), guarded)
         self.results = [
             of if out.gradient else [_handed_on(a, flat) for a in of] for of, out in zip(self.results, outputs)

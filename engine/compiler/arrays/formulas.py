@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from ...formulas.naming import name_text, partial_derivative
 from ...formulas.notation import Part, constant, in_parentheses, written
 from ...rule import ATOM, POWER, PRODUCT, SIGN, SUM, TABLE, Op
 from .notation import BELOW, COMMA, DOTS, FORMS, LOW
-from .program import Affine, Array, Axis, Number, Read
-from .rewriting import number_of
+from .program import Affine, Array, Axis, Number, Read, number_of
 from .terms import REDUCTIONS, SOFT, Definition, Node, Term, in_matrices, nodes, reads, whole_axes
 from .text import COMPARISONS, slice_text, spelled
 
@@ -100,6 +100,8 @@ class Formulas:
         if term.op == "take" and self._letters is not None:
             self._letters[term.over[0]] = self._part(term.args[1], axes).text
             return self._part(term.args[0], axes)
+        if term.op == "flattened":
+            return Part(self._put("call", self._function("flat"), self._part(term.args[0], term.args[0].axes).text))
         if term.op in SOFT:
             return self._soft(term, mine)
         return self._elementwise(term, mine)
@@ -107,7 +109,7 @@ class Formulas:
     def _soft(self, term: Term, axes: Sequence[Axis]) -> Part:
         """Shares along an axis, in matrices along their rows."""
         if self._letters is not None:
-            return self._along(term.op, term)
+            return self._along(term.op, term.over, self._part(term.args[0], []))
         along = [*[a for a in axes if a not in term.over], *term.over]
         said = Part(self._put("call", self._function(term.op), self._part(term.args[0], along).text))
         return said if list(axes) == along else Part(self._transposed(said), POWER)
@@ -215,19 +217,20 @@ class Formulas:
 
     def _reduction(self, term: Term) -> Part:
         (x,) = term.args
-        if term.over[0] in x.axes:
-            return self._sum(term.over, self._part(x, [])) if term.op == "total" else self._along(term.op, term)
+        over = [a for a in term.over if a in x.axes]
+        count = constant(float(prod(a.size for a in term.over if a not in x.axes)), self._style)
+        found, one = self._part(x, []), constant(1.0, self._style)
+        if over:
+            found = self._sum(over, found) if term.op == "total" else self._along(term.op, over, found)
+        if count == one or term.op not in ("total", "logsumexp"):
+            return found
         if term.op == "total":
-            return self._times(Number(float(term.over[0].size)), x, []) if term.over[0].size > 1 else self._part(x, [])
-        if term.op == "logsumexp":
-            count = written(TABLE["log"], [constant(float(term.over[0].size), self._style)], self._style)
-            return written(TABLE["add"], [self._part(x, []), count], self._style)
-        return self._part(x, [])
+            return Part(self._put("product", count.text, self._held(found, PRODUCT)), PRODUCT)
+        return written(TABLE["add"], [found, written(TABLE["log"], [count], self._style)], self._style)
 
-    def _along(self, op: str, term: Term) -> Part:
+    def _along(self, op: str, over: Sequence[Axis], x: Part) -> Part:
         letters = self._letters or {}
-        x = self._part(term.args[0], []).text
-        return Part(self._put("along", self._function(op), self._low([letters[a] for a in term.over]), x))
+        return Part(self._put("along", self._function(op), self._low([letters[a] for a in over]), x.text))
 
     # Leaves --------------------------------------------------------------------------------------------------------------
 

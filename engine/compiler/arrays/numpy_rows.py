@@ -110,7 +110,7 @@ def take(rows: Numbers, i: Numbers) -> Numbers:
 
 
 WRITTEN: dict[str, Callable[..., Numbers]] = {
-    **{name: getattr(np, name) for name in ("sum", "max", "mean", "any", "arange", "array", "repeat")},
+    **{name: getattr(np, name) for name in ("sum", "max", "mean", "any", "arange", "array", "repeat", "reshape")},
     **{f.__name__: f for f in (relu, where, sigmoid, softplus, sech2, elu, gap, above, logsumexp, log_softmax,
                                softmax, einsum, full, take, expand, concatenate)},
     "edge": where,

@@ -100,12 +100,12 @@ class Array:
     Attributes:
         axes: its axes.
         op: what makes an element: a row of the table, a list op over the axis `over`, "dot" (of two factors, and a start),
-            "concatenation" of parts along an axis, "argument", or "sum" over examples.
+            "concatenation" of parts along an axis, "flattened" of two axes into one, "argument", or "sum" over examples.
         args: of what.
         over: the axis that is used up.
         start, strides: the lattice of positions that it stands for, in its space.
         name, gradient_of: for the reader, and the name of what it is a gradient by.
-        along, edges: the number of the axis of a concatenation, and where along it each part begins.
+        along, edges: the number of the axis of a concatenation, or of a flattened one, and where along it each part begins.
     """
 
     def __init__(self, space: int, start: int, strides: Sequence[int], axes: Sequence[Axis]) -> None:
@@ -136,6 +136,10 @@ class Array:
         lengths = self.lengths[::-1]
         self.args.reverse()
         self.edges = [sum(lengths[:k]) for k in range(len(lengths))]
+
+    def become(self, op: str, args: Sequence[Operand]) -> None:
+        """Be made by an op of other operands, over no axis."""
+        self.op, self.args, self.over = op, list(args), []
 
     def located(self, index: Affine) -> list[Affine] | None:
         """Where along each axis an index of the space is; None where it is not in the array."""
@@ -168,18 +172,33 @@ def composed(place: Affine, env: dict[Axis, Affine]) -> Affine:
     return Affine(start, slopes)
 
 
+def rounds_of(place: Affine, length: int) -> tuple[Affine, Affine] | None:
+    """An index of a flattened axis as (round, place in it); None where it runs over the end of one."""
+    outer = {a: s // length for a, s in place.slopes.items() if s % length == 0}
+    inner = Affine(place.start % length, {a: s for a, s in place.slopes.items() if a not in outer})
+    low, high = inner.ends()
+    return (Affine(place.start // length, outer), inner) if low >= 0 and high < length else None
+
+
 def part_of(read: Read) -> Read:
-    """The same elements, read of the part of a concatenation that they are in, if it is one.
+    """The same elements, read of the part of a concatenation that they are in, if it is one, or of what was flattened.
 
     Parts of each other end where they began: `ordered` finds that they are a cycle.
     """
     seen = set[tuple[object, ...]]()
-    while read.array.op == "concatenation":
+    while read.array.op in ("concatenation", "flattened"):
         here = (read.array, *[p.start for p in read.places])
         if here in seen:
             break
         seen.add(here)
         array, along = read.array, read.places[read.array.along]
+        if array.op == "flattened":
+            (grid,), rounds = array.args, rounds_of(along, array.over[1].size)
+            if rounds is None or not isinstance(grid, Read):
+                break
+            env = dict(zip(array.axes, read.places)) | dict(zip(array.over, rounds))
+            read = Read(grid.array, [composed(p, env) for p in grid.places])
+            continue
         low, high = along.ends()
         k = sum(edge <= low for edge in array.edges) - 1
         end = array.edges[k + 1] if k + 1 < len(array.edges) else array.axes[array.along].size
@@ -191,6 +210,37 @@ def part_of(read: Read) -> Read:
         env.update({a: inside for a in part.axes if a not in array.axes})
         read = Read(part.array, [composed(p, env) for p in part.places])
     return read
+
+
+def through(operand: Operand) -> Operand:
+    """What an operand reads in the end, past arrays that only hand on."""
+    while isinstance(operand, Read) and operand.array.op in ("move", "flattened"):
+        array, (inner,) = operand.array, operand.array.args
+        env = dict(zip(array.axes, operand.places))
+        if isinstance(inner, Number):
+            return inner if not inner.axes else operand
+        if array.op == "flattened":
+            rounds = rounds_of(operand.places[array.along], array.over[1].size)
+            if rounds is None:
+                return operand
+            env |= dict(zip(array.over, rounds))
+        operand = Read(inner.array, [composed(p, env) for p in inner.places])
+    return operand
+
+
+def whole(array: Array) -> Read:
+    """All elements of an array."""
+    return Read(array, [Affine(0, {a: 1}) for a in array.axes])
+
+
+def number_of(operand: object) -> float | None:
+    """The number that it is everywhere."""
+    return operand.value if isinstance(operand, Number) and isinstance(operand.value, float) else None
+
+
+def is_same(a: Affine, b: Affine | None) -> bool:
+    """Are two indices the same everywhere?"""
+    return b is not None and a.start == b.start and a.slopes == b.slopes
 
 
 def ordered(results: Iterable[Array]) -> list[Array]:

@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 from ..front.trace import INPUT, PARAMETER, VALUE
 from ..loops.program import loops_of
+from .cutting import kind_of, lattice_of, period, row_along, say_flat_part, splits
 from .fitting import Slot, fitted, slots
 from .producers import Piece, Producers, at_rounds
 from .program import Affine, Array, Axis, CycleError, NotRaisedError, Number, Operand, Read, ordered, part_of
 from .words import Words
 
 MOST = 2000  # arrays that a program may need
+CUT = frozenset(("", "concatenation", "flattened"))  # what arrays are that are made of others, or may come to be
 
 
 class Given(NamedTuple):
@@ -103,6 +105,8 @@ class Raising:
         self.examples: Axis | None = None
         self._pending: list[Array] = []
         self._of_given: dict[Array, Given] = {}
+        self._joins: dict[object, Array] = {}
+        self._whole: dict[Given, Array] = {}
         self._now: Array | None = None
         self.results: list[list[Array]] = []
         for out in outputs:
@@ -160,13 +164,13 @@ class Raising:
         pieces = self._producers.pieces(array.start, array.strides, array.shape, loops)
         array.place = self._words.places[at_rounds(pieces[0].statement.out, pieces[0].env)]
         found = [slots(p) for p in pieces]
-        alike = {(p.statement.op, tuple([(s.space, s.size) for s in of])) for p, of in zip(pieces, found)}
-        if len(alike) == 1 and not (apart and array.axes):
+        if len(set(map(kind_of, pieces))) == 1 and not (apart and array.axes):
             operands = [fitted(self._words, array, pieces, [of[k] for of in found]) for k in range(len(found[0]))]
             if None not in operands:
                 self._made(array, pieces[0].statement.op, [x for x in operands if x is not None])
                 return
-        self._cut(array, pieces)
+        if not self._flattened(array, pieces):
+            self._cut(array, pieces)
 
     def _made(self, array: Array, op: str, operands: Sequence[tuple[Slot, Affine | Number]]) -> None:
         """Say what makes an array."""
@@ -183,16 +187,39 @@ class Raising:
                 index = Affine(index.start, {**index.slopes, array.over[0]: slot.step})
             array.args.append(self._read(slot.space, index))
 
+    def _flattened(self, array: Array, pieces: Sequence[Piece]) -> bool:
+        """Is an array one of an axis more, laid flat, in whose rounds the same is done?"""
+        for a, axis in enumerate(array.axes):
+            row = row_along(array, pieces, a)
+            length = period(row)
+            if length:
+                outer, inner = Axis(axis.size // length), Axis(length)
+                slopes = {x: s for x, s in zip(array.axes, array.strides) if x is not axis}
+                slopes |= {outer: array.strides[a] * length, inner: array.strides[a]}
+                array.op, array.along, array.over = "flattened", a, [outer, inner]
+                array.args.append(self._read(VALUE, Affine(array.start, slopes), apart=True))
+                return True
+        return False
+
     def _cut(self, array: Array, pieces: Sequence[Piece]) -> None:
         """An array of parts, cut where what is done changes."""
         if len(pieces) == 1:
             raise NotRaisedError("its indices do not advance evenly", array.place)
         edges = [
-            sorted({p.offset[a] for p in pieces if _splits(pieces, a, p.offset[a])}) for a in range(len(array.axes))
+            sorted({p.offset[a] for p in pieces if splits(pieces, a, p.offset[a])}) for a in range(len(array.axes))
         ]
         a = max(range(len(edges)), key=lambda a: (len(edges[a]) > 1, -len(edges[a])))
         if len(edges[a]) < 2:
             raise NotRaisedError("its loops are cut in no regular way", array.place)
+        row, kinds = row_along(array, pieces, a), {id(p.statement): kind_of(p) for p in pieces}
+        if period(row[1:]):
+            edges[a] = edges[a][:2]
+        elif period(row[:-1]):
+            edges[a] = [0, edges[a][-1]]
+        elif row:
+            done = [[kinds[x] for x in statements] for _, statements in row]
+            apart = [edge for edge, before, here in zip(edges[a][1:], done, done[1:]) if before != here]
+            edges[a] = [0, *apart] if apart else edges[a]
         array.op, array.along = "concatenation", a
         ends = [*edges[a][1:], array.axes[a].size]
         for first, end in zip(edges[a], ends):
@@ -259,14 +286,16 @@ class Raising:
         while above is not None:  # what is cut is made of its parts, and not the other way round
             whole.add(above)
             above = above.demander
+        size, rank = prod(a.size for a in index.slopes), len(index.slopes)
         for array in self._known[space]:
-            if array not in whole:
-                places = array.located(index)
+            # A part is read of what is made as one, or is no larger: else two that are cut could be parts of each other.
+            if not apart or array.op not in CUT or (prod(array.shape) <= size and len(array.axes) >= rank):
+                places = array.located(index) if array not in whole else None
                 if places is not None:
                     return Read(array, places)
         if space in (PARAMETER, INPUT):
             return self._argument(space, index)
-        start, strides, axes, places = _lattice(index)
+        start, strides, axes, places = lattice_of(index)
         array = self._new(space, start, strides, axes)
         return Read(array, places)
 
@@ -277,56 +306,33 @@ class Raising:
             return self._joined(space, index)
         g = owners[0]
         if g.shape is None:
-            start, strides, axes, places = _lattice(index)
-        else:
-            start, axes = g.first, [Axis(n) for n in g.shape]
+            start, strides, axes, places = lattice_of(index)
+            return Read(self._block(g, start, strides, axes), places)
+        array = self._whole.get(g)
+        if array is None:
             strides = [prod(g.shape[k + 1 :]) for k in range(len(g.shape))]
-        array = self._new(space, start, strides, axes)
+            array = self._whole[g] = self._block(g, g.first, strides, [Axis(n) for n in g.shape])
+        found = array.located(index)
+        return self._joined(space, index, array) if found is None else Read(array, found)
+
+    def _block(self, g: Given, start: int, strides: Sequence[int], axes: Sequence[Axis]) -> Array:
+        array = self._new(g.space, start, strides, axes)
         array.op, array.name = "argument", g.name
         self._of_given[array] = g
-        if g.shape is not None:
-            found = array.located(index)
-            if found is None:
-                return self._joined(space, index)
-            places = found
-        return Read(array, places)
+        return array
 
-    def _joined(self, space: int, index: Affine) -> Read:
-        """What is read of several arguments, or across the rows of one, side by side."""
+    def _joined(self, space: int, index: Affine, whole: Array | None = None) -> Read:
+        """What is read across the rows of an argument, or of several, laid flat or else side by side."""
         axes = {a: Axis(a.size) for a in index.slopes}
-        array = Array(VALUE, -1, [1] * len(axes), list(axes.values()))
-        outer = max(index.slopes, key=lambda a: abs(index.slopes[a]))
-        array.op, array.along, slope = "concatenation", list(axes).index(outer), index.slopes[outer]
-        inner = {axes[a]: s for a, s in index.slopes.items() if a is not outer}
-        array.edges = list(range(outer.size))
-        array.args = [self._read(space, Affine(index.start + k * slope, inner)) for k in range(outer.size)]
-        return Read(array, [Affine(0, {a: 1}) for a in axes])
-
-
-def _lattice(index: Affine) -> tuple[int, list[int], list[Axis], list[Affine]]:
-    """(start, strides, axes, where along these) of an array that an index runs through, the longest stride first."""
-    low, _ = index.ends()
-    order = sorted(index.slopes.items(), key=lambda item: -abs(item[1]))
-    strides, axes, places = list[int](), list[Axis](), list[Affine]()
-    for axis, slope in order:
-        stride = abs(slope)
-        place = Affine(0 if slope > 0 else axis.size - 1, {axis: 1 if slope > 0 else -1})
-        if strides and strides[-1] % stride == 0 and (axes[-1].size - 1) * 0 + strides[-1] < stride * axis.size:
-            # Windows: two axes that overlap are one.
-            factor = strides[-1] // stride
-            size = (axes[-1].size - 1) * factor + axis.size
-            before = places[-1]
-            merged = Affine(
-                before.start * factor + place.start, {a: s * factor for a, s in before.slopes.items()} | place.slopes
-            )
-            strides[-1], axes[-1], places[-1] = stride, Axis(size), merged
-            continue
-        strides.append(stride)
-        axes.append(Axis(axis.size))
-        places.append(place)
-    return low, strides, axes, places
-
-
-def _splits(pieces: Sequence[Piece], a: int, edge: int) -> bool:
-    """Does no piece reach over an edge?"""
-    return all(not (p.offset[a] < edge < p.offset[a] + p.sizes[a]) for p in pieces)
+        key = space, index.start, *[(s, a.size) for a, s in index.slopes.items()]
+        if key not in self._joins:
+            here = Affine(index.start, {axes[a]: s for a, s in index.slopes.items()})
+            array = Array(VALUE, -1, [1] * len(axes), list(axes.values()))
+            self._joins[key] = array
+            if whole is None or not say_flat_part(array, whole, here):
+                outer = max(here.slopes, key=lambda a: abs(here.slopes[a]))
+                array.op, array.along, slope = "concatenation", array.axes.index(outer), here.slopes[outer]
+                inner = {a: s for a, s in here.slopes.items() if a is not outer}
+                array.edges = list(range(outer.size))
+                array.args = [self._read(space, Affine(here.start + k * slope, inner)) for k in range(outer.size)]
+        return Read(self._joins[key], [Affine(0, {a: 1}) for a in axes])

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from ..front.trace import INPUT
-from .program import EXAMPLES, Affine, Array, Axis, Number, Operand, Read, composed
+from .program import EXAMPLES, Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of, through, whole
+from .sums import doubled, join_pairs, lay_flat
 
 Places = list[Affine | None]  # None: all there are along an axis
 
@@ -19,7 +20,7 @@ def rewrite(arrays: Sequence[Array], guarded: bool) -> None:
     """Apply the rules, to producers first; guarded, without that on guards."""
     shown = set[Array]() if guarded else _shown(arrays)
     for array in arrays:
-        array.args = [_through(a) for a in array.args]
+        array.args = [through(a) for a in array.args]
         if array in shown:
             _guards(array)
         for rule in RULES:
@@ -42,17 +43,6 @@ def _shown(arrays: Sequence[Array]) -> set[Array]:
     return found
 
 
-def _through(operand: Operand) -> Operand:
-    """What an operand reads in the end, past arrays that only hand on."""
-    while isinstance(operand, Read) and operand.array.op == "move":
-        array, (inner,) = operand.array, operand.array.args
-        env = dict(zip(array.axes, operand.places))
-        if isinstance(inner, Number):
-            return inner if not inner.axes else operand
-        operand = Read(inner.array, [composed(p, env) for p in inner.places])
-    return operand
-
-
 def spell_out(arrays: Iterable[Array]) -> None:
     """Sums of guarded products, as the sums that they are."""
     for array in arrays:
@@ -61,9 +51,9 @@ def spell_out(arrays: Iterable[Array]) -> None:
             axes = [*array.axes, *array.over]
             product, guard, total = (Array(array.space, -1, (), axes[:n]) for n in (None, None, len(array.axes)))
             product.op, product.args = "mul", [w, x]
-            guard.op, guard.args = "where", [c, _whole(product), Number(0.0)]
-            total.op, total.args, total.over = "total", [_whole(guard)], array.over
-            _as(array, "add", [start, _whole(total)])
+            guard.op, guard.args = "where", [c, whole(product), Number(0.0)]
+            total.op, total.args, total.over = "total", [whole(guard)], array.over
+            array.become("add", [start, whole(total)])
 
 
 def spread(arrays: Sequence[Array]) -> None:
@@ -93,27 +83,14 @@ def summed(results: Sequence[Array], arrays: Sequence[Array]) -> list[Array]:
         examples = array.axes[0] if array.axes and array.axes[0].size == EXAMPLES else None
         total = Array(array.space, array.start, array.strides, [a for a in array.axes if a is not examples])
         if examples is None:
-            total.op, total.args = "times_examples", [_whole(array)]
+            total.op, total.args = "times_examples", [whole(array)]
         elif made.op == "mul" and made is not array and all(isinstance(a, Read) for a in made.args):
             total.op, total.args, total.over = "dot", made.args, [examples]
             total.axes = made.axes[1:]
         else:
-            total.op, total.args, total.over = "total", [_whole(array)], [examples]
+            total.op, total.args, total.over = "total", [whole(array)], [examples]
         found.append(total)
     return found
-
-
-def _whole(array: Array) -> Read:
-    return Read(array, [Affine(0, {a: 1}) for a in array.axes])
-
-
-def number_of(operand: object) -> float | None:
-    """The number that it is everywhere."""
-    return operand.value if isinstance(operand, Number) and isinstance(operand.value, float) else None
-
-
-def _as(array: Array, op: str, args: Sequence[Operand]) -> None:
-    array.op, array.args, array.over = op, list(args), []
 
 
 def _neutral(array: Array) -> None:
@@ -124,10 +101,13 @@ def _neutral(array: Array) -> None:
     elif array.op in ("add", "mul"):
         for k in (0, 1):
             if numbers[k] == {"add": 0.0, "mul": 1.0}[array.op]:
-                _as(array, "move", [_through(args[1 - k])])
+                array.become("move", [through(args[1 - k])])
                 return
             if array.op == "mul" and numbers[k] == -1.0:
-                _as(array, "neg", [args[1 - k]])
+                array.become("neg", [args[1 - k]])
+                return
+            if array.op == "mul" and (twice := doubled(args[1 - k])) is not None and numbers[k] is not None:
+                array.become("mul", [Number(2.0 * (numbers[k] or 0.0)), twice])
                 return
 
 
@@ -148,13 +128,9 @@ def _along(array: Array, word: str) -> Axis | None:
             if some is None or some.size != all_of.size:  # shares of more than is here
                 return None
             found = some
-        elif not _same(composed(its, env), mine):
+        elif not is_same(composed(its, env), mine):
             return None
     return found
-
-
-def _same(a: Affine, b: Affine | None) -> bool:
-    return b is not None and a.start == b.start and a.slopes == b.slopes
 
 
 def _softmax(array: Array) -> None:
@@ -162,12 +138,12 @@ def _softmax(array: Array) -> None:
     if array.op == "sole":
         x, y = array.args  # y, but for infinities that tie
         if isinstance(y, Read):
-            _as(array, "move", [y])
+            array.become("move", [y])
     elif array.op in ("sub", "gap"):
-        array.args = [_through(a) for a in array.args]
+        array.args = [through(a) for a in array.args]
         axis = _along(array, "logsumexp")
         if axis is not None:
-            _as(array, "log_softmax", array.args[:1])
+            array.become("log_softmax", array.args[:1])
             array.over = [axis]
             _unshifted(array)
     elif array.op == "exp":
@@ -177,7 +153,7 @@ def _softmax(array: Array) -> None:
             env = dict(zip(inner.axes, x.places))
             (z,) = inner.args
             if isinstance(z, Read):
-                _as(array, "softmax", [Read(z.array, [composed(p, env) for p in z.places])])
+                array.become("softmax", [Read(z.array, [composed(p, env) for p in z.places])])
                 array.over = [a for a in [env[inner.over[0]].plain()] if a]
 
 
@@ -190,10 +166,10 @@ def _shares(array: Array) -> None:
     (x,) = terms.array.args
     if isinstance(x, Read):
         env = dict(zip(terms.array.axes, terms.places))
-        _as(array, "softmax", [Read(x.array, [composed(p, env) for p in x.places])])
+        array.become("softmax", [Read(x.array, [composed(p, env) for p in x.places])])
         array.over = [axis]
         if not _unshifted(array):
-            _as(array, "div", given)
+            array.become("div", given)
 
 
 def _unshifted(array: Array) -> bool:
@@ -214,7 +190,7 @@ def _guards(array: Array) -> None:
         return
     atoms = _atoms(array.args[0])
     if atoms and all(_vanishes(array.args[1], atom, 40) for atom in atoms):
-        _as(array, "move", [_through(array.args[1])])
+        array.become("move", [through(array.args[1])])
 
 
 def _atoms(condition: Operand) -> list[tuple[Array, Places]]:
@@ -245,12 +221,12 @@ def _vanishes(x: Operand, atom: tuple[Array, Places], depth: int) -> bool:
         return False
     array, env = x.array, dict(zip(x.array.axes, x.places))
     if array is atom[0]:
-        return all(q is None or _same(p, q) for p, q in zip(x.places, atom[1]))
+        return all(q is None or is_same(p, q) for p, q in zip(x.places, atom[1]))
     inner = [Read(a.array, [composed(p, env) for p in a.places]) if isinstance(a, Read) else a for a in array.args]
     zero = [_vanishes(a, atom, depth - 1) if array.op in PASSING else False for a in inner]
     if array.op == "where":
         closed = any(
-            a is atom[0] and all(q is None or (p is not None and _same(p, q)) for p, q in zip(places, atom[1]))
+            a is atom[0] and all(q is None or (p is not None and is_same(p, q)) for p, q in zip(places, atom[1]))
             for a, places in _atoms(inner[0])[:1]
         )
         other = zero[2] or (isinstance(inner[2], Read) and inner[2].array.op == "relu" and bool(_atoms(inner[0])))
@@ -261,5 +237,5 @@ def _vanishes(x: Operand, atom: tuple[Array, Places], depth: int) -> bool:
 
 
 PASSING = frozenset(("move", "neg", "mul", "div", "dot", "total", "add", "sub", "where"))
-LINEAR = frozenset((*PASSING, "concatenation"))
-RULES: Sequence[Callable[[Array], None]] = (_neutral, _softmax, _shares)
+LINEAR = frozenset((*PASSING, "concatenation", "flattened"))
+RULES: Sequence[Callable[[Array], None]] = (_neutral, join_pairs, lay_flat, _softmax, _shares)

@@ -16,7 +16,7 @@ REDUCTIONS = {
     "any": "any",
 }  # as they are called
 SOFT = frozenset(("softmax", "log_softmax"))
-NAMED = frozenset(("concatenation", "argument"))
+NAMED = frozenset(("concatenation", "flattened", "argument"))
 ACTIVATIONS = frozenset(("relu", "tanh", "sigmoid", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu"))
 
 

@@ -31,11 +31,12 @@ class Text:
 
     def _line(self, d: Definition) -> str:
         axes = d.array.axes
+        if isinstance(d.term, Term) and d.term.op == "flattened":
+            return f"{d.array.name} = {self._flattened(d.term)}"
         joined = isinstance(d.term, Term) and d.term.op == "concatenation"
         said = self._concatenation(d.term) if isinstance(d.term, Term) and joined else self.text(d.term, axes)
         if len(d.term.axes) + joined < len(axes):
-            sizes = ["n" if n == EXAMPLES else str(n) for n in d.array.shape]
-            said = f"full(({', '.join(sizes)},), {said})"
+            said = f"full({_shape(axes)}, {said})"
         return f"{d.array.name} = {said}"
 
     def text(self, term: Node, axes: Sequence[Axis], loose: int = 0) -> str:
@@ -140,11 +141,15 @@ class Text:
             inner = natural if [a for a in natural if a not in term.over] == rest else inner
         inner = [a for a in inner if a in x.axes]
         places = [inner.index(a) for a in term.over if a in inner]
-        along = f", axis={places[0]}" if places and len(inner) > 1 else ""
+        along = f", axis={places[0] if len(places) == 1 else tuple(places)}" if 0 < len(places) < len(inner) else ""
         word = REDUCTIONS[term.op]
         if places:
             said = self._condition(x, inner) if term.op == "any" else self.text(x, inner)
-            return _aligned(f"{word}({said}{along})", rest, axes)
+            said = _aligned(f"{word}({said}{along})", rest, axes)
+            if count == 1 or word in ("mean", "max", "any"):
+                return said
+            said, binding = (f"{count} * {said}", 2) if word == "sum" else (f"{said} + log({count})", 1)
+            return f"({said})" if binding < loose else said
         if word == "any":
             said, binding = self._condition(x, inner), 0
         elif word == "sum":
@@ -206,6 +211,15 @@ class Text:
         said = f"sum({self.text(x, inner)}{f', axis={len(inner) - 1}' if len(inner) > 1 else ''})"
         return _aligned(said, inner[:-1], rest)
 
+    def _flattened(self, term: Term) -> str:
+        at, axes = term.array.along, term.array.axes
+        inside = [*axes[:at], *term.over, *axes[at + 1 :]]
+        (x,) = term.args
+        said = self.text(x, inside)
+        if len(x.axes) < len(inside):
+            said = f"full({_shape(inside)}, {said})"
+        return f"reshape({said}, {_shape(axes)})"
+
     def _concatenation(self, term: Term) -> str:
         array = term.array
         along = array.axes[array.along]
@@ -231,6 +245,10 @@ class Text:
             at -= len(array.axes)
         where = f", axis={at}" if at else ""
         return f"concatenate([{', '.join(parts)}]{where})"
+
+
+def _shape(axes: Sequence[Axis]) -> str:
+    return f"({', '.join(['n' if a.size == EXAMPLES else str(a.size) for a in axes])},)"
 
 
 def spelled(op: str) -> str:

@@ -20,6 +20,7 @@ from ..loops.shapes import Shapes
 
 STEP = -1  # in place of a space: how the list before it advances
 LEAST = 3  # terms from which on a chain of additions is a sum
+MOST = 4  # stretches of its terms that are written one by one
 CHAINS = {"add": "total", "where": "any"}  # what a chain of an op is called; `where(x, 1, y)` is x or y
 
 
@@ -246,14 +247,19 @@ class _Writing:
 
     def _sum(self, i: int, terms: Sequence[int]) -> int:
         """A chain of additions: stretches of terms, or of products, that advance evenly are one word each."""
-        factors = [self._factors(t) for t in terms]
-        total: int | None = None
-        at = 0
+        factors = [self._factors(t) for t in terms if self.trace.number(t) != 0.0]  # Python's sum starts with one
+        stretches, at = list[list[tuple[int, ...]]](), 0
         while at < len(factors):
             stretch = _longest(factors, at)
+            stretches.append(stretch if len(stretch) >= LEAST else factors[at : at + 1])
+            at += len(stretches[-1])
+        if _are_rounds(stretches):
+            values = [self._put(i, ("move", "mul")[len(term) - 1], term) * 8 + VALUE for term in factors]
+            return self._put(i, "total", [values])
+        total: int | None = None
+        for stretch in stretches:
             columns = [list(column) for column in zip(*stretch)]
-            if len(stretch) < LEAST:
-                stretch = factors[at : at + 1]
+            if len(stretch) == 1:
                 alone = stretch[0]
                 made = alone[0] if len(alone) == 1 else self._put(i, "mul", alone) * 8 + VALUE
                 total = made if total is None else self._put(i, "add", [total, made]) * 8 + VALUE
@@ -263,7 +269,6 @@ class _Writing:
             else:
                 made = self._put(i, "total", columns) * 8 + VALUE
                 total = made if total is None else self._put(i, "add", [total, made]) * 8 + VALUE
-            at += len(stretch)
         return (total or 0) >> 3
 
     def _factors(self, term: int) -> tuple[int, ...]:
@@ -296,6 +301,14 @@ def _longest(factors: Sequence[tuple[int, ...]], at: int) -> list[tuple[int, ...
             found.append(fits[0])
         best = max(best, found, key=len)
     return best
+
+
+def _are_rounds(stretches: Sequence[list[tuple[int, ...]]]) -> bool:
+    """Are they the rounds of a loop: many, or some as long as each other that advance evenly?"""
+    if len(stretches) < LEAST or len(stretches) > MOST:
+        return len(stretches) > MOST
+    starts = [stretch[0] for stretch in stretches]
+    return len({len(s) for s in stretches}) == 1 < len(stretches[0]) and len(_longest(starts, 0)) == len(starts)
 
 
 def _space(a: int, b: int) -> int | None:

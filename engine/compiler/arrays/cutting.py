@@ -1,0 +1,84 @@
+"""How lattices of positions are cut: where what is done changes, and which rounds repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..front.trace import CONSTANT
+from .producers import Piece
+from .program import Affine, Array, Axis, Read
+
+
+def say_flat_part(array: Array, whole: Array, index: Affine) -> bool:
+    """Say what an index is of an array where two of its axes, laid flat, are one of its own."""
+    for at, (axis, slope) in enumerate(index.slopes.items()):
+        for stride in whole.strides:
+            length = stride // abs(slope)
+            if stride % slope == 0 and 1 < length < axis.size and axis.size % length == 0:
+                outer, inner = Axis(axis.size // length), Axis(length)
+                slopes = {a: s for a, s in index.slopes.items() if a is not axis}
+                places = whole.located(Affine(index.start, {**slopes, outer: slope * length, inner: slope}))
+                if places is not None:
+                    array.op, array.args, array.over, array.along = (
+                        "flattened",
+                        [Read(whole, places)],
+                        [outer, inner],
+                        at,
+                    )
+                    return True
+    return False
+
+
+def lattice_of(index: Affine) -> tuple[int, list[int], list[Axis], list[Affine]]:
+    """(start, strides, axes, where along these) of an array that an index runs through, the longest stride first."""
+    low, _ = index.ends()
+    order = sorted(index.slopes.items(), key=lambda item: -abs(item[1]))
+    strides, axes, places = list[int](), list[Axis](), list[Affine]()
+    for axis, slope in order:
+        stride = abs(slope)
+        place = Affine(0 if slope > 0 else axis.size - 1, {axis: 1 if slope > 0 else -1})
+        if strides and strides[-1] % stride == 0 and (axes[-1].size - 1) * 0 + strides[-1] < stride * axis.size:
+            # Windows: two axes that overlap are one.
+            factor = strides[-1] // stride
+            size = (axes[-1].size - 1) * factor + axis.size
+            before = places[-1]
+            merged = Affine(
+                before.start * factor + place.start, {a: s * factor for a, s in before.slopes.items()} | place.slopes
+            )
+            strides[-1], axes[-1], places[-1] = stride, Axis(size), merged
+            continue
+        strides.append(stride)
+        axes.append(Axis(axis.size))
+        places.append(place)
+    return low, strides, axes, places
+
+
+def splits(pieces: Sequence[Piece], a: int, edge: int) -> bool:
+    """Does no piece reach over an edge?"""
+    return all(not (p.offset[a] < edge < p.offset[a] + p.sizes[a]) for p in pieces)
+
+
+def kind_of(piece: Piece) -> tuple[object, ...]:
+    """What a piece does, of what spaces, of lists of what length."""
+    return (piece.statement.op, *[CONSTANT if isinstance(space, bytes) else space for space, _ in piece.statement.args])
+
+
+def row_along(array: Array, pieces: Sequence[Piece], a: int) -> list[tuple[int, tuple[int, ...]]]:
+    """(length, statements) of the pieces along an axis; empty where they are no grid."""
+    rows: dict[object, list[tuple[int, int]]] = {}
+    for p in sorted(pieces, key=lambda p: p.offset[a]):
+        beside = p.offset[:a], p.offset[a + 1 :], p.sizes[:a], p.sizes[a + 1 :]
+        rows.setdefault(beside, []).append((p.sizes[a], id(p.statement)))
+    lengths = {tuple([n for n, _ in row]) for row in rows.values()}
+    if len(lengths) != 1 or sum(lengths.pop()) != array.shape[a]:
+        return []
+    return [(column[0][0], tuple([statement for _, statement in column])) for column in zip(*rows.values())]
+
+
+def period(row: Sequence[tuple[int, tuple[int, ...]]]) -> int:
+    """The length of the rounds in which pieces repeat; 0: they do not, or are one element each."""
+    for n in range(1, len(row) // 2 + 1):
+        if len(row) % n == 0 and row[n:] == row[:-n]:
+            length = sum(size for size, _ in row[:n])
+            return length if length > 1 else 0
+    return 0

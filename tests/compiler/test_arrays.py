@@ -233,6 +233,15 @@ def test_parts_lie_side_by_side_where_an_axis_before_them_has_one_entry():
             np.testing.assert_allclose(jit(f, backend="numpy")(w), f(w), rtol=1e-12)
 
 
+def test_rounds_of_a_loop_that_gets_shorter_end_where_they_end():
+    def differences(rows):
+        every = [a for row in rows for a in row]
+        return engine.dot(every, every) + sum(engine.sin(a - b) for a in every for b in every)
+
+    slopes, rows = engine.grad(differences), numbers(5, 2)
+    np.testing.assert_allclose(jit(slopes, backend="numpy")(rows), slopes(rows), rtol=1e-12)
+
+
 def test_a_sum_of_what_is_the_same_everywhere_binds_as_a_product():
     for n in (1, 2, 3, 5):
         x = numbers(n)

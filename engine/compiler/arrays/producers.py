@@ -136,16 +136,19 @@ def _cut(
             if bent:
                 return moving[bent[0]], 1
     for loop in loops:
-        v = loop.variable
+        v, count = loop.variable, at_rounds(loop.count, env)
         steps = [delta.get(v, 0) for delta in deltas]
-        if not any(steps):
-            continue
-        if any(w in moving for mono in loop.count for w, _ in mono):
+        shrinks = [count - at_rounds(loop.count, {**env, **_after(env, delta)}) for delta in deltas]
+        if any(steps) and any(shrinks):
             return moving[v], 1
-        for sign, room in ((1, at_rounds(loop.count, env) - 1 - env[v]), (-1, env[v])):
-            reach = [max(0, sign * s) * (n - 1) for s, n in zip(steps, box)]
+        for ahead, room in ((steps, count - 1 - env[v]), ([-s for s in steps], env[v]), (shrinks, count - 1 - env[v])):
+            reach = [max(0, s) * (n - 1) for s, n in zip(ahead, box)]
             if sum(reach) > room:
-                a = max(range(len(steps)), key=lambda a: sign * steps[a] * (box[a] > 1))
+                a = max(range(len(ahead)), key=lambda a: ahead[a] * (box[a] > 1))
                 rest = room - sum(reach) + reach[a]
-                return a, max(1, rest // abs(steps[a]) + 1) if rest >= 0 else 1
+                return a, max(1, rest // ahead[a] + 1) if rest >= 0 else 1
     return None
+
+
+def _after(env: Env, delta: Env) -> Env:
+    return {v: env[v] + d for v, d in delta.items()}

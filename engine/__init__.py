@@ -1,5 +1,6 @@
 """chainrule: a scalar autograd engine whose chain rule can be seen, stepped through, checked and compiled."""
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -9,6 +10,7 @@ from .anomaly import AnomalyError, detect_anomaly
 from .backprop import backward
 from .compatibility import OF_VALUE, Absent, name_here
 from .context import Scope, no_grad, scope
+from .copying import freed
 from .lists import Operands, dot, take
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
 from .ops import PRIVATE, beta, lbeta, log_softmax, polygamma, softmax
@@ -103,6 +105,8 @@ def _attributes(v: Value) -> list[str]:
 
 for _name, _attribute in {"__dir__": _attributes, **{n: Absent(Value, n, OF_VALUE[n]) for n in OF_VALUE}}.items():
     setattr(Value, _name, _attribute)
+if sys.platform == "emscripten":
+    setattr(Value, "__del__", freed)  # noqa: B010  a class of Python's own has it only where it is given one
 
 
 def _picture(root: Value, include: object = None, exclude: object = None) -> dict[str, str]:

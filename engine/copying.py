@@ -1,4 +1,4 @@
-"""Copying and pickling of graphs of any depth, without recursion, sharing kept.
+"""Copying, pickling and freeing of graphs of any depth, without recursion, sharing kept.
 
 A root is pickled as the list of its nodes, arguments first; each node then refers only to nodes the pickler has
 written already, and the pickler's own memo keeps what is shared, also between several roots in one dump.
@@ -122,3 +122,28 @@ def restored(kind: type[Node], op: Op | None, data: float, grad: float | None, a
     half = len(operands) // 2
     grad = UNREACHED if grad is None else grad
     return _filled(new(kind), op, data, grad, about, operands[:half], operands[half:])
+
+
+# Freeing -------------------------------------------------------------------------------------------------------------
+
+_waiting: list[object] = []
+_freeing = False
+
+
+def freed(self: Node) -> None:
+    """`__del__` of a node in a browser, whose stack overflows where Python itself frees a chain of some thousand nodes.
+
+    What a node holds waits in a list, and the first node that is being freed lets go of it from there.
+    """
+    global _freeing
+    if getattr(self, "op", None) is None:  # a leaf, or a node that was not finished
+        return
+    _waiting.append([getattr(self, slot, None) for slot in ("_a", "_b")])
+    self._a = self._b = None
+    if not _freeing:
+        _freeing = True
+        try:
+            while _waiting:
+                _waiting.pop()
+        finally:
+            _freeing = False

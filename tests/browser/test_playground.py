@@ -330,8 +330,35 @@ def test_a_program_that_does_not_end_is_stopped_and_python_comes_back(page):
     assert printed(page) == "42"
 
 
+DEEP = """from copy import deepcopy
+from engine import Value
+x = v = Value(1.0)
+for _ in range(30_000):
+    v = v + x
+v.backward()
+w = deepcopy(v)
+del v
+print(w.data, x.grad)
+del w
+"""
+
+
+def test_a_graph_of_any_depth_is_built_copied_and_dropped(page):
+    shown(page, DEEP + "print('freed')")
+    assert (printed(page), wrong(page)) == ("30001.0 30001.0\nfreed", "")
+    shown(page, DEEP.replace("del w", "L = w"))  # dropped when the next program is run; more boxes than are drawn
+    shown(page, "print('next')")
+    assert (printed(page), wrong(page)) == ("next", "")
+
+
+def test_a_recursion_that_has_no_end_is_an_error_in_its_line(page):
+    shown(page, "class A:\n    def __repr__(self):\n        return repr(self)\nprint(repr(A()))\n")
+    assert wrong(page).startswith("Line 3, RecursionError: ")
+    assert complaints(page) == []
+
+
 def test_a_program_that_python_does_not_survive_is_answered_and_another_python_comes(page):
-    shown(page, "from engine import Value\nx = v = Value(1.0)\nfor _ in range(50_000):\n    v = v + x\ndel v\n")
+    shown(page, "t = ()\nfor _ in range(50_000):\n    t = (t,)\ndel t\n")
     assert "nests too deep for a browser" in wrong(page)
     ready(page)
     assert all("fatal error" in c["message"] or "Maximum call stack" in c["message"] for c in complaints(page))

@@ -8,7 +8,7 @@ import pytest
 
 import engine
 import nn
-from engine import Value, grad, jit
+from engine import Value, copying, grad, jit, tanh, topological_order, total, where
 
 COPIES = [copy.copy, copy.deepcopy]
 
@@ -124,3 +124,51 @@ def test_a_call_that_fails_leaves_no_trace():
         grad(f)(2.0)
     assert copy.copy(kept[0]).op is None
     assert pickle.loads(pickle.dumps(kept[0])).data == 2.0
+
+
+# Freeing in a browser ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_in_a_browser(monkeypatch):
+    """Nodes are freed as there; (how many are gone, how deep within each other at most)."""
+    seen = {"gone": 0, "inside": 0, "deepest": 0}
+
+    def freed(v):
+        seen["gone"] += 1
+        seen["inside"] += 1
+        seen["deepest"] = max(seen["deepest"], seen["inside"])
+        copying.freed(v)
+        seen["inside"] -= 1
+
+    monkeypatch.setattr(Value, "__del__", freed, raising=False)
+    return seen
+
+
+def test_in_a_browser_a_dropped_graph_is_freed_at_once_and_not_node_inside_node(as_in_a_browser):
+    x = v = Value(1.0)
+    for k in range(3000):
+        v = v + x if k % 3 else total([v, x, 2.0]) if k % 2 else where(v, v, x)
+    count = len(topological_order(v))
+    del v
+    assert as_in_a_browser["gone"] == count - 1 > 3000
+    assert as_in_a_browser["deepest"] <= 3
+    del x
+    assert as_in_a_browser["gone"] == count
+
+
+def test_in_a_browser_what_is_still_held_keeps_all_below_it(as_in_a_browser):
+    x = Value(3.0)
+    y = x * x
+    z = tanh(y) + y
+    del z
+    assert as_in_a_browser["gone"] == 2
+    y.backward()
+    assert (x.grad, y.args) == (6.0, (x, x))
+
+
+def test_in_a_browser_a_node_that_was_not_finished_is_freed_without_a_word(as_in_a_browser, recwarn):
+    with pytest.raises(TypeError):
+        Value(1.0) + "a"
+    Value.__new__(Value)
+    assert not recwarn.list

@@ -1,5 +1,6 @@
 // Python in a worker. It is given its files, asks no network for anything, and answers through a port; python.js says what is said.
 "use strict";
+const STACK = 96 * 1024; // bytes of C's stack that Python may use: then the browser's own, which is less, is never at its end
 self.importScripts = () => { throw new Error("a worker that imports"); }; // Pyodide asks: modules are imported here, too
 self.addEventListener("message", ({ data: { files }, ports: [port] }) => run(files, port), { once: true });
 
@@ -7,7 +8,7 @@ async function run(files, port) {
   const started = performance.now();
   const link = name => URL.createObjectURL(new Blob([files[name]], { type: "text/javascript" }));
   const text = name => new TextDecoder().decode(files[name]);
-  const broken = error => String((error instanceof RangeError && "the program nests too deep for a browser, as a chain of thousands of nodes does; Python on your own machine runs it") || error?.message || error);
+  const broken = error => String((error instanceof RangeError && "the program nests too deep for a browser, as a tuple in a tuple does, thousands of times; Python on your own machine runs it") || error?.message || error);
 
   try {
     const own = self.fetch; // Pyodide asks for its files by address: here they are
@@ -21,6 +22,9 @@ async function run(files, port) {
     const lockFileContents = JSON.parse(text("pyodide-lock.json"));
     const python = await loadPyodide({ createPyodideModule, lockFileContents, indexURL: "https://page.invalid/", env: { HOME: "/home/pyodide" } });
     self.fetch = own;
+    // A recursion through C is a RecursionError of the program then, and not the end of its Python.
+    const c = python._module;
+    c._PyUnstable_ThreadState_SetStackProtection(c._PyThreadState_Get(), c._emscripten_stack_get_base() - STACK, STACK);
     const { PythonError } = python.ffi; // read now: of a Python that broke nothing can be read
     python.FS.writeFile("/chainrule.zip", new Uint8Array(files["chainrule.zip"]));
     python.runPython("import sys; sys.path.insert(0, '/chainrule.zip')");

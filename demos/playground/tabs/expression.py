@@ -159,6 +159,8 @@ def _told(error: BaseException) -> Said:
     text = str(error)
     if isinstance(error, ModuleNotFoundError) and error.name in ELSEWHERE:
         text = f"this page has no {error.name}; what needs it runs in Python on your own machine"
+    if isinstance(error, RecursionError) and "Stack overflow" in text:
+        text += "; a browser has less of it than Python on your own machine"
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == FILE]
     return {"line": lines[-1] if lines else None, "kind": type(error).__name__, "text": text}
 

@@ -364,3 +364,17 @@ def test_native_code_shows_its_arrays_and_a_training_its_step():
     loop.run(epochs=1000, settings=[0.1])
     assert np.allclose(loop.parameters, [2.0, 1.0])
     assert str(loop.update_stages.arrays).splitlines()[-1] == "p_next = p - settings[0] * g"
+
+
+def test_a_training_whose_parameters_are_read_in_part_and_in_overlapping_parts_is_that_of_native_code():
+    def loss(p, e):
+        return engine.square(engine.dot(p[:6], [*e[:3], *e[:3]], p[2] * p[7]) - e[3])
+
+    def moved(p, g, slots, settings):
+        return p - settings[0] * g, slots
+
+    given = loss, moved, numbers(9), numbers(4, 4)
+    loops = [engine.TrainingLoop(*given, settings=1, backend=b) for b in ("numpy", "llvm")]
+    for loop in loops:
+        loop.run(epochs=3, settings=[0.1])
+    np.testing.assert_allclose(loops[0].parameters, loops[1].parameters, rtol=1e-12)

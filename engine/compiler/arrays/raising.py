@@ -134,6 +134,7 @@ class Raising:
                 found.append(array)
             if sum(prod(a.shape) for a in found) == out.size:
                 return found
+            self._known[VALUE] = [a for a in self._known[VALUE] if a not in found]
             self._pending.clear()
         shape = (out.size,) if out.shape is None else out.shape
         strides = [prod(shape[k + 1 :]) for k in range(len(shape))]

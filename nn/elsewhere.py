@@ -125,7 +125,7 @@ METHODS = {  # of Modules, of NeuralNetwork and of optimisers
     **_all("add append", "nn.Sequential(first, second)"),
     **_all(
         "to cuda cpu gpu device",
-        "nothing instead: all runs on the processor, and nn.fit has backend='jit' for native code",
+        "nothing instead: nn.fit has backend='jit' for native code on the processor, and backend='xla' for a GPU",
     ),
     **_all("requires_grad requires_grad_", "trainable = False, which freezes a Module"),
     **_all("learning_rate", "lr, or alpha of a NeuralNetwork"),

@@ -55,6 +55,7 @@ class _NetworkEstimator(BaseEstimator):
     verbose: bool = False
     backend: str = "eager"
     threads: int | str = 1
+    dtype: str | None = None
 
     def _read(self, X: object, y: object = "no_validation", **how: object) -> tuple[Array, Array]:
         """X as an array of float64, and y, checked by scikit-learn."""
@@ -107,6 +108,7 @@ class _NetworkEstimator(BaseEstimator):
             progress=flag(self._who, "verbose", self.verbose),
             backend=self.backend,
             threads=self.threads,
+            dtype=self.dtype,
             who=self._who,
         )
         history = trainer.run()
@@ -161,8 +163,9 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         verbose: whether to show a progress bar.
         backend: "eager"; "jit" for native code (the extra jit; the last digits of a sum may differ), compiled once for all
             trainings of one structure, such as the folds of a cross-validation; "numpy" for the same in matrices,
-            without LLVM; "auto" for jit where it is there, else NumPy, where the training compiles, said in a line if not.
+            without LLVM; "xla" for the same on a GPU or what else JAX finds (the extra xla); "auto" for jit where it is there, else NumPy, where the training compiles, said in a line if not.
         threads: how many threads share the work of native code in large networks, or "auto"; the result is the same.
+        dtype: what compiled code computes in, "float64" or "float32"; None: "float64", and "float32" with "xla".
 
     Attributes:
         classes_: the classes, sorted.
@@ -244,7 +247,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
     Args:
         hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init: as for `NetworkClassifier`.
         max_iter, random_state, tol, n_iter_no_change, early_stopping, validation_fraction: as for `NetworkClassifier`.
-        warm_start, verbose, backend, threads: as for `NetworkClassifier`.
+        warm_start, verbose, backend, threads, dtype: as for `NetworkClassifier`.
 
     Attributes:
         network_, loss_curve_, loss_, n_iter_, n_features_in_, feature_names_in_, n_outputs_: as for `NetworkClassifier`.

@@ -69,7 +69,6 @@ ABOUT = {  # files that are about one third-party package
     "engine/checks/balls.py": {"flint"},
     "engine/checks/stateful.py": {"hypothesis"},
     "engine/checks/strategies.py": {"hypothesis"},
-    "engine/compiler/arrays/numpy_rows.py": {"numpy"},
     "engine/compiler/llvm/vectors.py": {"llvmlite"},
     "nn/sklearn.py": {"sklearn", "numpy"},
 }

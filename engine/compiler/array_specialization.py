@@ -1,4 +1,4 @@
-"""A function on NumPy, for arguments of one structure: its array program, where there is no LLVM."""
+"""A function on NumPy or XLA, for arguments of one structure: its array program, and what runs that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from .array_stages import Traced, array_program, mapped_program
+from .array_stages import Traced, array_program, mapped_program, name_of
 from .arrays.array_program import ArrayProgram
 from .front.flattening import Flat
 from .front.gather import Bounds
@@ -38,20 +38,22 @@ class ArrayStages:
 
 
 class ArraySpecialization:
-    """A function's array program, run by NumPy.
+    """A function's array program, run by NumPy or XLA.
 
     Where a result is nan, the program is run once more with its guards against 0·inf, as in `TrainingCode`.
 
     Args:
         f, call, given: as of a `Specialization`.
         dtype: "float64" or "float32".
+        library: "numpy" or "xla".
     """
 
-    def __init__(self, f: Callable[..., object], call: Callable[[Any], object], given: Flat, dtype: str) -> None:
+    def __init__(self, f: Callable[..., object], call: Callable[[Any], object], given: Flat, dtype: str,
+                 library: str) -> None:  # fmt: skip
         start = time.perf_counter()
-        self._again, self._dtype = partial(array_program, f, call), dtype
+        self._again, self._name, self._dtype = partial(array_program, f, call, library=library), name_of(f), dtype
         self._traced = traced = self._again(given)
-        self._program, recorder, self._results = traced.program.compiled(), traced.recorder, traced.results
+        self._program, recorder, self._results = self._compiled(traced), traced.recorder, traced.results
         self.stages = ArrayStages(traced.program, time.perf_counter() - start)
         self._captured = tuple(recorder.captured)
         self._bounds = Bounds("jit", recorder.indices, PARAMETER) if recorder.indices else None
@@ -60,6 +62,9 @@ class ArraySpecialization:
         self._new_spaces = partial(Spaces, sizes, dtype, given_pieces, self._results.pieces)
         self._spaces: list[tuple[Spaces, list[Any], list[Any]]] = []  # those of calls that are not under way
         self._guarded: tuple[Callable[..., tuple[Any, ...]], Traced] | None = None
+
+    def _compiled(self, traced: Traced) -> Callable[..., tuple[Any, ...]]:
+        return traced.program.runnable(self._name, self._dtype)
 
     def _allocated(self, traced: Traced) -> tuple[Spaces, list[Any], list[Any]]:
         spaces = self._new_spaces()
@@ -87,25 +92,26 @@ class ArraySpecialization:
         """The same with guards."""
         if self._guarded is None:
             traced = self._again(given, guarded=True)
-            self._guarded = traced.program.compiled(), traced
+            self._guarded = self._compiled(traced), traced
         run, traced = self._guarded
         _write(run, traced.program, {PARAMETER: spaces.parameters}, spaces.outputs)
 
 
 class MappedArraySpecialization:
-    """A function's array program for any number of examples, run by NumPy.
+    """A function's array program for any number of examples, run by NumPy or XLA.
 
     Args:
         f, given: as of a `MappedSpecialization`.
         dtype: "float64" or "float32".
+        library: "numpy" or "xla".
     """
 
-    def __init__(self, f: Callable[..., object], given: MappedExamples, dtype: str) -> None:
+    def __init__(self, f: Callable[..., object], given: MappedExamples, dtype: str, library: str) -> None:
         start = time.perf_counter()
-        self._again, self._dtype = partial(mapped_program, f), dtype
+        self._again, self._name, self._dtype = partial(mapped_program, f, library=library), name_of(f), dtype
         self._traced = traced = self._again(given)
         recorder = traced.recorder
-        self._run, self._captured = traced.program.compiled(), tuple(recorder.captured)
+        self._run, self._captured = traced.program.runnable(self._name, dtype), tuple(recorder.captured)
         self._bounds = [Bounds("jit", recorder.indices, space) for space in (PARAMETER, INPUT)]
         self.stages = ArrayStages(traced.program, time.perf_counter() - start)
         self._guarded: tuple[Callable[..., tuple[Any, ...]], Traced] | None = None
@@ -126,7 +132,7 @@ class MappedArraySpecialization:
             if np.isnan(out).any():
                 if self._guarded is None:
                     traced = self._again(given, guarded=True)
-                    self._guarded = traced.program.compiled(), traced
+                    self._guarded = traced.program.runnable(self._name, self._dtype), traced
                 _write(self._guarded[0], self._guarded[1].program, spaces, out)
         return mapped_results(results, out.T, given.arrays)
 

@@ -124,7 +124,7 @@ def _spelled(path: Sequence[object]) -> str:
 
 
 def array_program(
-    f: Callable[..., object], call: Callable[[Any], object], given: Flat, guarded: bool = False
+    f: Callable[..., object], call: Callable[[Any], object], given: Flat, library: str = "numpy", guarded: bool = False
 ) -> Traced:
     """The array program of a function for arguments of one structure.
 
@@ -132,6 +132,7 @@ def array_program(
         f: the function.
         call: runs it with a tree of arguments.
         given: the arguments.
+        library: what runs it, "numpy" or "xla".
         guarded: with all guards against 0·inf; without, a result is nan where one of them was needed.
 
     Raises:
@@ -149,10 +150,12 @@ def array_program(
         path: Given(parameter_names(f, path, by_name), PARAMETER, first, count, shape)
         for path, first, count, shape in leaf_places(given.key)
     }
-    return _traced(f, recorded, arguments, guarded)
+    return _traced(f, recorded, arguments, library, guarded)
 
 
-def mapped_program(f: Callable[..., object], given: MappedExamples, guarded: bool = False) -> Traced:
+def mapped_program(
+    f: Callable[..., object], given: MappedExamples, library: str = "numpy", guarded: bool = False
+) -> Traced:
     """The array program of a function of one example, for many of them."""
 
     def recorded(recorder: Recorder) -> object:
@@ -177,7 +180,7 @@ def mapped_program(f: Callable[..., object], given: MappedExamples, guarded: boo
         for p in places:
             path = (k, *p.path[1:])
             arguments[path] = Given(parameter_names(f, path, False), space, first + p.first, p.size, p.shape)
-    return _traced(f, recorded, arguments, guarded)
+    return _traced(f, recorded, arguments, library, guarded)
 
 
 def _split(places: Sequence[Place]) -> list[list[Place]]:
@@ -186,7 +189,7 @@ def _split(places: Sequence[Place]) -> list[list[Place]]:
 
 
 def _traced(f: Callable[..., object], record: Callable[[Recorder], object], arguments: dict[Path, Given],
-            guarded: bool) -> Traced:  # fmt: skip
+            library: str, guarded: bool) -> Traced:  # fmt: skip
     def raised(new: Callable[[bool], Recorder]) -> Traced:
         def recorded(as_rows: bool) -> tuple[Recorder, object]:
             recorder = new(as_rows)
@@ -203,9 +206,10 @@ def _traced(f: Callable[..., object], record: Callable[[Recorder], object], argu
             arguments["outside",] = Given("v", PARAMETER, recorder.free, count, (count,))
         outputs, names = _outputs(f, results, arguments)
         try:
-            return Traced(ArrayProgram(trace, list(arguments.values()), outputs, names, guarded), recorder, results)
+            program = ArrayProgram(trace, list(arguments.values()), outputs, names, guarded, library)
+            return Traced(program, recorder, results)
         except NotRaisedError as error:
-            raise NotRaisedError(str(error), error.place, recorder) from None
+            raise NotRaisedError(str(error), error.place, recorder, error.takes) from None
 
     try:
         return raised(Recorder)
@@ -216,7 +220,7 @@ def _traced(f: Callable[..., object], record: Callable[[Recorder], object], argu
         except NotRaisedError as again:
             line = _line(again)
         raise TypeError(
-            f"jit takes, for arrays, functions whose loops are alike from round to round, got {_name(f)}: {error}{line}; "
+            f"jit takes, for arrays, {error.takes}, got {name_of(f)}: {error}{line}; "
             'backend="llvm" compiles it, and lower(...).program shows its loops'
         ) from None
 
@@ -229,7 +233,8 @@ def _line(error: NotRaisedError) -> str:
     return f" at {found[0]}" if found else ""
 
 
-def _name(f: object) -> str:
+def name_of(f: object) -> str:
+    """What a function is called."""
     return getattr(f, "__name__", type(f).__name__)
 
 
@@ -239,7 +244,7 @@ def _outputs(
     """(the results, their names): `d` before the name of what a gradient is taken of."""
     outputs, names = list[Result](), list[str]()
     gradient_of: tuple[tuple[int, ...], bool, bool] | None = getattr(f, "gradient_of", None)
-    base = _name(f) if _name(f).isidentifier() else "out"
+    base = name_of(f) if name_of(f).isidentifier() else "out"
     places = [p for p in leaf_places(results.key) if p.size]  # of an array without numbers there is nothing to say
     for path, first, count, shape in places:
         of = None

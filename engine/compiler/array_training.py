@@ -29,15 +29,16 @@ class Run:
 
     Attributes:
         program: as given.
+        function: its text, as a function.
     """
 
     def __init__(self, program: ArrayProgram) -> None:
-        self.program, self._run = program, program.compiled()
+        self.program, self.function = program, program.compiled()
 
     def __call__(self, parameters: Numbers, inputs: Numbers | None = None) -> tuple[Any, ...]:
         """The results, for parameters and inputs, one row an example."""
         spaces = {PARAMETER: parameters} if inputs is None else {PARAMETER: parameters, INPUT: inputs}
-        return self._run(*self.program.views(spaces))
+        return self.function(*self.program.views(spaces))
 
 
 class ArrayTrainingCode:
@@ -54,7 +55,7 @@ class ArrayTrainingCode:
         padded, wide: how many parameters there are, and 1.
     """
 
-    wide = 1
+    wide, library = 1, "numpy"
 
     def __init__(self, functions: TrainingFunctions, dtype: str) -> None:
         start = time.perf_counter()
@@ -69,30 +70,38 @@ class ArrayTrainingCode:
         columns = [Given(name, INPUT, k, 1, ()) for k, name in enumerate(names)]
         count = functions.settings + (functions.measure is not None)
         settings = Given("settings", PARAMETER, 0, count, (count,))
-        self._update = _raised(
+        self._update = self._raised(
             functions.traced_update(), [settings, *columns], ["p_next", *[f"{n}_next" for n in names[2:]]]
         )
-        measure, penalty = functions.traced_measure(), functions.traced_penalty()
+        measure, penalty = functions.traced_measure(), functions.traced_penalty(self.library == "xla")
         self._measure = (
-            None if measure is None else _raised(measure, [Given("g", INPUT, 0, 1, ())], ["measure"], summed=True)
+            None if measure is None else self._raised(measure, [Given("g", INPUT, 0, 1, ())], ["measure"], summed=True)
         )
         flat = Given("p", PARAMETER, 0, self._count, None)
         self._penalty = None
         if penalty is not None and _effects(penalty):  # one that is constant has no gradient
-            self._penalty = _raised(penalty, [flat], ["penalty"], whole=True)
+            self._penalty = self._raised_penalty(penalty, flat)
         self.stages = ArrayStages(self._step.program, between - start)
         self.update_stages = ArrayStages(self._update.program, time.perf_counter() - between)
 
-    def _raised_loss(self, trace: Trace, guarded: bool) -> Run:
-        """The loss and its gradient, summed over the examples of a batch, and the outputs of each."""
+    def _raised_loss(self, trace: Trace, guarded: bool, apart: bool = False) -> Run:
+        """The loss and its gradient, summed over the examples of a batch, and the outputs of each.
+
+        Args:
+            trace, guarded: of them.
+            apart: take what is read of an example as arguments of their own.
+        """
         count, columns = self._count, len(self._functions.example)
         p, share = Given("p", PARAMETER, 0, count, None), Given("share", PARAMETER, count, 1, ())
         outputs = [Result(count, 1, (), None, True), Result(count + 1, self.kept, (self.kept,), None)]
         names = ["loss", "outputs", "d"]
         results = [*(outputs if self.kept else outputs[:1]), Result(0, count, None, p, True, True)]
         kept_names = names if self.kept else ["loss", "d"]
-        x = Given("x", INPUT, 0, columns, (columns,))
-        return Run(_program(trace, [p, share, x], results, kept_names, guarded))
+        x = Given("x", INPUT, 0, columns, None if apart else (columns,))
+        return Run(self._program(trace, [p, share, x], results, kept_names, guarded))
+
+    def _raised_penalty(self, trace: Trace, p: Given) -> Run:
+        return self._raised(trace, [p], ["penalty"], whole=True)
 
     def gradients(self, p: Numbers, rows: Numbers, g: Numbers) -> tuple[float, Numbers | None]:
         """Write the gradients of a batch, its penalty's among them: (its mean loss, the outputs of each example)."""
@@ -119,6 +128,10 @@ class ArrayTrainingCode:
         for place, x in list(zip(places, found))[1 + bool(self.kept) :]:
             place[...] = x
 
+    def call(self, *given: Any) -> ArrayTrainingCall:
+        """What makes steps of it; see there."""
+        return ArrayTrainingCall(self, *given)
+
     def update(self, p: Numbers, g: Numbers, slots: Numbers, settings: Numbers) -> None:
         """Move the parameters along their gradients."""
         import numpy as np
@@ -129,30 +142,30 @@ class ArrayTrainingCode:
         for target, x in zip(self._update.program.targets, found):
             (p if target == 0 else slots[target - 1])[...] = x
 
+    def _program(self, trace: Trace, given: Sequence[Given], results: Sequence[Result], names: Sequence[str],
+                 guarded: bool = False) -> ArrayProgram:  # fmt: skip
+        try:
+            return ArrayProgram(trace, given, results, names, guarded, self.library)
+        except NotRaisedError as error:
+            library = {"numpy": "NumPy", "xla": "XLA"}[self.library]
+            raise TypeError(
+                f'{WHO} takes, for {library}, {error.takes}, got others: {error}; backend="llvm" compiles them'
+            ) from None
 
-def _program(trace: Trace, given: Sequence[Given], results: Sequence[Result], names: Sequence[str],
-             guarded: bool) -> ArrayProgram:  # fmt: skip
-    try:
-        return ArrayProgram(trace, given, results, names, guarded)
-    except NotRaisedError as error:
-        raise TypeError(
-            f"{WHO} takes, for NumPy, functions whose loops are alike from round to round, got others: {error}; "
-            'backend="llvm" compiles them'
-        ) from None
+    def _raised(
+        self, trace: Trace, given: Sequence[Given], names: Sequence[str], summed: bool = False, whole: bool = False
+    ) -> Run:
+        """A function whose every effect is a result of its own, or all of them are one."""
+        count = _effects(trace)
+        results = (
+            [Result(0, count, (count,), None)] if whole else [Result(k, 1, (), None, summed) for k in range(count)]
+        )
+        named = [names[min(k, len(names) - 1)] for k in range(len(results))]
+        return Run(self._program(trace, given, results, named))
 
 
 def _effects(trace: Trace) -> int:
     return sum(op in ("output", "accumulate") for op, _, _ in trace.code)
-
-
-def _raised(
-    trace: Trace, given: Sequence[Given], names: Sequence[str], summed: bool = False, whole: bool = False
-) -> Run:
-    """A function whose every effect is a result of its own, or all of them are one."""
-    count = _effects(trace)
-    results = [Result(0, count, (count,), None)] if whole else [Result(k, 1, (), None, summed) for k in range(count)]
-    named = [names[min(k, len(names) - 1)] for k in range(len(results))]
-    return Run(_program(trace, given, results, named, False))
 
 
 class ArrayTrainingCall:

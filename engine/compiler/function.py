@@ -31,8 +31,19 @@ if TYPE_CHECKING:
 log = logging.getLogger("engine.jit")
 
 DTYPES = ("float64", "float32")
-BACKENDS = ("llvm", "numpy")
+BACKENDS = ("llvm", "numpy", "xla")
 MOST = 256  # programs that a function keeps, the latest
+
+
+def floats(who: str, dtype: object, backend: str) -> str:
+    """The floats that a backend computes in, "float32" or "float64"; of XLA float32 unless asked otherwise.
+
+    Args:
+        who: the function that was called, for messages.
+        dtype: what it was asked for; None: nothing.
+        backend: which.
+    """
+    return named(who, "dtype", dtype, DTYPES) if dtype is not None else DTYPES[backend == "xla"]
 
 
 class Runnable(Protocol):
@@ -177,12 +188,12 @@ class CompiledFunction:
         return program
 
     def _compiled(self, given: Flat | MappedExamples, call: Callable[..., object]) -> Runnable:
-        if self._backend == "numpy":
+        if self._backend != "llvm":
             from .array_specialization import ArraySpecialization, MappedArraySpecialization
 
             if isinstance(given, MappedExamples):
-                return MappedArraySpecialization(call, given, self._target.dtype)
-            return ArraySpecialization(self._f, call, given, self._target.dtype)
+                return MappedArraySpecialization(call, given, self._target.dtype, self._backend)
+            return ArraySpecialization(self._f, call, given, self._target.dtype, self._backend)
         llvm()
         from .specialization import MappedSpecialization, Specialization
 
@@ -210,7 +221,7 @@ def jit(
     f: Callable[..., Any] | None = None,
     *,
     static_argnames: str | Iterable[str] = (),
-    dtype: str = "float64",
+    dtype: str | None = None,
     contract: bool = True,
     checked: bool | None = None,
     cpu: str | None = None,
@@ -233,7 +244,7 @@ def jit(
             that was taken. Each call is checked for indices out of range; negative ones count from the end.
         static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs
             is compiled on its own.
-        dtype: "float64" or "float32".
+        dtype: "float64" or "float32"; None: "float64", and "float32" on XLA, as is usual there.
         contract: let a product and a sum become one fused multiply-add, and the running sum of an innermost loop be kept
             in the lanes of a vector, in an order fixed by the processor. Without, + - * / and sqrt give the bits of
             eager mode; second derivatives, which a trace may sum in another order, agree to rounding.
@@ -246,7 +257,8 @@ def jit(
             process has cores. The result is the same to the last bit for any number. See `TrainingLoop`.
         backend: "llvm" for native code; "numpy" for the array program that `lower(...).arrays` shows, run by NumPy and its
             BLAS, which needs no LLVM. Sums run in NumPy's order there, and contract, checked, cpu and threads have no
-            meaning.
+            meaning. "xla" for the same program on what JAX finds, a GPU, a TPU or the processor (the extra xla): `static`
+            numbers are compiled in, other shapes are compiled anew, and JAX's own settings stay as they are.
 
     Returns:
         A function that takes and returns the same trees; scalars come back as floats, arrays as arrays. Called with
@@ -259,15 +271,15 @@ def jit(
             message says what to do.
         IndexError: at a call, an argument that is used as an index is none.
         ValueError: an option is none of these, or the processor lacks a feature of the level.
-        ImportError: llvmlite is missing.
+        ImportError: llvmlite is missing, or JAX for XLA.
 
     >>> import engine
     >>> f = engine.jit(lambda x, y: engine.sin(x) * y + 1.0)
     >>> round(f(0.5, 2.0), 12)
     1.958851077208
     """
-    named("jit", "dtype", dtype, DTYPES)
     named("jit", "backend", backend, BACKENDS)
+    dtype = floats("jit", dtype, backend)
     contract, many = flag("jit", "contract", contract), number_of_threads("jit", threads)
     if f is None:
         return lambda g: CompiledFunction(g, static_argnames, dtype, contract, checked, cpu, many, backend)

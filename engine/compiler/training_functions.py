@@ -142,8 +142,12 @@ class TrainingFunctions:
         _refuse_captured(recorder, "measure")
         return trace
 
-    def traced_penalty(self) -> Trace | None:
-        """The gradient of the penalty; None without."""
+    def traced_penalty(self, whole: bool = False) -> Trace | None:
+        """The gradient of the penalty; None without.
+
+        Args:
+            whole: what is 0 whatever the parameters are as well.
+        """
         if self.penalty is None:
             return None
         recorder, penalty = Recorder(), self.penalty
@@ -156,7 +160,7 @@ class TrainingFunctions:
         found = recorder.run(run, reads=(penalty,))
         trace = transcribed(
             recorder,
-            [("accumulate", g, i) for i, g in enumerate(found) if g.op is not None or g._data],
+            [("accumulate", g, i) for i, g in enumerate(found) if whole or g.op is not None or g._data],
             list_ops=self.list_ops,
         )
         _refuse_captured(recorder, "penalty")

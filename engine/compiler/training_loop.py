@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, SupportsIndex
 
 from ..arguments import flag, function, named, number, package, real, shown, whole
 from ..arguments import threads as number_of_threads
-from .function import BACKENDS, DTYPES
+from .function import BACKENDS, floats
 from .llvm.native_code import Numbers, Turn, aligned
 from .llvm.processor import Target, is_checked, llvm, processor
 from .training_functions import WHO, TrainingFunctions
@@ -58,7 +58,7 @@ class TrainingLoop:
         slots: numbers of state per parameter (an optimiser's moments), or an array (slots, parameters) to start from.
         settings: how many numbers `update` is given at each step (a learning rate, the count of steps).
         batch: examples a step; None: all of them.
-        dtype: "float64" or "float32".
+        dtype: "float64" or "float32"; None: "float64", and "float32" on XLA, as is usual there.
         threads: how many threads share the loops of a step; "auto": as many as this process has cores. It pays where a
             step takes some 0.1 ms or more, and does nothing below. Results are the same to the last bit for any number:
             threads share rounds of loops (neurons, rows of weights) that feed nobody in the loop, and no sum is parted.
@@ -69,7 +69,8 @@ class TrainingLoop:
         checked: check the bounds of every load and store; None: as the environment variable CHAINRULE_JIT_CHECKED says.
         cpu: which features of the processor to use, as for `jit`.
         window: the longest loop body looked for, in instructions; None: any.
-        backend: "llvm", or "numpy" for array programs that NumPy runs, as for `jit`.
+        backend: "llvm"; "numpy" or "xla" for array programs that NumPy or XLA runs, as for `jit`. On XLA many steps are one
+            loop on the device, for which a batch of another size is compiled anew.
 
     Attributes:
         parameters: the numbers now, an array; it can be written to.
@@ -101,7 +102,7 @@ class TrainingLoop:
                  examples: ArrayLike, *, penalty: Callable[..., object] | None = None,
                  measure: Callable[..., object] | None = None, weight: Callable[..., object] | None = None,
                  expected: float | None = None, slots: int | ArrayLike = 0, settings: int = 0,
-                 batch: int | None = None, dtype: str = "float64", threads: int | str = 1,
+                 batch: int | None = None, dtype: str | None = None, threads: int | str = 1,
                  contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None,
                  backend: str = "llvm") -> None:  # fmt: skip
         package(WHO, "numpy", "NumPy", "pip install numpy")
@@ -110,7 +111,7 @@ class TrainingLoop:
         named(WHO, "backend", backend, BACKENDS)
         if backend == "llvm":
             llvm()
-        named(WHO, "dtype", dtype, DTYPES)
+        dtype = floats(WHO, dtype, backend)
         self._dtype = np.dtype(dtype)
         self.examples = rows = _numbers("examples", examples, self._dtype)
         if rows.ndim != 2 or not len(rows):
@@ -143,10 +144,11 @@ class TrainingLoop:
             divided=expected is not None,
         )  # fmt: skip
         self._expected = expected
+        self._width = 1  # steps in a SLICE, as far as is known
         self._turn = Turn()  # one run at a time: all work in the same numbers
-        self._on_numpy: ArrayTrainingCode | None = None
-        if backend == "numpy":
-            self._prepare_for_numpy(functions)
+        self._in_arrays: ArrayTrainingCode | None = None
+        if backend != "llvm":
+            self._prepare_arrays(functions, backend)
         else:
             self._compile(functions, Target(dtype, contract, self._checked, processor(cpu)), window, threads)
         self.parameters[:] = parameters
@@ -178,10 +180,12 @@ class TrainingLoop:
         self._allocate(self._code)
         self._work = self._workspace(self._code)
 
-    def _prepare_for_numpy(self, functions: TrainingFunctions) -> None:
+    def _prepare_arrays(self, functions: TrainingFunctions, backend: str) -> None:
         from .array_training import ArrayTrainingCode
+        from .xla_training import XlaTrainingCode
 
-        self._on_numpy = code = ArrayTrainingCode(functions, self._dtype.name)
+        made = XlaTrainingCode if backend == "xla" else ArrayTrainingCode
+        self._in_arrays = code = made(functions, self._dtype.name)
         self.stages, self.update_stages = code.stages, code.update_stages
         self._allocate(code)
 
@@ -241,13 +245,13 @@ class TrainingLoop:
             function(WHO, "between", between)
         with self._turn.taken():
             call, losses = self._call(order, epochs, settings)
-            first, width, total = 0, 1, losses.size
+            first, total = 0, losses.size
             while first < total:  # so many steps at a time that an interrupt need not wait
-                last = min(first + width, total)
+                last = min(first + self._width, total)
                 start = time.perf_counter()
                 call(first, last)
                 took = time.perf_counter() - start
-                width = max(1, min(4 * width, int(width * SLICE / max(took, 1e-9))))
+                self._width = max(1, min(4 * self._width, int((last - first) * SLICE / max(took, 1e-9))))
                 first = last
                 if between is not None and between(first):
                     break
@@ -268,7 +272,7 @@ class TrainingLoop:
         """(what makes the steps, the losses it will write)."""
         import numpy as np
 
-        code = self._on_numpy or self._code
+        code = self._in_arrays or self._code
         code.indices.check(self.examples)
         rows, epochs = self._rows(order, whole(WHO, "epochs", epochs))
         per_epoch = rows.shape[-1]
@@ -279,13 +283,9 @@ class TrainingLoop:
             raise ValueError(f"{WHO} takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
         losses = np.zeros((epochs, steps), self._dtype)
         self.outputs = np.zeros((epochs, per_epoch, code.kept), self._dtype)
-        if self._on_numpy is not None:
-            from .array_training import ArrayTrainingCall
-
+        if self._in_arrays is not None:
             state = self._p, self._g, self.slots
-            return ArrayTrainingCall(
-                self._on_numpy, state, self.examples, rows, self._batch, table, self.outputs, losses
-            ), losses
+            return self._in_arrays.call(state, self.examples, rows, self._batch, table, self.outputs, losses), losses
         from .training_code import TrainingCall
 
         strides = (steps, per_epoch, per_epoch if rows.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
@@ -320,7 +320,7 @@ class TrainingLoop:
         return rows, len(rows) if rows.ndim == 2 else epochs
 
     def _check_faults(self) -> None:
-        if self._on_numpy is not None:
+        if self._in_arrays is not None:
             return
         written = sum([int((guard == guard).sum()) for guard in self._guards])
         written += self._code.faults.value

@@ -35,15 +35,16 @@ class NativeTraining:
     Args:
         run: a Run, before or between epochs.
         threads: how many share the loops of a step.
-        backend: "llvm", or "numpy" for array programs that NumPy runs.
+        backend: "llvm"; "numpy" or "xla" for array programs that NumPy or XLA runs.
+        dtype: of its numbers; None: as is usual for the backend.
 
     Raises:
         UnsupportedError: a part of it does not compile.
-        ImportError: llvmlite is missing.
+        ImportError: llvmlite is missing, or JAX for XLA.
     """
 
-    def __init__(self, run: Run, threads: int | str = 1, backend: str = "llvm") -> None:
-        self._run, self._threads, self._backend = run, threads, backend
+    def __init__(self, run: Run, threads: int | str = 1, backend: str = "llvm", dtype: str | None = None) -> None:
+        self._run, self._threads, self._backend, self._dtype = run, threads, backend, dtype
         self._key: object = None
         self._evaluate: Callable[..., list[list[float]]] | None = None
         self._tables: dict[int, tuple[object, object]] = {}  # examples that were evaluated, as arrays
@@ -83,6 +84,10 @@ class NativeTraining:
         private = run.private
         if private is not None and (run.clip_value is not None or run.clip_norm is not None):
             raise UnsupportedError("a private training that cuts gradients twice needs eager mode")
+        if private is not None and self._backend == "xla":
+            raise UnsupportedError(
+                "a private training draws batches of any size, and XLA compiles each size; 'jit' does not"
+            )
         self._loop = _compiled(
             TrainingLoop,
             traced.loss,
@@ -98,6 +103,7 @@ class NativeTraining:
             batch=run.batch if private is None else None,
             threads=self._threads,
             backend=self._backend,
+            dtype=self._dtype,
         )
         self._key = key
 
@@ -212,7 +218,7 @@ class NativeTraining:
 
         traced = self._traced
         if self._evaluate is None:
-            self._evaluate = jit(vmap(traced.evaluation(), in_axes=(None, 0)), backend=self._backend)
+            self._evaluate = jit(vmap(traced.evaluation(), in_axes=(None, 0)), backend=self._backend, dtype=self._dtype)
         if id(X) not in self._tables:
             self._tables[id(X)] = X, np.array([traced.row(x, t) for x, t in zip(X, y)])
         ps = np.array([p.data for p in self._run.net._flatten()[0]])

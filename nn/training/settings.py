@@ -42,7 +42,8 @@ def limit(who: str, name: str, x: object) -> float | None:
 count = partial(whole, least=1)
 CHECKS: dict[str, Callable[[str, str, Any], Any]] = {  # asked when a training is made, and when a callback sets one
     "threads": lambda who, name, x: threads(who, x),
-    "backend": lambda who, name, x: named(who, name, x, ("eager", "jit", "numpy", "auto")),
+    "backend": lambda who, name, x: named(who, name, x, ("eager", "jit", "numpy", "xla", "auto")),
+    "dtype": lambda who, name, x: None if x is None else named(who, name, x, ("float64", "float32")),
     "epochs": count,
     "batch_size": lambda who, name, x: None if x is None else count(who, name, x),
     "accumulate": count,
@@ -78,6 +79,7 @@ class Settings:
     progress: bool = True
     backend: str = "eager"
     threads: int | str = 1
+    dtype: str | None = None
 
     def run(self, who: str) -> Run:
         """The Run that is meant; a ValueError or TypeError where a setting is not legal.
@@ -92,6 +94,10 @@ class Settings:
             raise TypeError(f"{who} takes a Module as net, got {shown(net)}{hint}")
         for name, check in CHECKS.items():
             setattr(self, name, check(who, name, getattr(self, name)))
+        if self.backend == "eager" and self.dtype == "float32":
+            raise ValueError(
+                f"{who} takes dtype where a backend compiles, as eager mode has float64 alone, got {self.dtype!r}"
+            )
         goal = objective(who, self.loss)
         metrics = measures(who, self.metrics, goal)
         penalties = listed_penalties(who, self.penalty)

@@ -73,10 +73,13 @@ class Trainer:
             differ; a callback on_batch_end costs a return to Python after each update; what callbacks change in the net,
             the penalties, the optimiser and here counts as in eager mode, but plain numbers that the loss or the net
             reads from elsewhere are fixed when it compiles); "numpy" for the same in matrices, where there is no LLVM;
+            "xla" for the same on what JAX finds, a GPU, a TPU or the processor (the extra xla), with a line that says which;
             "auto" for jit where it is installed, else NumPy, as long as all compiles, else eager, with a line that says
             which and why.
         threads: how many threads share the loops of native code where an update takes some 0.1 ms or more; "auto": as
             many as this process has cores. The weights are the same to the last bit for any number. Eager mode has one.
+        dtype: the numbers that compiled code computes in, "float64" or "float32"; None: "float64", and "float32" with "xla",
+            as is usual there. Eager mode has float64 alone.
 
     Attributes:
         net, optimizer, objective, examples: what is trained, how, what for, and on what.
@@ -131,7 +134,8 @@ class Trainer:
     def __init__(self, settings: TrainerSettings) -> None:
         self._run = run = settings.run(settings.who)
         self.epochs, self.batch_size, self.accumulate = settings.epochs, settings.batch_size, settings.accumulate
-        self.progress, self._backend, self._threads = settings.progress, settings.backend, settings.threads
+        self.progress, self._backend = settings.progress, settings.backend
+        self._threads, self._dtype = settings.threads, settings.dtype
         self._callbacks = calls(settings.who, settings.callbacks)
         self.early_stopping = early_stop(settings.who, settings.early_stopping)
         names = ["loss", *run.metrics]
@@ -150,18 +154,24 @@ class Trainer:
             self._compile()
 
     def _compile(self) -> None:
+        from engine.compiler import xla_device
+
         from .native import NativeTraining
 
-        target = "numpy" if self._backend == "numpy" else "llvm"
+        target = self._backend if self._backend in ("numpy", "xla") else "llvm"
         try:
             with bar(self.progress, desc="compiling", bar_format="{desc}", leave=False):  # it may take seconds
                 try:
-                    self._native = NativeTraining(self._run, self._threads, target)
+                    self._native = NativeTraining(self._run, self._threads, target, self._dtype)
                 except ImportError as error:
                     if self._backend != "auto":
                         raise
-                    self._native = NativeTraining(self._run, self._threads, "numpy")
+                    self._native = NativeTraining(self._run, self._threads, "numpy", self._dtype)
                     print(f"{self._run.who} trains on NumPy: {error}", file=sys.stderr)
+            if target == "xla":
+                print(
+                    f"{self._run.who} trains on XLA, in {self._dtype or 'float32'} on {xla_device()}", file=sys.stderr
+                )
         except Exception as error:
             self._fall_back(error)
 

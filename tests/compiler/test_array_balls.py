@@ -76,8 +76,8 @@ def without_transpose(said, have, want, right=text._aligned):
     return right(said, [a for a in want if a in have], want) if len(have) == 2 else right(said, have, want)
 
 
-def along_the_other_axis(rows, right=array_program.functions):
-    found = right(rows)
+def along_the_other_axis(rows, library, right=array_program.functions):
+    found = right(rows, library)
     return {**found, "sum": lambda x, axis=None, plain=found["sum"]: plain(x, axis=None if axis is None else 1 - axis)}
 
 

@@ -38,7 +38,7 @@ def weights(estimator):
 @pytest.mark.parametrize("ours, theirs", [(NetworkClassifier, MLPClassifier), (NetworkRegressor, MLPRegressor)])
 def test_parameters_have_the_names_of_scikit_learns_networks(ours, theirs):
     own = inspect.signature(ours).parameters
-    assert set(own) - set(inspect.signature(theirs).parameters) == {"backend", "threads"}
+    assert set(own) - set(inspect.signature(theirs).parameters) == {"backend", "threads", "dtype"}
     assert list(own)[:2] == ["hidden_layer_sizes", "activation"]
 
 
@@ -316,8 +316,8 @@ def test_its_network_is_a_module_like_any(tmp_path):
         ({"batch_size": "auto"}, "NetworkClassifier takes a whole number from 1 as batch_size, got 'auto'"),
         ({"max_iter": -1}, "NetworkClassifier takes a whole number from 1 as max_iter, got -1"),
         ({"random_state": "0"}, "takes a whole number from 0 to 4294967295 as random_state, got .0."),
-        ({"backend": "native"}, "NetworkClassifier takes one of eager, jit, numpy, auto as backend, got 'native'"),
-        ({"backend": None}, "NetworkClassifier takes one of eager, jit, numpy, auto as backend, got None"),
+        ({"backend": "native"}, "NetworkClassifier takes one of eager, jit, numpy, xla, auto as backend, got 'native'"),
+        ({"backend": None}, "NetworkClassifier takes one of eager, jit, numpy, xla, auto as backend, got None"),
     ],
 )
 def test_parameters_out_of_range_are_said(change, message):

@@ -10,11 +10,11 @@ from .formulas import Formulas
 from .functions import functions
 from .naming import adjoints, free_name, name_arguments, name_lines
 from .orientation import turn_round
-from .program import EXAMPLES, Array, Read, ordered
+from .program import EXAMPLES, Array, NotRaisedError, Read, ordered
 from .raising import Given, Raising, Result, raised
 from .rewriting import rewrite, spell_out, spread, summed
 from .terms import definitions
-from .text import Text, spelled
+from .text import SYNTAX, Text, spelled
 from .words import words
 
 if TYPE_CHECKING:
@@ -31,22 +31,25 @@ class ArrayProgram:
         outputs: its results.
         names: of the results.
         guarded: keep the guards against 0·inf.
+        library: what runs it, "numpy" or "xla".
 
     Attributes:
         arguments: by name, the arrays that it reads, in the order in which `run` takes them.
         results: the arrays that it returns, by result.
         targets: what each output is written to, in order.
+        places: (start, sizes, strides) of each array that it returns, among the outputs.
         text: the program, one line an array.
     """
 
     def __init__(self, trace: Trace, given: Sequence[Given], outputs: Sequence[Result], names: Sequence[str],
-                 guarded: bool = False) -> None:  # fmt: skip
+                 guarded: bool = False, library: str = "numpy") -> None:  # fmt: skip
         program = words(trace)
         raising = raised(program, given, outputs)
-        self._space = {spelled(name): f for name, f in functions(trace.rows).items()}
+        self._library = library
+        self._space = {spelled(name): f for name, f in functions(trace.rows, library).items()}
         self.targets = program.targets
         flat = [a for arrays in raising.results for a in arrays]
-        self._places = [(a.start - program.first, a.shape, a.strides) for a in flat]
+        self.places = [(a.start - program.first, a.shape, a.strides) for a in flat]
         spell_out(ordered(flat))
         spread(ordered(flat))
         every = ordered(flat)
@@ -59,6 +62,9 @@ class ArrayProgram:
         ]
         flat = [a for arrays in self.results for a in arrays]
         arrays = ordered(flat)
+        for array in arrays:
+            if library == "xla" and array.op not in SYNTAX and spelled(array.op) not in self._space:
+                raise NotRaisedError(f"it has no {array.op}", array.place, None, "functions of ops that XLA has")
         read = {a: g for a, g in raising.arguments.items() if a in set(arrays)}
         named = name_arguments(read, set(self._space) | {"inf", "nan", "n"})
         for array, name in named.items():
@@ -95,6 +101,19 @@ class ArrayProgram:
         found: Callable[..., tuple[Any, ...]] = space["program"]
         return found
 
+    def runnable(self, name: str, dtype: str) -> Callable[..., tuple[Any, ...]]:
+        """The same, as its library runs it.
+
+        Args:
+            name: what it is called in the log.
+            dtype: of the numbers.
+        """
+        if self._library == "numpy":
+            return self.compiled()
+        from .xla import on_xla
+
+        return on_xla(name, self.compiled(), dtype)
+
     def views(self, spaces: Mapping[int, NDArray[np.floating[Any]]]) -> list[Any]:
         """What the compiled text is called with, in the numbers of a call.
 
@@ -126,7 +145,7 @@ class ArrayProgram:
             np.lib.stride_tricks.as_strided(
                 numbers[..., at:], (*rows, *shape), [*ahead, *[s * numbers.itemsize for s in strides]]
             )
-            for at, shape, strides in self._places
+            for at, shape, strides in self.places
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping, Sequence, Set
 
+from ..front.trace import INPUT
 from .program import Array, Read
 from .raising import Given
 from .terms import ACTIVATIONS, Definition
@@ -27,12 +28,17 @@ def name_arguments(arrays: Mapping[Array, Given], reserved: Set[str]) -> dict[Ar
         reserved: names of functions.
     """
     names, taken = dict[Array, str](), set(reserved)
-    modules = {g for g in arrays.values() if g.shape is None}
+    modules = {g for g in arrays.values() if g.shape is None and g.space != INPUT}
     for g in sorted(set(arrays.values()), key=lambda g: (g.space, g.first)):
         mine = sorted([a for a, of in arrays.items() if of is g], key=lambda a: a.start)
         if g.shape is not None:
             names[mine[0]] = free_name(g.name, taken)
             taken.add(names[mine[0]])
+            continue
+        if g.space == INPUT:
+            for k, a in enumerate(mine):
+                names[a] = free_name(f"{g.name}{k}" if len(mine) > 1 else g.name, taken)
+                taken.add(names[a])
             continue
         before = f"{g.name}_" if len(modules) > 1 else ""
         letters = [_letter(a, behind) for a, behind in zip(mine, [*mine[1:], None])]

@@ -49,6 +49,7 @@ class Result(NamedTuple):
         like: the argument whose structure it has, or None.
         summed: is it a sum over the examples?
         gradient: is it one, so that its name is d before that of what it is by?
+        places: (start, sizes, strides) of the arrays that it is to be, among these outputs; empty: as `shape` and `like` say.
     """
 
     first: int
@@ -57,6 +58,7 @@ class Result(NamedTuple):
     like: Given | None
     summed: bool = False
     gradient: bool = False
+    places: Sequence[tuple[int, tuple[int, ...], tuple[int, ...]]] = ()
 
 
 Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, strides, sizes
@@ -124,6 +126,9 @@ class Raising:
 
     def _result(self, out: Result) -> list[Array]:
         """The arrays of a result: of the numbers of a Module as they are read of it."""
+        if out.places:
+            first = self._words.first + out.first
+            return [self._new(VALUE, first + at, steps, [Axis(n) for n in sizes]) for at, sizes, steps in out.places]
         if out.like is not None:
             found = []
             for block in sorted(self.blocks(out.like), key=lambda a: a.start):

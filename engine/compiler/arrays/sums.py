@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of, through, whole
 
-UNLIKE = frozenset(("concatenation", "flattened", "argument", "move", "take", "softmax", "log_softmax"))  # not of each alone
+UNLIKE = frozenset(
+    ("concatenation", "flattened", "argument", "move", "take", "softmax", "log_softmax")
+)  # not of each alone
 
 
 def join_pairs(array: Array) -> None:

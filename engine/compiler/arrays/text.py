@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 BINDING = {"add": 1, "sub": 1, "mul": 2, "div": 2, "neg": 3}
 COMPARISONS = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}
+SYNTAX = frozenset(
+    (
+        *SIGNS,
+        *COMPARISONS,
+        *REDUCTIONS,
+        "neg",
+        "step",
+        "dot",
+        "concatenation",
+        "flattened",
+        "argument",
+        "times_examples",
+    )
+)
 
 
 class Text:

@@ -1,0 +1,85 @@
+"""XLA, through JAX: what a text of arrays calls there, and how a function of arrays becomes a program of XLA's.
+
+JAX's settings stay as their owner has them: which floats there are is said around each call.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from ...arguments import install_line
+
+log = logging.getLogger("engine.jit")
+
+Numbers = Any  # an array of JAX's, or a number
+
+
+def installed() -> Any:
+    """JAX; an ImportError that says what to install where it is missing or old."""
+    try:
+        import jax
+    except ImportError as error:
+        raise ImportError(f'backend="xla" takes JAX; install it with: {install_line("xla")}') from error
+    if not hasattr(jax, "enable_x64"):
+        raise ImportError(f'backend="xla" takes jax 0.8 or later, got {jax.__version__}; pip install --upgrade jax')
+    return jax
+
+
+def floats(dtype: str) -> AbstractContextManager[object]:
+    """Where it holds, JAX computes in these floats, products of matrices too; whatever its settings say elsewhere."""
+    found = installed()
+
+    @contextmanager
+    def chosen() -> Iterator[None]:
+        with found.enable_x64(dtype == "float64"), found.default_matmul_precision("highest"):
+            yield
+
+    return chosen()
+
+
+def xla_device() -> str:
+    """Where XLA computes, in words."""
+    found = installed().devices()
+    kind = found[0].platform
+    if kind == "cpu":
+        return "the CPU, as JAX finds no GPU"
+    return f"{kind.upper()} {found[0].device_kind}"
+
+
+def special() -> dict[str, Callable[..., Numbers]]:
+    """Rows that XLA has and NumPy has not."""
+    installed()
+    from jax.scipy import special as found
+
+    return {"erf": found.erf, "erfc": found.erfc, "lgamma": found.gammaln, "digamma": found.digamma}
+
+
+def numpy() -> Any:
+    """JAX's NumPy."""
+    return installed().numpy
+
+
+def on_xla(name: str, program: Callable[..., tuple[Numbers, ...]], dtype: str) -> Callable[..., tuple[Numbers, ...]]:
+    """A program as XLA runs it, compiled for each number of examples.
+
+    Args:
+        name: of the function that is computed, for the log.
+        program: what an array program's `compiled` returns.
+        dtype: of all its numbers.
+    """
+    compiled, known = installed().jit(program, static_argnums=0), set[int]()
+
+    def run(n: int, *arrays: Numbers) -> tuple[Numbers, ...]:
+        start = time.perf_counter()
+        with floats(dtype):
+            found: tuple[Numbers, ...] = installed().device_get(compiled(n, *arrays))
+        if n not in known:
+            known.add(n)
+            log.info("XLA compiled %s for %d examples in %.2f s", name, n, time.perf_counter() - start)
+        return found
+
+    return run

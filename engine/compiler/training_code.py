@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .compilation import Compilation
+from .front.recorder import uncollected
 from .front.trace import GRADIENT, INPUT, MEMORY, OUTPUT, PARAMETER, SUMS
 from .llvm.batch import Batch, Tiling
 from .llvm.emission import Emitter
@@ -61,6 +62,7 @@ class TrainingCode:
         stages, update_stages: what became of the two functions.
     """
 
+    @uncollected()
     def __init__(
         self, functions: TrainingFunctions, batch: int, target: Target, window: int | None, bare: bool
     ) -> None:

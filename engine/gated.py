@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from math import isfinite
+from operator import mul as times
 from typing import Any
 
 from . import context
+from .ieee import COMPENSATES
 from .lists import Operands
 from .ops import add, mul, where
 from .rule import UNREACHED, Op, new
@@ -16,6 +19,9 @@ from .value import Value
 
 def gated_sum(cs: Sequence[float], ws: Sequence[float], xs: Sequence[float], b: float) -> float:
     """b + w1*x1 + w2*x2 + …, left to right, with 0 in place of a product whose c is 0."""
+    if not COMPENSATES:  # as below in a third of the time: a 0 changes nothing but the sign of another
+        y = sum(map(times, compress(ws, cs), compress(xs, cs)), b)
+        return y if all(cs) else y + 0.0
     for c, w, x in zip(cs, ws, xs):
         b += w * x if c else 0.0
     return b

@@ -28,11 +28,14 @@ python_use_unqualified_type_names = True
 napoleon_google_docstring = True
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # as above
+SEVERAL = re.compile(r"^ +(?:\w+(?<!Error), )+\w+(?<!Error): ")  # names that an entry of a docstring tells together
 
 
 def setup(app):
     """Docstrings are plain text with backticks; what reStructuredText would take for more is written out."""
     app.connect("autodoc-process-docstring", _plain, priority=400)  # before napoleon
+    app.connect("autodoc-skip-member", _told_above)
     app.connect("html-page-context", _headings, priority=900)  # after the theme
 
 
@@ -40,6 +43,11 @@ def _headings(app, page, template, context, doctree):
     """Captions in the margin are headings of a level, as screen readers ask for."""
     tree = "furo_navigation_tree"
     context[tree] = context.get(tree, "").replace('role="heading"', 'role="heading" aria-level="2"')
+
+
+def _told_above(app, what, name, obj, skip, options):
+    """A field of a named tuple has no docstring but the one that Python gives it."""
+    return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") else None
 
 
 def _plain(app, what, name, obj, options, lines):
@@ -56,8 +64,17 @@ def _plain(app, what, name, obj, options, lines):
 
 
 def _escaped(line):
+    line = SEVERAL.sub(
+        lambda m: m[0].replace(", ", "/"), line
+    )  # or Sphinx takes the first name for the type of the second
     parts = re.split(r"(`[^`]*`)", line)
-    return "".join(p if p.startswith("`") else re.sub(r"(\||\w_(?=\W|$)|\*)", _escape, p) for p in parts)
+    return "".join(_code(p) if p.startswith("`") else re.sub(r"(\||\w_(?=\W|$)|\*)", _escape, p) for p in parts)
+
+
+def _code(text):
+    """In backticks; a text that begins or ends with a space would be none."""
+    inside = text[1:-1]
+    return text if inside == inside.strip() else f"``{inside.strip()}``"
 
 
 def _escape(match):

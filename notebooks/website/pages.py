@@ -53,7 +53,7 @@ def write_sources(folder: Path, playground: bool, repository: str, lite: Collect
         "promises": _promises(),
     }
     written["changes"] = (ROOT / "CHANGELOG.md").read_text()
-    written["index"] = _index((HERE / "index.md").read_text(), playground)
+    written["index"] = _index((HERE / "index.md").read_text(), playground, bool(lite))
     for name, text in written.items():
         there = folder / f"{name}.md"
         there.parent.mkdir(exist_ok=True)
@@ -105,9 +105,10 @@ def _link(book: nbformat.NotebookNode, stem: str, playground: bool, repository: 
     book.cells[0].source = "\n".join(
         [title, "", *([f"<p>{' '.join(buttons)}</p>", ""] if buttons else []), rest.lstrip("\n")]
     )
-    for cell in book.cells:
+    for cell in book.cells[1:]:
         if cell.cell_type == "markdown":
             cell.source = cell.source.replace("](../README.md)", "](../index.md)")
+            cell.source = re.sub(r"\A# ", "## ", cell.source)  # or the margin lists it as a notebook of its own
 
 
 def _between(path: str, start: str, end: str) -> str:
@@ -156,7 +157,16 @@ def _promises() -> str:
     return "# Promises" + text.removeprefix("## What it promises") + "\n## Bugs planted\n\n" + "\n".join(table) + "\n"
 
 
-def _index(text: str, playground: bool) -> str:
+def _index(text: str, playground: bool, lite: bool) -> str:
     readme = _between("README.md", "## Ten lines", "## Networks").partition("\n")[2]
-    button = '<p><a class="button" href="playground/index.html">Open the playground</a></p>\n' if playground else ""
-    return text.replace("BUTTON\n", button).replace("TEN_LINES\n", _pictured(readme))
+    leads = {"Open the playground": "playground/index.html"} if playground else {}
+    leads |= {"Run the notebooks here": f"lite/{address()}"} if lite else {}
+    buttons = " ".join(f'<a class="button" href="{there}">{said}</a>' for said, there in leads.items())
+    course = "\n".join(f"{int(path.stem[:2])} · {_title(path)} <course/{path.stem}>" for path in notebooks())
+    holes = {"BUTTONS": f"<p>{buttons}</p>" if buttons else "", "TEN_LINES": _pictured(readme), "COURSE": course}
+    return re.sub(r"^([A-Z_]+)$", lambda m: holes[m[1]], text, flags=re.M)
+
+
+def _title(path: Path) -> str:
+    title: str = nbformat.read(path, 4).cells[0].source.partition("\n")[0].removeprefix("# ")
+    return title

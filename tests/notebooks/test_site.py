@@ -86,6 +86,33 @@ def test_each_notebook_has_its_outputs_and_its_button(site):
         assert "data:image/" in text or "_images/" in text
 
 
+def test_the_margin_lists_each_notebook_once_by_its_number(site):
+    text = (site / "gallery.html").read_text()
+    listed = re.findall(r'<a class="reference internal" href="course/(\d\d)_\w+\.html(#[^"]*)?">(\d+) · ', text)
+    assert [(number, anchor, int(said)) for number, anchor, said in listed] == [
+        (path.name[:2], "", int(path.name[:2])) for path in notebooks()
+    ]
+    assert len(re.findall(r'href="course/\d\d_', text)) == len(listed)
+
+
+def test_names_that_a_docstring_tells_together_are_names_and_no_type(site):
+    texts = {path.name: path.read_text() for path in (site / "reference").glob("*.html")}
+    assert "<strong>low/high</strong>" in texts["checks.html"]
+    assert not [name for name, text in texts.items() if re.search(r"<em>\w+,</em>", text)]
+    assert not [name for name, text in texts.items() if "Alias for field number" in text]
+
+
+def test_what_the_page_on_gpus_says_runs(capsys):
+    """On NumPy: it is the same program of arrays, and the tests of XLA are elsewhere."""
+    text = (pages.HERE / "gpu.md").read_text()
+    codes = re.findall(r"```python\n(.*?)```", text, re.S)
+    for code in codes:
+        assert code.count('"xla"') == 1
+        exec(code.replace('"xla"', '"numpy"').replace("512", "64"), {})
+    loss, step = capsys.readouterr().out.splitlines()
+    assert float(loss) < 2.0 and step == "(0.0, [2.0, 1.0])"
+
+
 def test_a_button_opens_what_the_playground_has():
     tried = {number: pages.playground_state(number) for number in pages.TRIED}
     assert list(tried) == [path.name[:2] for path in notebooks()]

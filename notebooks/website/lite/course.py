@@ -49,9 +49,9 @@ def runs(path: Path, whole: bool) -> bool:
     return whole or not _needs(nbformat.read(path, 4)) & MODULES.keys()
 
 
-def address(path: Path) -> str:
-    """Where a notebook opens, from the folder of the build."""
-    return f"notebooks/index.html?path={path.name}"
+def address(path: Path | None = None) -> str:
+    """Where a notebook opens, or the list of them, from the folder of the build."""
+    return f"notebooks/index.html?path={path.name}" if path else "tree/index.html"
 
 
 def _notes(needs: set[str], whole: bool) -> list[str]:

@@ -29,6 +29,7 @@ from .penalties import l2
 from .training.early_stopping import EarlyStopping
 from .training.fit import Trainer
 from .training.objective import LossFunction, Objective, objective
+from .training.privacy import Privacy, Spent, epsilon
 from .training.targets import Target
 
 Array = Any  # a NumPy array
@@ -56,6 +57,7 @@ class _NetworkEstimator(BaseEstimator):
     backend: str = "eager"
     threads: int | str = 1
     dtype: str | None = None
+    private: Privacy | None = None
 
     def _read(self, X: object, y: object = "no_validation", **how: object) -> tuple[Array, Array]:
         """X as an array of float64, and y, checked by scikit-learn."""
@@ -80,6 +82,7 @@ class _NetworkEstimator(BaseEstimator):
         self.network_ = MLP(self.n_features_in_, [*hidden, outputs], activation=self.activation, seed=seed)
         self.n_outputs_ = outputs
         self.loss_curve_: list[float] = []
+        self._spent: list[Spent] = []
 
     def _train(self, X: Array, y: list[Target], loss: LossFunction | Objective, epochs: int | None) -> None:
         """Train on: `max_iter` epochs with a new optimiser, or, for `partial_fit`, so many with the one at hand."""
@@ -89,7 +92,9 @@ class _NetworkEstimator(BaseEstimator):
         early = flag(self._who, "early_stopping", self.early_stopping)
         size = whole(self._who, "batch_size", self.batch_size, least=1)
         stopping = None
-        if epochs is None and self.n_iter_no_change is not None and real(self.n_iter_no_change) != inf:
+        private = self.private
+        watched = early or private is None  # of a private training no loss of its own examples says when it ends
+        if watched and epochs is None and self.n_iter_no_change is not None and real(self.n_iter_no_change) != inf:
             patience = whole(self._who, "n_iter_no_change", self.n_iter_no_change, least=1)
             change = number(self._who, "tol", self.tol, "a number from 0", lambda tol: tol >= 0.0)
             stopping = EarlyStopping(patience, "val_loss" if early else "loss", change, restore=early)
@@ -101,7 +106,7 @@ class _NetworkEstimator(BaseEstimator):
             optimizer=self._optimiser,
             epochs=whole(self._who, "max_iter", self.max_iter, least=1) if epochs is None else epochs,
             batch_size=size,
-            seed=int(self._random.randint(2**31 - 1)),
+            seed=None if private is not None and self.random_state is None else int(self._random.randint(2**31 - 1)),
             validation=self.validation_fraction if early and epochs is None else None,
             early_stopping=stopping,
             penalty=l2(0.5 * alpha / min(size, len(X))) if alpha else None,
@@ -109,9 +114,13 @@ class _NetworkEstimator(BaseEstimator):
             backend=self.backend,
             threads=self.threads,
             dtype=self.dtype,
+            private=private,
             who=self._who,
         )
         history = trainer.run()
+        self._spent += trainer.spent or [(1.0, 0.0, 1)]
+        if private is not None:
+            self.epsilon_ = epsilon(self._spent, private.delta)
         self.n_iter_ = trainer.epoch
         self.loss_curve_ += history["loss"]
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else inf
@@ -166,11 +175,14 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
             without LLVM; "xla" for the same on a GPU or what else JAX finds (the extra xla); "auto" for jit where it is there, else NumPy, where the training compiles, said in a line if not.
         threads: how many threads share the work of native code in large networks, or "auto"; the result is the same.
         dtype: what compiled code computes in, "float64" or "float32"; None: "float64", and "float32" with "xla".
+        private: an `nn.Privacy`, for DP-SGD. It ends after `max_iter` then, or by validation data with `early_stopping`. What
+            is not private: classes, the scaling of a pipeline, parameters that a search chose by these examples.
 
     Attributes:
         classes_: the classes, sorted.
         network_: the trained Module: save, draw, diagnose or explain it.
         loss_curve_, loss_: the loss of each epoch since the weights were new, and of the last.
+        epsilon_: with `private`, ε of all trainings since then; infinite if one of them was not private.
         n_iter_: how many epochs the last call of fit or partial_fit trained.
         n_features_in_, feature_names_in_, n_outputs_: what the data and the network looked like.
 
@@ -247,10 +259,10 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
     Args:
         hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init: as for `NetworkClassifier`.
         max_iter, random_state, tol, n_iter_no_change, early_stopping, validation_fraction: as for `NetworkClassifier`.
-        warm_start, verbose, backend, threads, dtype: as for `NetworkClassifier`.
+        warm_start, verbose, backend, threads, dtype, private: as for `NetworkClassifier`.
 
     Attributes:
-        network_, loss_curve_, loss_, n_iter_, n_features_in_, feature_names_in_, n_outputs_: as for `NetworkClassifier`.
+        network_, loss_curve_, loss_, epsilon_, n_iter_, n_features_in_, feature_names_in_, n_outputs_: as for `NetworkClassifier`.
 
     >>> from nn.sklearn import NetworkRegressor
     >>> X = [[i / 10.0] for i in range(-10, 11)]

@@ -29,7 +29,7 @@ from .early_stopping import Best, EarlyStopping, early_stop, has_ended, monitore
 from .examples import Examples
 from .metrics import Metric, measured
 from .objective import Objective
-from .privacy import Privacy, epsilon
+from .privacy import Privacy, Spent, epsilon
 from .run import OfRun, UnsupportedError
 from .settings import CHECKS, TrainerSettings, calls, takes
 
@@ -92,6 +92,7 @@ class Trainer:
         random: the generator, the only source of randomness.
         stop: set it to end the training after this update.
         interrupted: whether Ctrl-C ended the last run.
+        epsilon, spent: of a private training, up to the latest update.
         best: with early stopping the best epoch so far: {"epoch", "value", "parameters"}.
 
     Raises:
@@ -287,6 +288,11 @@ class Trainer:
     def private(self) -> Privacy | None:
         """How much one example may say, as given."""
         return self._run.private
+
+    @property
+    def spent(self) -> list[Spent]:
+        """What a private training has spent: (the probability of an example, the noise, how many updates), one after the other."""
+        return list(self._run.spent)
 
     @property
     def epsilon(self) -> float:

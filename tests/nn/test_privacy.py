@@ -357,6 +357,25 @@ def test_frozen_parameters_stay_and_have_no_noise():
     assert numbers(net).tolist() != numbers(network()).tolist()
 
 
+def test_estimators_train_privately_and_add_up_what_they_spend():
+    from sklearn.base import clone
+
+    from nn.sklearn import NetworkClassifier, NetworkRegressor
+
+    classifier = clone(
+        NetworkClassifier((3,), private=PRIVATE, max_iter=2, batch_size=6, random_state=0, n_iter_no_change=1)
+    )
+    assert classifier.fit(X, LABELS).epsilon_ == PRIVATE.epsilon(0.25, 8), "no loss of its own examples ends it"
+    assert classifier.partial_fit(X, LABELS).epsilon_ == PRIVATE.epsilon(0.25, 12)
+    assert classifier.fit(X, LABELS).epsilon_ == PRIVATE.epsilon(0.25, 8)
+    assert classifier.set_params(private=None).partial_fit(X, LABELS).set_params(private=PRIVATE)
+    assert classifier.partial_fit(X, LABELS).epsilon_ == math.inf, "once it was not private"
+    stopped = NetworkRegressor((3,), private=PRIVATE, early_stopping=True, validation_fraction=0.25, max_iter=1)
+    assert stopped.fit(X, LABELS).epsilon_ == PRIVATE.epsilon(1.0, 1)
+    weights = [numbers(NetworkRegressor((3,), private=PRIVATE, max_iter=1).fit(X, LABELS).network_) for _ in range(2)]
+    assert weights[0].tolist() != weights[1].tolist()
+
+
 # What is refused -------------------------------------------------------------------------------------------------------
 
 
@@ -441,6 +460,11 @@ def test_without_the_accountant_the_error_names_the_extra_before_anything_is_tra
     with pytest.raises(ImportError, match=r"pip install -e \"\.\[privacy\]\""):
         trainer(net)
     assert numbers(net).tolist() == before
+
+
+def test_on_xla_it_is_refused_by_name():
+    with pytest.raises(ValueError, match="a private training draws batches of any size"):
+        trainer(backend="xla")
 
 
 def test_private_cannot_be_taken_away_while_it_runs():

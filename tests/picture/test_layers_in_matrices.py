@@ -50,6 +50,17 @@ def test_a_dense_layer_says_its_formula_and_the_arrow_into_it_its_jacobian(activ
     assert e.jacobian.norm == pytest.approx(math.hypot(*[w.data for w in net.layers[2].neurons[0].w]), rel=1e-12)
 
 
+def test_an_input_alone_has_its_column_of_the_weights():
+    net, xs = nn.MLP(2, [3, 1], activation="tanh", seed=1), [Value(0.5, label="a"), Value(-1.0, label="b")]
+    model, boxes = by_layer(net, xs)
+    for k, x in enumerate(xs):
+        (e,) = [e for e in model.ins[boxes["layers[0]"]] if e.source.value is x]
+        zs = [sum(w.data * v.data for w, v in zip(n.w, xs)) for n in net.layers[0].neurons]
+        entries = [SLOPES["tanh"](z) * n.w[k].data for z, n in zip(zs, net.layers[0].neurons)]
+        assert (e.formula, e.jacobian[:2]) == (f"diag(tanh′(z0))·W0[:, {k}]", (3, 1))
+        assert e.jacobian.norm == pytest.approx(math.hypot(*entries), rel=1e-12)
+
+
 def test_the_jacobian_stands_on_the_picture_and_in_its_words():
     L = nn.MLP(2, [16, 16, 1], seed=0)([0.5, -1.0])
     L.backward()

@@ -21,11 +21,12 @@ def dense_formula(b: Box) -> str:
     return f"{written(b.dense.activation, [Part(z)], 'unicode').text}, {z} = {linear}"
 
 
-def _slope(b: Box) -> str | None:
-    """∂layer/∂x of a dense layer: diag(relu′(z1))·W1."""
+def _slope(b: Box, column: int | None = None) -> str | None:
+    """∂layer/∂x of a dense layer: diag(relu′(z1))·W1; by one of its inputs that of W1's column."""
     if b.dense is None:
         return None
     w, _, _, z = b.letters
+    w += "" if column is None else f"[:, {column}]"
     if b.dense.activation is None:
         return w
     text = written(b.dense.activation, [Part(z)], "unicode").text
@@ -53,8 +54,11 @@ def say_many(model: PictureModel, e: Arrow) -> None:
         rows, columns, norm = e.jacobian
         e.symbol = partial_derivative(target.function, source.name, "unicode")
         if target.dense is not None:
-            whole = list(map(id, target.dense.inputs)) == list(map(id, source.outputs))
-            e.formula = _slope(target) if whole or (calls > 1 and target.letters[1] == source.name) else None
+            inputs, outputs = [list(map(id, xs)) for xs in (target.dense.inputs, source.outputs)]
+            if inputs == outputs or (calls > 1 and target.letters[1] == source.name):
+                e.formula = _slope(target)
+            elif calls == len(outputs) == 1 == inputs.count(outputs[0]):
+                e.formula = _slope(target, inputs.index(outputs[0]))
         if calls > 1:
             e.size = f"{rows // calls:,} × {columns // calls:,}, for each of {calls:,} examples"
         else:

@@ -242,6 +242,16 @@ def test_rounds_of_a_loop_that_gets_shorter_end_where_they_end():
     np.testing.assert_allclose(jit(slopes, backend="numpy")(rows), slopes(rows), rtol=1e-12)
 
 
+def test_some_of_what_is_laid_flat_need_be_no_whole_rows():
+    def loss(rows):
+        every = [a for row in rows for a in row]
+        least = [[engine.minimum(a, b) / (2.0 + engine.abs(a)) for b in every] for a in every]
+        return sum(engine.sin(a) for column in zip(*least) for a in column)
+
+    slopes, rows = value_and_grad(loss), numbers(4, 3)
+    assert flat(jit(slopes, backend="numpy")(rows)) == pytest.approx(flat(slopes(rows)), rel=1e-12)
+
+
 def test_a_sum_of_what_is_the_same_everywhere_binds_as_a_product():
     for n in (1, 2, 3, 5):
         x = numbers(n)

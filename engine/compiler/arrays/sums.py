@@ -79,7 +79,7 @@ def lay_flat(array: Array) -> None:
     flat = [a for a in array.args if isinstance(a, Read) and a.array.op == "flattened"]
     axes, lengths = {a.places[a.array.along].plain() for a in flat}, {a.array.over[1].size for a in flat}
     k = axes.pop() if len(axes) == 1 == len(lengths) else None
-    if k is None or (k in array.over and len(array.over) > 1):
+    if k is None or k.size % min(lengths) or (k in array.over and len(array.over) > 1):
         return
     outer, inner = Axis(k.size // min(lengths)), Axis(min(lengths))
     args = [_unfolded(a, k, outer, inner) for a in array.args]

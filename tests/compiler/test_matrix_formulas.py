@@ -9,11 +9,13 @@ import pytest
 import engine
 import nn
 from engine import dot, explain, jit, relu, softmax, value_and_grad, vmap
-from engine.compiler.arrays import formulas, numpy_rows
+from engine.compiler.arrays import formulas
 from engine.compiler.arrays.formulas import Formulas
+from engine.compiler.arrays.rows import Rows
 from engine.formulas.notation import Part
 
 RNG = random.Random(1)
+ROWS = Rows(np)
 
 
 def numbers(*shape):
@@ -194,9 +196,9 @@ def along(reduce):
 ALONG = {
     "sum": along(lambda x, axes: x.sum(axes, keepdims=True)), "max": along(lambda x, axes: x.max(axes, keepdims=True)),
     "mean": along(lambda x, axes: x.mean(axes, keepdims=True)), "any": along(lambda x, axes: x.any(axes, keepdims=True)),
-    "softmax": along(lambda x, axes: numpy_rows.softmax(x, axes[0])),
-    "log_softmax": along(lambda x, axes: numpy_rows.log_softmax(x, axes[0])),
-    "logsumexp": along(lambda x, axes: np.expand_dims(numpy_rows.logsumexp(x, axes[0]), axes[0])),
+    "softmax": along(lambda x, axes: ROWS.softmax(x, axes[0])),
+    "log_softmax": along(lambda x, axes: ROWS.log_softmax(x, axes[0])),
+    "logsumexp": along(lambda x, axes: np.expand_dims(ROWS.logsumexp(x, axes[0]), axes[0])),
 }  # fmt: skip
 
 

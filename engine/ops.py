@@ -11,8 +11,9 @@ import math
 import operator
 from math import inf
 
-from . import ieee, special
-from .arguments import whole
+from . import ieee, incomplete, special
+from .arguments import number as parameter
+from .arguments import shown, whole
 from .conversion import operand, operands
 from .rule import ATOM, BUILT_IN, POWER, PRODUCT, REAL, SIGN, SUM, TABLE, Op, op
 
@@ -286,31 +287,55 @@ _PARTS = {}  # by key, each made when it is first needed
 
 def _part(name, n):
     if (name, n) not in _PARTS:
-        make = _polygamma if name == "polygamma" else _slope_of_inverse
-        forward, partial, reference, domain, units = make(n) if make is _polygamma else make(name)
-        said, given = (name, f"{n}, ") if make is _polygamma else (f"{name}_slope", "")
+        said, given, facts = (_polygamma if name == "polygamma" else _OF_NUMBERS.get(name, _slope_of_inverse))(name, n)
+        slots = given + ", ".join([f"{{{i}:0}}" for i in range(len(facts["partials"]))])
+        tex = said.replace("_", chr(92) + "_")
         row = Part(
-            f"{name}.{n}", forward, [partial], text=f"{said}({given}{{0:0}})",
-            tex=rf"\operatorname{{{said.replace('_', chr(92) + '_')}}}\left({given}{{0:0}}\right)", binding=ATOM, domain=(domain,),
-            kink=None, reference=reference, selects=False, lists=0, defaults=(), rounding=(units, 0.0), key=(name, n),
+            f"{name}.{n}" if n else name, text=f"{said}({slots})", tex=rf"\operatorname{{{tex}}}\left({slots}\right)", binding=ATOM,
+            kink=None, selects=False, lists=0, defaults=(), key=(name, n), **facts,
         )  # fmt: skip
         _PARTS.setdefault((name, n), row)  # another thread may have made it meanwhile
     return _PARTS[name, n]
 
 
-def _slope_of_inverse(name):
+def _slope_of_inverse(name, n):
     """erfinv' or erfcinv', whose own derivative is 2*y*slope²."""
     inverse, sign = TABLE[name], 1 if name == "erfinv" else -1
-    return (
-        getattr(special, f"{name}_slope"), lambda x, y: 2.0 * inverse(x) * y * y,
-        lambda m, x: sign * m.exp(getattr(m, name)(x) ** 2) * m.sqrt(m.pi) / 2, inverse.domain[0], 30.0,
-    )  # fmt: skip
+    return f"{name}_slope", "", {
+        "forward": getattr(special, f"{name}_slope"), "partials": [lambda x, y: 2.0 * inverse(x) * y * y],
+        "reference": lambda m, x: sign * m.exp(getattr(m, name)(x) ** 2) * m.sqrt(m.pi) / 2, "domain": inverse.domain,
+        "rounding": (30.0, 0.0),
+    }  # fmt: skip
 
 
-def _polygamma(n):
-    return (
-        lambda x: special.polygamma(n, x), lambda x, y: _part("polygamma", n + 1)(x), lambda m, x: m.psi(n, x), POSITIVE, 10.0 + n,
-    )  # fmt: skip
+def _polygamma(name, n):
+    return name, f"{n}, ", {
+        "forward": lambda x: special.polygamma(n, x), "partials": [lambda x, y: _part("polygamma", n + 1)(x)],
+        "reference": lambda m, x: m.psi(n, x), "domain": (POSITIVE,), "rounding": (10.0 + n, 0.0),
+    }  # fmt: skip
+
+
+def _of_gamma(name, n):
+    """gammainc or gammaincc of a number a, and of what is differentiated; of order 1 the density, their derivative."""
+    said, forward, slope, reference = {
+        "gammainc": ("gammainc", incomplete.gammainc, lambda a, x, y: _part("gamma_density", 1)(a, x), lambda m, a, x: m.gammainc(a, x, False)),
+        "gammaincc": ("gammaincc", lambda a, x: incomplete.gammainc(a, x, True), lambda a, x, y: -_part("gamma_density", 1)(a, x), lambda m, a, x: m.gammainc(a, x, True)),
+        "gamma_density": ("gamma_density", incomplete.gamma_density, _slope_of_density, lambda m, a, x: m.exp((a - 1) * m.log(x) - x - m.loggamma(a))),
+    }[name]  # fmt: skip
+    return said, "", {
+        "forward": forward, "partials": [math.nan, slope], "reference": reference, "domain": (POSITIVE, POSITIVE), "rounding": (16.0, 4.0),
+    }  # fmt: skip
+
+
+def _slope_of_density(a, x, y):
+    if a == 1.0:
+        return -y
+    return edge(
+        equal(x, 0.0), _part("gamma_density", 1)(a - 1.0, x) - y if a > 1.0 else -inf, y * ((a - 1.0) / x - 1.0)
+    )
+
+
+_OF_NUMBERS = dict.fromkeys(("gammainc", "gammaincc", "gamma_density"), _of_gamma)
 
 
 def polygamma(n, x):
@@ -322,6 +347,38 @@ def polygamma(n, x):
     """
     n = whole("polygamma", "n", n, most=160)
     return (digamma, trigamma)[n](x) if n < 2 else _part("polygamma", n)(x)
+
+
+def gammainc(a, x):
+    """The regularized lower incomplete gamma function P(a, x), for a number a above 0; it is differentiated in x alone.
+
+    Its derivative in a is no formula of rows: a Value as a is refused.
+
+    >>> from engine import gammainc
+    >>> print(f"{gammainc(2.0, 1.0):.12f}")
+    0.264241117657
+    """
+    return _part("gammainc", 0)(_parameter("gammainc", "a", a), x)
+
+
+def gammaincc(a, x):
+    """The regularized upper incomplete gamma function Q(a, x) = 1 - P(a, x), accurate where it is small: see `gammainc`.
+
+    >>> from engine import gammaincc
+    >>> print(f"{gammaincc(2.0, 100.0):.12e}")
+    3.757276737711e-42
+    """
+    return _part("gammaincc", 0)(_parameter("gammaincc", "a", a), x)
+
+
+def _parameter(who, name, x):
+    """A parameter by which nothing is differentiated."""
+    if hasattr(x, "_node"):
+        raise TypeError(
+            f"{who} takes a number above 0 as {name}, got {shown(x)}; it is differentiated in x alone, so give a float, in "
+            "jit by static_argnames"
+        )
+    return parameter(who, name, x, "a number above 0", lambda x: x > 0.0)
 
 
 def lbeta(a, b):

@@ -92,7 +92,7 @@ def horner(coefficients: tuple[float, ...], x: float) -> float:
 # The gamma function ---------------------------------------------------------------------------------------------------
 
 
-def _stirling(x: float) -> float:
+def stirling(x: float) -> float:
     """log Γ(x) less (x - 1/2)·log x - x + log √2π, for x from 8 on: DLMF 5.11.1."""
     r = 1.0 / x
     return horner(STIRLING, r * r) * r
@@ -106,7 +106,7 @@ def gamma(x: float) -> float:
         if x > 171.7:
             return inf
         rest = math.exp(-x) * ROOT_2PI
-        rest += rest * math.expm1(_stirling(x))
+        rest += rest * math.expm1(stirling(x))
         if x < 140.0:
             return math.pow(x, x - 0.5) * rest
         half = math.pow(x, 0.5 * x - 0.25)  # of two factors, since x**(x - 1/2) may overflow where Γ does not
@@ -131,7 +131,7 @@ def _gamma_reflected(x: float) -> float:
     if x < -190.0:
         return copysign(0.0, y)
     half = math.pow(-x, -0.5 * x - 0.25)
-    return y / half / (math.exp(x) * ROOT_2PI * math.exp(_stirling(-x))) / half
+    return y / half / (math.exp(x) * ROOT_2PI * math.exp(stirling(-x))) / half
 
 
 def lgamma(x: float) -> float:
@@ -146,7 +146,7 @@ def lgamma(x: float) -> float:
         s = x - 1.0
         return horner(LOG_GAMMA, s) * s - math.log1p(s)
     if x >= FAR:
-        return (x - 0.5) * (math.log(x) - 1.0) + (HALF_LOG_2PI - 0.5 + _stirling(x))
+        return (x - 0.5) * (math.log(x) - 1.0) + (HALF_LOG_2PI - 0.5 + stirling(x))
     y = 1.0
     while x > 2.5:
         x -= 1.0

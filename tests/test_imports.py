@@ -19,6 +19,7 @@ ORDER = {
     "engine": """
         ieee arguments writing open_blocks
         special
+        incomplete
         context
         readings
         conversion

@@ -151,6 +151,16 @@ class Arithmetic:
         return _taylor(x, lambda k, at: _psi(n + k, at) / math.factorial(k))
 
     @staticmethod
+    def gammainc(a: Quantity, x: Quantity, upper: bool) -> Quantity:
+        """The regularized incomplete gamma function of a constant a, and its derivative, the density."""
+
+        def value(x: Ball) -> Ball:
+            return x.gamma_upper(constant(a), 1) if upper else x.gamma_lower(constant(a), 1)
+
+        sign = -1 if upper else 1
+        return _through(value, lambda x: sign * ((a - 1) * x.log() - x - Arithmetic.loggamma(a)).exp())(x)
+
+    @staticmethod
     def cbrt(x: Quantity) -> Quantity:
         """The real cube root, also below 0."""
         return -((-x) ** (arb(1) / 3)) if constant(x) < 0 else x ** (arb(1) / 3)

@@ -1,8 +1,10 @@
-"""The coefficients of engine/special.py; `python -m tests.support.coefficients` prints them, tests/engine/test_special.py compares.
+"""The coefficients of engine/special.py and incomplete.py; `python -m tests.support.coefficients` prints them, the tests of both compare.
 
 Polynomials through a function at the Chebyshev nodes of an interval, which is within a small factor of the best one
 (Trefethen, Approximation Theory and Approximation Practice, 2nd ed., 2019, chapter 16), by mpmath.
 """
+
+from fractions import Fraction
 
 import mpmath
 
@@ -48,6 +50,30 @@ def inverse_tail(s):
     return y
 
 
+def temme():
+    """The coefficients of engine/incomplete.py: of Temme's expansion, in whole numbers; a row for each power of 1/a.
+
+    With 1/(λ - 1) = (q0 + q1·η + …)/η the first row is that less 1/η, and each next one the derivative of the one before
+    over η, less the pole (DLMF 8.12.11). A row ends where its terms are below 3e-18 at a = 100 and η = 0.34.
+    """
+    orders, size = 7, 36
+    m = [Fraction(0), Fraction(1)]  # λ - 1 in powers of η, from η = m/(1 + m)·dm/dη
+    for k in range(2, size + 2):
+        m.append((m[k - 1] - sum(m[i] * (k + 1 - i) * m[k + 1 - i] for i in range(2, k))) / (k + 1))
+    q = [Fraction(1)]
+    for j in range(1, size + 1):
+        q.append(-sum(m[i + 1] * q[j - i] for i in range(1, j + 1)))
+    rows = [q[1 : size + 1]]
+    for _ in range(orders - 1):
+        above = rows[-1]
+        rows.append([(j + 2) * above[j + 2] - above[1] * q[j + 1] for j in range(len(above) - 2)])
+    kept = []
+    for k, row in enumerate(rows):
+        count = 1 + max(j for j, c in enumerate(row[:19]) if abs(c) * 0.34**j > 3e-18 * 100.0**k)
+        kept.append(tuple(map(float, reversed(row[:count]))))
+    return tuple(reversed(kept))
+
+
 def tables():
     """Name to list of floats."""
     with mpmath.workdps(DIGITS):
@@ -75,6 +101,7 @@ def written():
     lines = []
     for name, numbers in tables().items():
         lines += [f"{name} = (", *[f"    {x!r}," for x in numbers], ")"]
+    lines += ["TEMME = (", *[f"    {row!r}," for row in temme()], ")"]
     return "\n".join(lines) + "\n"
 
 

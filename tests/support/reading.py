@@ -44,6 +44,10 @@ def _number(e, env):
     if isinstance(e, ast.Call):
         if e.func.id == "polygamma":
             return engine.polygamma(e.args[0].value, _number(e.args[1], env))
+        if e.func.id == "gamma_density":
+            return engine.ops._part("gamma_density", 1)(*[_number(a, env) for a in e.args])
+        if e.func.id.startswith("gammainc"):
+            return getattr(engine, e.func.id)(*[_number(a, env) for a in e.args])
         if e.func.id.endswith("_slope"):
             return engine.ops._part(e.func.id[:-6], 1)(_number(e.args[0], env))
         return TABLE[e.func.id](*[_number(a, env) for a in e.args])

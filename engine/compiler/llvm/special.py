@@ -7,25 +7,13 @@ contract of engine.checks are measured by tests/compiler/test_contract.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ... import ieee, special
+from . import incomplete
 from .elementary import where_any
+from .incomplete import Lowered, horner, stirling
 from .vectors import Vector, VectorBuilder
-
-Lowered = Callable[[VectorBuilder, Vector], Vector]
-
-
-def _horner(k: VectorBuilder, coefficients: Sequence[float], x: Vector) -> Vector:
-    y = k.number(coefficients[0])
-    for c in coefficients[1:]:
-        y = k.fma(y, x, c)
-    return y
-
-
-def _stirling(k: VectorBuilder, x: Vector) -> Vector:
-    r = 1.0 / x
-    return _horner(k, special.STIRLING, r * r) * r
 
 
 def _recurred(
@@ -56,7 +44,7 @@ def gamma(k: VectorBuilder, x: Vector) -> Vector:
 
 def _gamma_of_positive(k: VectorBuilder, x: Vector) -> Vector:
     y, product = _recurred(k, x, lambda p, less: p * less, 1.0)
-    p = _horner(k, special.GAMMA, _shifted(k, x, y, 1.5))
+    p = horner(k, special.GAMMA, _shifted(k, x, y, 1.5))
     small = k.compare("<", x, 0.5)
     below = k.choose(small, x * (1.0 + x), x)
     near = k.choose(k.compare("<", x, 1.5), p / below, p * product)
@@ -71,7 +59,7 @@ def _gamma_far(k: VectorBuilder, x: Vector) -> Vector:
 def _far_factors(k: VectorBuilder, x: Vector) -> tuple[Vector, Vector]:
     """Γ(x) = half·rest·half, for x from 8 on."""
     rest = k.apply("exp", -x) * special.ROOT_2PI
-    rest = rest + rest * k.apply("expm1", _stirling(k, x))
+    rest = rest + rest * k.apply("expm1", stirling(k, x))
     return k.apply("power", x, 0.5 * x - 0.25), rest
 
 
@@ -99,10 +87,10 @@ def _lgamma_of_positive(k: VectorBuilder, x: Vector) -> Vector:
     y, product = _recurred(k, x, lambda p, less: p * less, 1.0)
     s = _shifted(k, x, y, 1.25)
     small, far = k.compare("<", x, 0.5), k.compare(">=", x, special.FAR)
-    near, shift = _horner(k, special.LOG_GAMMA, s) * s, k.apply("log1p", s)
+    near, shift = horner(k, special.LOG_GAMMA, s) * s, k.apply("log1p", s)
     log = k.apply("log", k.choose(k.either(small, far), abs(x), product))
     less = k.choose(small, (near - shift) - log, k.choose(k.compare("<", x, 1.25), near - shift, log + near))
-    whole = (x - 0.5) * (log - 1.0) + (special.HALF_LOG_2PI - 0.5 + _stirling(k, x))
+    whole = (x - 0.5) * (log - 1.0) + (special.HALF_LOG_2PI - 0.5 + stirling(k, x))
     return k.choose(far, whole, less)
 
 
@@ -121,14 +109,14 @@ def digamma(k: VectorBuilder, x: Vector) -> Vector:
 
 def _digamma_of_positive(k: VectorBuilder, x: Vector) -> Vector:
     y, total = _recurred(k, x, lambda t, less: t + 1.0 / less, 0.0)
-    p, r = _horner(k, special.DIGAMMA, _shifted(k, x, y, 1.5)), 1.0 / x
+    p, r = horner(k, special.DIGAMMA, _shifted(k, x, y, 1.5)), 1.0 / x
     small = k.compare("<", x, 0.5)
     below = k.choose(small, p - 1.0 / (1.0 + x), p) - r
     near = k.choose(k.compare("<", x, 1.5), below, total + p)
     head, tail = special.DIGAMMA_ROOT
     d = (x - head) - tail
-    near = k.choose(k.compare("<", abs(d), 0.32), d * _horner(k, special.DIGAMMA_AT_ROOT, d), near)
-    far = k.apply("log", x) - (0.5 * r + _horner(k, special.LOG_LESS, r * r) * (r * r))
+    near = k.choose(k.compare("<", abs(d), 0.32), d * horner(k, special.DIGAMMA_AT_ROOT, d), near)
+    far = k.apply("log", x) - (0.5 * r + horner(k, special.LOG_LESS, r * r) * (r * r))
     return k.choose(k.compare(">=", x, special.FAR), far, near)
 
 
@@ -141,7 +129,7 @@ def polygamma(n: int) -> Lowered:
 
         def reflected() -> Vector:
             cot = k.apply("cospi", x) / k.apply("sinpi", x)
-            pole = -(math.pi ** (n + 1)) * _horner(k, special.cotangent_derivative(n), cot)
+            pole = -(math.pi ** (n + 1)) * horner(k, special.cotangent_derivative(n), cot)
             mirrored = _polygamma_of_positive(k, n, 1.0 - x)
             return k.choose(k.compare("==", x, -math.inf), math.nan, pole + mirrored if n % 2 == 0 else pole - mirrored)
 
@@ -159,7 +147,7 @@ def _polygamma_of_positive(k: VectorBuilder, n: int, x: Vector) -> Vector:
         x = k.choose(near, x + 1.0, x)
     r = 1.0 / x
     factors = special.polygamma_factors(n)
-    y = ((_horner(k, factors, r * r) * r + 0.5 * n) * r + 1.0) * float(math.factorial(n - 1))
+    y = ((horner(k, factors, r * r) * r + 0.5 * n) * r + 1.0) * float(math.factorial(n - 1))
     for exponent in (half, n - half):
         y = y / _power(x, exponent) if exponent else y
     for term in reversed(terms):
@@ -196,20 +184,20 @@ def erfcx(k: VectorBuilder, x: Vector) -> Vector:
 
 def _erfcx_of_positive(k: VectorBuilder, x: Vector) -> Vector:
     d = 1.0 + x
-    near = _horner(k, special.ERFCX, (x - 3.0) / (x + 3.0)) / d
+    near = horner(k, special.ERFCX, (x - 3.0) / (x + 3.0)) / d
     near = near - near * (x - (d - 1.0)) / d
-    far = _horner(k, special.ERFCX_FAR, 0.5 / x / x) / x / ieee.SQRT_PI
+    far = horner(k, special.ERFCX_FAR, 0.5 / x / x) / x / ieee.SQRT_PI
     return k.choose(k.compare("<", x, 10.0), near, far)
 
 
 def _near_0(k: VectorBuilder, x: Vector) -> Vector:
-    return x * _horner(k, special.ERFINV, x * x)
+    return x * horner(k, special.ERFINV, x * x)
 
 
 def _tail(k: VectorBuilder, q: Vector) -> Vector:
     w = -k.apply("log", q)
     s = k.intrinsic("sqrt", w)
-    y = s * _horner(k, special.ERFCINV, (s - 2.0) / (s + 2.0))
+    y = s * horner(k, special.ERFCINV, (s - 2.0) / (s + 2.0))
     e = _erfcx_of_positive(k, y)
     y = y + 0.5 * ieee.SQRT_PI * e * (w - y * y + k.apply("log", e))
     return k.choose(k.compare("==", q, 0.0), math.inf, y)
@@ -261,7 +249,9 @@ LOWERED: dict[str, Lowered] = {
 
 
 def part(name: str, n: int) -> Lowered:
-    """A row outside the table: the n-th derivative of an inverse, or of digamma."""
+    """A row outside the table: the n-th derivative of an inverse, or of digamma, or what has parameters."""
+    if name in incomplete.LOWERED:
+        return incomplete.LOWERED[name]
     if name == "polygamma":
         return polygamma(n)
     return (_inverse if name == "erfinv" else _complementary_inverse)(_slope_near_0, _slope_of_tail, False)

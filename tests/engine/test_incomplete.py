@@ -1,0 +1,135 @@
+"""The incomplete gamma functions beside flint's, eager and compiled: the contract that their rows state, and their ends."""
+
+import math
+import pickle
+import random
+
+import flint
+import pytest
+from coefficients import temme
+
+import engine
+from engine import Value, derivative, gammainc, gammaincc, grad, incomplete, jit, value_and_grad, vmap
+from engine.checks import check_gradients
+
+INF, NAN = math.inf, math.nan
+UNIT = 2.0**-53
+STEP = flint.arb(2) ** -160
+
+
+@pytest.fixture(autouse=True)
+def precision():
+    with flint.ctx.workprec(1400):  # P is 1 - Q, and may be 1e-290
+        yield
+
+
+EXACT = {
+    "gammainc": lambda a, x: 1 - x.gamma_upper(a, 1),
+    "gammaincc": lambda a, x: x.gamma_upper(a, 1),
+    "gamma_density": lambda a, x: ((a - 1) * x.log() - x - a.lgamma()).exp(),
+}
+
+
+def row_of(name):
+    return engine.ops._part(name, int(name.endswith("density")))
+
+
+def units(name, numbers, got):
+    """How many units a float is off, of those that the row grants, arguments moved as it says; nan where y is no normal float."""
+    exact = [flint.arb(x) for x in numbers]
+    y = EXACT[name](*exact)
+    if not 1e-290 < abs(y) < 1e300:
+        return 0.0
+    granted, moved = row_of(name).rounding
+    slack = flint.arb(0)
+    for i, x in enumerate(exact):
+        slack += abs((EXACT[name](*exact[:i], x * (1 + STEP), *exact[i + 1 :]) - y) / STEP)
+    return float((abs(flint.arb(got) - y) - moved * UNIT * slack) / (abs(y) * UNIT)) / granted
+
+
+def points(rng, a):
+    xs = [abs(a + rng.gauss(0.0, 3.0) * math.sqrt(a)) for _ in range(12)] + [
+        a * 10.0 ** rng.uniform(-1.0, 1.0) for _ in range(6)
+    ]
+    return [x for x in [*xs, *[10.0 ** rng.uniform(-8.0, 2.9) for _ in range(6)]] if 0.0 < x < 1e8]
+
+
+def test_the_table_is_what_its_command_writes():
+    assert temme() == incomplete.TEMME
+
+
+@pytest.mark.parametrize("name", ["gammainc", "gammaincc", "gamma_density"])
+def test_the_incomplete_gamma_functions_are_flints(name):
+    rng = random.Random(name)
+    for a in (
+        1e-12,
+        0.02,
+        0.5,
+        1.0,
+        7.9,
+        8.1,
+        62.0,
+        99.0,
+        101.0,
+        3000.0,
+        1e6,
+        *[10.0 ** rng.uniform(-3.0, 4.0) for _ in range(25)],
+    ):
+        for x in points(rng, a):
+            assert units(name, (a, x), row_of(name)(a, x)) <= 1.0, (a, x)
+
+
+@pytest.mark.parametrize("a", [0.02, 3.5, 101.0, 3000.0])
+def test_compiled_they_keep_the_same_contract(a):
+    xs = points(random.Random(a), a)
+    compiled = jit(vmap(lambda x: (*value_and_grad(lambda x: gammainc(a, x))(x), gammaincc(a, x))))
+    for x, y, slope, upper in zip(xs, *compiled(xs)):
+        assert units("gammainc", (a, x), y) <= 1.0, x
+        assert units("gamma_density", (a, x), slope) <= 1.0, x
+        assert units("gammaincc", (a, x), upper) <= 1.0, x
+
+
+def test_a_coefficient_that_is_off_by_a_hair_is_caught(monkeypatch):
+    *rows, last = incomplete.TEMME
+    monkeypatch.setattr(incomplete, "TEMME", (*rows, (*last[:-1], last[-1] * (1.0 + 1e-12))))
+    with pytest.raises(AssertionError):
+        test_the_incomplete_gamma_functions_are_flints("gammainc")
+
+
+def test_ends_are_scipys_eager_and_compiled():
+    xs = [0.0, -0.0, INF, -1.0, -INF, NAN, 5e-324, 1.7e308]
+    for a, slope_at_0 in ((0.5, INF), (1.0, 1.0), (200.0, 0.0), (1e308, 0.0)):
+        lower, upper = ([f(a, x) for x in xs] for f in (gammainc, gammaincc))
+        assert repr(lower[:6]) == repr([0.0, 0.0, 1.0, NAN, NAN, NAN])
+        assert repr(upper[:6]) == repr([1.0, 1.0, 0.0, NAN, NAN, NAN])
+        assert (lower[7], upper[7]) == (1.0, 0.0)
+        assert [grad(lambda x, a=a: gammainc(a, x))(x) for x in (0.0, INF)] == [slope_at_0, 0.0]
+        for found, eager in zip(jit(vmap(lambda x, a=a: (gammainc(a, x), gammaincc(a, x))))(xs), (lower, upper)):
+            assert repr(found[:6]) == repr(eager[:6]) and found[6:] == pytest.approx(eager[6:], rel=1e-14)
+
+
+def test_all_orders_in_x_are_differentiated_at_the_end_too():
+    assert [derivative(lambda x: gammainc(1.0, x), n)(0.0) for n in range(5)] == [0.0, 1.0, -1.0, 1.0, -1.0]
+    assert [derivative(lambda x: gammainc(3.0, x), n)(0.0) for n in range(5)] == [0.0, 0.0, 0.0, 1.0, -3.0]
+    for a in (0.3, 2.5, 150.0):
+        for x in (0.7 * a, 1.2 * a):
+            check_gradients(lambda x, a=a: gammainc(a, x) * x, x, order=2, modes=("reverse", "forward"))
+    x = Value(0.5)
+    y = gammaincc(2.0, x)
+    assert pickle.loads(pickle.dumps(y)).op is y.op
+    y.backward()
+    assert x.grad == pytest.approx(-0.5 * math.exp(-0.5), rel=1e-15)
+
+
+@pytest.mark.parametrize("a", [0.0, -1.0, NAN, INF, "2", None, Value(2.0), [1.0]])
+def test_a_is_a_number_above_0_by_which_nothing_is_differentiated(a):
+    for f in (gammainc, gammaincc):
+        with pytest.raises((TypeError, ValueError), match=f"{f.__name__} takes a number above 0 as a, got"):
+            f(a, 1.5)
+    with pytest.raises(TypeError, match="differentiated in x alone, so give a float, in jit by static_argnames"):
+        grad(gammainc)(2.0, 1.5)
+    assert jit(gammainc, static_argnames=("a",))(2.0, 1.5) == pytest.approx(gammainc(2.0, 1.5), rel=1e-15)
+    assert jit(vmap(lambda x: gammaincc(2, x)), backend="numpy")([1.5, 3.0]) == [
+        gammaincc(2.0, 1.5),
+        gammaincc(2.0, 3.0),
+    ]

@@ -13,7 +13,7 @@ from .context import Scope, no_grad, scope
 from .copying import freed
 from .lists import Operands, dot, take
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
-from .ops import PRIVATE, beta, gammainc, gammaincc, lbeta, log_softmax, polygamma, softmax
+from .ops import PRIVATE, beta, betainc, gammainc, gammaincc, lbeta, log_softmax, polygamma, softmax
 from .rule import TABLE, Op, new_row_hooks, op
 from .transforms.batching import vmap
 from .transforms.forward import derivative, hessian, hvp, jacfwd, jvp
@@ -44,6 +44,7 @@ __all__ = [
     "Value",
     "backward",
     "beta",
+    "betainc",
     "detect_anomaly",
     "dot",
     "gammainc",

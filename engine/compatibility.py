@@ -58,6 +58,7 @@ OTHER_NAMES = {  # what others have by another name, and what is written here
     **dict.fromkeys(("MLP", "Layer", "Neuron", "Module", "SGD", "Adam", "fit", "mse", "cross_entropy"), "nn.{name}"),
     **dict.fromkeys(("plot", "show", "graph", "draw_graph", "visualize"), "draw"),
     **dict.fromkeys(("gammaln", "loggamma"), "lgamma"), "betaln": "lbeta", "psi": "digamma",
+    "igamma": "gammainc", "igammac": "gammaincc", "regularized_incomplete_beta": "betainc",
     "sum": "total", "max": "maximum", "min": "minimum", "pow": "power",
 }  # fmt: skip
 

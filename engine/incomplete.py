@@ -6,10 +6,11 @@ Each is run from its far end for a fixed number of terms, so that compiled code 
 import math
 from math import inf, nan
 
-from .special import FAR, LOG_GAMMA, erfcx, gamma, horner, lgamma, stirling
+from .special import FAR, LOG_GAMMA, STIRLING, erfcx, gamma, horner, lgamma, stirling
 
 TERMS = 110  # of the sum and of the fraction: as many as the slowest needs, at x = a = LARGE
 LARGE, NEAR = 100.0, 0.3  # from which a on, and up to which abs(x - a)/a, the expansion is meant
+SMALL_TERMS = 60  # of the sums for the beta function
 FEW_TERMS, BELOW = 20, 1.1  # up to here Q is a series in x, where it is small against P
 LOG_REST = tuple([1.0 / (2.0 * k + 3.0) for k in range(12, -1, -1)])  # log1p(m) by r = m/(2 + m)
 
@@ -89,13 +90,17 @@ def _fraction(a: float, x: float) -> float:
     return _kernel(a, x) * (a / t)
 
 
+def _log_gamma_1(a: float) -> float:
+    """log Γ(1 + a), small where a is."""
+    return horner(LOG_GAMMA, a) * a - math.log1p(a) if a < 0.5 else lgamma(1.0 + a)
+
+
 def _small(a: float, x: float) -> float:
     """Q(a, x) for small a and x, where P is nearly 1."""
     s = 0.0
     for n in range(FEW_TERMS, 0, -1):
         s = -x / n * (s + 1.0 / (a + n))
-    shift = horner(LOG_GAMMA, a) * a - math.log1p(a) if a < 0.5 else lgamma(1.0 + a)
-    u = a * math.log(x) - shift
+    u = a * math.log(x) - _log_gamma_1(a)
     return -math.expm1(u) - math.exp(u) * a * s
 
 
@@ -124,3 +129,98 @@ def gammainc(a: float, x: float, upper: bool = False) -> float:
     else:
         y, of_upper = _sum(a, x), False
     return y if of_upper == upper else 1.0 - y
+
+
+# The incomplete beta function -----------------------------------------------------------------------------------------
+
+
+def _log(x: float, y: float) -> float:
+    """log x, of an x = 1 - y that may be rounded."""
+    return math.log1p(-y) if y < 0.5 else math.log(x)
+
+
+def _less_log_at(m: float, whole: float) -> float:
+    """m - log(1 + m), where 1 + m is known too."""
+    return _less_log(m) if m > -NEAR else m - math.log(whole) if whole > 0.0 else inf
+
+
+def _beta_kernel(a: float, b: float, x: float, y: float) -> float:
+    """x**a·y**b/B(a, b), for y = 1 - x."""
+    if a > b:
+        a, b, x, y = b, a, y, x
+    n = a + b
+    if b < FAR:
+        return math.pow(x, a) * math.exp(b * _log(y, x)) * gamma(n + 1.0) / n * a * b / gamma(a + 1.0) / gamma(b + 1.0)
+    rest = stirling(n) - stirling(b)
+    if a < FAR:
+        rest += (b - 0.5) * math.log1p(a / b) - a + b * _log(y, x)
+        return math.pow(x * n, a) * math.exp(rest) * a / gamma(a + 1.0)
+    away = b * x - a * y
+    exponent = a * _less_log_at(away / a, x * (n / a)) + b * _less_log_at(-away / b, y * (n / b))
+    return math.sqrt(a / (2.0 * math.pi) * (b / n)) * math.exp(rest - stirling(a) - exponent)
+
+
+def beta_density(a: float, b: float, x: float) -> float:
+    """x**(a - 1)·(1 - x)**(b - 1)/B(a, b), the derivative of I_x(a, b) in x."""
+    if 0.0 < x < 1.0:
+        return _beta_kernel(a, b, x, 1.0 - x) / x / (1.0 - x)
+    if x not in (0.0, 1.0):
+        return nan
+    power, other = (a, b) if x == 0.0 else (b, a)
+    return inf if power < 1.0 else other if power == 1.0 else 0.0
+
+
+def _beta_fraction(a: float, b: float, x: float, y: float) -> float:
+    """I_x(a, b) for x up to a/(a + b): DLMF 8.17.22."""
+    t = 1.0
+    for m in range(fraction_terms(a, b), 0, -1):
+        t = 1.0 - (a + m) / (a + 2.0 * m) * (a + b + m) / (a + 2.0 * m + 1.0) * x / t
+        t = 1.0 + m / (a + 2.0 * m - 1.0) * (b - m) / (a + 2.0 * m) * x / t
+    t = 1.0 - (a + b) / (a + 1.0) * x / t
+    return _beta_kernel(a, b, x, y) / a / t
+
+
+def fraction_terms(a: float, b: float) -> int:
+    """As many as the fraction of the beta function needs, halved: a pair a step."""
+    return 45 + int(math.sqrt(max(a, b)))
+
+
+def _log_ratio(a: float, b: float) -> float:
+    """log Γ(a + b)/Γ(a) for b below 1, small where b is."""
+    y = 0.0
+    while a < 10.0:
+        y -= math.log1p(b / a)
+        a += 1.0
+    n = a + b
+    u, v = 1.0 / n, 1.0 / a
+    p = d = 0.0  # Stirling's series at v, and its difference quotient from v to u, in squares
+    for c in STIRLING:
+        p, d = p * (v * v) + c, d * (u * u) + p
+    series = -b * u * v * (u * d * (u + v) + p)
+    return y + (a - 0.5) * math.log1p(b / a) + b * (math.log(n) - 1.0) + series
+
+
+def _beta_small(a: float, b: float, x: float, rest: bool) -> float:
+    """I_x(a, b) for small a and b·x, or 1 less it, which is small where a is."""
+    s = 0.0
+    for n in range(SMALL_TERMS, 0, -1):
+        s = (n - b) * x / n * (s + 1.0 / (a + n))
+    u = a * math.log(x) - _log_gamma_1(a)
+    if not rest:
+        return math.exp(u + _log_ratio(b + 1.0, a)) * (b / (a + b)) * (1.0 + a * s)
+    u += _log_ratio(b, a)
+    return -math.expm1(u) - math.exp(u) * a * s
+
+
+def betainc(a: float, b: float, x: float) -> float:
+    """I_x(a, b), for a and b above 0."""
+    if not 0.0 < x < 1.0:
+        return 1.0 if x == 1.0 else 0.0 if x == 0.0 else nan
+    y = 1.0 - x
+    if b < 1.0 and y <= 0.5 and a * y <= 1.1:
+        return _beta_small(b, a, y, True)
+    if a < 1.0 and x <= 0.5 and b * x <= 1.1:
+        return _beta_small(a, b, x, False)
+    if x <= a / (a + b):
+        return _beta_fraction(a, b, x, y)
+    return 1.0 - _beta_fraction(b, a, y, x)

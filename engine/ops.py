@@ -327,6 +327,31 @@ def _of_gamma(name, n):
     }  # fmt: skip
 
 
+def _of_beta(name, n):
+    """betainc of numbers a and b, and of what is differentiated; of order 1 the density, its derivative."""
+    forward, slope, reference = {
+        "betainc": (incomplete.betainc, lambda a, b, x, y: _part("beta_density", 1)(a, b, x), lambda m, a, b, x: m.betainc(a, b, x)),
+        "beta_density": (incomplete.beta_density, _slope_of_beta_density, lambda m, a, b, x: m.exp((a - 1) * m.log(x) + (b - 1) * m.log(1 - x) + m.loggamma(a + b) - m.loggamma(a) - m.loggamma(b))),
+    }[name]  # fmt: skip
+    return name, "", {
+        "forward": forward, "partials": [math.nan, math.nan, slope], "reference": reference, "domain": (POSITIVE, POSITIVE, (0.0, 1.0)), "rounding": (30.0, 4.0),
+    }  # fmt: skip
+
+
+def _slope_of_beta_density(a, b, x, y):
+    """Of each factor of the density, at its 0 by the density of a power less."""
+    left = right = 0.0
+    if a != 1.0:
+        left = (a - 1.0) / x * y
+        left = edge(equal(x, 0.0), (a + b - 1.0) * _part("beta_density", 1)(a - 1.0, b, x), left) if a > 1.0 else left
+    if b != 1.0:
+        right = (b - 1.0) / (1.0 - x) * y
+        right = (
+            edge(equal(x, 1.0), (a + b - 1.0) * _part("beta_density", 1)(a, b - 1.0, x), right) if b > 1.0 else right
+        )
+    return left - right
+
+
 def _slope_of_density(a, x, y):
     if a == 1.0:
         return -y
@@ -335,7 +360,9 @@ def _slope_of_density(a, x, y):
     )
 
 
-_OF_NUMBERS = dict.fromkeys(("gammainc", "gammaincc", "gamma_density"), _of_gamma)
+_OF_NUMBERS = {
+    **dict.fromkeys(("gammainc", "gammaincc", "gamma_density"), _of_gamma), **dict.fromkeys(("betainc", "beta_density"), _of_beta),
+}  # fmt: skip
 
 
 def polygamma(n, x):
@@ -371,14 +398,28 @@ def gammaincc(a, x):
     return _part("gammaincc", 0)(_parameter("gammaincc", "a", a), x)
 
 
-def _parameter(who, name, x):
+def betainc(a, b, x):
+    """The regularized incomplete beta function I_x(a, b), for numbers a and b above 0, up to a million.
+
+    It is differentiated in x, which goes from 0 to 1, alone: see `gammainc`.
+
+    >>> from engine import betainc
+    >>> print(f"{betainc(2.0, 3.0, 0.5):.12f}")
+    0.687500000000
+    """
+    a, b = (_parameter("betainc", name, p, 1e6) for name, p in (("a", a), ("b", b)))
+    return _part("betainc", 0)(a, b, x)
+
+
+def _parameter(who, name, x, most=inf):
     """A parameter by which nothing is differentiated."""
+    takes = "a number above 0" + (f", up to {most:g}," if most < inf else "")
     if hasattr(x, "_node"):
         raise TypeError(
-            f"{who} takes a number above 0 as {name}, got {shown(x)}; it is differentiated in x alone, so give a float, in "
+            f"{who} takes {takes} as {name}, got {shown(x)}; it is differentiated in x alone, so give a float, in "
             "jit by static_argnames"
         )
-    return parameter(who, name, x, "a number above 0", lambda x: x > 0.0)
+    return parameter(who, name, x, takes, lambda x: 0.0 < x <= most)
 
 
 def lbeta(a, b):

@@ -161,6 +161,16 @@ class Arithmetic:
         return _through(value, lambda x: sign * ((a - 1) * x.log() - x - Arithmetic.loggamma(a)).exp())(x)
 
     @staticmethod
+    def betainc(a: Quantity, b: Quantity, x: Quantity) -> Quantity:
+        """The regularized incomplete beta function of constants a and b, and its derivative, the density."""
+
+        def slope(x: Quantity) -> Quantity:
+            log = Arithmetic.loggamma(a + b) - Arithmetic.loggamma(a) - Arithmetic.loggamma(b)
+            return ((a - 1) * x.log() + (b - 1) * (1 - x).log() + log).exp()
+
+        return _through(lambda x: x.beta_lower(constant(a), constant(b), 1), slope)(x)
+
+    @staticmethod
     def cbrt(x: Quantity) -> Quantity:
         """The real cube root, also below 0."""
         return -((-x) ** (arb(1) / 3)) if constant(x) < 0 else x ** (arb(1) / 3)

@@ -59,6 +59,7 @@ exemplar("engine.take", lambda: Call(engine.take, [[0.5, Value(0.25)], [1.0, 2.0
 exemplar("engine.polygamma", lambda: Call(engine.polygamma, 2, Value(0.5)))
 exemplar("engine.gammainc", lambda: Call(engine.gammainc, 2.0, Value(0.5)))
 exemplar("engine.gammaincc", lambda: Call(engine.gammaincc, 2.0, Value(0.5)))
+exemplar("engine.betainc", lambda: Call(engine.betainc, 2.0, 3.0, Value(0.5)))
 exemplar("engine.beta", lambda: Call(engine.beta, 0.5, Value(0.25)))
 exemplar("engine.lbeta", lambda: Call(engine.lbeta, 0.5, Value(0.25)))
 exemplar("engine.softmax", lambda: Call(engine.softmax, [0.5, Value(0.25)]))

@@ -44,9 +44,9 @@ def _number(e, env):
     if isinstance(e, ast.Call):
         if e.func.id == "polygamma":
             return engine.polygamma(e.args[0].value, _number(e.args[1], env))
-        if e.func.id == "gamma_density":
-            return engine.ops._part("gamma_density", 1)(*[_number(a, env) for a in e.args])
-        if e.func.id.startswith("gammainc"):
+        if e.func.id.endswith("_density"):
+            return engine.ops._part(e.func.id, 1)(*[_number(a, env) for a in e.args])
+        if e.func.id in ("gammainc", "gammaincc", "betainc"):
             return getattr(engine, e.func.id)(*[_number(a, env) for a in e.args])
         if e.func.id.endswith("_slope"):
             return engine.ops._part(e.func.id[:-6], 1)(_number(e.args[0], env))

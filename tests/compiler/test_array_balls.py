@@ -24,7 +24,7 @@ MANY = int(os.environ.get("MANY", "1"))
 COUNTS = st.integers(2, 17)
 
 
-def wrong_batch(subject, count, rng):
+def wrong_batch(subject, count, rng, backend="numpy", precision=DOUBLE):
     """What lies outside its ball where a function sums its examples itself, in loops that are raised to contractions."""
     chosen, judge = chosen_points(count, rng), Judge()
     points = [subject.point, *[subject.near(subject.shared, rng, "float64") for _ in range(3)]]
@@ -33,14 +33,16 @@ def wrong_batch(subject, count, rng):
         return total([subject.function([*shared, *row]) for row in rows]) / count
 
     rows = [list(points[k][subject.shared :]) for k in chosen]
-    value, gradient = jit(value_and_grad(loss), backend="numpy")(list(points[0][: subject.shared]), rows)
-    counts, seed = [chosen.count(k) for k in range(4)], DOUBLE.once(1 / arb(count))
+    value, gradient = jit(value_and_grad(loss), backend=backend, dtype="float64")(
+        list(points[0][: subject.shared]), rows
+    )
+    counts, seed = [chosen.count(k) for k in range(4)], precision.once(1 / arb(count))
     with precise():
-        replays, balls = zip(*[balls_of(subject.function, p, DOUBLE, seed) for p in points])
-        values = summed([b[0] for b in balls], counts, DOUBLE)
-        judge(subject, "value", value, DOUBLE.once(values / count), replays)
+        replays, balls = zip(*[balls_of(subject.function, p, precision, seed) for p in points])
+        values = summed([b[0] for b in balls], counts, precision)
+        judge(subject, "value", value, precision.once(values / count), replays)
         for j, terms in enumerate(list(zip(*balls))[1 : 1 + subject.shared]):
-            judge(subject, j, gradient[j], summed(terms, counts, DOUBLE), replays)
+            judge(subject, j, gradient[j], summed(terms, counts, precision), replays)
     return judge.wrong
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ class Rows:
                    self.logsumexp, self.log_softmax, self.softmax, self.einsum, self.full, self.take, self.expand,
                    self.concatenate)  # fmt: skip
         return {
+            **self._formulas(),
             **{
                 name: getattr(np, name)
                 for name in ("sum", "max", "mean", "any", "arange", "array", "repeat", "reshape")
@@ -45,6 +47,48 @@ class Rows:
             "move": lambda x: x,
             "detached": lambda x: x,
         }
+
+    def _formulas(self) -> dict[str, Callable[..., Numbers]]:
+        """Rows that are other rows put together, as `engine.ieee` does it, with both sides of a branch computed."""
+        np = self._np
+        softly = self._softly
+        return {
+            "sign": lambda x: np.where(x > 0.0, 1.0, np.where(x < 0.0, -1.0, x)),
+            "inside": lambda x, a, b: np.where((a <= x) & (x <= b), 1.0, 0.0 * (x - x + a - a + b - b)),
+            "clip": lambda x, a, b: np.where(
+                x < a, np.where(a <= b, a, b), np.where(x > b, b, x + 0.0 * (a - a + b - b))
+            ),
+            "nan_to_num": np.nan_to_num,
+            "rsqrt": lambda x: 1.0 / np.sqrt(x),
+            "difference_of_squares": lambda a, b: (a - b) * (a + b),
+            "xlogy": lambda a, b: np.where((a == 0.0) & (b == b), 0.0, a * np.log(b)),
+            "xlog1py": lambda a, b: np.where((a == 0.0) & (b == b), 0.0, a * np.log1p(b)),
+            "bose": lambda x: np.where(x > 40.0, np.exp(-x), 1.0 / np.expm1(x)),
+            "logaddexp": lambda a, b: softly(a, b, np.exp, 1.0),
+            "logaddexp2": lambda a, b: softly(a, b, np.exp2, math.log(2.0)),
+            "silu": lambda x: x * self.sigmoid(x),
+            "gauss": lambda x: self.bell(x, 1.0),
+            "normal_pdf": lambda x: self.bell(x, 0.5) / ieee.SQRT_2_PI,
+        }
+
+    def _softly(self, a: Numbers, b: Numbers, exp: Callable[[Numbers], Numbers], base: float) -> Numbers:
+        """The larger, and what a sum of powers has beyond it."""
+        np = self._np
+        return np.where(a == b, a + math.log(2.0) / base, np.maximum(a, b) + np.log1p(exp(-np.abs(a - b))) / base)
+
+    def parts(self, x: Numbers) -> tuple[Numbers, Numbers]:
+        """x, cut to what a bell has room for, in two parts: the square of the first is exact."""
+        np = self._np
+        near = np.clip(x, -64.0, 64.0)
+        steps = 2.0**6 if near.dtype == np.float32 else 2.0**20
+        head = np.round(near * steps) / steps
+        return head, near - head
+
+    def bell(self, x: Numbers, c: float) -> Numbers:
+        """exp(-c·x²), with its digits where it is small; no product of two exp, of which XLA makes one again."""
+        head, tail = self.parts(x)
+        found = self._np.exp(-c * head * head)
+        return found + found * self._np.expm1(-c * tail * (2.0 * head + tail))
 
     def relu(self, x: Numbers) -> Numbers:
         return self._np.maximum(x, 0.0)

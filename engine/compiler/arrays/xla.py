@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from ... import ieee
 from ...arguments import install_line
+from .rows import Rows
 
 log = logging.getLogger("engine.jit")
 
@@ -51,11 +53,28 @@ def xla_device() -> str:
 
 
 def special() -> dict[str, Callable[..., Numbers]]:
-    """Rows that XLA has and NumPy has not."""
+    """Rows that XLA has and NumPy has not; without lgamma and digamma, which miss their digits there next to their zeros."""
     installed()
-    from jax.scipy import special as found
+    from jax.scipy.special import erf, erfc
 
-    return {"erf": found.erf, "erfc": found.erfc, "lgamma": found.gammaln, "digamma": found.digamma}
+    np = numpy()
+    bell, high = Rows(np), 181.0 / 256.0  # of the root of one half, in few bits
+
+    def normal_cdf(x: Numbers) -> Numbers:
+        """Half of erfc(-x/√2), corrected for the rounding of x/√2."""
+        (head, tail), t = bell.parts(x), x * ieee.SQRT_HALF
+        error = (head * high - t) + head * (ieee.SQRT_HALF - high) + tail * ieee.SQRT_HALF
+        return 0.5 * erfc(-t) + np.where(np.abs(x) < 64.0, error * bell.bell(t, 1.0) / ieee.SQRT_PI, 0.0)
+
+    return {
+        **{name: getattr(np, name) for name in ("remainder", "round", "floor_divide", "cbrt")},
+        "erf": erf,
+        "erfc": erfc,
+        "normal_cdf": normal_cdf,
+        "gelu": lambda x: x * normal_cdf(x),
+        "unit": lambda a, b: np.where(np.hypot(a, b) == 0.0, 0.0, a / np.hypot(a, b)),
+        "over": lambda a, b: a / np.hypot(a, b) / np.hypot(a, b),
+    }
 
 
 def numpy() -> Any:

@@ -72,6 +72,7 @@ TRAINING = {  # what a training takes elsewhere than in an argument of a like na
     "weight_decay": "weight decay in its optimizer, such as optimizer=nn.AdamW(net, weight_decay={x})",
     **_all("l1 l2", "a penalty, penalty=nn.{name}({x})"),
     **_all("jit compile compiled device", "backend='jit' for native code on the processor"),
+    "noise_multiplier": "the noise of a private training, private=nn.Privacy(noise={x})",
     "shuffle": "examples in a new order each epoch, which seed fixes",
     "dropout": "dropout as a layer of the net, nn.Dropout({x})",
 }
@@ -81,6 +82,7 @@ NAMES = {  # of nn
     **_all("Tensor Variable Parameter Value", "engine.Value(number)"),
     **_all("Model ModuleList ModuleDict", "nn.Module, which finds Modules in lists and dicts too, or nn.Sequential(…)"),
     **_all("Perceptron", "nn.Neuron(nin), or nn.MLP(nin, [neurons of each layer])"),
+    **_all("PrivacyEngine DPSGD DPAdam", "nn.fit(net, X, y, loss='mse', private=nn.Privacy(noise=1.1))"),
     **_all("train trainer learn", "nn.fit(net, X, y, loss='mse')"),
     **_all("draw plot show", "engine.draw(net(x))"),
     **_all(

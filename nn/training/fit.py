@@ -31,13 +31,14 @@ def fit(settings: FitSettings) -> History:
         loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value for one example. The loss of a
             batch is the mean.
         optimizer, epochs, batch_size, seed, validation, metrics, callbacks, early_stopping: see `Trainer`.
-        schedule, accumulate, clip_value, clip_norm, penalty, progress, backend, threads, dtype: see `Trainer`.
+        schedule, accumulate, clip_value, clip_norm, penalty, private, progress, backend, threads, dtype: see
+            `Trainer`.
         view: a widget made by `training_view`, or True to show one in the notebook at once: it follows the training.
 
     Returns:
         A dict of lists, one number an epoch: "epoch", "loss", the metrics by name; and where there is validation data
         "val_loss" and "val_" before each metric. "loss" is the mean over the epoch while the weights moved, without the
-        penalty.
+        penalty. A private training has "epsilon" besides.
 
     Raises:
         ValueError, TypeError: an argument is not one of these; nothing has been trained then.

@@ -10,7 +10,7 @@ from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat
 from .front.gather import AS_LISTS, with_sequences
-from .front.recorder import Later, Recorder, indexed
+from .front.recorder import Later, Recorder, indexed, uncollected
 from .front.trace import Trace
 from .front.transcription import transcribed
 from .loops.extension import Rolled, extended
@@ -50,11 +50,12 @@ class Recording:
             tree = recorder.arguments(given.rebuild(traced))
             return recorder, recorder.run(lambda: call(tree), reads=(f, *given.modules))
 
-        with stages.timed("trace"):
-            self.recorder, returned = indexed(recorded)
-        found = self._from_few(returned) if isinstance(returned, Later) else None
-        self.of_few = found is not None
-        self.rolled = self._rolled(self.recorder, returned) if found is None else found
+        with uncollected():
+            with stages.timed("trace"):
+                self.recorder, returned = indexed(recorded)
+            found = self._from_few(returned) if isinstance(returned, Later) else None
+            self.of_few = found is not None
+            self.rolled = self._rolled(self.recorder, returned) if found is None else found
 
     def _rolled(self, recorder: Recorder, returned: object) -> Rolled:
         """The program of what a function returned."""
@@ -88,4 +89,5 @@ class Recording:
                 found = extended(few[-3:], range(rounds - 2, rounds + 1), family.count) if len(few) > 2 else None
                 if found is not None:
                     return found
+        family.withdraw()
         return None

@@ -160,6 +160,15 @@ def test_what_is_not_alike_has_the_program_that_it_had(form):
     assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
 
 
+def test_data_of_a_form_that_does_not_go_on_is_no_argument():
+    rows = [0.1 * k for k in range(24)]
+    found = recorded(
+        value_and_grad(lambda ws: IRREGULAR["from both ends"](ws, [(d, 1.0) for d in rows])), ([0.5],), True
+    )
+    assert not found.of_few
+    assert not found.recorder.captured
+
+
 def test_rows_that_are_differentiated_have_their_gradients():
     _, (ws, rows) = problem("total", "net", 20)
     f = value_and_grad(lambda ws, rows: total([relu(ws[0] * d) * e for d, e in rows]), (0, 1))

@@ -18,7 +18,7 @@ from ...value import Value
 from ..front.recorder import IDENTITY, Recorder
 from ..front.trace import CONSTANT, VALUE, spaced
 from .recognition import WINDOW, Loop, Recogniser
-from .shapes import LoopShape, Shapes
+from .shapes import LoopShape, Positions, Shapes
 
 FEWEST = 16  # rounds from which on some of them stand for all
 EDGE = 2  # so many rounds at either end may be read by what is in no round
@@ -60,11 +60,13 @@ class Family:
         self._place = {v: i for i, v in enumerate(nodes)}
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
             return
-        loops = list(_loops(_items(nodes, self._place, recorder)))
+        items = _items(nodes, recorder)
+        loops = list(_loops(items)) if _may_repeat(items.ids) else []
         longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=_Rounds(0, 0, 0))
         if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
             self.count = longest.rounds
             self._loops = [loop for loop in loops if abs(loop.rounds - self.count) <= EDGE]
+            self._recorder, self._captured = recorder, len(recorder.captured)
             self._data = _Data(nodes, self._loops, recorder).leaves
 
     def member(self, count: int) -> tuple[Value, list[Value]]:
@@ -74,6 +76,13 @@ class Family:
             NotUniformError: there is none.
         """
         return _Member(self._nodes, self._place, self._loops, self.count - count, self._data).of(self._root)
+
+    def withdraw(self) -> None:
+        """Numbers that stood for all rounds are numbers again."""
+        if self.count:
+            for v in self._recorder.captured[self._captured :]:
+                del self._recorder.operands[v]
+            del self._recorder.captured[self._captured :]
 
 
 def _live(nodes: Iterable[Any], root: Value) -> list[Value]:
@@ -92,7 +101,7 @@ def _live(nodes: Iterable[Any], root: Value) -> list[Value]:
     return found
 
 
-def _items(nodes: Sequence[Any], place: dict[Value, int], recorder: Recorder) -> Recogniser:
+def _items(nodes: Sequence[Any], recorder: Recorder) -> Recogniser:
     """The nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers.
 
     Constants are numbered as they come, so that what they are does not matter.
@@ -100,46 +109,57 @@ def _items(nodes: Sequence[Any], place: dict[Value, int], recorder: Recorder) ->
     import numpy as np
 
     shapes, ids, numbers, starts = Shapes(), list[int](), list[int](), [0]
-    operands, lists, constants = recorder.operands, dict[int, tuple[object, list[int]]](), count()
+    operands, lists, constants = dict(recorder.operands), dict[int, tuple[object, list[int]]](), count(CONSTANT, 8)
 
-    def operand(a: Any) -> tuple[int, int]:
-        known = place.get(a)
-        if known is not None:
-            return VALUE, known
-        if recorder.constant(a) is not None:
-            return CONSTANT, next(constants)
-        leaf = operands.get(a)
-        while leaf is None and a.op is IDENTITY:
-            a = a._a
-            leaf = operands.get(a)
-        leaf = recorder.captured_operand(a) if leaf is None else leaf
-        return leaf & 7, leaf >> 3
+    def operand(a: Any) -> int:
+        """That of what is met for the first time."""
+        if a.__class__ is not Value or recorder.constant(a) is not None:
+            return next(constants)
+        leaf = a
+        while leaf.op is IDENTITY and leaf not in operands:
+            leaf = leaf._a
+        operands[a] = found = operands[leaf] if leaf in operands else recorder.captured_operand(leaf)
+        return found
 
     def listed(a: Sequence[Any]) -> tuple[object, list[int]]:
-        spaces, places = zip(*map(operand, a)) if a else ((), ())
-        even = spaced([8 * i for i in places]) if len(a) > 2 and spaces.count(spaces[0]) == len(a) else None
+        if a.__class__ is tuple:
+            found = tuple([operands[e] if e in operands else operand(e) for e in a])
+        else:
+            found = tuple(map(operand, a))
+        even = spaced(found) if len(found) > 2 else None
         if isinstance(even, range):
-            return ("row", spaces[0], len(a)), [even[0] >> 3, even.step >> 3]
-        return ("list", *spaces), [*places]
+            return ("row", even[0] & 7, len(a)), [even[0] >> 3, even.step >> 3]
+        return tuple([e & 7 for e in found]), [e >> 3 for e in found]
 
     for i, v in enumerate(nodes):
         key: list[object] = [v.op]
-        vector = [i]
+        numbers.append(i)
         for a in v._operands()[0]:
-            if a.__class__ is tuple or a.__class__ is list:
+            known = operands.get(a) if a.__class__ is Value else None
+            if known is None and (a.__class__ is tuple or a.__class__ is list):
                 if id(a) not in lists:
                     lists[id(a)] = listed(a)
                 shape, found = lists[id(a)]
-                vector += found
                 key.append(shape)
-            else:
-                space, at = operand(a)
-                vector.append(at)
-                key.append(space)
+                numbers += found
+                continue
+            known = operand(a) if known is None else known
+            key.append(known & 7)
+            numbers.append(known >> 3)
+        operands[v] = i * 8 + VALUE
         ids.append(shapes.id(tuple(key)))
-        numbers += vector
         starts.append(len(numbers))
     return Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW)
+
+
+def _may_repeat(ids: Positions) -> bool:
+    """May a loop of many rounds take up half of the items? Then what stands in the middle stands there again, near by."""
+    middle, length, found = len(ids) // 2, min(32, len(ids) // 8), ids.tobytes()
+    for first in (middle, middle - length):
+        part, at = ids[first : first + length].tobytes(), first * ids.itemsize
+        if found.find(part, at + 1) >= 0 or found.find(part, 0, at + len(part) - 1) >= 0:
+            return True
+    return False
 
 
 def _loops(items: Recogniser) -> Iterable[_Rounds]:

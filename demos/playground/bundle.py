@@ -65,7 +65,7 @@ def _files(tabs: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
                 yield name, blob
     packed = _packed()
     yield ZIP, packed
-    for name in ("worker.js", "frame.js", "frame.html", "page.js", "editor.js", "link.js", "python.js"):
+    for name in ("worker.js", "frame.js", "frame.html", "page.js", "editor.js", "link.js", "model.js", "python.js"):
         yield name, (HERE / "page" / name).read_bytes()
     sizes["python"] |= {ZIP: len(packed), "worker.js": (HERE / "page" / "worker.js").stat().st_size}
     yield "files.json", json.dumps(sizes, indent=1).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from engine import Value, draw, scope, topological_order, total
@@ -50,8 +51,7 @@ def explained(trainer: Trainer, neuron: Neuron, example: int, last: Picture | No
     n = len(neuron.w)
     twin = copy.deepcopy(neuron)  # whose gradients no training reads
     twin.zero_grad()
-    computed = twin.forward if n <= FEW else twin  # a call is one box
-    output = computed([float(x) for x in sums[0].args[n : 2 * n]])
+    output = twin([float(x) for x in sums[0].args[n : 2 * n]])
     if output.__class__ is not Value:
         return None
     for v in topological_order(output):
@@ -59,7 +59,8 @@ def explained(trainer: Trainer, neuron: Neuron, example: int, last: Picture | No
     output.label = "y"
     end = [v for v in mine if v.scope is sums[0].scope][-1]
     there = {end: output}
-    with scope("L"):
+    few = n <= FEW  # then the neuron is open, and what is closed lies a level deeper
+    with scope("loss") if few else nullcontext(), scope("L"):
         for v in order[order.index(end) + 1 :]:
             again = _again(v, there)
             if again is not None:
@@ -67,9 +68,7 @@ def explained(trainer: Trainer, neuron: Neuron, example: int, last: Picture | No
     if loss not in there:
         return None
     there[loss].backward()
-    drawn: Picture = draw(there[loss], level=0, rankdir="LR", names={"w": twin.w, "b": twin.b}, uid="neuron")
-    for box in drawn.model.boxes:
-        box.kind = "parameter" if box.value in (*twin.w, twin.b) else box.kind
+    drawn: Picture = draw(there[loss], level=int(few), rankdir="LR", names={"w": twin.w, "b": twin.b}, uid="neuron")
     drawn.model.caption = ""  # what is in the one group is said beside the picture
     return drawn.within(last)
 

@@ -2,14 +2,14 @@
 
 import pytest
 from conftest import faults
-from playground_page import asked_of, choose, complaints, flat, in_frame, one, ready, served, state, until
+from playground_page import asked_of, choose, complaints, flat, in_frame, one, ready, served, state, until, write
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from demos.playground.tabs import training
 
-FRAME = "#training .picture iframe"
+FRAME = "#training .picture iframe.shown"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,15 @@ def page(base, chromium):
 def settled(page):
     """Wait until nothing is asked of Python, and a neuron can be stepped through."""
     quiet = "return !playground.python.busy && document.querySelector('#training .count').textContent !== ''"
-    until(page, lambda d: d.execute_script(quiet) and d.find_elements(By.CSS_SELECTOR, FRAME))
+    seen = "#training .picture iframe:not(.shown)"
+    until(
+        page,
+        lambda d: (
+            d.execute_script(quiet)
+            and d.find_elements(By.CSS_SELECTOR, FRAME)
+            and not d.find_elements(By.CSS_SELECTOR, seen)
+        ),
+    )
 
 
 def status(page):
@@ -113,6 +121,17 @@ def test_a_neuron_and_a_point_are_chosen_and_stepped_through(page):
     settled(page)
     step = "document.querySelector('[data-do=first]').click(); document.querySelector('[data-do=next]').click(); return document.querySelector('.count').textContent"
     until(page, lambda d: in_frame(d, FRAME, step) == "forward 1/3")
+
+
+def test_a_weight_of_the_neuron_is_dragged_and_the_net_says_something_else(page):
+    before, at = pixels(page, "#training .plane"), status(page)
+    names = [label.text for label in page.find_elements(By.CSS_SELECTOR, "#training .picture .leaf label")]
+    assert names == ["w[0]", "w[1]", "b"]
+    write(page, "#training .picture input[name='b']", "-2.5")
+    until(page, lambda d: pixels(d, "#training .plane") != before)
+    read = "return [...document.querySelectorAll('.node')].map(n => n.getAttribute('aria-label'))"
+    until(page, lambda d: any(text.startswith("b, parameter, data −2.5") for text in in_frame(d, FRAME, read)))
+    assert status(page) == at
 
 
 def test_points_are_added_by_click_and_by_keyboard_and_taken_back(page):

@@ -170,8 +170,19 @@ def test_a_neuron_on_a_point_is_its_graph_at_these_numbers(neuron):
     mine = t.net.layers[int(path[-1])].neurons[int(k)]
     assert [b.data for b in picture.model.boxes if b.name.startswith("w[")] == [w.data for w in mine.w]
     answer = training.see({"neuron": neuron, "example": 1, "moving": False})
-    assert answer["page"].startswith("<!doctype html>")
+    assert answer["live"]["page"].startswith("<!doctype html>")
     assert "<svg" in training.see({"neuron": neuron, "example": 99, "moving": True})["svg"]
+
+
+def test_a_weight_that_is_dragged_is_the_nets_own_and_the_graph_is_that_of_the_net():
+    t = made()
+    training.see({"neuron": "layers.0.neurons.1", "example": 1, "moving": False})
+    told = training.weigh({"numbers": {"w[0]": 0.75, "b": -2.0}, "ticket": 0.5})
+    neuron = t.net.layers[0].neurons[1]
+    assert (neuron.w[0].data, neuron.b.data) == (0.75, -2.0) and told["live"]["answered"] == 0.5
+    assert told["net"]["weights"][0][1] == [0.75, neuron.w[1].data, -2.0]
+    z = next(b for b in t.view("layers.0.neurons.1", 1).picture().model.boxes if b.name == "z")
+    assert z.data == next(v.data for v in training._seen[0].graph.values() if v.label == "z")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def run(given: Said) -> Said:
     finally:
         printed.flush()
     return {"error": None} | (
-        {"live": None, "note": NOTHING} if _live is None else {"live": _shown(_live), "note": _note(_live)}
+        {"live": None, "note": NOTHING} if _live is None else {"live": shown(_live), "note": _note(_live)}
     )
 
 
@@ -98,12 +98,23 @@ def edit(given: Said) -> Said:
     """The same graph with other numbers in some leaves, or with a Module opened: {numbers: {name: number}, step, turn, ticket}."""
     if _live is None:
         return {"message": "there is no graph", "answered": given["ticket"]}
-    page = _live.page
-    _live.edit(cast("dict[str, object]", given))
-    told = _shown(_live)
-    if page == _live.page:
+    return edited(_live, given) | {"note": _note(_live)}
+
+
+def edited(live: LiveGraph, edits: Said) -> Said:
+    """What the page is told of a live graph after edits; its page only where that is another."""
+    page = live.page
+    live.edit(cast("dict[str, object]", edits))
+    told = shown(live)
+    if page == live.page:
         del told["page"]
-    return told | {"note": _note(_live)}
+    return told
+
+
+def shown(live: LiveGraph) -> Said:
+    """What the page is told of a live graph."""
+    told = {name: getattr(live, name) for name in ("page", "step", "fields", "fresh", "opened", "message", "answered")}
+    return told if live.values else told | {"message": ""}
 
 
 def _note(live: LiveGraph) -> str:
@@ -119,11 +130,6 @@ def _drawn(root: object, variables: Namespace, given: Said) -> LiveGraph:
     if isinstance(values, Mapping):
         live.values = {name: x for name, x in values.items() if name in live.values and isinstance(x, (int, float))}
     return live
-
-
-def _shown(live: LiveGraph) -> Said:
-    told = {name: getattr(live, name) for name in ("page", "step", "fields", "fresh", "opened", "message", "answered")}
-    return told if live.values else told | {"message": ""}
 
 
 def _executed(code: str, variables: Namespace) -> object:

@@ -1,4 +1,6 @@
 // A net that learns: points, the network with what each neuron says where, its output in the large, curves, one neuron's graph.
+import live from "../live.js";
+import { Model } from "../model.js";
 import { Stopped } from "../python.js";
 
 const FIELDS = ["activation", "loss", "optimiser", "penalty", "strength", "batch"];
@@ -85,6 +87,7 @@ export default function training(page) {
   }
 
   // One neuron on one point ------------------------------------------------------------------------------------------------
+  let away = null;
   async function look(moving = false) {
     if (!made) return;
     if (drawing) { again = true; return; }
@@ -93,11 +96,15 @@ export default function training(page) {
     const answer = await ask("see", { neuron: neuron.value, example: Number(example.value) || 0, moving });
     drawing = false;
     picture.classList.toggle("old", !answer);
-    if (answer?.page) {
-      const frame = Object.assign(document.createElement("iframe"), { srcdoc: answer.page, title: "The neuron, step by step" });
-      frame.setAttribute("sandbox", "allow-scripts");
-      picture.replaceChildren(frame);
+    if (answer?.live) {
+      const seen = document.createElement("div"), model = new Model({ edits: {}, ...answer.live }, edits => {
+        ask("weigh", edits).then(news => { if (news) { model.take(news.live); take(news.net); } });
+      });
+      away?.();
+      picture.replaceChildren(seen);
+      away = live.render({ model, el: seen });
     } else if (answer?.svg) { // an image: nothing in it can run
+      away = away?.();
       const image = picture.querySelector("img") || new Image();
       image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(answer.svg)}`;
       image.alt = answer.alt;
@@ -105,10 +112,6 @@ export default function training(page) {
     }
     if (again) { again = false; look(moving && running); }
   }
-  window.addEventListener("message", ({ source, data }) => {
-    const frame = picture.querySelector("iframe");
-    if (frame && source === frame.contentWindow && data?.height > 0) frame.style.height = `${Math.ceil(data.height)}px`;
-  });
 
   // Drawing ------------------------------------------------------------------------------------------------------------------
   // The page's colours as numbers: a probe is given each, and the browser says what it is.

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 
 import nn
 from demos.playground.answers import Said
+from demos.playground.tabs.expression import edited, shown
 from engine import Value, gradients, sigmoid, straight_line
+from engine.picture import LiveGraph
 from nn.training.view import View
 
 COARSE, FINE = 28, 48  # points in a row of the grid that boundaries are drawn on: while it trains, and at rest
@@ -150,6 +152,7 @@ class Training:
 
 
 _training: Training | None = None
+_seen: tuple[LiveGraph, str] | None = None  # the neuron that is seen, and its path
 
 
 def make(given: Said) -> Said:
@@ -187,7 +190,8 @@ def rest(given: Said) -> Said:
 
 
 def see(given: Said) -> Said:
-    """A neuron on an example as its exact graph: a page to step through, or while it trains a picture."""
+    """A neuron on an example as its exact graph: a live view, or while it trains a picture."""
+    global _seen
     training = _now()
     if not training.points:
         return {"error": "There is no point yet that a neuron could be shown on."}
@@ -201,7 +205,20 @@ def see(given: Said) -> Said:
         return {"error": "The loss of this example does not depend on this neuron."}
     if given["moving"]:
         return {"svg": picture.svg, "alt": str(picture)}
-    return {"page": picture.player(step=2 * len(picture.model.boxes)).html}  # past its end: it opens at the last step
+    _seen = picture.live_graph(), str(given["neuron"])
+    return {"live": shown(_seen[0])}
+
+
+def weigh(given: Said) -> Said:
+    """Other weights for the neuron whose graph is seen, in that graph and in the net: what there is to see of both."""
+    if _seen is None:
+        raise RuntimeError("there is no neuron yet")
+    training, (live, path) = _now(), _seen
+    told = edited(live, given)
+    neuron = next(m for p, m in training.net.named_modules() if p == path and isinstance(m, nn.Neuron))
+    for name, p in [*((f"w[{k}]", w) for k, w in enumerate(neuron.w)), ("b", neuron.b)]:
+        p.data = live.values.get(name, p.data)
+    return {"live": told, "net": training.look()}
 
 
 def _now() -> Training:
@@ -271,4 +288,4 @@ def built() -> Said:
     }
 
 
-ASKED = [make, change, train, rest, see]
+ASKED = [make, change, train, rest, see, weigh]

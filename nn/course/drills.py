@@ -86,7 +86,7 @@ class Drill:
         >>> asked = drill(level=1, seed=7)
         >>> asked.answer("1")
         Not yet: along ∂L/∂a, that is the rule of a sum, and L is a product.
-          ∂L/∂a = b = −2.0
+          ∂L/∂a = b = 3.0
         """
         if not of and not self.now:
             raise ValueError("drill takes answers while a field is empty; for another problem: next()")

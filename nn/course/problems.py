@@ -7,12 +7,12 @@ about and every derivative in it is a simple fraction; a neuron and a softmax ha
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from math import tanh
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from engine import Value, topological_order
+from engine import TABLE, Value, topological_order
 from engine.arguments import whole
 from engine.checks import Graph, random_graphs
 from engine.formulas.chain import Chain, Path, chain_rule
@@ -22,9 +22,25 @@ MOST_TRIES = 100_000  # a level finds its graph within some hundreds
 LN2, LN3, LN5, HALF_LN3 = 0.6931471805599453, 1.0986122886681098, 1.6094379124341003, 0.5493061443340549
 WHOLE = (-4.0, -3.0, -2.0, 2.0, 3.0, 4.0, 5.0, 0.5)
 FOR_TANH = (-LN3, -HALF_LN3, HALF_LN3, LN2, LN3, 2.0)  # tanh of LN2, LN3, HALF_LN3: 3/5, 4/5, 1/2
-FOR_EXP = (-LN2, 0.0, LN2, LN3, 2 * LN2, LN5)  # e to them: 1/2, 1, 2, 3, 4, 5
+FOR_EXP = (-2 * LN2, -LN3, -LN2, 0.0, LN3 - LN2, LN2, LN3, 2 * LN2, LN5, LN2 + LN3, 3 * LN2)  # e to them: 1/4 to 8
 
 Found = dict[Value, Chain]
+T = TypeVar("T")
+
+
+class Shape(NamedTuple):
+    """A graph that is always the same: its steps, as `Graph.parse` reads them, and the names of inputs and steps."""
+
+    steps: str
+    names: str
+
+
+def _softmax(count: int, which: int, end: str = "", names: str = "") -> Shape:
+    """A probability of a softmax, and what is made of it."""
+    zs, es = ([f"{letter}{k}" for k in range(1, count + 1)] for letter in "ze")
+    sums = ["add 2 1"] if count == 2 else ["add 3 2", "add 1 2"]  # e1 + e2, and + e3
+    steps = [f"exp {count}"] * count + sums + [f"div {count + len(sums) + 1 - which} 1"]
+    return Shape(" | ".join(steps) + end, " ".join([*zs, *es, *"ts"[2 - len(sums) :], f"p{which}", names]))
 
 
 class Level(NamedTuple):
@@ -37,7 +53,7 @@ class Level(NamedTuple):
         numbers: what inputs are drawn from.
         sums: of a neuron, what w1·x1 + w2·x2 + b may be: b makes it so.
         needs, wants: what a graph must be, and its chain rule.
-        shape: the steps of a graph that is always the same, with the names of its nodes; "" for one that is drawn.
+        shapes: of what graphs one is taken; none where each is drawn.
     """
 
     title: str
@@ -49,8 +65,7 @@ class Level(NamedTuple):
     sums: Sequence[float] = ()
     needs: Callable[[Graph], bool] = lambda graph: True
     wants: Callable[[Found], bool] = lambda found: True
-    shape: str = ""
-    names: str = ""
+    shapes: Sequence[Shape] = ()
 
 
 def _shared(found: Found) -> bool:
@@ -95,8 +110,9 @@ def _in_reach(found: Found) -> bool:
     return all(0.1 < abs(x) < 2.0 for x in _of("tanh", found))
 
 
+PROBABILITIES = ((2, 1), (2, 2), (3, 1), (3, 2), (3, 3))  # of how many, and which
 LEVELS = (
-    Level("a product", "partials", ("mul",), 1),
+    Level("a product", "partials", ("mul",), 1, numbers=(*WHOLE, -9.0, -8.0, -7.0, -6.0, -5.0, 6.0, 7.0, 8.0, 9.0)),
     Level("two steps", "partials", ("mul", "add", "sub"), 2, 3),
     Level("two steps", "grads", ("mul", "add", "sub"), 2, 3),
     Level("two paths", "grads", ("mul", "add", "sub", "square"), 3, 2, wants=_shared),
@@ -104,13 +120,13 @@ LEVELS = (
     Level("relu at a dead point", "both", ("mul", "add", "sub", "relu"), 4, 2, needs=_has_one_relu, wants=_dead),
     Level("a chain through tanh, whose slope is 1 − tanh²", "both", ("tanh", "mul", "tanh", "add", "sub", "square"), 3, 2, FOR_TANH, needs=_bends_inside, wants=_in_reach),
     Level(
-        "a neuron, tanh at its end", "both", inputs=5, sums=(-LN3, -LN2, -HALF_LN3, HALF_LN3, LN2, LN3),
-        shape="mul 5 4 | mul 4 3 | add 2 1 | add 1 4 | tanh 1", names="w1 x1 w2 x2 b p1 p2 s z n",
+        "a neuron, tanh at its end", "both", sums=(-LN3, -LN2, -HALF_LN3, HALF_LN3, LN2, LN3),
+        shapes=[Shape("mul 5 4 | mul 4 3 | add 2 1 | add 1 4 | tanh 1", "w1 x1 w2 x2 b p1 p2 s z n")],
     ),
-    Level("a softmax", "both", numbers=FOR_EXP, shape="exp 2 | exp 2 | add 2 1 | div 3 1", names="z1 z2 e1 e2 s p1"),
+    Level("a softmax", "both", numbers=FOR_EXP, shapes=[_softmax(n, k) for n, k in PROBABILITIES]),
     Level(
-        "a softmax with its loss", "grads", numbers=FOR_EXP, shape="exp 2 | exp 2 | add 2 1 | div 3 1 | log 1 | neg 1",
-        names="z1 z2 e1 e2 s p1 l L",
+        "a softmax with its loss", "grads", numbers=FOR_EXP,
+        shapes=[_softmax(n, k, " | log 1 | neg 1", "l L") for n, k in PROBABILITIES],
     ),
 )  # fmt: skip
 
@@ -192,42 +208,52 @@ def problem(level: int, seed: int) -> Problem:
     level = whole("drill", "level", level, least=1, most=len(LEVELS))
     seed = whole("drill", "seed", seed)
     about = LEVELS[level - 1]
-    for graph in _graphs(about, 100 * seed + level):
+    for graph, names in _graphs(about, 100 * seed + level):
         if len(graph.steps) < about.steps or not about.needs(graph) or 0 in graph.uses()[:-1]:
             continue
-        made = _labelled(graph, about)
+        made = _labelled(graph, names)
         if made is not None and _is_simple(made, about.wants):
             return Problem(level, seed, made)
     raise RuntimeError(f"drill found no graph of level {level} for seed {seed}; take another seed")
 
 
-def _graphs(about: Level, seed: int) -> Iterable[Graph]:
-    if not about.shape:
-        drawn: Iterable[Graph] = random_graphs(MOST_TRIES, seed, about.steps, about.ops, about.numbers, about.inputs)
-        return drawn
-    rng, steps = random.Random(seed), Graph.parse("0 | " + about.shape).steps
+def _graphs(about: Level, seed: int) -> Iterator[tuple[Graph, list[str]]]:
+    """Graphs, with the names of their nodes where they have a shape."""
+    if not about.shapes:
+        for graph in random_graphs(MOST_TRIES, seed, about.steps, about.ops, about.numbers, about.inputs):
+            yield graph, []
+        return
+    rng = random.Random(seed)
 
-    def one_of(numbers: Sequence[float]) -> float:
-        return numbers[int(rng.random() * len(numbers))]  # as `random_graphs` draws: the same on every machine
+    def one_of(things: Sequence[T]) -> T:
+        return things[int(rng.random() * len(things))]  # as `random_graphs` draws: the same on every machine
 
-    def inputs() -> list[float]:
-        xs = [one_of(about.numbers) for _ in range(about.inputs)]
+    shape = about.shapes[0] if len(about.shapes) == 1 else one_of(about.shapes)
+    steps, names = Graph.parse("0 | " + shape.steps).steps, shape.names.split()
+    for _ in range(MOST_TRIES):
+        xs = [one_of(about.numbers) for _ in range(len(names) - len(steps))]
         if about.sums:
             xs[-1] = one_of(about.sums) - (xs[0] * xs[1] + xs[2] * xs[3])
-        return xs
-
-    return (Graph(inputs(), steps) for _ in range(MOST_TRIES))
+        yield Graph(xs, steps), names
 
 
-def _labelled(graph: Graph, about: Level) -> Value | None:
+def _labelled(graph: Graph, names: Sequence[str]) -> Value | None:
     leaves = [Value(x) for x in graph.inputs]
-    root: Value = graph(*leaves)
+    steps: list[Value] = []
+
+    def step(name: str) -> Callable[..., Value]:
+        def taken(*args: object) -> Value:
+            steps.append(TABLE[name](*args))
+            return steps[-1]
+
+        return taken
+
+    root: Value = graph(*leaves, fn=step)
     inner = [v for v in topological_order(root) if v.op is not None]
     if len(inner) != len(graph.steps):
         return None
-    names = about.names.split() or [*"abcdefg"[: len(leaves)], *"uvwst"[: len(inner) - 1], "L"]
-    nodes = [*leaves, *inner] if about.shape else [*(v for v in topological_order(root) if v.op is None), *inner]
-    for v, name in zip(nodes, names):
+    nodes = [*leaves, *steps] if names else [*(v for v in topological_order(root) if v.op is None), *inner]
+    for v, name in zip(nodes, names or [*"abcdefg"[: len(leaves)], *"uvwst"[: len(inner) - 1], "L"]):
         v.label = name
     return root
 

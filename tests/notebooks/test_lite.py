@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import re
 import zipfile
 
@@ -35,6 +36,8 @@ def test_a_copy_says_nothing_of_the_clone_that_it_is_not_in(tmp_path):
     texts = [path.read_text() for path in (tmp_path / "course").glob("*.ipynb")]
     assert len(texts) == len(notebooks())
     assert not [t for t in texts if "%pip" in t or "sys.path.append" in t or "](../" in t]
+    printed = [o["text"] for t in texts for c in json.loads(t)["cells"] for o in c.get("outputs", []) if "text" in o]
+    assert len(printed) > 50 and all(isinstance(text, str) for text in printed)  # JupyterLite puts commas between lines
 
 
 def test_a_button_leads_to_the_copy_that_runs():
@@ -50,6 +53,25 @@ def test_every_wheel_is_pinned_by_https_and_hash_and_runs_in_a_browser():
     wheels = foreign(bundle.HERE / "wheels.json")["kernel"]
     assert all(w["url"].startswith("https://files.pythonhosted.org/") and len(w["sha256"]) == 64 for w in wheels)
     assert all(w["url"].endswith("-none-any.whl") and w["licence"] for w in wheels)
+
+
+def test_the_licence_of_every_file_of_others_is_beside_it():
+    files = bundle._licences({"numpy-1.whl": b""})
+    table = files.pop("README.md").decode()
+    assert set(re.findall(r"\]\(([^:)]*)\)", table)) == files.keys()
+    pinned = [
+        archive["url"]
+        for use in (*foreign().values(), *foreign(bundle.HERE / "wheels.json").values())
+        for archive in use
+    ]
+    assert not [url for url in pinned if named(url) not in table.lower()]
+    assert "`numpy-1.whl` | Pyodide's distribution" in table
+
+
+def named(url):
+    """A package as a table names it."""
+    file = url.rpartition("/")[2]
+    return {"viz": "viz.js", "python_flint": "python-flint"}.get(file.split("-")[0], file.split("-")[0])
 
 
 def test_our_wheel_has_what_python_reads_and_is_loaded_by_an_import():

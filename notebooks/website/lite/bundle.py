@@ -4,11 +4,13 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from datetime import datetime
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +28,6 @@ SETTINGS = f"{KERNEL}:kernel"
 PACKAGES = ("jupyterlite-core", "jupyterlite-pyodide-kernel", "ipywidgets", "anywidget")
 WHOLE = ("numpy", "matplotlib", "scikit-learn")  # what Pyodide's whole distribution has, and no index of packages
 DEPENDS = {"hypothesis": ["sortedcontainers", "python-flint"]}  # who imports the one is about to check gradients
-EPOCH = "315532800"  # 1980: the time of every file
 
 Files = dict[str, bytes]
 Lock = dict[str, dict[str, object]]  # a package's name in Pyodide's lock file, and what stands there
@@ -79,7 +80,9 @@ def _run(source: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "jupyterlite_core", "build", "--log-level", "ERROR"]
     extensions = f"--FederatedExtensionAddon.extra_labextensions_path={source / 'labextensions'}"
     places = ["--lite-dir", source, "--contents", source / "course", "--output-dir", folder, extensions]
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH}
+    day = re.findall(r'^date-released: "(.*)"$', (ROOT / "CITATION.cff").read_text("utf-8"), re.M)[0]
+    released = datetime.fromisoformat(f"{day}T00:00:00+00:00")  # the time of every file, as a reader sees it
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": f"{released.timestamp():.0f}"}
     done = subprocess.run(  # noqa: S603  nothing in it comes from outside
         [*command, *places], cwd=source, env=environment, check=False, capture_output=True, text=True
     )
@@ -94,14 +97,12 @@ def _python(started: Files, pyodide: str) -> Files:
     later = {name: blob for archive in archives["checks"] for name, blob in fetched(archive).items()}
     theirs = json.loads(core["pyodide-lock.json"])
     packages = _lock({**started, **later})
-    if pyodide:
-        whole, named = _whole(pyodide, theirs["packages"], set(packages))
-        later |= whole
-        packages |= named
+    whole, named = _whole(pyodide, theirs["packages"], set(packages)) if pyodide else ({}, {})
+    packages |= named
     core["pyodide-lock.json"] = json.dumps({**theirs, "packages": packages}, sort_keys=True).encode()
     core["start.mjs"] = (HERE / "start.mjs").read_bytes()
-    files = {f"python/{name}": blob for name, blob in {**core, **started, **later}.items()}
-    return {**files, **{f"licences/{name}": blob for name, blob in _licences(sorted({**started, **later})).items()}}
+    files = {f"python/{name}": blob for name, blob in {**core, **started, **later, **whole}.items()}
+    return files | {f"licences/{name}": blob for name, blob in _licences(whole).items()}
 
 
 def _own_wheel() -> Files:
@@ -172,16 +173,19 @@ def _of_folder(path: Path, sha256: str) -> bytes:
     return blob
 
 
-def _licences(wheels: list[str]) -> Files:
+def _licences(whole: Files) -> Files:
     """The texts, and a table of what they are for; a wheel has its own in it."""
-    texts = {f.name: f.read_bytes() for f in (PLAYGROUND / "licences").iterdir() if f.name != "README.md"}
-    said = (
-        (PLAYGROUND / "licences" / "README.md").read_text("utf-8").replace("the playground", "the course in a browser")
-    )
+    texts = {path.name: path.read_bytes() for path in (PLAYGROUND / "licences").iterdir()}
+    said = texts.pop("README.md").decode().replace("the playground", "the course in a browser")
+    said = said.replace("`chainrule.zip`, the page", "its wheel, the notebooks")
     for package in PACKAGES:
         there = distribution(package)
-        [text] = [f for f in there.files or [] if f.name == "LICENSE"]
-        texts[f"{package}.txt"] = text.locate().read_bytes()
-        said += f"| {package} {there.version} | PyPI | [{package}.txt]({package}.txt); of what is in it: third-party-licenses.json |\n"
-    said += "".join(f"| `python/{name}` | PyPI or Pyodide's distribution | text in its wheel |\n" for name in wheels)
+        [text] = [file for file in there.files or [] if file.name == "LICENSE"]
+        texts[f"{package}.txt"] = Path(str(text.locate())).read_bytes()
+        inside = "of what is in it: `third-party-licenses.json` in `build` and `extensions`"
+        said += f"| {package} {there.version} | PyPI | [{package}.txt]({package}.txt); {inside} |\n"
+    for wheel in foreign(HERE / "wheels.json")["kernel"]:
+        name = wheel["url"].rpartition("/")[2]
+        said += f"| `{name}` | [PyPI]({wheel['url']}) | {wheel['licence']}, text in it |\n"
+    said += "".join(f"| `{name}` | Pyodide's distribution | text in it |\n" for name in sorted(whole))
     return {**texts, "README.md": said.encode(), "chainrule.txt": (ROOT / "LICENSE").read_bytes()}

@@ -1,6 +1,7 @@
 """The notebooks as JupyterLite has them: what each needs that a browser has not stands in its first cell."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -12,8 +13,8 @@ MODULES = {"numpy": "NumPy", "matplotlib": "matplotlib", "sklearn": "scikit-lear
 COMPILES = r'\bjit\((?!.*backend="numpy")|backend="jit"'
 CLONE = r"^# %pip install .*\nimport sys\n\nsys\.path\.append\(.*\n+"
 RUNS = (
-    "> This copy runs in your browser, on Python as WebAssembly: **Run → Run All Cells**, or Shift+Enter cell by cell. "
-    "What you change stays in this browser."
+    "> This copy runs in your browser, on a Python that takes some seconds to start: **Run → Run All Cells**, or Shift+Enter "
+    "cell by cell. What you change stays in this browser."
 )
 NO_MODULES = (
     "> **Not here:** it imports {}, which this site was built without, so its cells end with `ModuleNotFoundError`. "
@@ -35,7 +36,10 @@ def write(folder: Path, whole: bool) -> None:
             cell.source = re.sub(
                 CLONE, "", cell.source.replace("[the library itself](../README.md)", "the library itself")
             )
-        nbformat.write(book, folder / path.name)
+        text = json.dumps(
+            book, ensure_ascii=False, indent=1
+        )  # texts whole: JupyterLite shows lists of lines with commas
+        (folder / path.name).write_text(text, "utf-8")
     (folder / "coming_from.md").write_text((HERE / "coming_from.md").read_text("utf-8"), "utf-8")
 
 

@@ -24,7 +24,7 @@ from engine.compatibility import Absent
 from .arguments import Number
 from .deferred import Deferred, Numbers, later
 from .elsewhere import METHODS, told
-from .structure import Declares, attributes, children, contents, said_parameters, stretches, walk, why_missing
+from .structure import Declares, attributes, children, contents, held, said_parameters, stretches, walk, why_missing
 from .twin import rebuilt
 from .weights import Slot, arrays, fill, numbers_of, of_attributes
 
@@ -138,20 +138,20 @@ class Module(Deferred, metaclass=Declares):
         >>> len(MLP(2, [16, 16, 1], seed=0).parameters())
         337
         """
-        held = dict[Value, None]()
+        found = dict[Value, None]()
         own: list[Module] = []  # Modules below that say themselves what they train
         for _, x in stretches(self):
             if x.__class__ is Value:
-                held[x] = None
+                found[x] = None
             elif x.__class__ is list:
-                held.update(dict.fromkeys(x))
+                found.update(dict.fromkeys(x))
             elif x is not self and _overrides(x):
                 own.append(x)
         if not own:
-            return list(held)
+            return list(found)
         named = dict.fromkeys([p for m in own for p in said_parameters(m)])
         trained = {x for _, x in walk(self, without=own) if x.__class__ is Value}.union(named)
-        return [p for p in held if p in trained] + [p for p in named if p not in held]
+        return [p for p in found if p in trained] + [p for p in named if p not in found]
 
     def checked_parameters(self) -> list[tuple[str, Value]]:
         """`named_parameters` as a list, if nothing that `parameters()` names is missing there.
@@ -184,7 +184,7 @@ class Module(Deferred, metaclass=Declares):
         >>> MLP(64, [16, 10], seed=0).parameter_count
         1210
         """
-        return len(list(self.named_parameters()))
+        return len(held(self))
 
     def zero_grad(self) -> None:
         """Take the gradients off all parameters: they read 0.0 and show as – again.
@@ -196,7 +196,7 @@ class Module(Deferred, metaclass=Declares):
         >>> net.layers[0].neurons[0].b
         Value(data=0.0, grad=–)
         """
-        for _, p in self.named_parameters():
+        for p in held(self):
             p.zero_grad()
         if _overrides(self):  # which may name others
             for p in self.parameters():
@@ -386,7 +386,7 @@ def module_of(who: str, model: object) -> Module:
 
 def frozen(modules: Iterable[Module]) -> set[Value]:
     """The parameters that no step moves, since one of these Modules is around them and not trainable."""
-    return {p for m in modules if not m.trainable for _, p in m.named_parameters()}
+    return {p for m in modules if not m.trainable for p in held(m)}
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from engine import Value
 from .blocks import Activation, Dropout, Embedding, LayerNorm
 from .layers import Layer, Neuron
 from .module import Module, frozen, module_of
+from .structure import held
 
 ROWS = (Layer, Neuron, Activation, Dropout, LayerNorm, Embedding)  # what stands for all that is inside it
 
@@ -75,7 +76,7 @@ def _cells(net: Module) -> list[tuple[str, str, str, str]]:
 
 
 def _held(module: Module) -> set[Value]:
-    return {p for _, p in module.named_parameters()}
+    return set(held(module))
 
 
 def _output(module: Module, before: str) -> str:

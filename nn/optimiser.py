@@ -218,7 +218,7 @@ class Optimiser(Told):
 
 def _parameters(who: str, parameters: Module | Iterable[Value] | None) -> list[Value]:
     if isinstance(parameters, Module):
-        parameters.checked_parameters()
+        parameters._leaves()  # raises where parameters() names others
         parameters = dict.fromkeys(parameters.parameters())
     try:
         found = list(() if parameters is None or isinstance(parameters, (Value, str, bytes)) else parameters)

@@ -14,6 +14,7 @@ from engine.arguments import shown
 
 from ..module import Module
 from ..penalties import Penalty
+from ..structure import held, stretches
 from .console import warn
 
 CONSTANTS = (
@@ -88,12 +89,12 @@ def check_penalties(who: str, net: Module, penalties: Iterable[Callable[[Module]
     >>> from nn.training.dependence import check_penalties
     >>> check_penalties("fit", MLP(1, [1], seed=0), [l2(0.1)])
     """
-    held = {p for _, p in net.named_parameters()}
+    known = set(held(net))
     for penalty in penalties:
         x = penalty(net)
         if x.__class__ is not Value:
             raise TypeError(f"{who} takes a penalty that returns a Value, got {shown(x)} from it")
-        if not isinstance(penalty, Penalty) and held.isdisjoint(topological_order(x)):
+        if not isinstance(penalty, Penalty) and known.isdisjoint(topological_order(x)):
             raise ValueError(
                 f"{who} takes a penalty that depends on the parameters, got one that is constant, {x!r}; make it of the "
                 "parameters themselves, not of their .data"
@@ -104,11 +105,14 @@ def _places(net: Module, trained: Collection[Value]) -> dict[Value, Attribute]:
     """Where each parameter is that is to be trained."""
     modules = {path for path, _ in net.named_modules()}
     found: dict[Value, Attribute] = {}
-    for path, p in net.named_parameters():
-        if p in trained:
-            parts = path.split(".")
-            depth = next(n for n in range(len(parts) - 1, -1, -1) if ".".join(parts[:n]) in modules)
-            found[p] = ".".join(parts[:depth]), parts[depth]
+    for path, x in stretches(net):
+        values: list[Value] = x if x.__class__ is list else [x] if x.__class__ is Value else []
+        if not values:
+            continue
+        parts = path.split(".")
+        depth = next(n for n in range(len(parts) - 1, -1, -1) if ".".join(parts[:n]) in modules)
+        place = ".".join(parts[:depth]), parts[depth]
+        found.update([(p, place) for p in values if p in trained])
     return found
 
 

@@ -8,6 +8,7 @@ the last digits differ.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import inf
@@ -18,6 +19,7 @@ from engine.compiler import exact
 
 from ..module import in_mode
 from ..optim import Optimiser
+from ..structure import held
 from ..updates import norm_factor
 from .console import Bar
 from .privacy import Privacy, drawn_noise
@@ -62,11 +64,11 @@ class NativeTraining:
         frozen = optimizer.frozen()
         moving = [k for k, p in enumerate(optimizer.parameters) if p not in frozen]
         moved = {optimizer.parameters[k] for k in moving}
-        still = {p: p.data for _, p in run.net.named_parameters() if p not in moved}
+        still = {p: p.data for p in held(run.net) if p not in moved}
         settings = (
             {name: x for name, x in optimizer.hyperparameters.items() if name != "lr"},
-            moving,
-            list(still.values()),
+            array("q", moving).tobytes(),
+            array("d", still.values()).tobytes(),
             run.sizes,
             (run.clip_value, run.clip_norm),
             run.private and (run.private.clip, run.expected),

@@ -214,7 +214,7 @@ def chosen_optimiser(who: str, optimizer: object, net: Module) -> Optimiser:
         made = made if isinstance(optimizer, str) else made(net)
     if not isinstance(made, Optimiser):
         raise TypeError(f"{who} takes a function of the net that makes an Optimiser, got one that made {shown(made)}")
-    if not {p for _, p in net.checked_parameters()}.issuperset(made.parameters):
+    if not set(net._leaves()).issuperset(made.parameters):
         raise ValueError(f"{who} takes an optimizer of the net's own parameters, got {made!r} of others")
     return made
 

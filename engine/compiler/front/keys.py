@@ -66,7 +66,7 @@ def exact(x: Any, numbers: bool = True, watch: KeyReader | None = None) -> Hasha
                 stack.extend(watch.read(x))
         elif id(x) in seen:
             parts.append(("again", seen[id(x)]))
-        elif kind is list and not numbers and x and all(y.__class__ is Value for y in x):
+        elif kind is list and not numbers and set(map(type, x)) == {Value}:
             parts.append(("n", len(x)))
             if watch is not None:
                 watch.hold(x)

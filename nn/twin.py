@@ -7,7 +7,7 @@ of dicts, in what a lambda or a method closes over. A reference that were left w
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import CellType, FunctionType, MappingProxyType, MethodType
 from typing import Any, Generic, TypeVar
@@ -37,6 +37,33 @@ def rebuilt(root: T, new: Mapping[Value, object]) -> T:
 def refilled(root: T, new: Mapping[Value, object], x: T) -> dict[str, object]:
     """The attributes that make x, of the class of root, a Module like it, with what is given in the places of some Values."""
     return _Twin(root, new, x).held
+
+
+class SideBySide(Mapping[Value, object]):
+    """What is given in the places of Values: of a list of them that stand side by side among these a slice.
+
+    Args:
+        leaves: the Values.
+        new: as much in their places.
+    """
+
+    def __init__(self, leaves: Sequence[Value], new: Sequence[object]) -> None:
+        self._leaves, self._new = leaves, new
+        self._places = dict(zip(leaves, range(len(leaves)), strict=True))
+
+    def __getitem__(self, p: Value) -> object:
+        return self._new[self._places[p]]
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._leaves)
+
+    def __len__(self) -> int:
+        return len(self._leaves)
+
+    def listed(self, x: list[Value]) -> Sequence[object] | None:
+        """What is in the places of a list of Values; None where they do not stand side by side."""
+        k = self._places.get(x[0])
+        return None if k is None or self._leaves[k : k + len(x)] != x else self._new[k : k + len(x)]
 
 
 class _Twin(Generic[T]):
@@ -81,7 +108,8 @@ class _Twin(Generic[T]):
             make: Any = getattr(x, "_make", list if isinstance(x, VIEWS) else type(x))
             return make([self._of(y, public) for y in listed])
         if x.__class__ is list and set(map(type, x)) == {Value}:  # weights
-            fresh = self.made[id(x)] = list(map(self._new.get, x, x))
+            fresh = self._new.listed(x) if isinstance(self._new, SideBySide) else None
+            fresh = self.made[id(x)] = list(map(self._new.get, x, x)) if fresh is None else fresh
             return fresh
         fresh = copy.copy(x)
         self.made[id(x)] = fresh

@@ -6,6 +6,7 @@ Examples are rows of numbers, parameters a list of them: only what moves, and wh
 from __future__ import annotations
 
 import contextlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -18,6 +19,7 @@ from ..arguments import Number, several
 from ..blocks import Dropout
 from ..data import DEEPEST
 from ..module import Module
+from ..twin import SideBySide, rebuilt
 from ..updates import State, norm_factor
 from .objective import LossFunction, Outputs
 from .run import Run, UnsupportedError
@@ -80,7 +82,7 @@ class TracedRun:
                     outputs = net(x)
                     loss = objective.loss(outputs, t)
                     roots = [v for v in (loss, *[p(net) for p in run.penalties]) if v.__class__ is Value]
-                    seen.append(repr([(v.op and v.op.name, v.data) for v in topological_order(roots)]))
+                    seen.append(_computed(roots))
         finally:
             drawn = generators.drawn()
         if drawn or seen[0] != seen[1]:
@@ -110,10 +112,13 @@ class TracedRun:
     def _network(self, ps: Sequence[Number]) -> Module:
         """The network with other numbers in the places of the parameters that move."""
         net, optimizer = self._run.net, self._run.optimizer
-        moved = dict(zip([optimizer.parameters[k] for k in self.moving], ps))
         own, rebuild = net._flatten()
-        rebuilt: Module = rebuild([moved[p] if p in moved else Value(self.still[p]) for p in own])
-        return rebuilt
+        moving = [optimizer.parameters[k] for k in self.moving]
+        if moving == own and net._is_what_it_holds():
+            return rebuilt(net, SideBySide(own, ps))
+        moved = dict(zip(moving, ps))
+        network: Module = rebuild([moved[p] if p in moved else Value(self.still[p]) for p in own])
+        return network
 
     def _like(self) -> tuple[object, object]:
         """The first example and its target, in whose shapes a row of numbers is read."""
@@ -181,6 +186,12 @@ class TracedRun:
         if self.masks:
             for i in order:
                 yield i, [factor for layer, count in self.masks for factor in layer.draw(count)]
+
+
+def _computed(roots: Sequence[Value]) -> tuple[list[str], bytes]:
+    """(the ops below some Values, all numbers there, bit by bit)."""
+    order = topological_order(roots)
+    return [v.op.name if v.op else "" for v in order], array("d", [v.data for v in order]).tobytes()
 
 
 def _of_one_example(

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
+import nn
 from engine import Value, dot, relu, square, total
 from engine.compiler import training_functions
 from engine.compiler.training_functions import TrainingFunctions
@@ -115,3 +116,39 @@ def test_what_is_wrong_is_said_as_of_a_list(monkeypatch):
         return str(error.value)
 
     assert text(1) == text(10**9)
+
+
+class Tied(nn.Module):
+    """Weights that a Module reads twice, once as they lie and once across, and a list that changes on the way."""
+
+    def __init__(self):
+        self.rows = [[Value(0.1 * (i + 1) - 0.07 * j) for j in range(4)] for i in range(3)]
+        self.norm = nn.LayerNorm(3)
+        self.shared = [self.rows[0][1], Value(0.3), self.rows[2][3]]
+
+    def forward(self, x):
+        hidden = self.norm([relu(dot(row, x)) for row in self.rows])
+        back = [dot([row[j] for row in self.rows], hidden) for j in range(4)]
+        return total(back[:3]) + dot(self.shared, hidden) + self.shared[1:][0]
+
+
+@pytest.mark.parametrize("make", [lambda: nn.MLP(4, [5, 4, 1], seed=1), Tied], ids=["MLP", "tied"])
+def test_fit_trains_a_network_on_leaves_as_on_values(make, monkeypatch):
+    rows = [[0.1 * (i * k % 7) for k in range(1, 5)] for i in range(12)]
+    states = []
+    for many in (1, 10**9):
+        monkeypatch.setattr(training_functions, "MANY", many)
+        net = make()
+        nn.fit(
+            net,
+            rows,
+            [row[0] for row in rows],
+            loss="mse",
+            epochs=2,
+            batch_size=4,
+            seed=0,
+            backend="jit",
+            progress=False,
+        )
+        states.append(net.state())
+    assert states[0] == states[1] != make().state()

@@ -15,6 +15,7 @@ from .keys import attributes, is_generator, numpys_bits
 from .outside import Watch, below, is_opaque
 
 _PLAIN = (float, int, str, bool, bytes, type(None), Value)
+_NUMBERS = {float, int, Value}
 
 
 class Generators:
@@ -59,7 +60,7 @@ def _state(g: Any) -> Any:
 
 
 def _generators(roots: Iterable[object]) -> list[Any]:
-    """Those that are held or read; lists of numbers are passed by."""
+    """Those that are held or read; lists of numbers and Values are passed by."""
     found: list[Any] = []
     met: dict[int, object] = {}
     stack: list[Any] = list(roots)
@@ -71,7 +72,7 @@ def _generators(roots: Iterable[object]) -> list[Any]:
         if is_generator(x):
             found.append(x)
         elif isinstance(x, (list, tuple, deque, set, frozenset)):
-            stack.extend([] if isinstance(x, list) and x and x[0].__class__ in (float, int) else x)
+            stack.extend([] if isinstance(x, list) and {*map(type, x)} <= _NUMBERS else x)
         elif isinstance(x, dict):
             stack.extend(x.values())
         elif getattr(getattr(x, "dtype", None), "kind", "") == "O":

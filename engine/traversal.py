@@ -46,7 +46,11 @@ def topological_order(root: N | Iterable[N], stop: Collection[N] = ()) -> list[N
         else:
             opened.add(v)
             stack.append(v)
-            stack.extend([a for a, _ in reversed(v._edges()) if isinstance(a, Node) and a not in done])
+            for a in reversed(v._operands()[0]):
+                if a.__class__ is tuple:
+                    stack += [e for e in reversed(a) if e not in done]
+                elif isinstance(a, Node) and a not in done:
+                    stack.append(a)
     return order
 
 

@@ -270,7 +270,9 @@ def _centred(xs, who):
 
 
 class Part(Op):
-    """A row outside the table, of which the derivatives of other rows are made; no user's row has its name.
+    """A row outside the table: a derivative of other rows, or one that takes numbers before what it is differentiated in.
+
+    No user's row has its name. By its numbers the partial is nan, which nobody asks for.
 
     Attributes:
         key: what it is a derivative of, and of which order; `_part` finds it again by this.
@@ -317,12 +319,12 @@ def _polygamma(name, n):
 
 def _of_gamma(name, n):
     """gammainc or gammaincc of a number a, and of what is differentiated; of order 1 the density, their derivative."""
-    said, forward, slope, reference = {
-        "gammainc": ("gammainc", incomplete.gammainc, lambda a, x, y: _part("gamma_density", 1)(a, x), lambda m, a, x: m.gammainc(a, x, False)),
-        "gammaincc": ("gammaincc", lambda a, x: incomplete.gammainc(a, x, True), lambda a, x, y: -_part("gamma_density", 1)(a, x), lambda m, a, x: m.gammainc(a, x, True)),
-        "gamma_density": ("gamma_density", incomplete.gamma_density, _slope_of_density, lambda m, a, x: m.exp((a - 1) * m.log(x) - x - m.loggamma(a))),
+    forward, slope, reference = {
+        "gammainc": (incomplete.gammainc, lambda a, x, y: _part("gamma_density", 1)(a, x), lambda m, a, x: m.gammainc(a, x, False)),
+        "gammaincc": (lambda a, x: incomplete.gammainc(a, x, True), lambda a, x, y: -_part("gamma_density", 1)(a, x), lambda m, a, x: m.gammainc(a, x, True)),
+        "gamma_density": (incomplete.gamma_density, _slope_of_density, lambda m, a, x: m.exp((a - 1) * m.log(x) - x - m.loggamma(a))),
     }[name]  # fmt: skip
-    return said, "", {
+    return name, "", {
         "forward": forward, "partials": [math.nan, slope], "reference": reference, "domain": (POSITIVE, POSITIVE), "rounding": (16.0, 4.0),
     }  # fmt: skip
 

@@ -269,7 +269,7 @@ class Trainer:
             warn(
                 RuntimeWarning,
                 f"{run.who} stopped in epoch {self.epoch}, whose loss is {row['loss']}; "
-                "try a smaller learning rate, clip_norm=1.0, or scaled inputs",
+                f"try a smaller learning rate,{' clip_norm=1.0,' * (run.private is None)} or scaled inputs",
             )
         if self.early_stopping is not None:
             self._judge(self.early_stopping, row[self._monitored])

@@ -84,9 +84,9 @@ def farthest(clip, backend, count):
     return max(changed), max(gone)
 
 
-@pytest.mark.parametrize(("backend", "count"), [("eager", 12), ("jit", 1), ("numpy", 4)])
+@pytest.mark.parametrize(("backend", "count"), [("eager", 12), ("jit", 1), ("numpy", 1)])
 def test_with_one_example_changed_the_sum_moves_by_at_most_twice_clip_and_without_it_by_clip(backend, count):
-    for clip in (0.05,) if backend == "jit" else (0.05, 1.0):
+    for clip in (0.05,) if backend != "eager" else (0.05, 1.0):
         changed, gone = farthest(clip, backend, count)
         assert 0.01 * clip < changed <= 2.0 * clip * (1.0 + 1e-12)
         assert 0.01 * clip < gone <= clip * (1.0 + 1e-12)
@@ -127,7 +127,7 @@ def test_where_nothing_is_cut_and_there_is_no_noise_it_is_the_usual_training(bac
 
 def test_the_noise_is_gaussian_with_the_standard_deviation_noise_times_clip():
     run = trainer(
-        nn.MLP(3, [100, 30, 1], seed=0), X[:8], LABELS[:8], private=nn.Privacy(clip=0.5, noise=3.0, delta=1e-3)
+        nn.MLP(3, [60, 20, 1], seed=0), X[:8], LABELS[:8], private=nn.Privacy(clip=0.5, noise=3.0, delta=1e-3)
     )
     start = copy.deepcopy(run.net)
     before = numbers(run.net)
@@ -136,10 +136,10 @@ def test_the_noise_is_gaussian_with_the_standard_deviation_noise_times_clip():
         net=start, examples=X[:8], labels=LABELS[:8], private=nn.Privacy(0.5, 0.0, 1e-3)
     )
     count = len(noise)
-    assert count == 3461
+    assert count == 1481
     assert abs(noise.mean()) < 4.0 * 1.5 / math.sqrt(count)
     assert abs(noise.std() / 1.5 - 1.0) < 4.0 / math.sqrt(2.0 * count)
-    assert np.mean(np.abs(noise) < 1.5) == pytest.approx(0.6827, abs=0.02)
+    assert np.mean(np.abs(noise) < 1.5) == pytest.approx(0.6827, abs=0.03)
     assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 4.0 / math.sqrt(count)
     assert len(set(noise.tolist())) == count
 
@@ -465,6 +465,11 @@ def test_without_the_accountant_the_error_names_the_extra_before_anything_is_tra
 def test_on_xla_it_is_refused_by_name():
     with pytest.raises(ValueError, match="a private training draws batches of any size"):
         trainer(backend="xla")
+
+
+def test_a_training_that_diverges_is_not_told_to_cut_what_is_cut_already():
+    with pytest.warns(RuntimeWarning, match="try a smaller learning rate, or scaled inputs"):
+        trainer(nn.MLP(3, [1], seed=0), loss="mse", labels=[1e200] * 24, epochs=3).run()
 
 
 def test_private_cannot_be_taken_away_while_it_runs():

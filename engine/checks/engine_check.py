@@ -132,6 +132,7 @@ class _Check:
 
     def __init__(self, own: Adapted, told: Callable[[int], object] | None) -> None:
         self.engine, self.ops, self.kind, self.constants = own.engine, own.ops, own.kind, own.constants
+        self.composed = own.composed
         self.told, self.found = told, EngineCheck("", ops=own.ops, notes=list(own.notes))
 
     def run(self) -> EngineCheck:
@@ -203,6 +204,11 @@ class _Check:
         blame = report.blame
         if blame is None:
             return "Every rule is right on its own, and the sweep makes no mistake that is known."
+        if blame.op in self.composed and blame.argument is not None:
+            return (
+                f"{blame.op.capitalize()} is made of other operations, and these are right on their own: it is how {blame.op} "
+                "puts them together, or the order in which backward goes."
+            )
         if blame.op:
             what = f"for operand {blame.argument + 1}" if blame.argument is not None else "forward"
             return f"The rule of {blame.op} is wrong {what}."
@@ -220,6 +226,8 @@ class _Check:
             row, k = TABLE.get(op), report.blame.argument if report.blame is not None else None
             what: object = row and (row.forward if k is None or row.lists else row.partials[k])
         else:
+            forward = report.blame is not None and bool(report.blame.op) and report.blame.argument is None
+            op = op if forward or op not in self.composed else ""
             method = getattr(self.kind, SIGNS.get(op, op if op != "square" else "__pow__"), None) if op else None
             what = method or self.kind.backward
         code = getattr(what, "__code__", None)

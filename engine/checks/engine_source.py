@@ -1,7 +1,7 @@
 """An engine as source text: its class as an `Engine` of the ops that it has, and what it raises in its own lines."""
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ SIGNS = {
     "power": "__pow__",
     "neg": "__neg__",
 }  # the methods that are operators
-FIRST = ("add", "mul", "neg", "power")  # others are often made of them
 
 
 @dataclass
@@ -27,6 +26,7 @@ class Adapted:
     Attributes:
         engine: the adapter.
         ops: the names of the ops that it has, those first of which others are made.
+        composed: those that make more than one node.
         kind: its class; None for our own engine.
         constants: plain numbers may be operands.
         notes: what is not checked.
@@ -34,6 +34,7 @@ class Adapted:
 
     engine: Adapter
     ops: list[str]
+    composed: Collection[str] = ()
     kind: Any = None
     constants: bool = True
     notes: list[str] = field(default_factory=list)
@@ -47,7 +48,8 @@ def adapted(kind: Any) -> Adapted:
         Exception: whatever its own code raises.
     """
     notes: list[str] = []
-    x, found = kind(2.0), dict(_ops(kind, notes))
+    x, ops = kind(2.0), sorted(_ops(kind, notes), key=lambda op: op[2])  # those first of which others are made
+    found, composed = {name: f for name, f, _ in ops}, {name for name, _, many in ops if many}
     if not found:
         raise TypeError(f"check_engine takes a class with operators, got {kind.__name__} without + and *")
     some = next(iter(found))
@@ -74,25 +76,41 @@ def adapted(kind: Any) -> Adapted:
         "your engine", kind, lambda y: float(y.data), grads, operation, None, lambda y: y.backward(),
         lambda x: float(x.grad or 0.0),
     )  # fmt: skip
-    return Adapted(engine, list(found), kind, constants, notes)
+    return Adapted(engine, list(found), composed, kind, constants, notes)
 
 
-def _ops(kind: Any, notes: list[str]) -> Iterator[tuple[str, Operation]]:
-    """The ops of the table that a class has by an operator or by a method, and that take nodes."""
+def _ops(kind: Any, notes: list[str]) -> Iterator[tuple[str, Operation, bool]]:
+    """The ops of the table that a class has by an operator or by a method, and that take nodes; whether each is made of others."""
     names = [n for n, row in TABLE.items() if not row.lists and row.arity <= 2 and hasattr(kind, SIGNS.get(n, n))]
     names += ["square"] * (hasattr(kind, "__pow__") and "square" not in names)
-    for name in sorted(names, key=lambda n: n not in FIRST):
+    for name in names:
         f = OPERATORS[name] if name in OPERATORS and name != "square" else operators_and_methods(name)
         if name == "square" and not hasattr(kind, "square"):
             f = lambda x: x**2.0  # noqa: E731  as a learner writes it
         try:
-            made = f(*[kind(2.0), kind(3.0)][: TABLE[name].arity])
+            made, count = _counted(kind, f, [kind(2.0), kind(3.0)][: TABLE[name].arity])
         except (AssertionError, NotImplementedError, TypeError) as error:
             if name != "power":  # which often takes numbers only
                 notes.append(f"{name} is not checked: it raises {type(error).__name__}: {error}")
             continue
         if hasattr(made, "data") and hasattr(made, "backward"):
-            yield name, f
+            yield name, f, count > 1
+
+
+def _counted(kind: Any, f: Operation, operands: Sequence[object]) -> tuple[Any, int]:
+    """(what an op makes, how many objects of the class it makes for that)."""
+    begin, count = kind.__init__, 0
+
+    def counting(self: object, *args: object, **named: object) -> None:
+        nonlocal count
+        count += 1
+        begin(self, *args, **named)
+
+    kind.__init__ = counting
+    try:
+        return f(*operands), count
+    finally:
+        kind.__init__ = begin
 
 
 def _runs(f: Operation, *operands: object) -> bool:

@@ -5,7 +5,7 @@ as the engine's, the mistake has a name.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isclose
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,10 @@ def mistake(replay: "BallReplay", got: Sequence[tuple[int, float]]) -> str:
         found = sweep(graph)
         if all(isclose(found[i], g, rel_tol=1e-9, abs_tol=1e-12) for i, g in got):
             alike.append(why)
+    if not alike and any(
+        all(isclose(found[i], g, rel_tol=1e-9, abs_tol=1e-12) for i, g in got) for found in _without_outer(graph)
+    ):
+        return "where a result has a gradient other than 1, a rule does not multiply by it (· out.grad is missing)"
     if alike:
         return "; or ".join(dict.fromkeys(alike))  # a small graph may not tell them apart
     right = _swept(graph)
@@ -93,6 +97,18 @@ def _swept(graph: Edges, order: Iterable[int] | None = None, add: bool = True) -
         for source, p in graph[i]:
             found[source] = found[source] + found[i] * p if add else found[i] * p
     return found
+
+
+def _without_outer(graph: Edges) -> Iterator[list[float]]:
+    """The gradients where one edge passes its partial on as it is, for each edge."""
+    for k, edges in enumerate(graph):
+        for lost in edges:
+            found = [0.0] * len(graph)
+            found[-1] = 1.0
+            for i in range(len(graph) - 1, -1, -1):
+                for edge in graph[i]:
+                    found[edge[0]] += edge[1] if i == k and edge is lost else found[i] * edge[1]
+            yield found
 
 
 # Orders that are none ------------------------------------------------------------------------------------------------

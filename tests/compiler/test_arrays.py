@@ -8,7 +8,7 @@ import pytest
 import engine
 import nn
 from engine import dot, jit, log_softmax, relu, tanh, value_and_grad, vmap
-from engine.compiler.arrays import producers, raising
+from engine.compiler.arrays import producers, program, raising
 
 RNG = random.Random(0)
 
@@ -324,6 +324,28 @@ def test_what_is_no_array_program_is_refused_with_its_line(monkeypatch):
 
     with pytest.raises(TypeError, match=r"got irregular: it takes more than 200 arrays at .*test_arrays\.py:\d+"):
         jit(irregular, backend="numpy")(0.5)
+
+
+def test_looking_arrays_up_grows_with_their_number_and_no_faster(monkeypatch):
+    located, asked = program.Array.located, []
+
+    def counted(array, index):
+        asked.append(array)
+        return located(array, index)
+
+    monkeypatch.setattr(program.Array, "located", counted)
+
+    def f(x, n):
+        for k in range(n):
+            x = (engine.sin, engine.cos, engine.exp)[k * k * k % 17 % 3](x) * 0.1 + x if k * k % 7 < 3 else x * x
+        return x
+
+    counts = []
+    for n in (60, 120, 240):
+        jit(lambda x, n=n: f(x, n), backend="numpy").lower(0.5)
+        counts.append(len(asked))
+        asked.clear()
+    assert counts[0] > 60 and counts[2] < 2.5 * counts[1] < 6.25 * counts[0]
 
 
 def test_an_array_of_too_many_pieces_is_refused_in_words(monkeypatch):

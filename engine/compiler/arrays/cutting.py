@@ -1,4 +1,4 @@
-"""How lattices of positions are cut: where what is done changes, and which rounds repeat."""
+"""How lattices of positions are found, and cut: where what is done changes, and which rounds repeat."""
 
 from __future__ import annotations
 
@@ -7,6 +7,29 @@ from collections.abc import Sequence
 from ..front.trace import CONSTANT
 from .producers import Piece
 from .program import Affine, Array, Axis, Read
+
+
+class Known:
+    """Arrays of one space, found by where they begin and end."""
+
+    def __init__(self) -> None:
+        self.arrays = list[Array]()
+        self._near: dict[int, dict[int, list[int]]] = {}  # by the size of what they reach over, and about where
+
+    def add(self, array: Array) -> None:
+        """Know one more."""
+        level = (array.end - array.start).bit_length()
+        self._near.setdefault(level, {}).setdefault(array.start >> level, []).append(len(self.arrays))
+        self.arrays.append(array)
+
+    def around(self, low: int, high: int) -> list[Array]:
+        """Those that begin no later and end no earlier, in the order in which they came to be known."""
+        found = list[int]()
+        for level, places in self._near.items():
+            at = low >> level
+            found += [*places.get(at, ()), *places.get(at - 1, ())]
+        every = [self.arrays[k] for k in sorted(found)]
+        return [a for a in every if a.start <= low and high <= a.end]
 
 
 def say_flat_part(array: Array, whole: Array, index: Affine) -> bool:

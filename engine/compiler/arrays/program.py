@@ -128,6 +128,11 @@ class Array:
         return self.start, self.strides, self.shape
 
     @property
+    def end(self) -> int:
+        """The last position of the lattice."""
+        return self.start + sum(s * (a.size - 1) for s, a in zip(self.strides, self.axes))
+
+    @property
     def lengths(self) -> list[int]:
         """Of the parts of a concatenation."""
         ends = [*self.edges[1:], self.axes[self.along].size]
@@ -147,7 +152,7 @@ class Array:
         """Where along each axis an index of the space is; None where it is not in the array."""
         low, high = index.ends()
         rest, slopes, places = low - self.start, dict(index.slopes), list[Affine]()
-        if rest < 0 or high > self.start + sum(s * (a.size - 1) for s, a in zip(self.strides, self.axes)):
+        if rest < 0 or high > self.end:
             return None
         for stride, axis in zip(self.strides, self.axes):
             first, rest = divmod(rest, stride)

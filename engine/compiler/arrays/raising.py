@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..front.trace import INPUT, PARAMETER, VALUE
 from ..loops.program import loops_of
-from .cutting import kind_of, lattice_of, period, row_along, say_flat_part, splits
+from .cutting import Known, kind_of, lattice_of, period, row_along, say_flat_part, splits
 from .fitting import Slot, fitted, slots
 from .producers import Piece, Producers, at_rounds
 from .program import Affine, Array, Axis, CycleError, NotRaisedError, Number, Operand, Read, ordered, part_of
@@ -103,7 +103,7 @@ class Raising:
         self._words, self._given, self._alone = words, given, alone
         self._producers = Producers(words.body)
         self._every = {loop.variable for loop in loops_of(words.body)}
-        self._known: dict[int, list[Array]] = {VALUE: [], PARAMETER: [], INPUT: []}
+        self._known = {VALUE: Known(), PARAMETER: Known(), INPUT: Known()}
         self.examples: Axis | None = None
         self._pending: list[Array] = []
         self._of_given: dict[Array, Given] = {}
@@ -126,32 +126,25 @@ class Raising:
 
     def _result(self, out: Result) -> list[Array]:
         """The arrays of a result: of the numbers of a Module as they are read of it."""
+        first = self._words.first + out.first
         if out.places:
-            first = self._words.first + out.first
             return [self._new(VALUE, first + at, steps, [Axis(n) for n in sizes]) for at, sizes, steps in out.places]
         if out.like is not None:
-            found = []
-            for block in sorted(self.blocks(out.like), key=lambda a: a.start):
-                axes = [Axis(n) for n in block.shape]
-                array = self._new(
-                    VALUE, self._words.first + out.first + block.start - out.like.first, block.strides, axes
-                )
-                found.append(array)
-            if sum(prod(a.shape) for a in found) == out.size:
-                return found
-            self._known[VALUE] = [a for a in self._known[VALUE] if a not in found]
-            self._pending.clear()
+            blocks = sorted(self.blocks(out.like), key=lambda a: a.start)
+            starts = [first + block.start - out.like.first for block in blocks]
+            if sum(prod(block.shape) for block in blocks) == out.size:
+                return [self._new(VALUE, at, b.strides, [Axis(n) for n in b.shape]) for at, b in zip(starts, blocks)]
         shape = (out.size,) if out.shape is None else out.shape
         strides = [prod(shape[k + 1 :]) for k in range(len(shape))]
-        return [self._new(VALUE, self._words.first + out.first, strides, [Axis(n) for n in shape])]
+        return [self._new(VALUE, first, strides, [Axis(n) for n in shape])]
 
     def _new(self, space: int, start: int, strides: Sequence[int], axes: Sequence[Axis]) -> Array:
         array = Array(space, start, strides, axes)
-        self._known[space].append(array)
+        self._known[space].add(array)
         if space == VALUE:
             array.demander = self._now
             self._pending.append(array)
-            if len(self._known[VALUE]) > MOST:
+            if len(self._known[VALUE].arrays) > MOST:
                 raise NotRaisedError(f"it takes more than {MOST} arrays", self._now.place if self._now else None)
         return array
 
@@ -255,7 +248,7 @@ class Raising:
 
     def check_cycles(self) -> None:
         """Raise where an array is made of itself: rounds that feed each other stand in it."""
-        for array in self._known[VALUE]:
+        for array in self._known[VALUE].arrays:
             array.args = [part_of(a) if isinstance(a, Read) else a for a in array.args]
         try:
             ordered([a for arrays in self.results for a in arrays])
@@ -293,7 +286,7 @@ class Raising:
             whole.add(above)
             above = above.demander
         size, rank = prod(a.size for a in index.slopes), len(index.slopes)
-        for array in self._known[space]:
+        for array in self._known[space].around(*index.ends()):
             # A part is read of what is made as one, or is no larger: else two that are cut could be parts of each other.
             if not apart or array.op not in CUT or (prod(array.shape) <= size and len(array.axes) >= rank):
                 places = array.located(index) if array not in whole else None

@@ -38,6 +38,7 @@ from .peers import (
     c_step,
     casadi_steps,
     jax_call,
+    jax_epochs,
     jax_steps,
     keras_step,
     layers,
@@ -180,6 +181,8 @@ def main():
     nets(table)
     wide(table, options.slow)
     one_name(table)
+    on_xla(table, [64, 16, 10], 32, 560)
+    on_xla(table, WIDE, 128, 64)
     irregular(table)
     print("\nall hold" if not table.failed else f"\nfall short: {'; '.join(table.failed)}")
     if options.plot:
@@ -470,6 +473,33 @@ def one_name(table):
         table.peer("JAX fori_loop, whole training inside", best["JAX"], 1.5)
     if torch:
         table.peer("PyTorch eager, a step", seconds(torch, repeats=50), 50)
+
+
+def on_xla(table, widths, batch, steps):
+    """Epochs of shuffled batches on XLA, in float32, beside JAX written by hand; Keras makes one step a call."""
+    x, y, p = problem(widths, 8 * batch)
+    rows, rng = np.column_stack([x, y]), np.random.default_rng(0)
+    orders = np.array([rng.permutation(len(rows)) for _ in range(steps // 8)])
+    jax = optional(lambda: jax_epochs(widths, rows, p, orders.reshape(-1, batch)))
+    if not jax:
+        return
+    loop, compiled = ours(widths, len(rows), batch=batch, backend="xla")
+    run = loop.prepared(orders, settings=[RATE])
+    _, first = timed(run)
+    assert np.abs(loop.parameters - jax()).max() < 1e-4
+
+    def again():
+        loop.parameters[:] = p
+        run()
+
+    best = {name: t / orders.size * batch for name, t in alternating({"ours": again, "JAX": jax}, 40).items()}
+    table.ours(f"ours on XLA: {'-'.join(map(str, widths))}, batch {batch}, float32, whole epochs", best["ours"])
+    by_hand = f"{best['JAX'] * 1e6:.2f} µs"
+    table.most("JAX by hand, the same epochs in one lax.scan", by_hand, best["ours"] / best["JAX"], 1.1)
+    table.most("to compile it, before XLA", f"XLA {first:.2f} s", compiled, 2, "s")
+    keras = optional(lambda: keras_step(widths, batch, "float32"))
+    if keras:
+        table.peer("Keras on JAX, train_on_batch", seconds(keras, repeats=100), 5 if widths != WIDE else None)
 
 
 def irregular(table):

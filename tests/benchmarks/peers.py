@@ -328,11 +328,42 @@ def c_step(name, real):
     return run
 
 
-def keras_step(widths, examples):
+def jax_epochs(widths, rows, parameters, orders, dtype="float32"):
+    """Whole epochs of gradient descent in one `lax.scan`, as people write it in JAX: batches by row numbers, (epochs, batch)."""
+    import jax
+    import jax.numpy as jnp
+
+    with jax.enable_x64(dtype == "float64"):
+        x, y = jnp.asarray(rows[:, : widths[0]], dtype), jnp.asarray(rows[:, widths[0] :], dtype)
+        start = [(jnp.asarray(w, dtype), jnp.asarray(b, dtype)) for w, b in layers(parameters, widths)]
+        orders = jnp.asarray(orders)
+
+    def loss(found, x, y):
+        h = x
+        for i, (w, b) in enumerate(found):
+            h = h @ w.T + b
+            h = jnp.maximum(h, 0) if i < len(found) - 1 else h
+        return -(jax.nn.log_softmax(h) * y).sum(1).mean()
+
+    def step(found, batch):
+        value, slopes = jax.value_and_grad(loss)(found, x[batch], y[batch])
+        return jax.tree.map(lambda p, g: p - RATE * (g + 2 * L2 * p), found, slopes), value
+
+    many = jax.jit(lambda found, orders: jax.lax.scan(step, found, orders))
+
+    def run():
+        with jax.enable_x64(dtype == "float64"):
+            found, _ = jax.block_until_ready(many(start, orders))
+        return np.concatenate([np.column_stack([w, b]).ravel() for w, b in found])
+
+    return run
+
+
+def keras_step(widths, examples, dtype="float64"):
     os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
 
-    keras.config.set_floatx("float64")
+    keras.config.set_floatx(dtype)
     x, y, p = problem(widths, examples)
     decay = keras.regularizers.L2(L2)
     dense = [

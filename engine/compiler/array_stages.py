@@ -218,18 +218,18 @@ def _traced(f: Callable[..., object], record: Callable[[Recorder], object], argu
         try:
             raised(LineRecorder)
         except NotRaisedError as again:
-            line = _line(again)
+            line = line_of(again.place, again.recorder)
         raise TypeError(
             f"jit takes, for arrays, {error.takes}, got {name_of(f)}: {error}{line}; "
             'backend="llvm" compiles it, and lower(...).program shows its loops'
         ) from None
 
 
-def _line(error: NotRaisedError) -> str:
-    recorder: Any = error.recorder
-    if error.place is None or recorder is None:
+def line_of(place: int | None, recorder: object) -> str:
+    """Where the user's program made an instruction; "" where that is not known."""
+    if place is None or not isinstance(recorder, LineRecorder):
         return ""
-    found = [line for v, line in recorder.lines.items() if recorder.operands.get(v, -1) == error.place * 8]
+    found = [line for v, line in recorder.lines.items() if recorder.operands.get(v, -1) == place * 8]
     return f" at {found[0]}" if found else ""
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .array_specialization import ArrayStages
+from .array_stages import LineRecorder, line_of
 from .arrays.array_program import ArrayProgram
 from .arrays.program import NotRaisedError
 from .arrays.raising import Given, Result
@@ -98,7 +100,19 @@ class ArrayTrainingCode:
         results = [*(outputs if self.kept else outputs[:1]), Result(0, count, None, p, True, True)]
         kept_names = names if self.kept else ["loss", "d"]
         x = Given("x", INPUT, 0, columns, None if apart else (columns,))
-        return Run(self._program(trace, [p, share, x], results, kept_names, guarded))
+        recorded = partial(self._recorded, not guarded)
+        return Run(self._program(trace, [p, share, x], results, kept_names, guarded, recorded))
+
+    def _recorded(self, bare: bool) -> LineRecorder:
+        """The loss recorded once more, with its lines."""
+        made = list[LineRecorder]()
+
+        def recorder(as_rows: bool) -> LineRecorder:
+            made.append(LineRecorder(as_rows))
+            return made[-1]
+
+        replace(self._functions, recorder=recorder).traced_loss(self._count, True, bare)
+        return made[-1]
 
     def _raised_penalty(self, trace: Trace, p: Given) -> Run:
         return self._raised(trace, [p], ["penalty"], whole=True)
@@ -143,13 +157,14 @@ class ArrayTrainingCode:
             (p if target == 0 else slots[target - 1])[...] = x
 
     def _program(self, trace: Trace, given: Sequence[Given], results: Sequence[Result], names: Sequence[str],
-                 guarded: bool = False) -> ArrayProgram:  # fmt: skip
+                 guarded: bool = False, recorded: Callable[[], LineRecorder] | None = None) -> ArrayProgram:  # fmt: skip
         try:
             return ArrayProgram(trace, given, results, names, guarded, self.library)
         except NotRaisedError as error:
             library = {"numpy": "NumPy", "xla": "XLA"}[self.library]
+            line = line_of(error.place, recorded()) if recorded else ""
             raise TypeError(
-                f'{WHO} takes, for {library}, {error.takes}, got others: {error}; backend="llvm" compiles them'
+                f'{WHO} takes, for {library}, {error.takes}, got others: {error}{line}; backend="llvm" compiles them'
             ) from None
 
     def _raised(

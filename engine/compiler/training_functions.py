@@ -33,6 +33,7 @@ class TrainingFunctions:
         slots, settings: how many numbers the update is given besides.
         divided: is the sum over a batch divided by a number of the loop's, not by how many examples there are?
         list_ops: what is put down in traces for rows of lists.
+        recorder: what makes the recorder of the loss.
     """
 
     loss: Callable[..., object]
@@ -46,6 +47,7 @@ class TrainingFunctions:
     weight: Callable[..., object] | None = None
     divided: bool = False
     list_ops: Mapping[str, Callable[..., int]] = field(default_factory=lambda: LIST_OPS)
+    recorder: Callable[[bool], Recorder] = Recorder
 
     def traced_loss(self, share: int, contract: bool, bare: bool) -> tuple[Trace, int, Bounds]:
         """(the loss of one example and its gradient, how many outputs are kept, which of its numbers are indices).
@@ -57,8 +59,8 @@ class TrainingFunctions:
         """
         if len(self.parameters) >= MANY:
             with suppress(Exception):  # what such leaves do not do, and what is wrong, is said of a list
-                return self._traced_loss(Recorder(), share, contract, bare, True)
-        return indexed(lambda as_rows: self._traced_loss(Recorder(as_rows), share, contract, bare))
+                return self._traced_loss(self.recorder(False), share, contract, bare, True)
+        return indexed(lambda as_rows: self._traced_loss(self.recorder(as_rows), share, contract, bare))
 
     def _traced_loss(self, recorder: Recorder, share: int, contract: bool, bare: bool,
                      unmade: bool = False) -> tuple[Trace, int, Bounds]:  # fmt: skip

@@ -89,7 +89,7 @@ class XlaTrainingCode(ArrayTrainingCode):
             batch: examples of a step.
             left: of the last step of an epoch, where they are fewer; else 0.
             most: steps that it can make.
-            guarded: with all guards against 0·inf; without, it stops before a step whose gradient is nan.
+            guarded: with all guards against 0·inf; without, it stops at a step whose gradient is nan, and its numbers mean nothing.
         """
         key = batch, left, most, guarded
         if key not in self._programs:
@@ -115,8 +115,7 @@ class XlaTrainingCode(ArrayTrainingCode):
             ps, _, slots, losses, outputs, _ = state
             share = numbers[-1] if self._functions.divided else np.asarray(1.0 / size, dtype)
             loss, kept, gs, failed = self._derived(ps, share, [x[rows[k, :size]] for x in tables], size, guarded)
-            moved = self._moved(ps, gs, slots, settings[k])
-            ps, slots = jax.tree.map(lambda old, new: np.where(failed, old, new), (ps, slots), moved)
+            ps, slots = self._moved(ps, gs, slots, settings[k])
             losses = losses.at[k].set(loss)
             if self.kept:
                 outputs = outputs.at[k, :size].set(kept)
@@ -249,12 +248,13 @@ class XlaTrainingCall(ArrayTrainingCall):
         while first < last:
             end = min(last, first + self._most)
             done = self._run(first, end, self._most, False)
-            if first + done < end:  # a gradient was nan
+            if first + done < end:  # a gradient was nan: the steps before it once more, and it with guards
+                self._run(first, first + done, self._most, False)
                 done += self._run(first + done, first + done + 1, 1, True)
             first += done
 
     def _run(self, first: int, last: int, most: int, guarded: bool) -> int:
-        """Run steps up to one whose gradient is nan: how many."""
+        """Run steps, and write what comes of them; of one whose gradient is nan, write nothing, and return how many are before it."""
         import numpy as np
 
         code, (p, g, slots), count = self._on_xla, self._numbers, last - first
@@ -280,6 +280,8 @@ class XlaTrainingCall(ArrayTrainingCall):
                 code.known.add(program)
                 log.info("XLA compiled %d examples a step in %.2f s", self._batch, time.perf_counter() - start)
         done, begin = int(made), 0
+        if done < count:
+            return done
         for place in places:
             place[...] = numbers[begin : begin + place.size].reshape(place.shape)
             begin += place.size

@@ -63,6 +63,17 @@ def test_what_xla_has_not_is_refused_with_its_line_and_the_backend_that_has_it()
         TypeError, match=r'functions of ops that XLA has, got f: it has no lgamma at .*test_xla_calls.*; backend="llvm"'
     ):
         jit(f, backend="xla")(0.5)
+    with pytest.raises(
+        ValueError, match=r'takes, for XLA, functions of ops .* it has no lgamma at .*test_xla_calls.*; backend="llvm"'
+    ):
+        nn.fit(
+            nn.MLP(3, [1], seed=0),
+            X,
+            Y,
+            loss=lambda ys, y: engine.lgamma(ys * ys + 2.0),
+            backend="xla",
+            progress=False,
+        )
     with pytest.raises(ValueError, match="fit takes backend='xla' where all compiles.*differently from call to call"):
         nn.fit(Noisy(), X, Y, loss="mse", backend="xla", progress=False)
 

@@ -120,8 +120,8 @@ def checked_state(who: str, state: TrainingState, run: Run, examples: Examples, 
     if update and not (order or ends):
         raise ValueError(f"{who} takes an order of the examples as order after update {update} of an epoch, got none")
     predicted = [_prediction(who, p) for p in listed(who, "predicted", state["predicted"])]
-    made = ends[update - 1] if update and ends else min(update * run.batch, len(trained))
-    if len(predicted) != (made if run.metrics else 0):
+    begun = bool(run.metrics) and update > 0 and (run.private is None or ends[update - 1] > 0)
+    if (len(predicted) > 0) != begun or len(predicted) > max(len(trained), len(order)):
         raise ValueError(f"{who} takes a prediction for each example of the epoch as predicted, got {len(predicted)}")
     history = {
         name: [
@@ -146,7 +146,7 @@ def _private(
     if not isinstance(state, Mapping) or state.keys() != {"ends", "spent"}:
         raise TypeError(f"{who} takes a dict of ends and spent as private, got {shown(state)}")
     ends = [whole(who, "ends", end, most=len(order)) for end in listed(who, "ends", state["ends"])]
-    if ends != sorted(ends) or len(ends) not in (0, run.updates) or ends[-1:] != [len(order)][: len(ends)]:
+    if ends != sorted(ends) or len(ends) not in (0, run.updates) or (ends[-1] if ends else 0) != len(order):
         raise ValueError(
             f"{who} takes an end in the order for each of {run.updates} updates as ends, got {shown(ends)}"
         )

@@ -37,7 +37,7 @@ class Privacy:
     In each update every example has its part with probability batch size / number of examples; its gradient is scaled
     down to at most the length `clip`; to their sum Gaussian noise of standard deviation noise · clip is added; and the
     whole is divided by the batch size, the expected number of examples. The network is then (ε, δ)-differentially
-    private towards adding or removing one example, with ε as the history says it.
+    private towards adding or removing one example, with ε as the history says it; how many examples there are is no secret.
 
     Args:
         clip: the most that one example can move the sum of gradients, positive.

@@ -307,7 +307,7 @@ def test_a_training_that_goes_on_has_the_same_numbers_and_the_same_epsilon(backe
 @pytest.mark.parametrize(
     ("place", "wrong"),
     [
-        ("ends", [3, 2, 5, 6]), ("ends", [1]), ("ends", [0, 0, 0, -1]), ("ends", "all"), ("spent", [[2.0, 1.0, 1]]),
+        ("ends", [3, 2, 5, 6]), ("ends", [1]), ("ends", []), ("ends", [0, 0, 0, -1]), ("ends", "all"), ("spent", [[2.0, 1.0, 1]]),
         ("spent", [[0.5, -1.0, 1]]), ("spent", [[0.5, 1.0, 1.5]]), ("spent", [[0.5, 1.0]]), ("spent", 3), (None, []),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,7 +29,10 @@ class MatrixExplanation:
     def __init__(self, arrays: ArrayProgram, name: str, pulled_back: bool) -> None:
         self.arrays = arrays
         sizes = ", ".join([f"{a.name} {size}" for a, size in arrays.sizes() if not a.gradient_of])
-        self._words = f"{name}: {sizes}" + "; L is any number computed from y" * pulled_back
+        said = " ".join(arrays.formulas())
+        own = [f"{c} {size} numbers" for c, size in arrays.numbers() if re.search(rf"\b{c}\b", said)]
+        ends = [*own, *["L is any number computed from y"] * pulled_back]
+        self._words = "; ".join([f"{name}: {sizes}", *ends])
 
     def __str__(self) -> str:
         return "\n".join([self._words, *self.arrays.formulas()])

@@ -64,6 +64,20 @@ def test_a_convolution_is_the_textbooks():
     assert lines(convolution, numbers(6, 6), numbers(3, 2))[1] == "y[i, j] = relu(Σ_{k,l} x[i+k, j+l]·w[k, l])"
 
 
+def test_numbers_of_its_own_are_written_out_or_named_with_their_shape():
+    def weighted(x):
+        return [a * (k + 1) for k, a in enumerate(x)]
+
+    assert lines(weighted, numbers(3))[:2] == [
+        "weighted: x 3; L is any number computed from y",
+        "y = [1, 2, 3] ⊙ x",
+    ]
+    assert lines(weighted, numbers(9))[:2] == [
+        "weighted: x 9; c0 9 numbers; L is any number computed from y",
+        "y = c0 ⊙ x",
+    ]
+
+
 def test_argnums_say_by_what():
     def f(a, b):
         return dot(a, b)

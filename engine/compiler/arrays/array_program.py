@@ -163,6 +163,10 @@ class ArrayProgram:
         sizes = [[str(n) if n < EXAMPLES else "n" for n in a.shape] for a in self.arguments]
         return [(a, "×".join(n) or "a number") for a, n in zip(self.arguments, sizes)]
 
+    def numbers(self) -> list[tuple[str, str]]:
+        """The arrays of numbers that it has of its own, and their shapes in words."""
+        return [(name, "×".join(map(str, x.shape))) for name, x in self._constants.items()]
+
     def pull_back(self, first: int) -> None:
         """Call the arguments from the number `first` on the gradients of L by the results, whose tree is theirs."""
         behind = sorted({g.first for g in self._given if g.first >= first})

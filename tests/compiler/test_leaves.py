@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import engine
 import nn
-from engine import Value, dot, relu, square, total
+from engine import TrainingLoop, Value, dot, relu, square, total
 from engine.compiler import training_functions
 from engine.compiler.training_functions import TrainingFunctions
 
@@ -86,11 +86,28 @@ def layers(ps, example, widths=(INPUTS, 4, 3, 3)):
     lambda ps, e: dot(engine.grad(lambda w: layers(w, e))(ps), ps),
     lambda ps, e: dot(engine.grad(lambda w: square(dot(w, e)))(ps[:INPUTS]), ps[:INPUTS]),
     lambda ps, e: total(engine.hvp(lambda w: layers(w, e), [ps], [[1.0] * COUNT])),
+    lambda ps, e: total([square(dot(ps[at : at + 3], [relu(x * ps[k]) for k, x in enumerate(e[:3])])) for at in (10, 15, 21, 26)]),
+    lambda ps, e: dot([engine.grad(lambda x, k=k: square(x) * ps[7] * ps[k])(ps[3]) for k in range(8, 11)], e[:3]),
     lambda ps, e: square(dot(np.array(ps)[:INPUTS], e)) + ps[0] * (ps[1:2] == [ps[1]]),
     lambda ps, e: square(dot(ps[:0] or ps[7 : 7 + INPUTS], e)) + float(ps[2] in ps) * ps[3],
-], ids=range(12))  # fmt: skip
+], ids=range(14))  # fmt: skip
 def test_whatever_a_loss_does_with_them(loss):
     same(loss)
+
+
+@pytest.mark.parametrize("many", [1, 10**9], ids=["leaves", "values"])
+def test_slices_that_overlap_have_the_gradients_of_eager_mode(many, monkeypatch):
+    def loss(ps, e):
+        sums = [dot(ps[at : at + 5], e[:5]) for at in (0, 3, 8, 12, 20, 20)]
+        return total([square(s) for s in [*sums, dot(ps[30:38:2], e[:4]), dot(ps[31:35], e[:4])]])
+
+    monkeypatch.setattr(training_functions, "MANY", many)
+    example = [0.3, -1.2, 0.7, 0.1, 2.0, -0.4]
+    loop = TrainingLoop(loss, lambda p, g, s, t: (p, s), NUMBERS, [example], contract=False)
+    loop.run()
+    leaves = [Value(x) for x in NUMBERS]
+    loss(leaves, example).backward()
+    assert loop.gradients.tolist() == [v.grad for v in leaves]
 
 
 def test_a_list_that_a_loss_changes_is_changed():

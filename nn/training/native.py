@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from math import inf
+from math import ceil, inf, sqrt
 from typing import ParamSpec, TypeVar
 
 from engine import TrainingLoop, Value, jit, vmap
@@ -81,15 +81,12 @@ class NativeTraining:
         if key == self._key:
             return
         self._evaluate, self._tables = None, {}
-        self._traced = traced = TracedRun(run, moving, still)
+        self._filled = run.private is not None and self._backend == "xla"  # which compiles every size of a batch
+        self._traced = traced = TracedRun(run, moving, still, self._filled)
         table = traced.table()
         private = run.private
         if private is not None and (run.clip_value is not None or run.clip_norm is not None):
             raise UnsupportedError("a private training that cuts gradients twice needs eager mode")
-        if private is not None and self._backend == "xla":
-            raise UnsupportedError(
-                "a private training draws batches of any size, and XLA compiles each size; 'jit' does not"
-            )
         self._loop = _compiled(
             TrainingLoop,
             traced.loss,
@@ -179,8 +176,9 @@ class NativeTraining:
                 self._draw(chosen)
                 noise = loop.slots[-1] = drawn_noise(private, len(loop.parameters), run.random) / run.expected
                 loop.expected = run.expected if chosen else inf  # by chance there is none
-                (loss,) = loop.run(chosen or [0], settings=[rate, steps + 1.0 + done])[0].tolist()
-                summed += loss * len(chosen) if chosen else 0.0
+                order = self._filled_up(chosen) if self._filled else chosen or [0]
+                (loss,) = loop.run(order, settings=[rate, steps + 1.0 + done])[0].tolist()
+                summed += loss * len(order) if chosen else 0.0
                 if run.metrics:
                     predicted += [self._traced.prediction(o) for o in loop.outputs[0][: len(chosen)].tolist()]
                 done += 1
@@ -191,6 +189,12 @@ class NativeTraining:
         self._store((loop.gradients + noise).tolist(), done, rate)
         run.spent, run.summed, run.update = run.spent_after(done), summed, run.update + done
         run.predicted += predicted
+
+    def _filled_up(self, chosen: Sequence[int]) -> list[int]:
+        """A batch of one of few sizes, which most batches are not longer than."""
+        run, count = self._run, len(self._run.examples.X)
+        size = min(count, ceil(run.expected + 3.0 * sqrt(run.expected * (1.0 - run.sampling))))
+        return [*chosen, *[count] * (max(1, ceil(len(chosen) / size)) * size - len(chosen))]
 
     def _load(self) -> None:
         """Into the loop, the numbers of the network and of the optimiser."""
@@ -211,8 +215,9 @@ class NativeTraining:
 
     def _draw(self, order: Sequence[int]) -> None:
         """Masks for the examples to come."""
+        begin = self._traced.columns
         for i, masks in self._traced.drawn(order):
-            self._loop.examples[i, self._traced.columns :] = masks
+            self._loop.examples[i, begin : begin + len(masks)] = masks
 
     def evaluated(self, X: Sequence[object], y: Sequence[object]) -> tuple[float, list[object]]:
         """(the sum of the losses, the predictions) of examples, in evaluation mode."""

@@ -35,6 +35,7 @@ class TracedRun:
         run: a Run, before or between updates; its network is in training mode.
         moving: which of the optimiser's parameters move.
         still: the parameters of the network that do not, and their numbers.
+        filled: whether there is a row more, of an example that counts for nothing, to fill batches up with.
 
     Attributes:
         moving, still: as given.
@@ -45,8 +46,8 @@ class TracedRun:
         UnsupportedError: a number is another one from call to call, or an example is none of numbers.
     """
 
-    def __init__(self, run: Run, moving: Sequence[int], still: Mapping[Value, float]) -> None:
-        self._run, self.moving, self.still = run, moving, still
+    def __init__(self, run: Run, moving: Sequence[int], still: Mapping[Value, float], filled: bool = False) -> None:
+        self._run, self.moving, self.still, self._filled = run, moving, still, filled
         self.masks = self._probe()
 
     def table(self) -> list[list[float]]:
@@ -57,6 +58,8 @@ class TracedRun:
         if any(len(row) != self.columns for row in rows):
             raise UnsupportedError("examples of several lengths need eager mode")
         ones = [1.0] * sum(count for _, count in self.masks)
+        if self._filled:
+            return [*[[*row, *ones, 1.0] for row in rows], [*rows[0], *ones, 0.0]]
         return [row + ones for row in rows]
 
     def _probe(self) -> list[tuple[Dropout, int]]:
@@ -131,6 +134,7 @@ class TracedRun:
         layers = {layer for layer, _ in self.masks}
         with drawn_by(lambda layer, count: [next(masks) for _ in range(count)], layers):
             loss, outputs = _of_one_example(self._network(ps), self._run.objective.loss, self._like(), example)
+        loss = loss * example[-1] if self._filled else loss
         return (loss, outputs) if self._run.metrics else loss
 
     def penalty(self, ps: Sequence[Number]) -> Value:

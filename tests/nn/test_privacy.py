@@ -462,11 +462,6 @@ def test_without_the_accountant_the_error_names_the_extra_before_anything_is_tra
     assert numbers(net).tolist() == before
 
 
-def test_on_xla_it_is_refused_by_name():
-    with pytest.raises(ValueError, match="a private training draws batches of any size"):
-        trainer(backend="xla")
-
-
 def test_a_training_that_diverges_is_not_told_to_cut_what_is_cut_already():
     with pytest.warns(RuntimeWarning, match="try a smaller learning rate, or scaled inputs"):
         trainer(nn.MLP(3, [1], seed=0), loss="mse", labels=[1e200] * 24, epochs=3).run()

@@ -170,3 +170,12 @@ def test_what_cannot_be_opened_is_said_and_stays_as_it_is(monkeypatch):
     monkeypatch.setattr(live, "MOST", 5)
     graph.edit({"ticket": 1.0, "numbers": {}, "turn": [live.turns(graph._model)[0].element, "open"]})
     assert "More than 5 boxes and arrows" in graph.message and (graph.page, graph.step, graph.opened) == (*before, [])
+
+
+@pytest.mark.parametrize("level", ["layer", "full"])
+def test_a_player_and_a_live_view_do_not_speak_of_players(level):
+    L = (nn.MLP(2, [16, 16, 1], seed=0)([0.5, -1.0]) - 1.0) ** 2
+    picture = draw(L, level=level, names={})
+    assert ".player()" in picture.model.caption
+    model = model_of([L], level=level, complete=True)
+    assert model.caption and ".player()" not in model.caption

@@ -146,7 +146,7 @@ class _Choice:
         assembly = Assembly(self._sweep, self._tree, partition, self._names, self._parameters)
         model = assembly.model(self._complete or self._sweep.swept)
         model.tree, model.view, model.parameters = self._tree, partition.view, self._parameters
-        model.height, model.caption = height, _caption(model, self._tree, self._asked)
+        model.height, model.caption = height, _caption(model, self._tree, self._asked, not self._complete)
         return model
 
     def _view(self, level: Level) -> View:
@@ -206,9 +206,10 @@ def _fitted(name: str) -> str:
     return clipped(plain(name).strip(), LONGEST, 14)
 
 
-def _caption(model: PictureModel, tree: ScopeTree, asked: Callable[[Level], str]) -> str:
+def _caption(model: PictureModel, tree: ScopeTree, asked: Callable[[Level], str], still: bool) -> str:
     n, size = f"{model.sweep.size:,} nodes", model.sweep.size
     saved = ' and .save("graph.html")' if size > HOVERED else ""
+    steps = [".player() for each step"] if still else []  # a player says nothing of players
     if model.hidden:
         shown = sum(b.kind != "stub" for b in model.boxes)
         more = f"{asked('full')}{saved} for all" if size <= HARD_LIMIT else "draw another for what is before it"
@@ -224,9 +225,9 @@ def _caption(model: PictureModel, tree: ScopeTree, asked: Callable[[Level], str]
         able = [f"{word}[0]" for word, calls in tree.calls.items() if len(calls) >= MANY and not model.view.apart]
         able += [s.path for s in closed if s.path]
         one = [f'expand="{able[0]}" for one'] if able else []
-        more = ", ".join([more, *one, ".player() for each step"])
+        more = ", ".join([more, *one, *steps])
         return f"{n}, shown by {words[0] if len(words) == 1 else 'module'}: {more}"
-    return f"{n}: point at an edge for its formula, or .player() for each step" if not model.labels else ""
+    return f"{n}: {', or '.join(['point at an edge for its formula', *steps])}" if not model.labels else ""
 
 
 def _widest_rank(model: PictureModel) -> float:

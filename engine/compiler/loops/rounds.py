@@ -199,30 +199,26 @@ class _Data:
         self.leaves: dict[int, dict[int, Any]] = {}
         self._recorder, self._lists = recorder, dict[int, tuple[object, Any]]()
         for start, period, rounds in loops:
-            of_first = [self._numbers(v) for v in nodes[start : start + period]]
-            some = [n for n, given in enumerate(of_first) if given]
-            for n in some:
-                differ = set[int]()
-                for i in range(start + n, start + n + period * rounds, period):
-                    numbers = self._numbers(nodes[i])
-                    differ.update([k for k, x in numbers.items() if x != of_first[n][k]])
-                of_first[n] = {k: of_first[n][k] for k in differ}
-            for first in range(start, start + period * rounds, period):
-                for n in some:
-                    for k in sorted(of_first[n]):
-                        a = nodes[first + n]._operands()[0][k]
-                        self.leaves.setdefault(first + n, {})[k] = self._leaf(a)
+            differ: list[tuple[int, int]] = []
+            for first in range(start, start + period):
+                for k, a in enumerate(nodes[first]._operands()[0]):
+                    bits = self._bits(a)
+                    if bits is not None:
+                        of_all = [v._operands()[0][k] for v in nodes[first : first + period * rounds : period]]
+                        if any(x is not a and self._bits(x) != bits for x in of_all):
+                            differ.append((first, k))
+            for r in range(rounds):
+                for first, k in differ:
+                    i = first + r * period
+                    self.leaves.setdefault(i, {})[k] = self._leaf(nodes[i]._operands()[0][k])
 
-    def _numbers(self, v: Any) -> dict[int, bytes]:
-        """Those among the operands of a node, by which of them they are: their bits."""
-        found = {}
-        for k, a in enumerate(v._operands()[0]):
-            given = a if a.__class__ is list or a.__class__ is tuple else (a,)
-            if given and (a.__class__ is not tuple or a[0].op is None):
-                numbers = [x for x in map(self._recorder.constant, given) if x is not None]
-                if len(numbers) == len(given):
-                    found[k] = array("d", numbers).tobytes()
-        return found
+    def _bits(self, a: Any) -> bytes | None:
+        """Those of an operand that is a number or a list of numbers; None for any other."""
+        given = a if a.__class__ is list or a.__class__ is tuple else (a,)
+        if not given or (a.__class__ is tuple and a[0].op is not None):
+            return None
+        numbers = [x for x in map(self._recorder.constant, given) if x is not None]
+        return array("d", numbers).tobytes() if len(numbers) == len(given) else None
 
     def _leaf(self, a: Any) -> Any:
         """What stands for an operand: a list has one, however many nodes share it."""

@@ -27,7 +27,7 @@ class MappedExamples:
         import numpy as np
 
         self.axes = axes
-        self.whole = Flat([a for a, axis in zip(args, axes) if axis is None])
+        self.whole = Flat(tuple([a for a, axis in zip(args, axes) if axis is None]))
         mapped = [a for a, axis in zip(args, axes) if axis is not None]
         self.arrays = any(hasattr(a, "shape") for a in mapped)
         self.alike, self.holds_values, self.modules = True, self.whole.holds_values, [*self.whole.modules]

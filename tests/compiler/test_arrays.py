@@ -122,6 +122,14 @@ def test_examples_of_vmap_are_one_axis():
     ]
 
 
+def test_a_list_that_vmap_hands_on_whole_is_an_argument_of_its_own():
+    def loss(rows, v):
+        return sum(sum(row) for row in rows) + dot(v, v)
+
+    f, given = vmap(value_and_grad(loss, argnums=(0, 1)), in_axes=(0, None)), (numbers(3, 1, 2), [1.0, 2.0])
+    assert flat(jit(f, backend="numpy")(*given)) == pytest.approx(flat(f(*given)), rel=1e-12)
+
+
 def layer(W, b, x):
     return [tanh(sum(w * a for w, a in zip(row, x)) + c) for row, c in zip(W, b)]
 

@@ -74,7 +74,8 @@ def asked_of(driver, base):
 
     entries = [json.loads(e["message"])["message"] for e in driver.get_log("performance")]
     urls = [e["params"]["request"]["url"] for e in entries if e["method"] == "Network.requestWillBeSent"]
-    return [url for url in urls if not url.startswith((base, "blob:", "data:", "about:"))]
+    own = ("blob:", "data:", "about:", "chrome:")  # the last: the page that Chromium starts with
+    return [url for url in urls if not url.startswith((base, *own))]
 
 
 def complaints(driver):

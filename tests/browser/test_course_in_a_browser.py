@@ -60,8 +60,8 @@ def cells(driver):
 
 
 def ran(driver):
-    prompts = [e.get_attribute("textContent") for e in driver.find_elements(By.CSS_SELECTOR, ".jp-InputPrompt")]
-    return ready(driver) and "[*]:" not in prompts
+    waits = "return [...document.querySelectorAll('.jp-InputPrompt')].some(e => e.textContent.includes('*'))"
+    return ready(driver) and not driver.execute_script(waits)
 
 
 def words(outputs):

@@ -32,6 +32,19 @@ def served(folder):
         thread.join()
 
 
+@contextmanager
+def visited(chromium, address, height=900, tab="expression"):
+    """The page, its Python ready, at one of its tabs; tests go on from one to the next as a visit does."""
+    for log in ("browser", "performance"):
+        chromium.get_log(log)
+    flat(chromium, 1280, height)
+    chromium.get(address)
+    ready(chromium)
+    one(chromium, f"#tab-{tab}").click()
+    yield chromium
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def until(driver, true, seconds=60):
     return WebDriverWait(driver, seconds, 0.05).until(true)
 
@@ -45,7 +58,7 @@ def state(driver):
 
 
 def ready(driver):
-    until(driver, lambda d: state(d).startswith("Python 3."))
+    until(driver, lambda d: state(d).startswith("Python 3."), 180)  # beside other work it takes long to begin
 
 
 def in_frame(driver, selector, script, *given):

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 from conftest import faults
-from playground_page import asked_of, choose, complaints, flat, in_frame, one, ready, served, until, write
+from playground_page import asked_of, choose, complaints, flat, in_frame, one, served, until, visited, write
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -18,18 +18,9 @@ INPUTS = "#drill .sheet input"
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, chromium):
-    """The page, its Python ready; the tests go on from one to the next as a visit does."""
-    with served(tmp_path_factory.mktemp("built")) as address:
-        for log in ("browser", "performance"):
-            chromium.get_log(log)
-        flat(chromium, 1280, 900)
-        chromium.get(address)
-        chromium.execute_script("localStorage.removeItem('chainrule drill')")
-        one(chromium, "#tab-drill").click()
-        ready(chromium)
-        chromium.address = address
-        yield chromium
-        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with served(tmp_path_factory.mktemp("built")) as address, visited(chromium, address, tab="drill") as page:
+        page.address = address
+        yield page
 
 
 def inputs(page):

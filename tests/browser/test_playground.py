@@ -25,6 +25,7 @@ from playground_page import (
     turned,
     turns,
     until,
+    visited,
     write,
     wrong,
 )
@@ -49,14 +50,8 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(base, chromium):
-    """The page, its Python ready; the tests go on from one to the next as a visit does."""
-    for log in ("browser", "performance"):
-        chromium.get_log(log)
-    flat(chromium, 1280, 900)
-    chromium.get(base)
-    ready(chromium)
-    yield chromium
-    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with visited(chromium, base) as page:
+        yield page
 
 
 def shown(page, code):
@@ -178,12 +173,9 @@ def test_a_click_opens_one_call_of_many_and_a_neuron_whose_weights_are_dragged(p
     assert names == ["l0.n1.w[0]", "l0.n1.w[1]", "l0.n1.b"]
     write(page, "#expression input[name='l0.n1.b']", "0.75")
     until(page, lambda d: "data 0.75" in labels(d).get("l0.n1.b", ""))
-    until(page, lambda d: len(d.current_url) > 300)
-    link = page.current_url
-    open_now = turns(page)
-    page.get("about:blank")
-    page.get(link)
-    ready(page)
+    kept, open_now = page.execute_script("return playground.tabs.get('expression').state()"), turns(page)
+    shown(page, NEURON)
+    page.execute_script("playground.tabs.get('expression').open(arguments[0])", kept)  # as a link does
     one(page, "#expression .run").click()
     ended(page)
     until(page, lambda d: turns(d) == open_now)

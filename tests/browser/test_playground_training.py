@@ -2,7 +2,18 @@
 
 import pytest
 from conftest import faults
-from playground_page import asked_of, choose, complaints, flat, in_frame, one, ready, served, state, until, write
+from playground_page import (
+    asked_of,
+    choose,
+    complaints,
+    flat,
+    in_frame,
+    one,
+    served,
+    until,
+    visited,
+    write,
+)
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -20,16 +31,10 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(base, chromium):
-    """The tab, its net made; the tests go on from one to the next as a visit does."""
-    for log in ("browser", "performance"):
-        chromium.get_log(log)
-    flat(chromium, 1280, 1100)
-    chromium.get(base)
-    ready(chromium)
-    one(chromium, "#tab-training").click()
-    settled(chromium)
-    yield chromium
-    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    """The tab, its net made."""
+    with visited(chromium, base, 1100, "training") as page:
+        settled(page)
+        yield page
 
 
 def settled(page):
@@ -183,18 +188,20 @@ def test_every_setting_trains(page):
     assert not one(page, "#training .error").is_displayed()
 
 
-def test_a_link_holds_net_points_settings_and_what_is_chosen(page, base):
+def test_a_link_holds_net_points_settings_and_what_is_chosen(page):
+    """What a link keeps, shown in a page that has something else; that a link comes whole is tested with an expression."""
     units(page)[1].click()
     settled(page)
-    before = kept(page)
-    one(page, "#share").click()
-    until(page, lambda d: state(d) in ("Link copied", "The link is in the address bar"))
-    link = page.current_url
-    page.get("about:blank")
-    page.get(link)
-    ready(page)
+    before, link = kept(page), page.execute_script("return JSON.stringify(playground.tabs.get('training').state())")
+    one(page, "#training .fresh").click()
+    one(page, "#training .deeper").click()
+    one(page, "#training .sets button[data-set=spiral]").click()
+    choose(page, "#t-loss", "mse")
     settled(page)
-    assert one(page, "#tab-training").get_attribute("aria-selected") == "true"
+    assert kept(page) != before
+    again = "const tab = playground.tabs.get('training'); tab.open(JSON.parse(arguments[0])); tab.shown().then(arguments[1])"
+    page.execute_async_script(again, link)
+    settled(page)
     assert kept(page) == before
     assert status(page) == "Untrained: press Train."
 

@@ -68,6 +68,9 @@ class Family:
             self._loops = [loop for loop in loops if abs(loop.rounds - self.count) <= EDGE]
             self._recorder, self._captured = recorder, len(recorder.captured)
             self._data = _Data(nodes, self._loops, recorder).leaves
+            if self._data:  # where they choose, what is left of a few rounds is not what is left of all
+                self.withdraw()
+                self.count = 0
 
     def member(self, count: int) -> tuple[Value, list[Value]]:
         """(what the function of so many rounds returns, its nodes).

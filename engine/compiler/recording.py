@@ -81,7 +81,7 @@ class Recording:
             family = Family(recorder, root)
         few: list[Rolled] = []
         with suppress(NotUniformError):
-            for rounds in FEW if family.count else ():
+            for rounds in [n for n in FEW if n > family.reach] if family.count else ():
                 with self._stages.timed("trace"):
                     root, nodes = family.member(rounds)
                     member = later._replace(run=later.run.returning(root))

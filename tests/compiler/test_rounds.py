@@ -160,6 +160,35 @@ def test_what_is_not_alike_has_the_program_that_it_had(form):
     assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
 
 
+FAR = {
+    "what is twelve rounds further": lambda x, y: total([x[i] * tanh(x[i + 12]) for i in range(20)]),
+    "the last of the twenty": lambda x, y: total([x[i] * x[19] for i in range(20)]),
+    "twelve of them once more": lambda x, y: total([tanh(a) for a in x[:20]]) + total([a * a for a in x[:12]]),
+    "every second, and those between": lambda x, y: total([tanh(x[2 * i]) * x[2 * i + 11] for i in range(20)]),
+    "what is not differentiated": lambda x, y: total([tanh(a) for a in x[:12] + y[:12]]),
+    "what is made of others": lambda x, y: (lambda p: total([p[i] * p[i + 12] for i in range(20)]))(
+        [tanh(a) for a in x]
+    ),
+}
+
+
+@pytest.mark.parametrize("read", sorted(FAR))
+def test_rounds_that_have_to_do_with_others_far_away_are_not_read_off_a_few(read):
+    rng = random.Random(4)
+    args = [rng.uniform(-1, 1) for _ in range(50)], [rng.uniform(-1, 1) for _ in range(50)]
+    f = value_and_grad(FAR[read])
+    found, want = (recorded(f, args, few) for few in (True, False))
+    assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
+
+
+def test_windows_of_a_few_rounds_are_read_off_a_few():
+    x = [0.1 * k for k in range(40)]
+    f = value_and_grad(lambda x: total([tanh(total(x[i : i + 3])) for i in range(30)]))
+    found, want = (recorded(f, (x,), few) for few in (True, False))
+    assert found.of_few
+    assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
+
+
 def test_data_of_a_form_that_does_not_go_on_is_no_argument():
     rows = [0.1 * k for k in range(24)]
     found = recorded(

@@ -10,17 +10,19 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...ieee import total
 from ...rule import TABLE, UNREACHED, Op, new
 from ...value import Value
 from ..front.recorder import IDENTITY, Recorder
 from ..front.trace import CONSTANT, VALUE, spaced
+from .reach import Rounds, reach
 from .recognition import WINDOW, Loop, Recogniser
 from .shapes import LoopShape, Positions, Shapes
 
 FEWEST = 16  # rounds from which on some of them stand for all
+FARTHEST = 5  # so many rounds may those be apart that read the same
 EDGE = 2  # so many rounds at either end may be read by what is in no round
 
 MEAN = TABLE["mean"]
@@ -35,14 +37,6 @@ class NotUniformError(Exception):
     """The function of a few examples is not defined."""
 
 
-class _Rounds(NamedTuple):
-    """Nodes that are alike, round by round."""
-
-    start: int
-    period: int
-    rounds: int
-
-
 class Family:
     """The functions of fewer examples that belong to one.
 
@@ -52,20 +46,23 @@ class Family:
 
     Attributes:
         count: how many rounds its longest loop has; 0 without a loop that is worth it.
+        reach: how far apart rounds are that have to do with each other.
     """
 
     def __init__(self, recorder: Recorder, root: Value) -> None:
-        self.count, self._root = 0, root
+        self.count, self.reach, self._root = 0, 0.0, root
         self._nodes = nodes = _live(recorder.nodes, root)
         self._place = {v: i for i, v in enumerate(nodes)}
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
             return
         items = _items(nodes, recorder)
         loops = list(_loops(items)) if _may_repeat(items.ids) else []
-        longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=_Rounds(0, 0, 0))
+        longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=Rounds(0, 0, 0))
         if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
-            self.count = longest.rounds
-            self._loops = [loop for loop in loops if abs(loop.rounds - self.count) <= EDGE]
+            self._loops = [loop for loop in loops if abs(loop.rounds - longest.rounds) <= EDGE]
+            self.reach = reach(nodes, self._loops)
+            self.count = longest.rounds if self.reach <= FARTHEST else 0
+        if self.count:
             self._recorder, self._captured = recorder, len(recorder.captured)
             self._data = _Data(nodes, self._loops, recorder).leaves
             if self._data:  # where they choose, what is left of a few rounds is not what is left of all
@@ -165,7 +162,7 @@ def _may_repeat(ids: Positions) -> bool:
     return False
 
 
-def _loops(items: Recogniser) -> Iterable[_Rounds]:
+def _loops(items: Recogniser) -> Iterable[Rounds]:
     """The outermost loops that advance evenly, as long as they are: recognition may begin one in the middle of a round."""
 
     def alike(i: int, period: int) -> bool:
@@ -187,7 +184,7 @@ def _loops(items: Recogniser) -> Iterable[_Rounds]:
                 start -= 1
             while alike(end - 2 * period, period):
                 end += 1
-            yield _Rounds(start, period, (end - start) // period)
+            yield Rounds(start, period, (end - start) // period)
 
 
 class _Data:
@@ -198,7 +195,7 @@ class _Data:
         leaves: by the number of a node, and which of its operands it is: a Value, or a tuple of them.
     """
 
-    def __init__(self, nodes: Sequence[Any], loops: Sequence[_Rounds], recorder: Recorder) -> None:
+    def __init__(self, nodes: Sequence[Any], loops: Sequence[Rounds], recorder: Recorder) -> None:
         self.leaves: dict[int, dict[int, Any]] = {}
         self._recorder, self._lists = recorder, dict[int, tuple[object, Any]]()
         for start, period, rounds in loops:
@@ -244,7 +241,7 @@ class _Member:
         data: what stands in place of numbers, see `_Data`.
     """
 
-    def __init__(self, nodes: Sequence[Any], place: dict[Value, int], loops: Sequence[_Rounds], dropped: int,
+    def __init__(self, nodes: Sequence[Any], place: dict[Value, int], loops: Sequence[Rounds], dropped: int,
                  data: dict[int, dict[int, Any]]) -> None:  # fmt: skip
         self._nodes, self._place, self._loops, self._dropped, self._data = nodes, place, loops, dropped, data
         self._new: dict[Value, Value] = {}
@@ -261,7 +258,7 @@ class _Member:
         found += [self._copied(v, False) for v in self._nodes[at:]]
         return self._kept(root, False), found
 
-    def _round(self, a: Value) -> tuple[_Rounds, int] | None:
+    def _round(self, a: Value) -> tuple[Rounds, int] | None:
         """The loop that a node is in, and in which round."""
         i = self._place.get(a, -1)
         for loop in self._loops:
@@ -299,7 +296,7 @@ class _Member:
         self._lists[id(given)] = result, kept
         return result, kept
 
-    def _shortened(self, given: Sequence[Value], rounds: Sequence[tuple[_Rounds, int] | None]) -> list[int]:
+    def _shortened(self, given: Sequence[Value], rounds: Sequence[tuple[Rounds, int] | None]) -> list[int]:
         """Which places of a list stay that runs over the rounds of a loop."""
         runs = [r for r in rounds if r is not None]
         (loop, first), (_, last) = min(runs, key=lambda r: r[1]), max(runs, key=lambda r: r[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from types import MappingProxyType
 from typing import Any
 
@@ -80,6 +80,12 @@ class Layout(Watch):
 _kept: dict[int, tuple[weakref.ref[Any], Layout]] = {}  # by the id of the Module, which is not kept alive
 
 
+def _forgetting(number: int) -> Callable[[object], object]:
+    """What forgets a Module that is gone, also while Python ends, when this module's names are gone too."""
+    kept = _kept
+    return lambda _: kept.pop(number, None)
+
+
 def layout_of(module: Any) -> Layout:
     """What a Module is now besides its numbers; or anything else that can be flattened."""
     number = id(module)
@@ -87,7 +93,7 @@ def layout_of(module: Any) -> Layout:
     if found is None or layout is None or found() is not module or not layout.is_current():
         layout = Layout(module)
         if layout.lasts:
-            _kept[number] = weakref.ref(module, lambda _: _kept.pop(number, None)), layout
+            _kept[number] = weakref.ref(module, _forgetting(number)), layout
             for old in list(_kept)[:-MOST]:
                 _kept.pop(old, None)
     return layout

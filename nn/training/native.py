@@ -194,7 +194,7 @@ class NativeTraining:
         """A batch of one of few sizes, which most batches are not longer than."""
         run, count = self._run, len(self._run.examples.X)
         size = min(count, ceil(run.expected + 3.0 * sqrt(run.expected * (1.0 - run.sampling))))
-        return [*chosen, *[count] * (max(1, ceil(len(chosen) / size)) * size - len(chosen))]
+        return [*chosen, *[count] * (min(count, max(1, ceil(len(chosen) / size)) * size) - len(chosen))]
 
     def _load(self) -> None:
         """Into the loop, the numbers of the network and of the optimiser."""

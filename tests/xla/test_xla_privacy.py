@@ -29,3 +29,14 @@ def test_private_training_is_that_of_eager_mode(size, options, capsys):
     assert all(np.allclose(history[name], other[name], rtol=0.0, atol=1e-10) for name in history)
     assert np.abs(weights - other_weights).max() < 1e-10
     assert math.isfinite(other["epsilon"][-1])
+
+
+def test_a_batch_of_nearly_all_examples_is_one_update(monkeypatch, capsys):
+    monkeypatch.setattr("nn.training.run.sampled", lambda numbers, rate, rng: list(numbers)[:22])
+    found = []
+    for backend, dtype in (("eager", None), ("xla", "float64")):
+        net = nn.MLP(3, [2, 1], seed=0)
+        nn.fit(net, X, LABELS, loss="binary_cross_entropy", batch_size=12, epochs=2, seed=0, progress=False,
+               private=nn.Privacy(delta=1e-3), backend=backend, dtype=dtype)  # fmt: skip
+        found.append([p.data for p in net.parameters()])
+    assert found[1] == pytest.approx(found[0], abs=1e-12)

@@ -86,6 +86,34 @@ class Noisy(nn.Module):
         return self.layer([a * self.calls.random() for a in x])
 
 
+STRICT = {
+    "jax_debug_nans": True, "jax_debug_infs": True, "jax_numpy_rank_promotion": "raise",
+    "jax_numpy_dtype_promotion": "strict", "jax_transfer_guard": "disallow",
+}  # fmt: skip
+
+
+def test_where_the_owner_of_jax_is_strict_the_numbers_are_the_same():
+    def found():
+        net = nn.MLP(3, [2, 1], seed=0)
+        nn.fit(net, X, Y, loss="mse", epochs=1, seed=0, backend="xla", progress=False)
+        return [p.data for p in net.parameters()], jit(lambda x: [engine.log(x), engine.exp(-900.0 * x)], backend="xla")
+
+    weights, f = found()
+    before = {name: getattr(jax.config, name) for name in STRICT}
+    try:
+        for name, x in STRICT.items():
+            jax.config.update(name, x)
+        strict, f = found()
+        logarithm, exponential = f(-1.0)
+        assert {name: getattr(jax.config, name) for name in STRICT} == STRICT
+    finally:
+        for name, x in before.items():
+            jax.config.update(name, x)
+    assert strict == weights
+    assert np.isnan(logarithm)
+    assert exponential == float("inf")
+
+
 def test_eager_mode_has_no_float32():
     with pytest.raises(ValueError, match="fit takes dtype where a backend compiles, .* got 'float32'"):
         nn.fit(nn.MLP(3, [1], seed=0), X, Y, loss="mse", dtype="float32", progress=False)

@@ -32,12 +32,17 @@ def installed() -> Any:
 
 
 def floats(dtype: str) -> AbstractContextManager[object]:
-    """Where it holds, JAX computes in these floats, products of matrices too; whatever its settings say elsewhere."""
+    """Where it holds, JAX computes in these floats, products of matrices too, and takes what it does not take where its
+    owner is strict: nan, shapes of another rank, numbers from the processor. Its settings elsewhere stay."""
     found = installed()
 
     @contextmanager
     def chosen() -> Iterator[None]:
-        with found.enable_x64(dtype == "float64"), found.default_matmul_precision("highest"):
+        with (
+            found.enable_x64(dtype == "float64"), found.default_matmul_precision("highest"), found.debug_nans(False),
+            found.debug_infs(False), found.numpy_rank_promotion("allow"), found.numpy_dtype_promotion("standard"),
+            found.transfer_guard("allow"),
+        ):  # fmt: skip
             yield
 
     return chosen()

@@ -13,6 +13,7 @@ from .front.gather import AS_LISTS, with_sequences
 from .front.recorder import Later, Recorder, indexed, uncollected
 from .front.trace import Trace
 from .front.transcription import transcribed
+from .llvm.native_code import Numbers
 from .loops.extension import Rolled, extended
 from .loops.rounds import Family, NotUniformError
 from .places import Results
@@ -55,7 +56,21 @@ class Recording:
                 self.recorder, returned = indexed(recorded)
             found = self._from_few(returned) if isinstance(returned, Later) else None
             self.of_few = found is not None
+            self._whole = returned if isinstance(returned, Later) and self.of_few else None
             self.rolled = self._rolled(self.recorder, returned) if found is None else found
+
+    def agrees(self, found: Numbers) -> bool:
+        """Are these numbers, which native code computed, eager mode's to some digits? A program of few is believed then."""
+        import numpy as np
+
+        if self._whole is None:
+            return True
+        leaves = Results(self._whole.answered(self._whole.run.apart())).leaves
+        expected = np.array([x._data if isinstance(x, Value) else x for x in leaves], float)
+        digits = 1e-6 if found.dtype == float else 1e-2
+        finite = expected[np.isfinite(expected)]
+        least = digits * 1e-4 * np.abs(finite).max(initial=0.0)
+        return bool(np.allclose(found[: len(expected)], expected, digits, least, equal_nan=True))
 
     def _rolled(self, recorder: Recorder, returned: object) -> Rolled:
         """The program of what a function returned."""

@@ -40,8 +40,13 @@ class Specialization:
     def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, target: Target,
                  threads: int = 1) -> None:  # fmt: skip
         self.stages = Compilation(target)
-
         recording = Recording(f, call, given, self.stages)
+        self._compile(recording, given, target, threads)
+        if recording.of_few and not recording.agrees(self._computed(given).outputs):
+            self.stages = Compilation(target)
+            self._compile(Recording(f, call, given, self.stages, few=False), given, target, threads)
+
+    def _compile(self, recording: Recording, given: Flat, target: Target, threads: int) -> None:
         recorder, self._results = recording.recorder, recording.results
         self._bounds = Bounds("jit", recorder.indices, PARAMETER) if recorder.indices else None
         self._captured = tuple(recorder.captured)
@@ -69,6 +74,13 @@ class Specialization:
 
     def run(self, given: Flat) -> object:
         """One call."""
+        spaces = self._computed(given)
+        out = spaces.read()
+        self._spaces.append(spaces)
+        return self._results.rebuild(out)
+
+    def _computed(self, given: Flat) -> Spaces:
+        """The arrays of a call, with its results in them."""
         try:
             spaces = self._spaces.pop()
         except IndexError:
@@ -81,9 +93,7 @@ class Specialization:
             raise AssertionError(
                 f"jit wrote or read {self._faults.value} times outside its own buffers; please report this"
             )
-        out = spaces.read()
-        self._spaces.append(spaces)
-        return self._results.rebuild(out)
+        return spaces
 
 
 def _called(run: Callable[[object], None], share: int, team: Team | None, *addresses: int) -> None:

@@ -48,6 +48,8 @@ class Linearization:
         out: the tree of the output.
     """
 
+    _apart = False
+
     def __init__(
         self,
         who: str,
@@ -101,6 +103,12 @@ class Linearization:
         """This one, as if the function had returned another number."""
         run = copy(self)
         run.out = flatten(root, self._who, "the output")
+        return run
+
+    def apart(self) -> Linearization:
+        """This one, whose adjoints are floats, and in no Value, also where it reaches Values from outside."""
+        run = copy(self)
+        run._apart = run._plain = True
         return run
 
     def _link(self) -> set[Value]:
@@ -229,6 +237,14 @@ class Linearization:
         if not seeded:
             return [0.0] * len(self._leaves)
         roots, seeds = [r for r, _ in seeded], [s for _, s in seeded]
+        if self._apart:
+            adjoints = dict(zip(roots, seeds))
+            for v in reversed(differentiable_order(roots, self._linked)):
+                g = adjoints.get(v)
+                if g is not None and v not in self._linked:
+                    for a, p in connected_edges(v):
+                        adjoints[a] = adjoints[a] + g * p if a in adjoints else g * p
+            return [adjoints.get(v, 0.0) for v in self._leaves]
         floats = [s for s in seeds if not isinstance(s, Value)]
         if not self._plain or len(floats) < len(seeds):
             return graph_sweep(differentiable_order(roots, self._linked), roots, seeds, self._leaves)

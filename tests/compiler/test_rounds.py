@@ -136,6 +136,19 @@ def test_the_law_finds_planted_faults(fault, monkeypatch):
     assert failed
 
 
+@pytest.mark.parametrize("fault", ["what reads the last round reads the one before", "a list keeps one more"])
+def test_a_wrong_program_of_a_few_is_not_believed(fault, monkeypatch):
+    cases = [problem(way, "neuron", 20) for way in sorted(WAYS)]
+    module, name, wrong = FAULTS[fault]
+    monkeypatch.setattr(module, name, wrong(getattr(module, name)))
+    refused, agrees = [], Recording.agrees
+    monkeypatch.setattr(Recording, "agrees", lambda self, found: agrees(self, found) or refused.append(self))
+    for f, args in cases:
+        found, want = jit(f)(*args), f(*args)
+        assert [found[0], *found[1]] == pytest.approx([want[0], *want[1]], rel=1e-9)
+    assert refused
+
+
 # What is not alike in all rounds ---------------------------------------------------------------------------------------
 
 

@@ -102,6 +102,7 @@ def mixed(data):
 @given(st.sampled_from(sorted(TERMS)), st.lists(NUMBERS, min_size=8, max_size=18).filter(mixed))
 @example("product", [1.0, 0.0, -0.0, 1.0, 2.0, 1.0, 1.0, 0.0, 1.0, -1.0])
 @example("plus zero", [0.0, 1.0, -0.0, 1.0, 0.0, 1.0, -0.0, 1.0, 0.0, 1.0])
+@example("masked", [0.0] * 14 + [1.0, -0.0])
 def test_data_closed_over_rolls_as_if_passed_and_has_the_bits_of_eager_mode(way, term, data):
     law(way, term, data)
 

@@ -65,9 +65,6 @@ class Family:
         if self.count:
             self._recorder, self._captured = recorder, len(recorder.captured)
             self._data = _Data(nodes, self._loops, recorder).leaves
-            if self._data:  # where they choose, what is left of a few rounds is not what is left of all
-                self.withdraw()
-                self.count = 0
 
     def member(self, count: int) -> tuple[Value, list[Value]]:
         """(what the function of so many rounds returns, its nodes).
@@ -226,6 +223,7 @@ class _Data:
             many = a.__class__ is list or a.__class__ is tuple
             found = [Value(x._data if x.__class__ is Value else x) for x in (a if many else (a,))]
             for v in found:
+                v._made_in = 0  # older than any call, as what is passed is
                 self._recorder.captured_operand(v)
             self._lists[id(a)] = a, tuple(found) if many else found[0]
         return self._lists[id(a)][1]

@@ -11,7 +11,7 @@ from test_balls import MANY
 from test_graphs import plus_zero
 
 import nn
-from engine import Value, dot, exp, jit, logsumexp, maximum, mean, relu, tanh, total, value_and_grad, where
+from engine import Value, cos, dot, exp, jit, logsumexp, maximum, mean, relu, sin, tanh, total, value_and_grad, where
 from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
 from engine.compiler.llvm.processor import Target, processor
@@ -181,6 +181,13 @@ FAR = {
     "what is not differentiated": lambda x, y: total([tanh(a) for a in x[:12] + y[:12]]),
     "what is made of others": lambda x, y: (lambda p: total([p[i] * p[i + 12] for i in range(20)]))(
         [tanh(a) for a in x]
+    ),
+    "data": lambda x, y: total([relu(y[i]) * relu(y[i + 12]) * x[0] for i in range(20)]),
+    "what the slope of another is, too": lambda x, y: total(
+        [sin(y[i] * x[0]) * x[0] + cos(y[i + 12] * x[0]) for i in range(20)]
+    ),
+    "a number that only one of them has, in a list": lambda x, y: total(
+        [total([tanh(x[0] * y[i]), 5.0 if i == 12 else 1.0]) for i in range(20)]
     ),
 }
 

@@ -1,17 +1,21 @@
 """Reach: how many rounds of a loop it takes to see all that rounds have to do with each other.
 
 Rounds that read the same Value add up to one adjoint. Where those are far apart, as rounds 0 and 12 are that read
-x[i] * x[i + 12], a few rounds do not show it; and no number of them less than all shows a Value that one far round reads
-as others do who are no such rounds.
+x[i] * x[i + 12], a few rounds do not show it. So it is with what is made twice, in rounds that are far apart or outside of
+them: that is one instruction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from itertools import count
 from typing import Any, NamedTuple
 
 from ...value import Value
+from ..front.recorder import IDENTITY, Recorder
+from ..front.trace import CONSTANT, PARAMETER, Trace
+
+Numbers = tuple[int, ...]
 
 
 class Rounds(NamedTuple):
@@ -22,48 +26,92 @@ class Rounds(NamedTuple):
     rounds: int
 
 
-def reach(nodes: Sequence[Any], loops: Sequence[Rounds]) -> float:
-    """How many rounds apart those are at most that read the same Value, or what one makes; inf where no few rounds tell.
+def reach(nodes: Sequence[Any], loops: Sequence[Rounds], recorder: Recorder) -> int | None:
+    """How many rounds apart those are at most that read or make the same; None where no few rounds tell.
 
     Args:
         nodes: all, in order.
         loops: the rounds among them, first to last.
+        recorder: where they were recorded.
     """
-    home, outside, at = dict[Value, int](), list[Any](), 0
+    same, outside, own, at = _Same(nodes, recorder), list[Any](), set[int](), 0
     for start, period, rounds in loops:
         outside += nodes[at:start]
         at = start + period * rounds
-        home.update([(v, i // period) for i, v in enumerate(nodes[start:at])])
+        own.update([same.numbers[v] for v in nodes[start:at]])
     outside += nodes[at:]
-    # As if the first round made or read them, too: there the few are as the many.
-    fixed = set[Value](outside).union(*[_read(v) for v in outside])
-    spans, farthest = dict[Value, tuple[int, int]](), 0
+    # A list of data is read as it is; of other data there may be slopes, which rounds may make as well.
+    made, fixed = {same.numbers[v] for v in outside}, set[int]()
+    for v in outside:
+        for a in same.read[v][1:]:
+            fixed.update(a if len(a) == 1 else [x for x in a if x in own or x in same.differentiated])
+    spans = dict[int, tuple[int, int]]()
     for start, period, rounds in loops:
         for first in range(start, start + period):
-            before, after = _read(nodes[first]), _read(nodes[first + period])
-            moving = [k for k, a in enumerate(before) if a is not after[k]]
-            fixed.update([a for k, a in enumerate(before) if a is after[k]])
-            leaves = [before[k].op is None for k in moving]
-            for i in range(rounds) if moving else ():
-                read = _read(nodes[first + i * period])
-                if [read[k].op is None for k in moving] != leaves:
-                    return inf  # rounds of what is differentiated go on in others
-                for k in moving:
-                    low, high = spans.get(read[k], (i, i))
-                    spans[read[k]] = min(low, i), max(high, i)
-    for a, (low, high) in spans.items():
-        if a.op is not None:
-            made = home.get(a, 0 if a in fixed else low)
-            farthest = max(farthest, high - min(low, made), made - low)
-    return farthest
+            of_all = [same.read[v] for v in nodes[first : start + period * rounds : period]]
+            one, two = of_all[:2]
+            moving = [(k, n) for k, (a, b) in enumerate(zip(one, two)) if a != b for n in range(len(a)) if a[n] != b[n]]
+            constants = [(k, n) for k, a in enumerate(one) for n, x in enumerate(a) if x & 7 == CONSTANT]
+            made.update(one[0] if one[0] == two[0] else ())
+            fixed.update([x for a, b in zip(one[1:], two[1:]) for x, y in zip(a, b) if x == y])
+            if any(read[k][n] != one[k][n] for k, n in constants for read in of_all):
+                return None
+            for k, n in moving:
+                found = [read[k][n] for read in of_all]
+                if not (same.differentiated.isdisjoint(found) or same.differentiated.issuperset(found)):
+                    return None  # what is differentiated goes on in what is not
+                for i, x in enumerate(found):
+                    low, high = spans.get(x, (i, i))
+                    spans[x] = (low if low < i else i), (high if high > i else i)
+    # What others make or read, too, is as if the first round did: there the few are as the many.
+    return max(
+        [high - (0 if x in made or (x in fixed and x not in own) else low) for x, (low, high) in spans.items()] or [0]
+    )
 
 
-def _read(v: Any) -> list[Any]:
-    """The Values that a node reads."""
-    found = []
-    for a in v._operands()[0]:
-        if a.__class__ is Value:
-            found.append(a)
-        elif a.__class__ is tuple:
-            found += a
-    return found
+class _Same:
+    """Numbers for what is computed, the same for the same: as an instruction's operands where rows have no lists.
+
+    Attributes:
+        numbers: of nodes and leaves.
+        read: of a node, and then of each of its operands.
+        differentiated: those of leaves that are.
+    """
+
+    def __init__(self, nodes: Sequence[Any], recorder: Recorder) -> None:
+        self.numbers, self.differentiated = dict[Any, int](), set[int]()
+        self._recorder, self._trace, self._rows = recorder, Trace(), dict[tuple[Any, ...], int]()
+        self._lists, self._leaves = dict[int, tuple[object, Numbers]](), count(PARAMETER, 8)
+        self.read: dict[Any, list[Numbers]] = {}
+        for v in nodes:
+            args = [
+                (self._of(a),) if a.__class__ is float or a.__class__ is Value else self._listed(a)
+                for a in v._operands()[0]
+            ]
+            if v.op.lists:
+                number = self._rows.setdefault((v.op, *args), next(self._leaves))
+            else:
+                number = self._trace.emit(v.op, tuple([x for (x,) in args]))
+            self.numbers[v], self.read[v] = number, [(number,), *args]
+
+    def _listed(self, a: Any) -> Numbers:
+        if id(a) not in self._lists:
+            self._lists[id(a)] = a, tuple(map(self._of, a))
+        return self._lists[id(a)][1]
+
+    def _of(self, a: Any) -> int:
+        """The number of an operand."""
+        if a.__class__ is Value and a in self.numbers:
+            return self.numbers[a]
+        number = self._recorder.constant(a)
+        if number is not None:
+            return self._trace.constant(number)
+        leaf = a
+        while leaf.op is IDENTITY:
+            leaf = leaf._a
+        if leaf not in self.numbers:
+            self.numbers[leaf] = next(self._leaves)
+        self.numbers[a] = self.numbers[leaf]
+        if leaf is not a:
+            self.differentiated.add(self.numbers[a])
+        return self.numbers[a]

@@ -50,7 +50,7 @@ class Family:
     """
 
     def __init__(self, recorder: Recorder, root: Value) -> None:
-        self.count, self.reach, self._root = 0, 0.0, root
+        self.count, self.reach, self._root = 0, 0, root
         self._nodes = nodes = _live(recorder.nodes, root)
         self._place = {v: i for i, v in enumerate(nodes)}
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
@@ -60,8 +60,9 @@ class Family:
         longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=Rounds(0, 0, 0))
         if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
             self._loops = [loop for loop in loops if abs(loop.rounds - longest.rounds) <= EDGE]
-            self.reach = reach(nodes, self._loops)
-            self.count = longest.rounds if self.reach <= FARTHEST else 0
+            found = reach(nodes, self._loops, recorder)
+            if found is not None and found <= FARTHEST:
+                self.count, self.reach = longest.rounds, found
         if self.count:
             self._recorder, self._captured = recorder, len(recorder.captured)
             self._data = _Data(nodes, self._loops, recorder).leaves

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from .array_stages import Traced, array_program, mapped_program, name_of
-from .arrays.array_program import ArrayProgram
+from .arrays.array_program import ArrayProgram, Runnable
 from .front.flattening import Flat
 from .front.gather import Bounds
 from .front.trace import INPUT, PARAMETER
@@ -61,9 +61,9 @@ class ArraySpecialization:
         given_pieces = pieces([*given.leaves, self._captured])
         self._new_spaces = partial(Spaces, sizes, dtype, given_pieces, self._results.pieces)
         self._spaces: list[tuple[Spaces, list[Any], list[Any]]] = []  # those of calls that are not under way
-        self._guarded: tuple[Callable[..., tuple[Any, ...]], Traced] | None = None
+        self._guarded: tuple[Runnable, Traced] | None = None
 
-    def _compiled(self, traced: Traced) -> Callable[..., tuple[Any, ...]]:
+    def _compiled(self, traced: Traced) -> Runnable:
         return traced.program.runnable(self._name, self._dtype)
 
     def _allocated(self, traced: Traced) -> tuple[Spaces, list[Any], list[Any]]:
@@ -114,7 +114,7 @@ class MappedArraySpecialization:
         self._run, self._captured = traced.program.runnable(self._name, dtype), tuple(recorder.captured)
         self._bounds = [Bounds("jit", recorder.indices, space) for space in (PARAMETER, INPUT)]
         self.stages = ArrayStages(traced.program, time.perf_counter() - start)
-        self._guarded: tuple[Callable[..., tuple[Any, ...]], Traced] | None = None
+        self._guarded: tuple[Runnable, Traced] | None = None
 
     def run(self, given: MappedExamples) -> object:
         """One call."""
@@ -137,9 +137,7 @@ class MappedArraySpecialization:
         return mapped_results(results, out.T, given.arrays)
 
 
-def _write(
-    run: Callable[..., tuple[Any, ...]], program: ArrayProgram, spaces: Mapping[int, Numbers], out: Numbers
-) -> None:
+def _write(run: Runnable, program: ArrayProgram, spaces: Mapping[int, Numbers], out: Numbers) -> None:
     """Run a program, its results where they belong."""
     for place, x in zip(program.outputs(out), run(*program.views(spaces))):
         place[...] = x

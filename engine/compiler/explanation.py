@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..formulas.mathml import escaped
 from ..transforms.batching import vmap
@@ -54,7 +53,7 @@ class MatrixExplanation:
         return {"text/plain": str(self), "text/html": self.to_html()}
 
 
-def matrix_explanation(f: Callable[..., Any], args: Sequence[Any], argnums: Argnums | None) -> MatrixExplanation:
+def matrix_explanation(f: Callable[..., object], args: Sequence[object], argnums: Argnums | None) -> MatrixExplanation:
     """The formulas of a function, or a Module, at arguments of some structure.
 
     Args:
@@ -82,7 +81,9 @@ def matrix_explanation(f: Callable[..., Any], args: Sequence[Any], argnums: Argn
         return _explained(called, given, by, module)
 
 
-def _explained(f: Callable[..., Any], given: Sequence[Any], argnums: Argnums, module: Any) -> MatrixExplanation:
+def _explained(
+    f: Callable[..., object], given: Sequence[object], argnums: Argnums, module: object
+) -> MatrixExplanation:
     name = _name(f if module is None else type(module))
     output = flatten(f(*given), "explain", "what the function returns")
     if module is None and output.blocks == [None]:
@@ -96,7 +97,7 @@ def _explained(f: Callable[..., Any], given: Sequence[Any], argnums: Argnums, mo
     return MatrixExplanation(program, name, True)
 
 
-def _program(f: Callable[..., Any], args: Sequence[Any]) -> ArrayProgram:
+def _program(f: Callable[..., object], args: Sequence[object]) -> ArrayProgram:
     return array_program(f, lambda tree: f(*tree), Flat(tuple(args))).program
 
 
@@ -115,17 +116,17 @@ def _is_whole(x: object) -> bool:
     return kind in ("i", "u") or isinstance(x, int) or (isinstance(x, (list, tuple)) and all(map(_is_whole, x)))
 
 
-def _module_of(f: Any) -> Any:
+def _module_of(f: Callable[..., object]) -> Callable[..., object] | None:
     """The Module that a function is, or that `vmap` maps; None: it is none."""
-    module = getattr(f, "mapping", (f,))[0]
+    module: Callable[..., object] = getattr(f, "mapping", (f,))[0]
     return module if _is_module(module) else None
 
 
-def _of_itself(module: Any, f: Any) -> Callable[..., Any]:
+def _of_itself(module: Callable[..., object], f: object) -> Callable[..., object]:
     """A Module, or a mapped one, as a function of itself and its arguments."""
     _, *mapping = getattr(f, "mapping", (f,))
 
-    def called(module: Callable[..., Any], *rest: object) -> Any:
+    def called(module: Callable[..., object], *rest: object) -> object:
         return vmap(module, *mapping)(*rest) if mapping else module(*rest)
 
     own = inspect.Parameter("module", inspect.Parameter.POSITIONAL_ONLY)
@@ -139,14 +140,14 @@ def _positional(signature: inspect.Signature) -> list[inspect.Parameter]:
     return [inspect.Parameter(p.name, kinds[0]) for p in signature.parameters.values() if p.kind in kinds]
 
 
-def _with_pullback(f: Callable[..., Any], argnums: Argnums) -> Callable[..., Any]:
+def _with_pullback(f: Callable[..., object], argnums: Argnums) -> Callable[..., object]:
     """(what a function returns, its adjoint pulled back to some arguments), as a function of all and of the adjoint."""
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
-    def found(*given: Any) -> Any:
+    def found(*given: object) -> object:
         *args, adjoint = given
 
-        def of_some(*some: object) -> Any:
+        def of_some(*some: object) -> object:
             return f(*[dict(zip(positions, some)).get(k, x) for k, x in enumerate(args)])
 
         output, pullback = vjp(of_some, *[args[k] for k in positions])

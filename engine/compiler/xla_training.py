@@ -28,6 +28,7 @@ MOST = 4096  # steps of a call
 NUMBERS = 2**19  # rows that a call is told at most, so that their numbers are no more to move than a small net
 READS = 8  # so many parts of an example are gathered apart: what is cut from one gathered row is copied once more
 Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, sizes, strides
+OnDevice = Any  # a number or an array of JAX's, or what it traces in place of one
 State = Any  # parameters, gradients and slots, arrays of JAX's by block, and what was computed by step
 
 
@@ -78,7 +79,7 @@ class XlaTrainingCode(ArrayTrainingCode):
     def _gradient_places(self, run: Run) -> list[Lattice]:
         return run.program.places[1 + bool(self.kept) :]
 
-    def call(self, *given: Any) -> XlaTrainingCall:
+    def call(self, *given: OnDevice) -> XlaTrainingCall:
         """What makes steps of it; see there."""
         return XlaTrainingCall(self, *given)
 
@@ -96,8 +97,8 @@ class XlaTrainingCode(ArrayTrainingCode):
             self._programs[key] = installed().jit(partial(self._steps, *key))
         return self._programs[key]
 
-    def _steps(self, batch: int, left: int, most: int, guarded: bool, counts: Any, numbers: Any, settings: Any,
-               tables: State, rows: Any) -> State:  # fmt: skip
+    def _steps(self, batch: int, left: int, most: int, guarded: bool, counts: OnDevice, numbers: OnDevice, settings: OnDevice,
+               tables: State, rows: OnDevice) -> State:  # fmt: skip
         """Make steps.
 
         Args:
@@ -111,7 +112,7 @@ class XlaTrainingCode(ArrayTrainingCode):
         dtype, (ps, *slots) = numbers.dtype, self._unpacked(numbers)
         losses, outputs = np.zeros(most, dtype), np.zeros((most, batch, self.kept), dtype)
 
-        def step(size: int, k: Any, state: State) -> State:
+        def step(size: int, k: OnDevice, state: State) -> State:
             ps, _, slots, losses, outputs, _ = state
             share = numbers[-1] if self._functions.divided else np.asarray(1.0 / size, dtype)
             loss, kept, gs, failed = self._derived(ps, share, [x[rows[k, :size]] for x in tables], size, guarded)
@@ -121,7 +122,7 @@ class XlaTrainingCode(ArrayTrainingCode):
                 outputs = outputs.at[k, :size].set(kept)
             return ps, gs, slots, losses, outputs, failed
 
-        def body(state: tuple[Any, State]) -> tuple[Any, State]:
+        def body(state: tuple[OnDevice, State]) -> tuple[OnDevice, State]:
             k, before = state
             if left:
                 last = (counts[1] + k + 1) % counts[2] == 0
@@ -130,14 +131,14 @@ class XlaTrainingCode(ArrayTrainingCode):
                 after = step(batch, k, before)
             return k + 1 - after[-1].astype(k.dtype), after
 
-        def goes_on(state: tuple[Any, State]) -> Any:
+        def goes_on(state: tuple[OnDevice, State]) -> OnDevice:
             return (state[0] < counts[0]) & ~state[1][-1]
 
         start = 0 * counts[0], (ps, [np.zeros_like(p) for p in ps], slots, losses, outputs, np.asarray(False))
         done, (ps, gs, slots, losses, outputs, _) = jax.lax.while_loop(goes_on, body, start)
         return done, np.concatenate([x.ravel() for x in (*ps, *itertools.chain(*slots), *gs, losses)]), outputs
 
-    def _unpacked(self, numbers: Any) -> list[State]:
+    def _unpacked(self, numbers: OnDevice) -> list[State]:
         """Parameters and slots, by block."""
         found, at = list[State](), 0
         while at < len(numbers) - 1:
@@ -147,7 +148,9 @@ class XlaTrainingCode(ArrayTrainingCode):
                 at += prod(shape)
         return found
 
-    def _derived(self, ps: State, share: Any, inputs: State, size: int, guarded: bool) -> tuple[Any, Any, State, Any]:
+    def _derived(
+        self, ps: State, share: OnDevice, inputs: State, size: int, guarded: bool
+    ) -> tuple[OnDevice, OnDevice, State, OnDevice]:
         """(the mean loss of a batch, the outputs of each, its gradient by block, whether one of it is nan)."""
         np, run = installed().numpy, self.run(guarded)
         loss, *found = run.function(size, *self._read(run, ps, share, inputs))
@@ -159,10 +162,10 @@ class XlaTrainingCode(ArrayTrainingCode):
             gs = [g + m for g, m in zip(gs, self._by_block(self._penalty.program.places, more, ps[0].dtype))]
         return loss / size, kept, gs, failed
 
-    def _read(self, run: Run, ps: State, share: Any, inputs: State) -> list[Any]:
+    def _read(self, run: Run, ps: State, share: OnDevice, inputs: State) -> list[OnDevice]:
         """What a program is called with."""
         np = installed().numpy
-        held, given, left = dict(zip(self.blocks, ps)), list[Any](), iter(inputs)
+        held, given, left = dict(zip(self.blocks, ps)), list[OnDevice](), iter(inputs)
         held[self._count, (), ()] = share
         for a in run.program.arguments:
             if a.space == INPUT:
@@ -177,7 +180,7 @@ class XlaTrainingCode(ArrayTrainingCode):
             given.append(held[place])
         return given
 
-    def _by_block(self, places: Sequence[Lattice], found: State, dtype: Any) -> State:
+    def _by_block(self, places: Sequence[Lattice], found: State, dtype: OnDevice) -> State:
         """A gradient that comes in pieces."""
         np = installed().numpy
         if list(places) == self.blocks:
@@ -187,7 +190,7 @@ class XlaTrainingCode(ArrayTrainingCode):
             flat = flat.at[positions(place)].set(g)
         return [flat[positions(block)] for block in self.blocks]
 
-    def _moved(self, ps: State, gs: State, slots: State, settings: Any) -> tuple[State, State]:
+    def _moved(self, ps: State, gs: State, slots: State, settings: OnDevice) -> tuple[State, State]:
         """(parameters, slots) after an update."""
         np = installed().numpy
         if self._measure is not None:
@@ -208,7 +211,7 @@ def place_of(array: Array) -> Lattice:
     return array.start, shape, array.strides
 
 
-def _holds_nan(x: Any) -> Any:
+def _holds_nan(x: OnDevice) -> OnDevice:
     """Is one of these numbers nan? Sums of squares of columns are as quick as an update, where `isnan` takes all columns in turn."""
     np = installed().numpy
     return np.isnan((x * x).sum(0) if x.ndim > 1 else x).any()

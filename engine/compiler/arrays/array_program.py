@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..front.trace import INPUT, PARAMETER, Trace
 from .formulas import Formulas
@@ -20,6 +20,9 @@ from .words import words
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Numbers: TypeAlias = "NDArray[np.floating]"
+Runnable = Callable[..., tuple[Any, ...]]  # a function of arrays that returns arrays, of NumPy or of JAX
 
 
 class ArrayProgram:
@@ -89,7 +92,7 @@ class ArrayProgram:
                 array.gradient_of = own[1:] if out.gradient else ""
                 taken.add(array.name)
 
-    def compiled(self) -> Callable[..., tuple[Any, ...]]:
+    def compiled(self) -> Runnable:
         """The text as a function of the number of examples and of the arguments' arrays."""
         import numpy as np
 
@@ -98,10 +101,10 @@ class ArrayProgram:
         lines = [f"def program({given}):", *self.text.splitlines(), f"return ({returned})"]
         space: dict[str, Any] = {**self._space, **self._constants, "inf": np.inf, "nan": np.nan}
         exec("\n    ".join(lines), space)  # noqa: S102 - what it says is made here, of identifiers alone
-        found: Callable[..., tuple[Any, ...]] = space["program"]
+        found: Runnable = space["program"]
         return found
 
-    def runnable(self, name: str, dtype: str) -> Callable[..., tuple[Any, ...]]:
+    def runnable(self, name: str, dtype: str) -> Runnable:
         """The same, as its library runs it.
 
         Args:
@@ -114,7 +117,7 @@ class ArrayProgram:
 
         return on_xla(name, self.compiled(), dtype)
 
-    def views(self, spaces: Mapping[int, NDArray[np.floating[Any]]]) -> list[Any]:
+    def views(self, spaces: Mapping[int, Numbers]) -> list[Any]:
         """What the compiled text is called with, in the numbers of a call.
 
         Args:
@@ -136,7 +139,7 @@ class ArrayProgram:
                 )
         return found
 
-    def outputs(self, numbers: NDArray[np.floating[Any]]) -> list[NDArray[np.floating[Any]]]:
+    def outputs(self, numbers: Numbers) -> list[Numbers]:
         """Where the results are to be written, in the numbers of a call, of mapped examples one row each."""
         import numpy as np
 

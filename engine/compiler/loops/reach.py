@@ -7,7 +7,7 @@ them: that is one instruction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -26,15 +26,18 @@ class Rounds(NamedTuple):
     rounds: int
 
 
-def reach(nodes: Sequence[Any], loops: Sequence[Rounds], recorder: Recorder) -> int | None:
+def reach(
+    nodes: Sequence[Any], loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Any]], recorder: Recorder
+) -> int | None:
     """How many rounds apart those are at most that read or make the same; None where no few rounds tell.
 
     Args:
         nodes: all, in order.
         loops: the rounds among them, first to last.
+        data: what stands in place of numbers, by the number of a node, and which of its operands it is.
         recorder: where they were recorded.
     """
-    same, outside, own, at = _Same(nodes, recorder), list[Any](), set[int](), 0
+    same, outside, own, at = _Same(nodes, data, recorder), list[Any](), set[int](), 0
     for start, period, rounds in loops:
         outside += nodes[at:start]
         at = start + period * rounds
@@ -78,16 +81,16 @@ class _Same:
         differentiated: those of leaves that are.
     """
 
-    def __init__(self, nodes: Sequence[Any], recorder: Recorder) -> None:
+    def __init__(self, nodes: Sequence[Any], data: Mapping[int, Mapping[int, Any]], recorder: Recorder) -> None:
         self.numbers, self.differentiated = dict[Any, int](), set[int]()
         self._recorder, self._trace, self._rows = recorder, Trace(), dict[tuple[Any, ...], int]()
         self._lists, self._leaves = dict[int, tuple[object, Numbers]](), count(PARAMETER, 8)
         self.read: dict[Any, list[Numbers]] = {}
-        for v in nodes:
-            args = [
-                (self._of(a),) if a.__class__ is float or a.__class__ is Value else self._listed(a)
-                for a in v._operands()[0]
-            ]
+        for i, v in enumerate(nodes):
+            given = v._operands()[0]
+            if i in data:
+                given = [data[i].get(k, a) for k, a in enumerate(given)]
+            args = [(self._of(a),) if a.__class__ is float or a.__class__ is Value else self._listed(a) for a in given]
             if v.op.lists:
                 number = self._rows.setdefault((v.op, *args), next(self._leaves))
             else:

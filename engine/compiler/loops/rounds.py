@@ -60,12 +60,14 @@ class Family:
         longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=Rounds(0, 0, 0))
         if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
             self._loops = [loop for loop in loops if abs(loop.rounds - longest.rounds) <= EDGE]
-            found = reach(nodes, self._loops, recorder)
-            if found is not None and found <= FARTHEST:
-                self.count, self.reach = longest.rounds, found
-        if self.count:
             self._recorder, self._captured = recorder, len(recorder.captured)
-            self._data = _Data(nodes, self._loops, recorder).leaves
+            self.count, self._data = longest.rounds, _Data(nodes, self._loops, recorder).leaves
+            found = reach(nodes, self._loops, self._data, recorder)
+            if found is None or found > FARTHEST:
+                self.withdraw()
+                self.count = 0
+            else:
+                self.reach = found
 
     def member(self, count: int) -> tuple[Value, list[Value]]:
         """(what the function of so many rounds returns, its nodes).

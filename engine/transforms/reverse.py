@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from math import inf
+from math import inf, isfinite
+from weakref import ref
 
 from .. import context
 from ..arguments import flag, is_number, whole
@@ -155,10 +156,13 @@ def transformed_by(
     def transformed(*args: Tree, **kwargs: Tree) -> Tree:
         if below is not None and not context.active and _is_of_one_number(args, positions):
             run = Linearization(who, below, args, kwargs, positions, has_aux, scalar)
-            return run.like_arguments(run.answers(run.hessian_product([1.0])), single)
+            found = run.answers(run.hessian_product([1.0]))
+            if isfinite(found[0]._data if isinstance(found[0], Value) else found[0]):
+                return run.like_arguments(found, single)
+            # Else the factors may have been out of range, and not what they make: again, in the order of a gradient.
         run = Linearization(who, f, args, kwargs, positions, has_aux, scalar)
         recorder = context.recorder()
-        return answered(run) if recorder is None else recorder.linearized(transformed, run, answered)
+        return answered(run) if recorder is None else recorder.linearized(own, run, answered)
 
     # The gradient of a gradient by the same number is one product with the Hessian. A user's wrapper of `grad(f)` may have
     # its attributes, but not its code.
@@ -168,8 +172,9 @@ def transformed_by(
         and not (has_aux or with_value)
         and getattr(f, "gradient_of", None) == (positions, True, False)
     )
-    own = getattr(f, "__code__", None) is getattr(transformed, "__code__", None)
-    below = getattr(f, "__wrapped__", None) if twice and own else None
+    alike = getattr(f, "__code__", None) is getattr(transformed, "__code__", None)
+    below = getattr(f, "__wrapped__", None) if twice and alike else None
+    own = ref(transformed)  # one that holds itself would wait for the collector, with all that f holds
     if scalar and not has_aux:
         vars(transformed)["gradient_of"] = positions, single, with_value  # for the compiler, which names what it shows
     return transformed

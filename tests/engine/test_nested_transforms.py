@@ -253,3 +253,8 @@ def test_of_a_dot_a_gradient_that_depends_on_no_older_value_is_a_number():
     assert [x if type(x) is float else x.data for x in found] == [2.0, 3.0, 4.0]
     assert [type(x) for x in found] == [Value, float, float]
     assert grad(lambda xs: dot(xs, [Value(1.0), Value(3.0), Value(4.0)]))([5.0, 6.0, 7.0]) == [1.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize("f, want", [(lambda x: sqrt(x) * x, 0.75e150), (lambda x: sqrt(x) ** 2, 0.0)])
+def test_the_gradient_of_a_gradient_is_in_range_where_the_second_derivatives_of_its_factors_are_not(f, want):
+    assert grad(grad(f))(1e-300) == pytest.approx(want, rel=1e-14)

@@ -3,6 +3,7 @@
 import functools
 import gc
 import math
+import weakref
 
 import pytest
 from hypothesis import Phase, assume, given, settings
@@ -372,6 +373,21 @@ def test_no_node_outlives_its_answer_with_the_collector_off(work):
         answer = work(v)
         del answer
         assert live() == before
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, hessian, lambda f: grad(grad(f))])
+def test_a_transform_is_gone_with_its_last_use_and_with_it_what_its_function_holds(transform):
+    def f(x):
+        return x * x
+
+    held = weakref.ref(f)
+    gc.disable()
+    try:
+        transform(f)(2.0)
+        del f
+        assert held() is None
     finally:
         gc.enable()
 

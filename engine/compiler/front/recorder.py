@@ -117,9 +117,9 @@ class Recorder:
         """Put nodes before others."""
         self.nodes = [n for v in self.nodes for n in (*before.get(v, ()), v)]
 
-    def linearized(self, transform: object, run: Any, answered: Callable[[Any], object]) -> object:
+    def linearized(self, transform: Callable[[], object], run: Any, answered: Callable[[Any], object]) -> object:
         """What a transform returns whose function has run."""
-        return Later(run, answered) if transform is self.whole else answered(run)
+        return Later(run, answered) if transform() is self.whole else answered(run)
 
     def resumed(self, function: Callable[[], Result]) -> Result:
         """Call more of the function."""

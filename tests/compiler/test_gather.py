@@ -250,3 +250,27 @@ def test_bounds_are_those_of_the_shorter_list_where_an_index_takes_from_two():
     assert compiled([1.0, 2.0], [1.0, 2.0, 3.0], -1) == 5.0
     with pytest.raises(IndexError, match="from -2 to 1 as indices of 2 rows, got 2"):
         compiled([1.0, 2.0], [1.0, 2.0, 3.0], 2)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda rows, i: rows[0][i], lambda rows, i: [row[i] * row[i] for row in rows], lambda rows, i: rows[i]],
+    ids=["a number", "a column", "a row"],
+)
+def test_arrays_take_for_each_example_what_all_have(f):
+    given, indices = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]], [0, 2, 1, 1]
+    expected = [f(given, i) for i in indices]
+    assert np.array_equal(jit(vmap(f, in_axes=(None, 0)), backend="numpy")(given, indices), expected)
+    assert np.array_equal(jit(vmap(f, in_axes=(None, 0)))(given, indices), expected)
+
+
+def test_a_training_takes_a_parameter_by_the_index_of_its_example_in_arrays_too():
+    found = []
+    for backend in ("llvm", "numpy"):
+        loop = TrainingLoop(
+            lambda p, e: square(p[e[0]] - e[1]), lambda p, g, slots, settings: (p - settings[0] * g, slots),
+            [0.1, 0.2, 0.3], [[1.0, 0.5], [0.0, 1.0], [-1.0, 2.0], [1.0, 3.0]], settings=1, backend=backend,
+        )  # fmt: skip
+        loop.run(epochs=3, settings=[0.1])
+        found.append(loop.parameters)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-14)

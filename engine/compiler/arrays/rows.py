@@ -167,4 +167,8 @@ class Rows:
 
     def take(self, rows: Numbers, i: Numbers) -> Numbers:
         at = self._np.asarray(i).astype(int)
-        return self._np.take_along_axis(rows, at[..., None], -1)[..., 0] if self._np.ndim(at) else rows[..., at]
+        if not self._np.ndim(at):
+            return rows[..., at]
+        at = at[..., None]
+        count = max(rows.ndim, at.ndim)  # axes in front that one of them has not are those of the other
+        return self._np.take_along_axis(*[x[(None,) * (count - x.ndim)] for x in (rows, at)], -1)[..., 0]

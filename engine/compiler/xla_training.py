@@ -141,7 +141,7 @@ class XlaTrainingCode(ArrayTrainingCode):
     def _unpacked(self, numbers: OnDevice) -> list[State]:
         """Parameters and slots, by block."""
         found, at = list[State](), 0
-        while at < len(numbers) - 1:
+        for _ in range(1 + self._functions.slots):
             found.append([])
             for _, shape, _ in self.blocks:
                 found[-1].append(numbers[at : at + prod(shape)].reshape(shape))
@@ -155,11 +155,11 @@ class XlaTrainingCode(ArrayTrainingCode):
         np, run = installed().numpy, self.run(guarded)
         loss, *found = run.function(size, *self._read(run, ps, share, inputs))
         kept = np.broadcast_to(found.pop(0), (size, self.kept)) if self.kept else None
-        gs = self._by_block(self._gradient_places(run), found, ps[0].dtype)
-        failed = np.asarray(False) if guarded else np.any(np.stack([_holds_nan(g) for g in gs]))
+        gs = self._by_block(self._gradient_places(run), found, share.dtype)
+        failed = np.asarray(False) if guarded else np.asarray([_holds_nan(g) for g in gs]).any()
         if self._penalty is not None:
             more = self._penalty.function(1, *self._read(self._penalty, ps, share, []))
-            gs = [g + m for g, m in zip(gs, self._by_block(self._penalty.program.places, more, ps[0].dtype))]
+            gs = [g + m for g, m in zip(gs, self._by_block(self._penalty.program.places, more, share.dtype))]
         return loss / size, kept, gs, failed
 
     def _read(self, run: Run, ps: State, share: OnDevice, inputs: State) -> list[OnDevice]:

@@ -71,6 +71,16 @@ def test_parameters_that_are_read_in_part_or_twice_or_never():
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("start", [[], [0.1, 0.2, 0.3]], ids=["no parameters", "one by index"])
+def test_parameters_that_are_none_or_are_taken_by_an_index(start):
+    def loss(p, e):
+        return square(p[e[0]] * e[1] - 1.0) if p else square(e[1])
+
+    rows = [[float(k % 3), 0.1 * k] for k in range(7)]
+    for theirs, ours in zip(*loops(loss, lambda p, g, s, r: (p - r[0] * g, s), start, rows, batch=3)):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
 def test_a_step_whose_gradient_needs_a_guard_is_made_with_it_and_the_others_without():
     def loss(p, e):  # 0·inf where e[0] is 0
         return where(e[0] > 0.0, power(p[0] * e[0], 0.5), p[0] * 2.0) * e[1] + p[1]

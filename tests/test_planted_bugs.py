@@ -202,7 +202,7 @@ PLANTED = [
     Planted("= for +=", pushed("_push_two", "a.grad += g * d", "a.grad = g * d"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
     Planted("a shared node is counted once", pushed("_push_one", "v._a.grad += g * d", "v._a.grad = v._a.grad or g * d"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
     Planted("nodes visited breadth first", edited(backprop, "_sweep", "else reversed(order)", "else iter(__import__('planting').breadth_first(order))"), SHARING, searched(test_backward.sharing_is_copying, INTEGERS)),
-    Planted("the last argument visited first", edited(traversal, "topological_order", "reversed(v._edges())", "v._edges()"), ORDER, searched(test_backward.order_is_topological, tapes())),
+    Planted("the last argument visited first", edited(traversal, "topological_order", "reversed(v._operands()[0])", "v._operands()[0]"), ORDER, searched(test_backward.order_is_topological, tapes())),
     Planted("a leaf met twice is listed twice", edited(backprop, "_marked_order", "            before.append(grad)\n            v.grad = zero", "            before.append(grad)"), ORDER, searched(test_backward.order_is_topological, tapes())),
     Planted("a shared list walked once, though nodes of it wait", edited(backprop, "_marked_order", "if not below:", "if True:"), test_backward.test_lists_of_operands_that_nodes_share_are_ordered_and_swept_as_others, searched(test_backward.orders_agree, test_backward.shared_lists())),
     Planted("gradients overwrites where it should add", edited(edges, "pushed", "term if total is None else total + term", "term"), BITS, searched(test_backward.backward_and_gradients_agree, tapes())),

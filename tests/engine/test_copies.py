@@ -1,6 +1,7 @@
 """Copies inside transforms stay connected, as in JAX (tests/peers compares them); outside they are graphs of their own."""
 
 import copy
+import gc
 import pickle
 
 import numpy as np
@@ -141,8 +142,11 @@ def as_in_a_browser(monkeypatch):
         copying.freed(v)
         seen["inside"] -= 1
 
+    gc.collect()  # what other tests left is not counted
+    gc.disable()
     monkeypatch.setattr(Value, "__del__", freed, raising=False)
-    return seen
+    yield seen
+    gc.enable()
 
 
 def test_in_a_browser_a_dropped_graph_is_freed_at_once_and_not_node_inside_node(as_in_a_browser):

@@ -56,6 +56,6 @@ def public():
 def covered(name, x):
     """Whether a public callable has an exemplar, under its name or the class that it was inherited from, or needs none."""
     package = name.split(".")[0]
-    if list(inspect.signature(x).parameters) == ["self"]:
-        return True  # a method without arguments takes no odd value
+    if list(inspect.signature(x).parameters) in ([], ["self"]):
+        return True  # what is called without arguments takes no odd value
     return name in EXEMPLARS or f"{package}.{getattr(x, '__qualname__', name)}" in EXEMPLARS

@@ -46,7 +46,8 @@ class Privacy:
 
     What is private is the network, after as many updates as ε counts. Not private are the losses and metrics of
     examples that were trained on, gradients, what a validation part is used for, and choices made by looking at any of
-    them; trainings on the same examples add up. Whoever knows the seed, or a `state`, can take the noise away: train
+    them; trainings on the same examples add up. An example whose gradient is not finite makes the network nan, which tells
+    that it was there: scale inputs and targets. Whoever knows the seed, or a `state`, can take the noise away: train
     without `seed=`, and keep `trainer.seed` to yourself. Numbers are of a generator that is good for statistics, not for
     cryptography.
 

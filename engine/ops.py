@@ -395,7 +395,7 @@ def gammaincc(a, x):
 
     >>> from engine import gammaincc
     >>> print(f"{gammaincc(2.0, 100.0):.12e}")
-    3.757276737711e-42
+    3.757276735781e-42
     """
     return _part("gammaincc", 0)(_parameter("gammaincc", "a", a), x)
 

@@ -22,7 +22,7 @@ def explain(
 
 @overload
 def explain(
-    root: Callable[..., Any], *args: Any, argnums: int | Sequence[int] | None = None
+    root: Callable[..., object], *args: object, argnums: int | Sequence[int] | None = None
 ) -> "MatrixExplanation": ...
 
 

@@ -57,7 +57,7 @@ def topological_order(root: N | Iterable[N], stop: Collection[N] = ()) -> list[N
 def inner_order(roots: Iterable[N], stop: Collection[N] = ()) -> list[N]:
     """The nodes of `topological_order` that have an op, without those in `stop`. A list of leaves is looked at once."""
     order: list[N] = []
-    seen: set[Any] = set()
+    seen: set[object] = set()
     finished: set[int] = set()  # lists that hold nothing more, by identity
     stack: list[Any] = [v for v in roots if v.op is not None and v not in stop][::-1]
     pop, push = stack.pop, stack.append

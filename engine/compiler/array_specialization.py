@@ -16,6 +16,8 @@ from .llvm.native_code import Numbers
 from .mapping import MappedExamples
 from .places import Spaces, mapped_results, pieces
 
+Allocated = tuple[Spaces, list[Any], list[Any]]  # the numbers of a call, and its arguments and results in them
+
 
 class ArrayStages:
     """What became of a function, for reading.
@@ -48,7 +50,7 @@ class ArraySpecialization:
         library: "numpy" or "xla".
     """
 
-    def __init__(self, f: Callable[..., object], call: Callable[[Any], object], given: Flat, dtype: str,
+    def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, dtype: str,
                  library: str) -> None:  # fmt: skip
         start = time.perf_counter()
         self._again, self._name, self._dtype = partial(array_program, f, call, library=library), name_of(f), dtype
@@ -60,13 +62,13 @@ class ArraySpecialization:
         sizes = recorder.free + len(self._captured), len(self._results.leaves), 0
         given_pieces = pieces([*given.leaves, self._captured])
         self._new_spaces = partial(Spaces, sizes, dtype, given_pieces, self._results.pieces)
-        self._spaces: list[tuple[Spaces, list[Any], list[Any]]] = []  # those of calls that are not under way
+        self._spaces: list[Allocated] = []  # those of calls that are not under way
         self._guarded: tuple[Runnable, Traced] | None = None
 
     def _compiled(self, traced: Traced) -> Runnable:
         return traced.program.runnable(self._name, self._dtype)
 
-    def _allocated(self, traced: Traced) -> tuple[Spaces, list[Any], list[Any]]:
+    def _allocated(self, traced: Traced) -> Allocated:
         spaces = self._new_spaces()
         program = traced.program
         return spaces, program.views({PARAMETER: spaces.parameters}), program.outputs(spaces.outputs)

@@ -37,7 +37,7 @@ class Run:
     def __init__(self, program: ArrayProgram) -> None:
         self.program, self.function = program, program.compiled()
 
-    def __call__(self, parameters: Numbers, inputs: Numbers | None = None) -> tuple[Any, ...]:
+    def __call__(self, parameters: Numbers, inputs: Numbers | None = None) -> Sequence[Numbers]:
         """The results, for parameters and inputs, one row an example."""
         spaces = {PARAMETER: parameters} if inputs is None else {PARAMETER: parameters, INPUT: inputs}
         return self.function(*self.program.views(spaces))
@@ -137,7 +137,7 @@ class ArrayTrainingCode:
         outputs = np.broadcast_to(found[1], (len(rows), self.kept)) if self.kept else None
         return float(found[0]) / len(rows), outputs
 
-    def _write(self, run: Run, found: Sequence[Any], g: Numbers) -> None:
+    def _write(self, run: Run, found: Sequence[Numbers], g: Numbers) -> None:
         places = run.program.outputs(g)
         for place, x in list(zip(places, found))[1 + bool(self.kept) :]:
             place[...] = x

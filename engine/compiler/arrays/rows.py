@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 from ... import ieee
@@ -19,7 +20,7 @@ class Rows:
         np: numpy, or jax.numpy.
     """
 
-    def __init__(self, np: Any) -> None:
+    def __init__(self, np: ModuleType) -> None:
         self._np = np
 
     def named(self) -> dict[str, Callable[..., Numbers]]:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from types import ModuleType
 from typing import Any
 
 from ... import ieee
@@ -82,9 +83,10 @@ def special() -> dict[str, Callable[..., Numbers]]:
     }
 
 
-def numpy() -> Any:
+def numpy() -> ModuleType:
     """JAX's NumPy."""
-    return installed().numpy
+    found: ModuleType = installed().numpy
+    return found
 
 
 def on_xla(name: str, program: Callable[..., tuple[Numbers, ...]], dtype: str) -> Callable[..., tuple[Numbers, ...]]:

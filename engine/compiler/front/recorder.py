@@ -36,6 +36,7 @@ DETACHED = Op(
 )  # fmt: skip
 
 Result = TypeVar("Result")
+Run = Any  # the linearization that a transform makes
 
 REMEDY = {
     "bool()": "a Python branch would be compiled one way only; use engine.where, maximum, minimum or clip",
@@ -66,8 +67,8 @@ class Later(NamedTuple):
         answered: what it returns of such a call.
     """
 
-    run: Any
-    answered: Callable[[Any], object]
+    run: Run
+    answered: Callable[[Run], object]
 
 
 class Recorder:
@@ -117,7 +118,7 @@ class Recorder:
         """Put nodes before others."""
         self.nodes = [n for v in self.nodes for n in (*before.get(v, ()), v)]
 
-    def linearized(self, transform: Callable[[], object], run: Any, answered: Callable[[Any], object]) -> object:
+    def linearized(self, transform: Callable[[], object], run: Run, answered: Callable[[Run], object]) -> object:
         """What a transform returns whose function has run."""
         return Later(run, answered) if transform() is self.whole else answered(run)
 

@@ -15,6 +15,7 @@ from ...value import Value
 from ..front.recorder import IDENTITY, Recorder
 from ..front.trace import CONSTANT, PARAMETER, Trace
 
+Operand = Any  # a Value that has an op or none, a number, or a list of these
 Numbers = tuple[int, ...]
 
 
@@ -27,7 +28,7 @@ class Rounds(NamedTuple):
 
 
 def reach(
-    nodes: Sequence[Any], loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Any]], recorder: Recorder
+    nodes: Sequence[Operand], loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]], recorder: Recorder
 ) -> int | None:
     """How many rounds apart those are at most that read or make the same; None where no few rounds tell.
 
@@ -37,7 +38,7 @@ def reach(
         data: what stands in place of numbers, by the number of a node, and which of its operands it is.
         recorder: where they were recorded.
     """
-    same, outside, own, at = _Same(nodes, data, recorder), list[Any](), set[int](), 0
+    same, outside, own, at = _Same(nodes, data, recorder), list[Operand](), set[int](), 0
     for start, period, rounds in loops:
         outside += nodes[at:start]
         at = start + period * rounds
@@ -81,11 +82,11 @@ class _Same:
         differentiated: those of leaves that are.
     """
 
-    def __init__(self, nodes: Sequence[Any], data: Mapping[int, Mapping[int, Any]], recorder: Recorder) -> None:
-        self.numbers, self.differentiated = dict[Any, int](), set[int]()
-        self._recorder, self._trace, self._rows = recorder, Trace(), dict[tuple[Any, ...], int]()
+    def __init__(self, nodes: Sequence[Operand], data: Mapping[int, Mapping[int, Operand]], recorder: Recorder) -> None:
+        self.numbers, self.differentiated = dict[Operand, int](), set[int]()
+        self._recorder, self._trace, self._rows = recorder, Trace(), dict[tuple[Operand, ...], int]()
         self._lists, self._leaves = dict[int, tuple[object, Numbers]](), count(PARAMETER, 8)
-        self.read: dict[Any, list[Numbers]] = {}
+        self.read: dict[Operand, list[Numbers]] = {}
         for i, v in enumerate(nodes):
             given = v._operands()[0]
             if i in data:
@@ -97,12 +98,12 @@ class _Same:
                 number = self._trace.emit(v.op, tuple([x for (x,) in args]))
             self.numbers[v], self.read[v] = number, [(number,), *args]
 
-    def _listed(self, a: Any) -> Numbers:
+    def _listed(self, a: Operand) -> Numbers:
         if id(a) not in self._lists:
             self._lists[id(a)] = a, tuple(map(self._of, a))
         return self._lists[id(a)][1]
 
-    def _of(self, a: Any) -> int:
+    def _of(self, a: Operand) -> int:
         """The number of an operand."""
         if a.__class__ is Value and a in self.numbers:
             return self.numbers[a]

@@ -10,14 +10,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Any
 
 from ...ieee import total
 from ...rule import TABLE, UNREACHED, Op, new
 from ...value import Value
 from ..front.recorder import IDENTITY, Recorder
 from ..front.trace import CONSTANT, VALUE, spaced
-from .reach import Rounds, reach
+from .reach import Operand, Rounds, reach
 from .recognition import WINDOW, Loop, Recogniser
 from .shapes import LoopShape, Positions, Shapes
 
@@ -85,7 +84,7 @@ class Family:
             del self._recorder.captured[self._captured :]
 
 
-def _live(nodes: Iterable[Any], root: Value) -> list[Value]:
+def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
     """The nodes below a root, in order."""
     live, walked, found = {root}, set[int](), list[Value]()
     for v in reversed(list(nodes)):
@@ -101,7 +100,7 @@ def _live(nodes: Iterable[Any], root: Value) -> list[Value]:
     return found
 
 
-def _items(nodes: Sequence[Any], recorder: Recorder) -> Recogniser:
+def _items(nodes: Sequence[Operand], recorder: Recorder) -> Recogniser:
     """The nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers.
 
     Constants are numbered as they come, so that what they are does not matter.
@@ -111,7 +110,7 @@ def _items(nodes: Sequence[Any], recorder: Recorder) -> Recogniser:
     shapes, ids, numbers, starts = Shapes(), list[int](), list[int](), [0]
     operands, lists, constants = dict(recorder.operands), dict[int, tuple[object, list[int]]](), count(CONSTANT, 8)
 
-    def operand(a: Any) -> int:
+    def operand(a: Operand) -> int:
         """That of what is met for the first time."""
         if a.__class__ is not Value or recorder.constant(a) is not None:
             return next(constants)
@@ -121,7 +120,7 @@ def _items(nodes: Sequence[Any], recorder: Recorder) -> Recogniser:
         operands[a] = found = operands[leaf] if leaf in operands else recorder.captured_operand(leaf)
         return found
 
-    def listed(a: Sequence[Any]) -> tuple[object, list[int]]:
+    def listed(a: Sequence[Operand]) -> tuple[object, list[int]]:
         if a.__class__ is tuple:
             found = tuple([operands[e] if e in operands else operand(e) for e in a])
         else:
@@ -195,9 +194,9 @@ class _Data:
         leaves: by the number of a node, and which of its operands it is: a Value, or a tuple of them.
     """
 
-    def __init__(self, nodes: Sequence[Any], loops: Sequence[Rounds], recorder: Recorder) -> None:
-        self.leaves: dict[int, dict[int, Any]] = {}
-        self._recorder, self._lists = recorder, dict[int, tuple[object, Any]]()
+    def __init__(self, nodes: Sequence[Operand], loops: Sequence[Rounds], recorder: Recorder) -> None:
+        self.leaves: dict[int, dict[int, Operand]] = {}
+        self._recorder, self._lists = recorder, dict[int, tuple[object, Operand]]()
         for start, period, rounds in loops:
             differ: list[tuple[int, int]] = []
             for first in range(start, start + period):
@@ -212,7 +211,7 @@ class _Data:
                     i = first + r * period
                     self.leaves.setdefault(i, {})[k] = self._leaf(nodes[i]._operands()[0][k])
 
-    def _bits(self, a: Any) -> bytes | None:
+    def _bits(self, a: Operand) -> bytes | None:
         """Those of an operand that is a number or a list of numbers; None for any other."""
         given = a if a.__class__ is list or a.__class__ is tuple else (a,)
         if not given or (a.__class__ is tuple and a[0].op is not None):
@@ -220,7 +219,7 @@ class _Data:
         numbers = [x for x in map(self._recorder.constant, given) if x is not None]
         return array("d", numbers).tobytes() if len(numbers) == len(given) else None
 
-    def _leaf(self, a: Any) -> Any:
+    def _leaf(self, a: Operand) -> Operand:
         """What stands for an operand: a list has one, however many nodes share it."""
         if id(a) not in self._lists or a.__class__ is float:
             many = a.__class__ is list or a.__class__ is tuple
@@ -242,11 +241,11 @@ class _Member:
         data: what stands in place of numbers, see `_Data`.
     """
 
-    def __init__(self, nodes: Sequence[Any], place: dict[Value, int], loops: Sequence[Rounds], dropped: int,
-                 data: dict[int, dict[int, Any]]) -> None:  # fmt: skip
+    def __init__(self, nodes: Sequence[Operand], place: dict[Value, int], loops: Sequence[Rounds], dropped: int,
+                 data: dict[int, dict[int, Operand]]) -> None:  # fmt: skip
         self._nodes, self._place, self._loops, self._dropped, self._data = nodes, place, loops, dropped, data
         self._new: dict[Value, Value] = {}
-        self._lists: dict[int, tuple[Sequence[Any], list[int] | None]] = {}
+        self._lists: dict[int, tuple[Sequence[Operand], list[int] | None]] = {}
 
     def of(self, root: Value) -> tuple[Value, list[Value]]:
         """(the root, the nodes)."""
@@ -267,7 +266,7 @@ class _Member:
                 return loop, (i - loop.start) // loop.period
         return None
 
-    def _kept(self, a: Any, inside: bool) -> Any:
+    def _kept(self, a: Operand, inside: bool) -> Operand:
         """What stands in place of an operand; inside a round, or outside of all."""
         if a.__class__ is not Value:
             return a
@@ -280,7 +279,7 @@ class _Member:
                 raise NotUniformError
         return self._new.get(a, a)
 
-    def _kept_list(self, given: Sequence[Any], inside: bool) -> tuple[Sequence[Any], list[int] | None]:
+    def _kept_list(self, given: Sequence[Operand], inside: bool) -> tuple[Sequence[Operand], list[int] | None]:
         """(what stands in place of a list, which places of it these are where some are dropped)."""
         if id(given) in self._lists:
             return self._lists[id(given)]
@@ -289,7 +288,7 @@ class _Member:
         kept: list[int] | None = None
         if len({i for _, i in found}) > self._dropped:
             kept = self._shortened(given, rounds)
-            result: Sequence[Any] = tuple([self._new.get(given[k], given[k]) for k in kept])
+            result: Sequence[Operand] = tuple([self._new.get(given[k], given[k]) for k in kept])
         else:
             result = tuple([self._kept(a, inside) for a in given]) if found or given.__class__ is tuple else given
         if kept is None and result == given:
@@ -320,7 +319,7 @@ class _Member:
         end = loop.rounds - self._dropped - behind
         return [k for k, r in enumerate(rounds) if r is None or r[1] < end]
 
-    def _copied(self, v: Any, inside: bool) -> Value:
+    def _copied(self, v: Operand, inside: bool) -> Value:
         """A node, or another one of other operands."""
         args, vals = v._operands()
         given, data, shorter = list(args), list(vals), list[list[int]]()
@@ -352,7 +351,7 @@ class _Member:
                     data[k] = [vals[k][j] for j in shorter[0]]
             if op is MEAN:
                 op, given, data = SHARE, [*given, float(whole)], [*data, float(whole)]
-        copy: Any = new(Value)
+        copy: Operand = new(Value)
         copy._data, copy.grad, copy._about = op.forward(*data), UNREACHED, v._about
         copy._fill(op, given, data)
         node = self._new[v] = copy

@@ -124,17 +124,22 @@ def test_fit_on_xla_in_float64_is_fit_in_eager_mode(options, capsys):
     assert capsys.readouterr().err.startswith("fit trains on XLA, in float64 on ")
 
 
-def test_the_estimators_train_in_float32_and_leave_the_settings_of_jax_alone(capsys):
+def settings_of_jax():
     import jax
 
+    return jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision
+
+
+def test_the_estimators_train_in_float32_and_leave_the_settings_of_jax_alone(capsys):
     from nn.sklearn import NetworkClassifier
 
+    before = settings_of_jax()
     settings = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0, "alpha": 0.0}
     ours, eager = (NetworkClassifier(backend=b, **settings).fit(X, CLASSES) for b in ("xla", "eager"))
     weights = [p.data for p in ours.network_.parameters()]
     assert weights == [float(np.float32(x)) for x in weights]
     np.testing.assert_allclose(weights, [p.data for p in eager.network_.parameters()], rtol=1e-5, atol=1e-6)
-    assert not jax.config.jax_enable_x64 and jax.config.jax_default_matmul_precision is None
+    assert settings_of_jax() == before
     assert "in float32" in capsys.readouterr().err
 
 

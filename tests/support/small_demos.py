@@ -10,6 +10,8 @@ import sys
 import traceback
 from importlib import import_module
 
+import pytest
+
 from demos.__main__ import main
 from demos.translate import Translator
 
@@ -36,7 +38,7 @@ SMALLER = {
 }
 
 
-def make_small(name, put=setattr):
+def make_small(name, put):
     module = import_module(f"demos.{name}")
     for attribute, x in SMALLER.get(name, {}).items():
         put(module, attribute, x)
@@ -48,8 +50,9 @@ def run_each(folder, *arguments):
         for stream in (1, 2):
             os.dup2(os.open(f"{folder}/{name}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
         try:
-            make_small(name)
-            status = main([name, *arguments, f"{folder}/{name}/new"])
+            with pytest.MonkeyPatch.context() as patch:  # another demo may read what is small here
+                make_small(name, patch.setattr)
+                status = main([name, *arguments, f"{folder}/{name}/new"])
         except BaseException:
             traceback.print_exc()
             status = 1

@@ -20,7 +20,7 @@ import resource
 import tempfile
 from math import lgamma, log, pi
 
-from .peers import np
+from .peers import np, optional
 
 D, K, LAYERS, LETTERS = 10, 5, 2, 14
 POINTS, CHARACTERS, OBSERVATIONS = (1000, 10_000), (32, 1024), 31_843
@@ -278,14 +278,6 @@ def row(told, name, args, jax, torches):
         if name != "error" and ("eager" in peer or len(args[-1]) == POINTS[0]):
             _, theirs = timed(lambda f=first_call: f(name, args))
             print(f"  {peer:48s}{theirs:9.2f} s{theirs / ours:9.2f} times ours", flush=True)
-
-
-def optional(peer):
-    try:
-        return peer()
-    except ImportError as error:
-        print(f"  left out: {error}")
-        return None
 
 
 def main():

@@ -45,6 +45,7 @@ from .peers import (
     micrograd_step,
     np,
     numpy_step,
+    optional,
     problem,
     repeated,
     seconds,
@@ -158,14 +159,6 @@ class Table:
         if not ok:
             self.failed.append(f"{name} ({self.name.removeprefix('ours: ')})")
         return "yes" if ok else "NO"
-
-
-def optional(peer):
-    try:
-        return peer()
-    except ImportError as error:
-        print(f"  left out: {error}")
-        return None
 
 
 def main():

@@ -37,6 +37,15 @@ RATES = 1.0 - 0.9 * np.arange(STEPS) / STEPS
 HERE = Path(__file__).parent
 
 
+def optional(peer):
+    """What a peer gives; None, said in a line, where it is not installed."""
+    try:
+        return peer()
+    except ImportError as error:
+        print(f"  left out: {error}")
+        return None
+
+
 def seconds(step, steps=1, repeats=15):
     """The best time of one step, of several runs."""
     return alternating({"": step}, repeats)[""] / steps

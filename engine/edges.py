@@ -47,10 +47,7 @@ def pushed(order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt:
             if a not in needed:
                 continue
             if p.__class__ is not float:
-                try:
-                    p = p(*args, v)
-                except (ArithmeticError, ValueError):
-                    p = graph_partial(p, v)
+                p = graph_partial(p, v)
             if guard is None and not op.selects:
                 term = times(g, p)
                 total = adjoints.get(a)

@@ -63,10 +63,7 @@ def _edges(v: Inner, tangents: Tangents) -> list[Edge]:
             if tangents.get(a) is None:
                 continue
             if p.__class__ is not float:
-                try:
-                    p = p(*args, v)
-                except (ArithmeticError, ValueError):
-                    p = graph_partial(p, v)
+                p = graph_partial(p, v)
             edges.append((a, p._data, p) if p.__class__ is Value else (a, p, None))
         elif a.__class__ is tuple and any(tangents.get(e) is not None for e in a):
             ps = repeat(p) if p.__class__ is float else graph_partial(p, v)

@@ -60,7 +60,7 @@ def lattice_of(index: Affine) -> tuple[int, list[int], list[Axis], list[Affine]]
     for axis, slope in order:
         stride = abs(slope)
         place = Affine(0 if slope > 0 else axis.size - 1, {axis: 1 if slope > 0 else -1})
-        if strides and strides[-1] % stride == 0 and (axes[-1].size - 1) * 0 + strides[-1] < stride * axis.size:
+        if strides and strides[-1] % stride == 0 and strides[-1] < stride * axis.size:
             # Windows: two axes that overlap are one.
             factor = strides[-1] // stride
             size = (axes[-1].size - 1) * factor + axis.size

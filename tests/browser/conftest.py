@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
@@ -52,6 +53,7 @@ def chromium(tmp_path_factory):
 def browser(chromium):
     """The browser as a reader has it: 1000 by 1000, light, motion allowed; its log is empty when a test ends."""
     chromium.get("about:blank")
+    ActionChains(chromium).reset_actions()  # offsets count from the corner, not from where a test before left the pointer
     chromium.set_window_size(1000, 1000)
     media(chromium)
     for log in ("browser", "performance"):

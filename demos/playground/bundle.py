@@ -22,6 +22,7 @@ ROOT = HERE.parents[1]
 SHIPPED = ("engine", "nn", "demos/playground/answers.py", "demos/playground/tabs")  # what Python has in the browser
 PARTS = {".py", ".html", ".css", ".js"}
 ZIP = "chainrule.zip"
+MODULES = ("editor.js", "link.js", "model.js", "python.js")  # what page.js and the tabs import, of the page's own
 
 
 def build(folder: Path, tabs: Mapping[str, str]) -> None:
@@ -65,7 +66,7 @@ def _files(tabs: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
                 yield name, blob
     packed = _packed()
     yield ZIP, packed
-    for name in ("worker.js", "frame.js", "frame.html", "page.js", "editor.js", "link.js", "model.js", "python.js"):
+    for name in ("worker.js", "frame.js", "frame.html", "page.js", *MODULES):
         yield name, (HERE / "page" / name).read_bytes()
     sizes["python"] |= {ZIP: len(packed), "worker.js": (HERE / "page" / "worker.js").stat().st_size}
     yield "files.json", json.dumps(sizes, indent=1).encode()
@@ -98,7 +99,16 @@ def _page(tabs: Mapping[str, str]) -> str:
         panels.append(
             f'<section class="tab" id="{name}" role="tabpanel" aria-labelledby="tab-{name}"{hidden}>\n{inside}</section>'
         )
-    holes = {"TABS": "\n".join(buttons), "PANELS": "\n".join(panels), "SCRIPTS": " ".join(_script_hashes())}
+    modules = (*MODULES, "live.js", *(f"tabs/{name}.js" for name in tabs))
+    preloads = [f'<link rel="modulepreload" href="{name}">' for name in modules]
+    opening = [*tabs][:1]  # its picture is the first thing seen
+    preloads += [f'<link rel="preload" href="tabs/{name}.json" as="fetch" crossorigin>' for name in opening]
+    holes = {
+        "PRELOADS": "\n".join(preloads),
+        "TABS": "\n".join(buttons),
+        "PANELS": "\n".join(panels),
+        "SCRIPTS": " ".join(_script_hashes()),
+    }
     text = (HERE / "page" / "index.html").read_text("utf-8")
     return re.sub("%([A-Z]+)%", lambda m: holes[m[1]], text)
 

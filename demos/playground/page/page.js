@@ -5,6 +5,7 @@
 //   open(state)      show that; called before `shown`, with what came in a link: from anybody, so nothing in it is run unasked
 //   shown()          the tab is seen now; again each time
 //   restarted()      Python was ended and is another one (optional)
+//   seen             a promise: its first picture is seen, which Python waits for (optional)
 import { packed, unpacked } from "./link.js";
 import { Python } from "./python.js";
 
@@ -28,7 +29,8 @@ function note(text) {
   saying = setTimeout(() => { saying = 0; paint(...said); }, 3000);
 }
 
-const python = new Python((state, detail) => {
+let begin;
+const python = new Python(new Promise(resolve => { begin = resolve; }), (state, detail) => {
   if (state === "loading") say(`Loading Python… ${Math.round(100 * detail)} %`, "wait");
   if (state === "starting") say("Starting Python…", "wait");
   if (state === "ready") {
@@ -97,6 +99,8 @@ async function opened() {
   const name = names.includes(state?.tab) ? state.tab : names[0];
   if (state && Object.keys(state).some(key => key !== "tab")) tabs.get(name).open(state); // a link may name a tab alone
   show(name);
+  if (state === null) await Promise.race([tabs.get(name).seen, new Promise(resolve => setTimeout(resolve, 1000))]);
+  begin();
 }
 window.addEventListener("hashchange", () => { if (location.hash !== linked) opened(); });
 

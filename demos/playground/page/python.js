@@ -45,9 +45,10 @@ async function files(use, told) {
 }
 
 export class Python {
-  // told(state, detail): "loading" with a share from 0 to 1, "starting", "ready" with a version, "broken" with why.
-  constructor(told) {
-    this.told = told;
+  // It loads once `first` is done. told(state, detail): "loading" with a share from 0 to 1, "starting", "ready" with a
+  // version, "broken" with why.
+  constructor(first, told) {
+    Object.assign(this, { first, told });
     this.start();
   }
 
@@ -69,7 +70,8 @@ export class Python {
     const loaded = new Promise(resolve => frame.addEventListener("load", resolve, { once: true }));
     document.body.append(frame);
     this.told("loading", 0);
-    Promise.all([files("python", share => this.told("loading", share)), loaded]).then(([given]) => {
+    const here = this.first.then(() => files("python", share => this.told("loading", share)));
+    Promise.all([here, loaded]).then(([given]) => {
       if (frame !== this.frame) return;
       this.told("starting");
       frame.contentWindow.postMessage({ files: given }, "*", [port2, ...Object.values(given)]); // "*": the frame has no origin to name

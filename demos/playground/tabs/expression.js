@@ -109,6 +109,7 @@ export default function expression(page) {
   });
 
   return {
+    seen: new Promise(resolve => view.addEventListener("load", resolve, { capture: true, once: true })),
     state: () => ({ code: code.value, values: edited(), step, opened: opened() }),
     open({ code: program, values, step: at, opened: before }) {
       write(String(program ?? ""));

@@ -6,21 +6,27 @@ gradient, and the reprojection error of bundle adjustment with the Jacobian of a
 numbers, with a Python loop over points or characters; JAX's and PyTorch's are on arrays, JAX's LSTM a `lax.scan`.
 
 Compiling is from the call until there is a function to call: `jit(...).lower(...)` of ours, `jit(...).lower(...).compile()`
-of JAX's, the first call and `backward` of `torch.compile`, which needs a C++ compiler; a loop over characters takes it
-minutes, and so do 10,000 points, so it stands beside 1,000 points alone. PyTorch's eager mode compiles nothing: its row is a first call. All times are
-of the processor, of every thread and of compilers that were started, so that other programs on the machine count less.
-Gradients are compared with JAX's, in float64. `--quick` takes the smallest of each.
+of JAX's, the first call, with `backward`, of `torch.compile`, which needs a C++ compiler. PyTorch's eager mode compiles
+nothing: its column is a first call. Each has compiled something small before. All times are of the processor, of every thread
+and of compilers that were started, so that other programs on the machine count less; each is of a process of its own, which
+is ended after `--limit` seconds by the clock. Gradients are compared with JAX's, in float64. `--quick` takes the smallest of
+each.
 """
 
 import argparse
+import contextlib
 import gc
 import os
-import platform
+import pickle
 import resource
+import signal
+import subprocess
+import sys
 import tempfile
 from math import lgamma, log, pi
+from pathlib import Path
 
-from .peers import np, optional
+from .peers import machine, np
 
 D, K, LAYERS, LETTERS = 10, 5, 2, 14
 POINTS, CHARACTERS, OBSERVATIONS = (1000, 10_000), (32, 1024), 31_843
@@ -159,6 +165,18 @@ def array_step(library, sigmoid, gates, outside, states, read, follows):
     return library.stack(after), (follows * (scores - library.log(2.0 + library.exp(scores).sum()))).sum()
 
 
+def array_error(library, cross, camera, point, weight, seen):
+    """The error of an observation, and that of its weight."""
+    turn, away = camera[:3], point - camera[3:6]
+    angle = library.sqrt(turn @ turn)
+    c, axis = library.cos(angle), turn / angle
+    x = away * c + cross(axis, away) * library.sin(angle) + axis * (axis @ away) * (1.0 - c)
+    p = x[:2] / x[2]
+    square = p @ p
+    bent = camera[6] * (1.0 + camera[9] * square + camera[10] * square * square)
+    return library.stack([*(weight * (p * bent + camera[7:9] - seen)), 1.0 - weight * weight])
+
+
 def jax_problems():
     import jax
 
@@ -172,15 +190,8 @@ def jax_problems():
         _, losses = jax.lax.scan(step, states, (letters[:-1], letters[1:]))
         return -losses.mean() / LETTERS
 
-    def error(camera, point, weight, seen):
-        turn, centre = camera[:3], camera[3:6]
-        away, angle = point - centre, jnp.sqrt(turn @ turn)
-        c, axis = jnp.cos(angle), turn / angle
-        x = away * c + jnp.cross(axis, away) * jnp.sin(angle) + axis * (axis @ away) * (1.0 - c)
-        p = x[:2] / x[2]
-        square = p @ p
-        bent = camera[6] * (1.0 + camera[9] * square + camera[10] * square * square)
-        return jnp.append(weight * (p * bent + camera[7:9] - seen), 1.0 - weight * weight)
+    def error(*args):
+        return array_error(jnp, jnp.cross, *args)
 
     def mixture(*args):
         return array_mixture(jnp, jax.scipy.special.logsumexp, *args)
@@ -197,8 +208,8 @@ def jax_problems():
     return compiled
 
 
-def torch_problems(compile_):
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = tempfile.mkdtemp()  # without what an earlier run compiled
+def torch_problems(name, compile_):
+    """A function of arrays that returns the gradients; what `torch.compile` takes long for, it does when it is called."""
     import torch
 
     torch.set_num_threads(1)
@@ -213,19 +224,26 @@ def torch_problems(compile_):
     def mixture(*args):
         return array_mixture(torch, torch.logsumexp, *args)
 
-    def first_call(name, args):
+    def error(camera, point, weight, seen):
+        return array_error(torch, torch.linalg.cross, camera, point, weight, seen)
+
+    if name == "error":
+        jacobian = torch.func.vmap(torch.func.jacrev(error, (0, 1, 2)))
+        f = torch.compile(jacobian) if compile_ else jacobian
+        return lambda *args: [a.numpy() for a in f(*map(torch.tensor, args))]
+    f = {"mixture": mixture, "lstm": lstm}[name]
+    f = torch.compile(f) if compile_ else f
+
+    def gradient(*args):
         tensors = [torch.tensor(a, requires_grad=k < (3 if name == "mixture" else 2)) for k, a in enumerate(args)]
-        f = {"mixture": mixture, "lstm": lstm}[name]
-        if compile_:
-            torch.compiler.reset()  # and what this one did
-            f = torch.compile(f)
-        f(*tensors).backward()
-        return tensors
+        value = f(*tensors)
+        value.backward()
+        return value.item(), tuple(t.grad.numpy() for t in tensors if t.requires_grad)
 
-    return first_call
+    return gradient
 
 
-# The table -------------------------------------------------------------------------------------------------------------
+# A process for each -----------------------------------------------------------------------------------------------------
 
 
 def timed(run):
@@ -236,68 +254,142 @@ def timed(run):
     return found, sum(os.times()[:4]) - start
 
 
-def our_form(name):
+def our_measure(name, args):
     import engine
 
-    return {
-        "mixture": engine.value_and_grad(our_mixture, (0, 1, 2)),
-        "lstm": engine.value_and_grad(our_lstm, (0, 1)),
-        "error": engine.vmap(engine.jacrev(our_error, (0, 1, 2))),
-    }[name]  # fmt: skip
+    transform, f, argnums = {
+        "mixture": (engine.value_and_grad, our_mixture, (0, 1, 2)),
+        "lstm": (engine.value_and_grad, our_lstm, (0, 1)),
+        "error": (lambda f, argnums: engine.vmap(engine.jacrev(f, argnums)), our_error, (0, 1, 2)),
+    }[name]
+    engine.jit(lambda x: x + 1.0)(1.0)  # imports, and LLVM's first steps
+    step = engine.jit(transform(f, argnums))
+    stages, seconds = timed(lambda: step.lower(*args))
+    note = f"{stages.instructions:,} instructions, {stages.written} rolled"
+    found = step(*args)
+    if name == "error":  # a list of observations, each of outputs; the others have an array for each argument
+        found = [np.array([[row[k] for row in rows] for rows in found]) for k in range(3)]
+    return seconds, found, note
+
+
+def jax_measure(name, args):
+    import jax
+
+    compiled = jax_problems()
+    jax.jit(lambda x: x + 1.0).lower(1.0).compile()
+    step, seconds = timed(lambda: compiled(name, args))
+    return seconds, step(*args), ""
+
+
+def torch_measure(name, args, compile_):
+    import torch
+
+    problem = torch_problems(name, compile_)
+    x = torch.ones(1, requires_grad=True)
+    (torch.compile(torch.sin) if compile_ else torch.sin)(x).backward()
+    found, seconds = timed(lambda: problem(*args))
+    return seconds, found, ""
+
+
+OURS, JAX, COMPILE, EAGER = "chainrule", "JAX", "torch.compile", "PyTorch eager, a first call"
+MEASURES = {
+    OURS: our_measure,
+    JAX: jax_measure,
+    COMPILE: lambda name, args: torch_measure(name, args, True),
+    EAGER: lambda name, args: torch_measure(name, args, False),
+}
+PROBLEMS = {"mixture": mixture, "lstm": sequence, "error": observations}
+
+
+def worker(who, name, n, file):
+    """Write what one of them measures, and the memory of its process."""
+    try:
+        seconds, found, note = MEASURES[who](name, PROBLEMS[name](int(n)))
+    except ImportError as error:
+        found, seconds, note = None, None, f"left out: {error}"
+    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    Path(file).write_bytes(pickle.dumps((seconds, as_arrays(found), f"{note}; {gigabytes:.1f} GB".lstrip("; "))))
+
+
+def as_arrays(x):
+    """Nested lists and tuples of numbers, which are no list of arrays, as arrays."""
+    if isinstance(x, (tuple, list)) and any(isinstance(a, (tuple, list)) or hasattr(a, "shape") for a in x):
+        with contextlib.suppress(ValueError):
+            return np.asarray(x, float)
+        return [as_arrays(a) for a in x]
+    return x if x is None else np.asarray(x, float)
+
+
+def measured(who, name, n, limit):
+    """(seconds, gradients, note) of a process of its own; seconds are None where it was ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "found")
+        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": folder}  # without what an earlier run compiled
+        command = [sys.executable, "-m", "tests.benchmarks.adbench", "--worker", who, name, str(n), str(file)]
+        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            return None, None, f"not in {limit:g} s"
+        finally:  # and compilers that it started
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        return pickle.loads(file.read_bytes()) if process.returncode == 0 else (None, None, "failed")
+
+
+# The table -------------------------------------------------------------------------------------------------------------
 
 
 def agree(ours, theirs):
     """Are two results equal to rounding?"""
     if isinstance(theirs, (tuple, list)):
         return len(ours) == len(theirs) and all(map(agree, ours, theirs))
-    ours, theirs = np.asarray(ours, float), np.asarray(theirs)
-    return np.abs(ours - theirs).max() <= 1e-9 * max(1.0, np.abs(theirs).max())
+    return np.shape(ours) == np.shape(theirs) and np.abs(ours - theirs).max() <= 1e-9 * max(1.0, np.abs(theirs).max())
 
 
-def row(told, name, args, jax, torches):
-    """Measure one problem, and print a line a peer."""
-    import engine
-    from engine.compiler.llvm.native_code import PROGRAMS
-
-    PROGRAMS.clear()
-    step = engine.jit(our_form(name))
-    stages, ours = timed(lambda: step.lower(*args))
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"\nours: {told:44s}{ours:9.2f} s   {stages.instructions:,} instructions, {stages.written} rolled; "
-          f"{most:.1f} GB at most so far", flush=True)  # fmt: skip
-    if jax is not None:
-        compiled, theirs = timed(lambda: jax(name, args))
-        found = step(*args)
-        if name == "error":  # a list of observations, each of outputs; JAX has an array for each argument
-            found = [np.array([[row[k] for row in rows] for rows in found]) for k in range(3)]
-        assert agree(found, compiled(*args)), name
-        print(
-            f"  {'JAX, compile':48s}{theirs:9.2f} s{theirs / ours:9.2f} times ours, and the gradients agree", flush=True
-        )
-    for peer, first_call in torches.items():
-        if name != "error" and ("eager" in peer or len(args[-1]) == POINTS[0]):
-            _, theirs = timed(lambda f=first_call: f(name, args))
-            print(f"  {peer:48s}{theirs:9.2f} s{theirs / ours:9.2f} times ours", flush=True)
+def cells(name, n, limit):
+    """What the table says of each of them, and where gradients differ."""
+    found = {who: measured(who, name, n, limit) for who in MEASURES}
+    ours, (_, gradients, _) = found[OURS][0], found[JAX]
+    told, wrong = [], []
+    for who, (seconds, theirs, note) in found.items():
+        if seconds is None:
+            told.append(note)
+            continue
+        ratio = "" if who == OURS or ours is None else f" ({ours / seconds:.2g})"
+        told.append(f"{seconds:.2f} s{ratio}")
+        print(f"    {who:30s}{seconds:9.2f} s   {note}", flush=True)
+        if gradients is not None and not agree(theirs, gradients):
+            wrong.append(f"{who}, {name}, {n:,}")
+    return told, wrong
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="the smallest of each")
-    quick = parser.parse_args().quick
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    jax = optional(jax_problems)
-    found = {"PyTorch, torch.compile": optional(lambda: torch_problems(True)),
-             "PyTorch eager, a first call": optional(lambda: torch_problems(False))}  # fmt: skip
-    torches = {name: f for name, f in found.items() if f is not None}
-    import engine
-
-    engine.jit(lambda x: x + 1.0)(1.0)  # imports, and LLVM's first steps
-    for n in POINTS[: 1 if quick else None]:
-        row(f"Gaussian mixture, d = 10, K = 5, {n:,} points", "mixture", mixture(n), jax, torches)
-    for n in CHARACTERS[: 1 if quick else None]:
-        row(f"LSTM, 2 layers, {n:,} characters", "lstm", sequence(n), jax, torches)
-    row(f"bundle adjustment, {OBSERVATIONS:,} observations", "error", observations(OBSERVATIONS), jax, torches)
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds by the clock for each measurement")
+    options = parser.parse_args()
+    count = 1 if options.quick else None
+    rows = [(f"Gaussian mixture, d = 10, K = 5, {n:,} points", "mixture", n) for n in POINTS[:count]]
+    rows += [(f"LSTM, 2 layers, {n:,} characters", "lstm", n) for n in CHARACTERS[:count]]
+    rows += [(f"bundle adjustment, {OBSERVATIONS:,} observations", "error", OBSERVATIONS)]
+    print(f"{machine()}\nload {os.getloadavg()[0]:.1f} at the start", flush=True)
+    lines, wrong = [], []
+    for what, name, n in rows:
+        print(f"  {what}", flush=True)
+        told, differ = cells(name, n, options.limit)
+        lines.append([what, *told])
+        wrong += differ
+    print(f"load {os.getloadavg()[0]:.1f} at the end; in parentheses ours as a multiple of it\n")
+    for line in (["problem", *MEASURES], ["---"] * (1 + len(MEASURES)), *lines):
+        print(f"| {' | '.join(line)} |")
+    print(f"\ngradients that differ from JAX's: {'; '.join(wrong) or 'none'}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--worker"]:
+        worker(*sys.argv[2:])
+    else:
+        sys.exit(main())

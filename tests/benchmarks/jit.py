@@ -18,7 +18,6 @@ import gc
 import inspect
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -42,6 +41,7 @@ from .peers import (
     jax_steps,
     keras_step,
     layers,
+    machine,
     micrograd_step,
     np,
     numpy_step,
@@ -166,7 +166,7 @@ def main():
     parser.add_argument("--slow", action="store_true", help="measure 784-512-512-10, too")
     parser.add_argument("--plot", help="draw the demo step to this file")
     options = parser.parse_args()
-    print(f"{model()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(machine())
     table = Table()
     micrograd = optional(timed_micrograd)
     demo(table, micrograd)
@@ -183,15 +183,6 @@ def main():
     return bool(table.failed)
 
 
-def model():
-    """What the processor calls itself."""
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def timed_micrograd():
     step = micrograd_step()
     step()
@@ -203,10 +194,8 @@ def timed_micrograd():
 
 
 def demo(table, micrograd):
-    from engine.compiler.llvm.processor import features, processor, vector_bytes
+    from engine.compiler.llvm.processor import processor, vector_bytes
 
-    told = [f[1:] for f in features().split(",") if f.startswith(("+avx", "+fma", "+sse4", "+neon"))]
-    print(f"features: {', '.join(told)}; compiled for {processor(None) or 'all of them'}")
     wide = vector_bytes(processor(None)) / 64  # peers who compute one number at a time gain nothing by wide vectors
     ours([1, 1], 1)  # imports, and LLVM's first steps
     x, y, p = problem(DEMO, EXAMPLES)

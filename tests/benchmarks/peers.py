@@ -10,6 +10,7 @@ others are Python.
 
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -44,6 +45,22 @@ def optional(peer):
     except ImportError as error:
         print(f"  left out: {error}")
         return None
+
+
+def machine():
+    """What the processor calls itself, how many there are, what they can do, and Python."""
+    from engine.compiler.llvm.processor import features, processor
+
+    try:
+        with open("/proc/cpuinfo") as lines:
+            model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    told = [f[1:] for f in features().split(",") if f.startswith(("+avx", "+fma", "+sse4", "+neon"))]
+    return (
+        f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}\n"
+        f"features: {', '.join(told)}; compiled for {processor(None) or 'all of them'}"
+    )
 
 
 def seconds(step, steps=1, repeats=15):

@@ -45,7 +45,7 @@ LONG = {  # in these files, what takes more than a second
     "test_matplotlib_reads_the_latex_of_every_row", "test_native_code_agrees_with_eager_mode",
     "test_a_long_chain_is_differentiated_twice_and_through_a_value",
 }  # fmt: skip
-FIRST = {"test_odd_values.py", "test_scale.py"}  # ten seconds a test: at the end one worker would wait
+FIRST = ("test_odd_values.py", "test_scale.py")  # ten seconds a test: at the end one worker would wait
 
 
 def pytest_configure(config):
@@ -59,6 +59,13 @@ def pytest_collection_modifyitems(items):
         if file in QUICK and getattr(item, "originalname", item.name) not in LONG:
             item.add_marker(pytest.mark.quick)
     items.sort(key=lambda item: item.path.name not in FIRST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from scheduling import Neighbours
+
+    return Neighbours(config, log, alone=FIRST) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_collection_finish():

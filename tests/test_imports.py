@@ -46,7 +46,7 @@ ORDER = {
         explanation
     """,
     "nn": """
-        arguments
+        arguments launch
         activations canvas init losses matrices schedules updates
         elsewhere
         structure

@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol, SupportsIndex
+from typing import TYPE_CHECKING, Protocol, SupportsIndex, cast
 
 from ..arguments import flag, function, named, number, package, real, shown, whole
 from ..arguments import threads as number_of_threads
 from .function import BACKENDS, floats
 from .llvm.native_code import Numbers, Turn, aligned
 from .llvm.processor import Target, is_checked, llvm, processor
+from .mesh import Mesh, agreed
 from .training_functions import WHO, TrainingFunctions
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class TrainingLoop:
         window: the longest loop body looked for, in instructions; None: any.
         backend: "llvm"; "numpy" or "xla" for array programs that NumPy or XLA runs, as for `jit`. On XLA many steps are one
             loop on the device, for which a batch of another size is compiled anew.
+        mesh: on XLA, the devices that share the examples of each batch, of this process and of others: how many, "all", or
+            a `jax.sharding.Mesh`. Examples are not copied then, but read row by row, by each process its own, from an array,
+            np.memmap's too, or whatever has a shape and gives rows for an array of their numbers. All processes have to
+            make the same calls.
 
     Attributes:
         parameters: the numbers now, an array; it can be written to.
@@ -80,6 +85,7 @@ class TrainingLoop:
         gradients: what the last step moved along, penalty included, before `update`.
         outputs: the outputs kept by the last run, an array (epochs, examples in order, outputs).
         stages, update_stages: what became of the two functions.
+        ended: whether `between`, in any process, ended the last run.
 
     Where a loss is flat behind a relu, as a hinge loss is, examples that are on the right side of it have no gradient. Of
     large batches they go through the forward pass alone, as soon as they are half of it (with contract).
@@ -104,7 +110,7 @@ class TrainingLoop:
                  expected: float | None = None, slots: int | ArrayLike = 0, settings: int = 0,
                  batch: int | None = None, dtype: str | None = None, threads: int | str = 1,
                  contract: bool = True, checked: bool | None = None, cpu: str | None = None, window: int | None = None,
-                 backend: str = "llvm") -> None:  # fmt: skip
+                 backend: str = "llvm", mesh: object = None) -> None:  # fmt: skip
         package(WHO, "numpy", "NumPy", "pip install numpy")
         import numpy as np
 
@@ -113,10 +119,11 @@ class TrainingLoop:
             llvm()
         dtype = floats(WHO, dtype, backend)
         self._dtype = np.dtype(dtype)
-        self.examples = rows = _numbers("examples", examples, self._dtype)
-        if rows.ndim != 2 or not len(rows):
-            raise ValueError(f"{WHO} takes examples as a table of at least one row, got shape {rows.shape}")
+        self._mesh = None if mesh is None else _devices(mesh, backend)
+        self.examples = rows = self._table(examples)
         self._batch = len(rows) if batch is None else min(whole(WHO, "batch", batch, least=1), len(rows))
+        if self._mesh is not None:
+            self._mesh.check_batch(WHO, self._batch, len(rows))
         contract, threads = flag(WHO, "contract", contract), number_of_threads(WHO, threads)
         window = None if window is None else whole(WHO, "window", window, least=1)
         function(WHO, "loss", loss)
@@ -140,11 +147,12 @@ class TrainingLoop:
         self._slots, self._checked = len(start), is_checked(checked)
         self._guards: list[Numbers] = []  # what lies on both sides of each buffer, in a checked build: nan
         functions = TrainingFunctions(
-            loss, update, penalty, measure, parameters, self.examples[0].copy(), self._slots, settings, weight,
+            loss, update, penalty, measure, parameters, np.array(rows[0], self._dtype).tolist(), self._slots, settings, weight,
             divided=expected is not None,
         )  # fmt: skip
         self._expected = expected
         self._width = 1  # steps in a SLICE, as far as is known
+        self.ended = False
         self._turn = Turn()  # one run at a time: all work in the same numbers
         self._in_arrays: ArrayTrainingCode | None = None
         if backend != "llvm":
@@ -155,6 +163,14 @@ class TrainingLoop:
         self.slots[:] = start
         if expected is not None:
             self.expected = expected
+
+    def _table(self, examples: ArrayLike) -> Numbers:
+        """The examples: for a mesh as they are, where they have a shape."""
+        as_they_are = self._mesh is not None and isinstance(getattr(examples, "shape", None), tuple)
+        rows = cast("Numbers", examples) if as_they_are else _numbers("examples", examples, self._dtype)
+        if len(rows.shape) != 2 or not len(rows):
+            raise ValueError(f"{WHO} takes examples as a table of at least one row, got shape {rows.shape}")
+        return rows
 
     @property
     def expected(self) -> float | None:
@@ -184,8 +200,10 @@ class TrainingLoop:
         from .array_training import ArrayTrainingCode
         from .xla_training import XlaTrainingCode
 
-        made = XlaTrainingCode if backend == "xla" else ArrayTrainingCode
-        self._in_arrays = code = made(functions, self._dtype.name)
+        dtype = self._dtype.name
+        self._in_arrays = code = (
+            XlaTrainingCode(functions, dtype, self._mesh) if backend == "xla" else ArrayTrainingCode(functions, dtype)
+        )
         self.stages, self.update_stages = code.stages, code.update_stages
         self._allocate(code)
 
@@ -248,12 +266,14 @@ class TrainingLoop:
             first, total = 0, losses.size
             while first < total:  # so many steps at a time that an interrupt need not wait
                 last = min(first + self._width, total)
-                start = time.perf_counter()
+                start, made = time.perf_counter(), last - first
                 call(first, last)
-                took = time.perf_counter() - start
-                self._width = max(1, min(4 * self._width, int((last - first) * SLICE / max(took, 1e-9))))
-                first = last
-                if between is not None and between(first):
+                took, first = time.perf_counter() - start, last
+                self.ended = between is not None and bool(between(first))
+                if self._mesh is not None:
+                    took, self.ended = agreed(took, self.ended)
+                self._width = max(1, min(4 * self._width, int(made * SLICE / max(took, 1e-9))))
+                if self.ended:
                     break
             self._check_faults()
         return losses
@@ -273,7 +293,8 @@ class TrainingLoop:
         import numpy as np
 
         code = self._in_arrays or self._code
-        code.indices.check(self.examples)
+        if self._mesh is None:  # else it is asked of what is read
+            code.indices.check(self.examples)
         rows, epochs = self._rows(order, whole(WHO, "epochs", epochs))
         per_epoch = rows.shape[-1]
         steps = -(-per_epoch // self._batch)
@@ -328,6 +349,12 @@ class TrainingLoop:
             written += self._guarded[0].faults.value
         if written:
             raise AssertionError(f"training wrote or read {written} times outside its buffers; please report this")
+
+
+def _devices(mesh: object, backend: str) -> Mesh:
+    if backend != "xla":
+        raise ValueError(f'{WHO} takes a mesh with backend="xla", got it with {backend!r}')
+    return mesh if isinstance(mesh, Mesh) else Mesh(WHO, mesh)
 
 
 def _numbers(name: str, x: ArrayLike, dtype: DTypeLike) -> Numbers:

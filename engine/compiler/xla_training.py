@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .array_training import ArrayTrainingCall, ArrayTrainingCode, Run
 from .arrays.program import Array
@@ -16,6 +16,7 @@ from .arrays.raising import Given, Result
 from .arrays.xla import floats, installed
 from .front.trace import INPUT, PARAMETER, Trace
 from .llvm.native_code import Numbers
+from .mesh import Mesh
 from .training_functions import TrainingFunctions
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ log = logging.getLogger("engine.jit")
 
 MOST = 4096  # steps of a call
 NUMBERS = 2**19  # rows that a call is told at most, so that their numbers are no more to move than a small net
+BYTES = 2**24  # of examples that a device of a mesh is sent at most for a call
 READS = 8  # so many parts of an example are gathered apart: what is cut from one gathered row is copied once more
 Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, sizes, strides
 OnDevice = Any  # a number or an array of JAX's, or what it traces in place of one
@@ -37,12 +39,14 @@ class XlaTrainingCode(ArrayTrainingCode):
 
     Args:
         functions, dtype: as there.
+        mesh: the devices that share the examples of a step; None: one device has them all.
     """
 
     library = "xla"
 
-    def __init__(self, functions: TrainingFunctions, dtype: str) -> None:
+    def __init__(self, functions: TrainingFunctions, dtype: str, mesh: Mesh | None = None) -> None:
         super().__init__(functions, dtype)
+        self.mesh = mesh
         self._programs: dict[tuple[int, int, int, bool], Callable[..., State]] = {}
         self.known = set[object]()  # of them, those that XLA has compiled
 
@@ -81,7 +85,7 @@ class XlaTrainingCode(ArrayTrainingCode):
 
     def call(self, *given: OnDevice) -> XlaTrainingCall:
         """What makes steps of it; see there."""
-        return XlaTrainingCall(self, *given)
+        return XlaTrainingCall(self, *given) if self.mesh is None else SharedTrainingCall(self, self.mesh, *given)
 
     def program(self, batch: int, left: int, most: int, guarded: bool) -> Callable[..., State]:
         """What makes steps: (see `_steps`) -> (how many it made, all numbers in one row, the outputs of each step).
@@ -94,7 +98,10 @@ class XlaTrainingCode(ArrayTrainingCode):
         """
         key = batch, left, most, guarded
         if key not in self._programs:
-            self._programs[key] = installed().jit(partial(self._steps, *key))
+            steps: Callable[..., State] = partial(self._steps, *key)
+            if self.mesh is not None:
+                steps = self.mesh.split(steps, [True, True, True, False, True])
+            self._programs[key] = installed().jit(steps)
         return self._programs[key]
 
     def _steps(self, batch: int, left: int, most: int, guarded: bool, counts: OnDevice, numbers: OnDevice, settings: OnDevice,
@@ -106,20 +113,28 @@ class XlaTrainingCode(ArrayTrainingCode):
             counts: how many steps, the number of the first, and how many an epoch has.
             numbers: parameters and slots, block by block, and the weight of an example.
             settings, rows: of each step: its settings, and its examples.
-            tables: the examples, by what is read of them.
+            tables: the examples, by what is read of them; of a mesh, those of this device, a `Share` each step.
         """
         jax, np = installed(), installed().numpy
         dtype, (ps, *slots) = numbers.dtype, self._unpacked(numbers)
-        losses, outputs = np.zeros(most, dtype), np.zeros((most, batch, self.kept), dtype)
+        width = batch if self.mesh is None else Share.widest(batch, left, self.mesh)
+        losses, outputs = np.zeros(most, dtype), np.zeros((most, width, self.kept), dtype)
 
         def step(size: int, k: OnDevice, state: State) -> State:
             ps, _, slots, losses, outputs, _ = state
             share = numbers[-1] if self._functions.divided else np.asarray(1.0 / size, dtype)
-            loss, kept, gs, failed = self._derived(ps, share, [x[rows[k, :size]] for x in tables], size, guarded)
+            if self.mesh is None:
+                part = Share(size, 0)
+                inputs = [x[rows[k, :size]] for x in tables]
+            else:
+                part = Share.of(size, self.mesh)
+                inputs = [jax.lax.dynamic_slice_in_dim(x, k * width, part.size) for x in tables]
+            loss, kept, gs, failed = self._derived(ps, share, inputs, part, guarded)
+            loss = loss / size
             ps, slots = self._moved(ps, gs, slots, settings[k])
             losses = losses.at[k].set(loss)
             if self.kept:
-                outputs = outputs.at[k, :size].set(kept)
+                outputs = outputs.at[k, : part.size].set(kept)
             return ps, gs, slots, losses, outputs, failed
 
         def body(state: tuple[OnDevice, State]) -> tuple[OnDevice, State]:
@@ -136,6 +151,8 @@ class XlaTrainingCode(ArrayTrainingCode):
 
         start = 0 * counts[0], (ps, [np.zeros_like(p) for p in ps], slots, losses, outputs, np.asarray(False))
         done, (ps, gs, slots, losses, outputs, _) = jax.lax.while_loop(goes_on, body, start)
+        if self.kept and self.mesh is not None:
+            outputs = self.mesh.gathered(outputs)
         return done, np.concatenate([x.ravel() for x in (*ps, *itertools.chain(*slots), *gs, losses)]), outputs
 
     def _unpacked(self, numbers: OnDevice) -> list[State]:
@@ -149,18 +166,32 @@ class XlaTrainingCode(ArrayTrainingCode):
         return found
 
     def _derived(
-        self, ps: State, share: OnDevice, inputs: State, size: int, guarded: bool
+        self, ps: State, share: OnDevice, inputs: State, part: Share, guarded: bool
     ) -> tuple[OnDevice, OnDevice, State, OnDevice]:
-        """(the mean loss of a batch, the outputs of each, its gradient by block, whether one of it is nan)."""
-        np, run = installed().numpy, self.run(guarded)
-        loss, *found = run.function(size, *self._read(run, ps, share, inputs))
-        kept = np.broadcast_to(found.pop(0), (size, self.kept)) if self.kept else None
-        gs = self._by_block(self._gradient_places(run), found, share.dtype)
+        """(the summed loss of a batch, the outputs of what is here, its gradient by block, whether one of it is nan)."""
+        np, ends, found = installed().numpy, (0, part.own, part.size), list[tuple[OnDevice, OnDevice, State]]()
+        for (begin, end), apart in zip(itertools.pairwise(ends), (True, False)):
+            if begin < end:
+                loss, kept, gs = self._summed(ps, share, [x[begin:end] for x in inputs], end - begin, guarded)
+                if self.mesh is not None and apart:
+                    loss, *gs = self.mesh.total([loss, *gs])
+                found.append((loss, kept, gs))
+        losses, outputs, gradients = zip(*found)
+        loss, gs = sum(losses[1:], losses[0]), [sum(of[1:], of[0]) for of in zip(*gradients)]
         failed = np.asarray(False) if guarded else np.asarray([_holds_nan(g) for g in gs]).any()
         if self._penalty is not None:
             more = self._penalty.function(1, *self._read(self._penalty, ps, share, []))
             gs = [g + m for g, m in zip(gs, self._by_block(self._penalty.program.places, more, share.dtype))]
-        return loss / size, kept, gs, failed
+        return loss, np.concatenate(outputs) if self.kept else None, gs, failed
+
+    def _summed(
+        self, ps: State, share: OnDevice, inputs: State, size: int, guarded: bool
+    ) -> tuple[OnDevice, OnDevice, State]:
+        """(the summed loss of some examples, the outputs of each, their gradient by block)."""
+        np, run = installed().numpy, self.run(guarded)
+        loss, *found = run.function(size, *self._read(run, ps, share, inputs))
+        kept = np.broadcast_to(found.pop(0), (size, self.kept)) if self.kept else None
+        return loss, kept, self._by_block(self._gradient_places(run), found, share.dtype)
 
     def _read(self, run: Run, ps: State, share: OnDevice, inputs: State) -> list[OnDevice]:
         """What a program is called with."""
@@ -228,6 +259,35 @@ def positions(lattice: Lattice) -> NDArray[np.int64]:
     return at
 
 
+class Share(NamedTuple):
+    """What a device has of a batch: rows of its own, as many as each other one, and those that are left, which all have."""
+
+    own: int
+    left: int
+
+    @property
+    def size(self) -> int:
+        """How many these are."""
+        return self.own + self.left
+
+    @classmethod
+    def of(cls, size: int, mesh: Mesh) -> Share:
+        """That of a device of a mesh."""
+        return cls(*divmod(size, mesh.count))
+
+    @classmethod
+    def widest(cls, batch: int, left: int, mesh: Mesh) -> int:
+        """How many rows a step has at most."""
+        return max(cls.of(batch, mesh).size, cls.of(left, mesh).size)
+
+    def places(self, device: int, count: int) -> list[int]:
+        """Which places of the batch they are, of one of so many devices."""
+        return [
+            *range(device * self.own, (device + 1) * self.own),
+            *range(count * self.own, count * self.own + self.left),
+        ]
+
+
 class XlaTrainingCall(ArrayTrainingCall):
     """A call of `XlaTrainingCode`: some steps of a training.
 
@@ -239,7 +299,7 @@ class XlaTrainingCall(ArrayTrainingCall):
                  rows: NDArray[np.int64], batch: int, settings: Numbers, outputs: Numbers, losses: Numbers) -> None:  # fmt: skip
         batch = max(1, min(batch, rows.shape[-1]))
         super().__init__(code, numbers, examples, rows, batch, settings, outputs, losses)
-        self._on_xla, self._dtype, self._left = code, examples.dtype.name, rows.shape[-1] % batch
+        self._on_xla, self._dtype, self._left = code, losses.dtype.name, rows.shape[-1] % batch
         most, wanted = max(1, min(MOST, NUMBERS // batch)), 8
         while wanted < min(losses.size, most):
             wanted *= 8
@@ -272,12 +332,10 @@ class XlaTrainingCall(ArrayTrainingCall):
         places = [view(of, block) for of in (p, *slots, g) for block in code.blocks]
         numbers = np.concatenate([*[x.ravel() for x in places[: -len(code.blocks)]], p[code.padded :][:1]])
         program = code.program(self._batch, self._left, most, guarded)
+        sizes = np.minimum(self._batch, width - begins)
         with floats(self._dtype):
             start = time.perf_counter()
-            if guarded not in self._tables:
-                read = [np.ascontiguousarray(view(self._examples, place)) for place in code.inputs(guarded)]
-                self._tables[guarded] = installed().device_put(read)
-            found = program(counts, numbers, settings, self._tables[guarded], rows)
+            found = program(*self._placed(counts, numbers, settings), *self._tabled(rows, sizes, guarded))
             made, numbers, outputs = map(np.asarray, found)
             if program not in code.known:
                 code.known.add(program)
@@ -290,10 +348,72 @@ class XlaTrainingCall(ArrayTrainingCall):
             begin += place.size
         self._losses.reshape(-1)[first : first + done] = numbers[begin : begin + done]
         if code.kept:
-            for k in range(done):
-                n = min(self._batch, width - begins[k])
-                self._outputs[epochs[k], begins[k] : begins[k] + n] = outputs[k, :n]
+            for k, n in enumerate(sizes):
+                self._outputs[epochs[k], begins[k] : begins[k] + n] = self._kept(outputs, k, n)
         return done
+
+    def _placed(self, *arrays: OnDevice) -> State:
+        """Numbers for a program, where it runs."""
+        return arrays
+
+    def _tabled(self, rows: NDArray[np.int32], sizes: NDArray[np.int64], guarded: bool) -> State:
+        """(what is read of the examples, which of them each step takes): here all of them, once."""
+        import numpy as np
+
+        if guarded not in self._tables:
+            read = [np.ascontiguousarray(view(self._examples, place)) for place in self._on_xla.inputs(guarded)]
+            self._tables[guarded] = installed().device_put(read)
+        return self._tables[guarded], rows
+
+    def _kept(self, outputs: Numbers, step: int, size: int) -> Numbers:
+        """The outputs of a step."""
+        return outputs[step, :size]
+
+
+class SharedTrainingCall(XlaTrainingCall):
+    """A call whose examples the devices of a mesh share: each is sent its own rows of each batch, and no others.
+
+    Of a batch of B rows, device d of n takes those from d·B/n to (d+1)·B/n in the order of the epoch; of a last, smaller
+    batch, which n may not divide, as many each, and the rest, fewer than n, all of them.
+
+    Args:
+        code, mesh: what runs, and where.
+        given: as of an `XlaTrainingCall`.
+    """
+
+    def __init__(self, code: XlaTrainingCode, mesh: Mesh, *given: OnDevice) -> None:
+        super().__init__(code, *given)
+        self._mesh, self._width = mesh, Share.widest(self._batch, self._left, mesh)
+        a_step = self._width * self._examples.shape[1] * 8
+        self._most = max(1, min(self._most, BYTES // a_step))
+
+    def _placed(self, *arrays: OnDevice) -> State:
+        return map(self._mesh.everywhere, arrays)
+
+    def _tabled(self, rows: NDArray[np.int32], sizes: NDArray[np.int64], guarded: bool) -> State:
+        import numpy as np
+
+        mesh, columns = self._mesh, self._examples.shape[1]
+        parts = list[list[Numbers]]()
+        for device in mesh.here:
+            chosen = [Share.of(n, mesh).places(device, mesh.count) for n in sizes.tolist()]
+            wanted = np.concatenate([rows[k, places] for k, places in enumerate(chosen)])
+            read = np.asarray(self._examples[wanted], self._dtype)
+            self._on_xla.indices.check(read)
+            table, begin = np.zeros((len(rows), self._width, columns), self._dtype), 0
+            for k, places in enumerate(chosen):
+                table[k, : len(places)] = read[begin : begin + len(places)]
+                begin += len(places)
+            flat = table.reshape(-1, columns)
+            parts.append([np.ascontiguousarray(view(flat, place)) for place in self._on_xla.inputs(guarded)])
+        return [mesh.apart(of) for of in zip(*parts)], mesh.everywhere(np.zeros(1, np.int32))
+
+    def _kept(self, outputs: Numbers, step: int, size: int) -> Numbers:
+        import numpy as np
+
+        part = Share.of(size, self._mesh)
+        own = outputs[:, step, : part.own].reshape(-1, outputs.shape[-1])
+        return np.concatenate([own, outputs[0, step, part.own : part.size]])
 
 
 def view(numbers: Numbers, lattice: Lattice) -> Numbers:

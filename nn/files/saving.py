@@ -57,7 +57,7 @@ def save(path: str | os.PathLike[str], model: object, trainer: Resumable | None 
         path: where to; an existing file is replaced in one step.
         model: a Module or a NeuralNetwork.
         trainer: the Trainer of this network (anything with `net`, and a `state()` of dicts, lists, numbers, text and
-            None), to resume from.
+            None), to resume from; of a training in several processes the first one writes.
 
     Raises:
         TypeError: path is none, model is no network, trainer no Trainer, or its state holds something else.
@@ -78,6 +78,8 @@ def save(path: str | os.PathLike[str], model: object, trainer: Resumable | None 
         if trainer.net is not module:
             got = f"{shown(model)} and one of {shown(trainer.net)}"
             raise ValueError(f"save takes a network and its own trainer, got {got}")
+        if not getattr(trainer, "writes", True):
+            return
     tensors = _grouped("save", module.checked_parameters())
     said = {"model": json.dumps(recipe(model) or {"class": type(model).__name__})}
     if trainer is not None:

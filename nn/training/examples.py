@@ -13,6 +13,7 @@ from ..init import Generator
 from ..module import Module, in_mode
 from .console import warn
 from .objective import Objective
+from .stored import Stored, is_stored, stored_rows
 from .targets import Target
 
 
@@ -25,6 +26,7 @@ class Examples:
         objective: the loss with the targets it takes.
         X, y: examples and targets.
         validation: a part of the examples to hold out, such as 0.2, or (X, y); None for none.
+        stored: leave arrays where they are, and read of them what is asked for.
 
     Attributes:
         X, y: all examples and targets.
@@ -44,13 +46,13 @@ class Examples:
     ([1, 2], ([[0.0]], [0.0]))
     """
 
-    def __init__(self, who: str, net: Module, objective: Objective, X: object, y: object, validation: object) -> None:
+    def __init__(self, who: str, net: Module, objective: Objective, X: object, y: object, validation: object,
+                 stored: bool = False) -> None:  # fmt: skip
         self._who, self._objective = who, objective
-        self.X = rows(who, X)
+        self.X: Sequence[Row] = stored_rows(who, X) if stored and is_stored(X) else rows(who, X)
         check_order(who, X, y)
-        right = targets(who, y, len(self.X))
         outputs = _outputs_of(net, self.X[0])
-        self.y = self._read(right, outputs, "y")
+        self.y: Sequence[Target] = self._targets(y, outputs, stored)
         self.held: tuple[list[Row], list[Target]] | None = None
         self.trained = list(range(len(self.X)))
         self._part: float | None = None
@@ -94,6 +96,14 @@ class Examples:
                 f"got {self._part} of {count} examples"
             )
         return held
+
+    def _targets(self, y: object, outputs: int, stored: bool) -> Sequence[Target]:
+        if not (stored and is_stored(y)):
+            return self._read(targets(self._who, y, len(self.X)), outputs, "y")
+        found = Stored(y, lambda t, i: self._objective.target(self._who, t, outputs, f"row {i} of y"))
+        if len(found) != len(self.X):
+            raise ValueError(f"{self._who} takes one target in y for each of {len(self.X)} examples, got {len(found)}")
+        return found
 
     def _read(self, y: Sequence[object], outputs: int, name: str) -> list[Target]:
         return [self._objective.target(self._who, t, outputs, f"row {i} of {name}") for i, t in enumerate(y)]

@@ -31,7 +31,7 @@ def fit(settings: FitSettings) -> History:
         loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value for one example. The loss of a
             batch is the mean.
         optimizer, epochs, batch_size, seed, validation, metrics, callbacks, early_stopping: see `Trainer`.
-        schedule, accumulate, clip_value, clip_norm, penalty, private, progress, backend, threads, dtype: see
+        schedule, accumulate, clip_value, clip_norm, penalty, private, progress, backend, threads, dtype, mesh: see
             `Trainer`.
         view: a widget made by `training_view`, or True to show one in the notebook at once: it follows the training.
 

@@ -103,6 +103,7 @@ class NativeTraining:
             threads=self._threads,
             backend=self._backend,
             dtype=self._dtype,
+            mesh=run.mesh,
         )
         self._key = key
 
@@ -150,9 +151,10 @@ class NativeTraining:
             nonlocal shown, done
             bar.update(steps - shown)
             shown = done = steps
-            return run.interrupted or run.stop
+            return run.interrupted or run.stop or run.heard.interrupted
 
         losses = loop.run(order, settings=settings, between=between)[0].tolist()
+        run.interrupted = run.interrupted or (loop.ended and not run.stop)
         self._store(loop.gradients.tolist(), done, rates[done - 1])
         run.clip()
         for x, n in zip(losses[:done], counts):  # one by one, so that it is the same in however many parts

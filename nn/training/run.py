@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from math import ceil
 from operator import attrgetter
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine import Value
 from engine.arguments import real, shown
@@ -24,12 +24,22 @@ from .metrics import Metric
 from .objective import Objective
 from .privacy import Privacy, Spent, sampled
 
+if TYPE_CHECKING:
+    from engine.compiler import Mesh
+
 T = TypeVar("T")
 RUN = attrgetter("_run")
 
 
 class UnsupportedError(ValueError):
     """This training has a part that does not compile; the message names it."""
+
+
+@dataclass
+class Heard:
+    """Whether Ctrl-C was pressed."""
+
+    interrupted: bool = False
 
 
 @dataclass(eq=False)
@@ -44,6 +54,7 @@ class Run:
         schedule: the factor on the learning rate `lr`, a function of time in epochs; None for no schedule.
         clip_value, clip_norm: limits of the gradient, or None.
         private: how much one example may say; None for no limit.
+        mesh: the devices that share the examples of a batch; None for one.
         sizes: (examples in a batch, or None for all; batches in an update) of this epoch.
         seed, random: the seed, and the generator that started from it, the only source of randomness.
         epoch, update: how many are done, of the training and of the epoch.
@@ -53,6 +64,7 @@ class Run:
         summed: the losses of the epoch's examples so far.
         predicted: what was predicted of each, where there are metrics.
         stop, interrupted: whether a callback, or Ctrl-C, asked to end.
+        heard: where Ctrl-C is noted before all processes know of it.
         checked: whether the loss was seen to depend on what is trained.
     """
 
@@ -71,6 +83,7 @@ class Run:
     seed: int
     random: random.Random
     private: Privacy | None = None
+    mesh: Mesh | None = None
     epoch: int = 0
     update: int = 0
     order: list[int] = field(default_factory=list)
@@ -80,6 +93,7 @@ class Run:
     predicted: list[object] = field(default_factory=list)
     stop: bool = False
     interrupted: bool = False
+    heard: Heard = field(default_factory=Heard)
     checked: bool = False
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial, wraps
 from math import inf
 from random import Random, SystemRandom
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from engine import Value
 from engine.arguments import flag, named, number, real, shown, threads, whole
@@ -25,6 +25,9 @@ from .metrics import measures
 from .objective import LossFunction, Objective, objective
 from .privacy import Privacy
 from .run import Run
+
+if TYPE_CHECKING:
+    from engine.compiler import Mesh
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -80,6 +83,7 @@ class Settings:
     backend: str = "eager"
     threads: int | str = 1
     dtype: str | None = None
+    mesh: object = None
 
     def run(self, who: str) -> Run:
         """The Run that is meant; a ValueError or TypeError where a setting is not legal.
@@ -98,6 +102,7 @@ class Settings:
             raise ValueError(
                 f"{who} takes dtype where a backend compiles, as eager mode has float64 alone, got {self.dtype!r}"
             )
+        mesh = None if self.mesh is None else self._devices(who)
         goal = objective(who, self.loss)
         metrics = measures(who, self.metrics, goal)
         penalties = listed_penalties(who, self.penalty)
@@ -106,19 +111,30 @@ class Settings:
         bits = 32 if self.private is None else 128  # of a private one nobody is to try them all
         seed = SystemRandom().getrandbits(bits) if self.seed is None else whole(who, "seed", self.seed, most=inf)
         generator = Random(seed)
-        examples = Examples(who, net, goal, self.X, self.y, self.validation)
+        examples = Examples(who, net, goal, self.X, self.y, self.validation, mesh is not None)
         examples.divide(generator)
         check_penalties(who, net, penalties)
         run = Run(
             who=who, net=net, objective=goal, optimizer=optimizer, examples=examples, penalties=penalties,
             metrics=metrics, lr=optimizer.lr, schedule=schedule, clip_value=self.clip_value, clip_norm=self.clip_norm,
-            sizes=(self.batch_size, self.accumulate), seed=seed, random=generator, private=self.private,
+            sizes=(self.batch_size, self.accumulate), seed=seed, random=generator, private=self.private, mesh=mesh,
         )  # fmt: skip
+        if mesh is not None:
+            mesh.check_batch(who, min(run.batch, len(examples.trained)), len(examples.trained))
         if self.private is not None:
             from .private import check_private  # which brings the compiler's modules
 
             check_private(run)
         return run
+
+    def _devices(self, who: str) -> Mesh:
+        if self.backend != "xla":
+            raise ValueError(f'{who} takes a mesh with backend="xla", which shares examples out, got {self.backend!r}')
+        if self.private is not None:
+            raise ValueError(f"{who} takes a private training without a mesh, got both")
+        from engine.compiler import Mesh
+
+        return Mesh(who, self.mesh)
 
 
 @dataclass(kw_only=True)

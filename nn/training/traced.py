@@ -23,6 +23,7 @@ from ..twin import SideBySide, rebuilt
 from ..updates import State, norm_factor
 from .objective import LossFunction, Outputs
 from .run import Run, UnsupportedError
+from .stored import Stored, Table
 from .targets import class_target
 
 Nested: TypeAlias = Number | list["Nested"]  # numbers in lists to any depth
@@ -50,9 +51,13 @@ class TracedRun:
         self._run, self.moving, self.still, self._filled = run, moving, still, filled
         self.masks = self._probe()
 
-    def table(self) -> list[list[float]]:
+    def table(self) -> list[list[float]] | Table:
         """All examples as numbers, with 1 for each mask."""
         examples = self._run.examples
+        if isinstance(examples.X, Stored):
+            table = Table(examples.X, examples.y, self.row, sum(count for _, count in self.masks))
+            self.columns = table.columns
+            return table
         rows = [self.row(x, t) for x, t in zip(examples.X, examples.y)]
         self.columns = len(rows[0])
         if any(len(row) != self.columns for row in rows):

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf, isfinite
-from random import Random
+from random import Random, SystemRandom
 from typing import TYPE_CHECKING, TypeVar
 
 from engine import Value
@@ -30,8 +30,9 @@ from .examples import Examples
 from .metrics import Metric, measured
 from .objective import Objective
 from .privacy import Privacy, Spent, epsilon
-from .run import OfRun, UnsupportedError
+from .run import Heard, OfRun, UnsupportedError
 from .settings import CHECKS, TrainerSettings, calls, takes
+from .stored import check_part
 
 if TYPE_CHECKING:
     from .native import NativeTraining
@@ -80,6 +81,11 @@ class Trainer:
             many as this process has cores. The weights are the same to the last bit for any number. Eager mode has one.
         dtype: the numbers that compiled code computes in, "float64" or "float32"; None: "float64", and "float32" with "xla",
             as is usual there. Eager mode has float64 alone.
+        mesh: with "xla", the devices that share the examples of each batch, of this process and of those that joined by
+            `jax.distributed`: how many, "all", or a `jax.sharding.Mesh`. Every process makes the same calls, with the same
+            examples; of NumPy's arrays, np.memmap's too, it reads its own rows of each batch: of n devices, d takes the
+            d-th n-th of it, shuffled as on one device, and of a last batch that n does not divide all take the rest. What
+            differs from process to process is refused in all of them; `nn.save` with the Trainer writes in the first.
 
     Attributes:
         net, optimizer, objective, examples: what is trained, how, what for, and on what.
@@ -133,9 +139,26 @@ class Trainer:
 
     @takes(TrainerSettings)
     def __init__(self, settings: TrainerSettings) -> None:
+        if settings.mesh is None:
+            self._make(settings)
+        else:
+            from .processes import asked_for, check_alike, common_seed, together
+
+            if settings.seed is None:
+                settings.seed = common_seed(SystemRandom().getrandbits(32))
+            with together(settings.who):
+                self._make(settings)
+            check_alike(settings.who, asked_for(self._run, self.epochs))
+        self._native: NativeTraining | None = None
+        if self._backend != "eager":
+            self._compile()
+
+    def _make(self, settings: TrainerSettings) -> None:
         self._run = run = settings.run(settings.who)
+        if run.mesh is not None:
+            check_part(run.examples.X, run.examples.y, run.mesh.process, run.mesh.processes)
         self.epochs, self.batch_size, self.accumulate = settings.epochs, settings.batch_size, settings.accumulate
-        self.progress, self._backend = settings.progress, settings.backend
+        self.progress, self._backend = settings.progress and self.writes, settings.backend
         self._threads, self._dtype = settings.threads, settings.dtype
         self._callbacks = calls(settings.who, settings.callbacks)
         self.early_stopping = early_stop(settings.who, settings.early_stopping)
@@ -150,9 +173,6 @@ class Trainer:
         self.best: Best | None = None
         self._ending = False  # whether a state was loaded in which the training had ended early
         self._bar: Bar = Bar()
-        self._native: NativeTraining | None = None
-        if self._backend != "eager":
-            self._compile()
 
     def _compile(self) -> None:
         from engine.compiler import xla_device
@@ -169,10 +189,10 @@ class Trainer:
                         raise
                     self._native = NativeTraining(self._run, self._threads, "numpy", self._dtype)
                     print(f"{self._run.who} trains on NumPy: {error}", file=sys.stderr)
-            if target == "xla":
-                print(
-                    f"{self._run.who} trains on XLA, in {self._dtype or 'float32'} on {xla_device()}", file=sys.stderr
-                )
+            if target == "xla" and self.writes:
+                among = "" if self._run.mesh is None else f", {self._run.mesh}"
+                where = f"in {self._dtype or 'float32'} on {xla_device()}{among}"
+                print(f"{self._run.who} trains on XLA, {where}", file=sys.stderr)
         except Exception as error:
             self._fall_back(error)
 
@@ -199,7 +219,12 @@ class Trainer:
 
     def run(self) -> History:
         """Train on, up to `epochs`, and return the history."""
-        self.stop, self._ending, self.interrupted = self._ending, False, False
+        run = self._run
+        self.stop, self._ending, self.interrupted, run.heard = self._ending, False, False, Heard()
+        if run.mesh is not None:
+            from .processes import check_alike, reached
+
+            check_alike(run.who, reached(run))
         if self.early_stopping and not self.stop and waited(self.best, self.epoch) >= self.early_stopping.patience:
             self.best = None  # asked to go on after an early stop
         lent = [(m, m.rng) for _, m in self.net.named_modules() if isinstance(m, Dropout)]
@@ -210,7 +235,7 @@ class Trainer:
             updates = self._run.updates
             done = self.epoch * updates + self.update
             shown = bar(self.progress, total=self.epochs * updates, initial=done, unit="update")
-            with flagged_interrupt(self._run), shown as self._bar:
+            with flagged_interrupt(run if run.mesh is None else run.heard), shown as self._bar:
                 while self.epoch < self.epochs and not self.stop:
                     self._run_epoch()
         except KeyboardInterrupt:
@@ -252,7 +277,8 @@ class Trainer:
             order = examples.trained
             summed, predicted = self._evaluated([examples.X[i] for i in order], [examples.y[i] for i in order])
         row: dict[str, float] = {"epoch": run.epoch + 1, "loss": summed / len(order)}
-        row.update(measured(run.metrics, run.objective, [examples.y[i] for i in order], predicted))
+        true = [examples.y[i] for i in order] if run.metrics else []
+        row.update(measured(run.metrics, run.objective, true, predicted))
         if examples.held is not None:
             X, y = examples.held
             summed, predicted = self._evaluated(X, y)
@@ -283,6 +309,11 @@ class Trainer:
         found = self._by(lambda training: training.evaluated(X, y))
         self.net.train()
         return found
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes files and says how far it is: of a mesh of several the first."""
+        return self._run.mesh is None or self._run.mesh.process == 0
 
     @property
     def private(self) -> Privacy | None:

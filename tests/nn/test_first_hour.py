@@ -60,7 +60,7 @@ CASES = [
     (lambda: fit(l2=0.1), TypeError, "fit takes a penalty, penalty=nn.l2(0.1), got l2=0.1"),
     (lambda: fit(shuffle=True), TypeError, "fit takes examples in a new order each epoch, which seed fixes, got shuffle=True"),
     (lambda: fit(device="cuda"), TypeError, JIT + "device='cuda'"),
-    (lambda: fit(epohcs=3), TypeError, "fit takes net, X, y, loss, optimizer, epochs, batch_size, seed, validation, metrics, callbacks, early_stopping, schedule, accumulate, clip_value, clip_norm, penalty, private, progress, backend, threads, dtype, view, got epohcs=3; did you mean 'epochs'?"),
+    (lambda: fit(epohcs=3), TypeError, "fit takes net, X, y, loss, optimizer, epochs, batch_size, seed, validation, metrics, callbacks, early_stopping, schedule, accumulate, clip_value, clip_norm, penalty, private, progress, backend, threads, dtype, mesh, view, got epohcs=3; did you mean 'epochs'?"),
     (lambda: nn.fit(net(), X, Y), TypeError, f"fit takes net, X, y, loss, got no loss{LOSS}"),
     (lambda: nn.fit(net(), X, loss="mse"), TypeError, "fit takes net, X, y, loss, got no y"),
     (lambda: nn.fit(nn.MLP, X, Y, loss="mse"), TypeError, "fit takes a Module as net, got <class 'nn.layers.MLP'>; make one first, such as nn.MLP(2, [4, 1])"),

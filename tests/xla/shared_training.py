@@ -1,0 +1,94 @@
+"""What tests of meshes run in processes of their own: `shared_training.py FOLDER PART` prints what it found as JSON."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import nn
+from nn.training.stored import Stored
+
+
+def examples(folder):
+    return [np.load(Path(folder, f"{name}.npy"), mmap_mode="r") for name in "Xy"]
+
+
+def trainer(X, y, seed=0, **options):
+    """Of a training with Dropout, a penalty, metrics, examples held out and a last batch that is smaller."""
+    net = nn.Sequential(nn.Layer(3, 4, activation="tanh", seed=seed), nn.Dropout(0.2), nn.Layer(4, 2, seed=1))
+    options = {"batch_size": 16, "epochs": 4, "validation": 0.1, "metrics": "accuracy", "seed": 4, **options}
+    return nn.Trainer(net, X, y, loss="cross_entropy", optimizer="momentum", clip_norm=0.5, penalty=nn.l2(0.01),
+                      progress=False, **options)  # fmt: skip
+
+
+def found(trainer):
+    return {"history": trainer.history, "weights": [p.data for p in trainer.net.parameters()]}
+
+
+def refused(X, y, **wrong):
+    try:
+        shared(X, y, **wrong)
+    except ValueError as error:
+        return str(error)
+
+
+def shared(X, y, **options):
+    return trainer(X, y, **{"backend": "xla", "mesh": "all", "dtype": "float64", **options})
+
+
+def in_one_process(X, y, folder):
+    made = shared(X, y, mesh=8)
+    made.run()
+    return {**found(made), "too many": refused(X, y, mesh=9), "uneven": refused(X, y, batch_size=12)}
+
+
+def killed(X, y, folder):
+    import jax
+
+    process, bad = jax.process_index(), np.array(X)
+    bad[-1, 2] = np.nan
+    said = {
+        "rows": refused(X[: 40 + process], y[: 40 + process], validation=None),
+        "features": refused(X[:, : 3 - process], y),
+        "net": refused(X, y, seed=process),
+        "a share": refused(X[process:58:2], y[process:58:2], validation=None),
+        "batch": refused(X, y, batch_size=16 if process else 8),
+        "number": refused(bad, y, validation=None),
+        "uneven": refused(X, y, batch_size=15),
+    }
+    print(json.dumps(said), flush=True)
+
+    def saved(trainer):
+        nn.save(Path(folder, "net.safetensors"), trainer.net, trainer=trainer)
+        if trainer.epoch == 2 and process == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    shared(X, y, callbacks=[saved]).run()
+
+
+def resumed(X, y, folder):
+    read, by_epoch = set(), []
+    right = Stored.__getitem__
+
+    def watched(self, i):
+        if self.table is X:
+            read.add(i)
+        return right(self, i)
+
+    def ended(trainer):
+        by_epoch.append(sorted(map(int, read)))
+        read.clear()
+
+    made = shared(X, y, callbacks=[ended])
+    nn.load(Path(folder, "net.safetensors"), trainer=made)
+    begun, Stored.__getitem__ = made.epoch, watched
+    made.run()
+    return {**found(made), "begun": begun, "read": by_epoch[-1]}
+
+
+if __name__ == "__main__":
+    parts = {part.__name__: part for part in (in_one_process, killed, resumed)}
+    print(json.dumps(parts[sys.argv[2]](*examples(sys.argv[1]), sys.argv[1])), flush=True)

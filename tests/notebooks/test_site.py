@@ -16,6 +16,7 @@ from notebooks.execution import notebooks
 from notebooks.website import build as building
 from notebooks.website import pages, reference
 
+pytestmark = pytest.mark.xdist_group("site")  # which is built once
 LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("object", "data"), ("link", "href")}
 
 

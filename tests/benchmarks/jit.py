@@ -9,8 +9,8 @@ is told beside it, and is what those are compared with that leave none out, in C
 the numbers. micrograd comes first, before other packages fill the collector's heap. C is compiled by gcc if there is one.
 
 How long compiling may take is told in LLVM's own time for the same IR and in starts of a bare interpreter, both measured in
-the same run. Peers that are not installed are left out (extra `peers`). `--slow` adds 784-512-512-10, which takes minutes
-to compile, `--plot FILE` draws the demo step, and CHAINRULE_JIT_CPU=x86-64-v3 keeps ours and the peers to AVX2.
+the same run. Peers that are not installed are left out (extra `peers`). `--plot FILE` draws the demo step, and
+CHAINRULE_JIT_CPU=x86-64-v3 keeps ours and the peers to AVX2.
 """
 
 import argparse
@@ -163,7 +163,6 @@ class Table:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--slow", action="store_true", help="measure 784-512-512-10, too")
     parser.add_argument("--plot", help="draw the demo step to this file")
     options = parser.parse_args()
     print(machine())
@@ -172,7 +171,7 @@ def main():
     demo(table, micrograd)
     calls(table)
     nets(table)
-    wide(table, options.slow)
+    wide(table)
     one_name(table)
     on_xla(table, [64, 16, 10], 32, 560)
     on_xla(table, WIDE, 128, 64)
@@ -353,8 +352,8 @@ def nets(table):
     peer_steps(table, widths, batch, 1)
 
 
-def wide(table, slow):
-    """784-128-10 against BLAS, by batch and by threads."""
+def wide(table):
+    """784-128-10 against BLAS, by batch and by threads; and 784-512-512-10."""
     from engine.compiler import TrainingLoop
     from engine.compiler.llvm.processor import processor, vector_bytes
 
@@ -379,12 +378,11 @@ def wide(table, slow):
             table.peer("NumPy by hand, BLAS on two threads", best["NumPy"], 1)
         elif batch == 32:
             table.peer("NumPy by hand, BLAS on two threads", worker("two_threads", batch, threads=2)["NumPy"])
-    if slow:
-        found = worker("wider")
-        table.ours("ours: 784-512-512-10, batch 32", found["ours"])
-        table.compiled(found["compiled"], found["llvm"], starts=40)
-        table.most("memory it took at most, compiled and trained", f"{found['peak']:.2f} GB", found["peak"], 0.4, "GB")
-        table.peer("NumPy by hand, BLAS on one thread", found["NumPy"])
+    found = worker("wider")
+    table.ours("ours: 784-512-512-10, batch 32", found["ours"])
+    table.compiled(found["compiled"], found["llvm"], starts=40)
+    table.most("memory it took at most, compiled and trained", f"{found['peak']:.2f} GB", found["peak"], 0.4, "GB")
+    table.peer("NumPy by hand, BLAS on one thread", found["NumPy"])
 
 
 def two_threads(batch):
@@ -400,6 +398,7 @@ def two_threads(batch):
 
 def wider():
     """784-512-512-10 in a process of its own, whose memory is measured."""
+    ours([1, 1], 1)  # imports, and LLVM's first steps
     loop, compiled = ours(WIDER, 32)
     step = loop.prepared(settings=[RATE])
     step()

@@ -30,6 +30,16 @@ SHARED = 2**18  # numbers that a loop computes from which on it pays to share it
 HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 
 
+def _forget(module: ir.Module) -> None:
+    """Take a module apart, tens of thousands of objects that hold each other, which the collector would have to find."""
+    for function in module.functions:
+        for block in function.blocks:
+            for instruction in block.instructions:
+                instruction.operands = instruction.incomings = ()
+            block.instructions, block.terminator = [], None
+        function.blocks = []
+
+
 class Compilation:
     """The stages of one compilation, for reading.
 
@@ -112,6 +122,7 @@ class Compilation:
             ir.GlobalVariable(module, I64, "faults").initializer = I64(0)
             yield module
             self.ir = str(module)
+            _forget(module)
 
     def compile(self, vectorise: bool = False) -> Compiled:
         """The native code of the IR; LLVM may look for loops to vectorise, where there is not too much to look at."""

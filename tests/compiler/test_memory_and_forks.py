@@ -1,10 +1,14 @@
 """Compiled code takes the memory it needs, and a child of a process that compiles in a thread compiles, too."""
 
+import gc
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+from engine import TrainingLoop, dot, relu
+from engine.compiler.front.recorder import uncollected
 
 CHILDREN = 10
 
@@ -46,6 +50,19 @@ def test_three_hundred_small_functions_take_the_memory_of_their_code_and_give_it
     megabytes, programs = run(program).split()
     assert int(programs) == kept
     assert float(megabytes) < most
+
+
+def test_what_was_recorded_and_written_goes_when_it_is_compiled_and_the_collector_has_nothing_to_look_for():
+    rows = [[0.5] * 60, [1.5] * 60]
+
+    def loss(p, x):
+        hidden = [relu(dot(p[k * 60 : k * 60 + 60], x)) for k in range(80)]
+        return dot(p[4800:4880], hidden)
+
+    gc.collect()
+    with uncollected():
+        TrainingLoop(loss, lambda p, g, slots, rates: (p - g, slots), [0.1] * 4880, rows, batch=2)
+        assert gc.collect() < 1000  # 9,000 without
 
 
 FORKING = """

@@ -177,22 +177,27 @@ class Trace:
                 self._seen[name, args[1], args[0]] = operand
         return operand
 
-    def _reads(self, args: tuple[int, ...], these: set[int]) -> bool:
-        """Is one of these among the operands, or in a list that is?"""
-        if not these.isdisjoint(args):
-            return True
-        lists = [self.lists[a >> 3] for a in args if a & 7 == LIST]
-        return any(not (isinstance(a, range) and a[0] & 7 != VALUE) and not these.isdisjoint(a) for a in lists)
-
     def shows_bare(self) -> bool:
         """Is what is bare nan in sums over the examples alone, and sure to be seen there?"""
         bare = set(self.bare)
         if not bare:
             return True
+        lists = dict[int, bool]()  # is one of these in a list? All of it is older than who first reads it
+
+        def reads(args: tuple[int, ...]) -> bool:
+            for a in args:
+                if a & 7 == LIST and a not in lists:
+                    whole = self.lists[a >> 3]
+                    even = isinstance(whole, range) and whole[0] & 7 != VALUE
+                    lists[a] = not even and not bare.isdisjoint(whole)
+                if a in bare or (a & 7 == LIST and lists[a]):
+                    return True
+            return False
+
         for i, (op, args, _) in enumerate(self.code):
-            if self._reads(args, bare):
+            if reads(args):
                 chosen = {"where": args[:1], "gated": args[3:]}.get(op, ())  # by conditions
-                if op in LINEAR and self.rows.get(op) is TABLE.get(op) and not self._reads(chosen, bare):
+                if op in LINEAR and self.rows.get(op) is TABLE.get(op) and not reads(chosen):
                     bare.add(i * 8 + VALUE)
                 elif op != "accumulate":
                     return False

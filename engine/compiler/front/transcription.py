@@ -139,6 +139,8 @@ class _Transcription:
         constant = self._recorder.constant
         for _, row, args in nodes:
             for k, a in enumerate(args):
+                if a.__class__ is Value and a.op is not None and a.op is not IDENTITY:
+                    continue
                 whole = isinstance(a, (list, tuple))
                 if whole and (id(a) in lists or (a.__class__ is tuple and self._row(a) is not None)):
                     continue

@@ -19,6 +19,7 @@ from ...rule import Op
 I1, I32, I64, POINTER = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.PointerType()
 DOUBLE, FLOAT = ir.DoubleType(), ir.FloatType()
 TYPES = {"float64": DOUBLE, "float32": FLOAT}
+_vector = lru_cache(64)(ir.VectorType)  # thousands of instructions have the same
 
 
 class VectorBuilder:
@@ -43,7 +44,7 @@ class VectorBuilder:
 
     def type_of(self, scalar: ir.Type) -> ir.Type:
         """A scalar type, one of it a lane."""
-        return ir.VectorType(scalar, self.lanes) if self.lanes > 1 else scalar
+        return _vector(scalar, self.lanes) if self.lanes > 1 else scalar
 
     @property
     def type(self) -> ir.Type:

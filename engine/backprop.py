@@ -44,8 +44,7 @@ def backward(root: Node, gradient: float = 1.0) -> None:
         )
     gradient = number(gradient, "backward", "a real number as gradient")
     readings.check(root, "backward()")
-    with _sweeping:
-        _swept(root, gradient)
+    swept(root, gradient)
 
 
 _sweeping = threading.RLock()  # while a graph is swept, the grad slots of leaves that others may share are marks
@@ -53,18 +52,21 @@ if hasattr(os, "register_at_fork"):  # a child begins with no sweep half done, a
     os.register_at_fork(before=_sweeping.acquire, after_in_parent=_sweeping.release, after_in_child=_sweeping.release)
 
 
-def _swept(root: Node, gradient: float) -> None:
+def swept(root: Node, gradient: float, read: Iterable[Node] | None = None) -> list[float]:
+    """The adjoints of some nodes, where leaves keep the gradients that they had; None: those of all leaves are added."""
     stack, order, leaves, before = [root], list[Node](), list[Node](), list[float]()
-    try:
-        zero = _marked_order(stack, order, leaves, before)
-        root.grad = gradient
-        _sweep(order, zero)
-        found = [0.0 if v.grad is zero else v.grad for v in leaves]
-        _set_grads(leaves, _sums(leaves, before, found))
-    except BaseException:
-        _set_grads(leaves, before)
-        _set_grads(order + [v for v in stack if v.op is not None], repeat(UNREACHED))
-        raise
+    with _sweeping:
+        try:
+            zero = _marked_order(stack, order, leaves, before)
+            root.grad = gradient
+            _sweep(order, zero)
+            found = [0.0 if v.grad is zero else v.grad for v in (leaves if read is None else read)]
+            _set_grads(leaves, _sums(leaves, before, found) if read is None else before)
+            return found
+        except BaseException:
+            _set_grads(leaves, before)
+            _set_grads(order + [v for v in stack if v.op is not None], repeat(UNREACHED))
+            raise
 
 
 def _marked_order(stack: list[Node], order: list[Node], leaves: list[Node], before: list[float]) -> float:
@@ -103,9 +105,7 @@ def _marked_order(stack: list[Node], order: list[Node], leaves: list[Node], befo
         else:
             for arg in reversed(v._a):
                 if arg.__class__ is tuple:
-                    if id(arg) in walked:
-                        continue
-                    below = [a for a in reversed(arg) if a.grad is not zero]
+                    below = [] if id(arg) in walked else [a for a in reversed(arg) if a.grad is not zero]
                     stack += below
                     if not below:
                         walked.add(id(arg))

@@ -16,7 +16,7 @@ from math import prod
 from .. import context
 from ..adjoints import expanded, graph_edges, graph_sweep
 from ..arguments import is_number
-from ..backprop import backward
+from ..backprop import backward, swept
 from ..edges import Inner
 from ..gated import Products, differentiable_order
 from ..guards import Guard, Number, either_guard, guarded_contribution
@@ -237,19 +237,14 @@ class Linearization:
         if not seeded:
             return [0.0] * len(self._leaves)
         roots, seeds = [r for r, _ in seeded], [s for _, s in seeded]
-        if self._apart:
-            adjoints = dict(zip(roots, seeds))
-            for v in reversed(differentiable_order(roots, self._linked)):
-                g = adjoints.get(v)
-                if g is not None and v not in self._linked:
-                    for a, p in connected_edges(v):
-                        adjoints[a] = adjoints[a] + g * p if a in adjoints else g * p
-            return [adjoints.get(v, 0.0) for v in self._leaves]
         floats = [s for s in seeds if not isinstance(s, Value)]
         if not self._plain or len(floats) < len(seeds):
             return graph_sweep(differentiable_order(roots, self._linked), roots, seeds, self._leaves)
         for v in self._leaves:
             v.grad = UNREACHED
+        if self._apart:
+            with context.quiet():
+                return swept(roots[0], floats[0], self._leaves)
         if len(roots) == 1:
             backward(roots[0], floats[0])
         else:

@@ -43,10 +43,11 @@ def test_a_span_leads_where_its_index_does(counts, steps, triangular, square):
     read = np.broadcast_to(span.of(table), span.shape).ravel().tolist()
     assert {*read} == {1000 + at for at, _ in every}
     access = span.access()
-    assert access.positions.tolist() == [x - 1000 for x in read]
+    assert access.positions.ravel().tolist() == [x - 1000 for x in read]
     assert span.size == len(read)
-    told = [tuple(sorted({v: int(a[i]) for v, a in access.rounds.items()}.items())) for i in range(span.size)]
-    assert {(at, *r) for at, r in zip(access.positions.tolist(), told)} == {
+    spread = {v: np.broadcast_to(a, access.positions.shape).ravel() for v, a in access.rounds.items()}
+    told = [tuple(sorted({v: int(a[i]) for v, a in spread.items()}.items())) for i in range(span.size)]
+    assert {(at, *r) for at, r in zip(access.positions.ravel().tolist(), told)} == {
         (at, *sorted((v, i) for v, i in rounds.items() if v in access.rounds)) for at, rounds in every
     }
     written = np.zeros(200, bool)

@@ -90,9 +90,19 @@ class Polynomial(dict[Monomial, int]):
         return total
 
     def fitted(self, values: Positions, index: Mapping[int, Positions]) -> Polynomial | None:
-        """One of the same monomials, or of the first degree, that has these values round by round; None without."""
+        """One of the same monomials, or of the first degree, that has these values round by round; None without. They
+        stand in an axis a loop variable, or all in one."""
         import numpy as np
 
+        if values.ndim == len(index):
+            corner = (0,) * values.ndim
+            steps = [int(values[(*corner[:k], 1, *corner[k + 1 :])] - values[corner]) if n > 1 else 0
+                     for k, n in enumerate(values.shape)]  # fmt: skip
+            linear = Polynomial({((v, 1),): step for v, step in zip(index, steps) if step})
+            linear = linear + {(): int(values[corner])}
+            if np.all(linear.evaluated(index) == values):
+                return linear
+        values, index = values.ravel(), {v: np.broadcast_to(a, values.shape).ravel() for v, a in index.items()}
         monomials = sorted({*self, (), *[((v, 1),) for v in index]})
         columns = np.stack(
             [np.broadcast_to(np.asarray(Polynomial({m: 1}).evaluated(index)), values.shape) for m in monomials], 1

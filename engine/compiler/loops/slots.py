@@ -15,7 +15,8 @@ from .shapes import Positions
 
 
 class Access(NamedTuple):
-    """An index (`place`) that is written or read, its values round by round, and those of the loop variables."""
+    """An index (`place`) that is written or read, its values round by round, and those of the loop variables, to be spread
+    over their shape."""
 
     place: Polynomial
     positions: Positions
@@ -37,7 +38,9 @@ def slots_of(stored: Sequence[Positions], accesses: Sequence[Access], length: in
         maker[positions] = k
     group = np.arange(len(stored))
     for access in accesses:
-        together = np.unique(group[np.unique(maker[access.positions])])
+        met = np.zeros(len(stored), bool)
+        met[maker[access.positions]] = True
+        together = np.unique(group[met])
         if len(together) > 1:
             group[np.isin(group, together)] = together[0]
     where = np.unique(np.concatenate([np.zeros(0, np.int64), *stored]))
@@ -56,7 +59,7 @@ def slots_of(stored: Sequence[Positions], accesses: Sequence[Access], length: in
             else:
                 fitted = Polynomial.constant(int(slot[number]))
             if fitted is None or slots.get(key, fitted) != fitted:
-                spread.add(int(group[maker[access.positions[0]]]))
+                spread.add(int(group[maker[access.positions.flat[0]]]))
             else:
                 slots[key] = fitted
         if len(spread) == before:

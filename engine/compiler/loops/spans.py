@@ -118,11 +118,8 @@ class Span:
         return np.broadcast_to(self.round_of(loop) == loop.count.evaluated(self.rounds) - 1, self.shape)
 
     def access(self) -> Access:
-        """The index, its positions and the loop variables, round by round."""
-        import numpy as np
-
-        rounds = {v: np.broadcast_to(a, self.shape).ravel() for v, a in self.rounds.items()}
-        return Access(self._index, self.positions().ravel(), rounds)
+        """The index, its positions and the loop variables, to be spread over their shape."""
+        return Access(self._index, self.positions(), self.rounds)
 
 
 def rounds_inside(loop: For, rounds: Rounds) -> Rounds:

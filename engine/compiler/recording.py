@@ -18,7 +18,7 @@ from .loops.extension import Rolled, extended
 from .loops.rounds import Family, NotUniformError
 from .places import Results
 
-FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow evenly that of many rounds is read off
+FEW = range(4, 9)  # the numbers of rounds of programs; from two that grow alike that of many rounds is read off
 
 
 class Recording:
@@ -101,8 +101,9 @@ class Recording:
                     root, nodes = family.member(rounds)
                     member = later._replace(run=later.run.returning(root))
                 few.append(self._rolled(recorder.fork(nodes), member))
-                found = extended(few[-3:], range(rounds - 2, rounds + 1), family.count) if len(few) > 2 else None
-                if found is not None:
-                    return found
+                for some in (few[-2:], few[-3:]) if len(few) > 1 else ():
+                    found = extended(some, range(rounds - len(some) + 1, rounds + 1), family.count)
+                    if found is not None:
+                        return found
         family.withdraw()
         return None

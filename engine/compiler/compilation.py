@@ -88,14 +88,15 @@ class Compilation:
         self._trace = trace
         self._code, body = self._rolled(trace, window)
         with self.timed("fold"):
-            other = folded(trace, Occurrences(body, self._code, trace.constants).varying())
+            numbers = Occurrences(body, self._code, trace.constants)
+            other = folded(trace, numbers.varying())
         if other is not None:
             code, again = self._rolled(other, window)
             if rolled_program.size(again) <= rolled_program.size(body):
                 self._trace, self._code, body = other, code, again
+                numbers = Occurrences(body, code, other.constants)
         with self.timed("fold"):
-            table = Occurrences(body, self._code, self._trace.constants).tabulated()
-        return Rolled(body, positions(self._code)[-1], table)
+            return Rolled(body, numbers.length, numbers.tabulated())
 
     def placed(self, rolled: Rolled, sums_apart: bool = False, gate: int | None = None, examples: int = 0,
                least: int | None = None) -> Placement:  # fmt: skip

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from .trace import EFFECTS, LIST, VALUE, Instruction, Trace, spaced
@@ -110,10 +111,7 @@ def flat(code: Ordered) -> Iterator[Instruction]:
 
 def positions(code: Ordered) -> list[int]:
     """Where each item of a program begins among the flat instructions, and where the program ends."""
-    found = [0]
-    for item in code:
-        found.append(found[-1] + (item.length if isinstance(item, (Dot, Products)) else 1))
-    return found
+    return [*accumulate([item.length if isinstance(item, (Dot, Products)) else 1 for item in code], initial=0)]
 
 
 def canonical(trace: Trace) -> Ordered:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from math import copysign
 
 from ...rule import TABLE, Op
 
@@ -154,25 +155,23 @@ class Trace:
         name = row.name
         if row.lists:
             raise TypeError(f"tape takes ops of numbers, got {name}")
-        for a in args:
-            if a & 7 != CONSTANT:
-                break
-        else:
-            put = self.constant if self.apart.isdisjoint([a >> 3 for a in args]) else self.constant_apart
-            return put(row.forward(*[self.constants[a >> 3] for a in args]))
-        rewrite = IDENTITIES.get(name)
+        constants = [a >> 3 for a in args if a & 7 == CONSTANT]
+        if len(constants) == len(args):
+            put = self.constant if self.apart.isdisjoint(constants) else self.constant_apart
+            return put(row.forward(*[self.constants[i] for i in constants]))
+        rewrite = IDENTITIES.get(name) if constants or name not in BESIDE_CONSTANTS else None
         if rewrite is not None:
             found = rewrite(self, args)
             if found is not None:
                 return found
-        name = SAME_AS.get(name, name)
+        if name == "edge":
+            name, row = "where", WHERE
         key = (name, *args)
         operand = self._seen.get(key)
         if operand is None:
-            operand = len(self.code) * 8 + VALUE
+            operand = self._seen[key] = len(self.code) * 8 + VALUE
             self.code.append((name, args, 0))
-            self._seen[key] = operand
-            self.rows[name] = TABLE[name] if name in SAME_AS.values() else row
+            self.rows[name] = TABLE[name] if name == "where" else row
             if name in COMMUTATIVE:
                 self._seen[name, args[1], args[0]] = operand
         return operand
@@ -215,7 +214,7 @@ def spaced(operands: Sequence[int]) -> Sequence[int]:
 
 
 MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("mul", "div", "neg", "where"))
-SAME_AS = {"edge": "where"}
+BESIDE_CONSTANTS = frozenset(("add", "sub", "mul", "div", "power"))  # rewritten where one operand is a constant alone
 LINEAR = frozenset(
     ("add", "sub", "mul", "div", "neg", "where", "dot", "gated")
 )  # a nan among the terms is one in the result
@@ -223,8 +222,10 @@ LINEAR = frozenset(
 
 def _is(trace: Trace, operand: int, x: float) -> bool:
     """Is the operand this very number, sign of zero included?"""
+    if operand & 7 != CONSTANT:
+        return False
     number = trace.number(operand)
-    return number is not None and struct.pack("d", number) == struct.pack("d", x)
+    return number == x and copysign(1.0, number) == copysign(1.0, x)
 
 
 def _mul(trace: Trace, args: tuple[int, ...]) -> int | None:

@@ -136,10 +136,10 @@ class _Transcription:
 
     def _note_constants(self, nodes: Sequence[tuple[Value, Op, Sequence[Any]]]) -> None:
         lists = set[int]()  # that were looked at
-        constant = self._recorder.constant
+        constant, operands = self._recorder.constant, self._operands
         for _, row, args in nodes:
             for k, a in enumerate(args):
-                if a.__class__ is Value and a.op is not None and a.op is not IDENTITY:
+                if a.__class__ is Value and ((a.op is not None and a.op is not IDENTITY) or a in operands):
                     continue
                 whole = isinstance(a, (list, tuple))
                 if whole and (id(a) in lists or (a.__class__ is tuple and self._row(a) is not None)):

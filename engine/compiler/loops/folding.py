@@ -34,6 +34,9 @@ class Occurrences:
         body: the program.
         code: what it was rolled from.
         constants: the numbers of the trace.
+
+    Attributes:
+        length: how many instructions those are, flat.
     """
 
     def __init__(self, body: Sequence[Node], code: Ordered, constants: Sequence[float]) -> None:
@@ -41,7 +44,8 @@ class Occurrences:
 
         self._body, self._code, self._constants = body, code, constants
         self._numbers, self._starts = np.array(constants, float), positions(code)
-        self._edges = np.array(self._starts, int)
+        self._edges, self.length = np.array(self._starts, int), self._starts[-1]
+        self._found: dict[tuple[Statement, int], Positions] = {}
         self._table: list[float] = []
         self._bases: dict[bytes, int] = {}
         self._rounds: dict[For, Rounds] = {}
@@ -111,6 +115,8 @@ class Occurrences:
         """Which constant of the trace an operand is, round by round."""
         import numpy as np
 
+        if (statement, k) in self._found:
+            return self._found[statement, k]
         places = self._positions(statement, around)
         items, at, which = np.unique(
             np.searchsorted(self._edges, places, "right") - 1, return_index=True, return_inverse=True
@@ -119,7 +125,7 @@ class Occurrences:
         of_items = [_place(self._code[i], o, k) for i, o in zip(items.tolist(), offsets[at].tolist())]
         first, step, rounds = np.array(of_items, int)[which].T
         found: Positions = first + offsets // rounds * step
-        return found
+        return self._found.setdefault((statement, k), found)
 
     def _positions(self, statement: Statement, around: Sequence[For]) -> Positions:
         import numpy as np
@@ -208,14 +214,15 @@ def _changes(trace: Trace, varying: set[int]) -> bool:
     knows, or chooses, or where two instructions become equal; and nobody looks into lists."""
     free = trace.apart - varying
     special = {i for i in free if trace.constants[i] in (0.0, 1.0, -1.0, 2.0)}
+    of_constants = any(operands[0] & 7 == CONSTANT for operands in trace.lists)
     seen = set[object]()
     for op, args, _ in trace.code:
         constants = [a >> 3 for a in args if a & 7 == CONSTANT]
-        if not constants or (op in LIST_OPS and not free.isdisjoint(constants)):
-            if any(a & 7 == LIST and trace.lists[a >> 3][0] & 7 == CONSTANT for a in args):
-                return True
-            if not constants:
-                continue
+        looked_into = of_constants and (not constants or (op in LIST_OPS and not free.isdisjoint(constants)))
+        if looked_into and any(a & 7 == LIST and trace.lists[a >> 3][0] & 7 == CONSTANT for a in args):
+            return True
+        if not constants:
+            continue
         known = op not in LIST_OPS and not special.isdisjoint(constants)  # no identity is of a dot's start
         if known or (len(constants) == len(args) and not free.isdisjoint(constants)):
             return True

@@ -12,10 +12,11 @@ A dot comes as the loop that it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from sys import maxsize
 
-from ..front.order import Dot, Ordered, Products
-from ..front.trace import CONSTANT, VALUE
+from ..front.order import Dot, Ordered, Products, positions
+from ..front.trace import CONSTANT, VALUE, Instruction
 from .shapes import Endings, LoopShape, Positions, Shapes, advanced
 
 WINDOW = maxsize  # the longest loop body looked for, in items
@@ -34,39 +35,36 @@ class Loop:
     """A loop on the stack: its rounds' vectors are first, first + step, …"""
 
     shape: int
-    __slots__ = ("body", "sizes", "first", "step", "second", "count", "next", "shape", "uneven", "round", "_vector")  # fmt: skip
+    __slots__ = ("body", "sizes", "first", "step", "second", "count", "shape", "round", "_next", "_vector")  # fmt: skip
 
-    def __init__(
-        self,
-        shapes: Shapes,
-        items: Sequence[Item],
-        first: list[int],
-        step: list[int],
-        second: list[int] | None,
-        count: int,
-    ):
-        self.body = tuple(item.shape for item in items)
-        self.sizes = tuple(len(item.vector) for item in items)
-        self.shape = shapes.id(LoopShape(self.body, self.sizes, second is not None))
-        offsets = [sum(self.sizes[:k]) for k in range(len(items))]
-        self.uneven = any(isinstance(item, Loop) and step[o] for item, o in zip(items, offsets))
+    def __init__(self, shapes: Shapes, body: tuple[int, ...], sizes: tuple[int, ...], first: list[int], step: list[int],
+                 second: list[int] | None, count: int) -> None:  # fmt: skip
+        self.body, self.sizes = body, sizes
+        self.shape = shapes.id(LoopShape(body, sizes, second is not None))
         self.round = 0, -1  # items of the program in the last round, and in the one before
         self.set(first, step, second, count)
 
     def set(self, first: list[int], step: list[int], second: list[int] | None, count: int) -> None:
         """Change the rounds."""
         self.first, self.step, self.second, self.count = first, step, second, count
-        self.next = advanced(first, step, second, count)
+        self._next: list[int] | None = None
         self._vector: list[int] | None = None
 
     def grow(self, rounds: int) -> None:
         """Take in rounds that are as predicted."""
         self.count += rounds
         self._vector = None
-        if self.second is None and rounds == 1:
-            self.next = [x + s for x, s in zip(self.next, self.step)]
+        if self._next is not None and self.second is None and rounds == 1:
+            self._next = [x + s for x, s in zip(self._next, self.step)]
         else:
-            self.next = advanced(self.first, self.step, self.second, self.count)
+            self._next = None
+
+    @property
+    def next(self) -> list[int]:
+        """What the vectors of a further round would be."""
+        if self._next is None:
+            self._next = advanced(self.first, self.step, self.second, self.count)
+        return self._next
 
     @property
     def vector(self) -> list[int]:
@@ -188,11 +186,12 @@ class Recogniser:
             rounds = self._rounds(k)
             if rounds is not None and self._blocks_alike(k, rounds[3]):
                 first, step, second, count = rounds
-                loop = Loop(self.shapes, stack[n - k :], first, step, second, count)
+                body, sizes = zip(*[(item.shape, len(item.vector)) for item in stack[n - k :]])
+                loop = Loop(self.shapes, body, sizes, first, step, second, count)
                 last, before = self._begins[n - k], self._begins[n - 2 * k]
                 loop.round = self.at - last, last - before
                 self._cut(n - count * k)
-                if loop.uneven:
+                if self._is_uneven(loop):
                     self._uneven = True
                     self._absorb(loop)
                 self._push(loop)
@@ -246,6 +245,11 @@ class Recogniser:
                 return True
         return False
 
+    def _is_uneven(self, loop: Loop) -> bool:
+        """Do the trip counts of loops in it advance?"""
+        counts = [loop.step[0], *[loop.step[at] for at in accumulate(loop.sizes[:-1])]]
+        return any(step and isinstance(self.shapes.keys[s], LoopShape) for s, step in zip(loop.body, counts))
+
     def _absorb(self, loop: Loop) -> None:
         """Take in the first rounds of a triangular loop, which were too short to look like rounds."""
         while True:
@@ -273,29 +277,33 @@ def rolled(code: Ordered, window: int = WINDOW) -> tuple[list[Item], Shapes]:
     """The items that a program rolls into, and what their shapes mean: an op and the spaces of its operands."""
     import numpy as np
 
-    shapes = Shapes()
-    ids, numbers, starts = list[int](), list[int](), [0]
-    loops: dict[int, Loop] = {}
-    at = 0
-
-    def feed(shape: int, vector: list[int]) -> None:
-        ids.append(shape)
-        numbers.extend(vector)
-        starts.append(len(numbers))
-
-    for item in code:
+    shapes, loops = Shapes(), dict[int, Loop]()
+    items, begins = list[Instruction](), list[int]()
+    for item, at in zip(code, positions(code)):
         if isinstance(item, (Dot, Products)):
             loop = _as_loop(item, at, shapes)
             if loop is not None:
-                loops[len(ids)] = loop
-                feed(loop.shape, loop.vector)
-                at += item.length
-                continue
-        for op, args, target in item.instructions(at) if isinstance(item, (Dot, Products)) else (item,):
-            feed(shapes.id((op, *[a & 7 for a in args])), [at, target, *map(_index, args)])
-            at += 1
-    items = Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), loops, window).run()
-    return items, shapes
+                loops[len(items)] = loop
+            inside = [("", (), 0)] if loop is not None else [*item.instructions(at)]
+            items += inside
+            begins += range(at, at + len(inside))
+        else:
+            items.append(item)
+            begins.append(at)
+    keys = [(op, *[a & 7 for a in args]) for op, args, _ in items]
+    known = {key: shapes.id(key) for key in dict.fromkeys(keys)}
+    ids, widths = np.array([known[key] for key in keys], int), np.array([len(key) + 1 for key in keys], int)
+    for k, loop in loops.items():
+        ids[k], widths[k] = loop.shape, len(loop.vector)
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    numbers, is_operand = np.zeros(starts[-1], int), np.ones(starts[-1], bool)
+    numbers[starts[:-1]], numbers[starts[:-1] + 1] = begins, [target for _, _, target in items]
+    is_operand[starts[:-1]] = is_operand[starts[:-1] + 1] = False
+    for k, loop in loops.items():
+        numbers[starts[k] : starts[k + 1]], is_operand[starts[k] : starts[k + 1]] = loop.vector, False
+    operands = np.array([a for _, args, _ in items for a in args], int)
+    numbers[is_operand] = np.where(operands & 7 == CONSTANT, 0, operands >> 3)  # see _index
+    return Recogniser(shapes, ids, numbers, starts, loops, window).run(), shapes
 
 
 def _index(operand: int) -> int:
@@ -303,35 +311,36 @@ def _index(operand: int) -> int:
     return 0 if operand & 7 == CONSTANT else operand >> 3
 
 
-def _evenly(operands: Sequence[int]) -> tuple[int, int] | None:
-    """(the first operand, by how much its index advances), where that is evenly."""
-    return (operands[0], _index(operands[1]) - _index(operands[0])) if isinstance(operands, range) else None
-
-
 def _as_loop(item: Dot | Products, at: int, shapes: Shapes) -> Loop | None:
     """A dot or products at a position as an item; None where the operands do not advance evenly."""
-    if isinstance(item, Dot):
-        found = [_evenly(a) for a in ((item.ws, item.xs, item.cs) if item.cs else (item.ws, item.xs))]
-    else:
-        found = [(item.g, 0), _evenly(item.xs), *([] if item.c is None else [(item.c, 0)])]
-    spaced = [a for a in found if a is not None]
-    if len(spaced) < len(found):
-        return None
-    (w, dw), (x, dx), *cs = spaced
     n = item.round
-    keys: list[tuple[object, ...]] = [("mul", w & 7, x & 7)]
+    if isinstance(item, Dot):
+        lists: list[Sequence[int]] = [item.ws, item.xs]
+        if item.cs:
+            lists.append(item.cs)
+        if not all(isinstance(a, range) for a in lists):
+            return None
+        (w, x, *cs), (dw, dx, *dcs) = [a[0] for a in lists], [_index(a[1]) - _index(a[0]) for a in lists]
+    else:
+        if not isinstance(item.xs, range):
+            return None
+        w, x, cs = item.g, item.xs[0], [] if item.c is None else [item.c]
+        dw, dx, dcs = 0, _index(item.xs[1]) - _index(x), [0]
+    body, sizes = [shapes.id(("mul", w & 7, x & 7))], [4]
     first, step = [at, 0, _index(w), _index(x)], [n, 0, dw, dx]
-    for c, dc in cs:
-        keys.append(("where", c & 7, VALUE, item.zero & 7))
+    for c, dc in zip(cs, dcs):
+        body.append(shapes.id(("where", c & 7, VALUE, item.zero & 7)))
+        sizes.append(5)
         first += [at + 1, 0, _index(c), at, _index(item.zero)]
         step += [n, 0, dc, n, 0]
     if isinstance(item, Dot):
-        keys.append(("add", VALUE, VALUE))
+        body.append(shapes.id(("add", VALUE, VALUE)))
+        sizes.append(4)
         first += [at + n - 1, 0, at - 1, at + n - 2]
         step += [n, 0, n, n]
     else:
-        keys.append((item.effect, VALUE))
+        body.append(shapes.id((item.effect, VALUE)))
+        sizes.append(3)
         first += [at + n - 1, item.target, at + n - 2]
         step += [n, 1, n]
-    items = [Single(shapes.id(key), [0] * (1 + len(key))) for key in keys]  # of the width of their vectors
-    return Loop(shapes, items, first, step, None, len(item.xs))
+    return Loop(shapes, tuple(body), tuple(sizes), first, step, None, len(item.xs))

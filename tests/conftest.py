@@ -54,9 +54,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
+    quick = {TESTS / f"{file}.py" for file in QUICK}
     for item in items:
-        file = item.path.relative_to(TESTS).with_suffix("").as_posix() if item.path.is_relative_to(TESTS) else ""
-        if file in QUICK and getattr(item, "originalname", item.name) not in LONG:
+        if item.path in quick and getattr(item, "originalname", item.name) not in LONG:
             item.add_marker(pytest.mark.quick)
     items.sort(key=lambda item: item.path.name not in FIRST)
 
@@ -68,9 +68,15 @@ def pytest_xdist_make_scheduler(config, log):
     return Neighbours(config, log, alone=FIRST) if config.getvalue("dist") == "loadgroup" else None
 
 
-def pytest_collection_finish():
-    gc.collect()
-    gc.freeze()  # a full collection in a test looks at what tests made, not at thousands of tests each time
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Thousands of tests are no garbage: no collection looks at them, now or in a test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import copysign
-from operator import is_
 from typing import Any
 
 from . import context
@@ -97,17 +96,16 @@ def graph_partial(p: Formula, v: Value) -> Any:
 def check_unchanged(v: Inner, known: set[tuple[int, int]]) -> None:
     """Raise where the data of a leaf is not what it was; the lists in `known` were looked at, and others come to them."""
     for given, then in zip(*v._operands()):
-        if is_row(given):  # of a trace, where none is changed
-            continue
-        if given.__class__ is not tuple:
-            given, then = (given,), (then,)
-        elif (id(given), id(then)) in known:
-            continue
-        elif all(map(is_, [a._data for a in given], then)):
-            known.add((id(given), id(then)))
-            continue
-        for a, x in zip(given, then):
-            if isinstance(a, Value) and a._data is not x and not _same(a._data, x):
+        if given.__class__ is Value:
+            changed = [] if given._data is then else [(given, then)]
+        elif given.__class__ is not tuple or is_row(given) or (id(given), id(then)) in known:
+            continue  # a row is of a trace, where none is changed
+        else:
+            changed = [(a, x) for a, x in zip(given, then) if a._data is not x]
+            if not changed:
+                known.add((id(given), id(then)))
+        for a, x in changed:
+            if not _same(a._data, x):
                 raise RuntimeError(
                     f"gradients takes a graph as it was computed, but the data of {a!r} was {x} then; build the graph "
                     "again"

@@ -202,6 +202,19 @@ def test_rounds_that_have_to_do_with_others_far_away_are_not_read_off_a_few(read
     assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
 
 
+SURE = {("total", "softmax"), ("mean", "largest"), ("softmax", "chosen")}
+
+
+@pytest.mark.parametrize("form", [*sorted(FAR), *sorted(SURE)], ids=str)
+def test_rounds_that_are_sure_to_be_apart_are_not_looked_at_one_by_one(form, monkeypatch):
+    verdicts, apart, reach = [], rounds.are_apart, rounds.reach
+    monkeypatch.setattr(rounds, "are_apart", lambda *given: verdicts.append(apart(*given)))
+    monkeypatch.setattr(rounds, "reach", lambda *given: verdicts.append(reach(*given)) or verdicts[-1])
+    f, args = problem(*form, 20) if form in SURE else (value_and_grad(FAR[form]), ([0.1] * 50, [0.2] * 50))
+    recorded(f, args, True)
+    assert verdicts == [True, 0] if form in SURE else not (verdicts and verdicts[0])
+
+
 def test_windows_of_a_few_rounds_are_read_off_a_few():
     x = [0.1 * k for k in range(40)]
     f = value_and_grad(lambda x: total([tanh(total(x[i : i + 3])) for i in range(30)]))

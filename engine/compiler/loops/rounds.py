@@ -16,7 +16,7 @@ from ...rule import TABLE, UNREACHED, Op, new
 from ...value import Value
 from ..front.recorder import IDENTITY, Recorder
 from ..front.trace import CONSTANT, VALUE, spaced
-from .reach import Operand, Rounds, reach
+from .reach import Operand, Rounds, are_apart, reach
 from .recognition import WINDOW, Loop, Recogniser
 from .shapes import LoopShape, Positions, Shapes
 
@@ -54,14 +54,15 @@ class Family:
         self._place = {v: i for i, v in enumerate(nodes)}
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
             return
-        items = _items(nodes, recorder)
+        items, own = _items(nodes, recorder)
         loops = list(_loops(items)) if _may_repeat(items.ids) else []
         longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=Rounds(0, 0, 0))
         if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
             self._loops = [loop for loop in loops if abs(loop.rounds - longest.rounds) <= EDGE]
             self._recorder, self._captured = recorder, len(recorder.captured)
             self.count, self._data = longest.rounds, _Data(nodes, self._loops, recorder).leaves
-            found = reach(nodes, self._loops, self._data, recorder)
+            alone = len(self._loops) == 1 and are_apart(items, longest, self._data, own)
+            found = 0 if alone else reach(nodes, self._loops, self._data, recorder)
             if found is None or found > FARTHEST:
                 self.withdraw()
                 self.count = 0
@@ -100,14 +101,15 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
     return found
 
 
-def _items(nodes: Sequence[Operand], recorder: Recorder) -> Recogniser:
-    """The nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers.
+def _items(nodes: Sequence[Operand], recorder: Recorder) -> tuple[Recogniser, set[int]]:
+    """(the nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers, the
+    operands of leaves that are differentiated).
 
     Constants are numbered as they come, so that what they are does not matter.
     """
     import numpy as np
 
-    shapes, ids, numbers, starts = Shapes(), list[int](), list[int](), [0]
+    shapes, ids, numbers, starts, own = Shapes(), list[int](), list[int](), [0], set[int]()
     operands, lists, constants = dict(recorder.operands), dict[int, tuple[object, list[int]]](), count(CONSTANT, 8)
 
     def operand(a: Operand) -> int:
@@ -118,6 +120,8 @@ def _items(nodes: Sequence[Operand], recorder: Recorder) -> Recogniser:
         while leaf.op is IDENTITY and leaf not in operands:
             leaf = leaf._a
         operands[a] = found = operands[leaf] if leaf in operands else recorder.captured_operand(leaf)
+        if leaf is not a:
+            own.add(found)
         return found
 
     def listed(a: Sequence[Operand]) -> tuple[object, list[int]]:
@@ -148,7 +152,7 @@ def _items(nodes: Sequence[Operand], recorder: Recorder) -> Recogniser:
         operands[v] = i * 8 + VALUE
         ids.append(shapes.id(tuple(key)))
         starts.append(len(numbers))
-    return Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW)
+    return Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW), own
 
 
 def _may_repeat(ids: Positions) -> bool:

@@ -72,14 +72,16 @@ class Recording:
         least = digits * 1e-4 * np.abs(finite).max(initial=0.0)
         return bool(np.allclose(found[: len(expected)], expected, digits, least, equal_nan=True))
 
-    def _rolled(self, recorder: Recorder, returned: object) -> Rolled:
-        """The program of what a function returned."""
+    def _rolled(self, recorder: Recorder, returned: object, is_first: bool = True) -> Rolled:
+        """The program of what a function returned; only the first of several says in which tree."""
         with self._stages.timed("trace"):
             if isinstance(returned, Later):
                 returned = recorder.resumed(partial(returned.answered, returned.run))
             returned = with_sequences(returned, AS_LISTS) if recorder.indices else returned
-            self.results = Results(returned)
-            effects = self.results.effects()
+            results = Results(returned)
+            if is_first:
+                self.results = results
+            effects = results.effects()
             pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
             if pair and pair[0].__class__ is Value:
                 # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
@@ -99,8 +101,9 @@ class Recording:
             for rounds in [n for n in FEW if n > family.reach] if family.count else ():
                 with self._stages.timed("trace"):
                     root, nodes = family.member(rounds)
-                    member = later._replace(run=later.run.returning(root))
-                few.append(self._rolled(recorder.fork(nodes), member))
+                    run = later.run.returning(root)
+                    member = later._replace(run=run.listed() if few else run)
+                few.append(self._rolled(recorder.fork(nodes), member, not few))
                 for some in (few[-2:], few[-3:]) if len(few) > 1 else ():
                     found = extended(some, range(rounds - len(some) + 1, rounds + 1), family.count)
                     if found is not None:

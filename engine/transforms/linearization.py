@@ -48,7 +48,7 @@ class Linearization:
         out: the tree of the output.
     """
 
-    _apart = False
+    _apart = _listed = False
 
     def __init__(
         self,
@@ -107,8 +107,14 @@ class Linearization:
 
     def apart(self) -> Linearization:
         """This one, whose adjoints are floats, and in no Value, also where it reaches Values from outside."""
-        run = copy(self)
+        run = self.listed()
         run._apart = run._plain = True
+        return run
+
+    def listed(self) -> Linearization:
+        """This one, whose adjoints are a list, and no trees like the arguments."""
+        run = copy(self)
+        run._listed = True
         return run
 
     def _link(self) -> set[Value]:
@@ -197,6 +203,8 @@ class Linearization:
 
     def like_arguments(self, xs: Iterable[Number], single: bool) -> object:
         """Numbers in the tree of the argument, or in a tuple of the trees of all arguments."""
+        if self._listed:
+            return list(xs)
         rest = iter(xs)
         trees = [tree.rebuild(rest) for tree in self.inputs]
         return trees[0] if single else tuple(trees)

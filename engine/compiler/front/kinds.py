@@ -22,27 +22,33 @@ class Kinds:
     """The kinds of places where constants stand, and what they are there."""
 
     def __init__(self) -> None:
-        self._counts: dict[Kind, list[int]] = {}  # how many, and whether they differ
-        self._first: dict[Kind, bytes] = {}
+        self._bits: dict[Kind, dict[bytes, int]] = {}  # how many are which
+        self._apart: dict[Kind, bool] = {}
         self._infinite = set[Kind]()  # where one of them is not finite
 
     def note(self, number: float, place: Place) -> None:
         """A constant stands there."""
         kind, bits = _kind(*place), pack("d", number)
-        for some in (kind, kind[:2]):
-            counts = self._counts.setdefault(some, [0, 0])
-            counts[0] += 1
-            counts[1] |= self._first.setdefault(some, bits) != bits
+        found = self._bits.get(kind)
+        if found is None:
+            found = self._bits[kind] = {}
+        found[bits] = found.get(bits, 0) + 1
         if not isfinite(number):
             self._infinite.add(kind)
 
     def stand_apart(self, place: Place) -> bool:
         """Are constants of its kind not to be folded by value yet?"""
         kind = _kind(*place)
-        if kind not in self._counts:
+        if kind not in self._apart:
+            self._apart[kind] = self._are_apart(kind)
+        return self._apart[kind]
+
+    def _are_apart(self, kind: Kind) -> bool:
+        alike = [found for other, found in self._bits.items() if other[:2] == kind[:2]]
+        if kind not in self._bits or len({bits for found in alike for bits in found}) == 1:
             return False
-        (count, differ), (every, any_differ) = self._counts[kind], self._counts[kind[:2]]
-        return bool(any_differ) and bool(differ or 4 * count < every)
+        mine = self._bits[kind]
+        return len(mine) > 1 or 4 * sum(mine.values()) < sum([n for found in alike for n in found.values()])
 
     def is_finite(self, row: Op, args: Sequence[Any]) -> bool:
         """Are the numbers finite by which what is behind a guard, an argument of its node, was multiplied?"""

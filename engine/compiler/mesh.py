@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..arguments import shown, whole
 from .arrays.xla import floats, installed
@@ -106,6 +106,35 @@ class Mesh:
     def gathered(self, x: OnDevice) -> OnDevice:
         """What each device has, one after the other."""
         return installed().lax.all_gather(x, self.axes)
+
+
+class Share(NamedTuple):
+    """What a device has of a batch: rows of its own, as many as each other one, and those that are left, which all have."""
+
+    own: int
+    left: int
+
+    @property
+    def size(self) -> int:
+        """How many these are."""
+        return self.own + self.left
+
+    @classmethod
+    def of(cls, size: int, mesh: Mesh) -> Share:
+        """That of a device of a mesh."""
+        return cls(*divmod(size, mesh.count))
+
+    @classmethod
+    def widest(cls, batch: int, left: int, mesh: Mesh) -> int:
+        """How many rows a step has at most."""
+        return max(cls.of(batch, mesh).size, cls.of(left, mesh).size)
+
+    def places(self, device: int, count: int) -> list[int]:
+        """Which places of the batch they are, of one of so many devices."""
+        return [
+            *range(device * self.own, (device + 1) * self.own),
+            *range(count * self.own, count * self.own + self.left),
+        ]
 
 
 def _found(who: str, devices: object) -> OnDevice:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .array_training import ArrayTrainingCall, ArrayTrainingCode, Run
 from .arrays.program import Array
@@ -16,7 +16,7 @@ from .arrays.raising import Given, Result
 from .arrays.xla import floats, installed
 from .front.trace import INPUT, PARAMETER, Trace
 from .llvm.native_code import Numbers
-from .mesh import Mesh
+from .mesh import Mesh, Share
 from .training_functions import TrainingFunctions
 
 if TYPE_CHECKING:
@@ -105,15 +105,16 @@ class XlaTrainingCode(ArrayTrainingCode):
         return self._programs[key]
 
     def _steps(self, batch: int, left: int, most: int, guarded: bool, counts: OnDevice, numbers: OnDevice, settings: OnDevice,
-               tables: State, rows: OnDevice) -> State:  # fmt: skip
+               tables: State, order: OnDevice) -> State:  # fmt: skip
         """Make steps.
 
         Args:
             batch, left, most, guarded: as of `program`.
-            counts: how many steps, the number of the first, and how many an epoch has.
+            counts: how many steps, the number of the first, how many an epoch has, and where in the order the next one is.
             numbers: parameters and slots, block by block, and the weight of an example.
-            settings, rows: of each step: its settings, and its examples.
+            settings: of each step, or of all alike.
             tables: the examples, by what is read of them; of a mesh, those of this device, a `Share` each step.
+            order: which examples, epoch after epoch.
         """
         jax, np = installed(), installed().numpy
         dtype, (ps, *slots) = numbers.dtype, self._unpacked(numbers)
@@ -123,15 +124,17 @@ class XlaTrainingCode(ArrayTrainingCode):
         def step(size: int, k: OnDevice, state: State) -> State:
             ps, _, slots, losses, outputs, _ = state
             share = numbers[-1] if self._functions.divided else np.asarray(1.0 / size, dtype)
+            now = counts[1] + k
             if self.mesh is None:
-                part = Share(size, 0)
-                inputs = [x[rows[k, :size]] for x in tables]
+                part, begin = Share(size, 0), now // counts[2] * counts[3] + now % counts[2] * batch
+                rows = jax.lax.dynamic_slice_in_dim(order, begin, size)
+                inputs = [x[rows] for x in tables]
             else:
                 part = Share.of(size, self.mesh)
                 inputs = [jax.lax.dynamic_slice_in_dim(x, k * width, part.size) for x in tables]
             loss, kept, gs, failed = self._derived(ps, share, inputs, part, guarded)
             loss = loss / size
-            ps, slots = self._moved(ps, gs, slots, settings[k])
+            ps, slots = self._moved(ps, gs, slots, settings[now % len(settings)])
             losses = losses.at[k].set(loss)
             if self.kept:
                 outputs = outputs.at[k, : part.size].set(kept)
@@ -153,7 +156,8 @@ class XlaTrainingCode(ArrayTrainingCode):
         done, (ps, gs, slots, losses, outputs, _) = jax.lax.while_loop(goes_on, body, start)
         if self.kept and self.mesh is not None:
             outputs = self.mesh.gathered(outputs)
-        return done, np.concatenate([x.ravel() for x in (*ps, *itertools.chain(*slots), *gs, losses)]), outputs
+        numbers = np.concatenate([x.ravel() for x in (*ps, *itertools.chain(*slots), *gs, losses)])
+        return (done, numbers, outputs) if self.kept else (done, numbers)
 
     def _unpacked(self, numbers: OnDevice) -> list[State]:
         """Parameters and slots, by block."""
@@ -243,9 +247,10 @@ def place_of(array: Array) -> Lattice:
 
 
 def _holds_nan(x: OnDevice) -> OnDevice:
-    """Is one of these numbers nan? Sums of squares of columns are as quick as an update, where `isnan` takes all columns in turn."""
+    """Is one of these numbers nan, or are there infinities of both signs, for which a step with guards costs time alone? Sums
+    of columns are as quick as an update, where `isnan` takes all columns in turn."""
     np = installed().numpy
-    return np.isnan((x * x).sum(0) if x.ndim > 1 else x).any()
+    return np.isnan(x.sum(0) if x.ndim > 1 else x).any()
 
 
 def positions(lattice: Lattice) -> NDArray[np.int64]:
@@ -257,35 +262,6 @@ def positions(lattice: Lattice) -> NDArray[np.int64]:
     for n, stride in zip(shape, strides):
         at = at[..., None] + stride * np.arange(n)
     return at
-
-
-class Share(NamedTuple):
-    """What a device has of a batch: rows of its own, as many as each other one, and those that are left, which all have."""
-
-    own: int
-    left: int
-
-    @property
-    def size(self) -> int:
-        """How many these are."""
-        return self.own + self.left
-
-    @classmethod
-    def of(cls, size: int, mesh: Mesh) -> Share:
-        """That of a device of a mesh."""
-        return cls(*divmod(size, mesh.count))
-
-    @classmethod
-    def widest(cls, batch: int, left: int, mesh: Mesh) -> int:
-        """How many rows a step has at most."""
-        return max(cls.of(batch, mesh).size, cls.of(left, mesh).size)
-
-    def places(self, device: int, count: int) -> list[int]:
-        """Which places of the batch they are, of one of so many devices."""
-        return [
-            *range(device * self.own, (device + 1) * self.own),
-            *range(count * self.own, count * self.own + self.left),
-        ]
 
 
 class XlaTrainingCall(ArrayTrainingCall):
@@ -300,11 +276,11 @@ class XlaTrainingCall(ArrayTrainingCall):
         batch = max(1, min(batch, rows.shape[-1]))
         super().__init__(code, numbers, examples, rows, batch, settings, outputs, losses)
         self._on_xla, self._dtype, self._left = code, losses.dtype.name, rows.shape[-1] % batch
-        most, wanted = max(1, min(MOST, NUMBERS // batch)), 8
-        while wanted < min(losses.size, most):
-            wanted *= 8
-        self._most = min(most, wanted)
+        self._most = max(1, min(MOST, NUMBERS // batch, padded(losses.size)))
+        p, g, slots = numbers
+        self._places = [view(of, block) for of in (p, *slots, g) for block in code.blocks]
         self._tables: dict[bool, State] = {}
+        self._told: tuple[OnDevice, OnDevice] | None = None
 
     def __call__(self, first: int, last: int) -> None:
         """Run some steps."""
@@ -312,7 +288,8 @@ class XlaTrainingCall(ArrayTrainingCall):
             end = min(last, first + self._most)
             done = self._run(first, end, self._most, False)
             if first + done < end:  # a gradient was nan: the steps before it once more, and it with guards
-                self._run(first, first + done, self._most, False)
+                if done:
+                    self._run(first, first + done, self._most, False)
                 done += self._run(first + done, first + done + 1, 1, True)
             first += done
 
@@ -320,50 +297,62 @@ class XlaTrainingCall(ArrayTrainingCall):
         """Run steps, and write what comes of them; of one whose gradient is nan, write nothing, and return how many are before it."""
         import numpy as np
 
-        code, (p, g, slots), count = self._on_xla, self._numbers, last - first
-        epochs, steps = np.divmod(np.arange(first, last), self._losses.shape[1])
-        begins, width = steps * self._batch, self._rows.shape[-1]
-        at = np.minimum(begins[:, None] + np.arange(self._batch), width - 1)
-        rows = np.zeros((most, self._batch), np.int32)
-        rows[:count] = self._rows[epochs[:, None], at] if self._rows.ndim == 2 else self._rows[at]
-        settings = np.zeros((most, self._settings.shape[-1]), self._dtype)
-        settings[:count] = self._settings[first:last] if self._settings.ndim == 2 else self._settings
-        counts = np.array([count, first % self._losses.shape[1], self._losses.shape[1]], np.int32)
-        places = [view(of, block) for of in (p, *slots, g) for block in code.blocks]
-        numbers = np.concatenate([*[x.ravel() for x in places[: -len(code.blocks)]], p[code.padded :][:1]])
+        code, count, per_epoch = self._on_xla, last - first, self._losses.shape[1]
+        counts = np.array([count, first, per_epoch, self._rows.shape[-1] * (self._rows.ndim - 1)], np.int32)
+        given = self._places[: -len(code.blocks)]
+        numbers = np.concatenate([*[x.ravel() for x in given], self._numbers[0][code.padded :][:1]])
         program = code.program(self._batch, self._left, most, guarded)
-        sizes = np.minimum(self._batch, width - begins)
         with floats(self._dtype):
             start = time.perf_counter()
-            found = program(*self._placed(counts, numbers, settings), *self._tabled(rows, sizes, guarded))
-            made, numbers, outputs = map(np.asarray, found)
+            made, numbers, *kept = map(np.asarray, program(*self._given(counts, numbers, guarded, most)))
             if program not in code.known:
                 code.known.add(program)
                 log.info("XLA compiled %d examples a step in %.2f s", self._batch, time.perf_counter() - start)
         done, begin = int(made), 0
         if done < count:
             return done
-        for place in places:
+        for place in self._places:
             place[...] = numbers[begin : begin + place.size].reshape(place.shape)
             begin += place.size
-        self._losses.reshape(-1)[first : first + done] = numbers[begin : begin + done]
-        if code.kept:
-            for k, n in enumerate(sizes):
-                self._outputs[epochs[k], begins[k] : begins[k] + n] = self._kept(outputs, k, n)
+        self._losses.reshape(-1)[first:last] = numbers[begin : begin + done]
+        for outputs in kept:
+            for k in range(done):
+                epoch, at, n = self._batch_of(first + k)
+                self._outputs[epoch, at : at + n] = self._kept(outputs, k, n)
         return done
 
-    def _placed(self, *arrays: OnDevice) -> State:
-        """Numbers for a program, where it runs."""
-        return arrays
+    def _batch_of(self, step: int) -> tuple[int, int, int]:
+        """(the epoch, where in its order the batch begins, how many examples it has)."""
+        epoch, at = divmod(step, self._losses.shape[1])
+        begin = at * self._batch
+        return epoch, begin, min(self._batch, self._rows.shape[-1] - begin)
 
-    def _tabled(self, rows: NDArray[np.int32], sizes: NDArray[np.int64], guarded: bool) -> State:
-        """(what is read of the examples, which of them each step takes): here all of them, once."""
+    def _given(self, counts: NDArray[np.int32], numbers: Numbers, guarded: bool, most: int) -> State:
+        """What a program is called with: here all examples, and in which order they are used, are sent once."""
         import numpy as np
 
+        send = installed().device_put
         if guarded not in self._tables:
-            read = [np.ascontiguousarray(view(self._examples, place)) for place in self._on_xla.inputs(guarded)]
-            self._tables[guarded] = installed().device_put(read)
-        return self._tables[guarded], rows
+            self._tables[guarded] = send(
+                [np.ascontiguousarray(view(self._examples, x)) for x in self._on_xla.inputs(guarded)]
+            )
+        if (
+            self._told is None
+        ):  # of few lengths, for each of which a program is compiled; past the end a batch is read whole
+            order = np.zeros(padded(self._rows.size + self._batch), np.int32)
+            order[: self._rows.size] = self._rows.ravel()
+            self._told = send(self._all_settings()), send(order)
+        settings, order = self._told
+        return counts, numbers, settings, self._tables[guarded], order
+
+    def _all_settings(self) -> Numbers:
+        import numpy as np
+
+        if self._settings.ndim == 1:
+            return self._settings[None]
+        settings = np.zeros((padded(len(self._settings)), self._settings.shape[1]), self._dtype)
+        settings[: len(self._settings)] = self._settings
+        return settings
 
     def _kept(self, outputs: Numbers, step: int, size: int) -> Numbers:
         """The outputs of a step."""
@@ -387,26 +376,35 @@ class SharedTrainingCall(XlaTrainingCall):
         a_step = self._width * self._examples.shape[1] * 8
         self._most = max(1, min(self._most, BYTES // a_step))
 
-    def _placed(self, *arrays: OnDevice) -> State:
-        return map(self._mesh.everywhere, arrays)
-
-    def _tabled(self, rows: NDArray[np.int32], sizes: NDArray[np.int64], guarded: bool) -> State:
+    def _given(self, counts: NDArray[np.int32], numbers: Numbers, guarded: bool, most: int) -> State:
         import numpy as np
 
-        mesh, columns = self._mesh, self._examples.shape[1]
-        parts = list[list[Numbers]]()
-        for device in mesh.here:
-            chosen = [Share.of(n, mesh).places(device, mesh.count) for n in sizes.tolist()]
-            wanted = np.concatenate([rows[k, places] for k, places in enumerate(chosen)])
-            read = np.asarray(self._examples[wanted], self._dtype)
-            self._on_xla.indices.check(read)
-            table, begin = np.zeros((len(rows), self._width, columns), self._dtype), 0
-            for k, places in enumerate(chosen):
-                table[k, : len(places)] = read[begin : begin + len(places)]
-                begin += len(places)
-            flat = table.reshape(-1, columns)
-            parts.append([np.ascontiguousarray(view(flat, place)) for place in self._on_xla.inputs(guarded)])
-        return [mesh.apart(of) for of in zip(*parts)], mesh.everywhere(np.zeros(1, np.int32))
+        mesh, first, count = self._mesh, int(counts[1]), int(counts[0])
+        parts = [self._part(device, range(first, first + count), most) for device in mesh.here]
+        read = [[np.ascontiguousarray(view(part, x)) for x in self._on_xla.inputs(guarded)] for part in parts]
+        if self._told is None:
+            self._told = mesh.everywhere(self._all_settings()), mesh.everywhere(np.zeros(1, np.int32))
+        settings, order = self._told
+        tables = [mesh.apart(of) for of in zip(*read)]
+        return mesh.everywhere(counts), mesh.everywhere(numbers), settings, tables, order
+
+    def _part(self, device: int, steps: range, most: int) -> Numbers:
+        """A device's rows of so many steps, one after the other, and zeros up to the most of a call."""
+        import numpy as np
+
+        wanted: list[NDArray[np.int64]] = []
+        places: list[range] = []
+        for k, step in enumerate(steps):
+            epoch, begin, n = self._batch_of(step)
+            order = self._rows[epoch] if self._rows.ndim == 2 else self._rows
+            chosen = Share.of(n, self._mesh).places(device, self._mesh.count)
+            wanted.append(order[begin : begin + n][chosen])
+            places.append(range(k * self._width, k * self._width + len(chosen)))
+        read = np.asarray(self._examples[np.concatenate(wanted)], self._dtype)
+        self._on_xla.indices.check(read)
+        table = np.zeros((most * self._width, self._examples.shape[1]), self._dtype)
+        table[np.concatenate(places)] = read
+        return table
 
     def _kept(self, outputs: Numbers, step: int, size: int) -> Numbers:
         import numpy as np
@@ -414,6 +412,11 @@ class SharedTrainingCall(XlaTrainingCall):
         part = Share.of(size, self._mesh)
         own = outputs[:, step, : part.own].reshape(-1, outputs.shape[-1])
         return np.concatenate([own, outputs[0, step, part.own : part.size]])
+
+
+def padded(count: int) -> int:
+    """A length that is one of few: the next power of 2, from 8."""
+    return max(8, 1 << (count - 1).bit_length())
 
 
 def view(numbers: Numbers, lattice: Lattice) -> Numbers:

@@ -114,6 +114,14 @@ def test_what_the_page_on_gpus_says_runs(capsys):
     assert float(loss) < 2.0 and step == "(0.0, [2.0, 1.0])"
 
 
+def test_what_a_step_on_many_machines_costs_is_what_the_page_says(capsys):
+    text = (pages.HERE / "machines.md").read_text()
+    script, code = re.findall(r"```python\n(.*?)```", text, re.S)
+    compile(script, "train.py", "exec")
+    exec(code, {})
+    assert f"```\n{capsys.readouterr().out}```" in text
+
+
 def test_a_button_opens_what_the_playground_has():
     tried = {number: pages.playground_state(number) for number in pages.TRIED}
     assert list(tried) == [path.name[:2] for path in notebooks()]

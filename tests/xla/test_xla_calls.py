@@ -145,3 +145,17 @@ if GPUS:  # elsewhere there is nothing to collect
                          metrics="accuracy", backend="xla", progress=False)  # fmt: skip
         assert history["accuracy"][-1] > 0.97
         assert "GPU" in capsys.readouterr().err
+
+    @pytest.mark.gpu
+    def test_a_gpt_learns_names_on_the_gpu_as_in_eager_mode(capsys):
+        import random
+
+        from demos.gpt import GPT, loss, spelled
+
+        found = []
+        for backend in ("eager", "xla"):
+            net = GPT(6, random.Random(0))
+            found.append(nn.fit(net, *spelled(["emma", "ava", "mia", "noah", "liam"], 6), loss=loss, epochs=3, seed=0,
+                                batch_size=4, optimizer=nn.Adam(net, lr=0.01), backend=backend, progress=False))  # fmt: skip
+        assert found[1]["loss"] == pytest.approx(found[0]["loss"], rel=1e-4)
+        assert "GPU" in capsys.readouterr().err

@@ -160,7 +160,7 @@ def images(x, w):
 
 PROGRAMS = {
     "a layer": (layer, [numbers(4, 3), numbers(4), numbers(3)], "layer = tanh(W @ x + b)"),
-    "a recurrent net": (recurrent, [numbers(4, 3), numbers(4, 4), numbers(6, 3)], "recurrent = tanh(W @ xs[5] + U @ h4)"),
+    "a recurrent net": (recurrent, [numbers(4, 3), numbers(4, 4), numbers(6, 3)], "recurrent = h[6]"),
     "a convolution": (
         convolution,
         [numbers(8, 8), numbers(3, 3)],
@@ -205,6 +205,87 @@ def leaves(tree):
 
 def flat(tree):
     return [float(x) for x in leaves(tree)]
+
+
+def lstm(gates, xs):
+    h, c = [0.0] * 4, [0.0] * 4
+    for x in xs:
+        z = [*x, *h]
+        i, f, o, u = [[dot(w, z) + b for w, b in zip(W, bs)] for W, bs in gates]
+        i, f, o = [[engine.sigmoid(a) for a in gate] for gate in (i, f, o)]
+        c = [p * q + r * tanh(s) for p, q, r, s in zip(f, c, i, u)]
+        h = [p * tanh(q) for p, q in zip(o, c)]
+    return h
+
+
+def newton(a):
+    x = a
+    for _ in range(8):
+        x = 0.5 * (x + a / x)
+    return x
+
+
+def spring(y, k):
+    """Euler's method."""
+    for _ in range(12):
+        y = [y[0] + 0.1 * y[1], y[1] - 0.1 * k * y[0]]
+    return y
+
+
+def smoothed(x, a):
+    s = 0.0
+    for v in x:
+        s = a * v + (1.0 - a) * s
+    return s
+
+
+def fibonacci(a, b):
+    for _ in range(9):
+        a, b = b, a + b
+    return b
+
+
+def descent(w, rows):
+    for _ in range(6):
+        w = [a - 0.01 * b for a, b in zip(w, engine.grad(lambda v: sum(dot(r, v) ** 4 for r in rows))(w))]
+    return w
+
+
+GATES = [(numbers(4, 7), numbers(4)) for _ in range(4)]
+RECURRENCES = {
+    "a recurrent net": (recurrent, [numbers(4, 3), numbers(4, 4), numbers(9, 3)], [
+        "h = empty((10, 4))", "h[0] = 0", "for t in range(9):", "    h[t + 1] = tanh(W @ xs[t] + U @ h[t])", "recurrent = h[9]"]),
+    "an LSTM": (lstm, [GATES, numbers(9, 3)], None),
+    "Newton's method": (newton, [2.0], [
+        "s = empty((9,))", "s[0] = a", "for t in range(8):", "    s[t + 1] = 0.5 * (s[t] + a / s[t])", "newton = s[8]"]),
+    "Euler's method": (spring, [numbers(2), 0.5], [
+        "s = empty((13,))", "u = empty((13,))", "s[0] = y[0]", "u[0] = y[1]", "for t in range(12):",
+        "    s[t + 1] = s[t] + 0.1 * u[t]", "    u[t + 1] = u[t] - 0.1 * k * s[t]", "spring = array([s[12], u[12]])"]),
+    "smoothing": (smoothed, [numbers(9), 0.5], None),
+    "Fibonacci's numbers": (fibonacci, [1.0, 2.0], None),
+    "gradient descent": (descent, [numbers(3), numbers(5, 3)], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECURRENCES)
+def test_a_recurrence_is_a_loop_over_its_rounds_and_so_is_its_gradient(name):
+    f, args, expected = RECURRENCES[name]
+    found = lines(f, *args)
+    assert (expected is None or found == expected) and sum(line.startswith("for ") for line in found) == 1
+    slopes = value_and_grad(
+        lambda *x: engine.total([engine.square(y) for y in leaves([f(*x)])]), tuple(range(len(args)))
+    )
+    for g in (f, slopes):
+        assert flat([jit(g, backend="numpy")(*args)]) == pytest.approx(flat([g(*args)]), rel=1e-11, abs=1e-13)
+
+
+def test_a_recurrence_of_many_examples_is_one_loop():
+    W, U, rows = numbers(4, 3), numbers(4, 4), np.array(numbers(5, 6, 3))
+    f = vmap(value_and_grad(lambda W, U, xs: sum(recurrent(W, U, xs)), argnums=(0, 1)), in_axes=(None, None, 0))
+    found = lines(f, W, U, rows)
+    assert "    h[:, t + 1] = tanh(t0[:, t])" in found
+    for a, b in zip(leaves(jit(f, backend="numpy")(W, U, rows)), leaves(jit(f)(W, U, rows))):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -349,7 +430,7 @@ def test_looking_arrays_up_grows_with_their_number_and_no_faster(monkeypatch):
         return x
 
     counts = []
-    for n in (60, 120, 240):
+    for n in (80, 160, 320):
         jit(lambda x, n=n: f(x, n), backend="numpy").lower(0.5)
         counts.append(len(asked))
         asked.clear()

@@ -12,6 +12,7 @@ from engine import dot, explain, jit, relu, softmax, value_and_grad, vmap
 from engine.compiler.arrays import formulas
 from engine.compiler.arrays.formulas import Formulas
 from engine.compiler.arrays.rows import Rows
+from engine.compiler.arrays.scans import OfRound, Scan
 from engine.formulas.notation import Part
 
 RNG = random.Random(1)
@@ -132,7 +133,7 @@ CODE = {
     "product": "mm({0}, {1})", "elementwise": "elementwise({0}, {1})", "transposed": "T({0})", "inverse": "inverse({0})",
     "element": "element({0}, '{1}')", "call": "{0}({1})", "along": "along['{0}']('{1}', {2})", "sum": "along['sum']('{0}', {1})",
     "diag": "Diagonal({0})", "column": "column({0})", "cases": "where({0}, {1}, {2})", "list": "joined({0})",
-    "rows": "stacked({0})", "equation": "{1}",
+    "rows": "stacked({0})", "equation": "{1}", "rounds": "{0}",
 }  # fmt: skip
 
 
@@ -232,27 +233,43 @@ def checked_lines(f, *args, monkeypatch):
     values = {k: np.asarray(v) for k, v in space.items() if isinstance(v, (np.ndarray, float, np.floating))}
     written, count = Code("text", {}, program._constants), 0
     for d in program.definitions:
-        said = written.equation(d)
-        if "…" in said or "concatenation" in said or "flat(" in said:
-            continue
-        mm.by_index = written._letters is not None
-        mm.sizes = {letter: a.size for a, letter in (written._letters or {}).items()}
-        mm.scalars = {k: v for k, v in values.items() if v.ndim == 0}
-        tools = {
-            "mm": mm, "elementwise": elementwise, "T": T, "element": element, "along": ALONG, "Diagonal": Diagonal, "np": np,
-            "column": lambda x: x[:, None], "inverse": lambda x: Diagonal(1.0 / x.v),
-            "joined": joined if len(d.array.axes) == 1 else beside, "stacked": lambda *xs: np.vstack(xs),
-        }  # fmt: skip
-        found = as_array(eval(said, {**space, **values, **tools}))
-        if mm.by_index:
-            count_of_axes = len(d.array.axes)
-            assert all(n == 1 for n in np.shape(found)[count_of_axes:]), said
-            found = np.reshape(found, np.shape(found)[:count_of_axes])
-        np.testing.assert_allclose(
-            np.broadcast_to(found, d.array.shape), values[d.array.name], 1e-9, 1e-12, err_msg=said
-        )
-        count += 1
+        lines, rounds = ([*d.starts, *d.lines], range(d.rounds)) if isinstance(d, Scan) else ([d], [0])
+        for t in rounds:
+            here = {**space, **values, **({d.letter: t} if isinstance(d, Scan) else {})}
+            for line in lines:
+                said = written.equation(line)
+                if not any(x in said for x in ("…", "concatenation", "flat(")):
+                    count += evaluated(said, line, written, here)
+                elif is_local(line.array):  # which what follows needs
+                    break
     return count
+
+
+def is_local(array):
+    """Does it last one round?"""
+    return isinstance(array, OfRound) and array.name == array.of.name
+
+
+def evaluated(said, d, written, values):
+    """One line, whose array is what it says: that of NumPy, or one of a round, which then is known; returns 1."""
+    mm.by_index = written._letters is not None
+    mm.sizes = {letter: a.size for a, letter in (written._letters or {}).items()}
+    mm.scalars = {k: v for k, v in values.items() if np.ndim(v) == 0}
+    tools = {
+        "mm": mm, "elementwise": elementwise, "T": T, "element": element, "along": ALONG, "Diagonal": Diagonal, "np": np,
+        "column": lambda x: x[:, None], "inverse": lambda x: Diagonal(1.0 / x.v),
+        "joined": joined if len(d.array.axes) == 1 else beside, "stacked": lambda *xs: np.vstack(xs),
+    }  # fmt: skip
+    found = as_array(eval(said, {**values, **tools}))
+    if mm.by_index:
+        count_of_axes = len(d.array.axes)
+        assert all(n == 1 for n in np.shape(found)[count_of_axes:]), said
+        found = np.reshape(found, np.shape(found)[:count_of_axes])
+    found = np.broadcast_to(found, d.array.shape)
+    expected = found if is_local(d.array) else eval(d.array.name, values)
+    np.testing.assert_allclose(found, expected, 1e-9, 1e-12, err_msg=said)
+    values[d.array.name] = found
+    return 1
 
 
 def attention(q, k, v):
@@ -276,6 +293,20 @@ def several(x, y):
     return back, odd, engine.mean(x), engine.logsumexp(y), [a / sum(x) for a in x]
 
 
+def recurrent(W, U, xs):
+    h = [0.0] * len(U)
+    for x in xs:
+        h = [engine.tanh(dot(w, x) + dot(u, h)) for w, u in zip(W, U)]
+    return h
+
+
+def running(x, a):
+    found = [a]
+    for k in x:
+        found.append(found[-1] * k + a)
+    return found
+
+
 def images(q, k, v):
     return [attention(a, b, c) for a, b, c in zip(q, k, v)]
 
@@ -297,6 +328,8 @@ PROGRAMS = {
     "attention of several heads": (images, [numbers(3, 5, 3), numbers(3, 6, 3), numbers(3, 6, 4)]),
     "a convolution": (convolution, [numbers(6, 6), numbers(3, 2)]),
     "rows and columns": (mixed, [numbers(4, 3), numbers(4), numbers(3)]),
+    "a recurrent net": (recurrent, [numbers(4, 3), numbers(4, 4), numbers(6, 3)]),
+    "a running product": (running, [numbers(6), 0.5]),
     "pieces": (several, [numbers(9), numbers(4)]),
 }
 

@@ -9,10 +9,12 @@ from ..front.trace import INPUT, PARAMETER, Trace
 from .formulas import Formulas
 from .functions import functions
 from .naming import adjoints, free_name, name_arguments, name_lines
+from .ordering import ordered, scan_axes
 from .orientation import turn_round
-from .program import EXAMPLES, Array, NotRaisedError, Read, ordered
+from .program import EXAMPLES, Array, NotRaisedError, Read
 from .raising import Given, Raising, Result, raised
 from .rewriting import rewrite, spell_out, spread, summed
+from .scans import Scan, scanned
 from .terms import definitions
 from .text import SYNTAX, Text, spelled
 from .words import words
@@ -47,7 +49,7 @@ class ArrayProgram:
     def __init__(self, trace: Trace, given: Sequence[Given], outputs: Sequence[Result], names: Sequence[str],
                  guarded: bool = False, library: str = "numpy") -> None:  # fmt: skip
         program = words(trace)
-        raising = raised(program, given, outputs)
+        raising = raised(program, given, outputs, library == "numpy")
         self._library = library
         self._space = {spelled(name): f for name, f in functions(trace.rows, library).items()}
         self.targets = program.targets
@@ -58,7 +60,8 @@ class ArrayProgram:
         every = ordered(flat)
         self.results = [summed(of, every) if out.summed else of for of, out in zip(raising.results, outputs)]
         flat = [a for arrays in self.results for a in arrays]
-        turn_round(ordered(flat), dict.fromkeys(x for a in [*raising.arguments, *flat] for x in a.axes))
+        sides = [x for a in [*raising.arguments, *flat] for x in a.axes]
+        turn_round(ordered(flat), dict.fromkeys([*sides, *scan_axes(flat)]))
         rewrite(ordered(flat), guarded)
         self.results = [
             of if out.gradient else [_handed_on(a, flat) for a in of] for of, out in zip(self.results, outputs)
@@ -75,8 +78,9 @@ class ArrayProgram:
         self._given, self._read = given, read
         self._name_results(raising, outputs, names, named)
         self.arguments = sorted(read, key=lambda a: (a.space, a.start))
-        self.definitions = definitions(arrays, flat)
-        name_lines(self.definitions, adjoints(flat), {a.name for a in [*read, *flat]} | set(self._space))
+        lines = definitions(arrays, flat)
+        name_lines(lines, adjoints(flat), {a.name for a in [*read, *flat]} | set(self._space))
+        self.definitions = scanned(lines, flat, {a.name for a in [*read, *[d.array for d in lines]]})
         written = Text(self.definitions)
         self._constants, self._rows = written.constants, trace.rows
         self.text = "\n".join(written.lines)
@@ -184,7 +188,8 @@ class ArrayProgram:
             style: "unicode", "latex" or "mathml".
         """
         written = Formulas(style, self._rows, self._constants)
-        return [written.equation(d) for d in self.definitions]
+        found = [written.equations(d) if isinstance(d, Scan) else [written.equation(d)] for d in self.definitions]
+        return [line for lines in found for line in lines]
 
     @property
     def latex(self) -> str:

@@ -10,7 +10,8 @@ from ...formulas.naming import name_text, partial_derivative
 from ...formulas.notation import Part, constant, in_parentheses, written
 from ...rule import ATOM, POWER, PRODUCT, SIGN, SUM, TABLE, Op
 from .notation import BELOW, COMMA, DOTS, FORMS, LOW
-from .program import Affine, Array, Axis, Number, Read, number_of
+from .program import Affine, Array, Axis, Number, Read, number_of, whole
+from .scans import OfRound, Scan
 from .terms import REDUCTIONS, SOFT, Definition, Node, Term, in_matrices, nodes, reads, whole_axes
 from .text import COMPARISONS, slice_text, spelled
 
@@ -49,12 +50,24 @@ class Formulas:
         self._whole = {*axes, *[a for r in reads(term) for a in whole_axes(r)]}
         left = self.name(d.array)
         if self._letters is not None and axes:
-            left = self._element(left, [self._letters[a] for a in axes])
+            left = self._read(whole(d.array), axes)
         said = self._joined(term) if isinstance(term, Term) and joined else self._argument(term, axes)
         return self._put("equation", left.text, said.text)
 
+    def equations(self, scan: Scan) -> list[str]:
+        """What a state is before the first round, and what each round makes."""
+        rounds = [self.equation(d) for d in scan.lines]
+        letter = name_text(scan.letter, self._style)
+        last = str(scan.rounds - 1)
+        return [*[self.equation(d) for d in scan.starts], *[self._put("rounds", x, letter, last) for x in rounds]]
+
     def name(self, array: Array) -> Part:
         """What an array is called: a gradient is the derivative of what it is one of."""
+        if isinstance(array, OfRound):
+            index = [x.replace(" ", "").replace("*", "") for x in array.index]
+            some = [x for x in index if x != ":"]
+            said = some if len(some) == 1 else index  # alone, it is that of the round
+            return self._element(self.name(array.of), said) if some else self.name(array.of)
         if not array.gradient_of:
             return Part(name_text(array.name, self._style))
         text = partial_derivative(self._top, array.gradient_of, self._style)
@@ -99,6 +112,8 @@ class Formulas:
             )
         if term.op == "take" and self._letters is not None:
             self._letters[term.over[0]] = self._part(term.args[1], axes).text
+            return self._part(term.args[0], axes)
+        if term.op == "numbers":
             return self._part(term.args[0], axes)
         if term.op == "flattened":
             return Part(self._put("call", self._function("flat"), self._part(term.args[0], term.args[0].axes).text))
@@ -254,6 +269,10 @@ class Formulas:
     def _read(self, r: Read, axes: Sequence[Axis]) -> Part:
         name = self.name(r.array)
         if self._letters is not None:
+            if isinstance(r.array, OfRound) and r.array.name != r.array.of.name:
+                places, index = iter(r.places), r.array.index
+                said = [self._index(next(places)) if x == ":" else x.replace(" ", "") for x in index]
+                return self._element(self.name(r.array.of), said)
             return self._element(name, [self._index(p) for p in r.places]) if r.places else name
         said = [slice_text(p, a.size) for p, a in zip(r.places, r.array.axes)]
         while said and said[-1] == ":":

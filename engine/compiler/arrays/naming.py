@@ -72,7 +72,24 @@ def name_lines(lines: Sequence[Definition], hidden: Mapping[Array, str], taken: 
             line.array.name = hidden[line.array]
         else:
             op = line.array.op
-            stem = "h" if op in ACTIVATIONS else "p" if op == "softmax" else "z" if op == "dot" else "t"
+            made = line.array.args[-1] if op == "scan" else None
+            op = made.array.op if isinstance(made, Read) else op
+            stem = (
+                "h"
+                if op in ACTIVATIONS
+                else "s"
+                if made is not None
+                else "p"
+                if op == "softmax"
+                else "z"
+                if op == "dot"
+                else "t"
+            )
+            bare = [x for x in (stem, "s", "u", "v") if not {x, f"{x}0"} & seen] if made is not None else []
+            if bare:  # whose index is that of the round
+                line.array.name = bare[0]
+                seen |= {bare[0], f"{bare[0]}0"}
+                continue
             while f"{stem}{counts.get(stem, 0)}" in seen:
                 counts[stem] = counts.get(stem, 0) + 1
             line.array.name = f"{stem}{counts.get(stem, 0)}"

@@ -6,6 +6,7 @@ FORMS = {
         "product": "{0}·{1}", "elementwise": "{0} ⊙ {1}", "transposed": "{0}ᵀ", "inverse": "{0}⁻¹", "element": "{0}[{1}]",
         "call": "{0}({1})", "along": "{0}{1}({2})", "sum": "Σ{0} {1}", "diag": "diag({0})", "column": "{0}·1ᵀ",
         "cases": "where({0}, {1}, {2})", "list": "[{0}]", "rows": "[{0}]", "equation": "{0} = {1}",
+        "rounds": "{0}, {1} = 0, …, {2}",
     },
     "latex": {
         "product": r"{0} \, {1}", "elementwise": r"{0} \odot {1}", "transposed": r"{0}^{{\top}}", "inverse": "{0}^{{-1}}",
@@ -13,6 +14,7 @@ FORMS = {
         "sum": r"\sum_{{{0}}} {1}", "diag": r"\operatorname{{diag}}\left({0}\right)", "column": r"{0} \mathbf{{1}}^{{\top}}",
         "cases": r"\begin{{cases}} {1} & {0} \\ {2} & \text{{else}} \end{{cases}}", "list": r"\left[{0}\right]",
         "rows": r"\begin{{bmatrix}} {0} \end{{bmatrix}}", "equation": "{0} &= {1}",
+        "rounds": r"{0}, \quad {1} = 0, \dots, {2}",
     },
     "mathml": {
         "product": "<mrow>{0}<mo>&#8290;</mo>{1}</mrow>", "elementwise": "<mrow>{0}<mo>⊙</mo>{1}</mrow>",
@@ -24,6 +26,7 @@ FORMS = {
         "cases": "<mrow><mi>where</mi><mo>(</mo>{0}<mo>,</mo>{1}<mo>,</mo>{2}<mo>)</mo></mrow>",
         "list": "<mrow><mo>[</mo>{0}<mo>]</mo></mrow>", "rows": "<mrow><mo>[</mo>{0}<mo>]</mo></mrow>",
         "equation": "{0}<mo>=</mo>{1}",
+        "rounds": "{0}<mo>,</mo>{1}<mo>=</mo><mn>0</mn><mo>,</mo><mo>…</mo><mo>,</mo><mn>{2}</mn>",
     },
 }  # fmt: skip
 COMMA = {"unicode": ", ", "latex": ", ", "mathml": "<mo>,</mo>"}

@@ -66,7 +66,7 @@ class Producers:
             low, high = 0, len(body)
             while high - low > 1:
                 middle = (low + high) // 2
-                low, high = (middle, high) if _start(body[middle], env) <= position else (low, middle)
+                low, high = (middle, high) if position_of(body[middle], env) <= position else (low, middle)
             node = body[low]
             if isinstance(node, Statement):
                 return node, env, loops
@@ -75,16 +75,18 @@ class Producers:
             while high - low > 1:
                 middle = (low + high) // 2
                 env[node.variable] = middle
-                low, high = (middle, high) if _start(node.body[0], env) <= position else (low, middle)
+                low, high = (middle, high) if position_of(node.body[0], env) <= position else (low, middle)
             env[node.variable] = low
             body = node.body
 
-    def pieces(self, start: int, strides: Sequence[int], sizes: Sequence[int], alone: Set[object]) -> list[Piece]:
+    def pieces(self, start: int, strides: Sequence[int], sizes: Sequence[int], alone: Set[object],
+               serial: Set[int] = frozenset()) -> list[Piece]:  # fmt: skip
         """The boxes of a lattice of positions, each made by one statement whose rounds advance evenly.
 
         Args:
             start, strides, sizes: the lattice.
             alone: variables of loops of which a box has but one round.
+            serial: of loops that carry a state: an axis of a box in one runs along the rounds of a single loop.
         """
         found = []
         stack = [((0,) * len(strides), tuple(sizes))]
@@ -99,7 +101,8 @@ class Producers:
                 if n > 1 and cut is None:
                     other, there, _ = self.at(corner + stride)
                     delta = {v: there[v] - x for v, x in env.items() if there.get(v, x) != x}
-                    if other is not statement or not alone.isdisjoint(delta):
+                    mixed = len(delta) > 1 and not serial.isdisjoint(env)
+                    if other is not statement or mixed or not alone.isdisjoint(delta):
                         cut = a, 1
                 deltas.append(delta)
             cut = cut or _cut(statement, env, loops, deltas, box)
@@ -115,7 +118,7 @@ class Producers:
         return found
 
 
-def _start(node: Node, env: Env) -> int:
+def position_of(node: Node, env: Env) -> int:
     """The position of the first value that a node makes."""
     if isinstance(node, Statement):
         return at_rounds(node.out, env)

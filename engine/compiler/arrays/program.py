@@ -6,7 +6,7 @@ are one thing, a `Read`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -248,41 +248,3 @@ def number_of(operand: object) -> float | None:
 def is_same(a: Affine, b: Affine | None) -> bool:
     """Are two indices the same everywhere?"""
     return b is not None and a.start == b.start and a.slopes == b.slopes
-
-
-def ordered(results: Iterable[Array]) -> list[Array]:
-    """The arrays that results need, each behind those that it reads.
-
-    Raises:
-        CycleError: one is made of itself.
-    """
-    done: dict[Array, bool] = {}  # False: under way
-    stack = list(results)[::-1]
-    while stack:
-        array = stack[-1]
-        if array not in done:
-            done[array] = False
-            below = [a.array for a in array.args if isinstance(a, Read) and not done.get(a.array)]
-            open_ones = [a for a in below if a in done]
-            if open_ones:
-                under_way = [a for a in stack if done.get(a) is False]
-                raise CycleError(under_way[under_way.index(open_ones[0]) :])
-            stack.extend(reversed(below))
-            continue
-        stack.pop()
-        if not done[array]:
-            done.pop(array)
-            done[array] = True
-    return list(done)
-
-
-class CycleError(Exception):
-    """Arrays that are made of each other.
-
-    Attributes:
-        arrays: each reads the next, and the last the first.
-    """
-
-    def __init__(self, arrays: list[Array]) -> None:
-        super().__init__("a cycle")
-        self.arrays = arrays

@@ -8,7 +8,7 @@ was left before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from math import prod
 from typing import NamedTuple
 
@@ -16,8 +16,12 @@ from ..front.trace import INPUT, PARAMETER, VALUE
 from ..loops.program import loops_of
 from .cutting import Known, kind_of, lattice_of, period, row_along, say_flat_part, splits
 from .fitting import Slot, fitted, slots
+from .ordering import CycleError, components, ordered
+from .parts import drop_idle_axes, joined, share
+from .peeling import Peeled
 from .producers import Piece, Producers, at_rounds
-from .program import Affine, Array, Axis, CycleError, NotRaisedError, Number, Operand, Read, ordered, part_of
+from .program import Affine, Array, Axis, NotRaisedError, Number, Operand, Read, part_of, through
+from .recurrences import NoScanError, Recurrence, carrying, every_round
 from .words import Words
 
 MOST = 2000  # arrays that a program may need
@@ -72,18 +76,20 @@ class _RecurrenceError(Exception):
         self.rounds = rounds
 
 
-def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result]) -> Raising:
+def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result], scans: bool) -> Raising:
     """The arrays of a program.
 
     Args:
         words: the program.
         given: the arguments.
         outputs: the results.
+        scans: may loops that carry a state be scans? Else they come round by round.
     """
-    alone = set[int | Lattice]()
+    alone, serial = set[int | Lattice](), carrying(words.body) if scans else set[int]()
+    made = list[Array]()
     while len(alone) < MOST:
         try:
-            raising = Raising(words, given, outputs, alone)
+            raising = Raising(words, given, outputs, alone, serial, made)
             raising.check_cycles()
             return raising
         except _RecurrenceError as found:
@@ -99,9 +105,10 @@ class Raising:
     """
 
     def __init__(self, words: Words, given: Sequence[Given], outputs: Sequence[Result],
-                 alone: set[int | Lattice]) -> None:  # fmt: skip
-        self._words, self._given, self._alone = words, given, alone
+                 alone: set[int | Lattice], serial: set[int], made: list[Array]) -> None:  # fmt: skip
+        self._words, self._given, self._alone, self._serial = words, given, alone, serial - alone
         self._producers = Producers(words.body)
+        self._every_one = made  # of all attempts
         self._every = {loop.variable for loop in loops_of(words.body)}
         self._known = {VALUE: Known(), PARAMETER: Known(), INPUT: Known()}
         self.examples: Axis | None = None
@@ -109,6 +116,8 @@ class Raising:
         self._of_given: dict[Array, Given] = {}
         self._joins: dict[object, Array] = {}
         self._whole: dict[Given, Array] = {}
+        self._rounds: dict[tuple[int, Lattice], Array] = {}  # by statement, all rounds of loops that carry a state
+        self._along: dict[Array, dict[int, Axis]] = {}
         self._now: Array | None = None
         self.results: list[list[Array]] = []
         for out in outputs:
@@ -144,7 +153,8 @@ class Raising:
         if space == VALUE:
             array.demander = self._now
             self._pending.append(array)
-            if len(self._known[VALUE].arrays) > MOST:
+            self._every_one.append(array)
+            if len(self._known[VALUE].arrays) > MOST or len(self._every_one) > 2 * MOST:
                 raise NotRaisedError(f"it takes more than {MOST} arrays", self._now.place if self._now else None)
         return array
 
@@ -157,11 +167,18 @@ class Raising:
     # What an array is --------------------------------------------------------------------------------------------------
 
     def _define(self, array: Array) -> None:
-        self._check_recurrence(array)
         apart = array.lattice in self._alone
         loops = self._every if apart else self._alone
-        pieces = self._producers.pieces(array.start, array.strides, array.shape, loops)
+        pieces = self._producers.pieces(array.start, array.strides, array.shape, loops, self._serial)
         array.place = self._words.places[at_rounds(pieces[0].statement.out, pieces[0].env)]
+        if not self._serial.isdisjoint(v for p in pieces for v in p.env) and array not in self._along:
+            if len(pieces) == 1:
+                array.become("move", [self._every_round(array, pieces[0])])
+            elif not self._flattened(array, pieces):
+                self._cut(array, pieces)
+            return
+        if array not in self._along:
+            self._check_recurrence(array)
         found = [slots(p) for p in pieces]
         if len(set(map(kind_of, pieces))) == 1 and not (apart and array.axes):
             operands = [fitted(self._words, array, pieces, [of[k] for of in found]) for k in range(len(found[0]))]
@@ -170,6 +187,18 @@ class Raising:
                 return
         if not self._flattened(array, pieces):
             self._cut(array, pieces)
+
+    def _every_round(self, array: Array, piece: Piece) -> Read:
+        """Where an array lies in what its statement makes in all rounds of a loop that carries a state."""
+        loops = self._producers.at(array.start)[2]
+        found = every_round(array, piece, loops, self._serial, self._alone)
+        if found is None:
+            raise _RecurrenceError(next(loop.variable for loop in loops if loop.variable in self._serial))
+        key = id(piece.statement), (found.start, found.strides, tuple([a.size for a in found.axes]))
+        if key not in self._rounds:
+            self._rounds[key] = self._new(VALUE, found.start, found.strides, found.axes)
+            self._along[self._rounds[key]] = found.along
+        return Read(self._rounds[key], found.places)
 
     def _made(self, array: Array, op: str, operands: Sequence[tuple[Slot, Affine | Number]]) -> None:
         """Say what makes an array."""
@@ -207,7 +236,9 @@ class Raising:
         edges = [
             sorted({p.offset[a] for p in pieces if splits(pieces, a, p.offset[a])}) for a in range(len(array.axes))
         ]
-        a = max(range(len(edges)), key=lambda a: (len(edges[a]) > 1, -len(edges[a])))
+        serial = not self._serial.isdisjoint(v for p in pieces for v in p.env)
+        # What a round puts side by side is made by several; each of them is what it was before the loop, then what rounds made.
+        a = max(range(len(edges)), key=lambda a: (len(edges[a]) > 1, a if serial else -len(edges[a])))
         if len(edges[a]) < 2:
             raise NotRaisedError("its loops are cut in no regular way", array.place)
         row, kinds = row_along(array, pieces, a), {id(p.statement): kind_of(p) for p in pieces}
@@ -243,13 +274,15 @@ class Raising:
                     moved = moved or (stride if k else 0)
                 else:
                     if moved and not rest:
-                        self._refuse_to_join(above, moved)
+                        self._refuse_to_join(above, moved, self._serial)
             above = above.demander
 
     def check_cycles(self) -> None:
         """Raise where an array is made of itself: rounds that feed each other stand in it."""
         for array in self._known[VALUE].arrays:
             array.args = [part_of(a) if isinstance(a, Read) else a for a in array.args]
+        if self._serial:
+            self._carry()
         try:
             ordered([a for arrays in self.results for a in arrays])
         except CycleError as error:
@@ -268,13 +301,56 @@ class Raising:
                     raise _RecurrenceError(array.lattice) from None
             raise NotRaisedError("its rounds feed each other in no regular way", error.arrays[0].place) from None
 
-    def _refuse_to_join(self, array: Array, stride: int) -> None:
-        """Take the loop that runs along an axis of an array round by round."""
+    def _read_of_larger(self) -> None:
+        """What lies in a larger array is read of that."""
+        known = self._known[VALUE]
+        for array in known.arrays:
+            index = Affine(array.start, dict(zip(array.axes, array.strides)))
+            for other in known.around(array.start, array.end) if array.op not in CUT else ():
+                places = other.located(index) if prod(other.shape) > prod(array.shape) and other.op not in CUT else None
+                if places is not None and array not in self._along:
+                    array.become("move", [Read(other, places)])
+                    break
+        for array in known.arrays:
+            array.args = [through(a) for a in array.args]
+
+    def _carry(self) -> None:
+        """Make scans of what feeds itself from round to round."""
+        for array in self._known[VALUE].arrays:
+            array.args = [through(a) for a in array.args]
+        done = set[Array]()
+        results = [a for arrays in self.results for a in arrays]
+        self._read_of_larger()
+        drop_idle_axes([a for g in components(results) for a in g], results)
+        share([a for g in components(results) for a in g], results)
+        while True:
+            groups = [g for g in components(results) if len(g) > 1 and done.isdisjoint(g)]
+            for group in groups:
+                loops = [list(self._along[a]) for a in group if self._along.get(a)]
+                if loops and loops[0]:
+                    break
+            else:
+                return
+            done.update(group)
+            v = loops[0][0]
+            try:
+                along = {a: axes[v] for a, axes in self._along.items() if v in axes}
+                peeled = Peeled(Recurrence(group, along), along, components(results))
+                peeled.take_in()
+                done.update(peeled.write())
+            except NoScanError:
+                raise _RecurrenceError(v) from None
+            for array in self._known[VALUE].arrays:
+                joined(array)
+                array.args = [through(a) for a in array.args]
+
+    def _refuse_to_join(self, array: Array, stride: int, joined: Set[int] = frozenset()) -> None:
+        """Take the loop that runs along an axis of an array round by round, but for some."""
         for k in range(array.shape[array.strides.index(stride)] - 1):
             one, before, _ = self._producers.at(array.start + k * stride)
             other, after, _ = self._producers.at(array.start + (k + 1) * stride)
             moved = [v for v in before if after.get(v) != before[v]]
-            if one is other and moved and moved[0] not in self._alone:
+            if one is other and moved and moved[0] not in self._alone | joined:
                 raise _RecurrenceError(moved[0])
 
     # Operands ----------------------------------------------------------------------------------------------------------
@@ -286,6 +362,7 @@ class Raising:
             whole.add(above)
             above = above.demander
         size, rank = prod(a.size for a in index.slopes), len(index.slopes)
+        apart = apart or self._now in self._along
         for array in self._known[space].around(*index.ends()):
             # A part is read of what is made as one, or is no larger: else two that are cut could be parts of each other.
             if not apart or array.op not in CUT or (prod(array.shape) <= size and len(array.axes) >= rank):

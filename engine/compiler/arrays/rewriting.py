@@ -29,14 +29,16 @@ def rewrite(arrays: Sequence[Array], guarded: bool) -> None:
 
 def _shown(arrays: Sequence[Array]) -> set[Array]:
     """Those whose nan is one in the results, but where it meets a guard that is closed."""
-    found = set(arrays)
-    for array in reversed(arrays):
-        if array not in found or array.op not in LINEAR:
-            for k, a in enumerate(array.args):
-                if isinstance(a, Read) and (
-                    array.op not in LINEAR or array not in found or (array.op == "where" and not k)
-                ):
-                    found.discard(a.array)
+    found, before = set(arrays), -1
+    while len(found) != before:  # what a scan reads of the round before comes behind it
+        before = len(found)
+        for array in reversed(arrays):
+            if array not in found or array.op not in LINEAR:
+                for k, a in enumerate(array.args):
+                    if isinstance(a, Read) and (
+                        array.op not in LINEAR or array not in found or (array.op == "where" and not k)
+                    ):
+                        found.discard(a.array)
     for array in reversed(arrays):
         if array.op == "where" and isinstance(array.args[0], Read):
             found.discard(array.args[0].array)
@@ -58,15 +60,21 @@ def spell_out(arrays: Iterable[Array]) -> None:
 
 def spread(arrays: Sequence[Array]) -> None:
     """Give an axis of examples to what depends on one, producers first."""
-    examples, found = Axis(EXAMPLES), set[Array]()
+    examples, found, before = Axis(EXAMPLES), set[Array](), -1
+    while len(found) != before:  # what a scan reads of the round before comes behind it
+        before = len(found)
+        for array in arrays:
+            if any(isinstance(a, Read) and a.array in found for a in array.args) or (
+                array.op == "argument" and array.space == INPUT
+            ):
+                found.add(array)
     for array in arrays:
-        below = [a for a in array.args if isinstance(a, Read) and a.array in found]
-        if below or (array.op == "argument" and array.space == INPUT):
-            found.add(array)
+        for a in array.args:
+            if isinstance(a, Read) and a.array in found:
+                a.places.insert(0, Affine(0, {examples: 1}))
+        if array in found:
             array.axes.insert(0, examples)
             array.along += 1
-        for a in below:
-            a.places.insert(0, Affine(0, {examples: 1}))
 
 
 def summed(results: Sequence[Array], arrays: Sequence[Array]) -> list[Array]:
@@ -237,5 +245,5 @@ def _vanishes(x: Operand, atom: tuple[Array, Places], depth: int) -> bool:
 
 
 PASSING = frozenset(("move", "neg", "mul", "div", "dot", "total", "add", "sub", "where"))
-LINEAR = frozenset((*PASSING, "concatenation", "flattened"))
+LINEAR = frozenset((*PASSING, "concatenation", "flattened", "scan"))
 RULES: Sequence[Callable[[Array], None]] = (_neutral, join_pairs, lay_flat, _softmax, _shares)

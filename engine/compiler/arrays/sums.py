@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of, through, whole
 
 UNLIKE = frozenset(
-    ("concatenation", "flattened", "argument", "move", "take", "softmax", "log_softmax")
+    ("concatenation", "flattened", "argument", "move", "take", "softmax", "log_softmax", "scan", "numbers")
 )  # not of each alone
 
 

@@ -16,7 +16,7 @@ REDUCTIONS = {
     "any": "any",
 }  # as they are called
 SOFT = frozenset(("softmax", "log_softmax"))
-NAMED = frozenset(("concatenation", "flattened", "argument"))
+NAMED = frozenset(("concatenation", "flattened", "argument", "scan", "numbers"))
 ACTIVATIONS = frozenset(("relu", "tanh", "sigmoid", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu"))
 
 
@@ -58,6 +58,9 @@ def definitions(arrays: Sequence[Array], results: Sequence[Array]) -> list[Defin
     uses = Counter(a.array for array in arrays for a in array.args if isinstance(a, Read))
     wanted, found = set(results), list[Definition]()
     handed_on = {a.args[0].array for a in results if a.op == "move" and isinstance(a.args[0], Read)}
+    carried = {
+        a.args[-1].array for a in arrays if a.op == "scan" and isinstance(a.args[-1], Read)
+    }  # in the state's line
     inline: dict[Array, Term] = {}
 
     def operand(a: Operand, op: str) -> Node:
@@ -87,8 +90,8 @@ def definitions(arrays: Sequence[Array], results: Sequence[Array]) -> list[Defin
             and array not in handed_on
             and any(isinstance(a, Term) and _contracts(a) for a in args)
         )
-        alone = uses[array] == 1 and array not in wanted and array.op not in NAMED and term.size < LONGEST
-        if (alone and whole and not hidden) or (not array.axes and term.size == 1 and not array.over and array not in wanted
+        alone = uses[array] == 1 and array not in wanted and array.op not in NAMED
+        if (alone and array in carried) or (alone and whole and not hidden and term.size < LONGEST) or (not array.axes and term.size == 1 and not array.over and array not in wanted
                                                 and all(isinstance(a, Number) for a in args)):  # fmt: skip
             inline[array] = term
         else:

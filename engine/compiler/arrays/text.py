@@ -7,6 +7,7 @@ from math import inf, prod
 from typing import TYPE_CHECKING
 
 from .program import EXAMPLES, Affine, Axis, Number, Read
+from .scans import OfRound, Scan
 from .terms import REDUCTIONS, SOFT, Definition, Node, Term
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ SYNTAX = frozenset(
         "step",
         "dot",
         "concatenation",
+        "scan",
+        "numbers",
         "flattened",
         "argument",
         "times_examples",
@@ -39,9 +42,20 @@ class Text:
         constants: by name, the arrays of numbers that the program has of its own.
     """
 
-    def __init__(self, lines: Sequence[Definition]) -> None:
+    def __init__(self, lines: Sequence[Definition | Scan]) -> None:
         self.constants: dict[str, NDArray[np.float64]] = {}
-        self.lines = [self._line(d) for d in lines]
+        self.lines = list[str]()
+        for d in lines:
+            self.lines += self._scan(d) if isinstance(d, Scan) else [self._line(d)]
+
+    def _scan(self, scan: Scan) -> list[str]:
+        """A loop that fills arrays round by round."""
+        return [
+            *[f"{array.name} = empty({_shape(array.axes)})" for array in scan.kept],
+            *[self._line(d) for d in scan.starts],
+            f"for {scan.letter} in range({scan.rounds}):",
+            *[f"    {self._line(d)}" for d in scan.lines],
+        ]
 
     def _line(self, d: Definition) -> str:
         axes = d.array.axes
@@ -49,7 +63,8 @@ class Text:
             return f"{d.array.name} = {self._flattened(d.term)}"
         joined = isinstance(d.term, Term) and d.term.op == "concatenation"
         said = self._concatenation(d.term) if isinstance(d.term, Term) and joined else self.text(d.term, axes)
-        if len(d.term.axes) + joined < len(axes):
+        stored = isinstance(d.array, OfRound) and d.array.name != d.array.of.name  # which broadcasts
+        if len(d.term.axes) + joined < len(axes) and not stored:
             said = f"full({_shape(axes)}, {said})"
         return f"{d.array.name} = {said}"
 
@@ -67,6 +82,8 @@ class Text:
             return self._soft(term, axes)
         if term.op == "take":
             return self._take(term, axes)
+        if term.op == "numbers":
+            return self.text(term.args[0], axes)
         if term.op == "times_examples":
             said = f"n * {self.text(term.args[0], axes, 3)}"
             return f"({said})" if loose > 2 else said
@@ -262,7 +279,8 @@ class Text:
 
 
 def _shape(axes: Sequence[Axis]) -> str:
-    return f"({', '.join(['n' if a.size == EXAMPLES else str(a.size) for a in axes])},)"
+    sizes = ["n" if a.size == EXAMPLES else str(a.size) for a in axes]
+    return f"({', '.join(sizes)})" if len(sizes) > 1 else f"({sizes[0]},)" if sizes else "()"
 
 
 def spelled(op: str) -> str:

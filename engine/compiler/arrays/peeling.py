@@ -1,0 +1,420 @@
+"""Rounds that stand before or behind a loop, since they looked otherwise there, taken into its scan.
+
+The first round of a recurrent net reads the state that it is given, and nothing reads what the last would hand on: recognition
+leaves both out. Here arrays are compared, not instructions: what comes before is a round too where it does the same with what
+a round before it would read, and what that is becomes the state that the scan starts from. So which arrays of a round are
+states is found on the way, and a loop that was found to begin in the middle of a round begins where its rounds do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of, part_of, whole
+from .recurrences import NoScanError, Recurrence
+
+
+class Element(NamedTuple):
+    """What is read of an array of a loop in one round.
+
+    Attributes:
+        array, round: which, in which round.
+        places: where along its other axes.
+    """
+
+    array: Array
+    round: int
+    places: list[Affine]
+
+
+At = tuple[Array, int]  # an array of a loop in one of its rounds
+
+
+class Claim(NamedTuple):
+    """That an array outside is some of an array of the loop in one round, whose places are in axes of the other."""
+
+    element: Element
+    other: Array
+
+
+class Extent:
+    """How far the rounds of a loop's arrays reach, and what the rounds outside of it are.
+
+    Attributes:
+        first, end: of each array its first round, and that behind its last.
+        starts: what was there before the first, in the axes of the array.
+        known: arrays outside that are some of an array of the loop in one round.
+    """
+
+    def __init__(self, first: dict[Array, int], end: dict[Array, int], starts: dict[At, Operand],
+                 known: dict[Array, Element]) -> None:  # fmt: skip
+        self.first, self.end, self.starts, self.known = first, end, starts, known
+
+    def copy(self) -> Extent:
+        """One that may be changed."""
+        return Extent(dict(self.first), dict(self.end), dict(self.starts), dict(self.known))
+
+
+class Peeled:
+    """The rounds of a scan, and those that stand outside of its loop.
+
+    Args:
+        scan: it.
+        along: the axis of the loop, of all arrays that are its rounds.
+        groups: of all arrays that are needed, each behind those that it reads.
+    """
+
+    def __init__(self, scan: Recurrence, along: Mapping[Array, Axis], groups: Sequence[Sequence[Array]]) -> None:
+        self._arrays = [a for group in groups for a in group]
+        needed = {a for group in groups if len(group) == 1 for a in group} | scan.mine
+        self._inner = [a for a in scan.group if a not in scan.states]
+        self._time = {a: x for a, x in {**along, **scan.time}.items() if a in needed and a not in scan.states}
+        self.rounds = scan.rounds
+        self._made = dict[Array, Array]()  # what each state is made of
+        starts = dict[At, Operand]()
+        for state in scan.states:
+            for at, start in self._starts_of(state).items():
+                if not _is_equal(starts.setdefault(at, start), start):
+                    raise NoScanError
+        self._extent = Extent(dict.fromkeys(self._time, 0), {a: x.size for a, x in self._time.items()}, starts, {})
+
+    def _starts_of(self, state: Array) -> dict[At, Operand]:
+        """What a state was before the loop, by round."""
+        made = state.args[-1]
+        if not isinstance(made, Read):
+            raise NoScanError
+        self._made[state] = made.array
+        mine = self._others(made.array)
+        axes = [made.places[made.array.axes.index(x)].plain() for x in mine]
+        env = {x: Affine(0, {y: 1}) for x, y in zip(axes, mine) if x}
+        found = dict[At, Operand]()
+        for part, edge, length in zip(state.args[:-1], state.edges, state.lengths):
+            for k in range(length):
+                at = {x: Affine(k) for x in part.axes if x not in state.axes}
+                if isinstance(part, Number) and part.axes:
+                    raise NoScanError
+                one = Read(part.array, [composed(p, env | at) for p in part.places]) if isinstance(part, Read) else part
+                found[made.array, edge + k - state.edges[-1]] = one
+        return found
+
+    def _others(self, array: Array) -> list[Axis]:
+        """The axes but that of the rounds."""
+        return [x for x in array.axes if x is not self._time[array]]
+
+    # What is compared ----------------------------------------------------------------------------------------------------
+
+    def _element(self, read: Read, e: Extent) -> Element | None:
+        """Which array of the loop is read, in which one round."""
+        array, places = read.array, read.places
+        if array in e.known:
+            made, t, others = e.known[array]
+            env = dict(zip(array.axes, places))
+            return Element(made, t, [composed(p, env) for p in others])
+        if array in self._made:
+            made, last = self._made[array], array.args[-1]
+            t = places[array.along].start - array.edges[-1]
+            if places[array.along].slopes or not isinstance(last, Read):
+                return None
+            env = dict(zip(array.axes, places))
+            others = [p for p, x in zip(last.places, made.axes) if x is not self._time[made]]
+            return self._source(Element(made, t, [composed(p, env) for p in others]), e)
+        if array in self._time:
+            k = array.axes.index(self._time[array])
+            return None if places[k].slopes else Element(array, places[k].start, [*places[:k], *places[k + 1 :]])
+        return None
+
+    def _source(self, element: Element, e: Extent) -> Element:
+        """Of what a part of an array hands on, where that comes from."""
+        array, t, places = element
+        (read, *_) = array.args
+        if array.op != "move" or not isinstance(read, Read) or (array, t) in e.starts:
+            return element
+        env = dict(zip(self._others(array), places))
+        others = [p for p, x in zip(read.places, read.array.axes) if x is not self._time[read.array]]
+        return Element(read.array, t, [composed(p, env) for p in others])
+
+    def _news(
+        self, element: Element, other: Array, e: Extent, opens: bool
+    ) -> tuple[dict[At, Operand], list[Claim]] | None:
+        """What there was before the first round, and what else there must be, if an array is this; None: it is not.
+
+        Args:
+            element: of an array of the loop, its places in axes of the other.
+            other: an array outside.
+            e: what is known.
+            opens: may there be something new?
+        """
+        array, t = element[:2]
+        env = self._axes(element, other)
+        if env is None:
+            return None
+        found, claims = dict[At, Operand](), list[Claim]()
+        for a, b in zip(array.args, other.args):
+            if isinstance(a, Number):
+                if not _is_equal(a, b):
+                    return None
+                continue
+            here = part_of(Read(a.array, [composed(p, env) for p in a.places]))
+            read = self._element(here, e)
+            if read is None:
+                at = [composed(p, {self._time[array]: Affine(t)}) for p in a.places]
+                if not _is_equal(here, b) or any(
+                    p.ends()[0] < 0 or p.ends()[1] >= x.size for p, x in zip(at, a.array.axes)
+                ):
+                    return None
+                continue
+            if self._is(read, b, e, found):
+                continue
+            if not opens or read.round >= 0 or read[:2] in e.starts or read[:2] in found:
+                return None
+            start, claim = _inverse(self._others(read.array), read.places, b), _claim(read, b)
+            if start is not None and read.round < e.first[read.array]:
+                found[read.array, read.round] = start
+            elif claim is not None:
+                claims.append(claim)
+            else:
+                return None
+        return found, claims
+
+    def _axes(self, element: Element, other: Array) -> dict[Axis, Affine] | None:
+        """For each axis of an array of a loop, what it is in those of another that does the same; None: it does not."""
+        array, t, others = element
+        if array.op != other.op or len(array.args) != len(other.args):
+            return None
+        if [x.size for x in array.over] != [x.size for x in other.over]:
+            return None
+        env = dict(zip(self._others(array), others)) | {x: Affine(0, {y: 1}) for x, y in zip(array.over, other.over)}
+        env[self._time[array]] = Affine(t)
+        if array.op in ("concatenation", "flattened"):
+            along = env[array.axes[array.along]].plain()
+            if array.op == "flattened" or array.edges != other.edges or along is not other.axes[other.along]:
+                return None
+            for a, b in zip(array.args, other.args):
+                parts, its = ([x for x in o.axes if x not in of.axes] for o, of in ((a, array), (b, other)))
+                if len(parts) != len(its) and b.axes:
+                    return None
+                env |= {x: Affine(0, {y: 1}) for x, y in zip(parts, its)}
+        return env
+
+    def _is(self, element: Element, operand: Operand, e: Extent, news: Mapping[At, Operand]) -> bool:
+        """Is an operand what is known to be read of the loop?"""
+        found = self._element(operand, e) if isinstance(operand, Read) else None
+        if found is not None:
+            return found[:2] == element[:2] and all(map(is_same, found.places, element.places))
+        start = e.starts.get(element[:2]) or news.get(element[:2])
+        if start is None:
+            return False
+        env = dict(zip(self._others(element.array), element.places))
+        at = Read(start.array, [composed(p, env) for p in start.places]) if isinstance(start, Read) else start
+        return _is_equal(at, operand)
+
+    def _is_known(self, element: Element, other: Array, e: Extent) -> None:
+        array, t, _ = element
+        e.known[other] = element
+        e.first[array], e.end[array] = min(e.first[array], t), max(e.end[array], t + 1)
+
+    # Rounds before and behind --------------------------------------------------------------------------------------------
+
+    def take_in(self) -> None:
+        """Let the scan reach as far as rounds do, of all its arrays as many."""
+        ahead = self._extent.copy()
+        found = self._behind(ahead) if self._before(ahead) else None
+        self._extent = found or self._behind(self._extent) or self._extent
+
+    def _before(self, e: Extent) -> bool:
+        """Take in what comes before; False where that leaves no scan."""
+        todo, claims = _latest(e.starts), list[Claim]()
+        while todo or claims:
+            must = bool(claims)
+            claim = claims.pop() if claims else self._claimed(todo.pop(), e)
+            if claim is None or (must and self._is(claim.element, whole(claim.other), e, {})):
+                continue
+            (array, t, _), other = claim
+            if array.op == "move" and not must:
+                del e.starts[array, t]
+                e.first[array] = t
+                claims.append(Claim(self._source(claim.element, e), other))
+                continue
+            news = self._news(claim.element, other, e, True) if e.first[array] - 1 <= t < 0 else None
+            if news is None:
+                if must:
+                    return False
+                continue
+            e.starts.pop((array, t), None)
+            self._is_known(claim.element, other, e)
+            e.starts |= news[0]
+            todo += _latest([*news[0], *[(array, t - 1)] * ((array, t - 1) in e.starts)])
+            claims += news[1]
+        return all(array in self._made.values() or array in self._inner for array, _ in e.starts)
+
+    def _claimed(self, at: At, e: Extent) -> Claim | None:
+        """That what was there before the first round is one more; None: it is none."""
+        array, t = at
+        start = e.starts.get(at)
+        if start is None or t != e.first[array] - 1:
+            return None
+        claim = _claim(Element(array, t, [Affine(0, {x: 1}) for x in self._others(array)]), start)
+        return None if claim is None or claim.other in e.known else claim
+
+    def _behind(self, e: Extent) -> Extent | None:
+        """Take in what comes behind, as long as all arrays have as many rounds in the end; None: they never have."""
+        best = e.copy() if self._is_even(e) else None
+        by_op: dict[str, list[Array]] = {}
+        for array in self._time:
+            by_op.setdefault(array.op, []).append(array)
+        skipped = {*self._time, *self._made}
+        for other in self._arrays:
+            if other in skipped or other in e.known:
+                continue
+            for array in by_op.get(other.op, ()):
+                if any(self._is_behind(element, other, e) for element in self._candidates(array, other, e)):
+                    if array in self._inner and self._is_even(e):
+                        best = e.copy()
+                    break
+        return best
+
+    def _candidates(self, array: Array, other: Array, e: Extent) -> Iterator[Element]:
+        """What an array outside may be of one of the loop: all that its next round makes, or some."""
+        mine, its = self._others(array), [Affine(0, {x: 1}) for x in other.axes]
+        more, end = len(mine) - len(its), e.end[array]
+        if more == 0 and [x.size for x in mine] == [x.size for x in other.axes]:
+            yield Element(array, end, its)
+        for k in range(len(mine) if more == 1 else 0):
+            if [x.size for x in [*mine[:k], *mine[k + 1 :]]] == [x.size for x in other.axes]:
+                for at in range(mine[k].size):
+                    for t in {end, max(end - 1, self.rounds)}:
+                        yield Element(array, t, [*its[:k], Affine(at), *its[k:]])
+
+    def _is_behind(self, element: Element, other: Array, e: Extent) -> bool:
+        if self._news(element, other, e, False) is None:
+            return False
+        self._is_known(element, other, e)
+        return True
+
+    def _is_even(self, e: Extent) -> bool:
+        """Have all arrays as many rounds, and states a start for each round that is read before?"""
+        counts = {e.end[a] - e.first[a] for a in self._inner if a.op != "move"}
+        depths: dict[Array, list[int]] = {}
+        for array, t in e.starts:
+            depths.setdefault(array, []).append(e.first[array] - t)
+        return len(counts) == 1 and all(sorted(d) == list(range(1, len(d) + 1)) for d in depths.values())
+
+    # What becomes of it --------------------------------------------------------------------------------------------------
+
+    def write(self) -> list[Array]:
+        """Say it in arrays; returns the states."""
+        e, states = self._extent, dict[Array, Array]()
+        for array in self._inner:
+            if array.op == "move":
+                e.end[array] = e.first[array] + max(e.end[a] - e.first[a] for a in self._inner)
+        for array in {array: None for array, _ in e.starts}:
+            states[array] = self._state(array)
+        for array in self._arrays:
+            if array not in self._made:
+                array.args = [self._moved(array, a, states) if isinstance(a, Read) else a for a in array.args]
+        for array, axis in self._time.items():
+            axis.size = e.end[array] - e.first[array]
+        for array, state in states.items():
+            state.axes[state.along].size = state.edges[-1] + self._time[array].size
+            state.args.append(self._whole(array, state))
+        for array in self._inner:
+            array.args = [self._stored(array, a) for a in array.args]
+        return list(states.values())
+
+    def _stored(self, array: Array, operand: Operand) -> Operand:
+        """Numbers that differ from round to round, as an array of their own."""
+        if isinstance(operand, Read) or self._time[array] not in operand.axes:
+            return operand
+        stored, axes = Array(array.space, -1, (), [Axis(x.size) for x in operand.axes]), operand.axes
+        stored.become("numbers", [Number(operand.value, stored.axes)])
+        stored.place = array.place
+        return Read(stored, [Affine(0, {x: 1}) for x in axes])
+
+    def _state(self, array: Array) -> Array:
+        """The state that an array makes, without that part."""
+        along, axes = array.axes.index(self._time[array]), [Axis(x.size) for x in array.axes]
+        state = Array(array.space, -1, (), axes)
+        rounds = sorted(t for of, t in self._extent.starts if of is array)
+        state.op, state.along, state.edges = "scan", along, list(range(len(rounds) + 1))
+        env = {x: Affine(0, {y: 1}) for x, y in zip(array.axes, axes)}
+        for t in rounds:
+            start = self._extent.starts[array, t]
+            if isinstance(start, Read):
+                start = self._moved(state, Read(start.array, [composed(p, env) for p in start.places]), {})
+            state.args.append(start)
+        state.place = array.place
+        return state
+
+    def _whole(self, array: Array, state: Array) -> Read:
+        part = Axis(self._time[array].size)
+        return Read(array, [Affine(0, {part if k == state.along else x: 1}) for k, x in enumerate(state.axes)])
+
+    def _moved(self, reader: Array, read: Read, states: Mapping[Array, Array]) -> Read:
+        """The same of an operand, with the rounds counted anew."""
+        e = self._extent
+        if reader in self._time:
+            env = {self._time[reader]: Affine(e.first[reader], {self._time[reader]: 1})}
+            read = Read(read.array, [composed(p, env) for p in read.places])
+        array, places = read.array, list(read.places)
+        if array in e.known:
+            env = dict(zip(array.axes, places))
+            array, t, others = e.known[array]
+            places = [composed(p, env) for p in others]
+            places.insert(array.axes.index(self._time[array]), Affine(t))
+        elif array in self._made:
+            last, env, time = array.args[-1], dict(zip(array.axes, places)), places[array.along]
+            time = Affine(time.start - array.edges[-1], time.slopes)
+            array = self._made[array]
+            others = last.places if isinstance(last, Read) else []
+            places = [time if x is self._time[array] else composed(p, env) for p, x in zip(others, array.axes)]
+            (source, *_) = array.args
+            if array.op == "move" and array not in states and isinstance(source, Read):
+                env = dict(zip(array.axes, places))
+                array, places = source.array, [composed(p, env) for p in source.places]
+        if array not in self._time:
+            return read
+        k = array.axes.index(self._time[array])
+        state = states.get(array)
+        depth = state.edges[-1] if state is not None else 0
+        places[k] = Affine(places[k].start - e.first[array] + depth, places[k].slopes)
+        return Read(state or array, places)
+
+
+def _is_equal(a: Operand, b: Operand) -> bool:
+    """Are two operands the same everywhere?"""
+    if isinstance(a, Number) or isinstance(b, Number):
+        both = isinstance(a, Number) and isinstance(b, Number) and not a.axes and not b.axes
+        return both and repr(number_of(a)) == repr(number_of(b))
+    return a.array is b.array and all(map(is_same, a.places, b.places))
+
+
+def _latest(keys: Iterable[At]) -> list[At]:
+    """The latest last."""
+    return sorted(keys, key=lambda key: key[1])
+
+
+def _claim(element: Element, operand: Operand) -> Claim | None:
+    """That all of an array, which an operand reads, is an element; None where it does not read all."""
+    if not isinstance(operand, Read):
+        return None
+    plain, axes = [p.plain() for p in operand.places], operand.array.axes
+    if [x and x.size for x in plain] != [x.size for x in axes] or len(set(plain)) < len(plain):
+        return None
+    env = {x: Affine(0, {y: 1}) for x, y in zip(plain, axes) if x}
+    if any(x not in env for p in element.places for x in p.slopes):
+        return None
+    return Claim(Element(element.array, element.round, [composed(p, env) for p in element.places]), operand.array)
+
+
+def _inverse(axes: Sequence[Axis], places: Sequence[Affine], operand: Operand) -> Operand | None:
+    """What an array is if some of its elements, which must be all, are an operand."""
+    plain = [p.plain() for p in places]
+    if [x and x.size for x in plain] != [x.size for x in axes] or len(set(plain)) < len(plain):
+        return None
+    env = {x: Affine(0, {y: 1}) for x, y in zip(plain, axes) if x}
+    if any(x not in env for x in operand.axes):
+        return None
+    if isinstance(operand, Number):
+        return operand if not operand.axes else None
+    return Read(operand.array, [composed(p, env) for p in operand.places])

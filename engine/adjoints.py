@@ -83,11 +83,12 @@ def _seeds(gradient: object, root: object, count: int) -> list[Number]:
 
 
 def graph_sweep(
-    order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: Sequence[Value]
-) -> list[Value | Products]:
-    """`gradient_lists` over the inner nodes below the roots, in order."""
-    if (short := pushed(order, roots, seeds, wrt)) is not None:
-        return [*short]
+    order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: Sequence[Value], unchanged: bool = False,
+    as_it_is: bool = False,
+) -> list[Value | Products]:  # fmt: skip
+    """`gradient_lists` over the inner nodes below the roots, in order; `unchanged` and `as_it_is` are those of `pushed`."""
+    if not context.active or context.recorder() is None:
+        return [*pushed(order, roots, seeds, wrt, unchanged, as_it_is)]
     needed, inner = Needed(wrt.source) if is_row(wrt) and wrt.is_whole else set(wrt), set[Value]()
     for v in order:
         if reads(v, needed):

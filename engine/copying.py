@@ -19,7 +19,7 @@ Note = context.About | context.Scope | None
 
 def _copied(v: Node, args: Sequence[object]) -> Node:
     """A node like v. What a transform gives its function has copies that stay connected to it, as in JAX."""
-    if v.op is None and hasattr(v, "_lent_by"):
+    if v.op is None and hasattr(v, "_lent"):
         return v._node(TABLE["identity"], [v])
     return _filled(new(v.__class__), v.op, v._data, v.grad, v._about, args, v._operands()[1])
 
@@ -101,7 +101,7 @@ def reduce(self: Node, protocol: int) -> tuple[object, ...]:
     """What a node is pickled as."""
     if context.active:
         context.refuse(self, "a pickle")
-    if self.op is None and hasattr(self, "_lent_by"):
+    if self.op is None and hasattr(self, "_lent"):
         raise TypeError(
             "pickle takes Values of the caller's, got one that a transform gives its function, and what is loaded would "
             "be a constant; copy.copy and copy.deepcopy stay connected; for a constant use its detach()"

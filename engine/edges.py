@@ -3,58 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from math import copysign
 from typing import Any
 
-from . import context
 from .guards import Guard, Number, either_guard, guarded_contribution, times
 from .leaves import is_row
+from .lists import DOT, Operands, dot, read_operands
 from .rule import Formula
 from .value import Value
 
 Inner = Any  # a Value that is known to have an op
 
 
-def pushed(order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: Sequence[Value]) -> list[Value] | None:
-    """The adjoints of some Values by the nodes below the roots, in order; None in a trace, or where a node has lists.
+def pushed(
+    order: list[Value],
+    roots: list[Value],
+    seeds: Sequence[Number],
+    wrt: Sequence[Value],
+    unchanged: bool,
+    as_it_is: bool,
+) -> list[Value]:
+    """The adjoints of some Values by the nodes below the roots, in order.
 
-    Sums come about in the order of `backward`, product by product; each is of the same nodes as in `adjoints`.
+    Sums come about in the order of `backward`, product by product, those that dots pass on to a list as dots.
+
+    Args:
+        unchanged: no leaf was edited since.
+        as_it_is: the graph is for the numbers of its leaves alone: edges are cut by value, and none is guarded.
     """
-    if context.active and context.recorder() is not None:
-        return None
     needed, inner = set(wrt), list[Inner]()
     v: Inner
     for v in order:
-        if v.op.lists:
-            return None
-        if reads(v, needed):
+        kind = v.op.kind
+        if kind == 3:
+            reached = reads(v, needed)
+        else:
+            a, b = v._a, v._b if kind == 2 else 0.0
+            reached = (a.__class__ is Value and a in needed) or (b.__class__ is Value and b in needed)
+        if reached:
             needed.add(v)
             inner.append(v)
-    adjoints, guards = dict[Value, Number](), dict[Value, Guard]()  # a guard that is None is left out
+    sums, known = _Sums(needed, as_it_is), set[tuple[int, int]]()
+    adjoints, guards, home = sums.adjoints, sums.guards, sums.home
     for r, seed in zip(roots, seeds):
         adjoints[r] = adjoints[r] + seed if r in adjoints else seed
     for v in reversed(inner):
+        if home and v in home:
+            sums.close(home[v])
         g = adjoints.get(v)
         if g is None:
             continue
-        op, (args, then), guard = v.op, v._operands(), guards.get(v)
+        op, guard = v.op, guards.get(v) if guards else None
+        args, then = v._operands()
+        if op.lists and not unchanged:
+            check_unchanged(v, known)
         for a, x, p in zip(args, then, op.partials):
             if a.__class__ is not Value:
+                if a.__class__ is tuple:
+                    sums.push_list(v, a, p, g)
                 continue
             if a._data is not x:
-                check_unchanged(v, set())
+                check_unchanged(v, known)
             if a not in needed:
                 continue
+            if home and a in home:
+                sums.close(home[a])
             if p.__class__ is not float:
-                p = graph_partial(p, v)
-            if guard is None and not op.selects:
-                term = times(g, p)
+                try:
+                    p = p(*args, v)
+                except (ArithmeticError, ValueError):
+                    p = graph_partial(p, v)
+            if as_it_is and op.selects and not (p._data if p.__class__ is Value else p):
+                continue
+            if guard is None and (as_it_is or not op.selects):
+                term = g * p if p.__class__ is Value is g.__class__ else times(g, p)
                 total = adjoints.get(a)
                 adjoints[a] = term if total is None else total + term
                 if guards:
                     guards.pop(a, None)
             else:
-                _push_guarded(a, *guarded_contribution(op, g, p, guard), adjoints, guards)
+                sums.push_guarded(a, *guarded_contribution(op, g, p, guard))
+    for a in list(sums.uses):
+        sums.close(a)
     return [x if isinstance(x, Value) else Value(x) for x in [adjoints.get(v, 0.0) for v in wrt]]
 
 
@@ -66,19 +97,82 @@ def reads(v: Inner, these: set[Value]) -> bool:
     return False
 
 
-def _push_guarded(
-    a: Value, guard: Guard, term: Number | None, adjoints: dict[Value, Number], guards: dict[Value, Guard]
-) -> None:
-    """Add to an adjoint what comes along an edge that is guarded, or not connected."""
-    if term is None:
-        return
-    if a in adjoints:
-        adjoints[a] = adjoints[a] + term
-        guard = either_guard(guards.pop(a, None), guard)
-    else:
-        adjoints[a] = term
-    if guard is not None:
-        guards[a] = guard
+class _Sums:
+    """Adjoints as they come about. What dots pass on to a list waits, until one of it is asked for or gets something else.
+
+    Attributes:
+        adjoints: those that are written.
+        guards: those of them that have one.
+        home: the list that a Value waits in.
+        uses: of each such list the adjoints of the dots, with their other lists.
+    """
+
+    def __init__(self, needed: set[Value], as_it_is: bool) -> None:
+        self.adjoints = dict[Value, Number]()
+        self.guards = dict[Value, Guard]()
+        self.home = dict[Value, tuple[Value, ...]]()
+        self._needed, self._as_it_is = needed, as_it_is
+        self.uses = dict[tuple[Value, ...], list[tuple[Number, Operands]]]()
+
+    def push_list(self, v: Inner, a: tuple[Value, ...], p: Formula | float, g: Number) -> None:
+        """What a node passes on to one of its lists."""
+        needed, op, guard = self._needed, v.op, self.guards.get(v)
+        if needed.isdisjoint(a):
+            return
+        uses = (self.uses.get(a) or self._opened(a)) if op is DOT and guard is None else None
+        if uses is not None and not isinstance(p, float):
+            uses.append((g, read_operands(p(*v._a, v), p(*v._x, v._data))))
+            return
+        for e, q in zip(a, repeat(p) if isinstance(p, float) else graph_partial(p, v)):
+            if e in needed:
+                if e in self.home:
+                    self.close(self.home[e])
+                if not self._as_it_is:
+                    self.push_guarded(e, *guarded_contribution(op, g, q, guard))
+                elif not op.selects or (q._data if isinstance(q, Value) else q):
+                    self.push_guarded(e, None, times(g, q))
+
+    def _opened(self, a: tuple[Value, ...]) -> list[tuple[Number, Operands]] | None:
+        """The uses of a list from now on; None where it is not asked for whole, or some Value is in it twice."""
+        if not self._needed.issuperset(a) or len(set(a)) < len(a):
+            return None
+        while not self.home.keys().isdisjoint(a):
+            self.close(next(self.home[e] for e in a if e in self.home))
+        for e in a if self.guards else ():
+            self.guards.pop(e, None)
+        self.home.update(dict.fromkeys(a, a))
+        return self.uses.setdefault(a, [])
+
+    def close(self, a: tuple[Value, ...]) -> None:
+        """Write the sums of what dots passed on to a list."""
+        uses, adjoints = self.uses.pop(a), self.adjoints
+        for e in a:
+            del self.home[e]
+        if len(uses) == 1:
+            ((g, others),) = uses
+            for e, x in zip(a, others):
+                term = times(g, x)
+                adjoints[e] = adjoints[e] + term if e in adjoints else term
+            return
+        gs = Operands([g for g, _ in uses])
+        columns = zip(*[others for _, others in uses])
+        numbers = zip(*[others._vals for _, others in uses])
+        alike = len({others._args.__class__ for _, others in uses}) == 1
+        for e, column, xs in zip(a, columns, numbers):
+            others = read_operands(column, [*xs]) if alike else Operands(column)
+            adjoints[e] = dot(gs, others, adjoints.get(e, -0.0))
+
+    def push_guarded(self, a: Value, guard: Guard, term: Number | None) -> None:
+        """Add what comes along an edge that is guarded, or not connected."""
+        if term is None:
+            return
+        if a in self.adjoints:
+            self.adjoints[a] = self.adjoints[a] + term
+            guard = either_guard(self.guards.pop(a, None), guard)
+        else:
+            self.adjoints[a] = term
+        if guard is not None:
+            self.guards[a] = guard
 
 
 def graph_partial(p: Formula, v: Value) -> Any:

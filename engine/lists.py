@@ -82,6 +82,14 @@ class Operands:
         return found
 
 
+def read_operands(args: Sequence[float | Value], numbers: list[float]) -> Operands:
+    """Operands whose numbers are known: all of them Values, or none."""
+    made: Operands = new(Operands)
+    made._args, made._vals = (args, numbers) if args[0].__class__ is Value else (numbers, numbers)
+    made._edits, made._read = None, ()
+    return made
+
+
 def dot(ws: Sequence[float | Value] | Operands, xs: Sequence[float | Value] | Operands, b: float | Value = 0.0) -> Any:
     """b + w1*x1 + w2*x2 + …, summed left to right, as one node.
 

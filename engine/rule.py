@@ -44,12 +44,12 @@ class Node:
     _about: context.About | context.Scope | None
     label: str
     _made_in: MemberDescriptorType  # the latest call of a transform when a leaf was made
-    _lent_by: MemberDescriptorType  # the transform that gives a leaf to its function, while that runs
+    _lent: MemberDescriptorType  # while a transform lends a leaf to its function: does it stand for a fixed number?
 
     @classmethod
-    def _node(cls, op: Op, args: Sequence[object]) -> Node:
+    def _node(cls, op: Op, args: Sequence[Any]) -> Node:
         """A new node of any op: its operands are numbers, Nodes, and lists of them."""
-        keep, vals = read(args, op.name, op.lists, cls)
+        keep, vals = (args, (args[0]._data,)) if op.kind == 1 else read(args, op.name, op.lists, cls)
         v = new(cls)
         v._data, v.grad, v._about = op.forward(*vals), UNREACHED, None
         v._fill(op, keep, vals)
@@ -78,7 +78,7 @@ class Node:
         return [pair for a, x in operands for pair in (zip(a, x) if x.__class__ is list else [(a, x)])]
 
 
-Node._made_in, Node._lent_by = vars(Node)["_a"], vars(Node)["_b"]  # a leaf has no operands
+Node._made_in, Node._lent = vars(Node)["_a"], vars(Node)["_b"]  # a leaf has no operands
 
 
 class Op:

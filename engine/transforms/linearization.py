@@ -21,6 +21,7 @@ from ..edges import Inner
 from ..gated import Products, differentiable_order
 from ..guards import Guard, Number, either_guard, guarded_contribution
 from ..lists import dot
+from ..ops import mul
 from ..readings import Call
 from ..rule import TABLE, UNREACHED
 from ..traversal import connected_edges
@@ -62,6 +63,7 @@ class Linearization:
     ) -> None:
         self._who = who
         self._call = context.new_call()
+        self._edits = context.edits
         self.inputs: list[Flattening] = []
         self._leaves: list[Value] = []
         filled = list(args)
@@ -80,14 +82,14 @@ class Linearization:
             filled[i] = tree.rebuild(fresh)
             self.inputs.append(tree)
             self._leaves.extend(fresh)
-        for v in self._leaves:
-            v._lent_by = who  # until the function returns: then `copying` knows it
+        for v, x in zip(self._leaves, [x for tree in self.inputs for x in tree.leaves]):
+            v._lent = isinstance(x, float) or _stays(x)  # until the function returns: then `copying` knows it
         try:
             with _recording():
                 output = Call(who, self._leaves).run(f, *filled, **kwargs)
         finally:
             for v in self._leaves:
-                del v._lent_by
+                del v._lent
         self._aux: object = None
         if has_aux:
             if not isinstance(output, (list, tuple)) or len(output) != 2:
@@ -97,7 +99,7 @@ class Linearization:
             output, self._aux = output
         self.out = flatten(_one_number(output, who) if scalar else output, who, "the output")
         self._linked = self._link()
-        self._plain = not self._reaches_older()
+        self._plain = next(self._older(), None) is None
 
     def returning(self, root: Value) -> Linearization:
         """This one, as if the function had returned another number."""
@@ -128,24 +130,43 @@ class Linearization:
                     linked.add(v)
         return linked
 
-    def _reaches_older(self) -> bool:
-        """Whether the output depends on a Value from outside this call."""
-        stack: list[Inner] = [r for r in self.out.leaves if r.__class__ is Value]
-        seen = set(stack)
+    def _older(self) -> Iterator[Value]:
+        """The Values from outside this call that the output depends on, each once."""
         linked, call = self._linked, self._call
+        stack = [r for r in self.out.leaves if r.__class__ is Value]
+        seen, walked = set[Inner](stack), set[int]()
+        v: Inner
         while stack:
             v = stack.pop()
-            if v.op is None:
+            op = v.op
+            if op is None:
                 if v._made_in < call:
-                    return True
-            elif v in linked:
-                return True
-            else:
-                for a in _operands_of(v):
+                    yield v
+            elif linked and v in linked:
+                yield v._a
+            elif op.kind < 3:
+                a = v._a
+                if a.__class__ is Value and a not in seen:
+                    seen.add(a)
+                    stack.append(a)
+                if op.kind == 2:
+                    a = v._b
                     if a.__class__ is Value and a not in seen:
                         seen.add(a)
                         stack.append(a)
-        return False
+            else:
+                for a in v._a:
+                    if a.__class__ is tuple:
+                        if id(a) in walked:
+                            continue
+                        walked.add(id(a))
+                        fresh = set(a) - seen
+                    elif a.__class__ is Value and a not in seen:
+                        fresh = {a}
+                    else:
+                        continue
+                    seen |= fresh
+                    stack += fresh
 
     # Answers ---------------------------------------------------------------------------------------------------------
 
@@ -155,9 +176,8 @@ class Linearization:
             return [x._data if x.__class__ is Value else x for x in expanded(xs)]
         whole = {id(x): x.operands() for x in xs if isinstance(x, Products)}
         roots: list[Value] = [*[x for x in xs if isinstance(x, Value)], *dict.fromkeys(chain(*whole.values()))]
-        known = {g: True for g in given if g.__class__ is Value}
-        for v in roots:
-            self._depends(v, known)
+        known = {**dict.fromkeys(self._linked, True), **{g: True for g in given if g.__class__ is Value}}
+        self._note_dependent(roots, known)
         found: list[Number] = []
         for x in xs:
             if isinstance(x, Products):
@@ -168,27 +188,39 @@ class Linearization:
                 found.append(x if x.__class__ is not Value or known[x] else x._data)
         return found
 
-    def _depends(self, root: Value, known: dict[Value, bool]) -> bool:
-        """Whether a Value depends on one from outside this call, or on one that is known to; notes what it finds.
+    def _note_dependent(self, roots: Iterable[Value], known: dict[Value, bool]) -> None:
+        """Note whether Values depend on one from outside this call, or on one that is known to.
 
         The first path to such a Value ends the walk, and all nodes on it are known then.
         """
-        linked, call = self._linked, self._call
-        stack: list[Inner] = [root]  # below each None a node on the path, above it what waits
-        while stack:
-            v = stack.pop()
-            if v is None:
-                known[stack.pop()] = False
+        call, stack = self._call, list[Inner]()  # below each None a node on the path, above it what waits
+        for root in roots:
+            if root.op is mul and (known.get(root._a) or known.get(root._b)):
+                known[root] = True
                 continue
-            answer = known.get(v)
-            if answer is None and (v.op is None or v in linked):
-                known[v] = answer = v in linked or v._made_in < call
-            if answer:
-                known.update([(w, True) for w, mark in pairwise(stack) if mark is None])
-                return known.setdefault(root, True)
-            if answer is None:
-                stack += v, None, *[a for a in _operands_of(v) if a.__class__ is Value]
-        return known[root]
+            stack.append(root)
+            while stack:
+                v = stack.pop()
+                if v is None:
+                    known[stack.pop()] = False
+                    continue
+                answer, op, below = known.get(v), v.op, list[Value]()
+                if answer is None and op is None:
+                    known[v] = answer = v._made_in < call
+                elif answer is None:
+                    for a in (v._a, v._b) if op.kind == 2 else (v._a,) if op.kind == 1 else v._a:
+                        if a.__class__ is Value:
+                            below.append(a)
+                        elif a.__class__ is tuple:
+                            below += a
+                    if any(map(known.get, below)):
+                        known[v] = answer = True
+                if answer:
+                    known.update([(w, True) for w, mark in pairwise(stack) if mark is None] if stack else ())
+                    known.setdefault(root, True)
+                    stack.clear()
+                elif answer is None:
+                    stack += v, None, *below
 
     def output(self) -> object:
         """What the function returned."""
@@ -247,7 +279,7 @@ class Linearization:
         roots, seeds = [r for r, _ in seeded], [s for _, s in seeded]
         floats = [s for s in seeds if not isinstance(s, Value)]
         if not self._plain or len(floats) < len(seeds):
-            return graph_sweep(differentiable_order(roots, self._linked), roots, seeds, self._leaves)
+            return self._graph_sweep(roots, seeds)
         for v in self._leaves:
             v.grad = UNREACHED
         if self._apart:
@@ -261,13 +293,19 @@ class Linearization:
             backward(root)
         return [0.0 if v.grad is UNREACHED else v.grad for v in self._leaves]
 
+    def _graph_sweep(self, roots: list[Value], seeds: Sequence[Number]) -> Sequence[Value | Products]:
+        order = differentiable_order(roots, self._linked)
+        unchanged = self._edits is context.edits  # what depends on the fresh leaves was made in this call
+        as_it_is = any(v.op.selects for v in order if v.op) and all(map(_stays, self._older()))
+        return graph_sweep(order, roots, seeds, self._leaves, unchanged, as_it_is)
+
     def derivative(self, order: int) -> Number:
         """The derivative of some order of a function of one number."""
         y = self.out.leaves[0]
         with _recording():
             for _ in range(order - 1):
                 if y.__class__ is Value:
-                    (y,) = expanded(graph_sweep(differentiable_order([y], self._linked), [y], [1.0], self._leaves))
+                    (y,) = expanded(self._graph_sweep([y], [1.0]))
         if order > 0:
             (y,) = expanded(self._pulled([(y, 1.0)] if y.__class__ is Value else []))
         return self.answers([y])[0]
@@ -289,7 +327,7 @@ class Linearization:
         with _recording():
             if plain and not context.active:
                 return [*hessian_product(y, self._leaves, floats)]
-            slope = expanded(graph_sweep(differentiable_order([y], self._linked), [y], [1.0], self._leaves))
+            slope = expanded(self._graph_sweep([y], [1.0]))
         return self._pushed(self._steps(plain, slope), dict(zip(self._leaves, seeds)), plain, slope)
 
     def columns(self) -> list[list[Number]]:
@@ -330,6 +368,11 @@ class Linearization:
                         else:
                             tangents[v], guards[v] = term, guard
         return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in outputs]
+
+
+def _stays(x: Value) -> bool:
+    """Does a transform that is running on numbers lend this, so that nobody sees its graph with others?"""
+    return x.op is None and getattr(x, "_lent", False)
 
 
 def _operands_of(v: Inner) -> Sequence[Number]:

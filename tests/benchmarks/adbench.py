@@ -357,7 +357,7 @@ def cells(name, n, limit):
         if seconds is None:
             told.append(note)
             continue
-        ratio = "" if who == OURS or ours is None else f" ({ours / seconds:.2g})"
+        ratio = "" if who in (OURS, EAGER) or ours is None else f" ({ours / seconds:.2g})"
         told.append(f"{seconds:.2f} s{ratio}")
         print(f"    {who:30s}{seconds:9.2f} s   {note}", flush=True)
         if gradients is not None and not agree(theirs, gradients):

@@ -32,18 +32,7 @@ def pushed(
         unchanged: no leaf was edited since.
         as_it_is: the graph is for the numbers of its leaves alone: edges are cut by value, and none is guarded.
     """
-    needed, inner = set(wrt), list[Inner]()
-    v: Inner
-    for v in order:
-        kind = v.op.kind
-        if kind == 3:
-            reached = reads(v, needed)
-        else:
-            a, b = v._a, v._b if kind == 2 else 0.0
-            reached = (a.__class__ is Value and a in needed) or (b.__class__ is Value and b in needed)
-        if reached:
-            needed.add(v)
-            inner.append(v)
+    needed, inner = _leading(order, wrt)
     sums, known = _Sums(needed, as_it_is), set[tuple[int, int]]()
     adjoints, guards, home = sums.adjoints, sums.guards, sums.home
     for r, seed in zip(roots, seeds):
@@ -87,6 +76,23 @@ def pushed(
     for a in list(sums.uses):
         sums.close(a)
     return [x if isinstance(x, Value) else Value(x) for x in [adjoints.get(v, 0.0) for v in wrt]]
+
+
+def _leading(order: list[Value], wrt: Sequence[Value]) -> tuple[set[Value], list[Inner]]:
+    """(what is asked for and the nodes that depend on it, these nodes in order)."""
+    needed, inner = set(wrt), list[Inner]()
+    v: Inner
+    for v in order:
+        kind = v.op.kind
+        if kind == 3:
+            reached = reads(v, needed)
+        else:
+            a, b = v._a, v._b if kind == 2 else 0.0
+            reached = (a.__class__ is Value and a in needed) or (b.__class__ is Value and b in needed)
+        if reached:
+            needed.add(v)
+            inner.append(v)
+    return needed, inner
 
 
 def reads(v: Inner, these: set[Value]) -> bool:

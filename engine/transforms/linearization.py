@@ -325,8 +325,8 @@ class Linearization:
             return [0.0] * len(seeds)
         plain = self._plain and len(floats) == len(seeds)
         with _recording():
-            if plain and not context.active:
-                return [*hessian_product(y, self._leaves, floats)]
+            if self._plain and not context.active:
+                return [*hessian_product(y, self._leaves, seeds)]
             slope = expanded(self._graph_sweep([y], [1.0]))
         return self._pushed(self._steps(plain, slope), dict(zip(self._leaves, seeds)), plain, slope)
 

@@ -206,6 +206,51 @@ def test_half_of_the_product_rule_is_not_enough(planted, monkeypatch):
     )
 
 
+WEIGHTS = [[0.3, -0.4, 0.5], [0.2, 0.6, -0.1], [-0.7, 0.8, 0.9]]
+LISTS = {
+    "two layers": lambda x: dot([tanh(dot(w, x, 0.1)) for w in WEIGHTS], [x[0] * x[1], x[2], 2.0]),
+    "weights and inputs that both vary": lambda x: dot(x[:2], [sin(dot(x, w)) for w in WEIGHTS][:2], x[2]),
+    "a list with itself": lambda x: dot(x, x) * dot(x, [1.0, 2.0, 3.0]),
+    "a Value twice in a list": lambda x: dot([x[0], x[1], x[0]], [x[1], x[2], x[2]]) ** 2,
+    "lists that overlap": lambda x: dot(x[:2], x[1:], sin(x[0])) ** 2 + dot(x[1:], x[:2]) * x[1],
+    "a list of which some vary": lambda x: dot([x[0], Value(2.0), x[1]], [x[2], x[1], Value(3.0)]) ** 2,
+    "behind relu": lambda x: dot([engine.relu(dot(w, x)) for w in WEIGHTS], x) ** 2,
+    "behind where": lambda x: dot([engine.where(x[0] > 0.0, dot(x, x), engine.log(x[0] - 9.0)), x[1]], x[1:]),
+    "an empty list": lambda x: dot([], [], x[0]) ** 2 + x[1] * x[2],
+    "totals and maxima": lambda x: (
+        engine.total([x[0] * x[1], x[2] ** 2]) * engine.logsumexp(x) * engine.maximum(x[0], x[1])
+    ),
+}
+
+
+@pytest.mark.parametrize("f", LISTS.values(), ids=LISTS)
+def test_second_derivatives_of_lists_agree_in_every_nesting(f):
+    """With each number a Value or not: tangents of `hvp` that are Values are differentiated again."""
+    xs, tangent, other = [0.7, -0.3, 0.4], [1.0, -2.0, 0.5], [0.3, 0.2, -0.1]
+    rows = [[float(e) for e in row] for row in hessian(f)(xs)]
+    step = 1e-5
+    for i, row in enumerate(rows):  # central differences of the gradient
+        up, down = (grad(f)([x + s * (i == k) for k, x in enumerate(xs)]) for s in (step, -step))
+        assert row == pytest.approx([(a - b) / (2.0 * step) for a, b in zip(up, down)], rel=1e-6, abs=1e-6)
+    product = [inner(row, tangent) for row in rows]
+    mixed = [Value(tangent[0]), tangent[1], Value(tangent[2])]
+    of_values = hvp(f, (xs,), ([Value(t) for t in tangent],))
+    found = {
+        "on floats": hvp(f, (xs,), (tangent,)),
+        "Values": of_values,
+        "Values and numbers": hvp(f, (xs,), (mixed,)),
+        "of Values": hvp(f, ([Value(x) for x in xs],), (tangent,)),
+        "reverse over reverse": grad(lambda x: inner(grad(f)(x), tangent))(xs),
+        "of a dot": grad(lambda x: dot(grad(f)(x), tangent))(xs),
+        "the gradient in a tangent": grad(lambda t: inner(hvp(f, (xs,), (t,)), other))(tangent),
+    }
+    product_of_other = [inner(row, other) for row in rows]
+    for name, answer in found.items():
+        want = product_of_other if "gradient" in name else product
+        assert [float(a) for a in answer] == pytest.approx(want, rel=1e-13, abs=1e-13), name
+    assert all(isinstance(v, Value) for v in of_values if float(v) != 0.0)
+
+
 def test_a_branch_not_taken_adds_nothing_to_a_second_derivative():
     assert hvp(lambda x: engine.where(x > 0.0, x * x, engine.sqrt(x)), (2.0,), (1.0,)) == 2.0
     assert hvp(lambda x: engine.where(x > 0.0, engine.log(x), 3.0 * x * x), (0.0,), (1.0,)) == 6.0

@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 SHOTS = HERE.parents[1] / "build" / "browser"
 sys.path.insert(0, str(HERE.parent / "picture"))  # the graphs and readers of tests/picture
 
+PATIENCE = 240  # seconds for what comes at last: a machine may be slow, and busy
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars "
@@ -45,6 +46,7 @@ def chromium(tmp_path_factory):
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(program("CHROMEDRIVER", "chromedriver")))
+    driver.set_script_timeout(PATIENCE)
     yield driver
     driver.quit()
 
@@ -52,15 +54,36 @@ def chromium(tmp_path_factory):
 @pytest.fixture
 def browser(chromium):
     """The browser as a reader has it: 1000 by 1000, light, motion allowed; its log is empty when a test ends."""
-    chromium.get("about:blank")
-    ActionChains(chromium).reset_actions()  # offsets count from the corner, not from where a test before left the pointer
-    chromium.set_window_size(1000, 1000)
-    media(chromium)
-    for log in ("browser", "performance"):
-        chromium.get_log(log)
+    fresh(chromium)
     yield chromium
     errors = [entry for entry in chromium.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     assert not errors
+
+
+def fresh(driver, width=1000, height=1000):
+    """Leave nothing of the tests before: their page, frame, pointer, colours, size of window, and what was logged."""
+    driver.switch_to.default_content()
+    driver.get("about:blank")
+    ActionChains(driver).reset_actions()  # offsets count from the corner, not from where the pointer was left
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.set_window_size(width, height)
+    media(driver)
+    for log in ("browser", "performance"):
+        driver.get_log(log)
+
+
+def still(driver, read):
+    """Wait until what a script reads is the same in ten frames one after another."""
+    script = """
+        const done = arguments[0], read = () => { %s };
+        let last, times = 0;
+        (function look() {
+          const now = JSON.stringify(read());
+          times = now === last ? times + 1 : 0;
+          last = now;
+          times < 10 ? requestAnimationFrame(look) : done();
+        })();"""
+    driver.execute_async_script(script % read)
 
 
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
@@ -71,7 +94,6 @@ def faults(driver, where="document"):
     driver.execute_script(
         AXE + "; axe.configure({allowedOrigins: ['<unsafe_all_origins>']})"
     )  # a sandboxed frame has none
-    driver.set_script_timeout(60)
     context = where if where == "document" else f"'{where}'"
     found = driver.execute_async_script(f"const done = arguments[0]; axe.run({context}).then(done)")
     return [(v["impact"], v["id"], n["html"][:200]) for v in found["violations"] for n in v["nodes"]]

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from conftest import program
+from conftest import PATIENCE, program
 from selenium.webdriver import Remote
 from selenium.webdriver.firefox.options import Options
 
@@ -55,7 +55,7 @@ class Marionette:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        port, end = profile / "MarionetteActivePort", time.monotonic() + 60
+        port, end = profile / "MarionetteActivePort", time.monotonic() + PATIENCE
         while not (port.exists() and port.read_text()):
             assert self.browser.poll() is None and time.monotonic() < end, "Firefox did not start"
             time.sleep(0.05)
@@ -95,6 +95,7 @@ class Firefox(Remote):
 
     def __init__(self, profile):
         super().__init__(Marionette(profile), options=Options())
+        self.set_script_timeout(PATIENCE)
 
     def complaints(self):
         """What went wrong in the pages that were shown, as the console says it; Firefox's hints to their authors left out."""

@@ -8,6 +8,8 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
+from conftest import PATIENCE
+
 FLAGS = (
     "--no-browser --allow-root --ServerApp.token=t --ServerApp.port_retries=0 --LabApp.news_url=None "
     "--LabApp.expose_app_in_browser=True "
@@ -35,13 +37,15 @@ def serving(module, root, env):
     with open(root / f"{module}.log", "wb") as log:
         process = subprocess.Popen([sys.executable, "-m", module, *flags], env=env, stdout=log, stderr=log)
     try:
-        for _ in range(600):
+        end = time.monotonic() + PATIENCE
+        while True:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?token=t", timeout=5).close()
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?token=t", timeout=PATIENCE).close()
                 break
             except OSError:
+                assert process.poll() is None and time.monotonic() < end, f"{module} did not start"
                 time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)

@@ -4,6 +4,7 @@ import re
 import threading
 from contextlib import contextmanager
 
+from conftest import PATIENCE, fresh, media
 from selenium.common.exceptions import (
     NoSuchElementException,
     NoSuchFrameException,
@@ -35,8 +36,7 @@ def served(folder):
 @contextmanager
 def visited(chromium, address, height=900, tab="expression"):
     """The page, its Python ready, at one of its tabs; tests go on from one to the next as a visit does."""
-    for log in ("browser", "performance"):
-        chromium.get_log(log)
+    fresh(chromium)
     flat(chromium, 1280, height)
     chromium.get(address)
     ready(chromium)
@@ -45,7 +45,7 @@ def visited(chromium, address, height=900, tab="expression"):
     chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def until(driver, true, seconds=60):
+def until(driver, true, seconds=PATIENCE):
     return WebDriverWait(driver, seconds, 0.05).until(true)
 
 
@@ -58,7 +58,7 @@ def state(driver):
 
 
 def ready(driver):
-    until(driver, lambda d: state(d).startswith("Python 3."), 180)  # beside other work it takes long to begin
+    until(driver, lambda d: state(d).startswith("Python 3."))
 
 
 def in_frame(driver, selector, script, *given):
@@ -102,8 +102,7 @@ def flat(driver, width, height, scheme="light"):
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
     )
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    media(driver, scheme)
 
 
 def ended(page):

@@ -7,7 +7,7 @@ import threading
 
 import nbformat
 import pytest
-from conftest import media
+from conftest import fresh
 from playground_page import asked_of, until
 from selenium.webdriver.common.by import By
 from test_live_view import leave, ready, run_all
@@ -17,7 +17,6 @@ from notebooks.execution import VARIES, notebooks, said, tidied
 from notebooks.website.lite.bundle import build
 from notebooks.website.lite.course import address
 
-PATIENCE = 240  # seconds: Python starts, and a machine may be busy
 SHEET = "window.jupyterapp.shell.currentWidget.context.model.sharedModel"
 
 
@@ -71,16 +70,13 @@ def words(outputs):
 
 def test_every_cell_runs_and_says_what_it_says_at_home(base, chromium):
     [path] = notebooks(["03"])  # which has pictures, players, a live view and a drill
-    for log in ("browser", "performance"):
-        chromium.get_log(log)
-    media(chromium)
-    chromium.set_window_size(1200, 1000)
+    fresh(chromium, 1200, 1000)
     chromium.get(base + address(path))
-    until(chromium, lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"), PATIENCE)
-    until(chromium, ready, PATIENCE)
+    until(chromium, lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
+    until(chromium, ready)
     chromium.execute_script(f"{SHEET}.cells.forEach(c => c.setOutputs?.([]))")
     run_all(chromium)
-    until(chromium, ran, PATIENCE)
+    until(chromium, ran)
     there = cells(chromium)
     at_home = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
     leave(chromium)

@@ -1,7 +1,7 @@
 """A film in a browser: beside the graph the loss so far, the rate, and the step that comes with its numbers."""
 
 import pytest
-from conftest import media
+from conftest import PATIENCE, media
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from test_picture_files import fresh, training
@@ -66,7 +66,7 @@ def test_it_plays_at_the_speed_that_is_chosen_and_pauses(browser, shown):
     play.click()
     Select(browser.find_element(By.CSS_SELECTOR, ".speed select")).select_by_visible_text("4×")
     assert browser.execute_script("return window.waits") == [400, 100]
-    WebDriverWait(browser, 20).until(lambda d: not text(d, ".count").startswith("step 1/"))
+    WebDriverWait(browser, PATIENCE).until(lambda d: not text(d, ".count").startswith("step 1/"))
     if play.text == "Pause":
         play.click()
     assert play.text == "Play"

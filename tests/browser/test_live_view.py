@@ -5,7 +5,7 @@ import time
 
 import nbformat
 import pytest
-from conftest import media
+from conftest import PATIENCE, fresh, media
 from jupyter import environment, serving
 from selenium.common.exceptions import (
     NoSuchElementException,
@@ -50,7 +50,7 @@ def lab(base, chromium):
     chromium.execute_script("window.jupyterapp.commands.execute('application:toggle-left-area')")
     run_all(chromium)
     shown = ".chainrule-live iframe.shown"
-    WebDriverWait(chromium, 90).until(lambda d: d.find_elements(By.CSS_SELECTOR, shown))
+    WebDriverWait(chromium, PATIENCE).until(lambda d: d.find_elements(By.CSS_SELECTOR, shown))
     yield chromium
     leave(chromium)
 
@@ -61,17 +61,16 @@ def course(base, chromium):
     leave(chromium)
     enter(chromium, f"{base}/lab/workspaces/training/tree/training.ipynb?token=t")
     run_all(chromium)
-    WebDriverWait(chromium, 90).until(lambda d: said(d).startswith("epoch "))
+    WebDriverWait(chromium, PATIENCE).until(lambda d: said(d).startswith("epoch "))
     yield chromium
     leave(chromium)
 
 
 def enter(driver, address):
     """Open a notebook in JupyterLab and wait for its kernel."""
-    driver.get("about:blank")
-    driver.set_window_size(1300, 1500)
+    fresh(driver, 1300, 1500)
     driver.get(address)
-    wait = WebDriverWait(driver, 90)
+    wait = WebDriverWait(driver, PATIENCE)
     wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
     wait.until(ready)
 
@@ -108,7 +107,7 @@ def on_page(driver, read):
         finally:
             d.switch_to.default_content()
 
-    return WebDriverWait(driver, 20).until(tried)[0]
+    return WebDriverWait(driver, PATIENCE).until(tried)[0]
 
 
 def numbers(driver):
@@ -223,7 +222,7 @@ def test_it_opens_at_the_last_step_with_every_box_in_view(lab, keep, size):
         return all(left <= x and top <= y and u <= right and v <= bottom for x, y, u, v in found)
 
     try:
-        WebDriverWait(lab, 20).until(fits)
+        WebDriverWait(lab, PATIENCE).until(fits)
         keep(f"live-lab-{size[0]}")
     finally:
         lab.set_window_size(1300, 1500)
@@ -234,7 +233,7 @@ def test_boxes_stay_where_they_are_whatever_the_numbers(lab):
     places = []
     for x in (-2.0, 0.5, 1.25, 0.7071, -0.125):
         slide(lab, "b", [x])
-        WebDriverWait(lab, 20).until(lambda d, x=x: numbers(d)["b"][0] == pytest.approx(x, abs=0.02))
+        WebDriverWait(lab, PATIENCE).until(lambda d, x=x: numbers(d)["b"][0] == pytest.approx(x, abs=0.02))
         assert agrees(lab, 2.0, -0.5, float(field(lab, "b").get_attribute("value")))
         places.append(boxes(lab))
     assert all(p == places[0] for p in places)
@@ -249,7 +248,7 @@ def test_a_dragged_slider_shows_numbers_on_the_way_and_ends_at_the_last(lab):
     )
     on_page(lab, lambda d: d.execute_script(watch))
     slide(lab, "w", [round(0.2 + k / 100, 2) for k in range(81)])
-    WebDriverWait(lab, 20).until(lambda d: numbers(d)["w"][0] == 1.0)
+    WebDriverWait(lab, PATIENCE).until(lambda d: numbers(d)["w"][0] == 1.0)
     shown = on_page(lab, lambda d: d.execute_script("return window.seen"))
     assert len(set(shown)) > 10, "the picture stood still while the slider moved"
     assert agrees(lab, 2.0, 1.0, float(field(lab, "b").get_attribute("value")))
@@ -257,7 +256,7 @@ def test_a_dragged_slider_shows_numbers_on_the_way_and_ends_at_the_last(lab):
 
 def test_reset_puts_back_the_numbers_of_the_graph(lab):
     lab.find_element(By.CSS_SELECTOR, ".chainrule-live form button").click()
-    WebDriverWait(lab, 20).until(lambda d: agrees(d, 2.0, -0.5, 0.7))
+    WebDriverWait(lab, PATIENCE).until(lambda d: agrees(d, 2.0, -0.5, 0.7))
     assert [float(field(lab, n).get_attribute("value")) for n in "xwb"] == [2.0, -0.5, 0.7]
 
 
@@ -276,7 +275,7 @@ def test_an_edited_leaf_recomputes_the_whole_picture_at_the_same_step(lab):
     w = field(lab, "w")
     w.send_keys(Keys.CONTROL, "a")
     w.send_keys("0.25")
-    WebDriverWait(lab, 20).until(lambda d: numbers(d)["w"][0] == 0.25)
+    WebDriverWait(lab, PATIENCE).until(lambda d: numbers(d)["w"][0] == 0.25)
     assert count(lab) == "backward 6/6"
     assert agrees(lab, 2.0, 0.25, 0.7)
 
@@ -286,11 +285,11 @@ def test_the_keyboard_changes_a_number_and_the_focus_stays(lab):
     x.click()
     before = float(x.get_attribute("value"))
     x.send_keys(Keys.ARROW_UP)
-    WebDriverWait(lab, 20).until(lambda d: numbers(d)["x"][0] == pytest.approx(before + 0.05))
+    WebDriverWait(lab, PATIENCE).until(lambda d: numbers(d)["x"][0] == pytest.approx(before + 0.05))
     assert lab.switch_to.active_element == x
     slider = x.find_element(By.XPATH, "../../input")
     slider.send_keys(Keys.ARROW_RIGHT)
-    WebDriverWait(lab, 20).until(lambda d: numbers(d)["x"][0] == pytest.approx(before + 0.1))
+    WebDriverWait(lab, PATIENCE).until(lambda d: numbers(d)["x"][0] == pytest.approx(before + 0.1))
     assert lab.switch_to.active_element == slider
 
 
@@ -306,10 +305,10 @@ def test_what_is_no_number_is_marked_and_changes_nothing(lab):
     before = numbers(lab)["b"]
     b.send_keys(Keys.CONTROL, "a")
     b.send_keys(Keys.BACKSPACE)
-    WebDriverWait(lab, 20).until(lambda d: field(d, "b").get_attribute("aria-invalid") == "true")
+    WebDriverWait(lab, PATIENCE).until(lambda d: field(d, "b").get_attribute("aria-invalid") == "true")
     assert numbers(lab)["b"] == before
     b.send_keys("0.7")
-    WebDriverWait(lab, 20).until(lambda d: field(d, "b").get_attribute("aria-invalid") == "false")
+    WebDriverWait(lab, PATIENCE).until(lambda d: field(d, "b").get_attribute("aria-invalid") == "false")
 
 
 def test_the_view_is_dark_where_the_reader_is(lab, keep):
@@ -345,11 +344,11 @@ def press(driver, text):
 def test_a_training_is_paused_goes_on_by_one_epoch_and_takes_another_rate(course, keep):
     """While the cell that trains runs; a look stays for half a second, so that a slow machine presses in time."""
     course.execute_script("document.querySelector('.chainrule-training').scrollIntoView()")
-    WebDriverWait(course, 60).until(
+    WebDriverWait(course, PATIENCE).until(
         lambda d: [b for b in d.find_elements(By.CSS_SELECTOR, ".chainrule-training button") if b.is_enabled()]
     )
     press(course, "Pause")
-    WebDriverWait(course, 20).until(
+    WebDriverWait(course, PATIENCE).until(
         lambda d: d.find_element(By.CSS_SELECTOR, ".chainrule-training button").text == "Go on"
     )
     last = None
@@ -359,7 +358,7 @@ def test_a_training_is_paused_goes_on_by_one_epoch_and_takes_another_rate(course
     assert last < 40
     for k in (1, 2):
         press(course, "One epoch")
-        WebDriverWait(course, 20).until(lambda d, k=k: epoch(d) == last + k)
+        WebDriverWait(course, PATIENCE).until(lambda d, k=k: epoch(d) == last + k)
     assert len(course.find_elements(By.CSS_SELECTOR, ".chainrule-training .curve")) == 1
     assert course.find_elements(By.CSS_SELECTOR, ".chainrule-training .border")
     keep("training-lab-paused")
@@ -369,12 +368,14 @@ def test_a_training_is_paused_goes_on_by_one_epoch_and_takes_another_rate(course
     rate.send_keys("0.5")
     course.find_element(By.CSS_SELECTOR, ".chainrule-training option[value='0']").click()
     press(course, "Go on")
-    WebDriverWait(course, 60).until(lambda d: said(d).startswith("epoch 40 of 40, loss 0."))
+    WebDriverWait(course, PATIENCE).until(lambda d: said(d).startswith("epoch 40 of 40, loss 0."))
 
 
 def test_a_training_view_shows_the_end_and_keeps_it_as_pictures(course, keep):
     printed = "return [...document.querySelectorAll('.jp-OutputArea-output pre')].map(e => e.textContent).filter(t => t.startsWith('rate'))"
-    ((_, _, rate, epochs),) = [t.split() for t in WebDriverWait(course, 20).until(lambda d: d.execute_script(printed))]
+    ((_, _, rate, epochs),) = [
+        t.split() for t in WebDriverWait(course, PATIENCE).until(lambda d: d.execute_script(printed))
+    ]
     assert (float(rate), int(epochs)) == (0.5, 40)
     image = course.find_element(By.CSS_SELECTOR, ".chainrule-training figure img")
     assert "dL/dw[0] = dL/d" in image.get_attribute("alt")

@@ -68,7 +68,7 @@ def test_a_slider_is_dragged_and_every_number_follows(page):
     w = float(one(page, "#expression input[name='w']").get_attribute("value"))
     assert w != 0.5
     says(page, "w", f"data {w:.4g}")
-    assert f"{((tanh(Value(w) * 2.0) - 1.0) ** 2).data:.4g}" in labels(page)["L"]
+    says(page, "L", f"{((tanh(Value(w) * 2.0) - 1.0) ** 2).data:.4g}")
 
 
 def test_the_player_steps_with_the_keyboard_and_its_buttons(page):

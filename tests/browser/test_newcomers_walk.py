@@ -5,7 +5,7 @@ At every step the box of the step is in view with nothing on it, and no text is 
 
 import nbformat
 import pytest
-from conftest import faults, media
+from conftest import PATIENCE, faults, media
 from jupyter import environment, serving
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -115,7 +115,6 @@ def sized(browser):
 
 def walk(browser, seen, steps, own=True):
     """What is wrong at any of about as many steps."""
-    browser.set_script_timeout(60)
     last = int(browser.execute_script("return document.querySelector('.slider input').max"))
     return browser.execute_async_script(WALK, seen, max(1, last // steps), own)
 
@@ -174,7 +173,7 @@ def lab(tmp_path_factory, chromium):
         enter(chromium, f"{base}/lab/workspaces/walk/tree/walk.ipynb?token=t")
         chromium.execute_script("window.jupyterapp.commands.execute('application:toggle-left-area')")
         run_all(chromium)
-        WebDriverWait(chromium, 90).until(lambda d: len(frames(d)) == 4)
+        WebDriverWait(chromium, PATIENCE).until(lambda d: len(frames(d)) == 4)
         yield chromium
         chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         media(chromium)

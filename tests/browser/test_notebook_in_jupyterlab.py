@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import PATIENCE
 from jupyter import environment, serving
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -55,7 +56,7 @@ def rendered(driver, selector, count):
         found = d.find_elements(By.CSS_SELECTOR, selector)
         return found if len(found) >= count else None
 
-    return WebDriverWait(driver, 90).until(there)
+    return WebDriverWait(driver, PATIENCE).until(there)
 
 
 def test_before_anything_runs_pictures_are_shown_and_solutions_fold(lab, keep):
@@ -64,7 +65,9 @@ def test_before_anything_runs_pictures_are_shown_and_solutions_fold(lab, keep):
     pictures = rendered(lab, ".jp-OutputArea-output img", 3)
     for picture in pictures:
         lab.execute_script(show, picture)
-        WebDriverWait(lab, 20).until(lambda d, p=picture: d.execute_script("return arguments[0].naturalWidth", p) > 100)
+        WebDriverWait(lab, PATIENCE).until(
+            lambda d, p=picture: d.execute_script("return arguments[0].naturalWidth", p) > 100
+        )
         assert picture.get_attribute("alt").startswith("Computation graph of L")
     assert len(folded) == 2
     lab.execute_script(show, folded[0])
@@ -77,7 +80,7 @@ def test_before_anything_runs_pictures_are_shown_and_solutions_fold(lab, keep):
 
 def test_run_all_step_and_edit(lab, keep):
     run_all(lab)
-    wait = WebDriverWait(lab, 90)
+    wait = WebDriverWait(lab, PATIENCE)
     wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".chainrule-live iframe.shown"))
     assert at(lab, 0) == f"start · 0/{STEPS}"
     assert numbers(lab)["L"] == (None, None)
@@ -96,7 +99,7 @@ def test_run_all_step_and_edit(lab, keep):
 def test_no_cell_failed_and_the_console_is_clean(lab):
     cells = "return window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.filter(c => c.cell_type == 'code')"
     read = ".map(c => [c.execution_count, c.outputs.map(o => o.output_type + (o.name ?? ''))])"
-    ran = WebDriverWait(lab, 90).until(lambda d: finished(d.execute_script(cells + read)))
+    ran = WebDriverWait(lab, PATIENCE).until(lambda d: finished(d.execute_script(cells + read)))
     kinds = {kind for _, outputs in ran for kind in outputs}
     assert kinds <= {"streamstdout", "execute_result", "display_data"}
     severe = [e["message"] for e in lab.get_log("browser") if e["level"] == "SEVERE"]

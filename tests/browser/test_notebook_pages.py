@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import faults
+from conftest import PATIENCE, faults
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -40,7 +40,7 @@ def shown(browser):
         const found = [...document.querySelectorAll("main img")].filter(i => i.checkVisibility());
         return found.every(i => i.complete) && found.map(i => [i.alt, i.naturalWidth, i.getBoundingClientRect().width])
     """
-    return WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(script) or None)
+    return WebDriverWait(browser, PATIENCE).until(lambda driver: driver.execute_script(script) or None)
 
 
 def requests(browser):

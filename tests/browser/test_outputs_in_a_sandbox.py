@@ -8,7 +8,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import media
+from conftest import PATIENCE, media
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -69,7 +69,7 @@ def shown(browser, frame):
     """What an output shows; the browser stays in its frame."""
     browser.switch_to.default_content()
     browser.switch_to.frame(frame)
-    return WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(SHOWN) or None)
+    return WebDriverWait(browser, PATIENCE).until(lambda driver: driver.execute_script(SHOWN) or None)
 
 
 @schemes
@@ -158,13 +158,13 @@ REACHES = {
 @pytest.mark.parametrize("script", REACHES.values(), ids=REACHES)
 def test_a_script_that_reaches_out_of_its_frame_is_seen(browser, frames, script):
     frames([f"<p>text</p><script>{script}</script>", "<p id=made-by-another-output>"])
-    log = WebDriverWait(browser, 20).until(lambda driver: driver.get_log("browser") or None)
+    log = WebDriverWait(browser, PATIENCE).until(lambda driver: driver.get_log("browser") or None)
     assert [entry["level"] for entry in log] == ["SEVERE"]
 
 
 def test_what_is_asked_of_the_network_is_seen(browser, frames):
     frames(['<img alt="not there" src="https://example.org/x.png">'])
-    log = WebDriverWait(browser, 20).until(lambda driver: driver.get_log("browser") or None)
+    log = WebDriverWait(browser, PATIENCE).until(lambda driver: driver.get_log("browser") or None)
     assert "example.org" in log[0]["message"]
 
 

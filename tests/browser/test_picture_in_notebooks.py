@@ -7,6 +7,7 @@ import sys
 
 import nbformat
 import pytest
+from conftest import PATIENCE, fresh
 from jupyter import environment, serving
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
@@ -52,15 +53,14 @@ def server(request, home):
 
 def outputs(chromium, address):
     """The output areas of a notebook once it is shown."""
-    chromium.get("about:blank")
-    chromium.set_window_size(1200, 1400)
+    fresh(chromium, 1200, 1400)
     chromium.get(address)
 
     def shown(driver):
         found = driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output img")
         return len(found) >= 2 and driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea")
 
-    WebDriverWait(chromium, 60).until(shown)
+    WebDriverWait(chromium, PATIENCE).until(shown)
     for e in chromium.find_elements(By.CSS_SELECTOR, ".jp-Dialog button.jp-mod-accept"):
         e.click()
     found = chromium.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output")
@@ -70,7 +70,7 @@ def outputs(chromium, address):
 def drawn(chromium, image):
     """Whether an image has loaded and has a size; it may take a moment."""
     size = "const i = arguments[0]; return i.complete && i.naturalWidth > 100 && i.getBoundingClientRect().width > 100"
-    return WebDriverWait(chromium, 20).until(lambda driver: driver.execute_script(size, image))
+    return WebDriverWait(chromium, PATIENCE).until(lambda driver: driver.execute_script(size, image))
 
 
 def test_trusted_shows_the_picture_and_the_player(chromium, server, keep):

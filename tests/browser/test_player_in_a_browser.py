@@ -153,7 +153,6 @@ def test_play_runs_to_the_end_and_space_stops_it(browser, player):
     press(browser, Keys.SPACE)
     assert button.text == "Play"
     button.click()
-    browser.set_script_timeout(20)
     browser.execute_async_script("""
         const done = arguments[0], look = () => document.querySelector("[data-do=play]").textContent === "Play" ? done() : setTimeout(look, 50);
         look();""")

@@ -1,20 +1,22 @@
 """A player's graph moves: wheel, pinch, drag, keys, buttons, search and map; and what a page without scripts says."""
 
 import re
-import time
 
 import pytest
-from conftest import media
+from conftest import media, still
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 from test_newcomers_walk import ladder
 from test_picture_shows import loss_of
 
 from engine import draw
 
 CONTROL = 2
+PLACES = """
+    const page = document.querySelector("iframe")?.getBoundingClientRect().top;
+    return [scrollY, page, ...[...document.querySelectorAll(".node .box")].map(b => [b.getBoundingClientRect().x, b.getBoundingClientRect().y])];
+"""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def stage(browser):
 def wheel(browser, x, y, dx=0, dy=0, modifiers=0):
     event = {"type": "mouseWheel", "x": x, "y": y, "deltaX": dx, "deltaY": dy, "modifiers": modifiers}
     browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
-    time.sleep(0.2)
+    still(browser, PLACES)
 
 
 def press(browser, key):
@@ -112,7 +114,7 @@ def test_a_drag_pans_and_is_no_click(net):
     name, (x, y, _) = next((n, b) for n, b in before.items() if b[0] > left + 150 and b[1] > top + 100 and b[1] < 400)
     drag = ActionChains(net).move_by_offset(int(x) + 20, int(y) + 12).click_and_hold()
     drag.move_by_offset(-30, -10).move_by_offset(-30, -20).release().perform()
-    WebDriverWait(net, 10).until(lambda d: boxes(d)[name][0] - x <= -59)  # the last frame may wait on a busy machine
+    still(net, PLACES)
     after = boxes(net)
     assert [after[name][0] - x, after[name][1] - y] == pytest.approx([-60, -30], abs=1)
     assert count(net) == step
@@ -227,7 +229,7 @@ def test_with_motion_the_graph_glides_to_the_step(browser, folder):
     for _ in range(12):
         before = boxes(browser)
         press(browser, Keys.ARROW_RIGHT)
-        time.sleep(0.4)
+        still(browser, PLACES)
         moved += boxes(browser) != before
         left, top, width, height = stage(browser)
         box = browser.find_element(By.CSS_SELECTOR, ".node.now .box").rect

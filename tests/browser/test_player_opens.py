@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import faults, media
+from conftest import PATIENCE, faults, media
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -42,13 +42,13 @@ def turns(browser):
 
 
 def turn(browser, name, how="click"):
-    button = WebDriverWait(browser, 10).until(lambda b: turns(b).get(name))
+    button = WebDriverWait(browser, PATIENCE).until(lambda b: turns(b).get(name))
     if how == "click":
         ActionChains(browser).move_to_element(button).click().perform()
     else:
         browser.execute_script("arguments[0].focus()", button)
         press(browser, how)
-    WebDriverWait(browser, 5).until(lambda b: name not in turns(b) and turns(b))
+    WebDriverWait(browser, PATIENCE).until(lambda b: name not in turns(b) and turns(b))
 
 
 def here(browser):
@@ -155,7 +155,7 @@ def test_what_was_closed_hears_no_key_and_no_longer_plays(browser, folder, plays
     browser.execute_script("window.told = 0; addEventListener('message', () => { told += 1; })")
     browser.switch_to.frame(browser.find_element(By.TAG_NAME, "iframe"))
     for name in ("Open layers[0]", "Close layers[0]"):
-        WebDriverWait(browser, 10).until(lambda b, name=name: turns(b).get(name))
+        WebDriverWait(browser, PATIENCE).until(lambda b, name=name: turns(b).get(name))
         if plays:
             browser.find_element(By.CSS_SELECTOR, "[data-do=play]").click()
         turn(browser, name)
@@ -192,14 +192,14 @@ def test_the_address_keeps_the_step_and_what_is_open(net):
     turn(net, "Open layers[2]")
     for _ in range(3):
         press(net, Keys.ARROW_RIGHT)
-    WebDriverWait(net, 5).until(lambda b: re.fullmatch(rf"#step={slider(b)}&view=\d+", address(b)))
+    WebDriverWait(net, PATIENCE).until(lambda b: re.fullmatch(rf"#step={slider(b)}&view=\d+", address(b)))
     before, step, there = boxes(net), count(net), here(net)
     net.refresh()
-    WebDriverWait(net, 5).until(lambda b: "Close layers[2]" in turns(b))
+    WebDriverWait(net, PATIENCE).until(lambda b: "Close layers[2]" in turns(b))
     assert (boxes(net), count(net), here(net)) == (before, step, there)
     net.execute_script("location.hash = '#step=end'")  # as in the address bar
-    WebDriverWait(net, 5).until(lambda b: "Open layers[2]" in turns(b))
+    WebDriverWait(net, PATIENCE).until(lambda b: "Open layers[2]" in turns(b))
     assert here(net)[1].startswith("backward 5/5")
     net.execute_script("location.hash = '#step=2&view=999'")  # of another page
-    WebDriverWait(net, 5).until(lambda b: here(b)[1].startswith("forward 2/5"))
+    WebDriverWait(net, PATIENCE).until(lambda b: here(b)[1].startswith("forward 2/5"))
     assert "Open layers[0]" in turns(net)

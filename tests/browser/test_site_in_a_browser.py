@@ -5,7 +5,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import faults, media
+from conftest import PATIENCE, faults, media
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -41,7 +41,7 @@ def test_search_finds_a_function_and_leads_to_it(browser, site):
     field = browser.find_element(By.NAME, "q")
     field.send_keys("jacobian")
     field.submit()
-    wait = WebDriverWait(browser, 30)
+    wait = WebDriverWait(browser, PATIENCE)
     wait.until(lambda b: "finished" in b.find_element(By.ID, "search-results").text)
     links = browser.find_elements(By.CSS_SELECTOR, "#search-results li a")
     found = {link.text: link for link in links}

@@ -14,12 +14,13 @@ from .front.trace import GRADIENT, INPUT, MEMORY, OUTPUT, PARAMETER, SUMS
 from .llvm.batch import Batch, Tiling
 from .llvm.emission import Emitter
 from .llvm.lowering import lower
-from .llvm.memory import Buffers
+from .llvm.memory import SETTINGS, SLOTS, Buffers
 from .llvm.native_code import Numbers
 from .llvm.native_functions import Rounds, calls_of, entry, gathered, loaded, native, scattered, stored
 from .llvm.phases import numbers, phase
 from .llvm.processor import Target
 from .llvm.team import Team
+from .llvm.update import Update
 from .llvm.vectors import I1, I64, POINTER, TYPES, VectorBuilder, ir
 from .loops.recognition import WINDOW
 from .training_functions import TrainingFunctions
@@ -88,7 +89,9 @@ class TrainingCode:
         self.packs, self.shares = placement.parts.gate is not None, bool(placement.shared)
         gradients = self._count + 1
         self._body = Batch(placement, trace, tiling, target, "example", gradients, tiling.is_direct(gradients))
-        self._update = Batch(self.update_stages.place(update, 0), update, one, target, "update")
+        placed = self.update_stages.place(update, 0)
+        self._update = Batch(placed, update, one, target, "update")
+        self._stored = Update(placed, update, target, one.lanes, self._slots) if Update.is_plain(placed) else None
         measure, penalty = functions.traced_measure(), functions.traced_penalty()
         self._measure = self._penalty = None
         if measure is not None:
@@ -98,7 +101,8 @@ class TrainingCode:
             self._penalty = Emitter(placement, penalty, target, 1, 1, True, "penalty")
         with self.stages.module("training") as module:
             self._emit(module)
-        del self._body, self._update, self._measure, self._penalty  # and with them the module, thousands of objects
+        del self._body, self._update, self._stored  # and with them the module, thousands of objects
+        del self._measure, self._penalty
         code = self.stages.compile(vectorise=self.lanes == 1)
         self.update_stages.join(self.stages)
         self.train, self.share = code.function("run", ctypes.c_void_p), code.address("share") if self.shares else 0
@@ -128,17 +132,30 @@ class TrainingCode:
         body.prepare(b, buffers)
         if self._penalty is None:
             body.overwrite()
+        follows = self._measure is None and not self.bare  # an update on each gradient at once
+        if self._stored is not None and not (follows and body.takes(self._stored)):
+            self._stored = None
         # A batch that is laid out already, the only one of every epoch, is not laid out again.
         small = b.icmp_signed("<=", a["epoch_examples"], I64(chunk))
         more = b.or_(a["epoch_stride"], b.sub(a["epoch_steps"], I64(1)))
         unchanged = b.and_(small, b.icmp_signed("==", more, I64(0)))
+        if self._stored is not None:
+            buffers.pointers.update({SLOTS + k: slot for k, slot in enumerate(slots)})
+            buffers.sizes.update({SETTINGS: I64(self._settings), **{SLOTS + k: padded for k in range(self._slots)}})
         with Rounds(b, a["last"], a["first"], name="step") as rounds:
+            if self._stored is not None:
+                settings = entry(b, real, a["settings"], b.mul(rounds.i, a["settings_stride"]))
+                is_last = b.icmp_signed("==", b.add(rounds.i, I64(1)), a["last"])
+                buffers = replace(buffers, pointers={**buffers.pointers, SETTINGS: settings}, keep=is_last)
             count = self._emit_gradients(b, a, buffers, rounds.i, chunk, unchanged)
             self._emit_loss(b, a, losses, rounds.i, count)
             if self.bare:
                 with b.if_then(self._is_nan(b, a, rounds.i), likely=False):
                     b.ret_void()
-            self._emit_update(b, a, slots, rounds.i)
+            if self._stored is not None:
+                body.update_rest(b, buffers, self._stored, self._count)
+            else:
+                self._emit_update(b, a, slots, rounds.i)
         b.store(a["last"], a["reached"])
         b.ret_void()
 
@@ -163,14 +180,24 @@ class TrainingCode:
                 at = b.add(start, offset)
                 self._lay_out(b, [a["rows"], a["order"], a["x"], at, here], buffers.stride)
                 body.gather(b, buffers, [a["rows"], a["order"], at, here])
-            more = None if chunk >= self._batch else b.icmp_signed(">", part.i, I64(0))
-            body.emit(b, replace(buffers, more=more), here)
+            if chunk < self._batch:
+                buffers = self._between_chunks(b, buffers, part.i, chunks)
+            body.emit(b, buffers, here)
             if self.kept:
                 at = b.add(b.add(b.mul(epoch, a["epoch_examples"]), begin), offset)
                 outputs = buffers.pointers[OUTPUT]
                 scattered(b, real, outputs, a["outputs"], at, here, self.kept, buffers.stride, backwards)
         body.finish(b, buffers)
         return count
+
+    @staticmethod
+    def _between_chunks(b: ir.IRBuilder, buffers: Buffers, chunk: ir.Value, chunks: ir.Value) -> Buffers:
+        """The same for one chunk of several: gradients go on from those of the ones before, the last updates."""
+        more = b.icmp_signed(">", chunk, I64(0))
+        if buffers.keep is None:
+            return replace(buffers, more=more)
+        ends = b.icmp_signed("==", b.add(chunk, I64(1)), chunks)
+        return replace(buffers, more=more, ends=ends, keep=b.or_(buffers.keep, b.not_(ends)))
 
     def _lay_out(self, b: ir.IRBuilder, given: list[ir.Value], stride: ir.Value) -> None:
         """Write: a chunk of examples as columns."""
@@ -179,7 +206,8 @@ class TrainingCode:
             vectors = VectorBuilder(b, self._real, self.lanes, False, False, lower)
             rows, order, x, first, count = given
             backwards = not self._target.contract
-            gathered(vectors, rows, order, x, first, count, self._columns, stride, backwards, groups)
+            wanted = self._body.in_columns
+            gathered(vectors, rows, order, x, first, count, self._columns, stride, backwards, groups, wanted)
 
         if self._team is None:
             lay_out(b, given, None)

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine import Value, dot, mean, relu, square, total
+from engine import Value, dot, mean, relu, sqrt, square, total
 from engine.compiler import TrainingLoop
-from engine.compiler.llvm import emission, tiles
+from engine.compiler.llvm import dots, emission, tiles
 from engine.compiler.llvm.batch import Batch, Tiling
 from engine.compiler.llvm.memory import Copy
 from engine.compiler.llvm.processor import processor, vector_bytes
-from engine.compiler.llvm.vectors import I64
+from engine.compiler.llvm.update import Update
+from engine.compiler.llvm.vectors import I1, I64
 
 
 def layer(inputs, neurons, act=lambda s: s):
@@ -197,7 +198,6 @@ def _added_to_the_step_before(monkeypatch):
 class _Adding:
     def __init__(self, tiles):
         self.__dict__.update(tiles.__dict__, overwrites=False)
-        self._read = tiles._read
 
 
 def _without_the_chunk_before(monkeypatch):
@@ -214,13 +214,38 @@ def _nothing_between_rows(monkeypatch):
     monkeypatch.setattr(tiles.Tiles, "gaps", lambda self, size: [g for g in right(self, size) if g[2] == 1])
 
 
+def _weights_of_the_first_inputs(monkeypatch):
+    """Weighted sums that take the weights of the first block of inputs for all blocks."""
+    right = dots.Dots._tile
+    monkeypatch.setattr(
+        dots.Dots, "_tile", lambda self, sums, rows, inputs, *a: right(self, sums, rows, (I64(0), inputs[1]), *a)
+    )
+
+
+def _sums_of_the_neuron_before(monkeypatch):
+    """Weighted sums of which all but the first of a tile are stored where the one before belongs."""
+    right = dots.Dots._tile
+
+    def tile(self, sums, rows, *a):
+        right(self, sums, [(i, max(0, u - 1)) for i, u in rows], *a)
+
+    monkeypatch.setattr(dots.Dots, "_tile", tile)
+
+
 FAULTS = [_first_row_for_all, _last_vector_missing, _of_another_example, _panel_as_it_stands, _added_to_the_step_before,
-          _without_the_chunk_before, _nothing_between_rows]  # fmt: skip
+          _without_the_chunk_before, _nothing_between_rows, _weights_of_the_first_inputs,
+          _sums_of_the_neuron_before]  # fmt: skip
+
+
+def _in_small_tiles(monkeypatch):
+    """The same tiles on every processor, and inputs in several blocks."""
+    monkeypatch.setattr(Tiling, "tile", property(lambda self: (4, 3), lambda self, shape: None), raising=False)
+    monkeypatch.setattr(dots, "CACHE", 1)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_tile_is_found(fault, monkeypatch):
-    monkeypatch.setattr(Tiling, "tile", property(lambda self: (4, 3), lambda self, shape: None), raising=False)
+    _in_small_tiles(monkeypatch)
     examples = 256  # two chunks and more
     rows, start, gradient = two_layers_of_whole_numbers(65, 5, examples)
 
@@ -236,9 +261,89 @@ def test_a_wrong_tile_is_found(fault, monkeypatch):
     assert not is_right()
 
 
+def momentum(p, g, slots, settings):
+    velocity = settings[1] * slots[0] + g
+    return p - settings[0] * velocity, [velocity]
+
+
+def adam(p, g, slots, settings):
+    m, v = 0.9 * slots[0] + 0.1 * g, 0.99 * slots[1] + 0.01 * g * g
+    return p - settings[0] * (m / 0.3) / (sqrt(v / 0.2) + settings[1]), [m, v]
+
+
+def steps_of_numpy(update, rows, start, neurons, slots, settings, steps):
+    """(parameters, slots, gradients of the last step) of one linear layer."""
+    inputs = rows.shape[1] - neurons
+    x, y = np.column_stack([rows[:, :inputs], np.ones(len(rows))]), rows[:, inputs:]
+    p, state = start.copy(), np.zeros((slots, len(start)))
+    for _ in range(steps):
+        g = (2 * (x @ p.reshape(neurons, -1).T - y).T @ x / len(rows)).ravel()
+        p, found = update(p, g, list(state), settings)
+        state = np.array(found).reshape(state.shape)
+    return p, state, g
+
+
+@pytest.mark.parametrize(
+    ("update", "slots", "inputs", "neurons", "examples"),
+    [(momentum, 1, 65, 3, 3), (momentum, 1, 101, 17, 99), (adam, 2, 65, 3, 101), (adam, 2, 64, 13, 32)],
+)
+def test_parameters_that_are_updated_where_their_gradients_are_stored_are_those_of_numpy(
+    update, slots, inputs, neurons, examples, monkeypatch
+):
+    _in_small_tiles(monkeypatch)
+    rows, start, _ = whole_numbers(inputs, neurons, examples)
+    settings, written, right = [1e-3, 0.5], [], Update.at
+    monkeypatch.setattr(Update, "at", lambda *a: (written.append(a), right(*a)))
+    loop = TrainingLoop(layer(inputs, neurons), update, start, rows, slots=slots, settings=2, checked=True)
+    loop.run(epochs=3, settings=settings)
+    assert written
+    monkeypatch.setitem(adam.__globals__, "sqrt", np.sqrt)
+    for found, wanted in zip(
+        (loop.parameters, loop.slots, loop.gradients),
+        steps_of_numpy(update, rows, start, neurons, slots, settings, 3),
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+
+
+def _gradients_of_no_step(monkeypatch):
+    """Gradients that are not there after the last step."""
+    right = tiles.Tiles._tile
+
+    def tile(self, *a):
+        self._buffers = replace(self._buffers, keep=I1(0))
+        right(self, *a)
+
+    monkeypatch.setattr(tiles.Tiles, "_tile", tile)
+
+
+def _slots_as_they_were(monkeypatch):
+    """Slots that are not stored."""
+    right = Update.write
+    monkeypatch.setattr(
+        Update, "write", lambda self, space, p, *a: right(self, space, p, *a) if p.number() is None else None
+    )
+
+
+def _of_the_parameter_before(monkeypatch):
+    """Gradients that update the parameters one before their own."""
+    right = Update.at
+    monkeypatch.setattr(
+        Update, "at", lambda self, b, buffers, index, *a: right(self, b, buffers, b.and_(index, I64(~1)), *a)
+    )
+
+
+@pytest.mark.parametrize("fault", [_gradients_of_no_step, _slots_as_they_were, _of_the_parameter_before])
+def test_a_wrong_update_where_gradients_are_stored_is_found(fault, monkeypatch):
+    fault(monkeypatch)
+    with pytest.raises(AssertionError):
+        test_parameters_that_are_updated_where_their_gradients_are_stored_are_those_of_numpy(
+            momentum, 1, 65, 4, 8, monkeypatch
+        )
+
+
 def test_a_tile_that_is_too_wide_breaks_the_bounds(monkeypatch):
     rows, start, _ = whole_numbers(65, 4, 8)
-    monkeypatch.setattr(Tiling, "tile", property(lambda self: (4, 3), lambda self, shape: None), raising=False)
+    _in_small_tiles(monkeypatch)
     _of_another_width(monkeypatch, lambda width, lanes: width + (2 * lanes if width % lanes else 0))
     with pytest.raises(AssertionError, match="outside its buffers"):
         trained(65, 4, rows, start)

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from ..front.trace import GRADIENT, INPUT, SUMS, Trace
+from ..front.trace import GRADIENT, INPUT, PARAMETER, SUMS, Trace
 from ..loops.parts import FEWEST
 from ..loops.placement import Placement
+from ..loops.program import statements_of
+from .dots import Dots
 from .emission import Emitter
 from .lowering import lower
 from .memory import Buffers
-from .native_functions import Rounds, entry, lanes_summed, lanes_summed_together, stored
+from .native_functions import Rounds, entry, lanes_summed, lanes_summed_together, part_loaded, stored
 from .phases import TOGETHER, numbers
 from .processor import Target, vector_bytes
 from .reduction import Reduction
 from .support_vectors import SupportVectors
 from .tiles import Tiles
+from .update import Update
 from .vectors import I32, I64, VectorBuilder, ir
 from .wide import WideEmitter
 
@@ -111,12 +114,23 @@ class Batch:
     def memory(self) -> int:
         """Numbers of memory the program needs."""
         if self.apart:
-            return self.placement.size * self.stride + self._tiles.memory
+            return self.placement.size * self.stride + self._tiles.memory + self._dots.memory
         return self.placement.size * self.tiling.lanes * self.tiling.blocks
 
     @cached_property
     def _tiles(self) -> Tiles:
         return Tiles(self.emitter, self.tiling.tile, self.stride, self.placement.size * self.stride)
+
+    @cached_property
+    def _dots(self) -> Dots:
+        begin = self.placement.size * self.stride + self._tiles.memory
+        return Dots(self.emitter, self._tiles, self.tiling.chunk, begin)
+
+    @cached_property
+    def in_columns(self) -> list[tuple[int, int]]:
+        """Which inputs are to be laid out as columns, (first, end) of those side by side: panels have the others."""
+        in_panels = self._tiles.products | self._dots.products if self.apart else set()
+        return self.placement.inputs_read(self.columns, in_panels) if in_panels else [(0, self.columns)]
 
     @property
     def sums(self) -> int:
@@ -145,6 +159,7 @@ class Batch:
         """Write it for a whole chunk, whatever stands behind the examples of a smaller one, then the sums over `count`
         of them."""
         if self._parts.gate is None:
+            self._dots.emit(b, buffers)
             self._blocks(b, buffers, self.tiling.parts(), [(0, self._parts.apart)])
         else:
             self._blocks(b, buffers, self.tiling.parts(), [(0, self._parts.backward)])
@@ -211,6 +226,31 @@ class Batch:
         """Gradients are those of the examples alone: what need not be 0 before is not set to 0."""
         if self.apart:
             self._tiles.overwrites = True
+
+    def takes(self, update: Update) -> bool:
+        """Is an update written where gradients are stored from now on? It is where nothing behind them reads parameters."""
+        parts = self._parts
+        if not self.apart or not self._tiles.is_written:
+            return False
+        behind = [p.number() for n in parts.body[parts.apart :] for s in statements_of(n) for space, p in s.args
+                  if space == PARAMETER]  # fmt: skip
+        if any(k is None or k < self.gradients for k in behind):
+            return False
+        self._tiles.update = update
+        return True
+
+    def update_rest(self, b: ir.IRBuilder, buffers: Buffers, update: Update, count: int) -> None:
+        """Write: the update of those of so many parameters whose gradients are not stored by a contraction."""
+        lanes = self.tiling.lanes
+        for first, size, times, step in self._tiles.gaps(count):
+            with Rounds(b, times, name="gap") as rounds:
+                start = b.add(b.mul(rounds.i, I64(step)), I64(first))
+                whole = size - size % lanes
+                for begin, end, width in ((0, whole, lanes), (whole, size, 1)):
+                    with Rounds(b, end, begin, width, name="update") as part:
+                        index = b.add(start, part.i)
+                        at = entry(b, self._real, buffers.pointers[GRADIENT], index)
+                        update.at(b, buffers, index, part_loaded(self._builder(b), at, width), width)
 
     def finish(self, b: ir.IRBuilder, buffers: Buffers) -> None:
         """Write what comes after the last chunk of a step."""

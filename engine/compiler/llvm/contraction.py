@@ -1,14 +1,16 @@
-"""The gradient of a layer's weights as one contraction: g[j, k] += the sum over the examples of a[j] * b[k].
+"""What a wide layer contracts.
 
-Its free axes are two loops, of which the inner one walks through gradients that lie side by side; the examples are summed.
+The gradient of its weights, g[j, k] += the sum over the examples of a[j] * b[k]: its free axes are two loops, of which the
+inner one walks through gradients that lie side by side; the examples are summed. And its weighted sums of inputs, z[j] = b[j]
++ the sum over k of w[j, k] * x[k]: the inner loop is summed, the examples are free.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..front.trace import INPUT, MEMORY
-from ..loops.placement import Placement, Source
+from ..front.trace import CONSTANT, INPUT, MEMORY, PARAMETER
+from ..loops.placement import Carried, Placement, Source
 from ..loops.program import For, Polynomial, Statement
 
 LEAST = 64  # rounds of the inner loop from which on its panels pay
@@ -38,10 +40,7 @@ class Contraction:
     @property
     def first_input(self) -> int | None:
         """Which input b[0] is, if b[k] are inputs side by side; else None."""
-        if not isinstance(self.right, tuple) or self.right[0] != INPUT:
-            return None
-        side_by_side = Polynomial({((self.columns.variable, 1),): 1})
-        return (self.right[1] + Polynomial({m: -c for m, c in side_by_side.items()})).number()
+        return _first_input(self.right, self.columns)
 
     @property
     def first_target(self) -> int | None:
@@ -59,6 +58,60 @@ class Contraction:
     def end(self) -> int:
         """Behind which gradient it ends, if it has a first."""
         return (self.first_target or 0) + self.step * (self.shape[0] - 1) + self.shape[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedSums:
+    """What is known of them.
+
+    Attributes:
+        rows, columns: the loops over j and over k.
+        product, total: the instructions of the inner loop.
+        weight: which parameter w[j, k] is.
+        start: where b[j] is.
+        first_input: which input x[0] is; the others lie behind it.
+    """
+
+    rows: For
+    columns: For
+    product: Statement
+    total: Statement
+    weight: Polynomial
+    start: Source
+    first_input: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rounds of the two loops."""
+        return self.rows.count.number() or 0, self.columns.count.number() or 0
+
+
+def weighted_sums_of(rows: For, columns: For, placement: Placement) -> WeightedSums | None:
+    """A loop in another as weighted sums of inputs; None where they are none."""
+    if len(columns.body) != 2 or rows.count.number() is None or columns.count.number() is None:
+        return None
+    product, total = columns.body
+    if not (isinstance(product, Statement) and isinstance(total, Statement)):
+        return None
+    carried = placement.facts[columns].carried
+    start = carried.get(total)
+    if isinstance(start, Statement) and start.op == "move":
+        (start,) = placement.sources[start]
+    if (product.op, total.op) != ("mul", "add") or not isinstance(start, tuple) or len(carried) > 1:
+        return None
+    if placement.store[product] is not None or placement.store[total] is not None:
+        return None
+    j, k = rows.variable, columns.variable
+    if placement.sources[total] != [Carried(total, columns), product] or start[0] not in (PARAMETER, CONSTANT):
+        return None
+    for weight, x in (placement.sources[product], placement.sources[product][::-1]):
+        first = _first_input(x, columns)
+        if first is None or not isinstance(weight, tuple) or weight[0] != PARAMETER:
+            continue
+        known = {((j, 1),), ((k, 1),), ()}
+        if set(weight[1]) <= known and set(start[1]) <= known and weight[1].get(((k, 1),)) == 1:
+            return WeightedSums(rows, columns, product, total, weight[1], start, first)
+    return None
 
 
 def contraction_of(rows: For, columns: For, placement: Placement) -> Contraction | None:
@@ -80,6 +133,13 @@ def contraction_of(rows: For, columns: For, placement: Placement) -> Contraction
         if not here[1].uses(k) and not there[1].uses(j) and _is_walk(there[1], k):
             return Contraction(rows, columns, left, right, effect.target)
     return None
+
+
+def _first_input(source: Source, columns: For) -> int | None:
+    """Which input the first round of a loop reads, if all read inputs side by side; else None."""
+    if not isinstance(source, tuple) or source[0] != INPUT:
+        return None
+    return (source[1] + Polynomial({((columns.variable, 1),): -1})).number()
 
 
 def _place(placement: Placement, source: Source) -> tuple[int, Polynomial] | None:

@@ -8,7 +8,7 @@ optimizations of blocked algorithms, 1991). With one lane and one block the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..front.trace import CONSTANT, EFFECTS, GRADIENT, PARAMETER, SUMS, Trace
@@ -41,6 +41,7 @@ class Emitter(Memory):
                  direct: bool = False, name: str = "program", sums: int = 0) -> None:  # fmt: skip
         super().__init__(placement, trace, target, lanes, name)
         self.jam, self.direct, self._sums = jam, direct, sums
+        self.ready: dict[For, Callable[[list[Copy]], None]] = {}  # loops that are done with: what takes what they leave
         self._under_way: tuple[For, Phase] | None = None
         quick = lanes >= 4 and target.dtype == "float64" and has_fma(target.cpu)
         self._by_one_number = self._divisions() if quick else set()
@@ -207,7 +208,10 @@ class Emitter(Memory):
             if isinstance(n, Statement):
                 self._sum(n, copies, memo)
                 continue
-            self._rounds(n, copies, memo)
+            if n in self.ready:
+                self.ready[n](copies)
+            else:
+                self._rounds(n, copies, memo)
         self._statements(statements, copies, memo)
 
     def _rounds(self, n: For, copies: list[Copy], memo: Memo) -> None:

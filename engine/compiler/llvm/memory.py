@@ -12,6 +12,9 @@ from .lowering import lower
 from .processor import Target
 from .vectors import I64, TYPES, VectorBuilder, ir
 
+# Spaces besides those of a program: the settings of an update, and its slots, as many spaces as there are.
+SETTINGS, SLOTS = 8, 9
+
 INLINE_BELOW = 500  # rolled instructions up to which elementary functions go in line
 
 IndexKey = tuple[int, frozenset[tuple[ir.Value, int]]]  # equal for equal indices
@@ -30,6 +33,8 @@ class Buffers:
         mask: which lanes count when gradients are summed; None: all.
         spread: memory holds every example's values, column by column as inputs do, not those of one block.
         more: were the gradients begun by another chunk of the same step? None: a step is one chunk.
+        keep: are gradients stored whose parameters are updated at once? None: none are updated at once.
+        ends: does the chunk end its step, so that they are updated? None: a step is one chunk.
         team: the address of the team that loops are shared with, or null; None: where no loop is shared.
     """
 
@@ -40,6 +45,8 @@ class Buffers:
     mask: ir.Value | None = None
     spread: bool = False
     more: ir.Value | None = None
+    keep: ir.Value | None = None
+    ends: ir.Value | None = None
     team: ir.Value | None = None
 
     def at(self, *blocks: ir.Value, mask: ir.Value | None = None) -> Buffers:
@@ -52,7 +59,7 @@ class Buffers:
 
     def values(self) -> list[ir.Value]:
         """The LLVM values in it, in a fixed order."""
-        some = [v for v in (self.mask, self.more) if v is not None]
+        some = [v for v in (self.mask, self.more, self.keep, self.ends) if v is not None]
         stride = [] if isinstance(self.stride, ir.Constant) else [self.stride]
         return [*self.pointers.values(), *self.sizes.values(), *stride, *self.blocks, *some]
 
@@ -67,6 +74,8 @@ class Buffers:
             None if self.mask is None else next(rest),
             self.spread,
             None if self.more is None else next(rest),
+            None if self.keep is None else next(rest),
+            None if self.ends is None else next(rest),
         )
 
 

@@ -152,16 +152,39 @@ def stored(b: ir.IRBuilder, kind: ir.Type, value: ir.Value, array: ir.Value, ind
     return b.store(value, entry(b, kind, array, index))
 
 
+def part_loaded(vectors: VectorBuilder, pointer: ir.Value, size: int) -> ir.Value:
+    """So many numbers that lie side by side, as a vector; at most as many as it has lanes."""
+    b, real = vectors.builder, vectors.real
+    if size == vectors.lanes:
+        value = b.load(pointer, typ=vectors.type)
+        value.align = 8 if vectors.double else 4
+        return value
+    value = vectors.constant(0.0)
+    for k in range(size):
+        value = b.insert_element(value, loaded(b, real, pointer, I64(k)), I32(k))
+    return value
+
+
+def part_stored(vectors: VectorBuilder, value: ir.Value, pointer: ir.Value, size: int) -> None:
+    """Write so many lanes side by side."""
+    b, real = vectors.builder, vectors.real
+    if size == vectors.lanes:
+        b.store(value, pointer).align = 8 if vectors.double else 4
+        return
+    for k in range(size):
+        stored(b, real, b.extract_element(value, I32(k)), pointer, I64(k))
+
+
 def gathered(vectors: VectorBuilder, rows: ir.Value, order: ir.Value, x: ir.Value, first: ir.Value, count: ir.Value,
-             columns: int, stride: ir.Value, backwards: bool = False, groups: tuple[ir.Value, ir.Value] | None = None
-             ) -> None:  # fmt: skip
+             columns: int, stride: ir.Value, backwards: bool = False, groups: tuple[ir.Value, ir.Value] | None = None,
+             wanted: Sequence[tuple[int, int]] = ()) -> None:  # fmt: skip
     """Write: lay examples out as lanes want them: x[column*stride + i] = rows[order[first + i]*columns + column].
 
     The last group is filled up with the last example. Backwards, the last example comes first. Groups are of as many
-    examples as there are lanes; all of them, or those from one to another.
+    examples as there are lanes; all of them, or those from one to another. Columns are all, or (first, end) of those wanted.
     """
     b, real, lanes = vectors.builder, vectors.real, vectors.lanes
-    size, whole = 8 if vectors.double else 4, columns - columns % lanes
+    size = 8 if vectors.double else 4
     last = b.sub(count, I64(1))
     begin, end = (I64(0), count) if groups is None else [b.mul(g, I64(lanes)) for g in groups]
     with Rounds(b, end, begin, lanes, name="gather") as outer:
@@ -171,15 +194,15 @@ def gathered(vectors: VectorBuilder, rows: ir.Value, order: ir.Value, x: ir.Valu
             i = b.select(b.icmp_signed("<", at, last), at, last)
             i = b.sub(last, i) if backwards else i
             starts.append(b.mul(loaded(b, I64, order, b.add(first, i)), I64(columns)))
-        if whole:
-            with Rounds(b, whole, 0, lanes, name="square") as inner:
+        for least, most in wanted or [(0, columns)]:
+            whole = most - (most - least) % lanes
+            with Rounds(b, whole, least, lanes, name="square") as inner:
                 read = [b.load(entry(b, real, rows, b.add(start, inner.i)), typ=vectors.type) for start in starts]
                 for k, column in enumerate(transposed(vectors, read)):
                     read[k].align = size
                     at = b.add(b.mul(b.add(inner.i, I64(k)), stride), outer.i)
                     stored(b, real, column, x, at).align = size
-        if whole < columns:
-            with Rounds(b, columns, whole, name="column") as inner:
+            with Rounds(b, most, whole, name="column") as inner:
                 for k, start in enumerate(starts):
                     number = loaded(b, real, rows, b.add(start, inner.i))
                     stored(b, real, number, x, b.add(b.add(b.mul(inner.i, stride), outer.i), I64(k)))

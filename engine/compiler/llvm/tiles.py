@@ -11,14 +11,16 @@ is that of each lane first: see reduction.py.)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
-from ..front.trace import GRADIENT, INPUT, MEMORY
-from ..loops.program import For, loops_of
+from ..front.trace import GRADIENT, INPUT, MEMORY, PARAMETER
+from ..loops.program import For, Statement, loops_of
 from .contraction import Contraction, contraction_of
 from .emission import Emitter
 from .memory import Buffers, Copy
-from .native_functions import Rounds, entry, loaded, transposed
+from .native_functions import Rounds, entry, loaded, part_loaded, part_stored, transposed
 from .phases import Phase
+from .update import Update
 from .vectors import I32, I64, POINTER, declared, ir
 
 CACHE = 2**14  # bytes of panels that stay in the first cache while all rows pass
@@ -36,11 +38,14 @@ class Tiles:
     Attributes:
         memory: numbers that the panels need.
         overwrites: are the gradients those of the examples alone, so that a contraction need not add to what is there?
+        update: what is done with parameters where their gradients are stored; None: nothing.
     """
 
+    update: Update | None = None
+
     def __init__(self, emitter: Emitter, shape: tuple[int, int] | None, room: int, panels: int) -> None:
-        self._e, self._room, self._panels = emitter, room, panels
-        self._high, self._wide = shape or (1, 1)
+        self._e, self.room, self._panels = emitter, room, panels
+        self.high, self.wide = shape or (1, 1)
         placement = emitter.placement
         loops = list(loops_of(placement.parts.body[placement.parts.apart :]))
         nests = [(n, c) for n in loops for c in n.body if isinstance(c, For) and shape is not None]
@@ -59,12 +64,12 @@ class Tiles:
         self.memory += max([self._size(c) for c in found if c not in self._begin_at], default=0)
 
     def _size(self, c: Contraction) -> int:
-        return -(-c.shape[1] // self._panel) * self._panel * self._room
+        return -(-c.shape[1] // self.panel) * self.panel * self.room
 
     @property
-    def _panel(self) -> int:
+    def panel(self) -> int:
         """Columns of a panel."""
-        return self._wide * self._e.lanes
+        return self.wide * self._e.lanes
 
     def emit(self, nest: tuple[For, For], b: ir.IRBuilder, buffers: Buffers, copy: Copy, count: ir.Value) -> bool:
         """Write a loop in another, if they are a contraction.
@@ -83,10 +88,10 @@ class Tiles:
             self._pass_panels()
             return True
         if not is_laid:
-            with e.apart(b, buffers, -(-c.shape[1] // self._panel), count) as part:
+            with e.apart(b, buffers, -(-c.shape[1] // self.panel), count) as part:
                 self._begin(e.b, e.buffers, part.values[-1])
                 self._lay_panels(part)
-        with e.phase(b, buffers, c.rows, self._high, count) as (here,):
+        with e.phase(b, buffers, c.rows, self.high, count) as (here,):
             self._begin(e.b, e.buffers, here)
             self._pass_panels()
         return True
@@ -98,8 +103,8 @@ class Tiles:
 
     def _lay_panels(self, part: Phase | None) -> None:
         """Write: the panels, or those of one thread."""
-        whole, rest = divmod(self._c.shape[1], self._panel)
-        for first, last, width in ((0, whole, self._panel), (whole, whole + 1, rest)):
+        whole, rest = divmod(self._c.shape[1], self.panel)
+        for first, last, width in ((0, whole, self.panel), (whole, whole + 1, rest)):
             if width and first < last:
                 low, high = (I64(first), I64(last)) if part is None else part.within(first, last)
                 with Rounds(self._b, high, low, name="panel") as panel:
@@ -107,12 +112,12 @@ class Tiles:
 
     def _pass_panels(self) -> None:
         """Write: all panels pass the rows, so many together as stay in the first cache."""
-        b, (whole, rest) = self._b, divmod(self._c.shape[1], self._panel)
-        several = max(1, CACHE // (self._room * self._panel * self._e.bytes))
+        b, (whole, rest) = self._b, divmod(self._c.shape[1], self.panel)
+        several = max(1, CACHE // (self.room * self.panel * self._e.bytes))
         with Rounds(b, whole, 0, several, name="panels") as block:
             most = b.add(block.i, I64(several))
             end = b.select(b.icmp_signed("<", most, I64(whole)), most, I64(whole))
-            self._pass_rows(block.i, end, self._panel)
+            self._pass_rows(block.i, end, self.panel)
         if rest:
             self._pass_rows(I64(whole), I64(whole + 1), rest)
 
@@ -122,7 +127,7 @@ class Tiles:
         """Write: one panel, each example's numbers side by side; what it is too wide for is filled up."""
         b, e, lanes = self._b, self._e, self._e.lanes
         groups = b.sdiv(b.add(self._count, I64(lanes - 1)), I64(lanes))
-        first = b.mul(panel, I64(self._panel))
+        first = b.mul(panel, I64(self.panel))
         with Rounds(b, groups, name="lay") as group:
             example = b.mul(group.i, I64(lanes))
             e.buffers = self._buffers.at(example)
@@ -138,10 +143,27 @@ class Tiles:
 
     def _laid(self, panel: ir.Value, example: ir.Value, vector: int) -> ir.Value:
         """The address of a vector in a panel."""
-        b, lanes = self._b, self._e.lanes
-        at = b.mul(b.add(b.mul(panel, I64(self._room)), example), I64(self._panel))
-        begin = self._panels + self._begin_at.get(self._c, sum(map(self._size, self._begin_at)))
-        return self._e.guarded(MEMORY, b.add(at, I64(begin + vector * lanes)), lanes)
+        return self.laid(self._begin_at.get(self._c, sum(map(self._size, self._begin_at))), panel, example, vector)
+
+    def laid(self, begin: int, panel: ir.Value, example: ir.Value, vector: int) -> ir.Value:
+        """The same of panels that begin so many numbers behind the first."""
+        b, lanes = self._e.b, self._e.lanes
+        at = b.mul(b.add(b.mul(panel, I64(self.room)), example), I64(self.panel))
+        return self._e.guarded(MEMORY, b.add(at, I64(self._panels + begin + vector * lanes)), lanes)
+
+    def panels_from(self, first: int, count: int) -> int | None:
+        """Where panels begin that hold so many inputs from one on while a chunk is under way; None: there are none."""
+        return next((at for c, at in self._begin_at.items() if (c.first_input, c.shape[1]) == (first, count)), None)
+
+    @property
+    def is_written(self) -> bool:
+        """Are there gradients that a contraction writes, and nobody else?"""
+        return self.overwrites and bool(self._written)
+
+    @property
+    def products(self) -> set[Statement]:
+        """What reads inputs that are in panels from the rows of examples on."""
+        return {n for c in self._from_rows for n in c.columns.body if isinstance(n, Statement)}
 
     def gather(self, b: ir.IRBuilder, buffers: Buffers, given: Sequence[ir.Value], columns: int) -> None:
         """Write: the panels of inputs, from rows of examples, whose numbers lie side by side already.
@@ -167,13 +189,13 @@ class Tiles:
             row = b.mul(loaded(b, I64, order, b.add(first, example.i)), I64(columns))
             for c in self._from_rows:
                 self._c = c
-                whole, rest = divmod(c.shape[1], self._panel)
+                whole, rest = divmod(c.shape[1], self.panel)
                 at = b.add(row, I64(c.first_input or 0))
                 with Rounds(b, whole, name="panel") as panel:
-                    self._copy_row(entry(b, e.real, rows, b.add(at, b.mul(panel.i, I64(self._panel)))), panel.i,
-                                   example.i, self._panel)  # fmt: skip
+                    self._copy_row(entry(b, e.real, rows, b.add(at, b.mul(panel.i, I64(self.panel)))), panel.i,
+                                   example.i, self.panel)  # fmt: skip
                 if rest:
-                    last = entry(b, e.real, rows, b.add(at, I64(whole * self._panel)))
+                    last = entry(b, e.real, rows, b.add(at, I64(whole * self.panel)))
                     self._copy_row(last, I64(whole), example.i, rest)
 
     def _copy_row(self, row: ir.Value, panel: ir.Value, example: ir.Value, width: int) -> None:
@@ -181,7 +203,7 @@ class Tiles:
         e = self._e
         for v in range(-(-width // e.lanes)):
             size = min(e.lanes, width - v * e.lanes)
-            value = self._read(entry(self._b, e.real, row, I64(v * e.lanes)), size)
+            value = part_loaded(e.vectors, entry(self._b, e.real, row, I64(v * e.lanes)), size)
             self._b.store(value, self._laid(panel, example, v)).align = e.bytes
 
     def gaps(self, size: int) -> list[tuple[int, int, int, int]]:
@@ -198,7 +220,7 @@ class Tiles:
     def _pass_rows(self, first: ir.Value, end: ir.Value, width: int) -> None:
         """Write: some panels, of so many columns, for all rows."""
         b, loop = self._b, self._c.rows
-        for start, stop, high in self._e.stretches(loop, [self._copy], self._high):
+        for start, stop, high in self._e.stretches(loop, [self._copy], self.high):
             with (
                 Rounds(b, stop, start, high, f"i{loop.variable}") as rounds,
                 Rounds(b, end, first, name="tile") as tile,
@@ -209,15 +231,20 @@ class Tiles:
     def _tile(self, rows: list[dict[int, tuple[ir.Value, int]]], panel: ir.Value, width: int) -> None:
         """Write: gradients in registers, the examples one after another, back to memory."""
         b, e, variable = self._b, self._e, self._c.columns.variable
-        first = b.mul(panel, I64(self._panel))
+        first = b.mul(panel, I64(self.panel))
         vectors = range(-(-width // e.lanes))
         places = [
             (Copy({**row, variable: (first, v * e.lanes)}), min(e.lanes, width - v * e.lanes))
             for row in rows for v in vectors
         ]  # fmt: skip
-        pointers = [self._gradients(copy, size) for copy, size in places]
-        for pointer in pointers:
-            self._fetch(pointer)
+        indices = [e.index(self._c.target, copy)[1] for copy, _ in places]
+        pointers = [e.guarded(GRADIENT, index, size) for index, (_, size) in zip(indices, places)]
+        update = self.update if self._c in self._written else None
+        with nullcontext() if update is None else b.if_then(e.buffers.keep):
+            for pointer in pointers:
+                self._fetch(pointer)
+        for index in indices if update is not None else ():
+            self._fetch(entry(b, e.real, e.buffers.pointers[PARAMETER], index))
         nothing = e.vectors.constant(-0.0)
         with Rounds(b, self._count, name="examples") as example:
             sums = [example.carried(e.vectors.type) for _ in places]
@@ -234,18 +261,25 @@ class Tiles:
             for phi, after in zip(sums, added):
                 phi.add_incoming(nothing, example.before)
                 phi.add_incoming(after, b.block)
-        for pointer, (_, size), total in zip(pointers, places, sums):
-            self._write(self._with_those_before(pointer, size, total), pointer, size)
+        whole = [self._with_those_before(p, size, total) for p, (_, size), total in zip(pointers, places, sums)]
+        if update is not None:
+            with nullcontext() if e.buffers.ends is None else b.if_then(e.buffers.ends):
+                for total, index, (_, size) in zip(whole, indices, places):
+                    update.at(b, e.buffers, index, total, size)
+        with (
+            nullcontext() if update is None else b.if_then(e.buffers.keep)
+        ):  # last: no load waits for one of these stores
+            for total, pointer, (_, size) in zip(whole, pointers, places):
+                part_stored(e.vectors, total, pointer, size)
 
     def _with_those_before(self, pointer: ir.Value, size: int, total: ir.Value) -> ir.Value:
         """Write: a sum over the examples of a chunk, and what it is added to."""
-        b, more = self._b, self._e.buffers.more
+        b, more, vectors = self._b, self._e.buffers.more, self._e.vectors
         if not self.overwrites or self._c not in self._written:
-            return b.fadd(self._read(pointer, size), total)
+            return b.fadd(part_loaded(vectors, pointer, size), total)
         if more is None:
             return total
-        nothing = self._e.vectors.constant(-0.0)
-        return b.fadd(b.select(more, self._read(pointer, size), nothing), total)
+        return b.fadd(b.select(more, part_loaded(vectors, pointer, size), vectors.constant(-0.0)), total)
 
     def _fetch(self, pointer: ir.Value) -> None:
         """Write: gradients come to the cache while the examples pass."""
@@ -265,24 +299,3 @@ class Tiles:
     def _gradients(self, copy: Copy, size: int) -> ir.Value:
         _, index = self._e.index(self._c.target, copy)
         return self._e.guarded(GRADIENT, index, size)
-
-    def _read(self, pointer: ir.Value, size: int) -> ir.Value:
-        """Write: so many numbers, as a vector."""
-        b, e = self._b, self._e
-        if size == e.lanes:
-            value = b.load(pointer, typ=e.vectors.type)
-            value.align = e.bytes
-            return value
-        value = e.vectors.constant(0.0)
-        for k in range(size):
-            one = b.load(entry(b, e.real, pointer, I64(k)), typ=e.real)
-            value = b.insert_element(value, one, I32(k))
-        return value
-
-    def _write(self, value: ir.Value, pointer: ir.Value, size: int) -> None:
-        b, e = self._b, self._e
-        if size == e.lanes:
-            b.store(value, pointer).align = e.bytes
-            return
-        for k in range(size):
-            b.store(b.extract_element(value, I32(k)), entry(b, e.real, pointer, I64(k)))

@@ -7,10 +7,10 @@ memory, and only what is read from memory is stored, in slots numbered densely.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from ..front.trace import EFFECTS, MEMORY, VALUE
+from ..front.trace import EFFECTS, INPUT, MEMORY, VALUE
 from .parts import BodyParts
 from .program import For, Key, Node, Polynomial, Statement, loops_of, runs
 from .shapes import Flags, Positions
@@ -109,6 +109,21 @@ class Placement:
         """Does a stretch of instructions read no register but its own?"""
         mine: set[Source] = {*run}
         return all(isinstance(s, tuple) or s in mine for statement in run for s in self.sources[statement])
+
+    def inputs_read(self, count: int, but: Container[Statement]) -> list[tuple[int, int]]:
+        """Which of so many inputs are read, as (first, end) of those side by side, whatever some instructions read."""
+        import numpy as np
+
+        read = np.zeros(count, bool)
+        sources: list[tuple[Node, Source | None]] = [
+            (s, x) for s, found in self.sources.items() if s not in but for x in found
+        ]
+        sources += [(loop, x) for loop, facts in self.facts.items() for x in facts.carried.values()]
+        for at, source in sources:
+            if isinstance(source, tuple) and source[0] == INPUT:
+                self._span(source[1], at).fill(read, True)
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], read, [0]]))).tolist()
+        return list(zip(edges[::2], edges[1::2]))
 
     # Registers ---------------------------------------------------------------------------------------------------------
 

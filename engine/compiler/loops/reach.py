@@ -7,14 +7,13 @@ them: that is one instruction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
 from ...value import Value
 from ..front.recorder import IDENTITY, Recorder
-from ..front.trace import CONSTANT, IDENTITIES, PARAMETER, VALUE, Trace
-from .recognition import Recogniser
+from ..front.trace import CONSTANT, PARAMETER, Trace
 
 Operand = Any  # a Value that has an op or none, a number, or a list of these
 Numbers = tuple[int, ...]
@@ -77,83 +76,6 @@ def reach(
     return max(
         [high - (0 if x in made or (x in fixed and x not in own) else low) for x, (low, high) in spans.items()] or [0]
     )
-
-
-def are_apart(items: Recogniser, loop: Rounds, data: Mapping[int, Mapping[int, Operand]], own: set[int]) -> bool:
-    """Is it sure that `reach` is 0? Where a round reads leaves that no other reads, nodes of its own and what all rounds
-    read, what it makes is its own or the same in all rounds; unless something outside makes it, too.
-
-    Args:
-        items: the nodes.
-        loop: the only rounds.
-        data: as for `reach`.
-        own: the leaves that are differentiated, as operands.
-    """
-    import numpy as np
-
-    start, period, rounds = loop
-    nodes = range(start, start + period * rounds)
-    read_in = dict[int, int]()
-    for i, given in data.items():
-        if any(read_in.setdefault(id(a), (i - start) // period) != (i - start) // period for a in given.values()):
-            return False
-    fixed, moving = set(own), set[tuple[int, range, int]]()
-    for i in (*range(start), *range(nodes.stop, len(items.ids))):
-        for space, places in _operands(items, i):
-            if space == VALUE and any(k in nodes for k in places) and _may_be_made(items, i, nodes[:period]):
-                return False
-            fixed.update([k * 8 + space for k in places if space != VALUE])
-    for first in nodes[:period]:
-        if any(part.__class__ is tuple and {CONSTANT} < {*part} for part in items.shapes.keys[items.ids[first]]):
-            return False  # some of a list are numbers, which may differ
-        for (space, places), (_, then) in zip(_operands(items, first), _operands(items, first + period)):
-            step = then.start - places.start
-            if space == VALUE and any(k in nodes for k in places):
-                if step != period or any(k not in nodes[:period] for k in places):
-                    return False
-            elif step and space != CONSTANT:
-                moving.add((space, places, step))
-            elif space != CONSTANT:
-                fixed.update([k * 8 + space for k in places])
-            if space != CONSTANT and [k + step for k in places] != [*then]:
-                return False
-    if any(space == VALUE for space, _, _ in moving):
-        return False
-    codes, which = list[int](), list[int]()
-    for space, places, step in moving:
-        found = np.add.outer(np.arange(rounds) * step, np.array(places)) * 8 + space
-        codes += found.ravel().tolist()
-        which += np.repeat(np.arange(rounds), len(places)).tolist()
-    leaves = {*codes}
-    return len({*zip(codes, which)}) == len(leaves) and fixed.isdisjoint(leaves)
-
-
-def _operands(items: Recogniser, i: int) -> Iterator[tuple[int, range]]:
-    """The operands of a node: a space, and where in it they are."""
-    rest = iter(items.numbers[items.starts[i] + 1 : items.starts[i + 1]].tolist())
-    for part in items.shapes.keys[items.ids[i]][1:]:
-        if part.__class__ is tuple and part[:1] == ("row",):
-            first, step = next(rest), next(rest)
-            yield part[1], range(first, first + step * part[2], step)
-        else:
-            for space in part if part.__class__ is tuple else (part,):
-                at = next(rest)
-                yield space, range(at, at + 1)
-
-
-def _may_be_made(items: Recogniser, i: int, rounds: Iterable[int]) -> bool:
-    """May a node make what one of others makes? It has the same op, of as many operands, or both may be written otherwise."""
-    op, *parts = items.shapes.keys[items.ids[i]]
-    mine = op, [*map(_length, parts)]
-    for k in rounds:
-        other, *those = items.shapes.keys[items.ids[k]]
-        if mine == (other, [*map(_length, those)]) or {op.name, other.name} <= IDENTITIES.keys():
-            return True
-    return False
-
-
-def _length(part: Any) -> int:
-    return 1 if part.__class__ is not tuple else part[2] if part[:1] == ("row",) else len(part)
 
 
 class _Same:

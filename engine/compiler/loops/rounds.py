@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import count
 
 from ...ieee import total
 from ...rule import TABLE, UNREACHED, Op, new
 from ...value import Value
 from ..front.recorder import IDENTITY, Recorder
 from ..front.trace import CONSTANT, VALUE, spaced
-from .reach import Operand, Rounds, are_apart, reach
+from .distance import distance
+from .reach import Operand, Rounds, reach
 from .recognition import WINDOW, Loop, Recogniser
 from .shapes import LoopShape, Positions, Shapes
 
@@ -54,15 +54,16 @@ class Family:
         self._place = {v: i for i, v in enumerate(nodes)}
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
             return
-        items, own = _items(nodes, recorder)
+        items, own, numbers = _items(nodes, recorder)
         loops = list(_loops(items)) if _may_repeat(items.ids) else []
         longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=Rounds(0, 0, 0))
         if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
             self._loops = [loop for loop in loops if abs(loop.rounds - longest.rounds) <= EDGE]
             self._recorder, self._captured = recorder, len(recorder.captured)
             self.count, self._data = longest.rounds, _Data(nodes, self._loops, recorder).leaves
-            alone = len(self._loops) == 1 and are_apart(items, longest, self._data, own)
-            found = 0 if alone else reach(nodes, self._loops, self._data, recorder)
+            found = distance(items, self._loops, self._data, own, numbers)
+            if found is None:
+                found = reach(nodes, self._loops, self._data, recorder)
             if found is None or found > FARTHEST:
                 self.withdraw()
                 self.count = 0
@@ -101,21 +102,23 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
     return found
 
 
-def _items(nodes: Sequence[Operand], recorder: Recorder) -> tuple[Recogniser, set[int]]:
+def _items(nodes: Sequence[Operand], recorder: Recorder) -> tuple[Recogniser, set[int], list[float]]:
     """(the nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers, the
-    operands of leaves that are differentiated).
+    operands of leaves that are differentiated, the constants).
 
     Constants are numbered as they come, so that what they are does not matter.
     """
     import numpy as np
 
     shapes, ids, numbers, starts, own = Shapes(), list[int](), list[int](), [0], set[int]()
-    operands, lists, constants = dict(recorder.operands), dict[int, tuple[object, list[int]]](), count(CONSTANT, 8)
+    operands, lists, constants = dict(recorder.operands), dict[int, tuple[object, list[int]]](), list[float]()
 
     def operand(a: Operand) -> int:
         """That of what is met for the first time."""
-        if a.__class__ is not Value or recorder.constant(a) is not None:
-            return next(constants)
+        number = recorder.constant(a)
+        if number is not None:
+            constants.append(number)
+            return (len(constants) - 1) * 8 + CONSTANT
         leaf = a
         while leaf.op is IDENTITY and leaf not in operands:
             leaf = leaf._a
@@ -152,7 +155,11 @@ def _items(nodes: Sequence[Operand], recorder: Recorder) -> tuple[Recogniser, se
         operands[v] = i * 8 + VALUE
         ids.append(shapes.id(tuple(key)))
         starts.append(len(numbers))
-    return Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW), own
+    return (
+        Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW),
+        own,
+        constants,
+    )
 
 
 def _may_repeat(ids: Positions) -> bool:

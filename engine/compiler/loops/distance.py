@@ -1,0 +1,179 @@
+"""Distance: how far apart rounds are at most that have to do with each other, told by what the nodes of one round read.
+
+Most programs are such that `reach`, which looks at what each round makes, would find nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+
+from ...rule import TABLE, Op
+from ..front.trace import CONSTANT, IDENTITIES, VALUE
+from .reach import Operand, Rounds
+from .recognition import Recogniser
+
+
+def distance(items: Recogniser, loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]], own: set[int],
+             numbers: Sequence[float]) -> int | None:  # fmt: skip
+    """No less than `reach`, where what the nodes read tells it; None where that takes a look at each.
+
+    Where a round reads leaves that no other reads, nodes of its own, what all rounds read and its running sum, what it makes
+    is its own or the same in all rounds; unless something outside makes it, too.
+
+    Args:
+        items: the nodes.
+        loops, data: as for `reach`.
+        own: the leaves that are differentiated, as operands.
+        numbers: what constants are.
+    """
+    seen, alike = _Reads(items, loops, data), _Alike(items, data, numbers)
+    of_data = dict[int, object]()
+    for i, given in data.items():
+        home = seen.home(i)
+        if home is None or any(of_data.setdefault(id(a), home[:2]) != home[:2] for a in given.values()):
+            return None
+    slots = [first for start, period, _ in loops for first in range(start, start + period)]
+    if not all(seen.take_in(first) for first in slots):
+        return None
+    for i in range(len(items.ids)):
+        if seen.home(i) is None:
+            found = list(_operands(items, i))
+            seen.fixed.update(
+                [k * 8 + space for space, places in found for k in places if space not in (VALUE, CONSTANT)]
+            )
+            inside = any(space == VALUE and any(map(seen.home, places)) for space, places in found)
+            if inside and any(alike.may_be_one(i, first) for first in slots):
+                return None
+    read_in = dict[int, tuple[int, int]]()
+    for which, places, step in seen.moving:
+        for r in range(loops[which].rounds):
+            if any(read_in.setdefault(k + r * step, (which, r)) != (which, r) for k in places):
+                return None
+    seen.fixed.update(own)
+    return seen.furthest if seen.fixed.isdisjoint(read_in) else None
+
+
+class _Reads:
+    """What rounds read, as far as it is looked at.
+
+    Attributes:
+        fixed: leaves that are the same in all rounds, as operands.
+        moving: (which loop, leaves that its first round reads, as operands, their step from round to round).
+    """
+
+    def __init__(self, items: Recogniser, loops: Sequence[Rounds], data: Container[int]) -> None:
+        self._items, self._loops, self._data = items, loops, data
+        self._apart = dict[tuple[int, int], int]()
+        self._varying = set[tuple[int, int]]()  # nodes that depend on leaves of their round
+        self._has_sums = False
+        self.fixed, self.moving = set[int](), set[tuple[int, range, int]]()
+
+    @property
+    def furthest(self) -> int:
+        """How many rounds apart those are at most that read of each other."""
+        return self._has_sums + sum(map(abs, self._apart.values()))
+
+    def home(self, k: int) -> tuple[int, int, int] | None:
+        """The loop of a node, its round, and which of its nodes it is."""
+        for which, (start, period, rounds) in enumerate(self._loops):
+            if start <= k < start + period * rounds:
+                return which, (k - start) // period, (k - start) % period
+        return None
+
+    def take_in(self, first: int) -> bool:
+        """A node of a first round; is it like what `distance` says?"""
+        items, home = self._items, self.home(first)
+        lists = [part for part in items.shapes.keys[items.ids[first]] if part.__class__ is tuple and part[0] != "row"]
+        if home is None or any({CONSTANT} < {*part} for part in lists):
+            return False  # some of a list are numbers, which may differ
+        which, _, slot = home
+        after = first + self._loops[which].period
+        varies, is_sum = first in self._data, False
+        for (space, places), (_, then) in zip(_operands(items, first), _operands(items, after)):
+            step = then.start - places.start
+            if space == CONSTANT:
+                continue
+            if len(then) != len(places) or then.step != places.step:
+                return False
+            if space != VALUE and step:
+                codes = range(places.start * 8 + space, places.stop * 8 + space, places.step * 8)
+                self.moving.add((which, codes, step * 8))
+                varies = True
+            elif space != VALUE:
+                self.fixed.update([k * 8 + space for k in places])
+            else:
+                for found in map(self.home, then):
+                    if found == (which, 0, slot) and step == self._loops[which].period:
+                        is_sum = True
+                    elif not self._reads(which, found, step):
+                        return False
+                    varies = varies or (found is not None and (found[0], found[2]) in self._varying)
+        if varies:
+            self._varying.add((which, slot))
+        self._has_sums = self._has_sums or is_sum
+        return varies or not is_sum
+
+    def _reads(self, which: int, found: tuple[int, int, int] | None, step: int) -> bool:
+        """A node of a second round reads one; may it?"""
+        if found is None:
+            return not step
+        other, r, _ = found
+        if step != self._loops[other].period:
+            return False
+        return r == 1 if other == which else self._apart.setdefault((which, other), r - 1) == r - 1
+
+
+class _Alike:
+    """Nodes that may make the same."""
+
+    def __init__(self, items: Recogniser, data: Mapping[int, object], numbers: Sequence[float]) -> None:
+        self._items, self._data, self._numbers = items, data, numbers
+
+    def may_be_one(self, i: int, k: int) -> bool:
+        """May what a node makes be made by one of these, and not by one that it reads? They are of one op, and so are their
+        operands, or one of them may be written otherwise."""
+        one, other = self._op(i), self._op(k)
+        if one is None or (other is None and one.name in IDENTITIES):
+            return True
+        mine, those = list(_operands(self._items, i)), list(_operands(self._items, k))
+        if one is not other or len(mine) != len(those) or self._row(i) is not self._row(k):
+            return one is other
+        ways = (those, those[::-1]) if len(those) == 2 else (those,)
+        return any(all(map(self._may_be_read, mine, way)) for way in ways)
+
+    def _may_be_read(self, one: tuple[int, range], other: tuple[int, range]) -> bool:
+        if len(one[1]) != len(other[1]):
+            return False
+        ops = {self._op(k) if space == VALUE else space for space, places in (one, other) for k in places[:1]}
+        return None in ops or len(ops) == 1 or len(one[1]) > 1
+
+    def _op(self, i: int) -> Op | None:
+        """That of a node; None where it may be written as another, see IDENTITIES."""
+        op = self._row(i)
+        if op.name not in IDENTITIES:
+            return op
+        operands = list(_operands(self._items, i))[op.name in ("sub", "div") :]
+        constants = [repr(self._numbers[k[0]]) for space, k in operands if space == CONSTANT and i not in self._data]
+        if op.name == "power" and constants == ["2.0"]:
+            return TABLE["mul"]
+        return None if op.name not in NEUTRAL or not NEUTRAL[op.name].isdisjoint(constants) else op
+
+    def _row(self, i: int) -> Op:
+        op: Op = self._items.shapes.keys[self._items.ids[i]][0]
+        return op
+
+
+NEUTRAL = {"add": {"-0.0"}, "sub": {"0.0", "-0.0"}, "mul": {"1.0", "-1.0"}, "div": {"1.0"}}  # what makes them another
+
+
+def _operands(items: Recogniser, i: int) -> Iterator[tuple[int, range]]:
+    """The operands of a node: a space, and where in it they are."""
+    rest = iter(items.numbers[items.starts[i] + 1 : items.starts[i + 1]].tolist())
+    for part in items.shapes.keys[items.ids[i]][1:]:
+        if part.__class__ is tuple and part[:1] == ("row",):
+            first, step = next(rest), next(rest)
+            yield part[1], range(first, first + step * part[2], step)
+        else:
+            for space in part if part.__class__ is tuple else (part,):
+                at = next(rest)
+                yield space, range(at, at + 1)

@@ -104,7 +104,7 @@ class Recording:
                     run = later.run.returning(root)
                     member = later._replace(run=run.listed() if few else run)
                 few.append(self._rolled(recorder.fork(nodes), member, not few))
-                for some in (few[-2:], few[-3:]) if len(few) > 1 else ():
+                for some in (few[-2:], few[-3:])[: len(few) - 1]:
                     found = extended(some, range(rounds - len(some) + 1, rounds + 1), family.count)
                     if found is not None:
                         return found

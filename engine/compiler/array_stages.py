@@ -16,7 +16,7 @@ from .arrays.words import WORDS
 from .front.flattening import Flat
 from .front.gather import AS_LISTS, with_sequences
 from .front.recorder import Recorder, indexed
-from .front.trace import INPUT, PARAMETER
+from .front.trace import INPUT, PARAMETER, Trace
 from .front.transcription import transcribed
 from .mapping import MappedExamples
 from .places import Results
@@ -190,7 +190,7 @@ def _split(places: Sequence[Place]) -> list[list[Place]]:
 
 def _traced(f: Callable[..., object], record: Callable[[Recorder], object], arguments: dict[Path, Given],
             library: str, guarded: bool) -> Traced:  # fmt: skip
-    def raised(new: Callable[[bool], Recorder]) -> Traced:
+    def traced(new: Callable[[bool], Recorder]) -> tuple[Recorder, Results, Trace]:
         def recorded(as_rows: bool) -> tuple[Recorder, object]:
             recorder = new(as_rows)
             return recorder, record(recorder)
@@ -201,24 +201,19 @@ def _traced(f: Callable[..., object], record: Callable[[Recorder], object], argu
         trace = transcribed(recorder, effects, not guarded, WORDS)
         if not guarded and not trace.shows_bare():
             trace = transcribed(recorder, effects, False, WORDS)
-        if recorder.captured:
-            count = len(recorder.captured)
-            arguments["outside",] = Given("v", PARAMETER, recorder.free, count, (count,))
-        outputs, names = _outputs(f, results, arguments)
-        try:
-            program = ArrayProgram(trace, list(arguments.values()), outputs, names, guarded, library)
-            return Traced(program, recorder, results)
-        except NotRaisedError as error:
-            raise NotRaisedError(str(error), error.place, recorder, error.takes) from None
+        return recorder, results, trace
 
+    recorder, results, trace = traced(Recorder)
+    if recorder.captured:
+        count = len(recorder.captured)
+        arguments["outside",] = Given("v", PARAMETER, recorder.free, count, (count,))
+    outputs, names = _outputs(f, results, arguments)
     try:
-        return raised(Recorder)
+        return Traced(
+            ArrayProgram(trace, list(arguments.values()), outputs, names, guarded, library), recorder, results
+        )
     except NotRaisedError as error:
-        line = ""
-        try:
-            raised(LineRecorder)
-        except NotRaisedError as again:
-            line = line_of(again.place, again.recorder)
+        line = line_of(error.place, traced(LineRecorder)[0])
         raise TypeError(
             f"jit takes, for arrays, {error.takes}, got {name_of(f)}: {error}{line}; "
             'backend="llvm" compiles it, and lower(...).program shows its loops'

@@ -13,11 +13,12 @@ from enclosing import DOUBLE, balls_of, precise, summed
 from flint import arb
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from recurrences import Recurrence, drawn
 from test_balls import Judge, Subject, check, chosen_points, of_graph, of_network, wrong_lanes
 
 from engine import dot, jit, tanh, total, value_and_grad
 from engine.checks import graphs, mlps
-from engine.compiler.arrays import array_program, text
+from engine.compiler.arrays import array_program, scans, text
 from engine.compiler.arrays.program import Affine
 
 MANY = int(os.environ.get("MANY", "1"))
@@ -60,6 +61,27 @@ def test_the_gradient_of_a_batch_through_a_network_lies_in_its_ball(network, cou
     check(wrong_batch, of_network(network, "float64"), count, random.Random(seed))
 
 
+def wrong_rounds(program, point):
+    """What lies outside its ball of a program that carries a state, and of its gradient; refused is what takes too many arrays."""
+    judge, subject = Judge(), Subject(repr(program), program, point, 0, "float64")
+    try:
+        value, gradient = jit(value_and_grad(program), backend="numpy")(list(point))
+    except TypeError as error:
+        assert " at " in str(error)
+        return event("refused")
+    with precise():
+        replay, balls = balls_of(program, point, DOUBLE)
+        for j, (got, ball) in enumerate(zip([value, *gradient], balls)):
+            judge(subject, j, got, ball, [replay])
+    return judge.wrong
+
+
+@settings(max_examples=max(6, MANY))
+@given(st.integers(0, 2**32))
+def test_what_is_carried_from_round_to_round_lies_in_its_ball_and_so_does_its_gradient(seed):
+    assert not wrong_rounds(*drawn(seed))
+
+
 # The law is seen to fail ---------------------------------------------------------------------------------------------
 
 
@@ -99,3 +121,26 @@ def test_a_planted_fault_is_caught(fault, module, name, wrong, monkeypatch):
     assert not squares()
     monkeypatch.setattr(module, name, wrong)
     assert squares()
+
+
+def a_recurrent_net():
+    program = Recurrence(6, 2, 2, (((0, 0, 0, 0),), ((1, 0, 2, 0), (2, 0, 1, 5))), True, True, True, 1)
+    return wrong_rounds(program, [0.1 * k * (-1.0) ** k for k in range(sum(program.sizes))])
+
+
+def a_round_late(self, p, right=scans.Round.said):
+    return right(self, Affine(max(p.start - 1, 0), p.slopes))
+
+
+def from_the_end(self, scan, right=text.Text._scan):
+    return [line.replace("in range(", "in reversed(range(").replace("):", ")):") for line in right(self, scan)]
+
+
+@pytest.mark.parametrize(
+    ("holder", "name", "wrong"), [(scans.Round, "said", a_round_late), (text.Text, "_scan", from_the_end)],
+    ids=["a state off by a round", "a reversed order"],
+)  # fmt: skip
+def test_a_fault_planted_in_a_scan_is_caught(holder, name, wrong, monkeypatch):
+    assert not a_recurrent_net()
+    monkeypatch.setattr(holder, name, wrong)
+    assert a_recurrent_net()

@@ -70,7 +70,7 @@ class ArrayProgram:
         arrays = ordered(flat)
         for array in arrays:
             if library == "xla" and array.op not in SYNTAX and spelled(array.op) not in self._space:
-                raise NotRaisedError(f"it has no {array.op}", array.place, None, "functions of ops that XLA has")
+                raise NotRaisedError(f"it has no {array.op}", array.place, "functions of ops that XLA has")
         read = {a: g for a, g in raising.arguments.items() if a in set(arrays)}
         named = name_arguments(read, set(self._space) | {"inf", "nan", "n"})
         for array, name in named.items():

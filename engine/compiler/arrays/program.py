@@ -22,14 +22,13 @@ class NotRaisedError(NotImplementedError):
 
     Attributes:
         place: an instruction of the trace where that shows; None: it is too long as a whole.
-        recorder: what wrote the trace, for its lines.
         takes: which functions would have been one.
     """
 
-    def __init__(self, message: str, place: int | None = None, recorder: object = None,
+    def __init__(self, message: str, place: int | None = None,
                  takes: str = "functions whose loops are alike from round to round") -> None:  # fmt: skip
         super().__init__(message)
-        self.place, self.recorder, self.takes = place, recorder, takes
+        self.place, self.takes = place, takes
 
 
 class Axis:

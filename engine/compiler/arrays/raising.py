@@ -154,7 +154,7 @@ class Raising:
             array.demander = self._now
             self._pending.append(array)
             self._every_one.append(array)
-            if len(self._known[VALUE].arrays) > MOST or len(self._every_one) > 2 * MOST:
+            if len(self._every_one) > MOST:
                 raise NotRaisedError(f"it takes more than {MOST} arrays", self._now.place if self._now else None)
         return array
 
@@ -362,7 +362,7 @@ class Raising:
             whole.add(above)
             above = above.demander
         size, rank = prod(a.size for a in index.slopes), len(index.slopes)
-        apart = apart or self._now in self._along
+        apart = apart or bool(self._serial)  # else all that rounds make could come from what is made of it
         for array in self._known[space].around(*index.ends()):
             # A part is read of what is made as one, or is no larger: else two that are cut could be parts of each other.
             if not apart or array.op not in CUT or (prod(array.shape) <= size and len(array.axes) >= rank):

@@ -92,7 +92,7 @@ def _scan(lines: Sequence[Definition], group: Sequence[Array], kept: Container[A
                 starts.append(Definition(_element(array, axis, str(edge)), part))
             axis = part_axis(array)
         count = axis.size
-        one = _Round(axis, letter, kept, group)
+        one = Round(axis, letter, kept, group)
         made = one.of(term)
         if array in kept:
             rounds.append(Definition(_element(array, time[array], one.said(Affine(first, {axis: 1}))), made))
@@ -105,7 +105,7 @@ def _element(array: Array, axis: Axis, said: str) -> OfRound:
     return OfRound(array, [said if x is axis else ":" for x in array.axes], [x for x in array.axes if x is not axis])
 
 
-class _Round:
+class Round:
     """Terms in one round."""
 
     def __init__(self, axis: Axis, letter: str, kept: Container[Array], group: Sequence[Array]) -> None:

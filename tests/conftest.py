@@ -91,6 +91,15 @@ def no_ops_of_other_tests():
 
 
 @pytest.fixture
+def unoptimised(monkeypatch):
+    """For what is decided before LLVM's own passes. They take most of the time, and laws of compiled code run them all."""
+    from engine.compiler.llvm.native_code import Programs
+
+    compiled = Programs.compiled
+    monkeypatch.setattr(Programs, "compiled", lambda self, text, _, __, cpu: compiled(self, text, 0, False, cpu))
+
+
+@pytest.fixture
 def empty_pages(monkeypatch):
     """For demos: what is on a page is looked at in a test of it, and elsewhere it matters that it is written, and said."""
     from demos import drawings

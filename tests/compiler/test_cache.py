@@ -51,6 +51,7 @@ def nothing_kept():
 # What is shared -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize(
     "other",
     [
@@ -139,6 +140,7 @@ def assert_nobody_gets_the_code_of_others(names=tuple(VARIANTS)):
     assert {name: trained(**VARIANTS[name])[0] for name in names} == alone
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_what_differs_in_more_than_numbers_is_compiled_on_its_own():
     assert_nobody_gets_the_code_of_others()
     assert len(PROGRAMS) == len(VARIANTS)

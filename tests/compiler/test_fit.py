@@ -10,6 +10,7 @@ import nn
 from engine import Value, exp, tanh, where
 
 MANY = int(os.environ.get("MANY", "1"))
+unoptimised = pytest.mark.usefixtures("unoptimised")  # every optimiser and loss by itself has all of LLVM's passes
 RNG = random.Random(3)
 X = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(37)]
 SIGNS = [1.0 if a * b > c / 3 else -1.0 for a, b, c in X]
@@ -80,6 +81,7 @@ def test_the_test_of_losses_knows_all_of_them():
     }  # fmt: skip
 
 
+@unoptimised
 @pytest.mark.parametrize(
     "options",
     [
@@ -177,6 +179,7 @@ def stop_at_the_end(trainer):
     trainer.stop = trainer.update == 5
 
 
+@unoptimised
 @pytest.mark.parametrize("act", [lambda trainer: None, halve, shift, stop, stop_at_the_end])
 @pytest.mark.parametrize("net", [None, with_dropout])
 def test_a_callback_after_each_batch_sees_and_changes_what_it_would_in_eager_mode(act, net):
@@ -277,6 +280,7 @@ class Noisy(nn.Module):
         return self.layer([a + self.noise.gauss(0.0, 0.1) for a in x])
 
 
+@unoptimised
 @pytest.mark.parametrize("update", [1, 4, 7, 10])
 def test_a_native_training_resumes_with_the_same_bits(update):
     options = {
@@ -360,6 +364,7 @@ TRIPLES = [
 ]
 
 
+@unoptimised
 @pytest.mark.parametrize(("optimizer", "schedule", "penalty"), TRIPLES)
 def test_every_optimiser_schedule_and_penalty_train_alike(optimizer, schedule, penalty):
     """To 1e-9: sums over a batch run in another order, 1e-16 a step, and steps divided by small moments magnify it."""

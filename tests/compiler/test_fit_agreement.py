@@ -10,6 +10,8 @@ import pytest
 import nn
 from engine import Value, relu, square, where
 
+pytestmark = pytest.mark.usefixtures("unoptimised")  # test_fit has all of LLVM's passes
+
 RNG = random.Random(3)
 X = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(37)]
 Y = [a * b - c for a, b, c in X]

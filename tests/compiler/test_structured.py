@@ -177,6 +177,7 @@ def test_without_contraction_programs_with_loops_have_the_bits_of_eager_mode(nam
         assert hexes(plus_zero(found)) == hexes(plus_zero(wanted))
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("name", ["attending", "recurrent"])
 def test_loops_that_feed_each_other_and_run_side_by_side_are_caught(name, monkeypatch):
     right = Placement._find_parallel

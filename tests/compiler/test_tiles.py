@@ -243,6 +243,7 @@ def _in_small_tiles(monkeypatch):
     monkeypatch.setattr(dots, "CACHE", 1)
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_tile_is_found(fault, monkeypatch):
     _in_small_tiles(monkeypatch)

@@ -157,6 +157,7 @@ def test_every_example_is_drawn_for_every_update_and_then_128_bits_of_noise_and_
     assert run.random.getstate() == expected.getstate()
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("backend", ["jit", "numpy"])
 @pytest.mark.parametrize(
     ("size", "options"), [(6, {"dropout": 0.3}), (1, {}), (10, {"accumulate": 3, "validation": 0.25})]

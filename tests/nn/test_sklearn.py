@@ -207,6 +207,7 @@ def assert_same_training(native, eager, X):
         np.testing.assert_allclose(getattr(native, say)(X), getattr(eager, say)(X), rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize(
     "options",
     [{}, {"alpha": 0.0, "batch_size": 64}, {"solver": "nesterov", "alpha": 0.3},
@@ -230,6 +231,7 @@ def test_auto_is_native_code_where_it_is_there():
     assert weights(automatic) == weights(NetworkRegressor(**QUICK, backend="jit").fit(X3, YR))
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_native_code_goes_on_where_it_stopped(problem):
     estimator, X, y = PROBLEMS[problem]
@@ -248,6 +250,7 @@ def test_an_alpha_that_native_code_left_out_would_be_noticed(monkeypatch):
         test_native_code_trains_what_eager_mode_does("numbers", {"alpha": 0.3})
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_the_folds_of_a_search_compile_once_for_each_structure():
     PROGRAMS.clear()
     choices = {"hidden_layer_sizes": [(2,), (3,)], "learning_rate_init": [0.01, 0.1]}

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import copy
-import gc
 import signal
 import sys
 import threading
@@ -168,7 +167,6 @@ def test_blocks_may_end_in_any_order(steps):
     for _, generator in open_:
         generator.close()
     assert in_force() == NOTHING
-    gc.collect()
     assert not engine.context.active
 
 

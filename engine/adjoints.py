@@ -14,7 +14,7 @@ from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
 from .edges import Inner, check_unchanged, graph_partial, pushed, reads
-from .gated import Products, differentiable_order, gated
+from .gated import Products, Sums, differentiable_order, gated
 from .guards import Guard, Number, either_guard, guarded_contribution
 from .leaves import Columns, Needed, is_row
 from .lists import DOT, Operands, dot
@@ -117,6 +117,7 @@ class _Run:
         self, uses: list[Use], others: list[Sequence[Number]], guards: list[Guard], strict: bool | None
     ) -> None:
         self.uses, self.others, self.strict, self._guards = uses, Columns(others), strict, guards
+        self._lists = others
         self._gs = Operands([g for _, _, g, _ in uses])
         self._cs = None if strict is None else Operands([guard[0] for guard in guards if guard is not None])
         self._whole: list[Guard] = []
@@ -130,6 +131,16 @@ class _Run:
             found: Number = dot(self._gs, column, start)
             return found
         return gated(self._cs, self._gs, column, start, not self.strict)
+
+    @property
+    def sums(self) -> Sums | None:
+        """What comes to all the operands; None where there are numbers among what they are made of."""
+        gs: Any = self._gs._args
+        cs: Any = None if self._cs is None else self._cs._args
+        lists: Sequence[Any] = self._lists
+        if any(a.__class__ is not tuple for a in (gs, *lists, *([] if cs is None else [cs]))):
+            return None
+        return Sums(gs, lists, cs, self.strict is False, lambda k: self.sum(k, None))
 
     @property
     def guard(self) -> Guard:
@@ -161,6 +172,7 @@ class _Pull:
         self._rows: list[tuple[Value, ...]] = []  # lists of leaves
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
         self._traced = bool(context.active) and context.recorder() is not None
+        self._answers = self._traced and context.recorder().answers
         self._at_once = context.recording() and not context.watching() if self._traced else not context.active
         self._places: dict[Value, list[tuple[tuple[Value, ...], int]]] = {}  # where in such lists Values are
         self._runs: dict[tuple[Value, ...], list[_Run]] = {}
@@ -241,12 +253,14 @@ class _Pull:
                     starts[at] = firsts[v]
         rows, end = dict[int, tuple[Value, ...]](), 0
         for at in sorted(starts):
-            if at >= end and len(self._shared[starts[at]]) == 1:
+            if at >= end and (len(self._shared[starts[at]]) == 1 or self._answers):
                 rows[at], end = starts[at], at + len(starts[at])
         return rows
 
     def _products(self, a: tuple[Value, ...]) -> Products | None:
         """The adjoints of a list that one dot reads; None where they are not alike."""
+        if len(self._shared[a]) > 1:
+            return self._sums(a)
         ((_, user, g, i),) = self._shared[a]
         xs, guard = user._a[1 - i], self.guards[user]
         if (
@@ -256,6 +270,11 @@ class _Pull:
         ):
             return None
         return Products(g, xs, user._x[1 - i], *((None, False) if guard is None else (guard[0], not guard[1])))
+
+    def _sums(self, a: tuple[Value, ...]) -> Products | None:
+        """The adjoints of a list that many dots read; None where they are not alike."""
+        run, *more = self._runs_of(a, self._shared[a])
+        return run.sums if not more and run.is_dot else None
 
     def __call__(self, v: Value) -> Number | None:
         if v in self.adjoints:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import compress
-from math import isfinite
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress, repeat
+from math import isfinite, nan
 from operator import mul as times
 from typing import Any
 
 from . import context
 from .ieee import COMPENSATES
 from .lists import Operands
-from .ops import add, mul, where
+from .ops import add, identity, mul, where
 from .rule import UNREACHED, Op, new
 from .traversal import inner_order
 from .value import Value
@@ -77,6 +77,12 @@ class Products:
         """What they are made of."""
         return [self.g, *self.xs] if self.c is None else [self.g, self.c, *self.xs]
 
+    def depending(self, known: Mapping[Value, bool]) -> list[bool]:
+        """Which of them depend on something, where that is known of the operands."""
+        if known[self.g] or (self.c is not None and known[self.c]):
+            return [True] * len(self)
+        return [known[v] for v in self.xs]
+
     def values(self, recorder: Any = None) -> list[Value]:
         """They, as nodes; in a trace its recorder knows that they are made alike."""
         if not self.nodes:
@@ -99,6 +105,53 @@ class Products:
             if (recorder := recorder or (context.recorder() if context.active else None)) is not None:
                 recorder.record_products(self)
         return self.nodes
+
+
+class Sums(Products):
+    """g1*x1 + g2*x2 + … for each place of lists x1, x2, … that are of one length: what a compiled function answers, and
+    nobody else reads.
+
+    Args:
+        gs, xs: the operands.
+        cs: the conditions of the products, or None.
+        spare: as for `gated`.
+        sum: (place) -> the node.
+    """
+
+    __slots__ = ("cs", "gs", "lists", "sum")
+
+    def __init__(self, gs: tuple[Value, ...], xs: Sequence[tuple[Value, ...]], cs: tuple[Value, ...] | None, spare: bool,
+                 sum: Callable[[int], Any]) -> None:  # fmt: skip
+        self.gs, self.cs, self.lists, self.spare, self.sum = gs, cs, xs, spare, sum
+        self.nodes = []
+
+    def __len__(self) -> int:
+        return len(self.lists[0])
+
+    def listed(self) -> tuple[Sequence[tuple[Value, ...]], Sequence[tuple[Value, ...]]]:
+        """(g and the conditions, the lists x)."""
+        return (self.gs,) if self.cs is None else (self.gs, self.cs), self.lists
+
+    def operands(self) -> list[Value]:
+        """Nobody asks: they depend on what is from outside."""
+        return []
+
+    def depending(self, known: Mapping[Value, bool]) -> list[bool]:
+        """All of them do."""
+        return [True] * len(self)
+
+    def values(self, recorder: Any = None) -> list[Value]:
+        """What stands for them until they are one instruction, or `expand` makes them nodes."""
+        if not self.nodes:
+            self.nodes += map(Value, repeat(nan, len(self)))
+            (recorder or context.recorder()).products.update(dict.fromkeys(self.nodes, self))
+        return self.nodes
+
+    def expand(self) -> None:
+        """Make them nodes."""
+        for k, v in enumerate(self.nodes):
+            node = self.sum(k)
+            v._fill(identity, (node,), (node._data,))
 
 
 def differentiable_order(roots: Value | Iterable[Value], stop: set[Value] | None = None) -> list[Value]:

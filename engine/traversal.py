@@ -76,20 +76,20 @@ def inner_order(roots: Iterable[N], stop: Collection[N] = ()) -> list[N]:
         elif v.op.kind == 2:
             below = [v._b, v._a]
         else:
-            below = _flat(v, finished, seen)
+            below = _flat(v, finished, seen, stop)
         for a in below:
             if a.__class__ is not float and a.op is not None and a not in seen and a not in stop:
                 push(a)
     return order
 
 
-def _flat(v: Any, finished: set[int], seen: Collection[object]) -> list[Any]:
+def _flat(v: Any, finished: set[int], seen: Collection[object], stop: Collection[object]) -> list[Any]:
     """The operands of a node, last first, without lists of numbers and those that hold nothing more."""
     below: list[Any] = []
     for a in reversed(v._a):
         if a.__class__ is tuple:
             known = id(a) in finished or type(a) is not tuple  # or a row of leaves
-            inside = [] if known else [e for e in reversed(a) if e.op is not None and e not in seen]
+            inside = [] if known else [e for e in reversed(a) if e.op is not None and e not in seen and e not in stop]
             below += inside
             if not inside:
                 finished.add(id(a))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .arrays.array_program import ArrayProgram
-from .front.order import Dot, Ordered, Products, canonical, positions
+from .front.order import WHOLE, Ordered, canonical, positions
 from .front.recorder import uncollected
 from .front.trace import Trace
 from .llvm.native_code import PROGRAMS, Compiled
@@ -20,7 +20,8 @@ from .loops.extension import Rolled
 from .loops.folding import Occurrences, folded
 from .loops.parts import gate_of
 from .loops.placement import Placement
-from .loops.recognition import WINDOW, rolled
+from .loops.recognition import WINDOW
+from .loops.rolling import rolled
 from .loops.turning import turned
 
 log = logging.getLogger("engine.jit")
@@ -79,7 +80,7 @@ class Compilation:
         gate = None
         if loss is not None:
             at = positions(self._code)
-            single = {i: item for i, item in zip(at, self._code) if not isinstance(item, (Dot, Products))}
+            single = {i: item for i, item in zip(at, self._code) if not isinstance(item, WHOLE)}
             gate = gate_of(single, self._trace.constants, loss)
         return self.placed(rolled, sums_apart, gate, examples, least)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from ..value import Value
 from .compilation import Compilation
@@ -18,6 +17,9 @@ from .loops.extension import Rolled, extended
 from .loops.rounds import Family, NotUniformError
 from .places import Results
 
+MANY = (
+    4  # differentiated numbers a node, from which on their gradients are in few pieces: a few examples are no shorter
+)
 FEW = range(4, 9)  # the numbers of rounds of programs; from two that grow alike that of many rounds is read off
 
 
@@ -76,7 +78,7 @@ class Recording:
         """The program of what a function returned; only the first of several says in which tree."""
         with self._stages.timed("trace"):
             if isinstance(returned, Later):
-                returned = recorder.resumed(partial(returned.answered, returned.run))
+                returned = recorder.answered(returned)
             returned = with_sequences(returned, AS_LISTS) if recorder.indices else returned
             results = Results(returned)
             if is_first:
@@ -92,7 +94,7 @@ class Recording:
     def _from_few(self, later: Later) -> Rolled | None:
         """The program, read off those of a few examples; None where they do not tell."""
         recorder, (root, *_) = self.recorder, later.run.out.leaves
-        if root.__class__ is not Value:
+        if root.__class__ is not Value or MANY * len(recorder.nodes) < later.run.size:
             return None
         with self._stages.timed("trace"):
             family = Family(recorder, root)

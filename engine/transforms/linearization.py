@@ -101,6 +101,11 @@ class Linearization:
         self._linked = self._link()
         self._plain = next(self._older(), None) is None
 
+    @property
+    def size(self) -> int:
+        """How many numbers are differentiated."""
+        return len(self._leaves)
+
     def returning(self, root: Value) -> Linearization:
         """This one, as if the function had returned another number."""
         run = copy(self)
@@ -181,9 +186,7 @@ class Linearization:
         found: list[Number] = []
         for x in xs:
             if isinstance(x, Products):
-                *common, n = known[x.g], x.c is not None and known[x.c], len(x)
-                depend = [True] * n if any(common) else [known[v] for v in x.xs]
-                found += [v if d else v._data for v, d in zip(x.values(), depend)]
+                found += [v if d else v._data for v, d in zip(x.values(), x.depending(known))]
             else:
                 found.append(x if x.__class__ is not Value or known[x] else x._data)
         return found

@@ -21,7 +21,7 @@ from engine.compiler.front.trace import CONSTANT, INPUT
 from engine.compiler.front.transcription import transcribed
 from engine.compiler.loops import program
 from engine.compiler.loops.folding import Occurrences
-from engine.compiler.loops.recognition import rolled
+from engine.compiler.loops.rolling import rolled
 from engine.gated import GATED
 
 STEPS = st.tuples(

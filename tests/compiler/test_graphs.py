@@ -17,7 +17,7 @@ from engine.compiler.front.trace import CONSTANT
 from engine.compiler.front.transcription import transcribed
 from engine.compiler.loops.folding import Occurrences, folded
 from engine.compiler.loops.program import program
-from engine.compiler.loops.recognition import rolled
+from engine.compiler.loops.rolling import rolled
 
 MANY = int(os.environ.get("MANY", "1"))
 ARITHMETIC = [

@@ -16,8 +16,8 @@ from engine.compiler.front.recorder import Recorder
 from engine.compiler.front.trace import INPUT, PARAMETER
 from engine.compiler.front.transcription import transcribed
 from engine.compiler.llvm.processor import Target, processor
-from engine.compiler.loops import program, recognition
-from engine.compiler.loops.recognition import rolled
+from engine.compiler.loops import program, recognition, rolling
+from engine.compiler.loops.rolling import rolled
 
 MANY = int(os.environ.get("MANY", "1"))
 
@@ -163,11 +163,11 @@ def test_recognition_takes_time_proportional_to_the_trace():
     def work(n):
         compared.clear()
         code = [(("add", "mul", "sub")[(i * i) % 3], ((i * i % 97) * 8 + 1, (i * 7 % 89) * 8 + 1), 0) for i in range(n)]
-        original, recognition.Recogniser = recognition.Recogniser, Counting
+        original, rolling.Recogniser = rolling.Recogniser, Counting
         try:
             assert round_trip(code) == code
         finally:
-            recognition.Recogniser = original
+            rolling.Recogniser = original
         return sum(compared)
 
     assert work(2000) < 3 * work(1000) + 1000
@@ -211,7 +211,7 @@ def test_a_round_of_any_length_is_found_and_twice_the_rounds_are_read_in_the_sam
         steps.clear()
         code = [(op, ((a + r * s) * 8 + 1,) * 2, 0) for r in range(rounds) for op, a, s in body]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recognition, "Recogniser", Counting)
+            patch.setattr(rolling, "Recogniser", Counting)
             items = rolled(code)
         assert list(unrolled(*items)) == code
         return program.size(program.program(*items)), len(steps)

@@ -11,7 +11,7 @@ from engine import relu, tanh
 from engine.compiler import compilation
 from engine.compiler.loops import turning
 from engine.compiler.loops.program import For, program, size
-from engine.compiler.loops.recognition import rolled
+from engine.compiler.loops.rolling import rolled
 from engine.compiler.loops.turning import turned
 
 

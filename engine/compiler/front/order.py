@@ -93,15 +93,60 @@ class Products(NamedTuple):
             yield self.effect, ((at - 2) * 8 + VALUE,), self.target + k
 
 
+class Sums(NamedTuple):
+    """What writes the sum of g*x for each place of lists x: `(move; (mul; add)*; effect)*`, or with conditions.
+
+    Attributes:
+        effect, target: what it does with them, and where with the first.
+        gs, cs: the operands of each sum, and the conditions, none or as many.
+        rows: the lists x, one for each g.
+        start, zero: what a sum starts from; and as for `Dot`.
+    """
+
+    effect: str
+    target: int
+    gs: Sequence[int]
+    cs: Sequence[int]
+    rows: Sequence[Sequence[int]]
+    start: int
+    zero: int
+
+    @property
+    def round(self) -> int:
+        """How many instructions a sum takes."""
+        return 2 + (3 if self.cs else 2) * len(self.gs)
+
+    @property
+    def length(self) -> int:
+        """How many instructions there are."""
+        return self.round * len(self.rows[0])
+
+    def sum(self, k: int, at: int) -> list[tuple[Instruction | Dot, int]]:
+        """(instruction or dot, its position) of a sum, if the first of the first sum comes at a position."""
+        at += k * self.round
+        dot = Dot(self.gs, spaced(tuple([row[k] for row in self.rows])), self.cs, self.zero)
+        end = at + self.round - 1
+        effect = self.effect, ((end - 1) * 8 + VALUE,), self.target + k
+        return [(("move", (self.start,), 0), at), (dot, at + 1), (effect, end)]
+
+    def instructions(self, at: int) -> Iterator[Instruction]:
+        """They, if the first comes at a position."""
+        for k in range(len(self.rows[0])):
+            for item, place in self.sum(k, at):
+                yield from item.instructions(place) if isinstance(item, Dot) else (item,)
+
+
+WHOLE = (Dot, Products, Sums)  # items that are several instructions
+
 # A program in order; the index of a value is its position among the flat instructions.
-Ordered = list[Instruction | Dot | Products]
+Ordered = list[Instruction | Dot | Products | Sums]
 
 
 def flat(code: Ordered) -> Iterator[Instruction]:
     """The instructions of a program, those of its dots among them."""
     at = 0
     for item in code:
-        if isinstance(item, (Dot, Products)):
+        if isinstance(item, WHOLE):
             yield from item.instructions(at)
             at += item.length
         else:
@@ -111,7 +156,7 @@ def flat(code: Ordered) -> Iterator[Instruction]:
 
 def positions(code: Ordered) -> list[int]:
     """Where each item of a program begins among the flat instructions, and where the program ends."""
-    return [*accumulate([item.length if isinstance(item, (Dot, Products)) else 1 for item in code], initial=0)]
+    return [*accumulate([item.length if isinstance(item, WHOLE) else 1 for item in code], initial=0)]
 
 
 def canonical(trace: Trace) -> Ordered:
@@ -252,17 +297,23 @@ class _Order:
                     stack.extend([a >> 3 for a in reversed(code[i][1]) if a & 7 == VALUE and inside[a >> 3]])
                     continue
                 op, args, target = code[~i]
-                item: Dot | Products | Instruction
-                if op in EFFECTS and len(args) > 1:
+                item: Dot | Products | Sums | Instruction
+                if op in EFFECTS and args[0] & 7 == LIST:
+                    gs, *more = [operands(a >> 3) for a in args]
+                    cs = more.pop(0) if len(more) > len(gs) else ()
+                    item = Sums(
+                        op, target, gs, cs, more, self.trace.constant(-0.0), self.trace.constant(0.0) if cs else 0
+                    )
+                elif op in EFFECTS and len(args) > 1:
                     g, *c = [place[a >> 3] if a & 7 == VALUE else a for a in args if a & 7 != LIST]
                     zero = self.trace.constant(0.0) if c else 0
                     item = Products(op, target, g, operands(args[1] >> 3), c[0] if c else None, zero)
                 elif op in ("dot", "gated"):
-                    ws, xs, *cs = [operands(a >> 3) for a in args[1:]]
-                    item = Dot(ws, xs, cs[0] if cs else (), self.trace.constant(0.0) if cs else 0)
+                    ws, xs, *gates = [operands(a >> 3) for a in args[1:]]
+                    item = Dot(ws, xs, gates[0] if gates else (), self.trace.constant(0.0) if gates else 0)
                 else:
                     item = op, tuple([place[a >> 3] if a & 7 == VALUE else a for a in args]), target
                 result.append(item)
-                at += item.length if isinstance(item, (Dot, Products)) else 1
+                at += item.length if isinstance(item, WHOLE) else 1
                 place[~i] = (at - 1) * 8 + VALUE
         return result

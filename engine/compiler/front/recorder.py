@@ -11,6 +11,7 @@ import gc
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -80,9 +81,11 @@ class Recorder:
     Attributes:
         indices: into how many rows each operand that is an index goes.
         whole: the transform that is compiled, whose sweep is to wait.
+        answers: is what is recorded now read by nobody else?
     """
 
     whole: object = None
+    answers = False
 
     def __init__(self, as_rows: bool = False) -> None:
         self._as_rows = as_rows
@@ -126,6 +129,11 @@ class Recorder:
         """Call more of the function."""
         with uncollected(), context.tracing(self):
             return function()
+
+    def answered(self, later: Later) -> object:
+        """What a transform returns, which nobody else reads."""
+        self.answers = True
+        return self.resumed(partial(later.answered, later.run))
 
     def fork(self, nodes: Sequence[Value]) -> Recorder:
         """A recorder of the same call, with other nodes so far."""

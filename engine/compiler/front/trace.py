@@ -102,6 +102,15 @@ class Trace:
         self.code.append((op, (g, found, *c), target))
         return (len(self.code) - 1) * 8 + VALUE
 
+    def sums(self, op: str, target: int, gs_and_cs: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]) -> None:
+        """Append, as one instruction, what writes the sum of g*x for each place of as many lists x to targets from one on."""
+        self.constant(-0.0)
+        if len(gs_and_cs) > 1:
+            self.constant(0.0)
+        self.rows.update({name: TABLE[name] for name in ("add", "mul", "where")})
+        lists = [self._list(a) for a in (*gs_and_cs, *rows)]
+        self.code.append((op, tuple([a for a in lists if a is not None]), target))
+
     def _list(self, given: Sequence[int]) -> int | None:
         """The operand for a list; constants, which nothing else reads from there, stand side by side."""
         operands = given if isinstance(given, range) else spaced(tuple(given))

@@ -7,7 +7,7 @@ from math import isfinite
 from operator import is_
 from typing import Any
 
-from ...gated import GATED, Products
+from ...gated import GATED, Products, Sums
 from ...leaves import is_row
 from ...lists import DOT
 from ...rule import Op
@@ -57,7 +57,9 @@ class _Transcription:
             if v in self._spare:
                 trace.bare.add(operands[v])
         for op, x, target in writes:
-            if x.__class__ is Products:
+            if x.__class__ is Sums:
+                trace.sums(op, target, *[[self._listed(a) for a in lists] for lists in x.listed()])
+            elif x.__class__ is Products:
                 c = [] if x.c is None or (bare and x.spare) else [put(x.c)]
                 scaled(trace, op, target, put(x.g), self._listed(x.xs), c)
             else:
@@ -89,6 +91,8 @@ class _Transcription:
                     found.append((op, made, target))
                     at += len(made)
                     continue
+                if made.__class__ is Sums and x.op is None:
+                    self._recorder.resumed(made.expand)
                 found.append((op, x, target))
             elif self._is_whole(op, x):
                 found.append((op, x, target))
@@ -99,6 +103,10 @@ class _Transcription:
 
     def _is_whole(self, op: str, made: Products) -> bool:
         """Can products be one instruction? Among their operands are no constants, which are looked at one by one."""
+        if isinstance(made, Sums):
+            return made.nodes[0].op is None and not any(
+                self._has_constants(a) for lists in made.listed() for a in lists
+            )
         return (
             len(made) >= SHORTEST
             and (op == "accumulate" or not (self._bare and made.spare))
@@ -114,7 +122,7 @@ class _Transcription:
     def _live(self, writes: Sequence[Write]) -> set[Value]:
         """The nodes that the effects need."""
         live, walked = set[Value](), set[int]()  # lists, by identity: many nodes share one
-        pending: list[Sequence[Any]] = [self._read(x) if x.__class__ is Products else (x,) for _, x, _ in writes]
+        pending: list[Sequence[Any]] = [self._read(x) if isinstance(x, Products) else (x,) for _, x, _ in writes]
         while pending:
             for a in pending.pop():
                 if a.__class__ is tuple:
@@ -132,6 +140,8 @@ class _Transcription:
         return live
 
     def _read(self, x: Products) -> Sequence[Any]:
+        if isinstance(x, Sums):
+            return [a for lists in x.listed() for a in lists]
         return (x.g, x.xs) if x.c is None or (self._bare and x.spare) else (x.g, x.xs, x.c)
 
     def _note_constants(self, nodes: Sequence[tuple[Value, Op, Sequence[Any]]]) -> None:

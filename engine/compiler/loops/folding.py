@@ -15,7 +15,7 @@ from math import prod
 from struct import pack, unpack
 from typing import TYPE_CHECKING
 
-from ..front.order import Dot, Ordered, Products, positions
+from ..front.order import Dot, Ordered, Products, Sums, positions
 from ..front.reductions import LIST_OPS, scaled
 from ..front.trace import COMMUTATIVE, CONSTANT, EFFECTS, LIST, VALUE, Instruction, Trace
 from .program import For, Node, Polynomial, Statement
@@ -149,10 +149,12 @@ class Occurrences:
                     yield from ((n, k, around) for k, (space, _) in enumerate(n.args) if space == CONSTANT)
 
 
-def _place(item: Instruction | Dot | Products, offset: int, k: int) -> tuple[int, int, int]:
+def _place(item: Instruction | Dot | Products | Sums, offset: int, k: int) -> tuple[int, int, int]:
     """The constant that is the k-th operand of an instruction, or of one of a dot in its first round; by how much it
     advances from round to round, and of how many instructions these are."""
-    if isinstance(item, Products):  # no constant but the one behind a condition
+    if isinstance(item, Sums):  # none but what a sum starts from, and the one behind a condition
+        return (item.zero if offset % item.round else item.start) >> 3, 0, 1
+    if isinstance(item, Products):
         return item.zero >> 3, 0, 1
     if not isinstance(item, Dot):
         return item[1][k] >> 3, 0, 1
@@ -198,7 +200,10 @@ def folded(trace: Trace, varying: set[int]) -> Trace | None:
             places.append(LIST_OPS[op](new, *[listed(a) for a in (*cs, ws, xs)], placed(start)))
         elif op in EFFECTS:
             places.append(len(new.code) * 8 + VALUE)
-            if len(args) > 1:
+            if args[0] & 7 == LIST:
+                many = len(trace.lists[args[0] >> 3])
+                new.sums(op, target, [listed(a) for a in args[:-many]], [listed(a) for a in args[-many:]])
+            elif len(args) > 1:
                 g, xs, *cs = args
                 scaled(new, op, target, placed(g), listed(xs), [placed(c) for c in cs])
             else:

@@ -11,12 +11,9 @@ A dot comes as the loop that it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import accumulate
 from sys import maxsize
 
-from ..front.order import Dot, Ordered, Products, positions
-from ..front.trace import CONSTANT, VALUE, Instruction
 from .shapes import Endings, LoopShape, Positions, Shapes, advanced
 
 WINDOW = maxsize  # the longest loop body looked for, in items
@@ -271,76 +268,3 @@ class Recogniser:
                 return
             self._cut(n)
             loop.set(before, [y - x for x, y in zip(before, loop.first)], loop.second, loop.count + 1)
-
-
-def rolled(code: Ordered, window: int = WINDOW) -> tuple[list[Item], Shapes]:
-    """The items that a program rolls into, and what their shapes mean: an op and the spaces of its operands."""
-    import numpy as np
-
-    shapes, loops = Shapes(), dict[int, Loop]()
-    items, begins = list[Instruction](), list[int]()
-    for item, at in zip(code, positions(code)):
-        if isinstance(item, (Dot, Products)):
-            loop = _as_loop(item, at, shapes)
-            if loop is not None:
-                loops[len(items)] = loop
-            inside = [("", (), 0)] if loop is not None else [*item.instructions(at)]
-            items += inside
-            begins += range(at, at + len(inside))
-        else:
-            items.append(item)
-            begins.append(at)
-    keys = [(op, *[a & 7 for a in args]) for op, args, _ in items]
-    known = {key: shapes.id(key) for key in dict.fromkeys(keys)}
-    ids, widths = np.array([known[key] for key in keys], int), np.array([len(key) + 1 for key in keys], int)
-    for k, loop in loops.items():
-        ids[k], widths[k] = loop.shape, len(loop.vector)
-    starts = np.concatenate([[0], np.cumsum(widths)])
-    numbers, is_operand = np.zeros(starts[-1], int), np.ones(starts[-1], bool)
-    numbers[starts[:-1]], numbers[starts[:-1] + 1] = begins, [target for _, _, target in items]
-    is_operand[starts[:-1]] = is_operand[starts[:-1] + 1] = False
-    for k, loop in loops.items():
-        numbers[starts[k] : starts[k + 1]], is_operand[starts[k] : starts[k + 1]] = loop.vector, False
-    operands = np.array([a for _, args, _ in items for a in args], int)
-    numbers[is_operand] = np.where(operands & 7 == CONSTANT, 0, operands >> 3)  # see _index
-    return Recogniser(shapes, ids, numbers, starts, loops, window).run(), shapes
-
-
-def _index(operand: int) -> int:
-    """What must advance evenly; which constant it is does not matter, see `folding`."""
-    return 0 if operand & 7 == CONSTANT else operand >> 3
-
-
-def _as_loop(item: Dot | Products, at: int, shapes: Shapes) -> Loop | None:
-    """A dot or products at a position as an item; None where the operands do not advance evenly."""
-    n = item.round
-    if isinstance(item, Dot):
-        lists: list[Sequence[int]] = [item.ws, item.xs]
-        if item.cs:
-            lists.append(item.cs)
-        if not all(isinstance(a, range) for a in lists):
-            return None
-        (w, x, *cs), (dw, dx, *dcs) = [a[0] for a in lists], [_index(a[1]) - _index(a[0]) for a in lists]
-    else:
-        if not isinstance(item.xs, range):
-            return None
-        w, x, cs = item.g, item.xs[0], [] if item.c is None else [item.c]
-        dw, dx, dcs = 0, _index(item.xs[1]) - _index(x), [0]
-    body, sizes = [shapes.id(("mul", w & 7, x & 7))], [4]
-    first, step = [at, 0, _index(w), _index(x)], [n, 0, dw, dx]
-    for c, dc in zip(cs, dcs):
-        body.append(shapes.id(("where", c & 7, VALUE, item.zero & 7)))
-        sizes.append(5)
-        first += [at + 1, 0, _index(c), at, _index(item.zero)]
-        step += [n, 0, dc, n, 0]
-    if isinstance(item, Dot):
-        body.append(shapes.id(("add", VALUE, VALUE)))
-        sizes.append(4)
-        first += [at + n - 1, 0, at - 1, at + n - 2]
-        step += [n, 0, n, n]
-    else:
-        body.append(shapes.id((item.effect, VALUE)))
-        sizes.append(3)
-        first += [at + n - 1, item.target, at + n - 2]
-        step += [n, 1, n]
-    return Loop(shapes, tuple(body), tuple(sizes), first, step, None, len(item.xs))

@@ -84,6 +84,10 @@ class Compilation:
             gate = gate_of(single, self._trace.constants, loss)
         return self.placed(rolled, sums_apart, gate, examples, least)
 
+    def pays(self, examples: int) -> bool:
+        """Is there so much to compute for so many examples that threads can share them?"""
+        return self.instructions * examples >= LEAST
+
     def roll(self, trace: Trace, window: int = WINDOW) -> Rolled:
         """The instructions of a trace as loops."""
         self._trace = trace

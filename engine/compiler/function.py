@@ -198,7 +198,7 @@ class CompiledFunction:
         from .specialization import MappedSpecialization, Specialization
 
         if isinstance(given, MappedExamples):
-            return MappedSpecialization(call, given, self._target)
+            return MappedSpecialization(call, given, self._target, self._threads)
         return Specialization(self._f, call, given, self._target, self._threads)
 
 
@@ -253,8 +253,8 @@ def jit(
         cpu: "native" for all features of the processor, or a level of x86-64: "x86-64" (SSE2), "x86-64-v2", "x86-64-v3"
             (AVX2), "x86-64-v4" (AVX-512). A level makes the same code on every processor that has it. None: as the
             environment variable CHAINRULE_JIT_CPU says, "native" without.
-        threads: how many threads share the loops of a function that takes some 0.1 ms or more; "auto": as many as this
-            process has cores. The result is the same to the last bit for any number. See `TrainingLoop`.
+        threads: how many threads share the loops of a function, or the examples of vmap, that take some 0.1 ms or more;
+            "auto": as many as this process has cores. The result is the same to the last bit for any number. See `TrainingLoop`.
         backend: "llvm" for native code; "numpy" for the array program that `lower(...).arrays` shows, run by NumPy and its
             BLAS, which needs no LLVM. Sums run in NumPy's order there, and contract, checked, cpu and threads have no
             meaning. "xla" for the same program on what JAX finds, a GPU, a TPU or the processor (the extra xla):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from .compilation import Compilation
@@ -15,14 +15,17 @@ from .front.transcription import transcribed
 from .llvm.batch import Batch, Tiling
 from .llvm.memory import Buffers
 from .llvm.native_code import aligned
-from .llvm.native_functions import calls_of, native
+from .llvm.native_functions import Rounds, calls_of, entry, native
+from .llvm.phases import phase
 from .llvm.processor import Target
 from .llvm.team import Team
-from .llvm.vectors import I64, POINTER
+from .llvm.vectors import I64, POINTER, ir
 from .llvm.wide import WideEmitter
 from .mapping import MappedExamples
 from .places import Results, Spaces, mapped_results, pieces
 from .recording import Recording
+
+PIECES = 4  # of the examples a thread, so that nobody waits long for the last
 
 
 class Specialization:
@@ -112,11 +115,12 @@ class MappedSpecialization:
         f: a function of one example.
         given: the arguments.
         target: what code is made for.
+        threads: how many share the examples, where these are many.
     """
 
     @uncollected()
-    def __init__(self, f: Callable[..., object], given: MappedExamples, target: Target) -> None:
-        self.stages = Compilation(target)
+    def __init__(self, f: Callable[..., object], given: MappedExamples, target: Target, threads: int = 1) -> None:
+        self.stages, self._threads = Compilation(target), threads
 
         def recorded(as_rows: bool) -> tuple[Recorder, object]:
             recorder = Recorder(as_rows)
@@ -139,37 +143,59 @@ class MappedSpecialization:
         self._columns, self._outputs = at, len(self._results.leaves)
         tiling = Tiling(target._replace(contract=True))  # nothing is summed over the examples
         batch = Batch(self.stages.place(trace), trace, tiling, target, "example")
-        self._lanes, self._memory = tiling.lanes, max(batch.memory, 1)
+        self._lanes, self._group, self._memory = tiling.lanes, tiling.lanes * tiling.blocks, max(batch.memory, 1)
+        self._whole = max(recorder.free + len(self._captured), 1)
         with self.stages.module("map") as module:
-            b, a = native(module, "map", ["p", "x", "o", "memory"], ["count", "stride"])
-            sizes = {
-                PARAMETER: I64(max(recorder.free + len(self._captured), 1)),
-                INPUT: b.mul(a["stride"], I64(self._columns)),
-                OUTPUT: b.mul(a["stride"], I64(self._outputs)),
-                MEMORY: I64(self._memory),
-            }
-            pointers = {PARAMETER: a["p"], INPUT: a["x"], OUTPUT: a["o"], MEMORY: a["memory"]}
-            batch.emit(b, Buffers(pointers, sizes, a["stride"]), a["count"])
+            shares = ["team"] if threads > 1 else []
+            b, a = native(module, "map", ["p", "x", "o", "memory"], ["count", "stride", "size", *shares])
+            values = [*a.values()][:7]
+            if threads > 1:
+                parts = b.sdiv(b.add(a["count"], b.sub(a["size"], I64(1))), a["size"])
+                with phase(b, b.inttoptr(a["team"], POINTER), parts, values, "examples") as part:
+                    self._emit(part.b, batch, part.values, part.begin, part.end)
+            else:
+                self._emit(b, batch, values, I64(0), I64(1))
             b.ret_void()
+            calls_of(module, b.function, threads > 1)
         code = self.stages.compile()
-        self._run = code.function("map", *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 2)
+        run = code.function("run", ctypes.c_void_p)
+        self._run, self._team = partial(_called, run, code.address("share") if threads > 1 else 0), Team.of(threads)
         self._faults = code.variable("faults")
+
+    def _emit(self, b: ir.IRBuilder, batch: Batch, given: Sequence[ir.Value], begin: ir.Value, end: ir.Value) -> None:
+        """Write the pieces of the examples from one to another: of whole groups of lanes but the last, with a memory each."""
+        p, x, o, memory, count, stride, size = given
+        real = batch.emitter.real
+        with Rounds(b, end, begin, name="piece") as rounds:
+            first = b.mul(rounds.i, size)
+            left = b.sub(count, first)
+            here = b.select(b.icmp_signed("<", left, size), left, size)
+            at = entry(b, real, memory, b.mul(rounds.i, I64(self._memory)))
+            pointers = {PARAMETER: p, INPUT: entry(b, real, x, first), OUTPUT: entry(b, real, o, first), MEMORY: at}
+            ends = {PARAMETER: I64(self._whole), MEMORY: I64(self._memory)}
+            for space, columns in ((INPUT, self._columns), (OUTPUT, self._outputs)):
+                ends[space] = b.sub(b.mul(stride, I64(columns)), first)
+            batch.emit(b, Buffers(pointers, ends, stride), here)
 
     def run(self, given: MappedExamples) -> object:
         """One call."""
-
         table = given.table
         count = len(table)
         stride = -(-count // self._lanes) * self._lanes
         whole = given.whole.numbers() + [v._data for v in self._captured]
-        sizes = (len(whole), self._columns * stride, self._outputs * stride, self._memory)
+        # Threads share whole groups, so that each example is computed by the code that one thread computes it by.
+        shares = self._threads > 1 and self.stages.pays(count)
+        groups = -(-count // self._group)
+        size = -(-groups // (PIECES * self._threads if shares else 1)) * self._group
+        sizes = (len(whole), self._columns * stride, self._outputs * stride, -(-count // size) * self._memory)
         p, x, o, memory = [aligned(max(size, 1), self._dtype) for size in sizes]
         p[: len(whole)] = whole
         for bounds, numbers in zip(self._bounds, (p, table)):
             bounds.check(numbers)
         inputs = x[: self._columns * stride].reshape(self._columns, stride)
         inputs[:, :count], inputs[:, count:] = table.T, table[-1][:, None]
-        self._run(p.ctypes.data, x.ctypes.data, o.ctypes.data, memory.ctypes.data, count, stride)
+        arrays = [array.ctypes.data for array in (p, x, o, memory)]
+        self._run(self._team if shares else None, *arrays, count, stride, size)
         if self._faults.value:
             raise AssertionError(
                 f"jit wrote or read {self._faults.value} times outside its buffers; please report this"

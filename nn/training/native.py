@@ -227,7 +227,8 @@ class NativeTraining:
 
         traced = self._traced
         if self._evaluate is None:
-            self._evaluate = jit(vmap(traced.evaluation(), in_axes=(None, 0)), backend=self._backend, dtype=self._dtype)
+            many = vmap(traced.evaluation(), in_axes=(None, 0))
+            self._evaluate = jit(many, backend=self._backend, dtype=self._dtype, threads=self._threads)
         if id(X) not in self._tables:
             self._tables[id(X)] = X, np.array([traced.row(x, t) for x, t in zip(X, y)])
         ps = np.array([p.data for p in self._run.net._flatten()[0]])

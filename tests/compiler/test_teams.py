@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_memory_and_forks import run
 
 import nn
-from engine import TrainingLoop, dot, exp, jit, relu, softplus, square, tanh, total, value_and_grad
+from engine import TrainingLoop, dot, exp, jit, relu, softplus, square, tanh, total, value_and_grad, vmap
 from engine.compiler import compilation
 from engine.compiler.llvm import phases, team
 from engine.compiler.llvm.team import DIVIDE, FUNCTION, Team, team_code
@@ -359,14 +359,29 @@ def test_a_small_step_stays_with_one_thread():
     assert not helpers()
 
 
+@pytest.mark.parametrize("checked", [False, True])
+def test_examples_of_vmap_have_the_same_bits_for_any_number_of_threads(checked, small):
+    rows = np.random.default_rng(0).normal(size=(1000, 3))
+
+    def f(ws, x):
+        return [tanh(dot(ws, x)), exp(x[0]) * x[1]]
+
+    compiled = [jit(vmap(f, in_axes=(None, 0)), threads=n, checked=checked) for n in (1, 2, 5)]
+    for count in (1, 33, 67, 1000):  # less than a group of lanes; groups and a part of one
+        one, *more = [g([0.5, 1.5, -2.5], rows[:count].tolist()) for g in compiled]
+        assert [x == one for x in more] == [True, True]
+    assert helpers()
+
+
 @pytest.mark.parametrize("threads", [2, "auto"])
 def test_fit_trains_the_same_net_with_threads(threads, small):
     def weights(**options):
         model = nn.MLP(30, [20, 4], seed=0)
         X = np.random.default_rng(0).normal(size=(50, 30))
-        nn.fit(model, X, [k % 4 for k in range(50)], loss="cross_entropy", epochs=2, backend="jit", progress=False,
-               seed=0, **options)  # fmt: skip
-        return [p.data for p in model.parameters()]
+        y = [k % 4 for k in range(50)]
+        history = nn.fit(model, X, y, loss="cross_entropy", epochs=2, backend="jit", progress=False, seed=0,
+                         validation=(X, y), **options)  # fmt: skip
+        return [p.data for p in model.parameters()], history
 
     assert weights(threads=threads) == weights()
 

@@ -14,7 +14,7 @@ from .array_training import ArrayTrainingCall, ArrayTrainingCode, Run
 from .arrays.program import Array
 from .arrays.raising import Given, Result
 from .arrays.xla import floats, installed
-from .front.trace import INPUT, PARAMETER, Trace
+from .front.trace import INPUT, PARAMETER, VALUE, Trace
 from .llvm.native_code import Numbers
 from .mesh import Mesh, Share
 from .training_functions import TrainingFunctions
@@ -29,6 +29,10 @@ MOST = 4096  # steps of a call
 NUMBERS = 2**19  # rows that a call is told at most, so that their numbers are no more to move than a small net
 BYTES = 2**24  # of examples that a device of a mesh is sent at most for a call
 READS = 8  # so many parts of an example are gathered apart: what is cut from one gathered row is copied once more
+TRUSTED, WATCHED, GUARDED = range(
+    3
+)  # nan is looked for in the end; at each step, which ends there; not at all, by all guards
+SPREADS = {"add", "sub", "mul", "div", "neg", "sqrt", "square"}  # ops that are nan where an operand is
 Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, sizes, strides
 OnDevice = Any  # a number or an array of JAX's, or what it traces in place of one
 State = Any  # parameters, gradients and slots, arrays of JAX's by block, and what was computed by step
@@ -47,7 +51,8 @@ class XlaTrainingCode(ArrayTrainingCode):
     def __init__(self, functions: TrainingFunctions, dtype: str, mesh: Mesh | None = None) -> None:
         super().__init__(functions, dtype)
         self.mesh = mesh
-        self._programs: dict[tuple[int, int, int, bool], Callable[..., State]] = {}
+        self.care = TRUSTED if keeps_nan(functions.traced_update()) else WATCHED
+        self._programs: dict[tuple[int, int, int, int], Callable[..., State]] = {}
         self.known = set[object]()  # of them, those that XLA has compiled
 
     @cached_property
@@ -87,16 +92,17 @@ class XlaTrainingCode(ArrayTrainingCode):
         """What makes steps of it; see there."""
         return XlaTrainingCall(self, *given) if self.mesh is None else SharedTrainingCall(self, self.mesh, *given)
 
-    def program(self, batch: int, left: int, most: int, guarded: bool) -> Callable[..., State]:
+    def program(self, batch: int, left: int, most: int, care: int) -> Callable[..., State]:
         """What makes steps: (see `_steps`) -> (how many it made, all numbers in one row, the outputs of each step).
 
         Args:
             batch: examples of a step.
             left: of the last step of an epoch, where they are fewer; else 0.
             most: steps that it can make.
-            guarded: with all guards against 0·inf; without, it stops at a step whose gradient is nan, and its numbers mean nothing.
+            care: GUARDED has all guards against 0·inf. Without, a step whose gradient is nan means nothing: WATCHED stops there,
+                and TRUSTED, for an update that keeps nan, has made -1 steps if there was one.
         """
-        key = batch, left, most, guarded
+        key = batch, left, most, care
         if key not in self._programs:
             steps: Callable[..., State] = partial(self._steps, *key)
             if self.mesh is not None:
@@ -104,12 +110,12 @@ class XlaTrainingCode(ArrayTrainingCode):
             self._programs[key] = installed().jit(steps)
         return self._programs[key]
 
-    def _steps(self, batch: int, left: int, most: int, guarded: bool, counts: OnDevice, numbers: OnDevice, settings: OnDevice,
+    def _steps(self, batch: int, left: int, most: int, care: int, counts: OnDevice, numbers: OnDevice, settings: OnDevice,
                tables: State, order: OnDevice) -> State:  # fmt: skip
         """Make steps.
 
         Args:
-            batch, left, most, guarded: as of `program`.
+            batch, left, most, care: as of `program`.
             counts: how many steps, the number of the first, how many an epoch has, and where in the order the next one is.
             numbers: parameters and slots, block by block, and the weight of an example.
             settings: of each step, or of all alike.
@@ -132,7 +138,7 @@ class XlaTrainingCode(ArrayTrainingCode):
             else:
                 part = Share.of(size, self.mesh)
                 inputs = [jax.lax.dynamic_slice_in_dim(x, k * width, part.size) for x in tables]
-            loss, kept, gs, failed = self._derived(ps, share, inputs, part, guarded)
+            loss, kept, gs, failed = self._derived(ps, share, inputs, part, care)
             loss = loss / size
             ps, slots = self._moved(ps, gs, slots, settings[now % len(settings)])
             losses = losses.at[k].set(loss)
@@ -154,6 +160,8 @@ class XlaTrainingCode(ArrayTrainingCode):
 
         start = 0 * counts[0], (ps, [np.zeros_like(p) for p in ps], slots, losses, outputs, np.asarray(False))
         done, (ps, gs, slots, losses, outputs, _) = jax.lax.while_loop(goes_on, body, start)
+        if care == TRUSTED:
+            done = np.where(np.asarray([_holds_nan(p) for p in ps]).any(), -1, done)
         if self.kept and self.mesh is not None:
             outputs = self.mesh.gathered(outputs)
         numbers = np.concatenate([x.ravel() for x in (*ps, *itertools.chain(*slots), *gs, losses)])
@@ -170,19 +178,19 @@ class XlaTrainingCode(ArrayTrainingCode):
         return found
 
     def _derived(
-        self, ps: State, share: OnDevice, inputs: State, part: Share, guarded: bool
+        self, ps: State, share: OnDevice, inputs: State, part: Share, care: int
     ) -> tuple[OnDevice, OnDevice, State, OnDevice]:
         """(the summed loss of a batch, the outputs of what is here, its gradient by block, whether one of it is nan)."""
         np, ends, found = installed().numpy, (0, part.own, part.size), list[tuple[OnDevice, OnDevice, State]]()
         for (begin, end), apart in zip(itertools.pairwise(ends), (True, False)):
             if begin < end:
-                loss, kept, gs = self._summed(ps, share, [x[begin:end] for x in inputs], end - begin, guarded)
+                loss, kept, gs = self._summed(ps, share, [x[begin:end] for x in inputs], end - begin, care == GUARDED)
                 if self.mesh is not None and apart:
                     loss, *gs = self.mesh.total([loss, *gs])
                 found.append((loss, kept, gs))
         losses, outputs, gradients = zip(*found)
         loss, gs = sum(losses[1:], losses[0]), [sum(of[1:], of[0]) for of in zip(*gradients)]
-        failed = np.asarray(False) if guarded else np.asarray([_holds_nan(g) for g in gs]).any()
+        failed = np.asarray([_holds_nan(g) for g in gs] if care == WATCHED else [False]).any()
         if self._penalty is not None:
             more = self._penalty.function(1, *self._read(self._penalty, ps, share, []))
             gs = [g + m for g, m in zip(gs, self._by_block(self._penalty.program.places, more, share.dtype))]
@@ -240,6 +248,17 @@ class XlaTrainingCode(ArrayTrainingCode):
         return ps, slots
 
 
+def keeps_nan(update: Trace) -> bool:
+    """Is a parameter sure to be nan after an update where it or its gradient was? So it stays, to the last step."""
+    nan: list[set[int]] = []  # of each instruction, the inputs of which one that is nan makes it nan
+    for op, operands, target in update.code:
+        at = [nan[x >> 3] if x & 7 == VALUE else {x >> 3} if x & 7 == INPUT else set[int]() for x in operands]
+        if op == "output" and target == 0:
+            return at[0] >= {0, 1}
+        nan.append(set[int]().union(*at) if op in SPREADS else set())
+    return False
+
+
 def place_of(array: Array) -> Lattice:
     """Where an argument lies: of an input, in an example."""
     shape = array.shape[1:] if array.space == INPUT else array.shape
@@ -286,25 +305,27 @@ class XlaTrainingCall(ArrayTrainingCall):
         """Run some steps."""
         while first < last:
             end = min(last, first + self._most)
-            done = self._run(first, end, self._most, False)
+            done = self._run(first, end, self._most, self._on_xla.care)
+            if done < 0:
+                done = self._run(first, end, self._most, WATCHED)
             if first + done < end:  # a gradient was nan: the steps before it once more, and it with guards
                 if done:
-                    self._run(first, first + done, self._most, False)
-                done += self._run(first + done, first + done + 1, 1, True)
+                    self._run(first, first + done, self._most, self._on_xla.care)
+                done += self._run(first + done, first + done + 1, 1, GUARDED)
             first += done
 
-    def _run(self, first: int, last: int, most: int, guarded: bool) -> int:
-        """Run steps, and write what comes of them; of one whose gradient is nan, write nothing, and return how many are before it."""
+    def _run(self, first: int, last: int, most: int, care: int) -> int:
+        """Run steps, and write what comes of them; of one whose gradient is nan, write nothing, and return what `program` did."""
         import numpy as np
 
         code, count, per_epoch = self._on_xla, last - first, self._losses.shape[1]
         counts = np.array([count, first, per_epoch, self._rows.shape[-1] * (self._rows.ndim - 1)], np.int32)
         given = self._places[: -len(code.blocks)]
         numbers = np.concatenate([*[x.ravel() for x in given], self._numbers[0][code.padded :][:1]])
-        program = code.program(self._batch, self._left, most, guarded)
+        program = code.program(self._batch, self._left, most, care)
         with floats(self._dtype):
             start = time.perf_counter()
-            made, numbers, *kept = map(np.asarray, program(*self._given(counts, numbers, guarded, most)))
+            made, numbers, *kept = map(np.asarray, program(*self._given(counts, numbers, care == GUARDED, most)))
             if program not in code.known:
                 code.known.add(program)
                 log.info("XLA compiled %d examples a step in %.2f s", self._batch, time.perf_counter() - start)

@@ -7,7 +7,8 @@ import pytest
 
 import nn
 from engine import TrainingLoop, dot, maximum, power, sqrt, square, tanh, total, where
-from engine.compiler.xla_training import XlaTrainingCode
+from engine.compiler.training_functions import TrainingFunctions
+from engine.compiler.xla_training import XlaTrainingCode, keeps_nan
 
 RNG = random.Random(0)
 X = [[RNG.gauss(0.0, 1.0) for _ in range(3)] for _ in range(22)]
@@ -81,16 +82,37 @@ def test_parameters_that_are_none_or_are_taken_by_an_index(start):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
-def test_a_step_whose_gradient_needs_a_guard_is_made_with_it_and_the_others_without():
+@pytest.mark.parametrize(
+    "update",
+    [lambda p, g, s, r: (p - r[0] * g, s), lambda p, g, s, r: (where(g > 0.0, p - r[0], p + r[0]), s)],
+    ids=["keeps nan", "may lose it"],
+)
+def test_a_step_whose_gradient_needs_a_guard_is_made_with_it_and_the_others_without(update):
     def loss(p, e):  # 0·inf where e[0] is 0
         return where(e[0] > 0.0, power(p[0] * e[0], 0.5), p[0] * 2.0) * e[1] + p[1]
 
     rows = [[0.0 if k == 5 else 1.0 + k, 0.1 * k] for k in range(9)]
-    for theirs, ours in zip(
-        *loops(loss, lambda p, g, s, r: (p - r[0] * g, s), [0.7, 0.1], rows, batch=2, settings=(0.01,))
-    ):
+    for theirs, ours in zip(*loops(loss, update, [0.7, 0.1], rows, batch=2, settings=(0.01,))):
         assert np.isfinite(ours).all()
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("update", "keeps"),
+    [
+        (adam, True),
+        (lambda p, g, s, r: (p - r[0] * g, s), True),
+        (lambda p, g, s, r: (where(g > 0.0, p - r[0], p + r[0]), s), False),
+        (lambda p, g, s, r: (maximum(p - r[0] * g, 0.0), s), False),
+        (lambda p, g, s, r: (p - r[0], [g, s[1]]), False),
+        (lambda p, g, s, r: (p, [g, s[1]]), False),
+        (lambda p, g, s, r: (-(r[0] * g), s), False),
+        (lambda p, g, s, r: (p - power(g, 0.0), s), False),
+    ],
+)  # fmt: skip
+def test_an_update_that_keeps_nan_is_told_from_one_that_may_not(update, keeps):
+    functions = TrainingFunctions(None, update, None, None, [0.0], [0.0], 2, 1)
+    assert keeps_nan(functions.traced_update()) == keeps
 
 
 def trained(backend, y, outputs, **options):

@@ -3,6 +3,7 @@
 import math
 import pickle
 import random
+from functools import cache
 
 import flint
 import pytest
@@ -41,15 +42,28 @@ def row_of(name):
 
 def units(name, numbers, got):
     """How many units a float is off, of those that the row grants, arguments moved as it says; nan where y is no normal float."""
-    exact = [flint.arb(x) for x in numbers]
-    y = EXACT[name](*exact)
+    y = exact(name, numbers, flint.ctx.prec)
     if not 1e-290 < abs(y) < 1e300:
         return 0.0
     granted, moved = row_of(name).rounding
-    slack = flint.arb(0)
-    for i, x in enumerate(exact):
-        slack += abs((EXACT[name](*exact[:i], x * (1 + STEP), *exact[i + 1 :]) - y) / STEP)
-    return float((abs(flint.arb(got) - y) - moved * UNIT * slack) / (abs(y) * UNIT)) / granted
+    error = abs(flint.arb(got) - y)
+    if not error <= granted * UNIT * abs(y):  # else that is few enough, wherever the arguments are
+        error -= moved * UNIT * slack(name, numbers, flint.ctx.prec)
+    return float(error / (abs(y) * UNIT)) / granted
+
+
+@cache
+def exact(name, numbers, precision):
+    """The value to so many bits."""
+    return EXACT[name](*map(flint.arb, numbers))
+
+
+@cache
+def slack(name, numbers, precision):
+    """What it moves by where the arguments do, for each relative step of 1."""
+    y, xs = exact(name, numbers, precision), [flint.arb(x) for x in numbers]
+    moved = (EXACT[name](*xs[:i], x * (1 + STEP), *xs[i + 1 :]) for i, x in enumerate(xs))
+    return sum((abs((z - y) / STEP) for z in moved), flint.arb(0))
 
 
 def points(rng, a):

@@ -44,7 +44,7 @@ def pushed(
         if g is None:
             continue
         op, guard = v.op, guards.get(v) if guards else None
-        args, then = v._operands()
+        args, then = ((v._a, v._b), (v._x, v._y)) if op.kind == 2 else v._operands()
         if op.lists and not unchanged:
             check_unchanged(v, known)
         for a, x, p in zip(args, then, op.partials):

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 NUMBER, COUNT, ADDRESS = "CHAINRULE_PROCESS", "CHAINRULE_PROCESSES", "CHAINRULE_COORDINATOR"
 FORWARDED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-PATIENCE = 5.0  # seconds from asking a process to end until it is ended
+PATIENCE = 5.0  # seconds that processes have to end when they are asked to
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +97,7 @@ class _Processes:
             k = self._ended.get()
             if failed is None and self._all[k].returncode:
                 failed = k
-                self._end()
+                self._forward(signal.SIGTERM, None)
         for lines in self._lines:
             lines.join()
         if failed is None:
@@ -110,13 +110,16 @@ class _Processes:
     def _forward(self, number: int, frame: FrameType | None) -> None:
         for process in self._all:
             process.send_signal(number)  # which does nothing to one that has ended
+        if number != signal.SIGINT:  # which is for the script; JAX's processes note the others, and go on
+            self._beside(self._kill)
 
-    def _end(self) -> None:
-        self._forward(signal.SIGTERM, None)
+    def _kill(self) -> None:
+        """Those that do not end by themselves."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and any(p.poll() is None for p in self._all):
             time.sleep(0.02)
-        self._forward(signal.SIGKILL, None)
+        for process in self._all:
+            process.kill()
 
 
 def _run(command: Sequence[str]) -> None:

@@ -24,10 +24,11 @@ def launch(tmp_path):
     """What starts a script in so many processes, with something in JAX's place that only tells their numbers."""
     (tmp_path / "jax.py").write_text(JAX)
 
-    def started(script, *arguments, processes=2):
+    def started(script, *arguments, patience=60.0):
         (tmp_path / "train.py").write_text(script)
+        run = f"import sys, nn.launch; nn.launch.PATIENCE = {patience}; sys.exit(nn.launch.main())"
         return subprocess.Popen(
-            [sys.executable, "-m", "nn.launch", "--processes", str(processes), tmp_path / "train.py", *arguments],
+            [sys.executable, "-c", run, "--processes", "2", tmp_path / "train.py", *arguments],
             env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -66,6 +67,17 @@ def test_signals_are_passed_on(launch):
     said, errors = running.communicate(timeout=60)
     assert sorted(said.splitlines()) == ["[0] asked to end", "[1] asked to end"]
     assert (running.returncode, errors) == (0, "")
+
+
+def test_who_does_not_hear_that_it_is_to_end_is_ended(launch):
+    running = launch(
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready')\nsignal.pause()", patience=0.2
+    )
+    assert sorted(running.stdout.readline() for _ in range(2)) == ["[0] ready\n", "[1] ready\n"]
+    running.terminate()
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 137
+    assert errors.endswith("of 2 ended by SIGKILL, and so did all\n")
 
 
 @pytest.mark.parametrize(

@@ -211,8 +211,8 @@ PLANTED = [
     Planted("leaves overwritten by a second backward", edited(backprop, "_sums", "g if old is UNREACHED else old + g", "g"), test_backward.test_backward_twice_doubles_the_leaf),
     Planted("operands read at backward time", pushed("_push_two", "p(v._x, v._y, v._data)", "p(a._data, getattr(b, '_data', b), v._data)"), test_backward.test_editing_a_leaf_after_forward_does_not_change_backward, searched(test_backward.edited_leaf_is_harmless, tapes())),
     Planted("gradients of an edited graph are given", replaced(edges, "_same", lambda x, y: True), test_backward.test_gradients_refuses_a_graph_whose_leaf_was_edited),
-    Planted("the seed is forgotten", edited(backprop, "_swept", "root.grad = gradient", "root.grad = 1.0"), test_backward.test_the_gradient_is_linear_in_its_seed, lambda: test_backward.seed_scales(test_backward.SHARED, 2.0)),
-    Planted("an interrupt leaves half the gradients", edited(backprop, "_swept", "_set_grads(leaves, before)", "pass"), test_backward.test_an_interrupted_backward_leaves_leaf_gradients_as_they_were, interrupted),
+    Planted("the seed is forgotten", edited(backprop, "swept", "root.grad = gradient", "root.grad = 1.0"), test_backward.test_the_gradient_is_linear_in_its_seed, lambda: test_backward.seed_scales(test_backward.SHARED, 2.0)),
+    Planted("an interrupt leaves half the gradients", edited(backprop, "swept", "_set_grads(leaves, before)", "pass"), test_backward.test_an_interrupted_backward_leaves_leaf_gradients_as_they_were, interrupted),
     # Scale, memory, bits
     Planted("a recursive walk", replaced(traversal, "topological_order", planting.recursive_order), test_scale.test_a_million_nodes_are_built_differentiated_printed_pickled_copied_and_dropped, deep_chain),
     Planted("gradients kept in .grad: a reference cycle", replaced(adjoints, "gradients", planting.kept_gradients), DROPPED, lambda: DROPPED(test_scale.USES["gradients"])),

@@ -46,6 +46,29 @@ def test_the_raised_gradient_is_that_which_xla_makes_of_the_raised_forward():
     np.testing.assert_allclose(jit(engine.grad(loss), backend="xla", dtype="float64")(w, x), theirs, rtol=1e-13)
 
 
+def rounds(w, u, xs):
+    """A recurrent net whose inputs lie flat, and a product by numbers of each round's own."""
+    h = [0.1, -0.2]
+    for t in range(6):
+        x = xs[2 * t : 2 * t + 2]
+        h = [engine.tanh(engine.dot(a, x) + engine.dot(b, h)) * (1.0 / (t * t + 2.0)) for a, b in zip(w, u)]
+    return h[0] * h[1]
+
+
+def test_rounds_that_feed_each_other_are_a_scan_of_jax_with_both_gradients():
+    w, u, xs = [[0.1, 0.4], [0.5, -0.3]], [[0.2, 0.1], [-0.3, 0.7]], [0.3 * k % 1.0 - 0.4 for k in range(12)]
+    slopes = jit(value_and_grad(rounds, argnums=(0, 1, 2)), backend="xla", dtype="float64")
+    program = jit(rounds, backend="xla").lower(w, u, xs).arrays
+    assert program.text.count("scan(") == 1
+    with jax.enable_x64(True):
+        theirs = jax.grad(lambda *args: program.compiled()(1, *args)[0], (0, 1, 2))(*map(np.array, (w, u, xs)))
+    value, ours = slopes(w, u, xs)
+    for a, b, c in zip(ours, theirs, value_and_grad(rounds, argnums=(0, 1, 2))(w, u, xs)[1]):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(a, np.array(c, float), rtol=1e-12, atol=1e-14)
+    assert value == pytest.approx(rounds(w, u, xs), rel=1e-13)
+
+
 def test_other_shapes_are_compiled_anew_and_said(caplog):
     f = jit(vmap(lambda x: engine.exp(x) * 2.0), backend="xla")
     with caplog.at_level(logging.INFO, "engine.jit"):

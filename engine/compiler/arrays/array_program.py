@@ -49,7 +49,7 @@ class ArrayProgram:
     def __init__(self, trace: Trace, given: Sequence[Given], outputs: Sequence[Result], names: Sequence[str],
                  guarded: bool = False, library: str = "numpy") -> None:  # fmt: skip
         program = words(trace)
-        raising = raised(program, given, outputs, library == "numpy")
+        raising = raised(program, given, outputs)
         self._library = library
         self._space = {spelled(name): f for name, f in functions(trace.rows, library).items()}
         self.targets = program.targets
@@ -80,8 +80,8 @@ class ArrayProgram:
         self.arguments = sorted(read, key=lambda a: (a.space, a.start))
         lines = definitions(arrays, flat)
         name_lines(lines, adjoints(flat), {a.name for a in [*read, *flat]} | set(self._space))
-        self.definitions = scanned(lines, flat, {a.name for a in [*read, *[d.array for d in lines]]})
-        written = Text(self.definitions)
+        self.definitions = scanned(lines, flat, {a.name for a in [*read, *[d.array for d in lines]]}, library)
+        written = Text(self.definitions, library)
         self._constants, self._rows = written.constants, trace.rows
         self.text = "\n".join(written.lines)
 

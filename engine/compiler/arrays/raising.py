@@ -76,16 +76,15 @@ class _RecurrenceError(Exception):
         self.rounds = rounds
 
 
-def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result], scans: bool) -> Raising:
+def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result]) -> Raising:
     """The arrays of a program.
 
     Args:
         words: the program.
         given: the arguments.
         outputs: the results.
-        scans: may loops that carry a state be scans? Else they come round by round.
     """
-    alone, serial = set[int | Lattice](), carrying(words.body) if scans else set[int]()
+    alone, serial = set[int | Lattice](), carrying(words.body)
     made = list[Array]()
     while len(alone) < MOST:
         try:
@@ -154,7 +153,7 @@ class Raising:
             array.demander = self._now
             self._pending.append(array)
             self._every_one.append(array)
-            if len(self._every_one) > MOST:
+            if len(self._every_one) > MOST + MOST // 2:
                 raise NotRaisedError(f"it takes more than {MOST} arrays", self._now.place if self._now else None)
         return array
 

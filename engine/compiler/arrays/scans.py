@@ -47,13 +47,16 @@ class Scan(NamedTuple):
     lines: list[Definition]
 
 
-def scanned(lines: Sequence[Definition], results: Sequence[Array], taken: Container[str]) -> list[Definition | Scan]:
+def scanned(
+    lines: Sequence[Definition], results: Sequence[Array], taken: Container[str], library: str = "numpy"
+) -> list[Definition | Scan]:
     """Lines with those of each scan together.
 
     Args:
         lines: of a program, with their names.
         results: what is returned.
         taken: names that are not free.
+        library: what runs it, "numpy" or "xla".
     """
     every = components(results)
     readers: dict[Array, set[Array]] = {}
@@ -75,11 +78,13 @@ def scanned(lines: Sequence[Definition], results: Sequence[Array], taken: Contai
             if at == end:
                 inside = set(groups[k])
                 kept = {a for a in inside if a.op == "scan" or a in results or not readers.get(a, set()) <= inside}
-                found.append(_scan(mine[k], groups[k], kept, letter))
+                found.append(_scan(mine[k], groups[k], kept, letter, library))
     return found
 
 
-def _scan(lines: Sequence[Definition], group: Sequence[Array], kept: Container[Array], letter: str) -> Scan:
+def _scan(
+    lines: Sequence[Definition], group: Sequence[Array], kept: Container[Array], letter: str, library: str
+) -> Scan:
     time = times(group)
     starts, rounds = list[Definition](), list[Definition]()
     count = 0
@@ -92,7 +97,7 @@ def _scan(lines: Sequence[Definition], group: Sequence[Array], kept: Container[A
                 starts.append(Definition(_element(array, axis, str(edge)), part))
             axis = part_axis(array)
         count = axis.size
-        one = Round(axis, letter, kept, group)
+        one = Round(axis, letter, kept, group, library)
         made = one.of(term)
         if array in kept:
             rounds.append(Definition(_element(array, time[array], one.said(Affine(first, {axis: 1}))), made))
@@ -108,8 +113,8 @@ def _element(array: Array, axis: Axis, said: str) -> OfRound:
 class Round:
     """Terms in one round."""
 
-    def __init__(self, axis: Axis, letter: str, kept: Container[Array], group: Sequence[Array]) -> None:
-        self.axis, self.letter, self.kept, self.group = axis, letter, kept, set(group)
+    def __init__(self, axis: Axis, letter: str, kept: Container[Array], group: Sequence[Array], library: str) -> None:
+        self.axis, self.letter, self.kept, self.group, self.library = axis, letter, kept, set(group), library
 
     def said(self, p: Affine) -> str:
         """An index, without what other axes have in it."""
@@ -153,7 +158,11 @@ class Round:
                 if slope < 1:
                     raise NotRaisedError("it reads windows of a sequence in no regular way", r.array.place)
                 end = Affine(p.start + slope * (x.size - 1) + 1, p.slopes)
-                index.append(f"{self.said(p)}:{self.said(end)}{f':{slope}' if slope > 1 else ''}")
+                steps = f"{slope} * arange({x.size})" if slope > 1 else f"arange({x.size})"
+                if self.library == "xla":  # whose slices have ends that are known
+                    index.append(f"{self.said(p)} + {steps}")
+                else:
+                    index.append(f"{self.said(p)}:{self.said(end)}{f':{slope}' if slope > 1 else ''}")
                 axes.append(Axis(x.size))
                 places.append(Affine(0, {x: 1}))
         return Read(OfRound(r.array, index, axes), places)

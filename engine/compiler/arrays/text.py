@@ -38,11 +38,16 @@ SYNTAX = frozenset(
 class Text:
     """Lines of code.
 
+    Args:
+        lines: what arrays are.
+        library: what runs it: "numpy", or "xla", whose arrays do not change, so that a round hands on new ones.
+
     Attributes:
         constants: by name, the arrays of numbers that the program has of its own.
     """
 
-    def __init__(self, lines: Sequence[Definition | Scan]) -> None:
+    def __init__(self, lines: Sequence[Definition | Scan], library: str = "numpy") -> None:
+        self._library = library
         self.constants: dict[str, NDArray[np.float64]] = {}
         self.lines = list[str]()
         for d in lines:
@@ -50,11 +55,17 @@ class Text:
 
     def _scan(self, scan: Scan) -> list[str]:
         """A loop that fills arrays round by round."""
+        kept = ", ".join([array.name for array in scan.kept])
+        opened, closed = [f"for {scan.letter} in range({scan.rounds}):"], list[str]()
+        if self._library == "xla":
+            opened = [f"def a_round({scan.letter}, kept):", f"    ({kept},) = kept"]
+            closed = [f"    return ({kept},)", f"({kept},) = scan(a_round, {scan.rounds}, ({kept},))"]
         return [
             *[f"{array.name} = empty({_shape(array.axes)})" for array in scan.kept],
             *[self._line(d) for d in scan.starts],
-            f"for {scan.letter} in range({scan.rounds}):",
+            *opened,
             *[f"    {self._line(d)}" for d in scan.lines],
+            *closed,
         ]
 
     def _line(self, d: Definition) -> str:
@@ -66,6 +77,9 @@ class Text:
         stored = isinstance(d.array, OfRound) and d.array.name != d.array.of.name  # which broadcasts
         if len(d.term.axes) + joined < len(axes) and not stored:
             said = f"full({_shape(axes)}, {said})"
+        if isinstance(d.array, OfRound) and stored and self._library == "xla":
+            name = d.array.of.name
+            return f"{name} = {name}.at{d.array.name.removeprefix(name)}.set({said})"
         return f"{d.array.name} = {said}"
 
     def text(self, term: Node, axes: Sequence[Axis], loose: int = 0) -> str:
@@ -83,7 +97,8 @@ class Text:
         if term.op == "take":
             return self._take(term, axes)
         if term.op == "numbers":
-            return self.text(term.args[0], axes)
+            said = self.text(term.args[0], axes)
+            return f"array({said})" if self._library == "xla" else said
         if term.op == "times_examples":
             said = f"n * {self.text(term.args[0], axes, 3)}"
             return f"({said})" if loose > 2 else said

@@ -72,7 +72,12 @@ def special() -> dict[str, Callable[..., Numbers]]:
         error = (head * high - t) + head * (ieee.SQRT_HALF - high) + tail * ieee.SQRT_HALF
         return 0.5 * erfc(-t) + np.where(np.abs(x) < 64.0, error * bell.bell(t, 1.0) / ieee.SQRT_PI, 0.0)
 
+    def scan(a_round: Callable[[Numbers, Numbers], Numbers], rounds: int, kept: Numbers) -> Numbers:
+        """What is kept after all rounds."""
+        return installed().lax.scan(lambda kept, t: (a_round(t, kept), None), kept, np.arange(rounds))[0]
+
     return {
+        "scan": scan,
         **{name: getattr(np, name) for name in ("remainder", "round", "floor_divide", "cbrt")},
         "erf": erf,
         "erfc": erfc,

@@ -1,5 +1,7 @@
 """Gradients as graphs: reverse accumulation on Values, whose result can be differentiated, replayed, drawn and compiled.
 
+Outside of traces adjoints are pushed, see `edges`; in one they are pulled, each sum where it is needed.
+
 Where `backprop` cuts an edge by value, a graph is guarded by `where`, so that it holds at other leaf values too.
 """
 
@@ -121,8 +123,7 @@ class _Run:
         self._gs = Operands([g for _, _, g, _ in uses])
         self._cs = None if strict is None else Operands([guard[0] for guard in guards if guard is not None])
         self._whole: list[Guard] = []
-        # Guarded products stay nodes of their own outside of traces, where people see them.
-        self.is_dot = len(uses) >= FEWEST and (strict is None or (context.active and context.recorder() is not None))
+        self.is_dot = len(uses) >= FEWEST
 
     def sum(self, k: int, total: Number | None) -> Number:
         """What comes to the k-th operand, added to a total."""
@@ -171,9 +172,8 @@ class _Pull:
         self._uses_of: dict[int, list[Use] | None] = {}  # those of a list by its identity; None: it is not to be shared
         self._rows: list[tuple[Value, ...]] = []  # lists of leaves
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
-        self._traced = bool(context.active) and context.recorder() is not None
-        self._answers = self._traced and context.recorder().answers
-        self._at_once = context.recording() and not context.watching() if self._traced else not context.active
+        self._answers = context.recorder().answers
+        self._at_once = context.recording() and not context.watching()
         self._places: dict[Value, list[tuple[tuple[Value, ...], int]]] = {}  # where in such lists Values are
         self._runs: dict[tuple[Value, ...], list[_Run]] = {}
         self._lists: Lists = {}
@@ -266,7 +266,7 @@ class _Pull:
         if (
             not isinstance(g, Value)
             or xs.__class__ is not tuple
-            or (guard is not None and not (self._traced and isinstance(guard[0], Value)))
+            or (guard is not None and not isinstance(guard[0], Value))
         ):
             return None
         return Products(g, xs, user._x[1 - i], *((None, False) if guard is None else (guard[0], not guard[1])))

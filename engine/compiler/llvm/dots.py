@@ -125,20 +125,23 @@ class Dots:
         e, b, panel = self._e, self._e.b, self._tiles.panel
         panels = b.sdiv(b.add(count, I64(panel - 1)), I64(panel))
         before = b.sdiv(first, I64(panel))
-        with Rounds(b, panels, name="panel") as p, Rounds(b, size, name="group") as group:
+        with (
+            Rounds(b, panels, name="panel") as p,
+            Rounds(b, size, name="group") as group,
+            Rounds(b, panel, 0, e.lanes, name="square") as square,
+        ):
             lanes_at = b.mul(group.i, I64(e.lanes))
-            at = b.add(example, lanes_at)
-            for v in range(self._tiles.wide):
-                read = [
-                    b.load(self._tiles.laid(self._panels[sums], b.add(before, p.i), b.add(at, I64(k)), v),
-                           typ=e.vectors.type)
-                    for k in range(e.lanes)
-                ]  # fmt: skip
-                for k, column in enumerate(transposed(e.vectors, read)):
-                    read[k].align = e.align
-                    number = b.add(b.mul(p.i, I64(panel)), I64(v * e.lanes + k))
-                    to = b.add(b.mul(number, I64(size * e.lanes)), b.add(lanes_at, scratch))
-                    b.store(column, e.guarded(MEMORY, to, e.lanes)).align = e.align
+            at, there = b.add(example, lanes_at), b.add(before, p.i)
+            pointers = [
+                self._tiles.laid(self._panels[sums], there, b.add(at, I64(k)), square.i) for k in range(e.lanes)
+            ]
+            read = [b.load(pointer, typ=e.vectors.type) for pointer in pointers]
+            first_number = b.add(b.mul(p.i, I64(panel)), square.i)
+            for k, column in enumerate(transposed(e.vectors, read)):
+                read[k].align = e.align
+                number = b.add(first_number, I64(k))
+                to = b.add(b.mul(number, I64(size * e.lanes)), b.add(lanes_at, scratch))
+                b.store(column, e.guarded(MEMORY, to, e.lanes)).align = e.align
 
     def _pass_rows(self, sums: WeightedSums, rows: tuple[ir.Value, ir.Value], inputs: tuple[ir.Value, ir.Value],
                    example: ir.Value, size: int, scratch: ir.Value) -> None:  # fmt: skip

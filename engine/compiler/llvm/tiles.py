@@ -143,13 +143,14 @@ class Tiles:
 
     def _laid(self, panel: ir.Value, example: ir.Value, vector: int) -> ir.Value:
         """The address of a vector in a panel."""
-        return self.laid(self._begin_at.get(self._c, sum(map(self._size, self._begin_at))), panel, example, vector)
+        begin = self._begin_at.get(self._c, sum(map(self._size, self._begin_at)))
+        return self.laid(begin, panel, example, I64(vector * self._e.lanes))
 
-    def laid(self, begin: int, panel: ir.Value, example: ir.Value, vector: int) -> ir.Value:
-        """The same of panels that begin so many numbers behind the first."""
-        b, lanes = self._e.b, self._e.lanes
+    def laid(self, begin: int, panel: ir.Value, example: ir.Value, column: ir.Value) -> ir.Value:
+        """The address of a vector from a column of a panel on; the panels begin so many numbers behind the first."""
+        b = self._e.b
         at = b.mul(b.add(b.mul(panel, I64(self.room)), example), I64(self.panel))
-        return self._e.guarded(MEMORY, b.add(at, I64(self._panels + begin + vector * lanes)), lanes)
+        return self._e.guarded(MEMORY, b.add(b.add(at, column), I64(self._panels + begin)), self._e.lanes)
 
     def panels_from(self, first: int, count: int) -> int | None:
         """Where panels begin that hold so many inputs from one on while a chunk is under way; None: there are none."""
@@ -266,9 +267,7 @@ class Tiles:
             with nullcontext() if e.buffers.ends is None else b.if_then(e.buffers.ends):
                 for total, index, (_, size) in zip(whole, indices, places):
                     update.at(b, e.buffers, index, total, size)
-        with (
-            nullcontext() if update is None else b.if_then(e.buffers.keep)
-        ):  # last: no load waits for one of these stores
+        with nullcontext() if update is None else b.if_then(e.buffers.keep):  # last: no load waits for these stores
             for total, pointer, (_, size) in zip(whole, pointers, places):
                 part_stored(e.vectors, total, pointer, size)
 

@@ -142,10 +142,11 @@ def _found(who: str, devices: object) -> OnDevice:
     import numpy as np
 
     found = installed().devices()
-    if devices != "all" and (isinstance(devices, bool) or not hasattr(devices, "__index__")):
+    all_there_are = isinstance(devices, str) and devices == "all"
+    if not all_there_are and (isinstance(devices, bool) or not hasattr(devices, "__index__")):
         takes = 'a number of devices, "all", or a jax.sharding.Mesh'
         raise TypeError(f"{who} takes {takes}, as mesh, got {shown(devices)}")
-    wanted = len(found) if devices == "all" else whole(who, "mesh", devices, least=1)
+    wanted = len(found) if all_there_are else whole(who, "mesh", devices, least=1)
     if wanted > len(found):
         more = MORE.format(n=wanted)
         raise ValueError(f"{who} takes a mesh of at most {len(found)} devices, which JAX finds, got {wanted}; {more}")

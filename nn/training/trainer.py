@@ -139,7 +139,7 @@ class Trainer:
 
     @takes(TrainerSettings)
     def __init__(self, settings: TrainerSettings) -> None:
-        if settings.mesh is None:
+        if settings.mesh is None or settings.backend != "xla":  # which is refused there
             self._make(settings)
         else:
             from .processes import asked_for, check_alike, common_seed, together

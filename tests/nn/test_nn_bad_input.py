@@ -186,6 +186,7 @@ CASES = [
     (lambda: fit(clip_norm=-1.0), ValueError, 'fit takes a positive number or None as clip_norm, got -1.0'),
     (lambda: fit(clip_norm="1"), TypeError, "fit takes a positive number or None as clip_norm, got '1'"),
     (lambda: fit(penalty="l2"), TypeError, "fit takes a function of the net as penalty, such as nn.l2(1e-4), got 'l2'"),
+    (lambda: fit(mesh=2), ValueError, """fit takes a mesh with backend="xla", which shares examples out, got 'eager'"""),
     (lambda: fit(backend="gpu"), ValueError, "fit takes one of eager, jit, numpy, xla, auto as backend, got 'gpu'"),
     (lambda: nn.EarlyStopping(2, mode="best"), ValueError, "EarlyStopping takes 'min' or 'max' as mode, got 'best'"),
     (lambda: nn.EarlyStopping(2, min_change=-1), ValueError, 'EarlyStopping takes a number from 0 as min_change, got -1'),

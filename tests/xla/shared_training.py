@@ -63,14 +63,19 @@ def killed(X, y, folder):
         "number": refused(bad, y),
         "uneven": refused(X, y, batch_size=15),
     }
-    print(json.dumps(said), flush=True)
 
     def saved(trainer):
         nn.save(Path(folder, "net.safetensors"), trainer.net, trainer=trainer)
         if trainer.epoch == 2 and process == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+        elif process == 1:
+            signal.raise_signal(signal.SIGINT)
 
-    shared(X, y, callbacks=[saved]).run()
+    made = shared(X, y, callbacks=[saved])
+    made.run()
+    said["interrupted"] = [made.interrupted, made.epoch, made.update]
+    print(json.dumps(said), flush=True)
+    made.run()
 
 
 def resumed(X, y, folder):

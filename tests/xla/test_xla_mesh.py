@@ -60,7 +60,7 @@ def test_eight_devices_of_one_process(folder):
     assert said[""]["uneven"] == "fit takes a batch that 8 devices can share evenly, got 12 examples; try 8 or 16"
 
 
-def test_two_processes_of_which_one_is_killed_and_four_that_go_on(folder):
+def test_two_processes_of_which_one_is_interrupted_then_killed_and_four_that_go_on(folder):
     status, said, errors = ran(folder, "killed", "-m", "nn.launch", "--processes", "2")
     assert status == 137, errors
     assert "launch: process 1 of 2 ended by SIGKILL, and so did all" in errors
@@ -76,6 +76,8 @@ def test_two_processes_of_which_one_is_killed_and_four_that_go_on(folder):
     }
     for wrong, text in takes.items():
         assert all(re.search(text, said[number][wrong]) for number in "01"), (wrong, said)
+    assert said["0"]["interrupted"] == said["1"]["interrupted"]  # as process 1 was asked to be
+    assert said["0"]["interrupted"][:2] == [True, 1]
     assert said["0"]["number"].startswith("fit stopped as process 1 of 2 did: ")
 
     status, said, errors = ran(folder, "resumed", "-m", "nn.launch", "--processes", "4")

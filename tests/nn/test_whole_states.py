@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from functools import cache
 from importlib import import_module
 
 import pytest
@@ -97,14 +98,22 @@ def descending():
     return lambda: network.backward(X[2:4], Y[2:4]), state
 
 
+@cache
+def half_trained_state():
+    """To be copied: it is made once, or Ctrl-C would end the training before, and nothing be loaded."""
+    return half_trained().state()
+
+
 def loading_a_trainer():
-    made, state = trainer(1), half_trained().state()
+    made, state = trainer(1), copy.deepcopy(half_trained_state())
     return lambda: made.load_state(state), made.state
 
 
 def loading_a_file(folder):
-    source, made = half_trained(), trainer(1)
-    nn.save(folder / "half", source.net, source)
+    made = trainer(1)
+    if not (folder / "half").exists():
+        source = half_trained()
+        nn.save(folder / "half", source.net, source)
     return lambda: nn.load(folder / "half", trainer=made), made.state
 
 
@@ -114,6 +123,7 @@ SETS = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # by Ctrl-C before its block
 @pytest.mark.parametrize("prepared", SETS, ids=[f.__name__ for f in SETS])
 def test_all_is_set_or_nothing_wherever_ctrl_c_is_pressed(prepared, tmp_path):
     made = (lambda: prepared(tmp_path)) if prepared is loading_a_file else prepared

@@ -36,6 +36,7 @@ class _Transcription:
         self._recorder, self._operands, self._kinds = recorder, recorder.operands, Kinds()
         self._spare, self._bare = recorder.spare if bare else set[Value](), bare
         self._lists: dict[int, Sequence[int]] = {}  # by the identity of a node's list, which many nodes share
+        self._rows: dict[int, tuple[object, range | None]] = {}  # lists of leaves, by identity
         self._constants: dict[int, tuple[object, bool]] = {}  # lists by identity, and are there constants in them?
         writes, live = self._needed(effects)
         nodes = [(v, *_written(v, self._spare)) for v in recorder.nodes if v in live and v.op is not None]
@@ -126,7 +127,7 @@ class _Transcription:
         while pending:
             for a in pending.pop():
                 if a.__class__ is tuple:
-                    if id(a) in walked or is_row(a):
+                    if id(a) in walked or self._row(a) is not None:
                         continue
                     walked.add(id(a))
                 elif a.__class__ is not Value:
@@ -186,7 +187,12 @@ class _Transcription:
         return found
 
     def _row(self, a: tuple[Value, ...]) -> range | None:
-        """The operands for leaves that stand one after the other, or evenly spaced, where they were made."""
+        """The operands for leaves that stand one after the other, or evenly spaced, where they were made; looked for once."""
+        if id(a) not in self._rows:
+            self._rows[id(a)] = a, self._found_row(a)
+        return self._rows[id(a)][1]
+
+    def _found_row(self, a: tuple[Value, ...]) -> range | None:
         if len(a) < SHORTEST:
             return None
         if is_row(a):

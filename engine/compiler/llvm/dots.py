@@ -49,8 +49,10 @@ class Dots:
         loops = [n for n in placement.parts.body[: placement.parts.apart] if isinstance(n, For)]
         for rows, columns in [(n, c) for n in loops for c in n.body if isinstance(c, For)]:
             sums = weighted_sums_of(rows, columns, placement)
-            panels = None if sums is None else tiles.panels_from(sums.first_input, sums.shape[1])
-            if sums is not None and panels is not None:
+            if sums is None or sums.shape[1] <= self._block * tiles.panel:  # all inputs fit at once
+                continue
+            panels = tiles.panels_from(sums.first_input, sums.shape[1])
+            if panels is not None:
                 self._begin[sums], self._panels[sums] = begin + self.memory, panels
                 self.memory += sums.shape[0] * self._stride
                 emitter.ready[columns] = partial(self._read, sums)

@@ -196,16 +196,18 @@ def gathered(vectors: VectorBuilder, rows: ir.Value, order: ir.Value, x: ir.Valu
             starts.append(b.mul(loaded(b, I64, order, b.add(first, i)), I64(columns)))
         for least, most in wanted or [(0, columns)]:
             whole = most - (most - least) % lanes
-            with Rounds(b, whole, least, lanes, name="square") as inner:
-                read = [b.load(entry(b, real, rows, b.add(start, inner.i)), typ=vectors.type) for start in starts]
-                for k, column in enumerate(transposed(vectors, read)):
-                    read[k].align = size
-                    at = b.add(b.mul(b.add(inner.i, I64(k)), stride), outer.i)
-                    stored(b, real, column, x, at).align = size
-            with Rounds(b, most, whole, name="column") as inner:
-                for k, start in enumerate(starts):
-                    number = loaded(b, real, rows, b.add(start, inner.i))
-                    stored(b, real, number, x, b.add(b.add(b.mul(inner.i, stride), outer.i), I64(k)))
+            if least < whole:
+                with Rounds(b, whole, least, lanes, name="square") as inner:
+                    read = [b.load(entry(b, real, rows, b.add(start, inner.i)), typ=vectors.type) for start in starts]
+                    for k, column in enumerate(transposed(vectors, read)):
+                        read[k].align = size
+                        at = b.add(b.mul(b.add(inner.i, I64(k)), stride), outer.i)
+                        stored(b, real, column, x, at).align = size
+            if whole < most:
+                with Rounds(b, most, whole, name="column") as inner:
+                    for k, start in enumerate(starts):
+                        number = loaded(b, real, rows, b.add(start, inner.i))
+                        stored(b, real, number, x, b.add(b.add(b.mul(inner.i, stride), outer.i), I64(k)))
 
 
 def scattered(b: ir.IRBuilder, real: ir.Type, o: ir.Value, rows: ir.Value, first: ir.Value, count: ir.Value,

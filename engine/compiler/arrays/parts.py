@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from .program import Affine, Array, Axis, Operand, Read, composed
+from .program import Affine, Array, Axis, Operand, Read, composed, is_same, number_of
 
 
 def drop_idle_axes(arrays: Sequence[Array], kept: Container[Array]) -> None:
@@ -81,6 +81,9 @@ def joined(array: Array) -> None:
     if array.op != "concatenation":
         return
     parts, edges = list[tuple[Operand, int]](), list[int]()
+    for k in [k for k, length in enumerate(array.lengths) if length == 1]:
+        for beside in (*array.args[max(0, k - 1) : k], *array.args[k + 1 : k + 2]):
+            array.args[k] = _of_state(array.args[k], beside, array)
     for part, edge, length in zip(array.args, array.edges, array.lengths):
         both = _side_by_side(array, *parts[-1], part, length) if parts else None
         if both is not None:
@@ -93,6 +96,27 @@ def joined(array: Array) -> None:
     if len(parts) == 1 and isinstance(first, Read) and length > 1:
         env = {x: Affine(0, {axis: 1}) for x in first.axes if x not in array.axes}
         array.become("move", [Read(first.array, [composed(p, env) for p in first.places])])
+
+
+def _of_state(part: Operand, beside: Operand, array: Array) -> Operand:
+    """What a state starts from, beside what it is later, as some of the state."""
+    if not isinstance(beside, Read) or beside.array.op != "scan":
+        return part
+    for p, x in zip(beside.places, beside.array.axes):
+        if any((a in array.axes) == (x is beside.array.axes[beside.array.along]) for a in p.slopes):
+            return part  # they are beside each other along another axis
+    state, env = beside.array, dict(zip(beside.array.axes, beside.places))
+    for k, start in enumerate(state.args[:-1]):
+        at = Read(start.array, [composed(p, env) for p in start.places]) if isinstance(start, Read) else start
+        if isinstance(at, Read) and isinstance(part, Read):
+            same = at.array is part.array and all(map(is_same, at.places, part.places))
+        else:
+            same = number_of(at) is not None and repr(number_of(at)) == repr(number_of(part))
+        if same and state.edges[k + 1] - state.edges[k] == 1:
+            return Read(
+                state, [Affine(k) if x is state.axes[state.along] else p for x, p in zip(state.axes, beside.places)]
+            )
+    return part
 
 
 def _side_by_side(array: Array, a: Operand, n: int, b: Operand, m: int) -> Read | None:

@@ -84,8 +84,18 @@ def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result]) -> R
         given: the arguments.
         outputs: the results.
     """
-    alone, serial = set[int | Lattice](), carrying(words.body)
-    made = list[Array]()
+    serial, made = carrying(words.body), list[Array]()
+    try:
+        return _attempted(words, given, outputs, serial, made)
+    except NotRaisedError:
+        if not serial or len(made) > MOST:
+            raise
+        return _attempted(words, given, outputs, set(), made)  # round by round
+
+
+def _attempted(words: Words, given: Sequence[Given], outputs: Sequence[Result], serial: set[int],
+               made: list[Array]) -> Raising:  # fmt: skip
+    alone = set[int | Lattice]()
     while len(alone) < MOST:
         try:
             raising = Raising(words, given, outputs, alone, serial, made)

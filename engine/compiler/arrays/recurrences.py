@@ -136,8 +136,8 @@ def every_round(
             return None
     sides.sort(key=lambda side: -side[0])
     start = at_rounds(out, {**env, **dict.fromkeys(mine, 0)})
-    strides, axes, places = [[side[k] for side in sides] for k in range(3)]
-    return Rounds(start, tuple(strides), axes, places, along)  # type: ignore[arg-type]
+    strides = tuple([stride for stride, _, _ in sides])
+    return Rounds(start, strides, [axis for _, axis, _ in sides], [place for *_, place in sides], along)
 
 
 class NoScanError(Exception):

@@ -38,6 +38,9 @@ class LineRecorder(Recorder):
         super().record(v)
         self.lines[v] = user_line()
 
+    def finish(self) -> None:
+        """Nothing: what is refused later is looked for among the operands."""
+
 
 class Traced(NamedTuple):
     """What a trace of words comes to.

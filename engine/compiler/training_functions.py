@@ -98,7 +98,7 @@ class TrainingFunctions:
         _refuse_captured(recorder, "loss")
         if any(operand & 7 != INPUT for operand in recorder.indices):
             raise TypeError(f"{WHO} takes numbers of an example as indices, got a parameter as one")
-        recorder.operands.clear()  # which rows of leaves hold: no cycle is left, and all that was recorded goes at once
+        recorder.finish()
         return trace, len(outputs), Bounds(WHO, recorder.indices, INPUT)
 
     def traced_update(self) -> Trace:

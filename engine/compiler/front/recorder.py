@@ -135,6 +135,10 @@ class Recorder:
         self.answers = True
         return self.resumed(partial(later.answered, later.run))
 
+    def finish(self) -> None:
+        """Let go of which operand is which; rows of leaves hold these too, and without no cycle is left to be found."""
+        self.operands.clear()
+
     def fork(self, nodes: Sequence[Value]) -> Recorder:
         """A recorder of the same call, with other nodes so far."""
         other = copy(self)

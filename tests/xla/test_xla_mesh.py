@@ -47,6 +47,21 @@ def assert_same(found, expected):
     assert found["history"] == {name: pytest.approx(xs, rel=1e-12) for name, xs in expected["history"].items()}
 
 
+@pytest.mark.parametrize(
+    "mesh, error, text",
+    [
+        (0, ValueError, "whole number from 1 as mesh, got 0"),
+        (2.0, TypeError, r'number of devices, "all", or a jax.sharding.Mesh, as mesh, got 2\.0'),
+        (True, TypeError, "as mesh, got True"),
+        ("some", TypeError, "as mesh, got 'some'"),
+        ([1], TypeError, r"as mesh, got \[1\]"),
+    ],
+)
+def test_what_is_no_mesh_is_refused(mesh, error, text):
+    with pytest.raises(error, match=f"fit takes .*{text}"):
+        nn.fit(nn.MLP(2, [1], seed=0), [[0.5, 1.0]], [0.5], loss="mse", backend="xla", mesh=mesh, progress=False)
+
+
 def test_eight_devices_of_one_process(folder):
     status, said, errors = ran(folder, "in_one_process", flags="--xla_force_host_platform_device_count=8")
     assert status == 0, errors

@@ -17,10 +17,8 @@ from .loops.extension import Rolled, extended
 from .loops.rounds import Family, NotUniformError
 from .places import Results
 
-MANY = (
-    4  # differentiated numbers a node, from which on their gradients are in few pieces: a few examples are no shorter
-)
-FEW = range(4, 9)  # the numbers of rounds of programs; from two that grow alike that of many rounds is read off
+MANY = 4  # differentiated numbers a node: with more their gradients are few pieces, and a few examples no shorter
+FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow evenly that of many rounds is read off
 
 
 class Recording:
@@ -106,9 +104,8 @@ class Recording:
                     run = later.run.returning(root)
                     member = later._replace(run=run.listed() if few else run)
                 few.append(self._rolled(recorder.fork(nodes), member, not few))
-                for some in (few[-2:], few[-3:])[: len(few) - 1]:
-                    found = extended(some, range(rounds - len(some) + 1, rounds + 1), family.count)
-                    if found is not None:
-                        return found
+                found = extended(few[-3:], range(rounds - 2, rounds + 1), family.count) if len(few) > 2 else None
+                if found is not None:
+                    return found
         family.withdraw()
         return None

@@ -34,7 +34,7 @@ def extended(few: Sequence[Rolled], rounds: Sequence[int], count: int) -> Rolled
     """The program of so many rounds; None where these do not grow evenly.
 
     Args:
-        few: programs of some fewer, at least two.
+        few: programs of some fewer, at least three.
         rounds: how many each is of.
         count: how many rounds it shall be of.
     """
@@ -61,8 +61,7 @@ class _Growth:
         return ns[0] + step * (self._count - rounds[0])
 
     def table(self, tables: Sequence[list[float]]) -> list[float]:
-        """Constants. One that grows is a sum over the rounds that was worked out: where that is exact, and three tell so, it
-        goes on."""
+        """Constants. One that grows is a sum over the rounds that was worked out: where that is exact, it goes on."""
         if len({len(table) for table in tables}) > 1:
             raise _NotEvenError
         found = []
@@ -72,7 +71,7 @@ class _Growth:
                 continue
             wholes = [int(x * SCALE) if abs(x) < LARGEST else 0 for x in xs]
             last = self.number(wholes) / SCALE
-            if len(xs) < 3 or any(n / SCALE != x for n, x in zip(wholes, xs)) or abs(last) >= LARGEST:
+            if any(n / SCALE != x for n, x in zip(wholes, xs)) or abs(last) >= LARGEST:
                 raise _NotEvenError
             found.append(last)
         return found

@@ -48,7 +48,7 @@ class Node:
 
     @classmethod
     def _node(cls, op: Op, args: Sequence[Any]) -> Node:
-        """A new node of any op: its operands are numbers, Nodes, and lists of them."""
+        """A new node of any op: its operands are numbers, Nodes, and lists of them; that of a row of one is a Node."""
         keep, vals = (args, (args[0]._data,)) if op.kind == 1 else read(args, op.name, op.lists, cls)
         v = new(cls)
         v._data, v.grad, v._about = op.forward(*vals), UNREACHED, None

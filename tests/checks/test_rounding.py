@@ -40,7 +40,7 @@ def needed(row, count, rng):
         balls = [[arb(e) for e in a] if isinstance(a, list) else arb(a) for a in args]
         shift = rounding(row)[1]
         exact = enclosure(row, moved(balls, shift) if shift else balls, [True] * row.arity)
-        y = Value._node(row, [Value(args[0])] if row.arity == 1 else args)
+        y = Value._node(row, [Value(args[0])] if row.kind == 1 else args)
         got = [y.data, *[_partial(p, args, y) for p in row.partials]]
         for k, (g, b) in enumerate(zip(got, [exact.value, *exact.partials])):
             balls_of = b if isinstance(b, list) else [b]

@@ -206,6 +206,29 @@ def test_rounds_that_have_to_do_with_others_far_away_are_not_read_off_a_few(read
     assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
 
 
+COUNTS = {
+    "powers of 0": lambda x, y, a: a**0.0,
+    "powers of what is 0": lambda x, y, a: a ** (x[1] ** 0.0 - 1.0),
+    "choices between equals": lambda x, y, a: where(a, 1.0, 1.0),
+    "choices by a number": lambda x, y, a: where(y[41] ** 0.0, 1.0, a),
+    "totals of numbers": lambda x, y, a: total([a**0.0, y[41] ** 0.0]),
+}
+
+
+@pytest.mark.parametrize("term", sorted(COUNTS))
+def test_sums_that_are_numbers_in_the_end_are_those_of_all_rounds(term):
+    def f(x, y):
+        count, other, losses = total([cos(Value(0.0)), 1.0]), maximum(exp(x[1]), y[41]), []
+        for a in y[:20]:
+            count = count + COUNTS[term](x, y, a)
+            losses.append(sin(x[0] * a))
+        return total(losses) + other + where(y[40], maximum(count, 9.0) * x[1], 0.0)
+
+    args = [0.1] * 50, [0.2] * 50
+    found, want = (recorded(value_and_grad(f), args, few) for few in (True, False))
+    assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
+
+
 SURE = [("total", "softmax"), ("mean", "largest"), ("softmax", "net"), ("sum", "neuron"), ("two lists", "average")]
 
 

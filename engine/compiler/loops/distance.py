@@ -5,7 +5,7 @@ Most programs are such that `reach`, which looks at what each round makes, would
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ...rule import TABLE, Op
 from ..front.trace import CONSTANT, IDENTITIES, VALUE
@@ -26,7 +26,7 @@ def distance(items: Recogniser, loops: Sequence[Rounds], data: Mapping[int, Mapp
         own: the leaves that are differentiated, as operands.
         numbers: what constants are.
     """
-    seen, alike = _Reads(items, loops, data), _Alike(items, data, numbers)
+    seen, alike = _Reads(items, loops, data, numbers), _Alike(items, data, numbers)
     of_data = dict[int, object]()
     for i, given in data.items():
         home = seen.home(i)
@@ -61,8 +61,9 @@ class _Reads:
         moving: (which loop, leaves that its first round reads, as operands, their step from round to round).
     """
 
-    def __init__(self, items: Recogniser, loops: Sequence[Rounds], data: Container[int]) -> None:
-        self._items, self._loops, self._data = items, loops, data
+    def __init__(self, items: Recogniser, loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]],
+                 numbers: Sequence[float]) -> None:  # fmt: skip
+        self._items, self._loops, self._data, self._numbers = items, loops, data, numbers
         self._apart = dict[tuple[int, int], int]()
         self._varying = set[tuple[int, int]]()  # nodes that depend on leaves of their round
         self._has_sums = False
@@ -88,9 +89,10 @@ class _Reads:
             return False  # some of a list are numbers, which may differ
         which, _, slot = home
         after = first + self._loops[which].period
-        varies, is_sum = first in self._data, False
+        varies, is_sum = list[bool](), False
         for (space, places), (_, then) in zip(_operands(items, first), _operands(items, after)):
             step = then.start - places.start
+            varies.append(False)
             if space == CONSTANT:
                 continue
             if len(then) != len(places) or then.step != places.step:
@@ -98,7 +100,7 @@ class _Reads:
             if space != VALUE and step:
                 codes = range(places.start * 8 + space, places.stop * 8 + space, places.step * 8)
                 self.moving.add((which, codes, step * 8))
-                varies = True
+                varies[-1] = True
             elif space != VALUE:
                 self.fixed.update([k * 8 + space for k in places])
             else:
@@ -107,11 +109,24 @@ class _Reads:
                         is_sum = True
                     elif not self._reads(which, found, step):
                         return False
-                    varies = varies or (found is not None and (found[0], found[2]) in self._varying)
-        if varies:
+                    varies[-1] = varies[-1] or (found is not None and (found[0], found[2]) in self._varying)
+        if self._does_vary(first, varies):
             self._varying.add((which, slot))
         self._has_sums = self._has_sums or is_sum
-        return varies or not is_sum
+        return (which, slot) in self._varying or not is_sum
+
+    def _does_vary(self, first: int, varies: Sequence[bool]) -> bool:
+        """Does what a node makes, where these of its operands do? x**0 is 1, and a choice between equals is none."""
+        name, data = self._items.shapes.keys[self._items.ids[first]][0].name, self._data.get(first, {})
+        if name not in ("power", "where", "edge"):
+            return any(varies) or bool(data)
+        varies = [v or k in data for k, v in enumerate(varies)]
+        if name == "power":
+            *_, (space, places) = _operands(self._items, first)
+            return varies[1] or (
+                varies[0] and space != VALUE and (space != CONSTANT or self._numbers[places[0]] != 0.0)
+            )
+        return sum(varies) > 1
 
     def _reads(self, which: int, found: tuple[int, int, int] | None, step: int) -> bool:
         """A node of a second round reads one; may it?"""

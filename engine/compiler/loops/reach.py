@@ -103,7 +103,9 @@ class _Same:
                 else self._listed(a)
                 for a in given
             ]
-            if v.op.lists:
+            if v.op.lists and all(x & 7 == CONSTANT for xs in args for x in xs):
+                number = self._trace.constant(v._data)
+            elif v.op.lists:
                 number = self._rows.setdefault((v.op, *args), next(self._leaves))
             else:
                 number = self._trace.emit(v.op, tuple([x for (x,) in args]))

@@ -91,6 +91,7 @@ class TrainingCode:
         self._body = Batch(placement, trace, tiling, target, "example", gradients, tiling.is_direct(gradients))
         placed = self.update_stages.place(update, 0)
         self._update = Batch(placed, update, one, target, "update")
+        self._copies = 2 + self._slots if Update.reads_behind(placed) else 0  # of what it is given, to be read
         self._stored = Update(placed, update, target, one.lanes, self._slots) if Update.is_plain(placed) else None
         measure, penalty = functions.traced_measure(), functions.traced_penalty()
         self._measure = self._penalty = None
@@ -117,6 +118,8 @@ class TrainingCode:
         body.stride, body.columns = (-(-chunk // lanes) | 1) * lanes, columns
         penalty = 0 if self._penalty is None else self._penalty.placement.size
         self.memory = max(1, penalty, *[x.memory for x in (body, self._update, self._measure) if x is not None])
+        self._copies_at = -(-self.memory // self.wide) * self.wide
+        self.memory = self._copies_at + self._copies * self.padded
         self.stride, self.sums = body.stride, body.sums
         stride, padded = I64(body.stride), I64(self.padded)
         sizes = {PARAMETER: I64(self.padded + 1), INPUT: b.mul(stride, I64(columns)), MEMORY: I64(self.memory),
@@ -258,13 +261,20 @@ class TrainingCode:
         if self._measure is not None:
             settings = self._measured(b, a, self._measure, settings)
         team = None if self._update.placement.size else self._team  # which works in memory of its own, if in any
-        with numbers(b, team, self.padded, [settings, a["memory"], a["g"], a["p"], *slots], "update") as part:
+        copies = [entry(b, self._real, a["memory"], I64(self._copies_at))] if self._copies else []
+        given = [settings, a["memory"], a["g"], a["p"], *slots, *copies]
+        with numbers(b, team, self.padded, given, "update") as part:
             inner, (settings, at, *numbered) = part.b, part.values
             g, *outputs = [entry(inner, self._real, x, part.begin) for x in numbered]
-            pointers = {PARAMETER: settings, INPUT: [outputs[0], g, *outputs[1:]], OUTPUT: outputs, MEMORY: at}
-            count = inner.sub(part.end, part.begin)
-            sizes = {PARAMETER: I64(self._settings + measured), INPUT: count, OUTPUT: count, MEMORY: memory}
-            self._update.emit(inner, Buffers(pointers, sizes, count), count)
+            inputs, count = [outputs[0], g, *outputs[1 : 1 + self._slots]], inner.sub(part.end, part.begin)
+            for k, x in enumerate(inputs) if copies else ():
+                with Rounds(inner, count, name="copy") as rounds:
+                    number = loaded(inner, self._real, x, rounds.i)
+                    stored(inner, self._real, number, outputs[-1], inner.add(rounds.i, I64(k * self.padded)))
+            pointers = {PARAMETER: settings, INPUT: outputs.pop() if copies else inputs, OUTPUT: outputs, MEMORY: at}
+            ends = inner.add(count, I64(max(0, self._copies - 1) * self.padded))
+            sizes = {PARAMETER: I64(self._settings + measured), INPUT: ends, OUTPUT: count, MEMORY: memory}
+            self._update.emit(inner, Buffers(pointers, sizes, I64(self.padded)), count)
 
     def _measured(self, b: ir.IRBuilder, a: dict[str, ir.Value], measure: Batch, settings: ir.Value) -> ir.Value:
         """Write: the settings and, behind them, what is summed over the gradients; they stand behind the parameters."""

@@ -94,6 +94,41 @@ def bits(numbers):
     return [x.hex() for x in numbers]
 
 
+def swapped(p, g, slots, settings):
+    return p - settings[0] * g, [slots[1], slots[0]]
+
+
+def delayed(p, g, slots, settings):
+    return slots[0], [p - settings[0] * g, slots[0] + slots[1]]
+
+
+def dotted(p, g, slots, settings):
+    return p - settings[0] * dot([*slots, p, g] * 2, [*slots, g, p, *slots, p, g]), [g, slots[0]]
+
+
+def of_a_thousand_steps(p, g, slots, settings):
+    x = p
+    for k in range(560):
+        x = x * 0.9995 + slots[k % 2] * (settings[0] * 0.001 * k)
+    return slots[1], [x - settings[0] * g, slots[0] * 0.5]
+
+
+@pytest.mark.parametrize(("update", "batch"), [(swapped, 1), (delayed, 4), (dotted, 1), (of_a_thousand_steps, 4)])
+def test_an_update_reads_what_was_there_before_it_wrote(update, batch):
+    rows, ps = problem([3, 2], 5, 0)
+    slots, loss = np.random.default_rng(1).normal(size=(2, len(ps))), squared_error([3, 2], tanh)
+    loop = TrainingLoop(loss, update, ps, rows, slots=slots, settings=1, batch=batch, threads=2, checked=True)
+    loop.run(range(5), epochs=2, settings=[0.03])
+    want, state = ps.tolist(), [[*s] for s in slots.T.tolist()]
+    for start in [*range(0, 5, batch)] * 2:
+        leaves = [Value(p) for p in want]
+        mean([loss(leaves, row.tolist()) for row in rows[start : min(5, start + batch)]]).backward()
+        steps = [update(v.data, v.grad, s, [0.03]) for v, s in zip(leaves, state)]
+        want, state = [float(p) for p, _ in steps], [[float(x) for x in s] for _, s in steps]
+    np.testing.assert_allclose(loop.parameters, want, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(loop.slots, np.transpose(state), rtol=1e-11, atol=1e-13)
+
+
 shapes = st.lists(st.integers(1, 9), min_size=2, max_size=4)
 
 

@@ -61,13 +61,17 @@ class Buffers:
         """The LLVM values in it, in a fixed order."""
         some = [v for v in (self.mask, self.more, self.keep, self.ends) if v is not None]
         stride = [] if isinstance(self.stride, ir.Constant) else [self.stride]
-        return [*self.pointers.values(), *self.sizes.values(), *stride, *self.blocks, *some]
+        pointers = [p for x in self.pointers.values() for p in (x if isinstance(x, list) else [x])]
+        return [*pointers, *self.sizes.values(), *stride, *self.blocks, *some]
 
     def over(self, values: Sequence[ir.Value]) -> Buffers:
         """The same of other values, the arguments of a function, in which no loop is shared."""
         rest = iter(values)
         return Buffers(
-            {space: next(rest) for space in self.pointers},
+            {
+                space: [next(rest) for _ in x] if isinstance(x, list) else next(rest)
+                for space, x in self.pointers.items()
+            },
             {space: next(rest) for space in self.sizes},
             self.stride if isinstance(self.stride, ir.Constant) else next(rest),
             [next(rest) for _ in self.blocks],

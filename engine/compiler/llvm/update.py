@@ -35,6 +35,22 @@ class Update(Emitter):
         """Can it be written where a gradient is stored?"""
         return not placement.size and all(isinstance(n, Statement) for n in placement.parts.body)
 
+    @staticmethod
+    def reads_behind(placement: Placement) -> bool:
+        """Does it read a number after it wrote what takes that number's place? Where it is in parts it may."""
+        if any(placement.parts.segments) or not all(isinstance(n, Statement) for n in placement.parts.body):
+            return True
+        read, written = set[int | None](), set[int | None]()
+        for s in placement.statements:
+            sources = [x for x in placement.sources[s] if isinstance(x, tuple) and x[0] == INPUT]
+            for k in [p.number() for _, p in sources]:  # the parameter, its gradient, then the slots: read once
+                if k not in read and k != 1 and max(0, (k or 0) - 1) in written:
+                    return True
+                read.add(k)
+            if s.op == "output":
+                written.add(s.target.number())
+        return False
+
     def at(self, b: ir.IRBuilder, buffers: Buffers, index: ir.Value, gradient: ir.Value, size: int) -> None:
         """Write: the update of so many parameters from one on, of the whole vector in a function if it is long."""
         if size < self.lanes or len(self.placement.statements) <= SHORT:

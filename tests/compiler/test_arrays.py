@@ -454,6 +454,14 @@ def test_names_that_are_none_in_code_are_replaced():
     assert str(f.lower(given).arrays).splitlines()[-1] == "out = x * sum0 + x0"
 
 
+def test_numbers_of_a_program_have_names_that_nothing_else_has():
+    def f(c0, c2, xs):
+        return {"c1": dot(xs, [0.5, -2.0, 7.0]) * c0, "inf": dot(xs, [3.0, 1.0, 4.0]) * c2 + float("inf")}
+
+    given = (2.0, 3.0, [1.0, 2.0, 3.0])
+    assert jit(f, backend="numpy")(*given) == f(*given)
+
+
 def test_a_name_of_a_backend_that_is_none_is_refused():
     with pytest.raises(ValueError, match="backend"):
         jit(lambda x: x, backend="cuda")

@@ -69,6 +69,19 @@ def test_rounds_that_feed_each_other_are_a_scan_of_jax_with_both_gradients():
     assert value == pytest.approx(rounds(w, u, xs), rel=1e-13)
 
 
+def test_a_scan_has_names_that_no_argument_has():
+    def f(kept, a_round):
+        h = a_round
+        for x in kept:
+            h = engine.tanh(0.5 * h + x)
+        return h
+
+    given = ([0.3, -0.2, 0.5, 0.1], 0.7)
+    f64 = jit(f, backend="xla", dtype="float64")
+    assert "scan(" in f64.lower(*given).arrays.text
+    assert f64(*given) == pytest.approx(f(*given), rel=1e-13)
+
+
 def test_other_shapes_are_compiled_anew_and_said(caplog):
     f = jit(vmap(lambda x: engine.exp(x) * 2.0), backend="xla")
     with caplog.at_level(logging.INFO, "engine.jit"):

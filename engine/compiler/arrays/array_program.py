@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..front.trace import INPUT, PARAMETER, Trace
@@ -52,6 +52,7 @@ class ArrayProgram:
         raising = raised(program, given, outputs)
         self._library = library
         self._space = {spelled(name): f for name, f in functions(trace.rows, library).items()}
+        reserved = {*self._space, "inf", "nan", "n", *(("a_round", "kept") if library == "xla" else ())}
         self.targets = program.targets
         flat = [a for arrays in raising.results for a in arrays]
         self.places = [(a.start - program.first, a.shape, a.strides) for a in flat]
@@ -72,22 +73,23 @@ class ArrayProgram:
             if library == "xla" and array.op not in SYNTAX and spelled(array.op) not in self._space:
                 raise NotRaisedError(f"it has no {array.op}", array.place, "functions of ops that XLA has")
         read = {a: g for a, g in raising.arguments.items() if a in set(arrays)}
-        named = name_arguments(read, set(self._space) | {"inf", "nan", "n"})
+        named = name_arguments(read, reserved)
         for array, name in named.items():
             array.name = name
         self._given, self._read = given, read
-        self._name_results(raising, outputs, names, named)
+        self._name_results(raising, outputs, names, named, reserved)
         self.arguments = sorted(read, key=lambda a: (a.space, a.start))
         lines = definitions(arrays, flat)
-        name_lines(lines, adjoints(flat), {a.name for a in [*read, *flat]} | set(self._space))
-        self.definitions = scanned(lines, flat, {a.name for a in [*read, *[d.array for d in lines]]}, library)
-        written = Text(self.definitions, library)
+        name_lines(lines, adjoints(flat), {a.name for a in [*read, *flat]} | reserved)
+        taken = {a.name for a in [*read, *[d.array for d in lines]]}
+        self.definitions = scanned(lines, flat, taken, library)
+        written = Text(self.definitions, library, taken)
         self._constants, self._rows = written.constants, trace.rows
         self.text = "\n".join(written.lines)
 
     def _name_results(self, raising: Raising, outputs: Sequence[Result], names: Sequence[str],
-                      named: Mapping[Array, str]) -> None:  # fmt: skip
-        taken = {*named.values(), *self._space, "n"}
+                      named: Mapping[Array, str], reserved: Set[str]) -> None:  # fmt: skip
+        taken = {*named.values(), *reserved}
         for out, name, arrays in zip(outputs, names, self.results):
             blocks = sorted(raising.blocks(out.like), key=lambda a: a.start) if out.like is not None else []
             for k, array in enumerate(arrays):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from itertools import count
 from math import inf, prod
 from typing import TYPE_CHECKING
 
@@ -41,13 +42,14 @@ class Text:
     Args:
         lines: what arrays are.
         library: what runs it: "numpy", or "xla", whose arrays do not change, so that a round hands on new ones.
+        taken: names that are not free for constants.
 
     Attributes:
         constants: by name, the arrays of numbers that the program has of its own.
     """
 
-    def __init__(self, lines: Sequence[Definition | Scan], library: str = "numpy") -> None:
-        self._library = library
+    def __init__(self, lines: Sequence[Definition | Scan], library: str, taken: Container[str]) -> None:
+        self._library, self._taken = library, taken
         self.constants: dict[str, NDArray[np.float64]] = {}
         self.lines = list[str]()
         for d in lines:
@@ -142,7 +144,8 @@ class Text:
         known = [
             name for name, other in self.constants.items() if other.shape == value.shape and (other == value).all()
         ]
-        name = known[0] if known else f"c{len(self.constants)}"
+        free = (c for k in count(len(self.constants)) if (c := f"c{k}") not in self._taken and c not in self.constants)
+        name = known[0] if known else next(free)
         self.constants[name] = value
         return _aligned(name, kept, axes)
 

@@ -95,28 +95,28 @@ def bits(numbers):
 
 
 def swapped(p, g, slots, settings):
-    return p - settings[0] * g, [slots[1], slots[0]]
+    return p - settings[0] * g, [slots[1], slots[0], *slots[2:]]
 
 
 def delayed(p, g, slots, settings):
-    return slots[0], [p - settings[0] * g, slots[0] + slots[1]]
+    return slots[0], [p - settings[0] * g, slots[0] + slots[1], *slots[2:]]
 
 
 def dotted(p, g, slots, settings):
-    return p - settings[0] * dot([*slots, p, g] * 2, [*slots, g, p, *slots, p, g]), [g, slots[0]]
+    return p - settings[0] * dot(slots, slots[::-1]), [g, *slots[:-1]]
 
 
 def of_a_thousand_steps(p, g, slots, settings):
     x = p
     for k in range(560):
         x = x * 0.9995 + slots[k % 2] * (settings[0] * 0.001 * k)
-    return slots[1], [x - settings[0] * g, slots[0] * 0.5]
+    return slots[1], [x - settings[0] * g, slots[0] * 0.5, *slots[2:]]
 
 
 @pytest.mark.parametrize(("update", "batch"), [(swapped, 1), (delayed, 4), (dotted, 1), (of_a_thousand_steps, 4)])
 def test_an_update_reads_what_was_there_before_it_wrote(update, batch):
     rows, ps = problem([3, 2], 5, 0)
-    slots, loss = np.random.default_rng(1).normal(size=(2, len(ps))), squared_error([3, 2], tanh)
+    slots, loss = np.random.default_rng(1).normal(size=(6, len(ps))), squared_error([3, 2], tanh)
     loop = TrainingLoop(loss, update, ps, rows, slots=slots, settings=1, batch=batch, threads=2, checked=True)
     loop.run(range(5), epochs=2, settings=[0.03])
     want, state = ps.tolist(), [[*s] for s in slots.T.tolist()]

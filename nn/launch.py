@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from types import FrameType
 from typing import BinaryIO
@@ -60,14 +61,12 @@ class _Processes:
         self._all: list[subprocess.Popen[bytes]] = []
         for number in FORWARDED:
             signal.signal(number, self._forward)
-        self._all += [
-            subprocess.Popen(  # noqa: S603  a script of the user's own
+        for k in range(count):  # a signal before the last is there ends the others, and so all
+            self._all.append(subprocess.Popen(  # noqa: S603  a script of the user's own
                 [sys.executable, "-u", "-m", "nn.launch", *command], stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,  # or Ctrl-C came twice
                 env={**os.environ, NUMBER: str(k), COUNT: str(count), ADDRESS: address},
-            )
-            for k in range(count)
-        ]  # fmt: skip
+            ))  # fmt: skip
         for k, process in enumerate(self._all):
             for said, where in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
                 if said is not None:
@@ -80,11 +79,12 @@ class _Processes:
         return thread
 
     def _pass_on(self, number: int, said: BinaryIO, where: BinaryIO) -> None:
-        """Each line, and which process said it."""
-        for line in said:
-            with self._lock:
-                where.write(f"[{number}] ".encode() + line.removesuffix(b"\n") + b"\n")
-                where.flush()
+        """Each line, and which process said it; where nobody hears it, the process is told so, and does not wait."""
+        with said, suppress(OSError):
+            for line in said:
+                with self._lock:
+                    where.write(f"[{number}] ".encode() + line.removesuffix(b"\n") + b"\n")
+                    where.flush()
 
     def _wait_for(self, number: int) -> None:
         self._all[number].wait()

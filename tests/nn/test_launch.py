@@ -80,6 +80,16 @@ def test_who_does_not_hear_that_it_is_to_end_is_ended(launch):
     assert errors.endswith("of 2 ended by SIGKILL, and so did all\n")
 
 
+def test_who_is_not_heard_any_more_is_told_and_does_not_wait(launch):
+    with launch("while True: print('x' * 1000)", patience=1.0) as running:
+        assert running.stdout.readline().endswith("xxx\n")
+        running.stdout.close()
+        errors = running.stderr.read()
+        assert running.wait(60) != 0
+    assert "BrokenPipeError" in errors
+    assert "and so did all\n" in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

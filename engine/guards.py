@@ -14,6 +14,19 @@ Number = float | Value
 Guard = tuple[Number, bool] | None  # see guarded_contribution
 
 
+class Fixed(int):
+    """When a leaf was made, on which graphs stand that have no guards, since they are for its number alone."""
+
+
+def check_free(who: str, leaf: Value) -> None:
+    """Raise where a graph may be for a leaf's own number alone."""
+    if isinstance(leaf._made_in, Fixed):
+        raise ValueError(
+            f"{who} takes leaves that may have other numbers, got one that a transform gives its function: gradients of "
+            "it leave out what is 0 at its number; call the function with other numbers, or take gradients of a Value"
+        )
+
+
 def guarded_contribution(op: Op, g: Number, p: Number, guard: Guard) -> tuple[Guard, Number | None]:
     """(guard, adjoint) that one edge passes on. A guard is (condition, strict): a Value that is 0 where no path is
     connected, and whether the path leads through a `where`, behind which anything may be infinite."""

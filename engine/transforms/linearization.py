@@ -19,7 +19,7 @@ from ..arguments import is_number
 from ..backprop import backward, swept
 from ..edges import Inner
 from ..gated import Products, differentiable_order
-from ..guards import Guard, Number, either_guard, guarded_contribution
+from ..guards import Fixed, Guard, Number, either_guard, guarded_contribution
 from ..lists import dot
 from ..ops import mul
 from ..readings import Call
@@ -299,8 +299,19 @@ class Linearization:
     def _graph_sweep(self, roots: list[Value], seeds: Sequence[Number]) -> Sequence[Value | Products]:
         order = differentiable_order(roots, self._linked)
         unchanged = self._edits is context.edits  # what depends on the fresh leaves was made in this call
-        as_it_is = any(v.op.selects for v in order if v.op) and all(map(_stays, self._older()))
+        as_it_is = any(v.op.selects for v in order if v.op) and self._fixed()
         return graph_sweep(order, roots, seeds, self._leaves, unchanged, as_it_is)
+
+    def _fixed(self) -> bool:
+        """Is the graph for the numbers of its leaves alone? Those from outside are to know it, as they may be kept."""
+        older = list[Inner]()
+        for v in self._older():
+            if not _stays(v):
+                return False
+            older.append(v)
+        for v in older:
+            v._made_in = Fixed(v._made_in)
+        return True
 
     def derivative(self, order: int) -> Number:
         """The derivative of some order of a function of one number."""

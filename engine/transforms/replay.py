@@ -10,7 +10,7 @@ from typing import cast, overload
 from .. import ieee
 from ..arguments import shown
 from ..conversion import number, operand
-from ..guards import Number
+from ..guards import Number, check_free
 from ..traversal import topological_order
 from ..value import Value
 
@@ -32,7 +32,7 @@ def replay(root: Number | Sequence[Number], leaves: Mapping[Value, float]) -> fl
         A float, or a list of floats.
 
     Raises:
-        ValueError: a Value in `leaves` is no leaf of the graph.
+        ValueError: a Value in `leaves` is no leaf of the graph, or a transform's, for whose number a gradient was made.
         TypeError: something is no Value or no number.
 
     >>> from engine import Value, replay
@@ -51,6 +51,7 @@ def replay(root: Number | Sequence[Number], leaves: Mapping[Value, float]) -> fl
         if leaf.__class__ is not Value or leaf not in found:
             what = "a node" if leaf.__class__ is Value and leaf.op is not None else "something that is not in the graph"
             raise ValueError(f"replay takes leaves of the graph, got {what}: {leaf!r}; name the leaves below the root")
+        check_free("replay", leaf)
         new[leaf] = number(x, "replay")
     for v in order:
         if v.op is not None and any(isinstance(a, Value) and a in new for a in v.args):
@@ -90,7 +91,7 @@ def straight_line(
         A function of as many floats, that returns a float, or a list of floats.
 
     Raises:
-        ValueError: something in `leaves` is no leaf, or stands there twice.
+        ValueError: something in `leaves` is no leaf, stands there twice, or is refused by `replay`.
         TypeError: something is no Value or no number.
 
     >>> from engine import Value, gradients, straight_line
@@ -108,6 +109,7 @@ def straight_line(
         if leaf.__class__ is not Value or leaf.op is not None or leaf in names:
             what = f"{leaf!r:.60} twice" if leaf.__class__ is Value and leaf in names else shown(leaf)
             raise ValueError(f"straight_line takes leaves, each once, got {what}; name the leaves below the root")
+        check_free("straight_line", leaf)
         names[leaf] = f"x{len(names)}"
     parameters, lines, used = list(names.values()), list[str](), dict[str, object]()
     for v in topological_order([r for r in roots if isinstance(r, Value)]):

@@ -28,10 +28,12 @@ from engine import (
     log,
     maximum,
     partials,
+    relu,
     replay,
     sin,
     softmax,
     sqrt,
+    straight_line,
     tanh,
     topological_order,
     total,
@@ -450,6 +452,22 @@ def test_replay_leaves_the_graph_as_it_is_and_unnamed_leaves_as_they_were():
     assert replay([z, x, 7.0], {x: 2.0}) == [z.data, 2.0, 7.0]
     assert (x.data, y.data, z.data) == (2.0, 100.0, 24.0)
     assert replay(x, {x: 9.0}) == 9.0
+
+
+def test_a_gradient_that_is_for_one_number_alone_is_not_replayed_at_another():
+    kept, apart = [], Value(-1.0)
+
+    def outer(x):
+        kept.extend([grad(lambda u: relu(u) * u + u)(x), x])
+        return kept[0]
+
+    grad(outer)(-1.0)
+    for wrong in (lambda: replay(kept[0], {kept[1]: 2.0}), lambda: straight_line(kept[0], [kept[1]])):
+        with pytest.raises(ValueError, match="what is 0 at its number"):
+            wrong()
+    kept.clear()
+    outer(apart)
+    assert replay(kept[0], {apart: 2.0}) == straight_line(kept[0], [apart])(2.0) == 5.0
 
 
 @given(cases())

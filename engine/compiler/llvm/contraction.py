@@ -17,25 +17,34 @@ LEAST = 64  # rounds of the inner loop from which on its panels pay
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Contraction:
-    """What is known of it.
+class _Nest:
+    """A loop in another.
 
     Attributes:
         rows, columns: the loops over j and over k.
-        left, right: where a[j] and b[k] are.
-        target: which gradient.
     """
 
     rows: For
     columns: For
-    left: Source
-    right: Source
-    target: Polynomial
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rounds of the two loops."""
         return self.rows.count.number() or 0, self.columns.count.number() or 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contraction(_Nest):
+    """What is known of a gradient of weights.
+
+    Attributes:
+        left, right: where a[j] and b[k] are.
+        target: which gradient.
+    """
+
+    left: Source
+    right: Source
+    target: Polynomial
 
     @property
     def first_input(self) -> int | None:
@@ -61,29 +70,21 @@ class Contraction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WeightedSums:
-    """What is known of them.
+class WeightedSums(_Nest):
+    """What is known of weighted sums.
 
     Attributes:
-        rows, columns: the loops over j and over k.
         product, total: the instructions of the inner loop.
         weight: which parameter w[j, k] is.
         start: where b[j] is.
         first_input: which input x[0] is; the others lie behind it.
     """
 
-    rows: For
-    columns: For
     product: Statement
     total: Statement
     weight: Polynomial
     start: Source
     first_input: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rounds of the two loops."""
-        return self.rows.count.number() or 0, self.columns.count.number() or 0
 
 
 def weighted_sums_of(rows: For, columns: For, placement: Placement) -> WeightedSums | None:

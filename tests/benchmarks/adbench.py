@@ -18,7 +18,6 @@ import contextlib
 import gc
 import os
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ import tempfile
 from math import lgamma, log, pi
 from pathlib import Path
 
-from .peers import machine, np
+from .peers import machine, most_memory, np
 
 D, K, LAYERS, LETTERS = 10, 5, 2, 14
 POINTS, CHARACTERS, OBSERVATIONS = (1000, 10_000), (32, 1024), 31_843
@@ -307,8 +306,7 @@ def worker(who, name, n, file):
         seconds, found, note = MEASURES[who](name, PROBLEMS[name](int(n)))
     except ImportError as error:
         found, seconds, note = None, None, f"left out: {error}"
-    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    Path(file).write_bytes(pickle.dumps((seconds, as_arrays(found), f"{note}; {gigabytes:.1f} GB".lstrip("; "))))
+    Path(file).write_bytes(pickle.dumps((seconds, as_arrays(found), f"{note}; {most_memory():.1f} GB".lstrip("; "))))
 
 
 def as_arrays(x):

@@ -18,13 +18,11 @@ import gc
 import inspect
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 from . import gpt
 from .peers import (
@@ -44,6 +42,7 @@ from .peers import (
     layers,
     machine,
     micrograd_step,
+    most_memory,
     np,
     numpy_step,
     optional,
@@ -408,14 +407,6 @@ def wider():
     assert np.abs(loop.parameters - numpy_step(WIDER, x, y, p)).max() < 1e-14
     best = alternating({"ours": step, "NumPy": partial(numpy_step, WIDER, x, y, p)}, 30)
     return {**best, "compiled": compiled, "llvm": loop.stages.times["llvm"], "peak": peak}
-
-
-def most_memory():
-    """The most memory that this process had, in GB; Linux's getrusage tells that of its parent where it was more."""
-    if sys.platform == "linux":
-        (line,) = [s for s in Path("/proc/self/status").read_text().splitlines() if s.startswith("VmHWM")]
-        return int(line.split()[1]) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
 
 
 WORKERS = {"two_threads": two_threads, "wider": wider}

@@ -49,12 +49,13 @@ class Occurrences:
         self._table: list[float] = []
         self._bases: dict[bytes, int] = {}
         self._rounds: dict[For, Rounds] = {}
+        self._sole = _sole(code, constants)
 
     def varying(self) -> set[int]:
         """Which constants of the trace are not the same in every round of the loops around them."""
         found = set[int]()
         for statement, k, around in self._operands():
-            if around:
+            if around and self._sole[statement.op, k] is None:
                 indices = self._indices(statement, k, around)
                 if not _same(self._numbers[indices]):
                     found.update(indices.tolist())
@@ -65,6 +66,10 @@ class Occurrences:
         import numpy as np
 
         for statement, k, around in list(self._operands()):
+            sole = self._sole[statement.op, k]
+            if sole is not None:
+                statement.args[k] = CONSTANT, Polynomial.constant(self._base(sole))
+                continue
             if not around:
                 place = statement.out.number() or 0
                 i = bisect_right(self._starts, place) - 1
@@ -147,6 +152,32 @@ class Occurrences:
                     stack.append((n.body, [*around, n]))
                 else:
                     yield from ((n, k, around) for k, (space, _) in enumerate(n.args) if space == CONSTANT)
+
+
+def _sole(code: Ordered, constants: Sequence[float]) -> dict[tuple[str, int], bytes | None]:
+    """The bits of the number that is the k-th operand of all instructions of an op, where that is a constant; None: of several."""
+    found = dict[tuple[str, int], bytes | None]()
+
+    def note(op: str, k: int, operands: Sequence[int]) -> None:
+        for a in operands:
+            if a & 7 == CONSTANT and found.get((op, k), b"") is not None:
+                number = pack("d", constants[a >> 3])
+                if found.setdefault((op, k), number) != number:
+                    found[op, k] = None
+
+    for item in code:
+        if isinstance(item, Dot):
+            for k, operands in enumerate((item.ws, item.xs)):
+                note("mul", k, operands if operands[0] & 7 == CONSTANT else ())
+            note("where", 0, item.cs if item.cs and item.cs[0] & 7 == CONSTANT else ())
+        if isinstance(item, (Dot, Products, Sums)):
+            note("where", 2, [item.zero])
+        if isinstance(item, Sums):
+            note("move", 0, [item.start])
+        if not isinstance(item, (Dot, Products, Sums)):
+            for k, a in enumerate(item[1]):
+                note(item[0], k, [a])
+    return found
 
 
 def _place(item: Instruction | Dot | Products | Sums, offset: int, k: int) -> tuple[int, int, int]:

@@ -241,11 +241,23 @@ class XlaTrainingCode(ArrayTrainingCode):
             settings = np.append(settings, sum([self._measure.function(g.size, *[g.ravel()] * read)[0] for g in gs]))
         ps, slots = list(ps), [list(of) for of in slots]
         for b, (_, shape, _) in enumerate(self.blocks):
-            columns = [x[b].ravel() for x in (ps, gs, *slots)]
+            columns = [x[b].reshape(shape or 1) for x in (ps, gs, *slots)]
             given = [settings if a.space == PARAMETER else columns[a.start] for a in self._update.program.arguments]
-            for target, x in zip(self._update.program.targets, self._update.function(prod(shape), *given)):
-                (slots[target - 1] if target else ps)[b] = np.broadcast_to(x, len(columns[0])).reshape(shape)
+            for target, x in zip(self._update.program.targets, self._updated(shape or (1,), given)):
+                (slots[target - 1] if target else ps)[b] = x.reshape(shape)
         return ps, slots
+
+    def _updated(self, shape: tuple[int, ...], given: State) -> State:
+        """What the update makes of a block, in the block's own shape: flattened, XLA would copy it once more each step."""
+
+        def update(*given: OnDevice) -> State:
+            found = self._update.function(shape[-1], *given)
+            return [installed().numpy.broadcast_to(x, shape[-1:]) for x in found]
+
+        for _ in shape[1:]:
+            axes = [None if a.space == PARAMETER else 0 for a in self._update.program.arguments]
+            update = installed().vmap(update, axes)
+        return update(*given)
 
 
 def keeps_nan(update: Trace) -> bool:

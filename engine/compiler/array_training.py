@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .array_specialization import ArrayStages
 from .array_stages import LineRecorder, line_of
@@ -141,10 +141,6 @@ class ArrayTrainingCode:
         places = run.program.outputs(g)
         for place, x in list(zip(places, found))[1 + bool(self.kept) :]:
             place[...] = x
-
-    def call(self, *given: Any) -> ArrayTrainingCall:
-        """What makes steps of it; see there."""
-        return ArrayTrainingCall(self, *given)
 
     def update(self, p: Numbers, g: Numbers, slots: Numbers, settings: Numbers) -> None:
         """Move the parameters along their gradients."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from .array_specialization import ArrayStages
-    from .array_training import ArrayTrainingCode
+    from .array_training import ArrayTrainingCall, ArrayTrainingCode
     from .compilation import Compilation
     from .training_code import TrainingCall, TrainingCode
 
@@ -155,6 +155,7 @@ class TrainingLoop:
         self.ended = False
         self._turn = Turn()  # one run at a time: all work in the same numbers
         self._in_arrays: ArrayTrainingCode | None = None
+        self._array_call: Callable[..., ArrayTrainingCall]
         if backend != "llvm":
             self._prepare_arrays(functions, backend)
         else:
@@ -197,13 +198,19 @@ class TrainingLoop:
         self._work = self._workspace(self._code)
 
     def _prepare_arrays(self, functions: TrainingFunctions, backend: str) -> None:
-        from .array_training import ArrayTrainingCode
+        from .array_training import ArrayTrainingCall, ArrayTrainingCode
+        from .xla_calls import xla_call
         from .xla_training import XlaTrainingCode
 
+        code: ArrayTrainingCode
         dtype = self._dtype.name
-        self._in_arrays = code = (
-            XlaTrainingCode(functions, dtype, self._mesh) if backend == "xla" else ArrayTrainingCode(functions, dtype)
-        )
+        if backend == "xla":
+            on_xla = XlaTrainingCode(functions, dtype, self._mesh)
+            code, self._array_call = on_xla, partial(xla_call, on_xla)
+        else:
+            code = ArrayTrainingCode(functions, dtype)
+            self._array_call = partial(ArrayTrainingCall, code)
+        self._in_arrays = code
         self.stages, self.update_stages = code.stages, code.update_stages
         self._allocate(code)
 
@@ -306,7 +313,7 @@ class TrainingLoop:
         self.outputs = np.zeros((epochs, per_epoch, code.kept), self._dtype)
         if self._in_arrays is not None:
             state = self._p, self._g, self.slots
-            return self._in_arrays.call(state, self.examples, rows, self._batch, table, self.outputs, losses), losses
+            return self._array_call(state, self.examples, rows, self._batch, table, self.outputs, losses), losses
         from .training_code import TrainingCall
 
         strides = (steps, per_epoch, per_epoch if rows.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)

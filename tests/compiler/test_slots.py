@@ -39,7 +39,7 @@ def test_each_position_has_a_slot_of_its_own(gaps, count, behind, more):
     reads = [access(int(o), step, count + (k == behind % len(gaps)), 2) for k, o in enumerate(offsets)]
     stored = [*[w.positions for w in writes], last.positions]
     accesses = [*writes, last, *reads]
-    slots, size = slots_of(stored, accesses, step * (count + 2))
+    slots, size = slots_of(stored, accesses)
     where = found(accesses, slots)
     assert len(set(where.values())) == len(where) == size
     for w in writes[: behind % len(gaps)]:
@@ -52,11 +52,11 @@ def test_where_gaps_differ_they_are_kept_and_no_others():
     rest = access(22, 2, 1, 4)
     stored = [writes[0].positions, np.array([20]), writes[2].positions, writes[1].positions, np.array([22])]
     accesses = [*writes, gaps, rest, access(20, 1, 1, 5)]
-    slots, size = slots_of(stored, accesses, 50)
+    slots, size = slots_of(stored, accesses)
     where = found(accesses, slots)
     assert len(set(where.values())) == len(where) and size < 50
     assert slots[writes[1].place.key()].get(((1, 1),)) == 1  # whom nobody reads with others lies side by side
 
 
 def test_nothing_stored_takes_no_slots():
-    assert slots_of([], [], 10) == ({}, 0)
+    assert slots_of([], []) == ({}, 0)

@@ -263,7 +263,7 @@ class Placement:
             self.store[statement] = statement.out
             stored.append(out.positions().ravel())
         accesses = [self._span(index, node).access() for node, index in [*self._reads, *self._writes()]]
-        self.slots, self.size = slots_of(stored, accesses, self._length)
+        self.slots, self.size = slots_of(stored, accesses)
 
     def _writes(self) -> list[tuple[Node, Polynomial]]:
         """Who stores something, and under which index."""

@@ -23,60 +23,60 @@ class Access(NamedTuple):
     rounds: Mapping[int, Positions]
 
 
-def slots_of(stored: Sequence[Positions], accesses: Sequence[Access], length: int) -> tuple[dict[Key, Polynomial], int]:
+def slots_of(stored: Sequence[Positions], accesses: Sequence[Access]) -> tuple[dict[Key, Polynomial], int]:
     """(the slot for each index, how many slots).
 
     Args:
         stored: for each instruction whose value is stored, at which positions of the trace.
         accesses: what is written and read; each position that is read is stored.
-        length: of the trace.
     """
     import numpy as np
 
-    maker = np.zeros(length, np.int64)
+    where = np.unique(np.concatenate([np.zeros(0, np.int64), *stored]))
+    maker = np.zeros(len(where), np.int64)
     for k, positions in enumerate(stored):
-        maker[positions] = k
+        maker[np.searchsorted(where, positions)] = k
     group = np.arange(len(stored))
-    for access in accesses:
+    found = [np.searchsorted(where, access.positions) for access in accesses]
+    for at in found:
         met = np.zeros(len(stored), bool)
-        met[maker[access.positions]] = True
+        met[maker[at]] = True
         together = np.unique(group[met])
         if len(together) > 1:
             group[np.isin(group, together)] = together[0]
-    where = np.unique(np.concatenate([np.zeros(0, np.int64), *stored]))
     spread: set[int] = set()
     while True:
-        slot, size = _numbered(where, group[maker[where]], spread, length)
+        slot, size = _numbered(where, group[maker], spread)
         slots: dict[Key, Polynomial] = {}
         before = len(spread)
-        for access in accesses:
+        for access, at in zip(accesses, found):
             key = access.place.key()
             if key in slots and not access.rounds:
                 continue
-            number = access.place.number()
-            if number is None:
-                fitted = access.place.fitted(slot[access.positions], access.rounds)
+            if access.place.number() is None:
+                fitted = access.place.fitted(slot[at], access.rounds)
             else:
-                fitted = Polynomial.constant(int(slot[number]))
+                fitted = Polynomial.constant(int(slot[at].max(initial=0)))
             if fitted is None or slots.get(key, fitted) != fitted:
-                spread.add(int(group[maker[access.positions.flat[0]]]))
+                spread.add(int(group[maker[at.flat[0]]]))
             else:
                 slots[key] = fitted
         if len(spread) == before:
             return slots, size
 
 
-def _numbered(where: Positions, group: Positions, spread: set[int], length: int) -> tuple[Positions, int]:
+def _numbered(where: Positions, group: Positions, spread: set[int]) -> tuple[Positions, int]:
     """(the slot of each position, how many), groups one after another."""
     import numpy as np
 
-    slot, size = np.zeros(length, np.int64), 0
+    slot, size = np.zeros(len(where), np.int64), 0
     order = np.argsort(group, kind="stable")
     borders = np.flatnonzero(np.diff(group[order])) + 1
-    for mine in np.split(where[order], borders) if len(where) else []:
-        found = np.arange(len(mine))
-        if spread and int(group[np.searchsorted(where, mine[0])]) in spread:
+    for places in np.split(order, borders) if len(where) else []:
+        found = np.arange(len(places))
+        if spread and int(group[places[0]]) in spread:
+            mine = where[places]
             found = (mine - mine[0]) // max(1, int(np.gcd.reduce(np.diff(mine))))
-        slot[mine] = size + found
+        slot[places] = size + found
         size += int(found[-1]) + 1
     return slot, size

@@ -45,7 +45,7 @@ class Recording:
 
         def recorded(as_rows: bool) -> tuple[Recorder, object]:
             recorder = Recorder(as_rows)
-            recorder.whole = f if few and hasattr(f, "gradient_of") else None
+            recorder.whole = f if hasattr(f, "gradient_of") else None
             traced = recorder.parameters(given)
             recorder.free = len(recorder.operands)
             tree = recorder.arguments(given.rebuild(traced))
@@ -54,7 +54,7 @@ class Recording:
         with uncollected():
             with stages.timed("trace"):
                 self.recorder, returned = indexed(recorded)
-            found = self._from_few(returned) if isinstance(returned, Later) else None
+            found = self._from_few(returned) if few and isinstance(returned, Later) else None
             self.of_few = found is not None
             self._whole = returned if isinstance(returned, Later) and self.of_few else None
             self.rolled = self._rolled(self.recorder, returned) if found is None else found
@@ -92,10 +92,10 @@ class Recording:
     def _from_few(self, later: Later) -> Rolled | None:
         """The program, read off those of a few examples; None where they do not tell."""
         recorder, (root, *_) = self.recorder, later.run.out.leaves
-        if root.__class__ is not Value or MANY * len(recorder.nodes) < later.run.size:
+        if root.__class__ is not Value or MANY * len(recorder.nodes) < len(later.run.leaves):
             return None
         with self._stages.timed("trace"):
-            family = Family(recorder, root)
+            family = Family(recorder, root, later.run.leaves)
         few: list[Rolled] = []
         with suppress(NotUniformError):
             for rounds in [n for n in FEW if n > family.reach] if family.count else ():

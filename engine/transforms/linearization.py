@@ -43,6 +43,7 @@ class Linearization:
         positions: of the arguments that are differentiated.
         has_aux: f returns (output, aux).
         scalar: f must return one number.
+        owned: are the Values that are given leaves that nobody else holds, so that they are as good as fresh ones?
 
     Attributes:
         inputs: the tree of each argument that is differentiated.
@@ -60,12 +61,14 @@ class Linearization:
         positions: Iterable[int],
         has_aux: bool,
         scalar: bool = False,
+        owned: bool = False,
     ) -> None:
         self._who = who
         self._call = context.new_call()
         self._edits = context.edits
         self.inputs: list[Flattening] = []
         self._leaves: list[Value] = []
+        self._stand_for: dict[Value, Number] = {}  # fresh leaves, and what was given
         filled = list(args)
         seen = set[int]()
         for i in positions:
@@ -78,17 +81,20 @@ class Linearization:
                 raise ValueError(f"{who} takes each argument once in argnums, got argument {i % len(args)} twice")
             seen.add(i % len(args))
             tree = flatten(args[i], who, f"argument {i % len(args)}")
-            fresh = [Value(x._data if x.__class__ is Value else x) for x in tree.leaves]
+            fresh = [x for x in tree.leaves if isinstance(x, Value)] if owned else []
+            if len(fresh) < len(tree.leaves):
+                fresh = [Value(x._data if x.__class__ is Value else x) for x in tree.leaves]
+                self._stand_for.update(zip(fresh, tree.leaves))
             filled[i] = tree.rebuild(fresh)
             self.inputs.append(tree)
             self._leaves.extend(fresh)
-        for v, x in zip(self._leaves, [x for tree in self.inputs for x in tree.leaves]):
+        for v, x in self._stand_for.items():
             v._lent = isinstance(x, float) or _stays(x)  # until the function returns: then `copying` knows it
         try:
             with _recording():
                 output = Call(who, self._leaves).run(f, *filled, **kwargs)
         finally:
-            for v in self._leaves:
+            for v in self._stand_for:
                 del v._lent
         self._aux: object = None
         if has_aux:
@@ -102,9 +108,9 @@ class Linearization:
         self._plain = next(self._older(), None) is None
 
     @property
-    def size(self) -> int:
-        """How many numbers are differentiated."""
-        return len(self._leaves)
+    def leaves(self) -> Sequence[Value]:
+        """What is differentiated."""
+        return self._leaves
 
     def returning(self, root: Value) -> Linearization:
         """This one, as if the function had returned another number."""
@@ -129,7 +135,7 @@ class Linearization:
         linked: set[Value] = set()
         if context.links():
             identity = TABLE["identity"]
-            for v, x in zip(self._leaves, [x for tree in self.inputs for x in tree.leaves]):
+            for v, x in self._stand_for.items():
                 if x.__class__ is Value:
                     v.op, v._a, v._x = identity, x, v._data
                     linked.add(v)

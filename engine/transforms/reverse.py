@@ -163,9 +163,10 @@ def transformed_by(
             if isfinite(found[0]._data if isinstance(found[0], Value) else found[0]):
                 return run.like_arguments(found, single)
             # Else the factors may have been out of range, and not what they make: again, in the order of a gradient.
-        run = Linearization(who, f, args, kwargs, positions, has_aux, scalar)
         recorder = context.recorder()
-        return answered(run) if recorder is None else recorder.linearized(own, run, answered)
+        waits = recorder is not None and recorder.begins(own())
+        run = Linearization(who, f, args, kwargs, positions, has_aux, scalar, owned=waits)
+        return recorder.later(run, answered) if waits else answered(run)
 
     # The gradient of a gradient by the same number is one product with the Hessian. A user's wrapper of `grad(f)` may have
     # its attributes, but not its code.

@@ -121,9 +121,15 @@ class Recorder:
         """Put nodes before others."""
         self.nodes = [n for v in self.nodes for n in (*before.get(v, ()), v)]
 
-    def linearized(self, transform: Callable[[], object], run: Run, answered: Callable[[Run], object]) -> object:
-        """What a transform returns whose function has run."""
-        return Later(run, answered) if transform() is self.whole else answered(run)
+    def begins(self, transform: object) -> bool:
+        """Is it the transform that is compiled? Its arguments are leaves of this trace, and its sweep waits."""
+        begins = transform is self.whole is not None
+        self.whole = None if begins else self.whole
+        return begins
+
+    def later(self, run: Run, answered: Callable[[Run], object]) -> Later:
+        """What that transform returns when its function has run."""
+        return Later(run, answered)
 
     def resumed(self, function: Callable[[], Result]) -> Result:
         """Call more of the function."""

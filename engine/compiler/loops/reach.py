@@ -28,8 +28,9 @@ class Rounds(NamedTuple):
 
 
 def reach(
-    nodes: Sequence[Operand], loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]], recorder: Recorder
-) -> int | None:
+    nodes: Sequence[Operand], loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]], recorder: Recorder,
+    leaves: set[Value],
+) -> int | None:  # fmt: skip
     """How many rounds apart those are at most that read or make the same; None where no few rounds tell.
 
     Args:
@@ -37,8 +38,9 @@ def reach(
         loops: the rounds among them, first to last.
         data: what stands in place of numbers, by the number of a node, and which of its operands it is.
         recorder: where they were recorded.
+        leaves: what is differentiated.
     """
-    same, outside, own, at = _Same(nodes, data, recorder), list[Operand](), set[int](), 0
+    same, outside, own, at = _Same(nodes, data, recorder, leaves), list[Operand](), set[int](), 0
     for start, period, rounds in loops:
         outside += nodes[at:start]
         at = start + period * rounds
@@ -87,9 +89,10 @@ class _Same:
         differentiated: those of leaves that are.
     """
 
-    def __init__(self, nodes: Sequence[Operand], data: Mapping[int, Mapping[int, Operand]], recorder: Recorder) -> None:
+    def __init__(self, nodes: Sequence[Operand], data: Mapping[int, Mapping[int, Operand]], recorder: Recorder,
+                 leaves: set[Value]) -> None:  # fmt: skip
         self.numbers, self.differentiated = dict[Operand, int](), set[int]()
-        numbers = self.numbers
+        numbers, self._own = self.numbers, leaves
         self._recorder, self._trace, self._rows = recorder, Trace(), dict[tuple[Operand, ...], int]()
         self._lists, self._leaves = dict[int, tuple[object, Numbers]](), count(PARAMETER, 8)
         self.read: dict[Operand, list[Numbers]] = {}
@@ -129,6 +132,6 @@ class _Same:
         if leaf not in self.numbers:
             self.numbers[leaf] = next(self._leaves)
         self.numbers[a] = self.numbers[leaf]
-        if leaf is not a:
+        if leaf is not a or a in self._own:
             self.differentiated.add(self.numbers[a])
         return self.numbers[a]

@@ -42,19 +42,21 @@ class Family:
     Args:
         recorder: the record of the one.
         root: what it returns.
+        leaves: what is differentiated.
 
     Attributes:
         count: how many rounds its longest loop has; 0 without a loop that is worth it.
         reach: how far apart rounds are that have to do with each other.
     """
 
-    def __init__(self, recorder: Recorder, root: Value) -> None:
+    def __init__(self, recorder: Recorder, root: Value, leaves: Iterable[Value]) -> None:
         self.count, self.reach, self._root = 0, 0, root
         self._nodes = nodes = _live(recorder.nodes, root)
         self._place = {v: i for i, v in enumerate(nodes)}
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
             return
-        items, own, numbers = _items(nodes, recorder)
+        differentiated = set(leaves)
+        items, own, numbers = _items(nodes, recorder, differentiated)
         loops = list(_loops(items)) if _may_repeat(items.ids) else []
         longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=Rounds(0, 0, 0))
         if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
@@ -63,7 +65,7 @@ class Family:
             self.count, self._data = longest.rounds, _Data(nodes, self._loops, recorder).leaves
             found = distance(items, self._loops, self._data, own, numbers)
             if found is None:
-                found = reach(nodes, self._loops, self._data, recorder)
+                found = reach(nodes, self._loops, self._data, recorder, differentiated)
             if found is None or found > FARTHEST:
                 self.withdraw()
                 self.count = 0
@@ -102,7 +104,9 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
     return found
 
 
-def _items(nodes: Sequence[Operand], recorder: Recorder) -> tuple[Recogniser, set[int], list[float]]:
+def _items(
+    nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]
+) -> tuple[Recogniser, set[int], list[float]]:
     """(the nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers, the
     operands of leaves that are differentiated, the constants).
 
@@ -110,8 +114,9 @@ def _items(nodes: Sequence[Operand], recorder: Recorder) -> tuple[Recogniser, se
     """
     import numpy as np
 
-    shapes, ids, numbers, starts, own = Shapes(), list[int](), list[int](), [0], set[int]()
+    shapes, ids, numbers, starts = Shapes(), list[int](), list[int](), [0]
     operands, lists, constants = dict(recorder.operands), dict[int, tuple[object, list[int]]](), list[float]()
+    own = {operands[v] for v in leaves if v in operands}
 
     def operand(a: Operand) -> int:
         """That of what is met for the first time."""

@@ -2,14 +2,18 @@
 
 `jit` compiles a function of numbers; `TrainingLoop` a whole training, for `nn.fit(backend="jit")`. What code is right for
 is told by `exact`, a key of settings, and `Generators`, whether random numbers were drawn; and `xla_device`
-where XLA computes; `Mesh` is the devices that share a training, `said_by_processes` how their processes agree on it.
+where XLA computes; `Mesh` is the devices that share a training, `said_by_processes`, `anyone` and `together` how their
+processes agree on it.
 """
 
 from .arrays.xla import xla_device
 from .front.generators import Generators
 from .front.keys import exact
 from .function import jit
-from .mesh import Mesh, said_by_processes
+from .mesh import Mesh
+from .processes import anyone, said_by_processes, together
 from .training_loop import TrainingLoop
 
-__all__ = ["Generators", "Mesh", "TrainingLoop", "exact", "jit", "said_by_processes", "xla_device"]
+__all__ = [
+    "Generators", "Mesh", "TrainingLoop", "anyone", "exact", "jit", "said_by_processes", "together", "xla_device",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Mesh: the devices that share the examples of a step, in one process or in many, and what the processes tell each other."""
+"""Mesh: the devices that share the examples of a step, in one process or in many."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..arguments import shown, whole
-from .arrays.xla import floats, installed
+from .arrays.xla import installed
 
 OnHost = Any  # an array of NumPy's, of whatever numbers
 OnDevice = Any  # a number or an array of JAX's, or what it traces in place of one
@@ -151,33 +151,3 @@ def _found(who: str, devices: object) -> OnDevice:
         more = MORE.format(n=wanted)
         raise ValueError(f"{who} takes a mesh of at most {len(found)} devices, which JAX finds, got {wanted}; {more}")
     return installed().sharding.Mesh(np.array(found[:wanted]), (AXIS,))
-
-
-def said_by_processes(mine: bytes, most: int = 4096) -> list[bytes]:
-    """What each process says, this one among them, by their numbers; all have to ask.
-
-    Args:
-        mine: what this one says.
-        most: how much of it is heard.
-    """
-    import numpy as np
-
-    jax = installed()
-    if jax.process_count() == 1:
-        return [mine]
-    from jax.experimental.multihost_utils import process_allgather
-
-    said = np.zeros(8 + most, np.uint8)
-    kept = mine[:most]
-    said[: 8 + len(kept)] = np.frombuffer(len(kept).to_bytes(8, "little") + kept, np.uint8)
-    with floats("float32"):
-        heard = np.asarray(process_allgather(said))
-    return [row[8 : 8 + int.from_bytes(row[:8].tobytes(), "little")].tobytes() for row in heard]
-
-
-def agreed(took: float, asked: bool) -> tuple[float, bool]:
-    """(the longest time, whether anyone asked to end): the same answer in every process; all have to ask."""
-    import struct
-
-    heard = [struct.unpack("<d?", said) for said in said_by_processes(struct.pack("<d?", took, asked), 16)]
-    return max(t for t, _ in heard), any(a for _, a in heard)

@@ -13,7 +13,8 @@ from ..arguments import threads as number_of_threads
 from .function import BACKENDS, floats
 from .llvm.native_code import Numbers, Turn, aligned
 from .llvm.processor import Target, is_checked, llvm, processor
-from .mesh import Mesh, agreed
+from .mesh import Mesh
+from .processes import agreed
 from .training_functions import WHO, TrainingFunctions
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ from .array_training import ArrayTrainingCall
 from .arrays.xla import floats, installed
 from .llvm.native_code import Numbers
 from .mesh import Mesh, Share
+from .processes import together
+from .training_functions import WHO
 from .xla_training import GUARDED, WATCHED, Lattice, XlaTrainingCode
 
 if TYPE_CHECKING:
@@ -143,7 +145,8 @@ class SharedTrainingCall(XlaTrainingCall):
         import numpy as np
 
         mesh, first, count = self._mesh, int(counts[1]), int(counts[0])
-        parts = [self._part(device, range(first, first + count), most) for device in mesh.here]
+        with together(WHO):
+            parts = [self._part(device, range(first, first + count), most) for device in mesh.here]
         read = [[np.ascontiguousarray(view(part, x)) for x in self._on_xla.inputs(guarded)] for part in parts]
         if self._told is None:
             self._told = mesh.everywhere(self._all_settings()), mesh.everywhere(np.zeros(1, np.int32))

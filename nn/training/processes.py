@@ -3,50 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from array import array
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
-from engine.compiler import said_by_processes
+from engine.compiler import anyone, said_by_processes, together
 
 from ..data import evenly
 from ..module import Module
 from .run import Run
 
 LOOKED_AT = 32  # examples of which all processes have to have the same
-
-
-@contextmanager
-def together(who: str) -> Iterator[None]:
-    """What is done by all processes, or by none: where one raises an error, all do, and nobody waits for it."""
-    mine: Exception | None = None
-    try:
-        yield
-    except Exception as error:
-        mine = error
-    told = [
-        said.decode(errors="replace")
-        for said in said_by_processes(b"" if mine is None else (f"{mine}" or type(mine).__name__).encode())
-    ]
-    if mine is not None:
-        raise mine
-    for k, text in enumerate(told):
-        if text:
-            raise ValueError(f"{who} stopped as process {k} of {len(told)} did: {text}")
+SHOWN = 200  # bytes of what differs that are shown
 
 
 def check_alike(who: str, mine: Mapping[str, object]) -> None:
     """Raise a ValueError, in every process, where they differ in one of these."""
-    told = [json.loads(said) for said in said_by_processes(json.dumps({k: str(x) for k, x in mine.items()}).encode())]
-    for name in mine:
-        found = [said[name] for said in told]
-        odd = next((k for k, x in enumerate(found) if x != found[0]), None)
+    digests = [_digest(f"{x}".encode()) for x in mine.values()]
+    told = [said.split() for said in said_by_processes(" ".join(digests).encode())]
+    for k, (name, x) in enumerate(mine.items()):
+        found = [digest[k] for digest in told]
+        odd = next((p for p, digest in enumerate(found) if digest != found[0]), None)
         if odd is not None:
+            texts = [
+                said.decode(errors="replace") for said in said_by_processes(f"{x}".encode(errors="replace"), SHOWN)
+            ]
             raise ValueError(
-                f"{who} takes the same {name} in all {len(told)} processes, got {found[0]} in process 0, {found[odd]} in "
+                f"{who} takes the same {name} in all {len(told)} processes, got {texts[0]} in process 0, {texts[odd]} in "
                 f"process {odd}; every process is given the same training, and all its examples, of which it reads its own"
             )
+
+
+def call_in_all(run: Run, act: Callable[[], None]) -> None:
+    """Do what may be something else in each process, such as a callback: an error in one is one in all, and a stop ends all."""
+    with together(run.who):
+        act()
+    run.stop = anyone(run.stop)
 
 
 def common_seed(seed: int) -> int:
@@ -55,19 +46,27 @@ def common_seed(seed: int) -> int:
 
 
 def asked_for(run: Run, epochs: int) -> dict[str, object]:
-    """What of a training has to be the same in all processes."""
-    X, y, optimizer = run.examples.X, run.examples.y, run.optimizer
+    """What of a training has to be the same in all processes before it starts."""
+    X, y = run.examples.X, run.examples.y
     some = [(X[i], y[i]) for i in evenly(len(X), LOOKED_AT)]
     return {
         "number of examples": len(X),
         "number of features": len(X[0]),
         "examples": f"those of digest {_digest(repr(some).encode())}",
         "loss": run.objective.name,
-        "batch_size and accumulate": run.sizes,
         "seed": run.seed,
-        "epochs": epochs,
-        "optimizer": f"{type(optimizer).__name__} with {dict(optimizer.hyperparameters)}",
+        **settings_of(run, epochs, run.sizes),
         **reached(run),
+    }
+
+
+def settings_of(run: Run, epochs: int, sizes: object) -> dict[str, object]:
+    """What callbacks may set, in every process alike."""
+    return {
+        "epochs": epochs,
+        "batch_size and accumulate": sizes,
+        "clip_value and clip_norm": (run.clip_value, run.clip_norm),
+        "optimizer": f"{type(run.optimizer).__name__} with {dict(run.optimizer.hyperparameters)}",
     }
 
 
@@ -88,4 +87,4 @@ def shape_of(net: Module) -> str:
 
 
 def _digest(blob: bytes) -> str:
-    return hashlib.sha256(blob).hexdigest()[:8]
+    return hashlib.sha256(blob).hexdigest()[:16]

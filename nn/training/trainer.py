@@ -142,7 +142,9 @@ class Trainer:
         if settings.mesh is None or settings.backend != "xla":  # which is refused there
             self._make(settings)
         else:
-            from .processes import asked_for, check_alike, common_seed, together
+            from engine.compiler import together
+
+            from .processes import asked_for, check_alike, common_seed
 
             if settings.seed is None:
                 settings.seed = common_seed(SystemRandom().getrandbits(32))
@@ -221,10 +223,14 @@ class Trainer:
         """Train on, up to `epochs`, and return the history."""
         run = self._run
         self.stop, self._ending, self.interrupted, run.heard = self._ending, False, False, Heard()
+        self._watched = any(hasattr(c, "on_batch_end") for c in self._callbacks)
         if run.mesh is not None:
+            from engine.compiler import anyone
+
             from .processes import check_alike, reached
 
             check_alike(run.who, reached(run))
+            self._watched = anyone(self._watched)  # each update is one of all
         if self.early_stopping and not self.stop and waited(self.best, self.epoch) >= self.early_stopping.patience:
             self.best = None  # asked to go on after an early stop
         lent = [(m, m.rng) for _, m in self.net.named_modules() if isinstance(m, Dropout)]
@@ -264,8 +270,7 @@ class Trainer:
         elif run.update == run.updates:  # saved after its last update: the rate was that update's
             run.optimizer.lr = run.rate(run.update - 1)
         run.net.train()
-        watched = any(hasattr(c, "on_batch_end") for c in self._callbacks)
-        told = partial(self._call, "on_batch_end") if watched else None
+        told = partial(self._call, "on_batch_end") if self._watched else None
         self._by(lambda training: training.run_epoch(self._bar, told))
         if not run.stop:
             self._end_epoch()
@@ -300,6 +305,10 @@ class Trainer:
         if self.early_stopping is not None:
             self._judge(self.early_stopping, row[self._monitored])
         self._call("on_epoch_end")
+        if run.mesh is not None:
+            from .processes import check_alike, settings_of
+
+            check_alike(run.who, settings_of(run, self.epochs, (self.batch_size, self.accumulate)))
         if self.interrupted:
             raise KeyboardInterrupt
 
@@ -389,6 +398,14 @@ class Trainer:
     # Around it -------------------------------------------------------------------------------------------------------
 
     def _call(self, event: str) -> None:
+        if self._run.mesh is None:
+            self._call_here(event)
+        else:
+            from .processes import call_in_all
+
+            call_in_all(self._run, partial(self._call_here, event))
+
+    def _call_here(self, event: str) -> None:
         for callback in self._callbacks:
             method = getattr(callback, event, callback if event == "on_epoch_end" and callable(callback) else None)
             if method is not None:

@@ -93,6 +93,12 @@ def test_two_processes_of_which_one_is_interrupted_then_killed_and_four_that_go_
         assert all(re.search(text, said[number][wrong]) for number in "01"), (wrong, said)
     assert said["0"]["interrupted"] == said["1"]["interrupted"]  # as process 1 was asked to be
     assert said["0"]["interrupted"][:2] == [True, 1]
+    assert [said[number]["stopped"] for number in "01"] == [1, 1]
+    assert [said[number]["raised"] for number in "10"] == [
+        "no space left",
+        "fit stopped as process 1 of 2 did: no space left",
+    ]
+    assert all("same optimizer in all 2 processes, got SGD with {'lr': 0.01" in said[number]["rate"] for number in "01")
     assert said["0"]["number"].startswith("fit stopped as process 1 of 2 did: ")
 
     status, said, errors = ran(folder, "resumed", "-m", "nn.launch", "--processes", "4")

@@ -179,7 +179,8 @@ class NativeTraining:
                 noise = loop.slots[-1] = drawn_noise(private, len(loop.parameters), run.random) / run.expected
                 loop.expected = run.expected if chosen else inf  # by chance there is none
                 order = self._filled_up(chosen) if self._filled else chosen or [0]
-                (loss,) = loop.run(order, settings=[rate, steps + 1.0 + done])[0].tolist()
+                (loss,) = loop.run(order, settings=[rate, steps + 1.0 + done], between=self._is_interrupted)[0].tolist()
+                run.interrupted = run.interrupted or loop.ended
                 summed += loss * len(order) if chosen else 0.0
                 if run.metrics:
                     predicted += [self._traced.prediction(o) for o in loop.outputs[0][: len(chosen)].tolist()]
@@ -192,10 +193,17 @@ class NativeTraining:
         run.spent, run.summed, run.update = run.spent_after(done), summed, run.update + done
         run.predicted += predicted
 
+    def _is_interrupted(self, steps: int) -> bool:
+        return self._run.heard.interrupted
+
     def _filled_up(self, chosen: Sequence[int]) -> list[int]:
         """A batch of one of few sizes, which most batches are not longer than."""
         run, count = self._run, len(self._run.examples.X)
-        size = min(count, ceil(run.expected + 3.0 * sqrt(run.expected * (1.0 - run.sampling))))
+        size, shared = (
+            ceil(run.expected + 3.0 * sqrt(run.expected * (1.0 - run.sampling))),
+            run.mesh.count if run.mesh else 1,
+        )
+        size = min(count, ceil(size / shared) * shared)
         return [*chosen, *[count] * (min(count, max(1, ceil(len(chosen) / size)) * size) - len(chosen))]
 
     def _load(self) -> None:

@@ -55,6 +55,7 @@ def asked_for(run: Run, epochs: int) -> dict[str, object]:
         "examples": f"those of digest {_digest(repr(some).encode())}",
         "loss": run.objective.name,
         "seed": run.seed,
+        "private": run.private,
         **settings_of(run, epochs, run.sizes),
         **reached(run),
     }

@@ -119,7 +119,7 @@ class Settings:
             metrics=metrics, lr=optimizer.lr, schedule=schedule, clip_value=self.clip_value, clip_norm=self.clip_norm,
             sizes=(self.batch_size, self.accumulate), seed=seed, random=generator, private=self.private, mesh=mesh,
         )  # fmt: skip
-        if mesh is not None:
+        if mesh is not None and self.private is None:  # whose batches are of any size
             mesh.check_batch(who, min(run.batch, len(examples.trained)), len(examples.trained))
         if self.private is not None:
             from .private import check_private  # which brings the compiler's modules
@@ -130,8 +130,6 @@ class Settings:
     def _devices(self, who: str) -> Mesh:
         if self.backend != "xla":
             raise ValueError(f'{who} takes a mesh with backend="xla", which shares examples out, got {self.backend!r}')
-        if self.private is not None:
-            raise ValueError(f"{who} takes a private training without a mesh, got both")
         from engine.compiler import Mesh
 
         return Mesh(who, self.mesh)

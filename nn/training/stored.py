@@ -77,21 +77,23 @@ class Table:
         X, y: the examples.
         row: what makes the numbers of one, masks aside.
         masks: how many there are; each is 1 until it is set.
+        filled: whether a last column says which rows count, and one row more, the last, does not.
     """
 
-    def __init__(
-        self, X: Sequence[Row], y: Sequence[Target], row: Callable[[Row, Target], list[float]], masks: int
-    ) -> None:
-        self._X, self._y, self._row, self._ones = X, y, row, [1.0] * masks
+    def __init__(self, X: Sequence[Row], y: Sequence[Target], row: Callable[[Row, Target], list[float]], masks: int,
+                 filled: bool = False) -> None:  # fmt: skip
+        self._X, self._y, self._row, self._ones, self._filled = X, y, row, [1.0] * masks, filled
         self._masks: dict[int, Sequence[float]] = {}
-        self.columns = len(self._made(0)) - masks
-        self.shape = len(X), self.columns + masks
+        self.columns = len(self._made(0)) - masks - filled
+        self.shape = len(X) + filled, self.columns + masks + filled
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def _made(self, i: int) -> list[float]:
-        return [*self._row(self._X[i], self._y[i]), *self._masks.get(i, self._ones)]
+        known = i if i < len(self._X) else 0
+        row = [*self._row(self._X[known], self._y[known]), *self._masks.get(known, self._ones)]
+        return [*row, float(known == i)] if self._filled else row
 
     def __getitem__(self, i: Index) -> NDArray[np.float64]:
         import numpy as np

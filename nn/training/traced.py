@@ -55,7 +55,7 @@ class TracedRun:
         """All examples as numbers, with 1 for each mask."""
         examples = self._run.examples
         if isinstance(examples.X, Stored):
-            table = Table(examples.X, examples.y, self.row, sum(count for _, count in self.masks))
+            table = Table(examples.X, examples.y, self.row, sum(count for _, count in self.masks), self._filled)
             self.columns = table.columns
             return table
         rows = [self.row(x, t) for x, t in zip(examples.X, examples.y)]

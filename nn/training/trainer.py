@@ -147,7 +147,7 @@ class Trainer:
             from .processes import asked_for, check_alike, common_seed
 
             if settings.seed is None:
-                settings.seed = common_seed(SystemRandom().getrandbits(32))
+                settings.seed = common_seed(SystemRandom().getrandbits(32 if settings.private is None else 128))
             with together(settings.who):
                 self._make(settings)
             check_alike(settings.who, asked_for(self._run, self.epochs))

@@ -19,6 +19,7 @@ def examples(folder):
 FULL = {  # and a last batch that is smaller
     "validation": 0.1, "optimizer": "momentum", "clip_norm": 0.5, "penalty": nn.l2(0.01),
 }  # fmt: skip
+PRIVATE = {"private": nn.Privacy(clip=0.5, delta=1e-3), "epochs": 2, "penalty": nn.l2(0.01)}
 
 
 def trainer(X, y, seed=0, **options):
@@ -44,9 +45,22 @@ def shared(X, y, **options):
 
 
 def in_one_process(X, y, folder):
-    made = shared(X, y, mesh=8, **FULL)
+    def interrupted(trainer):
+        if trainer.epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    made, private = shared(X, y, mesh=8, **FULL), shared(X, y, mesh=8, callbacks=[interrupted], **PRIVATE)
     made.run()
-    return {**found(made), "too many": refused(X, y, mesh=9), "uneven": refused(X, y, batch_size=12)}
+    private.run()
+    at = [private.interrupted, private.epoch, private.update]
+    private.run()
+    return {
+        **found(made),
+        "private": found(private),
+        "private, interrupted": at,
+        "too many": refused(X, y, mesh=9),
+        "uneven": refused(X, y, batch_size=12),
+    }
 
 
 def killed(X, y, folder):

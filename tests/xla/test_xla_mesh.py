@@ -66,6 +66,8 @@ def test_eight_devices_of_one_process(folder):
     status, said, errors = ran(folder, "in_one_process", flags="--xla_force_host_platform_device_count=8")
     assert status == 0, errors
     assert_same(said[""], expected(folder, **shared_training.FULL))
+    assert_same(said[""]["private"], expected(folder, **shared_training.PRIVATE))
+    assert said[""]["private, interrupted"] == [True, 1, 1]
     assert "8 devices of 1 process" in errors
     assert re.match(
         r"fit takes a mesh of at most 8 devices, which JAX finds, got 9; .*XLA_FLAGS=--xla_force_host_platform_device_"

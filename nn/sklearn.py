@@ -58,6 +58,7 @@ class _NetworkEstimator(BaseEstimator):
     threads: int | str = 1
     dtype: str | None = None
     private: Privacy | None = None
+    mesh: object = None
 
     def _read(self, X: object, y: object = "no_validation", **how: object) -> tuple[Array, Array]:
         """X as an array of float64, and y, checked by scikit-learn."""
@@ -115,6 +116,7 @@ class _NetworkEstimator(BaseEstimator):
             threads=self.threads,
             dtype=self.dtype,
             private=private,
+            mesh=self.mesh,
             who=self._who,
         )
         history = trainer.run()
@@ -177,6 +179,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         dtype: what compiled code computes in, "float64" or "float32"; None: "float64", and "float32" with "xla".
         private: an `nn.Privacy`, for DP-SGD. It ends after `max_iter` then, or by validation data with `early_stopping`. What
             is not private: classes, the scaling of a pipeline, parameters that a search chose by these examples.
+        mesh: with "xla", the devices that share each batch, as for `nn.Trainer`; in several processes random_state is an int.
 
     Attributes:
         classes_: the classes, sorted.
@@ -259,7 +262,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
     Args:
         hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate_init: as for `NetworkClassifier`.
         max_iter, random_state, tol, n_iter_no_change, early_stopping, validation_fraction: as for `NetworkClassifier`.
-        warm_start, verbose, backend, threads, dtype, private: as for `NetworkClassifier`.
+        warm_start, verbose, backend, threads, dtype, private, mesh: as for `NetworkClassifier`.
 
     Attributes:
         network_, loss_curve_, loss_, epsilon_, n_iter_, n_features_in_, feature_names_in_, n_outputs_: as for `NetworkClassifier`.

@@ -38,7 +38,7 @@ def weights(estimator):
 @pytest.mark.parametrize("ours, theirs", [(NetworkClassifier, MLPClassifier), (NetworkRegressor, MLPRegressor)])
 def test_parameters_have_the_names_of_scikit_learns_networks(ours, theirs):
     own = inspect.signature(ours).parameters
-    assert set(own) - set(inspect.signature(theirs).parameters) == {"backend", "threads", "dtype", "private"}
+    assert set(own) - set(inspect.signature(theirs).parameters) == {"backend", "threads", "dtype", "private", "mesh"}
     assert list(own)[:2] == ["hidden_layer_sizes", "activation"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import nn
+from nn.sklearn import NetworkClassifier
 from nn.training.stored import Stored
 
 
@@ -27,6 +28,12 @@ def trainer(X, y, seed=0, **options):
     net = nn.Sequential(nn.Layer(3, 4, activation="tanh", seed=seed), nn.Dropout(0.2), nn.Layer(4, 2, seed=1))
     options = {"batch_size": 16, "epochs": 4, "optimizer": "sgd", "metrics": "accuracy", "seed": 4, **options}
     return nn.Trainer(net, X, y, loss="cross_entropy", progress=False, **options)
+
+
+def estimator(X, y, **options):
+    """The weights of one."""
+    made = NetworkClassifier((4,), batch_size=16, max_iter=3, random_state=0, **options).fit(X, y)
+    return [p.data for p in made.network_.parameters()]
 
 
 def found(trainer):
@@ -58,6 +65,7 @@ def in_one_process(X, y, folder):
         **found(made),
         "private": found(private),
         "private, interrupted": at,
+        "estimator": estimator(X, y, backend="xla", mesh=8, dtype="float64"),
         "too many": refused(X, y, mesh=9),
         "uneven": refused(X, y, batch_size=12),
     }

@@ -68,6 +68,8 @@ def test_eight_devices_of_one_process(folder):
     assert_same(said[""], expected(folder, **shared_training.FULL))
     assert_same(said[""]["private"], expected(folder, **shared_training.PRIVATE))
     assert said[""]["private, interrupted"] == [True, 1, 1]
+    alone = shared_training.estimator(*shared_training.examples(folder))
+    np.testing.assert_allclose(said[""]["estimator"], alone, rtol=0.0, atol=1e-12)
     assert "8 devices of 1 process" in errors
     assert re.match(
         r"fit takes a mesh of at most 8 devices, which JAX finds, got 9; .*XLA_FLAGS=--xla_force_host_platform_device_"

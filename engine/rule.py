@@ -44,7 +44,7 @@ class Node:
     _about: context.About | context.Scope | None
     label: str
     _made_in: MemberDescriptorType  # the latest call of a transform when a leaf was made
-    _lent: MemberDescriptorType  # while a transform lends a leaf to its function: does it stand for a fixed number?
+    _lent: MemberDescriptorType  # while a transform lends a leaf to its function: what it stands for
 
     @classmethod
     def _node(cls, op: Op, args: Sequence[Any]) -> Node:

@@ -237,9 +237,9 @@ def jit(
             value_and_grad, jvp, hessian, vmap, and be what they return. Values it reads from outside are read again at
             each call. All else that it reads there, by name, in Modules and in objects (up to 20,000 things; of a list
             of more than 2,000 the length alone; nothing inside libraries), is looked at before each call, and where it
-            is no longer as it was f is traced anew. What f changes outside it changes when it is traced; it draws no
-            random numbers, as Dropout does in training. Between two of its numbers == is identity, as between Values
-            everywhere: engine.equal compares them. A whole number among its arguments may index lists and arrays that
+            is no longer as it was f is traced anew. What f changes outside it changes when it is traced, a few times where
+            it takes gradients over many examples that are all alike. It draws no random numbers, as Dropout does in
+            training. Between two of its numbers == is identity, as between Values everywhere: engine.equal compares them. A whole number among its arguments may index lists and arrays that
             are arguments, `rows[i]`, and by `engine.take(rows, i)` any list: a gather, whose gradient adds to the row
             that was taken. Each call is checked for indices out of range; negative ones count from the end.
         static_argnames: names of arguments that are no numbers for the trace (a size, a name): each value of theirs

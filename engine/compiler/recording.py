@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
+from .. import context
 from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat
 from .front.gather import AS_LISTS, with_sequences
-from .front.recorder import Later, Recorder, indexed, uncollected
+from .front.recorder import Later, Recorder, TraceError, indexed, uncollected
 from .front.trace import Trace
 from .front.transcription import transcribed
 from .llvm.native_code import Numbers
@@ -41,31 +44,51 @@ class Recording:
 
     def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, stages: Compilation,
                  few: bool = True) -> None:  # fmt: skip
-        self._stages = stages
+        self._stages, self._f, self._call, self._given = stages, f, call, given
+        shortening, found = _Shortening(), None
+        self._eager: Callable[[], object] | None = None
+        with uncollected():
+            self.recorder, returned = self._recorded(shortening if few else None)
+            if shortening.family is not None:
+                found, self._eager = self._from_shorter(shortening.family, shortening, returned), self._called
+                if found is None:
+                    self.recorder, returned = self._recorded(None)
+            elif few and isinstance(returned, Later):
+                found, self._eager = self._from_few(returned), partial(returned.answered, returned.run.apart())
+            self.of_few = found is not None
+            self.rolled = self._rolled(self.recorder, returned) if found is None else found
+
+    def _recorded(self, shortening: _Shortening | None) -> tuple[Recorder, object]:
+        """(a record, what was returned)."""
 
         def recorded(as_rows: bool) -> tuple[Recorder, object]:
             recorder = Recorder(as_rows)
-            recorder.whole = f if hasattr(f, "gradient_of") else None
-            traced = recorder.parameters(given)
+            recorder.shortens = None if as_rows else shortening
+            self._leaves = recorder.parameters(self._given)
             recorder.free = len(recorder.operands)
-            tree = recorder.arguments(given.rebuild(traced))
-            return recorder, recorder.run(lambda: call(tree), reads=(f, *given.modules))
+            return recorder, self._returned(recorder)
 
-        with uncollected():
-            with stages.timed("trace"):
-                self.recorder, returned = indexed(recorded)
-            found = self._from_few(returned) if few and isinstance(returned, Later) else None
-            self.of_few = found is not None
-            self._whole = returned if isinstance(returned, Later) and self.of_few else None
-            self.rolled = self._rolled(self.recorder, returned) if found is None else found
+        with self._stages.timed("trace"):
+            return indexed(recorded)
+
+    def _returned(self, recorder: Recorder) -> object:
+        """What the function returns of recording Values."""
+        recorder.whole = self._f if hasattr(self._f, "gradient_of") else None
+        tree = recorder.arguments(self._given.rebuild(self._leaves))
+        return recorder.run(partial(self._call, tree), reads=(self._f, *self._given.modules))
+
+    def _called(self) -> object:
+        """What it returns of others."""
+        with context.no_grad():
+            return self._call(self._given.rebuild(Recorder().parameters(self._given)))
 
     def agrees(self, found: Numbers) -> bool:
         """Are these numbers, which native code computed, eager mode's to some digits? A program of few is believed then."""
         import numpy as np
 
-        if self._whole is None:
+        if self._eager is None or not self.of_few:
             return True
-        leaves = Results(self._whole.answered(self._whole.run.apart())).leaves
+        leaves = Results(self._eager()).leaves
         expected = np.array([x._data if isinstance(x, Value) else x for x in leaves], float)
         digits = 1e-6 if found.dtype == float else 1e-2
         finite = expected[np.isfinite(expected)]
@@ -96,16 +119,98 @@ class Recording:
             return None
         with self._stages.timed("trace"):
             family = Family(recorder, root, later.run.leaves)
+
+        def member(rounds: int, is_first: bool) -> tuple[Recorder, object]:
+            root, nodes = family.member(rounds)
+            run = later.run.returning(root)
+            return recorder.fork(nodes), later._replace(run=run if is_first else run.listed())
+
+        found = self._extended(family, member) if family.count else None
+        if found is None:
+            family.withdraw()
+        return found
+
+    def _from_shorter(self, family: Family, shortening: _Shortening, returned: object) -> Rolled | None:
+        """The program, read off those of functions that a transform inside was given fewer examples."""
+        first, before, size = self.recorder, self.recorder.fork([]), len(self.recorder.nodes)
+
+        def member(rounds: int, is_first: bool) -> tuple[Recorder, object]:
+            if is_first:
+                return first, returned
+            shortening.begin(rounds)
+            recorder = before.fork([])
+            again = self._returned(recorder)
+            growth = len(recorder.nodes) - size
+            if shortening.other or growth * (family.count - rounds) < size:  # most of the record is of something else
+                raise NotUniformError
+            return recorder, again
+
+        return self._extended(family, member)
+
+    def _extended(self, family: Family, member: Callable[[int, bool], tuple[Recorder, object]]) -> Rolled | None:
+        """The program, read off those of some members of a family; None where they do not tell."""
         few: list[Rolled] = []
-        with suppress(NotUniformError):
-            for rounds in [n for n in FEW if n > family.reach] if family.count else ():
+        with suppress(NotUniformError, TraceError):
+            for rounds in _few_of(family):
                 with self._stages.timed("trace"):
-                    root, nodes = family.member(rounds)
-                    run = later.run.returning(root)
-                    member = later._replace(run=run.listed() if few else run)
-                few.append(self._rolled(recorder.fork(nodes), member, not few))
+                    recorder, returned = member(rounds, not few)
+                few.append(self._rolled(recorder, returned, not few))
                 found = extended(few[-3:], range(rounds - 2, rounds + 1), family.count) if len(few) > 2 else None
                 if found is not None:
                     return found
-        family.withdraw()
         return None
+
+
+class _Shortening:
+    """The first function of many rounds that a transform differentiates while a record is made becomes one of a few.
+
+    Attributes:
+        family: the functions of fewer rounds; None while there is none.
+        other: was the function another one in a later record?
+    """
+
+    def __init__(self) -> None:
+        self.family: Family | None = None
+        self.other = False
+        self._rounds = self._calls = self._at = self._tried = 0
+
+    def begin(self, rounds: int) -> None:
+        """The function is recorded again, and is to have so many rounds."""
+        self._rounds, self._calls = rounds, 0
+
+    def __call__(self, recorder: Recorder, run: Any) -> Any:
+        """The call of the function that a transform differentiates."""
+        self._calls += 1
+        root, is_new = run.out.leaves[0], self.family is None
+        if is_new and self._is_long(recorder, run):
+            found = Family(recorder, root, run.leaves)
+            if found.count:
+                self.family, self._at, self._rounds = found, self._calls, _few_of(found)[0]
+        if self.family is None or self._calls != self._at:
+            return run
+        try:
+            family = self.family if is_new else self.family.again(recorder, root)
+            shorter, nodes = family.member(self._rounds)
+        except NotUniformError:
+            self.other = True
+            if is_new:
+                self.family.withdraw()
+                self.family = None
+            return run
+        made, live = recorder.nodes, set(family.nodes)
+        first = next(k for k, v in enumerate(made) if v in live)
+        recorder.nodes = [*made[:first], *nodes, *[v for v in made[first:] if v not in live]]
+        return run.returning(shorter)
+
+    def _is_long(self, recorder: Recorder, run: Any) -> bool:
+        """May it have many rounds? It is not looked at again before there is twice as much of it."""
+        long = len(recorder.nodes) > 2 * self._tried and len(run.out.leaves) == 1 and not run.is_plain
+        if not long or run.out.leaves[0].__class__ is not Value or MANY * len(recorder.nodes) < len(run.leaves):
+            return False
+        self._tried = len(recorder.nodes)
+        return True
+
+
+def _few_of(family: Family) -> list[int]:
+    """How many rounds those members have of which the program is read off."""
+    return [n for n in FEW if n > family.reach]

@@ -89,7 +89,7 @@ class Linearization:
             self.inputs.append(tree)
             self._leaves.extend(fresh)
         for v, x in self._stand_for.items():
-            v._lent = isinstance(x, float) or _stays(x)  # until the function returns: then `copying` knows it
+            v._lent = x  # until the function returns: then `copying` knows it
         try:
             with _recording():
                 output = Call(who, self._leaves).run(f, *filled, **kwargs)
@@ -108,9 +108,20 @@ class Linearization:
         self._plain = next(self._older(), None) is None
 
     @property
+    def is_plain(self) -> bool:
+        """Does nothing that it returns depend on Values from outside?"""
+        return self._plain
+
+    @property
     def leaves(self) -> Sequence[Value]:
         """What is differentiated."""
         return self._leaves
+
+    def shortened(self) -> Linearization:
+        """This one; where the compiler reads a program of many rounds off those of a few, that of a few."""
+        recorder = context.recorder()
+        found: Linearization = self if recorder is None else recorder.shortened(self)
+        return found
 
     def returning(self, root: Value) -> Linearization:
         """This one, as if the function had returned another number."""
@@ -345,7 +356,7 @@ class Linearization:
             return [0.0] * len(seeds)
         plain = self._plain and len(floats) == len(seeds)
         with _recording():
-            if self._plain and not context.active:
+            if self._plain and context.recorder() is None and not context.watching():
                 return [*hessian_product(y, self._leaves, seeds)]
             slope = expanded(self._graph_sweep([y], [1.0]))
         return self._pushed(self._steps(plain, slope), dict(zip(self._leaves, seeds)), plain, slope)
@@ -392,7 +403,10 @@ class Linearization:
 
 def _stays(x: Value) -> bool:
     """Does a transform that is running on numbers lend this, so that nobody sees its graph with others?"""
-    return x.op is None and getattr(x, "_lent", False)
+    stands_for: object = x
+    while stands_for.__class__ is Value and stands_for.op is None:
+        stands_for = getattr(stands_for, "_lent", None)
+    return isinstance(stands_for, float)
 
 
 def _operands_of(v: Inner) -> Sequence[Number]:

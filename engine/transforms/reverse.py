@@ -104,7 +104,7 @@ def vjp(f: Function, *primals: Tree, has_aux: bool = False) -> tuple[Tree, ...]:
     """
     check_function("vjp", f)
     has_aux = flag("vjp", "has_aux", has_aux)
-    run = Linearization("vjp", f, primals, {}, range(len(primals)), has_aux)
+    run = Linearization("vjp", f, primals, {}, range(len(primals)), has_aux).shortened()
     output = run.output()
 
     def pullback(adjoint: Tree) -> Tree:
@@ -166,7 +166,7 @@ def transformed_by(
         recorder = context.recorder()
         waits = recorder is not None and recorder.begins(own())
         run = Linearization(who, f, args, kwargs, positions, has_aux, scalar, owned=waits)
-        return recorder.later(run, answered) if waits else answered(run)
+        return recorder.later(run, answered) if waits else answered(run.shortened())
 
     # The gradient of a gradient by the same number is one product with the Hessian. A user's wrapper of `grad(f)` may have
     # its attributes, but not its code.

@@ -12,13 +12,34 @@ from test_balls import MANY
 from test_graphs import plus_zero
 
 import nn
-from engine import Value, cos, dot, exp, jit, logsumexp, maximum, mean, relu, sin, tanh, total, value_and_grad, where
+from engine import (
+    Value,
+    cos,
+    dot,
+    exp,
+    grad,
+    hessian,
+    hvp,
+    jit,
+    jvp,
+    logsumexp,
+    maximum,
+    mean,
+    relu,
+    sin,
+    tanh,
+    total,
+    value_and_grad,
+    vjp,
+    where,
+)
 from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
 from engine.compiler.llvm.processor import Target, processor
 from engine.compiler.loops import extension, rounds
 from engine.compiler.loops.program import size, unrolled
 from engine.compiler.recording import Recording
+from engine.transforms.trees import flatten
 
 # The law: what is read off programs of a few examples is the program of all -------------------------------------------------
 
@@ -65,6 +86,31 @@ WAYS = {
 }  # fmt: skip
 
 
+# What is made of the gradients, that is compiled with them.
+FORMS = {
+    "value_and_grad": value_and_grad,
+    "in a step": lambda f: (
+        lambda ws, rows: (lambda value, slopes: (value * 2.0, [w - 0.1 * s for w, s in zip(ws, slopes)]))(
+            *value_and_grad(f)(ws, rows)
+        )
+    ),
+    "at what is computed": lambda f: (
+        lambda ws, rows: (lambda norm: [norm, *grad(f)([w * norm for w in ws], rows), total(ws)])(tanh(dot(ws, ws)))
+    ),
+    "hvp": lambda f: lambda ws, rows: hvp(lambda xs: f(xs, rows), (ws,), (ws[::-1],)),
+    "jvp of grad": lambda f: lambda ws, rows: jvp(lambda xs: grad(f)(xs, rows), (ws,), (ws[::-1],)),
+    "grad of grad": lambda f: lambda ws, rows: grad(lambda xs: total([s * s for s in grad(f)(xs, rows)]))(ws),
+    "grad of grad, alone": lambda f: grad(lambda ws, rows: dot(ws, grad(f)(ws, rows))),
+    "hessian": lambda f: lambda ws, rows: hessian(f)(ws, rows),
+    "with aux": lambda f: (
+        lambda ws, rows: (lambda slopes, aux: [*slopes, aux])(
+            *grad(lambda xs: (f(xs, rows), xs[0] * 2.0), has_aux=True)(ws)
+        )
+    ),
+    "vjp": lambda f: lambda ws, rows: vjp(lambda xs: f(xs, rows), ws)[1](ws[0]),
+}
+
+
 def problem(way, term, examples):
     rng = random.Random(examples)
     ws = [rng.uniform(-1, 1) for _ in range(6)]
@@ -77,8 +123,9 @@ def recorded(f, args, few):
     return Recording(f, lambda tree: f(*tree), Flat(args), stages, few)
 
 
-def law(way, term, examples):
-    f, args = problem(way, term, examples)
+def law(way, term, examples, form="value_and_grad"):
+    _, args = problem(way, term, examples)
+    f = FORMS[form](lambda ws, rows: WAYS[way](TERMS[term], ws, rows))
     found, want = (recorded(f, args, few) for few in (True, False))
     same = list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
     assert same  # pytest would look for what is not the same in thousands of lines
@@ -92,6 +139,24 @@ def law(way, term, examples):
 @example("neuron", 20)
 def test_the_program_for_a_few_examples_goes_on_to_that_of_all(way, term, examples):
     law(way, term, examples)
+
+
+@pytest.mark.parametrize("form", sorted(FORMS.keys() - {"grad of grad, alone"}))  # of which sums come in another order
+@settings(max_examples=MANY, deadline=None)
+@given(st.sampled_from(sorted(WAYS)), st.sampled_from(sorted(TERMS)), st.integers(18, 24))
+@example("total", "neuron", 20)
+def test_a_function_goes_on_to_that_of_all_whatever_it_makes_of_a_gradient(form, way, term, examples):
+    law(way, term, examples, form)
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_a_few_examples_tell_inside_of_a_function(form):
+    _, args = problem("total", "neuron", 40)
+    f = FORMS[form](lambda ws, rows: WAYS["total"](TERMS["neuron"], ws, rows))
+    found, want = (recorded(f, args, few) for few in (True, False))
+    assert found.of_few
+    assert len(found.trace.code) < len(want.trace.code) / 2
+    assert flatten(jit(f)(*args), "", "").leaves == pytest.approx(flatten(f(*args), "", "").leaves, rel=1e-12)
 
 
 @pytest.mark.parametrize("way", sorted(WAYS))
@@ -149,6 +214,51 @@ def test_a_wrong_program_of_a_few_is_not_believed(fault, monkeypatch):
         found, want = jit(f)(*args), f(*args)
         assert [found[0], *found[1]] == pytest.approx([want[0], *want[1]], rel=1e-9)
     assert refused
+
+
+def kept_elsewhere(f):
+    losses = []
+
+    def g(ws, rows):
+        losses.clear()
+        losses.extend([tanh(ws[0] * d - e) for d, e in rows])
+        return total(losses)
+
+    return lambda ws, rows: [*grad(g)(ws, rows), losses[0], losses[11], losses[-1]]
+
+
+ELSEWHERE = {
+    "what rounds made is read afterwards": kept_elsewhere,
+    "another gradient of as many examples": lambda f: (
+        lambda ws, rows: [a + b for a, b in zip(grad(f)(ws, rows), grad(lambda ws: f(ws, rows[::-1]) * 2.0)(ws))]
+    ),
+    "a sum over the slopes of the examples": lambda f: (
+        lambda ws, rows: total([s * s for row in grad(f, 1)(ws, rows) for s in row])
+    ),
+    "what is there for the number of examples": lambda f: lambda ws, rows: [s / len(rows) for s in grad(f)(ws, rows)],
+    "a function that is another one each time": lambda f: (
+        lambda calls: lambda ws, rows: grad(lambda ws: f(ws, rows[len(calls) :]) + calls.append(1) * 0.0)(ws)
+    )(Calls()),
+}
+
+
+class Calls(list):
+    def append(self, x):
+        super().append(x)
+        return 1.0
+
+
+@pytest.mark.parametrize("form", sorted(ELSEWHERE))
+def test_what_is_made_of_all_examples_elsewhere_is_made_of_all(form):
+    _, args = problem("total", "neuron", 40)
+    f = ELSEWHERE[form](lambda ws, rows: WAYS["total"](TERMS["neuron"], ws, rows))
+    if form != "a function that is another one each time":
+        found, want = jit(f)(*args), f(*args)
+        assert flatten(found, "", "").leaves == pytest.approx(
+            [getattr(x, "data", x) for x in flatten(want, "", "").leaves], rel=1e-12
+        )
+    else:
+        assert not recorded(f, args, True).of_few
 
 
 # What is not alike in all rounds ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from itertools import islice
@@ -81,10 +81,12 @@ class Recorder:
     Attributes:
         indices: into how many rows each operand that is an index goes.
         whole: the transform that is compiled, whose sweep is to wait.
+        shortens: makes a function of a few rounds of one of many that a transform differentiates.
         answers: is what is recorded now read by nobody else?
     """
 
     whole: object = None
+    shortens: Callable[[Recorder, Run], Run] | None = None
     answers = False
 
     def __init__(self, as_rows: bool = False) -> None:
@@ -131,6 +133,10 @@ class Recorder:
         """What that transform returns when its function has run."""
         return Later(run, answered)
 
+    def shortened(self, run: Run) -> Run:
+        """The call of a function that a transform differentiates, or of one like it."""
+        return run if self.shortens is None else self.shortens(self, run)
+
     def resumed(self, function: Callable[[], Result]) -> Result:
         """Call more of the function."""
         with uncollected(), context.tracing(self):
@@ -148,8 +154,9 @@ class Recorder:
     def fork(self, nodes: Sequence[Value]) -> Recorder:
         """A recorder of the same call, with other nodes so far."""
         other = copy(self)
-        other.nodes, other.operands, other.products = list(nodes), dict(self.operands), {}
-        other.spare, other.doubtful = set(), set()
+        captured = {v: (self.free + k) * 8 + PARAMETER for k, v in enumerate(self.captured)}
+        other.nodes, other.operands, other.products = list(nodes), {**self.operands, **captured}, {}
+        other.spare, other.doubtful, other.answers = set(), set(), False
         return other
 
     def detached(self, v: Value) -> Value:
@@ -273,6 +280,9 @@ class Recorder:
             if a.op is IDENTITY:  # a transform's leaf, linked to what it stood for
                 a = a._a
                 continue
+            if a.op is None and getattr(a, "_lent", None).__class__ is Value:
+                a = a._lent
+                continue
             return None if a.op is not None or self._captured(a) else a._data
         return float(a)
 
@@ -308,6 +318,18 @@ def indexed(run: Callable[[bool], Result]) -> Result:
     with contextlib.suppress(IndexWantedError):
         return run(False)
     return run(True)
+
+
+def origin(a: Any, known: Container[Value] = ()) -> Any:
+    """The Value that a leaf of a transform stands for, down to one that is known; another Value itself."""
+    while a not in known:
+        if a.op is IDENTITY:
+            a = a._a
+        elif a.op is None and getattr(a, "_lent", None).__class__ is Value:
+            a = a._lent
+        else:
+            break
+    return a
 
 
 def _boxes(values: Iterator[Value], shape: tuple[int, ...]) -> object:

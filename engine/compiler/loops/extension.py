@@ -91,7 +91,8 @@ class _Growth:
         loops = [n for n in ns if isinstance(n, For)]
         if len(loops) == len(ns):
             loop = For(loops[0].variable, self.index([n.count for n in loops]))
-            if (loop.count.number() or 0) < 0:
+            count = loop.count.number()
+            if count is not None and count < 1:
                 raise _NotEvenError
             loop.body = self.body([n.body for n in loops])
             return loop

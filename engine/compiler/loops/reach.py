@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from ...value import Value
-from ..front.recorder import IDENTITY, Recorder
+from ..front.recorder import Recorder, origin
 from ..front.trace import CONSTANT, PARAMETER, Trace
 
 Operand = Any  # a Value that has an op or none, a number, or a list of these
@@ -126,9 +126,7 @@ class _Same:
         number = self._recorder.constant(a)
         if number is not None:
             return self._trace.constant(number)
-        leaf = a
-        while leaf.op is IDENTITY:
-            leaf = leaf._a
+        leaf = origin(a)
         if leaf not in self.numbers:
             self.numbers[leaf] = next(self._leaves)
         self.numbers[a] = self.numbers[leaf]

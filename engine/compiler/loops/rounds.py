@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from copy import copy
 
 from ...ieee import total
 from ...rule import TABLE, UNREACHED, Op, new
 from ...value import Value
-from ..front.recorder import IDENTITY, Recorder
+from ..front.recorder import IDENTITY, Recorder, origin
 from ..front.trace import CONSTANT, VALUE, spaced
 from .distance import distance
 from .reach import Operand, Rounds, reach
@@ -45,13 +46,14 @@ class Family:
         leaves: what is differentiated.
 
     Attributes:
+        nodes: those of the one, in order.
         count: how many rounds its longest loop has; 0 without a loop that is worth it.
         reach: how far apart rounds are that have to do with each other.
     """
 
     def __init__(self, recorder: Recorder, root: Value, leaves: Iterable[Value]) -> None:
         self.count, self.reach, self._root = 0, 0, root
-        self._nodes = nodes = _live(recorder.nodes, root)
+        self.nodes = nodes = _live(recorder.nodes, root)
         self._place = {v: i for i, v in enumerate(nodes)}
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
             return
@@ -78,7 +80,20 @@ class Family:
         Raises:
             NotUniformError: there is none.
         """
-        return _Member(self._nodes, self._place, self._loops, self.count - count, self._data).of(self._root)
+        return _Member(self.nodes, self._place, self._loops, self.count - count, self._data).of(self._root)
+
+    def again(self, recorder: Recorder, root: Value) -> Family:
+        """This one, of the same function in another record.
+
+        Raises:
+            NotUniformError: it is another function.
+        """
+        other = copy(self)
+        other._root, other.nodes = root, _live(recorder.nodes, root)
+        other._place = {v: i for i, v in enumerate(other.nodes)}
+        if [v.op for v in other.nodes] != [v.op for v in self.nodes]:
+            raise NotUniformError
+        return other
 
     def withdraw(self) -> None:
         """Numbers that stood for all rounds are numbers again."""
@@ -89,17 +104,18 @@ class Family:
 
 
 def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
-    """The nodes below a root, in order."""
-    live, walked, found = {root}, set[int](), list[Value]()
+    """The nodes below a root, in order; below a leaf of a transform those of what it stands for."""
+    live, walked, found = {root, origin(root)}, set[int](), list[Value]()
     for v in reversed(list(nodes)):
         if v in live:
             found.append(v)
             for a in v._operands()[0]:
-                if a.__class__ is Value:
-                    live.add(a)
-                elif a.__class__ is tuple and id(a) not in walked:
+                below: Sequence[Operand] = (a,) if a.__class__ is Value else ()
+                if a.__class__ is tuple and id(a) not in walked:
                     walked.add(id(a))
-                    live.update(a)
+                    below = a
+                live.update(below)
+                live.update([origin(e) for e in below if e.op is None or e.op is IDENTITY])
     found.reverse()
     return found
 
@@ -124,9 +140,7 @@ def _items(
         if number is not None:
             constants.append(number)
             return (len(constants) - 1) * 8 + CONSTANT
-        leaf = a
-        while leaf.op is IDENTITY and leaf not in operands:
-            leaf = leaf._a
+        leaf = origin(a, operands)
         operands[a] = found = operands[leaf] if leaf in operands else recorder.captured_operand(leaf)
         if leaf is not a:
             own.add(found)

@@ -296,6 +296,12 @@ def sech2(x: float) -> float:
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 
+def logistic_pdf(x: float) -> float:
+    """sigmoid(x)·sigmoid(-x)."""
+    e = math.exp(-abs(x))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
 def relu(x: float) -> float:
     return 0.0 if x <= 0.0 else x
 

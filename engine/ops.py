@@ -187,7 +187,8 @@ relu = op("relu", ieee.relu, lambda x, y: step(x), kink=lambda x: x, selects=Tru
 leaky_relu = op("leaky_relu", ieee.leaky_relu, lambda x, slope, y: where(less_equal(x, 0.0), slope, step(x)), lambda x, slope, y: where(greater(x, 0.0), 0.0, x), kink=lambda x, slope: x, defaults=(0.01,), reference=lambda m, x, slope: x if x > 0 else slope * x, doc="x above 0, slope*x below.")
 elu = op("elu", ieee.elu, lambda x, alpha, y: where(less_equal(x, 0.0), alpha * exp(x), step(x)), lambda x, alpha, y: where(greater(x, 0.0), 0.0, expm1(x)), kink=lambda x, alpha: x, defaults=(1.0,), reference=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(x), doc="x above 0, alpha*(exp(x) - 1) below.")
 selu = op("selu", ieee.selu, lambda x, y: where(less_equal(x, 0.0), ieee.SELU_SCALE * ieee.SELU_ALPHA * exp(x), ieee.SELU_SCALE * step(x)), kink=lambda x: x, reference=lambda m, x: m.mpf(ieee.SELU_SCALE) * (x if x > 0 else m.mpf(ieee.SELU_ALPHA) * m.expm1(x)), doc="elu scaled so that activations keep mean 0 and variance 1.")
-sigmoid = op("sigmoid", ieee.sigmoid, lambda x, y: y * sigmoid(-x), tex=_function(r"\sigma"), reference=lambda m, x: 1 / (1 + m.exp(-x)), doc="1 / (1 + exp(-x)).")
+sigmoid = op("sigmoid", ieee.sigmoid, lambda x, y: _logistic_pdf(x), tex=_function(r"\sigma"), reference=lambda m, x: 1 / (1 + m.exp(-x)), doc="1 / (1 + exp(-x)).")
+_logistic_pdf = op("logistic_pdf", ieee.logistic_pdf, lambda x, y: -y * tanh(0.5 * x), text="sigmoid({0:0})*sigmoid(-{0:2})", tex=r"\sigma\left({0:0}\right) \cdot \sigma\left(-{0:2}\right)", binding=PRODUCT, reference=lambda m, x: m.exp(-x) / (1 + m.exp(-x)) ** 2, doc="Density of the logistic distribution: the derivative of sigmoid, with one that keeps its digits around 0.")
 logsigmoid = op("logsigmoid", ieee.logsigmoid, lambda x, y: sigmoid(-x), tex=_function(r"\ln\sigma"), reference=lambda m, x: -m.log1p(m.exp(-x)), doc="log(sigmoid(x)) without overflow.")
 softplus = op("softplus", ieee.softplus, lambda x, y: sigmoid(x), tex=r"\ln\left(1 + e^{{0:0}}\right)", reference=lambda m, x: m.log1p(m.exp(x)), doc="log(1 + exp(x)) without overflow.")
 silu = op("silu", ieee.silu, lambda x, y: sigmoid(x) + y * sigmoid(-x), reference=lambda m, x: x / (1 + m.exp(-x)), doc="x*sigmoid(x).")
@@ -213,6 +214,8 @@ _dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0
 total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), tex="{+ {0:1} +}", binding=SUM, lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
 mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
 logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: _shares(xs, _sole(xs, y)), tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+_held = op("held", operator.pos, 0.0, text="{0:0}", tex="{0:0}", selects=True, doc="x, as a constant: derivative 0.")
+_share = op("share", ieee.div, lambda a, b, y: 1.0 / b, lambda a, b, y: -y / b, text="{0:0}", tex="{0:0}", domain=(REAL, POSITIVE), reference=lambda m, a, b: a / b, doc="a / b, printed as a: b is 1, but for the rounding of what a is made of.")
 _difference_of_squares = op("difference_of_squares", lambda a, b: (a - b) * (a + b), lambda a, b, y: 2.0 * a, lambda a, b, y: -2.0 * b, text="({0:1} - {1:2})*({0:1} + {1:2})", tex=r"\left({0:1} - {1:2}\right) \cdot \left({0:1} + {1:2}\right)", binding=PRODUCT, reference=lambda m, a, b: (a - b) * (a + b), doc="a² - b² without cancellation.")
 _top = op("top", ieee.top, 0.0, lists=1, selects=True, doc="The largest of a list, as a constant: derivative 0.")
 _gap = op("gap", ieee.gap, 1.0, -1.0, text="{0:1} - {1:2}", tex="{0:1} - {1:2}", binding=SUM, reference=lambda m, a, b: a - b, doc="a - b, and 0 where both are inf.")
@@ -221,7 +224,8 @@ _sole = op("sole", ieee.sole, 0.0, 1.0, text="{1:0}", tex="{1:0}", lists=1, sele
 
 
 BUILT_IN.update(TABLE)
-PRIVATE = frozenset(("edge", "top", "gap", "sole", "difference_of_squares", "bose"))  # parts of other rows
+# Parts of other rows.
+PRIVATE = frozenset(("edge", "top", "gap", "sole", "held", "share", "difference_of_squares", "bose", "logistic_pdf"))
 # A star import is all the rows, but Python's own round, which takes digits, stays: that row is engine.round.
 __all__ = sorted(BUILT_IN - PRIVATE - {"dot", "round"})  # noqa: PLE0605
 
@@ -234,7 +238,13 @@ def edge(condition, at_edge, formula):
 
 
 def _shares(xs, y):
-    return [exp(_gap(x, y)) for x in xs]
+    powers = [exp(_gap(x, y)) for x in xs]
+    # They add up to 1, but for the rounding of y, which is all of log(n) where xs are huge.
+    if y.__class__ is float:
+        whole = ieee.total(powers)
+        return [p / whole for p in powers]
+    whole = _held(total(powers))
+    return [_share(p, whole) for p in powers]
 
 
 def softmax(xs):

@@ -61,6 +61,7 @@ CONDITIONS: dict[str, Callable[..., Ball]] = {
     "round": _round,
     "floor_divide": lambda a, b: (a / b).floor() if (a / b).is_finite() else NOTHING,
     "isfinite": lambda x: arb(1) if x.is_finite() else NOTHING,
+    "held": lambda x: x,
     "top": lambda xs: reduce(arb.max, xs),
 }
 

@@ -126,7 +126,7 @@ _SERIES_HOLE = 9  # the argument that stands for a series
 _UNICODE = {
     "abs": ("|{0:0}|", ATOM), "floor": ("⌊{0:0}⌋", ATOM), "ceil": ("⌈{0:0}⌉", ATOM), "sqrt": ("√({0:0})", ATOM),
     "cbrt": ("∛({0:0})", ATOM), "sech2": ("sech²({0:0})", ATOM), "sigmoid": ("σ({0:0})", ATOM),
-    "logsigmoid": ("ln σ({0:0})", ATOM), "log": ("ln({0:0})", ATOM),
+    "logistic_pdf": ("σ({0:0}) · σ(−{0:2})", PRODUCT), "logsigmoid": ("ln σ({0:0})", ATOM), "log": ("ln({0:0})", ATOM),
     "dot": ("{+ {0:2} · {1:4} +} + {2:1}", SUM), "total": ("{+ {0:1} +}", SUM),
 }  # fmt: skip
 _SIGNS = [("**", "^"), ("*", " · "), ("<=", "≤"), (">=", "≥"), ("!=", "≠"), ("==", "="), ("-", "−")]
@@ -145,7 +145,7 @@ class _CutTemplate(NamedTuple):
 def _template(op: Op, style: str) -> tuple[str, int]:
     if style in ("text", "unicode"):
         call = _CALL.fullmatch(op.text) is not None
-        if style == "unicode" and call and op.name in _UNICODE:
+        if style == "unicode" and op.name in _UNICODE:
             return _UNICODE[op.name]
         return op.text, ATOM if call else op.binding
     # A fraction holds together: only as a base does it want parentheses.

@@ -32,6 +32,8 @@ EXACT |= {
     "nan_to_num",
     "isfinite",
     "gap",
+    "held",
+    "share",
     "sole",
     "top",
 }

@@ -27,6 +27,8 @@ WRITTEN_DIFFERENTLY = {
     "over": "a/(a**2 + b**2) rounds twice more and overflows; the row divides by hypot two times",
     "square": "x*x is written x**2, and math.pow need not round as a product does",
     "edge": "only its formula is written, not the value at the exceptional point",
+    "logistic_pdf": "sigmoid(x)*sigmoid(-x) is two exponentials, and the row is made of one",
+    "share": "b is not written, since it is 1 but for rounding",
     "gap": "a - b does not say that it is 0 where both are inf",
 }
 SAME_BITS = tuple(r for r in ROWS if r not in WRITTEN_DIFFERENTLY)
@@ -46,14 +48,16 @@ def around(outer, place, inner):
     """(node, environment): one row around another, at one of its places."""
     leaves = [Value(x, label=n) for x, n in zip([0.75, 0.625, 1.25, 0.5, 1.5, 0.875], "abcdfg")]
     zero = [Value(0.0, label="z")]  # the condition of `edge`, of which only the formula is written
-    each = (zero + leaves if outer.name == "edge" else leaves)[: width(outer)]
-    each[place] = inner(*operands(inner, zero + leaves if inner.name == "edge" else leaves[1:]))
+    one = [leaves[1], Value(1.0, label="o")]  # what `share` divides, and by what, which is not written
+    each = {"edge": zero + leaves, "share": [*one]}.get(outer.name, leaves)[: width(outer)]
+    each[place] = inner(*operands(inner, {"edge": zero + leaves, "share": one}.get(inner.name, leaves[1:])))
     return outer(*operands(outer, each)), {v.label: v.data for v in leaves}
 
 
 def pairs(name):
     """Every row at every place of one row."""
-    return [(place, inner) for inner in TABLE.values() for place in range(name == "edge", width(TABLE[name]))]
+    places = range(name == "edge", 1 if name == "share" else width(TABLE[name]))
+    return [(place, inner) for inner in TABLE.values() for place in places]
 
 
 NUMBER = st.one_of(

@@ -50,7 +50,7 @@ def nodes(draw, row):
     return v
 
 
-@pytest.mark.parametrize("name", sorted(set(ROWS) - {"edge"}))  # whose formula is not its value at the edge
+@pytest.mark.parametrize("name", sorted(set(ROWS) - {"edge", "share"}))  # written as one of their operands alone
 def test_partial_formulas_of_every_row_evaluate_to_its_partials(name):
     @settings(max_examples=40)
     @given(nodes(TABLE[name]))
@@ -91,7 +91,7 @@ def test_known_partial_formulas():
         (engine.reciprocal(a), ["-y**2"], ["−y²"]),
         (engine.arctan(a), ["1/(1 + a**2)"], ["1/(1 + a²)"]),
         (engine.cos(a), ["-sin(a)"], ["−sin(a)"]),
-        (engine.sigmoid(a), ["y*sigmoid(-a)"], ["y · σ(−a)"]),
+        (engine.sigmoid(a), ["sigmoid(a)*sigmoid(-a)"], ["σ(a) · σ(−a)"]),
         (relu(a), ["[a > 0]"], ["[a > 0]"]),
         (where(a > b, a, 2.0), ["0", "where(c, 1, 0)", None], ["0", "where(c, 1, 0)", None]),
         (maximum(a, b), ["above(a, b)", "above(b, a)"], ["above(a, b)", "above(b, a)"]),

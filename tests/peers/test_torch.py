@@ -198,10 +198,7 @@ def test_logaddexp_at_infinities_is_pytorchs_and_logsumexp_the_same(a, b):
         graph = [y.data, *[g.data for g in gradients(y, ours)]]
         value, slopes = engine.jit(engine.value_and_grad(f, (0, 1)))(a, b)
         for got in (found, graph, [value, *slopes]):
-            if a == b == 1e17 and f is not engine.logaddexp:  # exp(x - y), as PyTorch's own logsumexp
-                assert got == [want[0], 1.0, 1.0]
-            else:
-                assert got == pytest.approx(want, nan_ok=True)
+            assert got == pytest.approx(want, nan_ok=True)  # where PyTorch's own logsumexp has slopes of (1, 1) at 1e17
 
 
 LOGITS = [

@@ -24,7 +24,7 @@ from engine.picture.player.player import data_of
 # CHAINRULE_PICTURES=2000 runs the full count.
 GRAPHS = int(os.environ.get("CHAINRULE_PICTURES", "50"))
 LEVELS = ["full", "neuron", "layer", 0, 1]
-ROWS = TABLE.keys() - {"edge"}  # which is written as its formula alone
+ROWS = TABLE.keys() - {"edge", "share"}  # which are written as one of their operands alone
 places = st.lists(st.sampled_from(["", "a", "a.x", "a.y", "b", "b.x"]), max_size=8)
 
 

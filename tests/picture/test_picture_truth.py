@@ -68,7 +68,7 @@ def test_a_full_picture_shows_every_node_and_every_use_with_the_engines_numbers(
 
 
 @settings(max_examples=GRAPHS)
-@given(tapes(nice, rows=TABLE.keys() - {"edge"}, max_steps=8))  # `edge` is written as its formula alone
+@given(tapes(nice, rows=TABLE.keys() - {"edge", "share"}, max_steps=8))  # written as an operand alone
 def test_every_edge_formula_evaluates_to_the_number_beside_it(tape):
     root, order = swept(tape)
     picture = draw(root, level="full", names={})

@@ -163,6 +163,16 @@ def _softmax(array: Array) -> None:
             if isinstance(z, Read):
                 array.become("softmax", [Read(z.array, [composed(p, env) for p in z.places])])
                 array.over = [a for a in [env[inner.over[0]].plain()] if a]
+    elif array.op == "share":
+        x = through(array.args[0])  # a softmax is one of its own accord, without what its parts add up to
+        soft = isinstance(x, Read) and (x.array.op == "softmax" or (x.array.op == "exp" and _of_shares(x.array)))
+        array.become(*(("move", [x]) if soft else ("div", array.args)))
+
+
+def _of_shares(array: Array) -> bool:
+    """Is it exp of what is left of a log_softmax?"""
+    x = through(array.args[0])
+    return isinstance(x, Read) and x.array.op == "log_softmax"
 
 
 def _shares(array: Array) -> None:

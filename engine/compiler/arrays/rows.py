@@ -26,8 +26,8 @@ class Rows:
     def named(self) -> dict[str, Callable[..., Numbers]]:
         """By name, each of them."""
         np = self._np
-        written = (self.relu, self.where, self.sigmoid, self.softplus, self.sech2, self.elu, self.gap, self.above,
-                   self.logsumexp, self.log_softmax, self.softmax, self.einsum, self.full, self.take, self.expand,
+        written = (self.relu, self.where, self.sigmoid, self.softplus, self.logistic_pdf, self.sech2, self.elu, self.gap,
+                   self.above, self.logsumexp, self.log_softmax, self.softmax, self.einsum, self.full, self.take, self.expand,
                    self.concatenate)  # fmt: skip
         return {
             **self._formulas(),
@@ -43,10 +43,12 @@ class Rows:
             "isfinite": lambda x: np.isfinite(x) + 0.0,
             "deg2rad": lambda x: x * TABLE["deg2rad"].partials[0],
             "rad2deg": lambda x: x * TABLE["rad2deg"].partials[0],
+            "share": lambda a, b: a / b,
             "reciprocal": lambda x: 1.0 / x,
             "identity": lambda x: x,
             "move": lambda x: x,
             "detached": lambda x: x,
+            "held": lambda x: x,
         }
 
     def _formulas(self) -> dict[str, Callable[..., Numbers]]:
@@ -103,6 +105,10 @@ class Rows:
 
     def softplus(self, x: Numbers) -> Numbers:
         return self._np.maximum(x, 0.0) + self._np.log1p(self._np.exp(-self._np.abs(x)))
+
+    def logistic_pdf(self, x: Numbers) -> Numbers:
+        e = self._np.exp(-self._np.abs(x))
+        return e / ((1.0 + e) * (1.0 + e))
 
     def sech2(self, x: Numbers) -> Numbers:
         e = self._np.exp(-2.0 * self._np.abs(x))

@@ -331,6 +331,7 @@ IDENTITIES: dict[str, Rewrite] = {
     "edge": _where,
     "identity": lambda trace, args: args[0],
     "detached": lambda trace, args: args[0],
+    "held": lambda trace, args: args[0],
     "square": lambda trace, args: trace.emit(MUL, (args[0], args[0])),
     "reciprocal": lambda trace, args: trace.emit(DIV, (trace.constant(1.0), args[0])),
     "deg2rad": _scaled(TABLE["deg2rad"].partials[0]),

@@ -119,6 +119,11 @@ def _sech2(k: VectorBuilder, x: Vector) -> Vector:
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 
+def _logistic_pdf(k: VectorBuilder, x: Vector) -> Vector:
+    e = k.apply("exp", -abs(x))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
 def _square_parts(k: VectorBuilder, x: Vector) -> tuple[Vector, Vector]:
     """x as head + tail where head² is exact; for |x| < 64."""
     head = k.intrinsic("rint", x * 2.0**20) * 2.0**-20
@@ -301,6 +306,7 @@ FORMULAS: dict[str, Lowering] = {
     "elu": _elu,
     "selu": lambda k, x: ieee.SELU_SCALE * _elu(k, x, ieee.SELU_ALPHA),
     "sigmoid": _sigmoid,
+    "logistic_pdf": _logistic_pdf,
     "logsigmoid": lambda k, x: -_softplus(k, -x),
     "softplus": _softplus,
     "silu": _silu,
@@ -320,6 +326,7 @@ FORMULAS: dict[str, Lowering] = {
     "rsqrt": lambda k, x: 1.0 / k.intrinsic("sqrt", x),
     "fma": lambda k, *numbers: k.fma(*numbers),
     "round": lambda k, x: k.intrinsic("rint", x),
+    "share": lambda k, a, b: a / b,
     "gap": lambda k, a, b: k.choose(k.both(*[k.compare("==", x, math.inf) for x in (a, b)]), 0.0, a - b),
     "sinc": lambda k, x: k.choose(k.compare("==", x, 0.0), 1.0, k.apply("sinpi", x) / (math.pi * x)),
     "sinpi": _of_pi(True),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..front.trace import INPUT, PARAMETER, Trace
 from .formulas import Formulas
 from .functions import functions
+from .grouping import together
 from .naming import adjoints, free_name, name_arguments, name_lines
 from .ordering import ordered, scan_axes
 from .orientation import turn_round
@@ -56,6 +57,7 @@ class ArrayProgram:
         self.targets = program.targets
         flat = [a for arrays in raising.results for a in arrays]
         self.places = [(a.start - program.first, a.shape, a.strides) for a in flat]
+        together(ordered(flat), flat)
         spell_out(ordered(flat))
         spread(ordered(flat))
         every = ordered(flat)

@@ -22,11 +22,11 @@ def drop_idle_axes(arrays: Sequence[Array], kept: Container[Array]) -> None:
     stack = list(arrays)[::-1]
     while stack:
         array = stack.pop()
-        if array in kept or array.op in ("argument", "flattened"):
+        if array in kept or array.op == "argument":
             continue
         used = {x for a in array.args for x in a.axes}
         for k in range(len(array.axes) - 1, -1, -1):
-            if array.axes[k] in used or (array.op == "concatenation" and k == array.along):
+            if array.axes[k] in used or (array.op in ("concatenation", "flattened") and k == array.along):
                 continue
             array.along -= k < array.along
             del array.axes[k]
@@ -93,9 +93,17 @@ def joined(array: Array) -> None:
             edges.append(edge)
     array.args, array.edges = [part for part, _ in parts], edges
     (first, length), axis = parts[0], array.axes[array.along]
+    rows = [a for a in array.args if isinstance(a, Read) and all(x in array.axes for x in a.axes)]
+    if len(rows) == len(array.args) and all(_is_same_read(a, rows[0]) for a in rows):
+        array.become("move", [rows[0]])  # the same everywhere
+        return
     if len(parts) == 1 and isinstance(first, Read) and length > 1:
         env = {x: Affine(0, {axis: 1}) for x in first.axes if x not in array.axes}
         array.become("move", [Read(first.array, [composed(p, env) for p in first.places])])
+
+
+def _is_same_read(a: Read, b: Read) -> bool:
+    return a.array is b.array and all(map(is_same, a.places, b.places))
 
 
 def _of_state(part: Operand, beside: Operand, array: Array) -> Operand:

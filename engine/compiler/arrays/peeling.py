@@ -28,6 +28,7 @@ class Element(NamedTuple):
     places: list[Affine]
 
 
+DEEPEST = 9  # rounds that stand before a loop
 At = tuple[Array, int]  # an array of a loop in one of its rounds
 
 
@@ -124,11 +125,11 @@ class Peeled:
             return None if places[k].slopes else Element(array, places[k].start, [*places[:k], *places[k + 1 :]])
         return None
 
-    def _source(self, element: Element, e: Extent) -> Element:
-        """Of what a part of an array hands on, where that comes from."""
+    def _source(self, element: Element, e: Extent, of: bool = False) -> Element:
+        """Of what a part of an array hands on, where that comes from, of what there was before too or not."""
         array, t, places = element
         (read, *_) = array.args
-        if array.op != "move" or not isinstance(read, Read) or (array, t) in e.starts:
+        if array.op != "move" or not isinstance(read, Read) or (not of and (array, t) in e.starts):
             return element
         env = dict(zip(self._others(array), places))
         others = [p for p, x in zip(read.places, read.array.axes) if x is not self._time[read.array]]
@@ -159,7 +160,7 @@ class Peeled:
             read = self._element(here, e)
             if read is None:
                 at = [composed(p, {self._time[array]: Affine(t)}) for p in a.places]
-                if not _is_equal(here, b) or any(
+                if not (_is_equal(here, b) or _is_equal(_before_rounds(here), b)) or any(
                     p.ends()[0] < 0 or p.ends()[1] >= x.size for p, x in zip(at, a.array.axes)
                 ):
                     return None
@@ -168,7 +169,7 @@ class Peeled:
                 continue
             if not opens or read.round >= 0 or read[:2] in e.starts or read[:2] in found:
                 return None
-            start, claim = _inverse(self._others(read.array), read.places, b), _claim(read, b)
+            start, claim = _inverse(self._others(read.array), read.places, b), _claim(read, self._others(read.array), b)
             if start is not None and read.round < e.first[read.array]:
                 found[read.array, read.round] = start
             elif claim is not None:
@@ -188,9 +189,9 @@ class Peeled:
         env[self._time[array]] = Affine(t)
         if array.op in ("concatenation", "flattened"):
             along = env[array.axes[array.along]].plain()
-            if array.op == "flattened" or array.edges != other.edges or along is not other.axes[other.along]:
+            if array.edges != other.edges or along is not other.axes[other.along]:
                 return None
-            for a, b in zip(array.args, other.args):
+            for a, b in zip(array.args, other.args) if array.op == "concatenation" else ():
                 parts, its = ([x for x in o.axes if x not in of.axes] for o, of in ((a, array), (b, other)))
                 if len(parts) != len(its) and b.axes:
                     return None
@@ -218,12 +219,32 @@ class Peeled:
 
     def take_in(self) -> None:
         """Let the scan reach as far as rounds do, of all its arrays as many."""
-        ahead = self._extent.copy()
-        found = self._behind(ahead) if self._before(ahead) else None
-        self._extent = found or self._behind(self._extent) or self._extent
+        found, limit = None, -DEEPEST
+        while found is None and limit < 0:
+            ahead = self._extent.copy()
+            reached = self._before(ahead, limit)
+            found = self._behind(ahead) if reached is None else None
+            found = None if found is not None and self._is_circular(found) else found
+            firsts = [ahead.first[a] for a in self._inner if a.op != "move"]
+            limit = max(limit + 1, min(firsts, default=-1) + 1 if reached is None else reached + 1)
+        if found is None:
+            found = self._behind(self._extent.copy())
+        self._extent = self._extent if found is None or self._is_circular(found) else found
 
-    def _before(self, e: Extent) -> bool:
-        """Take in what comes before; False where that leaves no scan."""
+    def _is_circular(self, e: Extent) -> bool:
+        """Is what was there before the first round made of what rounds make?"""
+        stack, seen = [a.array for a in e.starts.values() if isinstance(a, Read)], set[Array]()
+        while stack:
+            array = stack.pop()
+            if array in e.known or array in self._inner or array in self._made:
+                return True
+            if array not in seen:
+                seen.add(array)
+                stack += [a.array for a in array.args if isinstance(a, Read)]
+        return False
+
+    def _before(self, e: Extent, limit: int) -> int | None:
+        """Take in what comes before, from a round on; the round of what leaves no scan, None: there is none."""
         todo, claims = _latest(e.starts), list[Claim]()
         while todo or claims:
             must = bool(claims)
@@ -231,22 +252,24 @@ class Peeled:
             if claim is None or (must and self._is(claim.element, whole(claim.other), e, {})):
                 continue
             (array, t, _), other = claim
-            if array.op == "move" and not must:
-                del e.starts[array, t]
-                e.first[array] = t
-                claims.append(Claim(self._source(claim.element, e), other))
-                continue
-            news = self._news(claim.element, other, e, True) if e.first[array] - 1 <= t < 0 else None
+            news = None
+            if max(limit, e.first[array] - 1) <= t < 0:
+                news = self._news(claim.element, other, e, True) or self._term(claim, e)
             if news is None:
                 if must:
-                    return False
+                    return t
                 continue
             e.starts.pop((array, t), None)
-            self._is_known(claim.element, other, e)
+            if array.op == other.op:
+                self._is_known(claim.element, other, e)
+            e.first[array] = min(e.first[array], t)
             e.starts |= news[0]
             todo += _latest([*news[0], *[(array, t - 1)] * ((array, t - 1) in e.starts)])
             claims += news[1]
-        return all(array in self._made.values() or array in self._inner for array, _ in e.starts)
+        self._hand_on(e)
+        return max(
+            (t for array, t in e.starts if array not in self._made.values() and array not in self._inner), default=None
+        )
 
     def _claimed(self, at: At, e: Extent) -> Claim | None:
         """That what was there before the first round is one more; None: it is none."""
@@ -254,8 +277,38 @@ class Peeled:
         start = e.starts.get(at)
         if start is None or t != e.first[array] - 1:
             return None
-        claim = _claim(Element(array, t, [Affine(0, {x: 1}) for x in self._others(array)]), start)
+        element = Element(array, t, [Affine(0, {x: 1}) for x in self._others(array)])
+        if array.op == "move":
+            element = self._source(element, e, of=True)
+        claim = _claim(element, self._others(element.array), start)
         return None if claim is None or claim.other in e.known else claim
+
+    def _hand_on(self, e: Extent) -> None:
+        """Let what is handed on be read where it was made, where that is in a round now."""
+        for array, t in _latest(e.starts):
+            element = Element(array, t, [Affine(0, {x: 1}) for x in self._others(array)])
+            start = e.starts[array, t]
+            if array.op == "move" and self._is(self._source(element, e, of=True), start, e, {}):
+                del e.starts[array, t]
+                e.first[array] = t
+
+    def _term(self, claim: Claim, e: Extent) -> tuple[dict[At, Operand], list[Claim]] | None:
+        """Of a sum that the first round has but one term of, that the other was 0 before."""
+        array, t, others = claim.element
+        if array.op != "add" or claim.other.op == "add":
+            return None
+        env = dict(zip(self._others(array), others)) | {self._time[array]: Affine(t)}
+        reads = [self._element(part_of(Read(a.array, [composed(p, env) for p in a.places])), e)
+                 for a in array.args if isinstance(a, Read)]  # fmt: skip
+        for absent, term in (reads, reads[::-1]) if len(reads) == 2 else ():
+            if absent is None or term is None or term.array.op != claim.other.op or absent.round != t:
+                continue
+            if absent[:2] in e.starts or absent.round >= e.first[absent.array]:
+                continue
+            zero = _inverse(self._others(absent.array), absent.places, Number(0.0))
+            if zero is not None:
+                return {absent[:2]: zero}, [Claim(term, claim.other)]
+        return None
 
     def _behind(self, e: Extent) -> Extent | None:
         """Take in what comes behind, as long as all arrays have as many rounds in the end; None: they never have."""
@@ -272,7 +325,30 @@ class Peeled:
                     if array in self._inner and self._is_even(e):
                         best = e.copy()
                     break
-        return best
+        self._run_on(e)
+        return e if self._is_even(e) else best
+
+    def _run_on(self, e: Extent) -> None:
+        """Let arrays that have fewer rounds run on, where what they read is there: nothing reads what they make then."""
+        inner = [a for a in self._inner if a.op != "move"]
+        most = max([e.end[a] - e.first[a] for a in inner], default=0)
+        todo = [a for a in inner if e.end[a] - e.first[a] < most]
+        while todo:
+            on = [a for a in todo if all(self._is_there(a, b, e) for b in a.args)]
+            for a in on:
+                e.end[a] += 1
+            todo = [a for a in todo if e.end[a] - e.first[a] < most] if on else []
+
+    def _is_there(self, array: Array, operand: Operand, e: Extent) -> bool:
+        """Is there what an array reads in the round behind its last?"""
+        axis, t = self._time[array], e.end[array]
+        if isinstance(operand, Number):
+            return axis not in operand.axes
+        read = Read(operand.array, [composed(p, {axis: Affine(t)}) for p in operand.places])
+        element = self._element(read, e)
+        if element is None:
+            return all(p.ends()[0] >= 0 and p.ends()[1] < x.size for p, x in zip(read.places, read.array.axes))
+        return element.array.op == "move" or e.first[element.array] <= element.round < e.end[element.array]
 
     def _candidates(self, array: Array, other: Array, e: Extent) -> Iterator[Element]:
         """What an array outside may be of one of the loop: all that its next round makes, or some."""
@@ -391,22 +467,52 @@ def _is_equal(a: Operand, b: Operand) -> bool:
     return a.array is b.array and all(map(is_same, a.places, b.places))
 
 
+def _before_rounds(read: Read) -> Operand:
+    """Of what a state was before the rounds of its scan, that itself."""
+    array = read.array
+    along = read.places[array.along] if array.op == "scan" else Affine(0)
+    if array.op != "scan" or along.slopes or not 0 <= along.start < array.edges[-1]:
+        return read
+    k = max(k for k, edge in enumerate(array.edges) if edge <= along.start)
+    part, env = array.args[k], dict(zip(array.axes, read.places))
+    if isinstance(part, Number):
+        return part
+    env |= {x: Affine(along.start - array.edges[k]) for x in part.axes if x not in array.axes}
+    return Read(part.array, [composed(p, env) for p in part.places])
+
+
 def _latest(keys: Iterable[At]) -> list[At]:
     """The latest last."""
     return sorted(keys, key=lambda key: key[1])
 
 
-def _claim(element: Element, operand: Operand) -> Claim | None:
-    """That all of an array, which an operand reads, is an element; None where it does not read all."""
+def _claim(element: Element, others: Sequence[Axis], operand: Operand) -> Claim | None:
+    """That an array, which an operand reads, is some of an element's; None where that cannot be told.
+
+    Args:
+        element: what the operand is.
+        others: the axes of its array but that of the rounds.
+        operand: of which the whole is read, or rows that stand where those of the element do.
+    """
     if not isinstance(operand, Read):
         return None
     plain, axes = [p.plain() for p in operand.places], operand.array.axes
-    if [x and x.size for x in plain] != [x.size for x in axes] or len(set(plain)) < len(plain):
+    if any(x.size != y.size if x else p.slopes for x, y, p in zip(plain, axes, operand.places)):
         return None
     env = {x: Affine(0, {y: 1}) for x, y in zip(plain, axes) if x}
-    if any(x not in env for p in element.places for x in p.slopes):
+    if len(env) < len([x for x in plain if x]) or any(x not in env for p in element.places for x in p.slopes):
         return None
-    return Claim(Element(element.array, element.round, [composed(p, env) for p in element.places]), operand.array)
+    rows = [(p.start, y) for p, y in zip(operand.places, axes) if not p.slopes and y.size > 1]
+    places = [composed(p, env) for p in element.places]
+    if rows:
+        fixed = [k for k, (p, x) in enumerate(zip(places, others)) if not p.slopes and x.size > 1]
+        if len(fixed) != len(rows):
+            return None
+        for k, (at, y) in zip(fixed, rows):
+            places[k] = Affine(places[k].start - at, {y: 1})
+            if places[k].start < 0 or places[k].ends()[1] >= others[k].size:
+                return None
+    return Claim(Element(element.array, element.round, places), operand.array)
 
 
 def _inverse(axes: Sequence[Axis], places: Sequence[Affine], operand: Operand) -> Operand | None:

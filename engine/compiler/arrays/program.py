@@ -6,7 +6,7 @@ are one thing, a `Read`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -232,6 +232,15 @@ def through(operand: Operand) -> Operand:
             env |= dict(zip(array.over, rounds))
         operand = Read(inner.array, [composed(p, env) for p in inner.places])
     return operand
+
+
+def renamed(operand: Operand, axes: Mapping[Axis, Axis]) -> Operand:
+    """The same along other axes."""
+    if isinstance(operand, Number):
+        return Number(operand.value, [axes.get(x, x) for x in operand.axes])
+    return Read(
+        operand.array, [Affine(p.start, {axes.get(x, x): s for x, s in p.slopes.items()}) for p in operand.places]
+    )
 
 
 def whole(array: Array) -> Read:

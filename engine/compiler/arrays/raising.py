@@ -8,7 +8,7 @@ was left before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from math import prod
 from typing import NamedTuple
 
@@ -16,12 +16,14 @@ from ..front.trace import INPUT, PARAMETER, VALUE
 from ..loops.program import loops_of
 from .cutting import Known, kind_of, lattice_of, period, row_along, say_flat_part, splits
 from .fitting import Slot, fitted, slots
+from .grouping import rows_apart
 from .ordering import CycleError, components, ordered
 from .parts import drop_idle_axes, joined, share
 from .peeling import Peeled
 from .producers import Piece, Producers, at_rounds
 from .program import Affine, Array, Axis, NotRaisedError, Number, Operand, Read, part_of, through
 from .recurrences import NoScanError, Recurrence, carrying, every_round
+from .sums import gridded
 from .words import Words
 
 MOST = 2000  # arrays that a program may need
@@ -123,7 +125,7 @@ class Raising:
         self.examples: Axis | None = None
         self._pending: list[Array] = []
         self._of_given: dict[Array, Given] = {}
-        self._joins: dict[object, Array] = {}
+        self._joins = {PARAMETER: Known(), INPUT: Known()}  # of arguments, laid flat or side by side
         self._whole: dict[Given, Array] = {}
         self._rounds: dict[tuple[int, Lattice], Array] = {}  # by statement, all rounds of loops that carry a state
         self._along: dict[Array, dict[int, Axis]] = {}
@@ -320,6 +322,14 @@ class Raising:
                 if places is not None and array not in self._along:
                     array.become("move", [Read(other, places)])
                     break
+        for joins in self._joins.values():
+            for array in joins.arrays:
+                index = Affine(array.start, dict(zip(array.axes, array.strides)))
+                for other in joins.around(array.start, array.end):
+                    places = other.located(index) if prod(other.shape) > prod(array.shape) else None
+                    if places is not None:
+                        array.become("move", [Read(other, places)])
+                        break
         for array in known.arrays:
             array.args = [through(a) for a in array.args]
 
@@ -332,6 +342,9 @@ class Raising:
         self._read_of_larger()
         drop_idle_axes([a for g in components(results) for a in g], results)
         share([a for g in components(results) for a in g], results)
+        self._lay_out(a for g in components(results) for a in g)
+        kept = {*results, *self._along}
+        self._known[VALUE].arrays += rows_apart([a for g in components(results) for a in g], kept)
         while True:
             groups = [g for g in components(results) if len(g) > 1 and done.isdisjoint(g)]
             for group in groups:
@@ -349,9 +362,24 @@ class Raising:
                 done.update(peeled.write())
             except NoScanError:
                 raise _RecurrenceError(v) from None
-            for array in self._known[VALUE].arrays:
-                joined(array)
+            for array in [a for g in components(results) for a in g]:
                 array.args = [through(a) for a in array.args]
+                joined(array)
+            for array in self._known[VALUE].arrays:
+                array.args = [through(a) for a in array.args]
+
+    def _lay_out(self, arrays: Iterable[Array]) -> None:
+        """Do what is done to all elements before they are laid flat, so that rows are read as rows."""
+        for array in list(arrays):
+            grid = gridded(array) if array.op not in CUT else None
+            if grid is not None:
+                self._known[VALUE].arrays.append(grid)
+                if array in self._along:
+                    rest = [x for k, x in enumerate(grid.axes) if k not in (array.along, array.along + 1)]
+                    own = dict(zip([x for x in array.axes if x is not array.axes[array.along]], rest))
+                    self._along[grid] = {v: own[x] for v, x in self._along[array].items() if x in own}
+            for made in self._known[VALUE].arrays if grid is not None else ():
+                made.args = [through(a) for a in made.args]
 
     def _refuse_to_join(self, array: Array, stride: int, joined: Set[int] = frozenset()) -> None:
         """Take the loop that runs along an axis of an array round by round, but for some."""
@@ -408,16 +436,17 @@ class Raising:
 
     def _joined(self, space: int, index: Affine, whole: Array | None = None) -> Read:
         """What is read across the rows of an argument, or of several, laid flat or else side by side."""
-        axes = {a: Axis(a.size) for a in index.slopes}
-        key = space, index.start, *[(s, a.size) for a, s in index.slopes.items()]
-        if key not in self._joins:
-            here = Affine(index.start, {axes[a]: s for a, s in index.slopes.items()})
-            array = Array(VALUE, -1, [1] * len(axes), list(axes.values()))
-            self._joins[key] = array
-            if whole is None or not say_flat_part(array, whole, here):
-                outer = max(here.slopes, key=lambda a: abs(here.slopes[a]))
-                array.op, array.along, slope = "concatenation", array.axes.index(outer), here.slopes[outer]
-                inner = {a: s for a, s in here.slopes.items() if a is not outer}
-                array.edges = list(range(outer.size))
-                array.args = [self._read(space, Affine(here.start + k * slope, inner)) for k in range(outer.size)]
-        return Read(self._joins[key], [Affine(0, {a: 1}) for a in axes])
+        for array in self._joins[space].around(*index.ends()):
+            found = array.located(index)
+            if found is not None:
+                return Read(array, found)
+        start, strides, axes, places = lattice_of(index)
+        array = Array(VALUE, start, strides, axes)
+        self._joins[space].add(array)
+        here = Affine(start, dict(zip(axes, strides)))
+        if whole is None or not say_flat_part(array, whole, here):
+            outer, slope = axes[0], strides[0]
+            array.op, array.edges = "concatenation", list(range(outer.size))
+            inner = dict(zip(axes[1:], strides[1:]))
+            array.args = [self._read(space, Affine(start + k * slope, inner)) for k in range(outer.size)]
+        return Read(array, places)

@@ -205,7 +205,8 @@ class Recurrence:
         array.op, array.axes[array.along] = "scan", Axis(array.edges[-1] + self.rounds)
         self.time[array] = array.axes[array.along]
         self.states.append(array)
-        if any(p.plain() is None for p in last.places):
+        plain = [p.plain() for p in last.places]
+        if any(p is None or p.size != x.size for p, x in zip(plain, last.array.axes)):
             array.args[-1] = Read(
                 self._part(array, along, last), [Affine(0, {x: 1}) for x in self._sides(array, along)]
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of, through, whole
+from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of, renamed, through, whole
 
 UNLIKE = frozenset(
     ("concatenation", "flattened", "argument", "move", "take", "softmax", "log_softmax", "scan", "numbers")
@@ -29,6 +29,41 @@ def join_pairs(array: Array) -> None:
             array.become("dot" if len(found) == 2 else "total", found)
             array.over = [axis]
             return
+
+
+def take_in(array: Array) -> None:
+    """A sum or product that begins, or ends, beside one term more is a sum of all terms."""
+    if array.op != "add" or not all(isinstance(a, Read) for a in array.args):
+        return
+    reads = [a for a in array.args if isinstance(a, Read)]
+    for total, term in (reads, reads[::-1]):
+        inner, k = total.array, next(iter(total.array.over), None)
+        count = {"total": 1, "dot": 2}.get(inner.op)
+        if count is None or len(inner.over) != 1 or k is None or any(number_of(a) != 0.0 for a in inner.args[count:]):
+            continue
+        env = dict(zip(inner.axes, total.places))
+        every = [Read(a.array, [composed(p, env) for p in a.places]) for a in inner.args if isinstance(a, Read)]
+        terms = [term] if inner.op == "total" else _factors(term)
+        for turned in (terms, terms[::-1]) if len(terms) == len(every) else ():
+            longer = Axis(k.size + 1)
+            found = [_longer(a, b, k, longer) for a, b in zip(every, turned)]
+            if None not in [x for f in found for x in f[:1]] or None not in [x for f in found for x in f[1:]]:
+                which = 0 if all(f[0] for f in found) else 1
+                array.become(inner.op, [x for f in found if (x := f[which])])
+                array.over = [longer]
+                return
+
+
+def _longer(read: Read, term: Read, k: Axis, longer: Axis) -> tuple[Read | None, Read | None]:
+    """What is read along an axis, with a term more before or behind; None where the term is something else."""
+    found = list[Read | None]()
+    for at in (-1, k.size):
+        same = read.array is term.array and all(
+            is_same(composed(p, {k: Affine(at)}), q) for p, q in zip(read.places, term.places)
+        )
+        index = {k: Affine(-1 if at < 0 else 0, {longer: 1})}
+        found.append(Read(read.array, [composed(p, index) for p in read.places]) if same else None)
+    return found[0], found[1]
 
 
 def _factors(read: Read) -> list[Read]:
@@ -74,24 +109,14 @@ def doubled(operand: Operand) -> Operand | None:
 
 def lay_flat(array: Array) -> None:
     """A sum over a flattened axis is one over both of its axes, and what is done to all elements is done before."""
-    if array.op in UNLIKE:
+    axes, args = _flat_axes(array)
+    if axes is None:
         return
-    flat = [a for a in array.args if isinstance(a, Read) and a.array.op == "flattened"]
-    axes, lengths = {a.places[a.array.along].plain() for a in flat}, {a.array.over[1].size for a in flat}
-    k = axes.pop() if len(axes) == 1 == len(lengths) else None
-    if k is None or k.size % min(lengths) or (k in array.over and len(array.over) > 1):
-        return
-    outer, inner = Axis(k.size // min(lengths)), Axis(min(lengths))
-    args = [_unfolded(a, k, outer, inner) for a in array.args]
+    k, outer, inner = axes
     if k not in array.over:
-        if array.op != "dot" and all(isinstance(a, Number) or a in flat or k not in a.axes for a in array.args):
-            at, over = array.axes.index(k), array.over
-            grid = Array(array.space, -1, (), [*array.axes[:at], outer, inner, *array.axes[at + 1 :]])
-            grid.become(array.op, args)
-            grid.over = over
+        grid = gridded(array)
+        if grid is not None:
             lay_flat(grid)
-            array.become("flattened", [whole(grid)])
-            array.along, array.over = at, [outer, inner]
     elif array.op == "dot":
         product, total = [Array(array.space, -1, (), x) for x in ([*array.axes, outer, inner], array.axes)]
         product.become("mul", args[:2])
@@ -100,6 +125,38 @@ def lay_flat(array: Array) -> None:
         array.become("add" if args[2:] else "move", [*args[2:], whole(total)])
     elif array.op in ("total", "mean", "top", "any"):
         array.args, array.over = args, [outer, inner]
+
+
+def gridded(array: Array) -> Array | None:
+    """What is done to all elements along a flattened axis, done before they are laid flat; None: it is nothing such."""
+    axes, args = _flat_axes(array)
+    if axes is None or axes[0] in array.over or array.op == "dot":
+        return None
+    k, outer, inner = axes
+    for a in array.args:
+        if isinstance(a, Read) and k in a.axes and a.array.op != "flattened":
+            return None
+    at = array.axes.index(k)
+    sides = [*array.axes[:at], outer, inner, *array.axes[at + 1 :]]
+    own = {x: Axis(x.size) for x in [*sides, *array.over]}
+    grid = Array(array.space, -1, (), [own[x] for x in sides])
+    grid.place = array.place
+    grid.become(array.op, [renamed(a, own) for a in args])
+    grid.over = [own[x] for x in array.over]
+    array.become("flattened", [Read(grid, [Affine(0, {x: 1}) for x in sides])])
+    array.along, array.over = at, [outer, inner]
+    return grid
+
+
+def _flat_axes(array: Array) -> tuple[tuple[Axis, Axis, Axis] | None, list[Operand]]:
+    """(the flattened axis of operands and the two that it is of, the operands with these in its place)."""
+    flat = [a for a in array.args if isinstance(a, Read) and a.array.op == "flattened"]
+    axes, lengths = {a.places[a.array.along].plain() for a in flat}, {a.array.over[1].size for a in flat}
+    k = axes.pop() if len(axes) == 1 == len(lengths) and array.op not in UNLIKE else None
+    if k is None or k.size % min(lengths) or (k in array.over and len(array.over) > 1):
+        return None, []
+    outer, inner = Axis(k.size // min(lengths)), Axis(min(lengths))
+    return (k, outer, inner), [_unfolded(a, k, outer, inner) for a in array.args]
 
 
 def _unfolded(operand: Operand, k: Axis, outer: Axis, inner: Axis) -> Operand:

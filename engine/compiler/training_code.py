@@ -16,7 +16,7 @@ from .llvm.emission import Emitter
 from .llvm.lowering import lower
 from .llvm.memory import SETTINGS, SLOTS, Buffers
 from .llvm.native_code import Numbers
-from .llvm.native_functions import Rounds, calls_of, entry, gathered, loaded, native, scattered, stored
+from .llvm.native_functions import Examples, Rounds, calls_of, entry, gathered, loaded, native, scattered, stored
 from .llvm.phases import numbers, phase
 from .llvm.processor import Target
 from .llvm.team import Team
@@ -179,10 +179,10 @@ class TrainingCode:
         with Rounds(b, chunks, name="chunk") as part:
             offset = b.mul(part.i, I64(chunk))
             here = self._least(b, b.sub(count, offset), chunk)
+            examples = Examples(a["rows"], a["order"], b.add(start, offset), here)
             with b.if_then(b.or_(b.icmp_signed("==", step, a["first"]), b.not_(unchanged))):
-                at = b.add(start, offset)
-                self._lay_out(b, [a["rows"], a["order"], a["x"], at, here], buffers.stride)
-                body.gather(b, buffers, [a["rows"], a["order"], at, here])
+                self._lay_out(b, examples, a["x"], buffers.stride)
+            buffers = replace(buffers, examples=examples)
             if chunk < self._batch:
                 buffers = self._between_chunks(b, buffers, part.i, chunks)
             body.emit(b, buffers, here)
@@ -202,22 +202,21 @@ class TrainingCode:
         ends = b.icmp_signed("==", b.add(chunk, I64(1)), chunks)
         return replace(buffers, more=more, ends=ends, keep=b.or_(buffers.keep, b.not_(ends)))
 
-    def _lay_out(self, b: ir.IRBuilder, given: list[ir.Value], stride: ir.Value) -> None:
+    def _lay_out(self, b: ir.IRBuilder, examples: Examples, x: ir.Value, stride: ir.Value) -> None:
         """Write: a chunk of examples as columns."""
 
-        def lay_out(b: ir.IRBuilder, given: Sequence[ir.Value], groups: tuple[ir.Value, ir.Value] | None) -> None:
+        def lay_out(b: ir.IRBuilder, x: ir.Value, examples: Examples, groups: tuple[ir.Value, ir.Value] | None) -> None:
             vectors = VectorBuilder(b, self._real, self.lanes, False, False, lower)
-            rows, order, x, first, count = given
-            backwards = not self._target.contract
-            wanted = self._body.in_columns
-            gathered(vectors, rows, order, x, first, count, self._columns, stride, backwards, groups, wanted)
+            backwards, wanted = not self._target.contract, self._body.in_columns
+            gathered(vectors, examples, x, self._columns, stride, backwards, groups, wanted)
 
         if self._team is None:
-            lay_out(b, given, None)
+            lay_out(b, x, examples, None)
             return
-        groups = b.sdiv(b.add(given[-1], I64(self.lanes - 1)), I64(self.lanes))
-        with phase(b, self._team, groups, given, "gather") as part:
-            lay_out(part.b, part.values, (part.begin, part.end))
+        groups = b.sdiv(b.add(examples.count, I64(self.lanes - 1)), I64(self.lanes))
+        with phase(b, self._team, groups, [x, *examples], "gather") as part:
+            x, *own = part.values
+            lay_out(part.b, x, Examples(*own), (part.begin, part.end))
 
     @staticmethod
     def _least(b: ir.IRBuilder, left: ir.Value, most: int) -> ir.Value:

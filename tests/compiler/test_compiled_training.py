@@ -383,10 +383,10 @@ def test_a_checked_training_says_when_its_buffers_are_overrun(monkeypatch):
     TrainingLoop(loss, momentum, ps, rows, **options).run(settings=[0.1])
     right = training_code.gathered
 
-    def further(vectors, rows, order, x, *rest, **more):  # code without bounds checks of its own
+    def further(vectors, examples, x, columns, stride, *rest):  # code without bounds checks of its own
         b = vectors.builder
-        beyond = b.gep(x, [b.mul(rest[3], training_code.I64(2))], source_etype=vectors.real)
-        right(vectors, rows, order, beyond, *rest, **more)
+        beyond = b.gep(x, [b.mul(stride, training_code.I64(2))], source_etype=vectors.real)
+        right(vectors, examples, beyond, columns, stride, *rest)
 
     monkeypatch.setattr(training_code, "gathered", further)
     with pytest.raises(AssertionError, match="outside its buffers"):

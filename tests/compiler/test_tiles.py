@@ -244,6 +244,20 @@ def _in_small_tiles(monkeypatch):
 
 
 @pytest.mark.usefixtures("unoptimised")
+def test_a_last_block_of_fewer_inputs_than_lanes_and_a_last_batch_of_fewer_examples_count_once(monkeypatch):
+    _in_small_tiles(monkeypatch)
+    inputs, examples = 73, 45  # one more than blocks of vectors of 2, 4 and 8 numbers
+    rows, start, gradient = whole_numbers(inputs, 5, examples)
+    loop = trained(inputs, 5, rows, start)
+    assert np.abs(loop.gradients - gradient / examples).max() < 1e-11
+    loop = trained(inputs, 5, rows[:32], start)
+    again = TrainingLoop(layer(inputs, 5, relu), descent, loop.parameters, rows[32:])
+    again.run(range(13))
+    both = trained(inputs, 5, rows, start, batch=32)
+    np.testing.assert_allclose(both.gradients, again.gradients, rtol=1e-11)
+
+
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_tile_is_found(fault, monkeypatch):
     _in_small_tiles(monkeypatch)

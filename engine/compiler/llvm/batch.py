@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -119,12 +118,12 @@ class Batch:
 
     @cached_property
     def _tiles(self) -> Tiles:
-        return Tiles(self.emitter, self.tiling.tile, self.stride, self.placement.size * self.stride)
+        return Tiles(self.emitter, self.tiling.tile, self.stride, self.placement.size * self.stride, self.columns)
 
     @cached_property
     def _dots(self) -> Dots:
         begin = self.placement.size * self.stride + self._tiles.memory
-        return Dots(self.emitter, self._tiles, self.tiling.chunk, begin)
+        return Dots(self.emitter, self._tiles, self.tiling.chunk, self.stride, begin, self.columns)
 
     @cached_property
     def in_columns(self) -> list[tuple[int, int]]:
@@ -216,11 +215,6 @@ class Batch:
                     start = b.add(b.mul(rounds.i, I64(step)), I64(first))
                     team = buffers.team if size >= TOGETHER else None
                     self._zero(b, entry(b, self._real, at, start), size, nothing, team)
-
-    def gather(self, b: ir.IRBuilder, buffers: Buffers, given: Sequence[ir.Value]) -> None:
-        """Write what is laid out from rows of examples besides columns: see `Tiles.gather`."""
-        if self.apart:
-            self._tiles.gather(b, replace(buffers, spread=True), given, self.columns)
 
     def overwrite(self) -> None:
         """Gradients are those of the examples alone: what need not be 0 before is not set to 0."""

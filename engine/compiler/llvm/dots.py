@@ -7,6 +7,7 @@ stays there while the weights of all neurons pass (Goto & van de Geijn, Anatomy 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from ..front.trace import MEMORY, PARAMETER
@@ -14,8 +15,8 @@ from ..loops.placement import Exit
 from ..loops.program import For, Polynomial, Statement
 from .contraction import WeightedSums, weighted_sums_of
 from .emission import Emitter
-from .memory import Buffers, Copy, Memo
-from .native_functions import Rounds, transposed
+from .memory import Buffers, Copy
+from .native_functions import EVERY, Examples, Rounds, accumulated, entry, fetch, transposed
 from .tiles import Tiles
 from .vectors import I64, ir
 
@@ -24,40 +25,48 @@ SHARES = 4  # parts of the neurons that threads divide; each lays out the inputs
 
 
 class Dots:
-    """Writes the weighted sums of inputs whose panels are there for a gradient.
+    """Writes weighted sums of inputs that are read where the examples were given.
 
     Args:
         emitter: of the whole program, which reads the sums from then on.
-        tiles: who lays out the panels.
+        tiles: the gradients of the same program.
         chunk: examples that are done together.
+        stride: examples there is room for.
         begin: where in memory there is room.
+        columns: of a row of examples.
 
     Attributes:
         memory: numbers of memory that they need.
     """
 
-    def __init__(self, emitter: Emitter, tiles: Tiles, chunk: int, begin: int) -> None:
-        self._e, self._tiles, self._stride = emitter, tiles, tiles.room
+    def __init__(self, emitter: Emitter, tiles: Tiles, chunk: int, stride: int, begin: int, columns: int) -> None:
+        self._e, self._tiles, self._stride, self._columns = emitter, tiles, stride, columns
         vectors = chunk // emitter.lanes
         parts = -(-vectors // tiles.wide)
         smaller, larger = vectors // parts, vectors % parts
         self._parts = [(n, size) for n, size in ((larger, smaller + 1), (parts - larger, smaller)) if n]
-        self._block = max(1, CACHE // (tiles.panel * tiles.wide * emitter.align))  # panels
-        self._scratch = self._block * tiles.panel * tiles.wide * emitter.lanes
-        self._begin, self._panels, self.memory = dict[WeightedSums, int](), dict[WeightedSums, int](), 0
+        self._block = max(1, CACHE // (tiles.panel * tiles.wide * emitter.align)) * tiles.panel
+        # Before it there is room for what the last square of inputs has in common with the one before.
+        self._scratch = (self._block + emitter.lanes) * tiles.wide * emitter.lanes
+        self._begin, self.memory = dict[WeightedSums, int](), 0
         placement = emitter.placement
         loops = [n for n in placement.parts.body[: placement.parts.apart] if isinstance(n, For)]
-        for rows, columns in [(n, c) for n in loops for c in n.body if isinstance(c, For)]:
-            sums = weighted_sums_of(rows, columns, placement)
-            if sums is None or sums.shape[1] <= self._block * tiles.panel:  # all inputs fit at once
+        for rows, columns_ in [(n, c) for n in loops for c in n.body if isinstance(c, For)]:
+            sums = weighted_sums_of(rows, columns_, placement)
+            if sums is None or not tiles.reads_rows or sums.shape[1] <= self._block:  # all inputs fit at once
                 continue
-            panels = tiles.panels_from(sums.first_input, sums.shape[1])
-            if panels is not None:
-                self._begin[sums], self._panels[sums] = begin + self.memory, panels
-                self.memory += sums.shape[0] * self._stride
-                emitter.ready[columns] = partial(self._read, sums)
-        self._scratch_at = begin + self.memory
+            self._begin[sums] = begin + self.memory
+            self.memory += sums.shape[0] * self._stride
+            emitter.ready[columns_] = partial(self._read, sums)
+        self._scratch_at = begin + self.memory + emitter.lanes * tiles.wide * emitter.lanes
         self.memory += SHARES * self._scratch if self._begin else 0
+
+    @property
+    def _examples(self) -> Examples:
+        examples = self._e.buffers.examples
+        if examples is None:
+            raise AssertionError("weighted sums read rows of examples")
+        return examples
 
     @property
     def products(self) -> set[Statement]:
@@ -100,50 +109,35 @@ class Dots:
         """Write: some neurons, block by block of examples and of inputs."""
         e, b, begun, columns = self._e, self._e.b, 0, sums.shape[1]
         scratch = b.add(scratch, I64(self._scratch_at))
-        block = self._block * self._tiles.panel
         for times, size in self._parts:
             with Rounds(b, times, name="examples") as part:
                 example = b.add(b.mul(part.i, I64(size * e.lanes)), I64(begun))
-                self._start(sums, first, end, example, size)
-                with Rounds(b, columns, 0, block, name="inputs") as inputs:
+                with Rounds(b, columns, 0, self._block, name="inputs") as inputs:
                     left = b.sub(I64(columns), inputs.i)
-                    here = b.select(b.icmp_signed("<", left, I64(block)), left, I64(block))
+                    here = b.select(b.icmp_signed("<", left, I64(self._block)), left, I64(self._block))
                     self._lay_out(sums, inputs.i, here, example, size, scratch)
                     self._pass_rows(sums, (first, end), (inputs.i, here), example, size, scratch)
             begun += times * size * e.lanes
 
-    def _start(self, sums: WeightedSums, first: ir.Value, end: ir.Value, example: ir.Value, size: int) -> None:
-        """Write: what sums begin with."""
-        e, b = self._e, self._e.b
-        with Rounds(b, end, first, name="start") as row:
-            copy = Copy({sums.rows.variable: (row.i, 0)})
-            value = e.loaded(sums.start, copy, {})
-            for v in range(size):
-                b.store(value, self._sum(sums, row.i, b.add(example, I64(v * e.lanes)))).align = e.align
-
     def _lay_out(self, sums: WeightedSums, first: ir.Value, count: ir.Value, example: ir.Value, size: int,
                  scratch: ir.Value) -> None:  # fmt: skip
-        """Write: some inputs, whole panels, of so many vectors of examples: side by side those of an input."""
-        e, b, panel = self._e, self._e.b, self._tiles.panel
-        panels = b.sdiv(b.add(count, I64(panel - 1)), I64(panel))
-        before = b.sdiv(first, I64(panel))
-        with (
-            Rounds(b, panels, name="panel") as p,
-            Rounds(b, size, name="group") as group,
-            Rounds(b, panel, 0, e.lanes, name="square") as square,
-        ):
-            lanes_at = b.mul(group.i, I64(e.lanes))
-            at, there = b.add(example, lanes_at), b.add(before, p.i)
-            pointers = [
-                self._tiles.laid(self._panels[sums], there, b.add(at, I64(k)), square.i) for k in range(e.lanes)
-            ]
-            read = [b.load(pointer, typ=e.vectors.type) for pointer in pointers]
-            first_number = b.add(b.mul(p.i, I64(panel)), square.i)
-            for k, column in enumerate(transposed(e.vectors, read)):
-                read[k].align = e.align
-                number = b.add(first_number, I64(k))
-                to = b.add(b.mul(number, I64(size * e.lanes)), b.add(lanes_at, scratch))
-                b.store(column, e.guarded(MEMORY, to, e.lanes)).align = e.align
+        """Write: some inputs of so many vectors of examples: side by side those of an input. The last square of inputs begins
+        earlier, so that it is a whole one."""
+        e, b, lanes, examples = self._e, self._e.b, self._e.lanes, self._examples
+        first = b.add(first, I64(sums.first_input))
+        with Rounds(b, size, name="group") as group:
+            within = b.mul(group.i, I64(lanes))
+            at = b.add(example, within)
+            rows = [examples.row(b, e.real, b.add(at, I64(k)), self._columns) for k in range(lanes)]
+            rows = [entry(b, e.real, row, first) for row in rows]
+            last, scratch = b.sub(count, I64(lanes)), b.add(scratch, within)
+            with Rounds(b, count, 0, lanes, name="square") as square:
+                number = b.select(b.icmp_signed("<", square.i, last), square.i, last)
+                read = [b.load(entry(b, e.real, row, number), typ=e.vectors.type) for row in rows]
+                for k, column in enumerate(transposed(e.vectors, read)):
+                    read[k].align = e.bytes
+                    to = b.add(b.mul(b.add(number, I64(k)), I64(size * lanes)), scratch)
+                    b.store(column, e.guarded(MEMORY, to, lanes)).align = e.align
 
     def _pass_rows(self, sums: WeightedSums, rows: tuple[ir.Value, ir.Value], inputs: tuple[ir.Value, ir.Value],
                    example: ir.Value, size: int, scratch: ir.Value) -> None:  # fmt: skip
@@ -165,25 +159,43 @@ class Dots:
         pointers = [
             self._sum(sums, b.add(i, I64(u)), b.add(example, I64(v * e.lanes))) for i, u in rows for v in range(size)
         ]
-        before = [b.load(pointer, typ=e.vectors.type) for pointer in pointers]
-        for value in before:
-            value.align = e.align
-        with Rounds(b, count, name="input") as k:
-            totals = [k.carried(e.vectors.type) for _ in pointers]
-            at = b.add(b.mul(k.i, I64(size * e.lanes)), scratch)
+        is_first, starts = b.icmp_signed("==", first, I64(0)), []
+        for k, pointer in enumerate(pointers):
+            before = b.load(pointer, typ=e.vectors.type)
+            before.align = e.align
+            start = e.loaded(sums.start, Copy({sums.rows.variable: rows[k // size]}), {})
+            starts.append(b.select(is_first, start, before))
+
+        def added(number: ir.Value, totals: Sequence[ir.Value]) -> list[ir.Value]:
+            at = b.add(b.mul(number, I64(size * e.lanes)), scratch)
             xs = [
                 b.load(e.guarded(MEMORY, b.add(at, I64(v * e.lanes)), e.lanes), typ=e.vectors.type) for v in range(size)
             ]
-            added: list[ir.Value] = []
-            for row in rows:
-                copy, memo = Copy({sums.rows.variable: row, sums.columns.variable: (b.add(first, k.i), 0)}), Memo()
-                weight = e.loaded((PARAMETER, sums.weight), copy, memo)
-                for x in xs:
-                    x.align = e.align
-                    product = b.fmul(weight, x, flags=e.vectors.flags)
-                    added.append(b.fadd(totals[len(added)], product, flags=e.vectors.flags))
-            for total, start, after in zip(totals, before, added):
-                total.add_incoming(start, k.before)
-                total.add_incoming(after, b.block)
+            for x in xs:
+                x.align = e.align
+            k = (b.add(first, number), 0)
+            copies = [Copy({sums.rows.variable: row, sums.columns.variable: k}) for row in rows]
+            weights = [e.loaded((PARAMETER, sums.weight), copy, {}) for copy in copies]
+            products = [b.fmul(weight, x, flags=e.vectors.flags) for weight in weights for x in xs]
+            return [b.fadd(total, product, flags=e.vectors.flags) for total, product in zip(totals, products)]
+
+        examples, high = size * e.lanes, self._tiles.high
+        every = max(EVERY, -(-sums.shape[0] // high) * self._block // examples)
+
+        def ahead(time: ir.Value) -> None:
+            before = b.mul(b.sdiv(rows[0][0], I64(high)), I64(-(-self._block // every)))
+            self._fetch_ahead(sums, first, b.add(b.add(before, time), example), examples)
+
+        totals = accumulated(b, count, starts, added, ahead, every)
         for pointer, total in zip(pointers, totals):
             b.store(total, pointer).align = e.align
+
+    def _fetch_ahead(self, sums: WeightedSums, first: ir.Value, example: ir.Value, examples: int) -> None:
+        """Write: what is laid out next of an example comes to the cache."""
+        e, b = self._e, self._e.b
+        behind = b.add(first, I64(self._block))
+        is_last = b.icmp_signed(">=", behind, I64(sums.shape[1]))
+        example = b.add(example, b.select(is_last, I64(examples), I64(0)))
+        behind = b.add(b.select(is_last, I64(0), behind), I64(sums.first_input))
+        row = self._examples.row(b, e.real, example, self._columns)
+        fetch(b, entry(b, e.real, row, behind), self._block * e.bytes)

@@ -9,6 +9,7 @@ from ..front.trace import CONSTANT, EFFECTS, GRADIENT, INPUT, MEMORY, OUTPUT, SU
 from ..loops.placement import Handle, Placement, Source
 from ..loops.program import Polynomial, Statement
 from .lowering import lower
+from .native_functions import Examples
 from .processor import Target
 from .vectors import I64, TYPES, VectorBuilder, ir
 
@@ -35,6 +36,7 @@ class Buffers:
         more: were the gradients begun by another chunk of the same step? None: a step is one chunk.
         keep: are gradients stored whose parameters are updated at once? None: none are updated at once.
         ends: does the chunk end its step, so that they are updated? None: a step is one chunk.
+        examples: as they were given; None: they are nobody's rows.
         team: the address of the team that loops are shared with, or null; None: where no loop is shared.
     """
 
@@ -47,6 +49,7 @@ class Buffers:
     more: ir.Value | None = None
     keep: ir.Value | None = None
     ends: ir.Value | None = None
+    examples: Examples | None = None
     team: ir.Value | None = None
 
     def at(self, *blocks: ir.Value, mask: ir.Value | None = None) -> Buffers:
@@ -62,7 +65,7 @@ class Buffers:
         some = [v for v in (self.mask, self.more, self.keep, self.ends) if v is not None]
         stride = [] if isinstance(self.stride, ir.Constant) else [self.stride]
         pointers = [p for x in self.pointers.values() for p in (x if isinstance(x, list) else [x])]
-        return [*pointers, *self.sizes.values(), *stride, *self.blocks, *some]
+        return [*pointers, *self.sizes.values(), *stride, *self.blocks, *some, *(self.examples or ())]
 
     def over(self, values: Sequence[ir.Value]) -> Buffers:
         """The same of other values, the arguments of a function, in which no loop is shared."""
@@ -80,6 +83,7 @@ class Buffers:
             None if self.more is None else next(rest),
             None if self.keep is None else next(rest),
             None if self.ends is None else next(rest),
+            None if self.examples is None else Examples(*[next(rest) for _ in self.examples]),
         )
 
 

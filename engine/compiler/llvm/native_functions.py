@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from .vectors import I32, I64, POINTER, VectorBuilder, declared, ir
+
+LINE = 64  # bytes of a line of the cache
+EVERY = 4  # rounds of a loop between lines that it asks for, at least
+BYTE = ir.IntType(8)
 
 
 class Rounds:
@@ -47,6 +52,41 @@ class Rounds:
         self.i.add_incoming(following, b.block)
         b.branch(self._head)
         b.position_at_end(self._done)
+
+
+def accumulated(b: ir.IRBuilder, count: ir.Value, firsts: Sequence[ir.Value],
+                added: Callable[[ir.Value, Sequence[ir.Value]], Sequence[ir.Value]],
+                ahead: Callable[[ir.Value], None], every: int) -> Sequence[ir.Value]:  # fmt: skip
+    """Write a loop: what some values become in so many rounds.
+
+    Args:
+        firsts: the values before it.
+        added: (round, values) -> the values after it.
+        ahead: (time) asks for lines, every so many rounds.
+    """
+    every = max(EVERY, every)
+    with Rounds(b, count, 0, every, name="some") as some:
+        outside = [some.carried(v.type) for v in firsts]
+        ahead(b.sdiv(some.i, I64(every)))
+        behind = b.add(some.i, I64(every))
+        last = b.select(b.icmp_signed("<", behind, count), behind, count)
+        with Rounds(b, last, some.i, name="one") as one:
+            inside = [one.carried(v.type) for v in firsts]
+            for phi, before, after in zip(inside, outside, added(one.i, inside)):
+                phi.add_incoming(before, one.before)
+                phi.add_incoming(after, b.block)
+        for phi, first, after in zip(outside, firsts, inside):
+            phi.add_incoming(first, some.before)
+            phi.add_incoming(after, b.block)
+    return outside
+
+
+def fetch(b: ir.IRBuilder, pointer: ir.Value, size: int, written: bool = False) -> None:
+    """Write: so many bytes from an address on come to the second cache, and what will be written to the first."""
+    prefetch = declared(b.module, "llvm.prefetch.p0", ir.VoidType(), [POINTER, I32, I32, I32])
+    for offset in range(0, size + LINE, LINE):  # lines in which they lie, wherever they begin
+        line = entry(b, BYTE, pointer, I64(offset))
+        b.call(prefetch, [line, I32(int(written)), I32(3 if written else 2), I32(1)])
 
 
 def lanes_summed(vectors: VectorBuilder, v: ir.Value, start: ir.Value | None = None) -> ir.Value:
@@ -175,30 +215,46 @@ def part_stored(vectors: VectorBuilder, value: ir.Value, pointer: ir.Value, size
         stored(b, real, b.extract_element(value, I32(k)), pointer, I64(k))
 
 
-def gathered(vectors: VectorBuilder, rows: ir.Value, order: ir.Value, x: ir.Value, first: ir.Value, count: ir.Value,
-             columns: int, stride: ir.Value, backwards: bool = False, groups: tuple[ir.Value, ir.Value] | None = None,
-             wanted: Sequence[tuple[int, int]] = ()) -> None:  # fmt: skip
+class Examples(NamedTuple):
+    """Some examples as they were given, LLVM values.
+
+    Attributes:
+        rows: the address of all rows; so many columns are a row.
+        order: the address of the numbers of rows.
+        first: where in that order they begin.
+        count: how many they are.
+    """
+
+    rows: ir.Value
+    order: ir.Value
+    first: ir.Value
+    count: ir.Value
+
+    def row(self, b: ir.IRBuilder, kind: ir.Type, i: ir.Value, columns: int, backwards: bool = False) -> ir.Value:
+        """Write: the address of a row; behind the last one is the last. Backwards, the last example comes first."""
+        last = b.sub(self.count, I64(1))
+        at = b.select(b.icmp_signed("<", i, last), i, last)
+        at = b.sub(last, at) if backwards else at
+        return entry(b, kind, self.rows, b.mul(loaded(b, I64, self.order, b.add(self.first, at)), I64(columns)))
+
+
+def gathered(vectors: VectorBuilder, examples: Examples, x: ir.Value, columns: int, stride: ir.Value, backwards: bool,
+             groups: tuple[ir.Value, ir.Value] | None, wanted: Sequence[tuple[int, int]]) -> None:  # fmt: skip
     """Write: lay examples out as lanes want them: x[column*stride + i] = rows[order[first + i]*columns + column].
 
     The last group is filled up with the last example. Backwards, the last example comes first. Groups are of as many
-    examples as there are lanes; all of them, or those from one to another. Columns are all, or (first, end) of those wanted.
+    examples as there are lanes; all of them, or those from one to another. Columns are (first, end) of those wanted.
     """
     b, real, lanes = vectors.builder, vectors.real, vectors.lanes
     size = 8 if vectors.double else 4
-    last = b.sub(count, I64(1))
-    begin, end = (I64(0), count) if groups is None else [b.mul(g, I64(lanes)) for g in groups]
+    begin, end = (I64(0), examples.count) if groups is None else [b.mul(g, I64(lanes)) for g in groups]
     with Rounds(b, end, begin, lanes, name="gather") as outer:
-        starts = []
-        for k in range(lanes):
-            at = b.add(outer.i, I64(k))
-            i = b.select(b.icmp_signed("<", at, last), at, last)
-            i = b.sub(last, i) if backwards else i
-            starts.append(b.mul(loaded(b, I64, order, b.add(first, i)), I64(columns)))
-        for least, most in wanted or [(0, columns)]:
+        starts = [examples.row(b, real, b.add(outer.i, I64(k)), columns, backwards) for k in range(lanes)]
+        for least, most in wanted:
             whole = most - (most - least) % lanes
             if least < whole:
                 with Rounds(b, whole, least, lanes, name="square") as inner:
-                    read = [b.load(entry(b, real, rows, b.add(start, inner.i)), typ=vectors.type) for start in starts]
+                    read = [b.load(entry(b, real, start, inner.i), typ=vectors.type) for start in starts]
                     for k, column in enumerate(transposed(vectors, read)):
                         read[k].align = size
                         at = b.add(b.mul(b.add(inner.i, I64(k)), stride), outer.i)
@@ -206,7 +262,7 @@ def gathered(vectors: VectorBuilder, rows: ir.Value, order: ir.Value, x: ir.Valu
             if whole < most:
                 with Rounds(b, most, whole, name="column") as inner:
                     for k, start in enumerate(starts):
-                        number = loaded(b, real, rows, b.add(start, inner.i))
+                        number = loaded(b, real, start, inner.i)
                         stored(b, real, number, x, b.add(b.add(b.mul(inner.i, stride), outer.i), I64(k)))
 
 

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 
-from ..front.trace import GRADIENT, INPUT, MEMORY, PARAMETER
+from ..front.trace import GRADIENT, INPUT, MEMORY
 from ..loops.program import For, Statement, loops_of
 from .contraction import Contraction, contraction_of
 from .emission import Emitter
 from .memory import Buffers, Copy
-from .native_functions import Rounds, entry, loaded, part_loaded, part_stored, transposed
+from .native_functions import Rounds, accumulated, entry, fetch, part_loaded, part_stored, transposed
 from .phases import Phase
 from .update import Update
-from .vectors import I32, I64, POINTER, declared, ir
+from .vectors import I64, ir
 
 CACHE = 2**14  # bytes of panels that stay in the first cache while all rows pass
 
@@ -34,37 +35,45 @@ class Tiles:
         shape: rows and vectors of columns in a tile: so many sums stay in registers; None: write no contraction.
         room: examples that a panel has room for.
         panels: where in memory they begin.
+        columns: of a row of examples.
 
     Attributes:
         memory: numbers that the panels need.
+        reads_rows: may inputs be read where the examples were given?
         overwrites: are the gradients those of the examples alone, so that a contraction need not add to what is there?
         update: what is done with parameters where their gradients are stored; None: nothing.
     """
 
     update: Update | None = None
 
-    def __init__(self, emitter: Emitter, shape: tuple[int, int] | None, room: int, panels: int) -> None:
-        self._e, self.room, self._panels = emitter, room, panels
+    def __init__(self, emitter: Emitter, shape: tuple[int, int] | None, room: int, panels: int, columns: int) -> None:
+        self._e, self._room, self._panels, self._columns = emitter, room, panels, columns
         self.high, self.wide = shape or (1, 1)
         placement = emitter.placement
         loops = list(loops_of(placement.parts.body[placement.parts.apart :]))
         nests = [(n, c) for n in loops for c in n.body if isinstance(c, For) and shape is not None]
         self._found = {pair: contraction_of(*pair, placement) for pair in nests}
         found = [c for c in self._found.values() if c is not None]
-        outermost = [c for c in found if c.rows in placement.parts.body and placement.parts.gate is None]
-        self._from_rows = [c for c in outermost if c.first_input is not None]
+        self.reads_rows = shape is not None and placement.parts.gate is None
+        outermost = [c for c in found if c.rows in placement.parts.body and self.reads_rows]
+        self._from_rows = {c for c in outermost if c.first_input is not None}
         self._written, done = list[Contraction](), 0  # those between which no gradients lie but in rows of their own
         for c in sorted(outermost, key=lambda c: c.first_target or 0):
             if c.first_target is not None and c.first_target >= done:
                 self._written.append(c)
                 done = c.end
-        self._begin_at, self.memory, self.overwrites = dict[Contraction, int](), 0, False
-        for c in self._from_rows:  # laid out with the examples, and there until the last of them is done with
-            self._begin_at[c], self.memory = self.memory, self.memory + self._size(c)
-        self.memory += max([self._size(c) for c in found if c not in self._begin_at], default=0)
+        # Panels pass the rows so many together as stay in the first cache.
+        self._several = max(1, CACHE // (room * self.panel * emitter.bytes))
+        self.memory, self.overwrites = max(map(self._size, found), default=0), False
+
+    def _blocks(self, c: Contraction) -> int:
+        """How often panels pass the rows; those that are not whole pass by themselves."""
+        whole, rest = divmod(c.shape[1], self.panel)
+        return -(-whole // self._several) + bool(rest)
 
     def _size(self, c: Contraction) -> int:
-        return -(-c.shape[1] // self.panel) * self.panel * self.room
+        """Numbers that panels need which pass together; each thread has its own."""
+        return (self._blocks(c) if c.rows in self._e.placement.shared else 1) * self._several * self.panel * self._room
 
     @property
     def panel(self) -> int:
@@ -81,53 +90,46 @@ class Tiles:
         if c is None:
             return False
         self._c, self._b, self._buffers, self._copy, self._count = c, b, buffers, copy, count
-        e, is_laid = self._e, c in self._begin_at
-        if buffers.team is None or c.rows not in e.placement.shared:
-            if not is_laid:
-                self._lay_panels(None)
-            self._pass_panels()
+        blocks = self._blocks(c)
+        if buffers.team is None or c.rows not in self._e.placement.shared:
+            self._pass_panels(Phase(b, (), I64(0), I64(blocks)))
             return True
-        if not is_laid:
-            with e.apart(b, buffers, -(-c.shape[1] // self.panel), count) as part:
-                self._begin(e.b, e.buffers, part.values[-1])
-                self._lay_panels(part)
-        with e.phase(b, buffers, c.rows, self.high, count) as (here,):
-            self._begin(e.b, e.buffers, here)
-            self._pass_panels()
+        with self._e.apart(b, buffers, blocks, count) as part:
+            self._b, self._buffers, self._count = part.b, self._e.buffers, part.values[-1]
+            self._e.begin(part.b, self._buffers.at(I64(0)))
+            self._pass_panels(part)
         return True
 
-    def _begin(self, b: ir.IRBuilder, buffers: Buffers, count: ir.Value) -> None:
-        """Take up writing in a function that threads share."""
-        self._b, self._buffers, self._count = b, buffers, count
-        self._e.begin(b, buffers.at(I64(0)))
-
-    def _lay_panels(self, part: Phase | None) -> None:
-        """Write: the panels, or those of one thread."""
-        whole, rest = divmod(self._c.shape[1], self.panel)
-        for first, last, width in ((0, whole, self.panel), (whole, whole + 1, rest)):
-            if width and first < last:
-                low, high = (I64(first), I64(last)) if part is None else part.within(first, last)
-                with Rounds(self._b, high, low, name="panel") as panel:
+    def _pass_panels(self, part: Phase) -> None:
+        """Write: block by block panels are laid out, and pass all rows."""
+        b, (whole, rest), several = self._b, divmod(self._c.shape[1], self.panel), self._several
+        room, most = b.mul(part.begin, I64(several)), -(-whole // several)
+        for low, high, width in ((0, most, self.panel), (most, most + 1, rest)):
+            if not width or low == high:
+                continue
+            begin, end = part.within(low, high)
+            with Rounds(b, end, begin, name="panels") as block:
+                first = b.mul(block.i, I64(several)) if width == self.panel else I64(whole)
+                behind, all_ = b.add(first, I64(several)), I64(whole + bool(width == rest))
+                last = b.select(b.icmp_signed("<", behind, all_), behind, all_)
+                self._to_room = b.sub(room, first)
+                with Rounds(b, last, first, name="panel") as panel:
                     self._lay_out(panel.i, width)
-
-    def _pass_panels(self) -> None:
-        """Write: all panels pass the rows, so many together as stay in the first cache."""
-        b, (whole, rest) = self._b, divmod(self._c.shape[1], self.panel)
-        several = max(1, CACHE // (self.room * self.panel * self._e.bytes))
-        with Rounds(b, whole, 0, several, name="panels") as block:
-            most = b.add(block.i, I64(several))
-            end = b.select(b.icmp_signed("<", most, I64(whole)), most, I64(whole))
-            self._pass_rows(block.i, end, self.panel)
-        if rest:
-            self._pass_rows(I64(whole), I64(whole + 1), rest)
+                self._pass_rows(first, last, width)
 
     # Panels ------------------------------------------------------------------------------------------------------------
 
     def _lay_out(self, panel: ir.Value, width: int) -> None:
         """Write: one panel, each example's numbers side by side; what it is too wide for is filled up."""
-        b, e, lanes = self._b, self._e, self._e.lanes
-        groups = b.sdiv(b.add(self._count, I64(lanes - 1)), I64(lanes))
+        b, e, lanes, c = self._b, self._e, self._e.lanes, self._c
         first = b.mul(panel, I64(self.panel))
+        if c in self._from_rows and self._buffers.examples is not None:
+            first = b.add(first, I64(c.first_input or 0))
+            with Rounds(b, self._count, name="example") as one:
+                row = self._buffers.examples.row(b, e.real, one.i, self._columns)
+                self._copy_row(entry(b, e.real, row, first), panel, one.i, width)
+            return
+        groups = b.sdiv(b.add(self._count, I64(lanes - 1)), I64(lanes))
         with Rounds(b, groups, name="lay") as group:
             example = b.mul(group.i, I64(lanes))
             e.buffers = self._buffers.at(example)
@@ -143,18 +145,10 @@ class Tiles:
 
     def _laid(self, panel: ir.Value, example: ir.Value, vector: int) -> ir.Value:
         """The address of a vector in a panel."""
-        begin = self._begin_at.get(self._c, sum(map(self._size, self._begin_at)))
-        return self.laid(begin, panel, example, I64(vector * self._e.lanes))
-
-    def laid(self, begin: int, panel: ir.Value, example: ir.Value, column: ir.Value) -> ir.Value:
-        """The address of a vector from a column of a panel on; the panels begin so many numbers behind the first."""
-        b = self._e.b
-        at = b.mul(b.add(b.mul(panel, I64(self.room)), example), I64(self.panel))
-        return self._e.guarded(MEMORY, b.add(b.add(at, column), I64(self._panels + begin)), self._e.lanes)
-
-    def panels_from(self, first: int, count: int) -> int | None:
-        """Where panels begin that hold so many inputs from one on while a chunk is under way; None: there are none."""
-        return next((at for c, at in self._begin_at.items() if (c.first_input, c.shape[1]) == (first, count)), None)
+        b = self._b
+        at = b.add(b.mul(b.add(panel, self._to_room), I64(self._room)), example)
+        at = b.add(b.mul(at, I64(self.panel)), I64(vector * self._e.lanes + self._panels))
+        return self._e.guarded(MEMORY, at, self._e.lanes)
 
     @property
     def is_written(self) -> bool:
@@ -165,39 +159,6 @@ class Tiles:
     def products(self) -> set[Statement]:
         """What reads inputs that are in panels from the rows of examples on."""
         return {n for c in self._from_rows for n in c.columns.body if isinstance(n, Statement)}
-
-    def gather(self, b: ir.IRBuilder, buffers: Buffers, given: Sequence[ir.Value], columns: int) -> None:
-        """Write: the panels of inputs, from rows of examples, whose numbers lie side by side already.
-
-        Args:
-            given, columns: rows, order, first, count and columns, as for `gathered`.
-        """
-        if not self._from_rows:
-            return
-        e, count = self._e, given[-1]
-        e.begin(b, buffers)
-        if buffers.team is None:
-            self._copy_rows(b, given, I64(0), count, columns)
-            return
-        with e.apart(b, buffers, count, *given) as part:
-            self._copy_rows(part.b, part.values[-4:], part.begin, part.end, columns)
-
-    def _copy_rows(self, b: ir.IRBuilder, given: Sequence[ir.Value], begin: ir.Value, end: ir.Value,
-                   columns: int) -> None:  # fmt: skip
-        e, (rows, order, first, _) = self._e, given
-        self._b = b
-        with Rounds(b, end, begin, name="example") as example:
-            row = b.mul(loaded(b, I64, order, b.add(first, example.i)), I64(columns))
-            for c in self._from_rows:
-                self._c = c
-                whole, rest = divmod(c.shape[1], self.panel)
-                at = b.add(row, I64(c.first_input or 0))
-                with Rounds(b, whole, name="panel") as panel:
-                    self._copy_row(entry(b, e.real, rows, b.add(at, b.mul(panel.i, I64(self.panel)))), panel.i,
-                                   example.i, self.panel)  # fmt: skip
-                if rest:
-                    last = entry(b, e.real, rows, b.add(at, I64(whole * self.panel)))
-                    self._copy_row(last, I64(whole), example.i, rest)
 
     def _copy_row(self, row: ir.Value, panel: ir.Value, example: ir.Value, width: int) -> None:
         """Write: so many numbers of an example into a panel."""
@@ -241,27 +202,19 @@ class Tiles:
         indices = [e.index(self._c.target, copy)[1] for copy, _ in places]
         pointers = [e.guarded(GRADIENT, index, size) for index, (_, size) in zip(indices, places)]
         update = self.update if self._c in self._written else None
-        with nullcontext() if update is None else b.if_then(e.buffers.keep):
-            for pointer in pointers:
-                self._fetch(pointer)
-        for index in indices if update is not None else ():
-            self._fetch(entry(b, e.real, e.buffers.pointers[PARAMETER], index))
-        nothing = e.vectors.constant(-0.0)
-        with Rounds(b, self._count, name="examples") as example:
-            sums = [example.carried(e.vectors.type) for _ in places]
-            e.buffers = self._buffers.at(example.i)
-            right = [b.load(self._laid(panel, example.i, v), typ=e.vectors.type) for v in vectors]
+
+        def added(example: ir.Value, sums: Sequence[ir.Value]) -> list[ir.Value]:
+            e.buffers = self._buffers.at(example)
+            right = [b.load(self._laid(panel, example, v), typ=e.vectors.type) for v in vectors]
             for v in right:
                 v.align = e.bytes
-            added: list[ir.Value] = []
-            for row in rows:
-                left = self._splat(Copy(row))
-                for v in right:
-                    product = b.fmul(left, v, flags=e.vectors.flags)
-                    added.append(b.fadd(sums[len(added)], product, flags=e.vectors.flags))
-            for phi, after in zip(sums, added):
-                phi.add_incoming(nothing, example.before)
-                phi.add_incoming(after, b.block)
+            left = [self._splat(Copy(row)) for row in rows]
+            products = [b.fmul(x, v, flags=e.vectors.flags) for x in left for v in right]
+            return [b.fadd(total, product, flags=e.vectors.flags) for total, product in zip(sums, products)]
+
+        ahead = partial(self._fetch_ahead, rows, first, width)
+        firsts = [e.vectors.constant(-0.0) for _ in places]
+        sums = accumulated(b, self._count, firsts, added, ahead, self._room // len(rows))
         whole = [self._with_those_before(p, size, total) for p, (_, size), total in zip(pointers, places, sums)]
         if update is not None:
             with nullcontext() if e.buffers.ends is None else b.if_then(e.buffers.ends):
@@ -280,11 +233,24 @@ class Tiles:
             return total
         return b.fadd(b.select(more, part_loaded(vectors, pointer, size), vectors.constant(-0.0)), total)
 
-    def _fetch(self, pointer: ir.Value) -> None:
-        """Write: gradients come to the cache while the examples pass."""
-        kind = [POINTER, I32, I32, I32]
-        fetch = declared(self._b.module, "llvm.prefetch.p0", ir.VoidType(), kind)
-        self._b.call(fetch, [pointer, I32(1), I32(3), I32(1)])
+    def _fetch_ahead(self, rows: list[dict[int, tuple[ir.Value, int]]], first: ir.Value, width: int,
+                     time: ir.Value) -> None:  # fmt: skip
+        """Write: what a row of a tile is stored to comes to the cache while the examples pass, and some of the next panels."""
+        b, e, c, pointers = self._b, self._e, self._c, self._buffers.pointers
+        row = b.add(rows[0][c.rows.variable][0], time)
+        place = Copy({**rows[0], c.rows.variable: (row, 0), c.columns.variable: (first, 0)})
+        index, size = e.index(c.target, place)[1], width * e.bytes
+        gradient = entry(b, e.real, pointers[GRADIENT], index)
+        if self.update is not None and c in self._written:
+            written = [entry(b, e.real, pointers[space], index) for space in self.update.spaces]
+            for p in written:
+                fetch(b, p, size, written=True)
+            gradient = b.select(self._buffers.keep, gradient, written[0])
+        fetch(b, gradient, size, written=True)
+        if c in self._from_rows and self._buffers.examples is not None:
+            given = self._buffers.examples.row(b, e.real, row, self._columns)
+            behind = b.add(first, I64((c.first_input or 0) + self._several * self.panel))
+            fetch(b, entry(b, e.real, given, behind), size)
 
     def _splat(self, copy: Copy) -> ir.Value:
         """One example's a[j] in every lane."""

@@ -28,7 +28,7 @@ class Update(Emitter):
 
     def __init__(self, placement: Placement, trace: Trace, target: Target, lanes: int, slots: int) -> None:
         super().__init__(placement, trace, target, lanes, name="update")
-        self._spaces = [PARAMETER, *range(SLOTS, SLOTS + slots)]
+        self.spaces = [PARAMETER, *range(SLOTS, SLOTS + slots)]
 
     @staticmethod
     def is_plain(placement: Placement) -> bool:
@@ -56,7 +56,7 @@ class Update(Emitter):
         if size < self.lanes or len(self.placement.statements) <= SHORT:
             self._write_part(b, buffers, index, gradient, size)
             return
-        spaces = [SETTINGS, *self._spaces]
+        spaces = [SETTINGS, *self.spaces]
         given = [*[buffers.pointers[s] for s in spaces], *[buffers.sizes[s] for s in spaces], index, gradient]
         name = f"{self.name}.vector"
         known = b.module.globals.get(name)
@@ -73,7 +73,7 @@ class Update(Emitter):
 
     def _write_part(self, b: ir.IRBuilder, buffers: Buffers, index: ir.Value, gradient: ir.Value, size: int) -> None:
         self.begin(b, buffers)
-        pointers = [self.guarded(space, index, size) for space in self._spaces]
+        pointers = [self.guarded(space, index, size) for space in self.spaces]
         parameter, *slots = [part_loaded(self.vectors, pointer, size) for pointer in pointers]
         self._given, self._made = [parameter, gradient, *slots], {}
         self.buffers = Buffers(

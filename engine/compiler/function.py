@@ -258,7 +258,8 @@ def jit(
         backend: "llvm" for native code; "numpy" for the array program that `lower(...).arrays` shows, run by NumPy and its
             BLAS, which needs no LLVM. Sums run in NumPy's order there, and contract, checked, cpu and threads have no
             meaning. "xla" for the same program on what JAX finds, a GPU, a TPU or the processor (the extra xla):
-            other shapes are compiled anew, which the logger says; JAX's own settings stay as they are.
+            other shapes are compiled anew, which the logger says; subnormal numbers are 0 there; JAX's own settings stay
+            as they are.
 
     Returns:
         A function that takes and returns the same trees; scalars come back as floats, arrays as arrays. Called with

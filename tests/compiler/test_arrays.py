@@ -1,14 +1,17 @@
 """Arrays: the matrices found in scalar loops, as text and on NumPy."""
 
+import itertools
 import random
+from math import inf, nan
 
 import numpy as np
 import pytest
 
 import engine
 import nn
-from engine import dot, jit, log_softmax, relu, tanh, value_and_grad, vmap
+from engine import TABLE, dot, jit, log_softmax, relu, tanh, value_and_grad, vmap
 from engine.compiler.arrays import producers, program, raising
+from engine.ops import PRIVATE
 
 RNG = random.Random(0)
 
@@ -393,6 +396,33 @@ def test_where_a_guard_was_needed_numpy_says_what_native_code_says():
     g = jit(engine.grad(f), backend="numpy")
     w, x = [-1.0, 2.0, -3.0, 1.0], [float("inf"), 1.0, 2.0, 3.0]
     assert g(w, x) == jit(engine.grad(f))(w, x) == [0.0, 1.0, 0.0, 3.0]
+
+
+ENDS = [0.0, -0.0, 0.5, -1.0, 800.0, 1e308, -inf, inf, nan]
+CALLED = [row for row in TABLE.values() if not row.lists and row.name not in PRIVATE]
+
+
+@pytest.mark.parametrize("row", CALLED, ids=repr)
+def test_values_and_slopes_at_zeros_infinities_and_nan_are_those_of_eager_mode(row):
+    eager = value_and_grad(lambda *xs: row(*xs), tuple(range(row.arity)))
+    compiled, points = jit(eager, backend="numpy"), list(itertools.product(ENDS, repeat=row.arity))
+    for xs in random.Random(0).sample(points, min(len(points), 90)):
+        if (row.name, xs) != ("power", (-inf, 0.5)):  # of which NumPy takes the square root
+            y, slopes = compiled(*xs)
+            want, wanted = eager(*xs)
+            assert [y, *slopes] == pytest.approx([want, *wanted], rel=1e-9, abs=1e-300, nan_ok=True), xs
+
+
+def test_an_infinity_or_nan_behind_an_activation_is_that_of_eager_mode():
+    net, far = nn.MLP(2, [3, 1], activation="tanh", seed=3), [[inf, 1.0], [inf, inf], [-inf, inf], [1e308, 1.0]]
+    for loss in (lambda net, x: relu(1.0 - net(x)), lambda net, x: net(x) ** 2):
+        compiled = jit(value_and_grad(loss), backend="numpy")
+        for x in far:
+            net.zero_grad()
+            loss(net, x).backward()
+            _, found = compiled(net, x)
+            want = [p.grad for p in net.parameters()]
+            assert [float(p) for p in found.parameters()] == pytest.approx(want, rel=1e-12, nan_ok=True)
 
 
 def test_an_index_gathers_and_is_checked():

@@ -1,6 +1,7 @@
 """jit on XLA: what it returns, what it compiles anew, what it refuses and says; and the raised gradient beside JAX's own."""
 
 import logging
+import math
 import subprocess
 import sys
 
@@ -80,6 +81,20 @@ def test_a_scan_has_names_that_no_argument_has():
     f64 = jit(f, backend="xla", dtype="float64")
     assert "scan(" in f64.lower(*given).arrays.text
     assert f64(*given) == pytest.approx(f(*given), rel=1e-13)
+
+
+def test_what_is_cut_or_bent_at_infinities_and_nan_is_that_of_eager_mode():
+    rows = "relu leaky_relu elu selu silu gelu sigmoid softplus tanh step sign abs nan_to_num".split()
+    cuts = [(-1.0, 1.0), (-math.inf, 1.0), (0.0, math.inf), (1.0, -1.0)]
+
+    def f(x):
+        return [*[engine.TABLE[name](x) for name in rows], *[engine.clip(x, *cut) for cut in cuts]]
+
+    g = vmap(lambda x: engine.jvp(f, (x,), (1.0,)))
+    ends = [-math.inf, -1e300, -1.0, -0.0, 0.5, 1e300, math.inf, math.nan]
+    for found, want in zip(jit(g, backend="xla", dtype="float64")(ends), g(ends)):
+        for name, got, right in zip([*rows, *cuts], found, want):
+            assert got == pytest.approx(right, rel=1e-9, nan_ok=True), name
 
 
 def test_other_shapes_are_compiled_anew_and_said(caplog):

@@ -56,10 +56,13 @@ class Rows:
         np = self._np
         softly = self._softly
         return {
+            "step": lambda x: np.where(x > 0.0, 1.0, np.where(x <= 0.0, 0.0, x)),
             "sign": lambda x: np.where(x > 0.0, 1.0, np.where(x < 0.0, -1.0, x)),
-            "inside": lambda x, a, b: np.where((a <= x) & (x <= b), 1.0, 0.0 * (x - x + a - a + b - b)),
+            "inside": lambda x, a, b: np.where(
+                (a <= x) & (x <= b), 1.0, np.where((x == x) & (a == a) & (b == b), 0.0, np.nan)
+            ),
             "clip": lambda x, a, b: np.where(
-                x < a, np.where(a <= b, a, b), np.where(x > b, b, x + 0.0 * (a - a + b - b))
+                a <= b, np.where(x < a, a, np.where(x > b, b, x)), np.where((a > b) & (x == x), b, np.nan)
             ),
             "nan_to_num": np.nan_to_num,
             "rsqrt": lambda x: 1.0 / np.sqrt(x),
@@ -69,7 +72,7 @@ class Rows:
             "bose": lambda x: np.where(x > 40.0, np.exp(-x), 1.0 / np.expm1(x)),
             "logaddexp": lambda a, b: softly(a, b, np.exp, 1.0),
             "logaddexp2": lambda a, b: softly(a, b, np.exp2, math.log(2.0)),
-            "silu": lambda x: x * self.sigmoid(x),
+            "silu": lambda x: np.maximum(x, -1e4) * self.sigmoid(x),  # no -inf times 0
             "gauss": lambda x: self.bell(x, 1.0),
             "normal_pdf": lambda x: self.bell(x, 0.5) / ieee.SQRT_2_PI,
         }

@@ -24,7 +24,6 @@ SYNTAX = frozenset(
         *COMPARISONS,
         *REDUCTIONS,
         "neg",
-        "step",
         "dot",
         "concatenation",
         "scan",
@@ -110,7 +109,7 @@ class Text:
             said = f"{self.text(left, axes, binding)} {SIGNS[term.op]} {self.text(right, axes, binding + 1)}"
         elif term.op == "neg":
             said = f"-{self.text(term.args[0], axes, 3)}"
-        elif term.op in COMPARISONS or term.op == "step":
+        elif term.op in COMPARISONS:
             said, binding = f"{self._condition(term, axes)} + 0.0", 1
             said = f"({said.removesuffix(' + 0.0')}) + 0.0"
         elif term.op in ("where", "edge"):

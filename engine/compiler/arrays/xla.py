@@ -82,7 +82,7 @@ def special() -> dict[str, Callable[..., Numbers]]:
         "erf": erf,
         "erfc": erfc,
         "normal_cdf": normal_cdf,
-        "gelu": lambda x: x * normal_cdf(x),
+        "gelu": lambda x: np.maximum(x, -1e4) * normal_cdf(x),  # no -inf times 0
         "unit": lambda a, b: np.where(np.hypot(a, b) == 0.0, 0.0, a / np.hypot(a, b)),
         "over": lambda a, b: a / np.hypot(a, b) / np.hypot(a, b),
     }

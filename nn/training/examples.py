@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from engine.arguments import number, real, shown
 
@@ -14,7 +15,11 @@ from ..module import Module, in_mode
 from .console import warn
 from .objective import Objective
 from .stored import Stored, is_stored, stored_rows
+from .streamed import Stream
 from .targets import Target
+
+if TYPE_CHECKING:
+    from engine.compiler import Mesh
 
 
 class Examples:
@@ -26,12 +31,14 @@ class Examples:
         objective: the loss with the targets it takes.
         X, y: examples and targets.
         validation: a part of the examples to hold out, such as 0.2, or (X, y); None for none.
-        stored: leave arrays where they are, and read of them what is asked for.
+        mesh: who shares them: arrays are left where they are then, and what is asked for is read; and X may be a function
+            of the epoch that gives parts (X, y) of this process's own, where y is None.
 
     Attributes:
         X, y: all examples and targets.
         trained: the numbers of those that are trained on.
         held: (X, y) of those that are held out, or None.
+        stream: what gives them part by part, or None.
 
     Raises:
         ValueError, TypeError: an argument is not one of these, or not for this network.
@@ -47,12 +54,20 @@ class Examples:
     """
 
     def __init__(self, who: str, net: Module, objective: Objective, X: object, y: object, validation: object,
-                 stored: bool = False) -> None:  # fmt: skip
+                 mesh: Mesh | None = None) -> None:  # fmt: skip
         self._who, self._objective = who, objective
-        self.X: Sequence[Row] = stored_rows(who, X) if stored and is_stored(X) else rows(who, X)
-        check_order(who, X, y)
+        self.X: Sequence[Row]
+        self.y: Sequence[Target]
+        self.stream: Stream | None = None
+        if y is None and (mesh is not None or callable(X)):
+            self.stream = self._streamed(net, X, validation, mesh)
+            self.X, self.y = self.stream.X, self.stream.y
+        else:
+            self.X = stored_rows(who, X) if mesh is not None and is_stored(X) else rows(who, X)
+            check_order(who, X, y)
         outputs = _outputs_of(net, self.X[0])
-        self.y: Sequence[Target] = self._targets(y, outputs, stored)
+        if self.stream is None:
+            self.y = self._targets(y, outputs, mesh is not None)
         self.held: tuple[list[Row], list[Target]] | None = None
         self.trained = list(range(len(self.X)))
         self._part: float | None = None
@@ -62,7 +77,7 @@ class Examples:
             self._count_held()
         elif validation is not None:
             self.held = self._given(net, validation, outputs)
-        if objective.classes and len(self.y) > 1 and all(t == self.y[0] for t in self.y):
+        if objective.classes and self.stream is None and len(self.y) > 1 and all(t == self.y[0] for t in self.y):
             warn(
                 UserWarning,
                 f"{who} got {len(self.y)} examples of one class in y, {self.y[0]}: all that can be learned is to say it",
@@ -84,7 +99,9 @@ class Examples:
         self.held = [self.X[i] for i in apart], [self.y[i] for i in apart]
 
     def shuffled(self, rng: Generator) -> list[int]:
-        """The numbers of the examples that are trained on, in random order."""
+        """The numbers of the examples that are trained on, in random order, or as they come."""
+        if self.stream is not None:  # which gives them in an order of its own
+            return list(self.trained)
         return [self.trained[i] for i in permutation(len(self.trained), rng)]
 
     def _count_held(self) -> int:
@@ -96,6 +113,25 @@ class Examples:
                 f"got {self._part} of {count} examples"
             )
         return held
+
+    def _streamed(self, net: Module, X: object, validation: object, mesh: Mesh | None) -> Stream:
+        if mesh is None:
+            raise ValueError(
+                f'{self._who} takes a function of the epoch as X with backend="xla" and a mesh, which of one device is mesh=1, '
+                "got none"
+            )
+        if real(validation) is not None:
+            raise ValueError(
+                f"{self._who} takes (X, y) as validation of examples that come part by part, got {shown(validation)}"
+            )
+
+        def targets_for(x: Row) -> Callable[[object, str], Target]:
+            outputs = _outputs_of(net, x)
+            return lambda t, place: self._objective.target(self._who, t, outputs, place)
+
+        found = Stream(self._who, X)
+        found.read(mesh.processes, targets_for)
+        return found
 
     def _targets(self, y: object, outputs: int, stored: bool) -> Sequence[Target]:
         if not (stored and is_stored(y)):

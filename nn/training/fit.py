@@ -27,7 +27,7 @@ def fit(settings: FitSettings) -> History:
     Args:
         net: a Module. It is left in evaluation mode.
         X: examples, a row each: lists, a NumPy array, a pandas frame, a sparse matrix.
-        y: a target for each, as the loss takes it.
+        y: a target for each, as the loss takes it; None where X gives both, part by part (see mesh of `Trainer`).
         loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value for one example. The loss of a
             batch is the mean.
         optimizer, epochs, batch_size, seed, validation, metrics, callbacks, early_stopping: see `Trainer`.

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from math import ceil, inf, sqrt
 from typing import ParamSpec, TypeVar
 
 from engine import TrainingLoop, Value, jit, vmap
-from engine.compiler import exact
+from engine.compiler import exact, together
 
 from ..module import in_mode
 from ..optim import Optimiser
@@ -112,7 +113,10 @@ class NativeTraining:
     def run_epoch(self, bar: Bar, told: Callable[[], None] | None) -> None:
         """What is left of the epoch, as `EagerTraining` does it."""
         run = self._run
-        run.check(self._losses())
+        with (
+            together(run.who) if run.examples.stream and not run.checked else nullcontext()
+        ):  # which each sees others of
+            run.check(self._losses())
         while run.update < run.updates and not run.stop:
             self._prepare()
             most = run.updates - run.update if told is None else 1

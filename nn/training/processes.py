@@ -29,7 +29,8 @@ def check_alike(who: str, mine: Mapping[str, object]) -> None:
             ]
             raise ValueError(
                 f"{who} takes the same {name} in all {len(told)} processes, got {texts[0]} in process 0, {texts[odd]} in "
-                f"process {odd}; every process is given the same training, and all its examples, of which it reads its own"
+                f"process {odd}; every process is given the same training, and all its examples, of which it reads its own, or "
+                "as many parts of its own"
             )
 
 
@@ -47,10 +48,10 @@ def common_seed(seed: int) -> int:
 
 def asked_for(run: Run, epochs: int) -> dict[str, object]:
     """What of a training has to be the same in all processes before it starts."""
-    X, y = run.examples.X, run.examples.y
-    some = [(X[i], y[i]) for i in evenly(len(X), LOOKED_AT)]
+    X, y, stream = run.examples.X, run.examples.y, run.examples.stream
+    some = [(X[i], y[i]) for i in evenly(len(X), LOOKED_AT)] if stream is None else None
     return {
-        "number of examples": len(X),
+        "number of examples": len(X) if stream is None else stream.count,
         "number of features": len(X[0]),
         "examples": f"those of digest {_digest(repr(some).encode())}",
         "loss": run.objective.name,

@@ -111,7 +111,12 @@ class Settings:
         bits = 32 if self.private is None else 128  # of a private one nobody is to try them all
         seed = SystemRandom().getrandbits(bits) if self.seed is None else whole(who, "seed", self.seed, most=inf)
         generator = Random(seed)
-        examples = Examples(who, net, goal, self.X, self.y, self.validation, mesh is not None)
+        examples = Examples(who, net, goal, self.X, self.y, self.validation, mesh)
+        if examples.stream is not None and (metrics or self.private is not None):
+            got = "a private training" if self.private is not None else f"metrics={', '.join(metrics)}"
+            raise ValueError(
+                f"{who} takes no metrics and no privacy where examples come part by part, of which no process has all, got {got}"
+            )
         examples.divide(generator)
         check_penalties(who, net, penalties)
         run = Run(

@@ -24,6 +24,7 @@ from ..updates import State, norm_factor
 from .objective import LossFunction, Outputs
 from .run import Run, UnsupportedError
 from .stored import Stored, Table
+from .streamed import StreamedTable
 from .targets import class_target
 
 Nested: TypeAlias = Number | list["Nested"]  # numbers in lists to any depth
@@ -53,16 +54,22 @@ class TracedRun:
 
     def table(self) -> list[list[float]] | Table:
         """All examples as numbers, with 1 for each mask."""
-        examples = self._run.examples
+        examples, mesh, masks = self._run.examples, self._run.mesh, sum(count for _, count in self.masks)
+        if examples.stream is not None and mesh is not None:
+            table: Table = StreamedTable(
+                examples.stream, mesh, self._run.batch, lambda: self._run.epoch, self.row, masks
+            )
+            self.columns = table.columns
+            return table
         if isinstance(examples.X, Stored):
-            table = Table(examples.X, examples.y, self.row, sum(count for _, count in self.masks), self._filled)
+            table = Table(examples.X, examples.y, self.row, masks, self._filled)
             self.columns = table.columns
             return table
         rows = [self.row(x, t) for x, t in zip(examples.X, examples.y)]
         self.columns = len(rows[0])
         if any(len(row) != self.columns for row in rows):
             raise UnsupportedError("examples of several lengths need eager mode")
-        ones = [1.0] * sum(count for _, count in self.masks)
+        ones = [1.0] * masks
         if self._filled:
             return [*[[*row, *ones, 1.0] for row in rows], [*rows[0], *ones, 0.0]]
         return [row + ones for row in rows]

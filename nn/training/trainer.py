@@ -46,7 +46,7 @@ class Trainer:
 
     Args:
         net: a Module.
-        X, y: examples and targets.
+        X, y: examples and targets; or, see mesh, what gives both part by part, and None.
         loss: a name from `nn.losses.LOSSES`, or a function (outputs, target) -> Value for one example.
         optimizer: a name from `nn.optim.OPTIMISERS`, an Optimiser of the net's parameters, or a function of the net
             that makes one; None for Adam(net, lr=0.01). Parameters that it does not hold stay as they are.
@@ -84,8 +84,11 @@ class Trainer:
         mesh: with "xla", the devices that share the examples of each batch, of this process and of those that joined by
             `jax.distributed`: how many, "all", or a `jax.sharding.Mesh`. Every process makes the same calls, with the same
             examples; of NumPy's arrays, np.memmap's too, it reads its own rows of each batch: of n devices, d takes the
-            d-th n-th of it, shuffled as on one device, and of a last batch that n does not divide all take the rest. What
-            differs from process to process is refused in all of them; `nn.save` with the Trainer writes in the first.
+            d-th n-th of it, shuffled as on one device, and of a last batch that n does not divide all take the rest. Or each
+            gives examples of its own: X is a function of the epoch, from 0, that returns an iterator of parts (X, y), and y
+            is None. It is read once to count it, then once an epoch, in its own order; of each batch every process gives as
+            many rows. What differs from process to process is refused in all of them; `nn.save` with the Trainer writes in
+            the first.
 
     Attributes:
         net, optimizer, objective, examples: what is trained, how, what for, and on what.
@@ -157,7 +160,7 @@ class Trainer:
 
     def _make(self, settings: TrainerSettings) -> None:
         self._run = run = settings.run(settings.who)
-        if run.mesh is not None:
+        if run.mesh is not None and run.examples.stream is None:
             check_part(run.examples.X, run.examples.y, run.mesh.process, run.mesh.processes)
         self.epochs, self.batch_size, self.accumulate = settings.epochs, settings.batch_size, settings.accumulate
         self.progress, self._backend = settings.progress and self.writes, settings.backend

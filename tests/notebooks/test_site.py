@@ -116,8 +116,8 @@ def test_what_the_page_on_gpus_says_runs(capsys):
 
 def test_what_a_step_on_many_machines_costs_is_what_the_page_says(capsys):
     text = (pages.HERE / "machines.md").read_text()
-    script, code = re.findall(r"```python\n(.*?)```", text, re.S)
-    compile(script, "train.py", "exec")
+    script, parts, code = re.findall(r"```python\n(.*?)```", text, re.S)
+    compile(script + parts, "train.py", "exec")
     exec(code, {})
     assert f"```\n{capsys.readouterr().out}```" in text
 

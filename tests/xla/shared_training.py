@@ -4,12 +4,14 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 
 import nn
-from nn.sklearn import NetworkClassifier
 from nn.training.stored import Stored
 
 
@@ -21,6 +23,7 @@ FULL = {  # and a last batch that is smaller
     "validation": 0.1, "optimizer": "momentum", "clip_norm": 0.5, "penalty": nn.l2(0.01),
 }  # fmt: skip
 PRIVATE = {"private": nn.Privacy(clip=0.5, delta=1e-3), "epochs": 2, "penalty": nn.l2(0.01)}
+STREAMED = {"metrics": None, "optimizer": "momentum"}
 
 
 def trainer(X, y, seed=0, **options):
@@ -30,8 +33,22 @@ def trainer(X, y, seed=0, **options):
     return nn.Trainer(net, X, y, loss="cross_entropy", progress=False, **options)
 
 
+def by_fives(X, y, epoch, count=64):
+    """Examples by fives."""
+    for k in range(0, count, 5):
+        yield X[k : min(k + 5, count)], y[k : min(k + 5, count)]
+
+
+def run_in_order(trainer):
+    """Run a training whose examples are not shuffled."""
+    with patch("nn.training.examples.permutation", lambda count, rng: list(range(count))):
+        trainer.run()
+
+
 def estimator(X, y, **options):
     """The weights of one."""
+    from nn.sklearn import NetworkClassifier  # which takes a second, in each process
+
     made = NetworkClassifier((4,), batch_size=16, max_iter=3, random_state=0, **options).fit(X, y)
     return [p.data for p in made.network_.parameters()]
 
@@ -61,11 +78,21 @@ def in_one_process(X, y, folder):
     private.run()
     at = [private.interrupted, private.epoch, private.update]
     private.run()
+
+    def paused(trainer):
+        trainer.stop = [trainer.epoch, trainer.update] == [1, 2]
+
+    half = trainer(X, y, callbacks=[SimpleNamespace(on_batch_end=paused)], **STREAMED)
+    run_in_order(half)
+    streamed = shared(partial(by_fives, X, y), None, mesh=2, **STREAMED)
+    streamed.load_state(half.state())
+    streamed.run()
     return {
         **found(made),
         "private": found(private),
         "private, interrupted": at,
-        "estimator": estimator(X, y, backend="xla", mesh=8, dtype="float64"),
+        "streamed": found(streamed),
+        "estimator": estimator(X, y, backend="xla", mesh=2, dtype="float64"),
         "too many": refused(X, y, mesh=9),
         "uneven": refused(X, y, batch_size=12),
     }
@@ -99,17 +126,25 @@ def killed(X, y, folder):
             trainer.stop = True
         elif process == 1 and trainer.epoch == 2:
             raise OSError("no space left")
-        elif process == 1:
+        elif process == 1 and trainer.epoch == 3:
             trainer.optimizer.lr = 0.5
 
-    made = shared(X, y, callbacks=[alone])
+    own = [of[32 * process : 32 * process + 32] for of in (X, y)]
+    said["count"] = refused(partial(by_fives, *own, count=32 - 2 * process), None, **STREAMED)
+    made = shared(
+        lambda epoch: by_fives(*own, epoch, 30 if process and epoch == 4 else 32), None, callbacks=[alone], **STREAMED
+    )
+    rate = made.optimizer.lr
     made.run()
     said["stopped"] = made.epoch
-    for name in ("raised", "rate"):
+    for name in ("raised", "rate", "", "given later"):
+        made.optimizer.lr = rate
         try:
             made.run()
         except (OSError, ValueError) as error:
             said[name] = str(error)
+        else:
+            said["streamed"], made.epochs = found(made), 5
     made = shared(X, y, callbacks=[saved])
     made.run()
     said["interrupted"] = [made.interrupted, made.epoch, made.update]

@@ -62,12 +62,66 @@ def test_what_is_no_mesh_is_refused(mesh, error, text):
         nn.fit(nn.MLP(2, [1], seed=0), [[0.5, 1.0]], [0.5], loss="mse", backend="xla", mesh=mesh, progress=False)
 
 
+def expected_of_streams(folder, processes):
+    """What eager mode finds where of each batch of 16 every process gives as many, in the order of what it has."""
+    own, each = 64 // processes, 16 // processes
+    order = [p * own + k for b in range(0, own, each) for p in range(processes) for k in range(b, min(b + each, own))]
+    made = shared_training.trainer(*[of[order] for of in shared_training.examples(folder)], **shared_training.STREAMED)
+    shared_training.run_in_order(made)
+    return shared_training.found(made)
+
+
+ROWS, ONES = [[0.5, 1.0], [1.0, 0.5]], [1.0, 1.0]
+
+
+def generated():
+    yield ROWS, ONES
+
+
+@pytest.mark.parametrize(
+    "given, text",
+    [
+        (generated(), "list of them, as X where y is None, got <generator object .* which ends after one epoch"),
+        (3, "function of the epoch that returns parts .X, y., or a list of them, as X where y is None, got 3"),
+        (lambda epoch: 3, "function that returns parts .X, y., got 3 from it"),
+        (lambda epoch: [1], "parts .X, y. of the examples, got 1 as part 0"),
+        (ROWS, "a list, an array or a frame as X of part 0, got 0.5"),
+        (lambda epoch: [], "at least one example in X, got none"),
+        (lambda epoch: [(ROWS, ONES[:1])], "one target in y of part 0 for each of 2 examples, got 1"),
+        (lambda epoch: [(ROWS, ONES), ([[0.5]], [1.0])], "rows of one length in X, got 2 numbers in example 0, 1 in example 2"),
+        (lambda epoch: [(ROWS, ["one", 1.0])], "takes real numbers, got 'one' in y of example 0"),
+        (lambda epoch: [([[0.5, np.nan]], [1.0])], "takes finite numbers, got nan in column 1 of row 0 of X of part 0"),
+        (lambda epoch: [(ROWS, ONES)] * (1 + epoch), "as many examples in each epoch, got 2 in the first, more in epoch 2"),
+    ],
+)  # fmt: skip
+def test_what_gives_no_examples_part_by_part_is_refused(given, text):
+    net = nn.MLP(2, [1], seed=0)
+    with pytest.raises((TypeError, ValueError), match=text):
+        nn.fit(net, given, None, loss="mse", epochs=2, backend="xla", mesh=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        ({"mesh": None}, "function of the epoch as X with backend=\"xla\" and a mesh, which of one device is mesh=1, got none"),
+        ({"metrics": "accuracy", "loss": "binary_cross_entropy"}, "no metrics and no privacy where examples come part by part.* got metrics=accuracy"),
+        ({"private": nn.Privacy()}, "no metrics and no privacy where examples come part by part.* got a private training"),
+        ({"validation": 0.5}, r"\(X, y\) as validation of examples that come part by part, got 0.5"),
+    ],
+)  # fmt: skip
+def test_what_wants_all_examples_is_refused_where_they_come_part_by_part(options, text):
+    net = nn.MLP(2, [1], seed=0)
+    with pytest.raises(ValueError, match=text):
+        nn.fit(net, lambda epoch: [(ROWS, ONES)], None, **{"loss": "mse", "backend": "xla", "mesh": 1, **options})
+
+
 def test_eight_devices_of_one_process(folder):
     status, said, errors = ran(folder, "in_one_process", flags="--xla_force_host_platform_device_count=8")
     assert status == 0, errors
     assert_same(said[""], expected(folder, **shared_training.FULL))
     assert_same(said[""]["private"], expected(folder, **shared_training.PRIVATE))
     assert said[""]["private, interrupted"] == [True, 1, 1]
+    assert_same(said[""]["streamed"], expected_of_streams(folder, 1))
     alone = shared_training.estimator(*shared_training.examples(folder))
     np.testing.assert_allclose(said[""]["estimator"], alone, rtol=0.0, atol=1e-12)
     assert "8 devices of 1 process" in errors
@@ -104,6 +158,16 @@ def test_two_processes_of_which_one_is_interrupted_then_killed_and_four_that_go_
     ]
     assert all("same optimizer in all 2 processes, got SGD with {'lr': 0.01" in said[number]["rate"] for number in "01")
     assert said["0"]["number"].startswith("fit stopped as process 1 of 2 did: ")
+
+    for number in "01":
+        assert_same(said[number]["streamed"], expected_of_streams(folder, 2))
+        assert (
+            "same number of examples in all 2 processes, got 32 in process 0, 30 in process 1" in said[number]["count"]
+        )
+        assert said[number]["given later"].endswith(
+            "takes as many examples in each epoch, got 32 in the first, 30 in epoch 5"
+        )
+    assert said["0"]["given later"].startswith("TrainingLoop stopped as process 1 of 2 did: fit takes")
 
     status, said, errors = ran(folder, "resumed", "-m", "nn.launch", "--processes", "4")
     assert status == 0, errors

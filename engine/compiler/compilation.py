@@ -17,6 +17,7 @@ from .llvm.team import DIVIDE, team_code
 from .llvm.vectors import I64, ir
 from .loops import program as rolled_program
 from .loops.extension import Rolled
+from .loops.flat_code import FlatCode
 from .loops.folding import Occurrences, folded
 from .loops.parts import gate_of
 from .loops.placement import Placement
@@ -52,6 +53,7 @@ class Compilation:
         instructions: how many the trace holds.
         written: how many the rolled program holds.
         ir: LLVM IR, before LLVM's own passes.
+        uniform: are all numbers in what was rolled last the same in every round, and folded by value?
         shared: was there code of the same IR already, so that LLVM had nothing to do?
         raise_arrays: () -> the array program; None: it is not known what was compiled.
     """
@@ -62,7 +64,7 @@ class Compilation:
 
     def __init__(self, target: Target) -> None:
         self.times: dict[str, float] = {}
-        self.ir, self.shared, self._target = "", False, target
+        self.ir, self.shared, self.uniform, self._target = "", False, False, target
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -94,14 +96,24 @@ class Compilation:
         self._code, body = self._rolled(trace, window)
         with self.timed("fold"):
             numbers = Occurrences(body, self._code, trace.constants)
-            other = folded(trace, numbers.varying())
+            varying = numbers.varying()
+            other, self.uniform = folded(trace, varying), not varying
         if other is not None:
             code, again = self._rolled(other, window)
             if rolled_program.size(again) <= rolled_program.size(body):
                 self._trace, self._code, body = other, code, again
                 numbers = Occurrences(body, code, other.constants)
+            else:
+                self.uniform = False
         with self.timed("fold"):
             return Rolled(body, numbers.length, numbers.tabulated())
+
+    def flat(self, trace: Trace) -> FlatCode:
+        """The instructions of a trace in order, of which no loops are wanted, its numbers folded by value."""
+        with self.timed("fold"):
+            trace = folded(trace, set()) or trace
+        with self.timed("order"):
+            return FlatCode(canonical(trace), trace.constants)
 
     def placed(self, rolled: Rolled, sums_apart: bool = False, gate: int | None = None, examples: int = 0,
                least: int | None = None) -> Placement:  # fmt: skip

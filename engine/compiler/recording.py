@@ -17,11 +17,17 @@ from .front.trace import Trace
 from .front.transcription import transcribed
 from .llvm.native_code import Numbers
 from .loops.extension import Rolled, extended
+from .loops.prediction import predicted
 from .loops.rounds import Family, NotUniformError
 from .places import Results
 
 MANY = 4  # differentiated numbers a node: with more their gradients are few pieces, and a few examples no shorter
 FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow evenly that of many rounds is read off
+FEWER = 2  # rounds of a program that confirms what the first of these says of it: then that one is enough
+ROLLED = 3  # so many times as long as its items is a program that is loops, and says something
+
+
+Member = Callable[[int, bool], tuple[Recorder, object]]  # (rounds, is it the first?) -> a record, what was returned
 
 
 class Recording:
@@ -96,7 +102,12 @@ class Recording:
         return bool(np.allclose(found[: len(expected)], expected, digits, least, equal_nan=True))
 
     def _rolled(self, recorder: Recorder, returned: object, is_first: bool = True) -> Rolled:
-        """The program of what a function returned; only the first of several says in which tree."""
+        """The program of what a function returned."""
+        self.trace = self._traced(recorder, returned, is_first)
+        return self._stages.roll(self.trace)
+
+    def _traced(self, recorder: Recorder, returned: object, is_first: bool) -> Trace:
+        """The instructions of what a function returned; only the first of several says in which tree."""
         with self._stages.timed("trace"):
             if isinstance(returned, Later):
                 returned = recorder.answered(returned)
@@ -109,8 +120,7 @@ class Recording:
             if pair and pair[0].__class__ is Value:
                 # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
                 effects = [*effects[1:], *effects[:1]]
-            self.trace: Trace = transcribed(recorder, effects)
-        return self._stages.roll(self.trace)
+            return transcribed(recorder, effects)
 
     def _from_few(self, later: Later) -> Rolled | None:
         """The program, read off those of a few examples; None where they do not tell."""
@@ -140,14 +150,14 @@ class Recording:
             shortening.begin(rounds)
             recorder = before.fork([])
             again = self._returned(recorder)
-            growth = len(recorder.nodes) - size
+            growth = abs(len(recorder.nodes) - size)
             if shortening.other or growth * (family.count - rounds) < size:  # most of the record is of something else
                 raise NotUniformError
             return recorder, again
 
         return self._extended(family, member)
 
-    def _extended(self, family: Family, member: Callable[[int, bool], tuple[Recorder, object]]) -> Rolled | None:
+    def _extended(self, family: Family, member: Member) -> Rolled | None:
         """The program, read off those of some members of a family; None where they do not tell."""
         few: list[Rolled] = []
         with suppress(NotUniformError, TraceError):
@@ -155,9 +165,23 @@ class Recording:
                 with self._stages.timed("trace"):
                     recorder, returned = member(rounds, not few)
                 few.append(self._rolled(recorder, returned, not few))
-                found = extended(few[-3:], range(rounds - 2, rounds + 1), family.count) if len(few) > 2 else None
+                if len(few) == 1:
+                    found = self._predicted(family, few[0], rounds, member)
+                else:
+                    found = extended(few[-3:], range(rounds - 2, rounds + 1), family.count) if len(few) > 2 else None
                 if found is not None:
                     return found
+        return None
+
+    def _predicted(self, family: Family, program: Rolled, rounds: int, member: Member) -> Rolled | None:
+        """What the program of a few rounds says, where that of fewer confirms it."""
+        if family.reach >= FEWER or not self._stages.uniform or program.length <= ROLLED * len(program.body):
+            return None
+        with suppress(NotUniformError):
+            with self._stages.timed("trace"):
+                recorder, returned = member(FEWER, False)
+            fewer = self._stages.flat(self._traced(recorder, returned, False))
+            return predicted(program, rounds, fewer, FEWER, family.count)
         return None
 
 

@@ -35,8 +35,9 @@ from engine import (
 )
 from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
+from engine.compiler.front.order import Dot, Products, Sums, flat
 from engine.compiler.llvm.processor import Target, processor
-from engine.compiler.loops import extension, rounds
+from engine.compiler.loops import extension, flat_code, prediction, rounds
 from engine.compiler.loops.program import size, unrolled
 from engine.compiler.recording import Recording
 from engine.transforms.trees import flatten
@@ -179,6 +180,16 @@ def one_before(kept):
     return wrong
 
 
+def first_for_last(made):
+    """What is told by the last round is told by the first."""
+
+    def wrong(self, place):
+        statement, found = made(self, place)
+        return statement, {loop: 0 if 2 * i >= self._counts[loop] else i for loop, i in found.items()}
+
+    return wrong
+
+
 FAULTS = {
     "the rounds go on by one more": (extension._Growth, "number", lambda f: lambda self, ns: f(self, ns) + (ns[0] != ns[1])),
     "what reads the last round reads the one before": (rounds._Member, "_kept", one_before),
@@ -201,6 +212,58 @@ def test_the_law_finds_planted_faults(fault, monkeypatch):
         if not found.of_few:
             return
     pytest.fail("no way shows it")
+
+
+PARAMETERS = [range(1 + 8 * k, 1 + 8 * k + 40, 8) for k in range(3)]  # operands, five a list
+
+WHOLE = {
+    "a dot": Dot(PARAMETERS[0], (9, 33, 17, 1, 25), (), 0),
+    "a dot behind conditions": Dot(PARAMETERS[0], PARAMETERS[1], PARAMETERS[2], 11),
+    "products": Products("output", 7, 16, PARAMETERS[1], None, 0),
+    "products behind a condition": Products("accumulate", 0, 16, PARAMETERS[1], 8, 11),
+    "sums": Sums("output", 3, (8, 16, 0), (), PARAMETERS, 3, 11),
+    "sums behind conditions": Sums("accumulate", 3, (8, 16, 0), (0, 8, 16), PARAMETERS, 3, 11),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("item", sorted(WHOLE))
+def test_what_a_program_is_compared_with_are_its_instructions(item):
+    code = [("move", (1,), 0), ("relu", (0,), 0), ("add", (0, 8), 0), WHOLE[item], ("output", (8,), 40), WHOLE[item]]
+    found = flat_code.FlatCode(code, [0.0, -0.0])
+    names = list(found.numbers)
+    args = [tuple([a for a in column if a != flat_code.UNUSED]) for column in found.args.T.tolist()]
+    assert list(zip([names[k] for k in found.ops], args, found.targets.tolist())) == list(flat(code))
+
+
+PREDICTIONS = {
+    "what is told by the last round is told by the first": (prediction._Layout, "made", first_for_last),
+    "what is given stands where it was": (
+        prediction._Prediction, "_given", lambda f: lambda self, index, around, there, more: index,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("confirmed", [False, True], ids=["not confirmed", "confirmed by nobody"])
+@pytest.mark.parametrize("fault", sorted(PREDICTIONS))
+def test_a_wrong_prediction_is_refused_by_another_program_alone(fault, confirmed, monkeypatch):
+    module, name, wrong = PREDICTIONS[fault]
+    monkeypatch.setattr(module, name, wrong(getattr(module, name)))
+    if confirmed:
+        monkeypatch.setattr(flat_code.FlatCode, "has", lambda *given: True)
+        with pytest.raises(AssertionError):
+            law("total", "neuron", 20)
+    else:
+        found, _ = law("total", "neuron", 20)
+        assert found.of_few
+
+
+@pytest.mark.parametrize("way", sorted({*WAYS} - {"recurrence", "running"}))
+def test_a_program_of_a_few_that_another_confirms_is_the_only_one_that_is_rolled(way, monkeypatch):
+    traces, roll = [], Compilation.roll
+    monkeypatch.setattr(Compilation, "roll", lambda self, trace: traces.append(trace) or roll(self, trace))
+    f, args = problem(way, "neuron", 20)
+    assert recorded(f, args, True).of_few
+    assert len(traces) == 1
 
 
 @pytest.mark.parametrize("fault", ["what reads the last round reads the one before", "a list keeps one more"])

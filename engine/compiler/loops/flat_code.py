@@ -1,0 +1,119 @@
+"""The instructions of a program one by one, as arrays: what a rolled program is compared with that nobody rolled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..front.order import Dot, Ordered, Products, Sums, positions
+from ..front.trace import CONSTANT, VALUE
+from .program import Statement
+from .spans import Rounds
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UNUSED = -1  # in place of an operand that an op does not have
+
+
+class FlatCode:
+    """A program, written out.
+
+    Args:
+        code: it.
+        constants: the numbers of its trace.
+
+    Attributes:
+        ops: which op each instruction is, a number by its name: `numbers` says them.
+        args: the operands of each, one row an operand, as in a trace.
+        targets: where each writes.
+        constants: the numbers.
+    """
+
+    def __init__(self, code: Ordered, constants: Sequence[float]) -> None:
+        import numpy as np
+
+        *starts, length = positions(code)
+        self.numbers: dict[str, int] = {}
+        self.constants = np.array(constants, float)
+        single = [(at, item) for at, item in zip(starts, code) if not isinstance(item, (Dot, Products, Sums))]
+        width = max([3, *[len(args) for _, (_, args, _) in single]])
+        self.ops, self.targets = np.zeros(length, int), np.zeros(length, int)
+        self.args = np.full((width, length), UNUSED)
+        at = np.array([at for at, _ in single], int)
+        self.ops[at] = [self._number(op) for _, (op, _, _) in single]
+        self.targets[at] = [target for _, (_, _, target) in single]
+        for k in range(width):
+            self.args[k, at] = [args[k] if k < len(args) else UNUSED for _, (_, args, _) in single]
+        dots: dict[tuple[int, int], list[tuple[int, Dot]]] = {}
+        for place, item in zip(starts, code):
+            if isinstance(item, Dot):
+                dots.setdefault((len(item.ws), len(item.cs)), []).append((place, item))
+            elif isinstance(item, Products):
+                self._products(place, item)
+            elif isinstance(item, Sums):
+                self._sums(place, item)
+        for alike in dots.values():
+            places, found = np.array([place for place, _ in alike]), [dot for _, dot in alike]
+            ws, xs, cs = (np.array([list(getattr(dot, name)) for dot in found], int) for name in ("ws", "xs", "cs"))
+            self._dots(places, ws, xs, cs, found[0].zero)
+
+    def has(self, statement: Statement, rounds: Rounds, table: NDArray[np.float64]) -> bool:
+        """Is an instruction of a rolled program there, with its operands, in all rounds of the loops around it?"""
+        at, count = statement.out.evaluated(rounds), len(statement.args)
+        same = (self.ops[at] == self.numbers.get(statement.op, UNUSED)).all()
+        same = same and (self.targets[at] == statement.target.evaluated(rounds)).all()
+        for (space, index), found in zip(statement.args, self.args):
+            place, there = index.evaluated(rounds), found[at]
+            if space == CONSTANT and same:
+                same = (there & 7 == CONSTANT).all()
+                same = same and (table[place].view("i8") == self.constants[there >> 3].view("i8")).all()
+            elif same:
+                same = (there == place * 8 + space).all()
+        return bool(same and (self.args[count:, at] == UNUSED).all())
+
+    def _number(self, op: str) -> int:
+        return self.numbers.setdefault(op, len(self.numbers))
+
+    def _put(self, op: str, at: Any, *args: Any) -> None:
+        """Write instructions at places, of one op."""
+        self.ops[at] = self._number(op)
+        for k, operands in enumerate(args):
+            self.args[k, at] = operands
+
+    def _products(self, place: int, item: Products) -> None:
+        import numpy as np
+
+        at = place + item.round * np.arange(len(item.xs))
+        self._put("mul", at, item.g, np.array(item.xs, int))
+        if item.c is not None:
+            self._put("where", at + 1, item.c, at * 8 + VALUE, item.zero)
+        self._write(item.effect, at + item.round - 1, item.target)
+
+    def _sums(self, place: int, item: Sums) -> None:
+        import numpy as np
+
+        at = place + item.round * np.arange(len(item.rows[0]))
+        self._put("move", at, item.start)
+        xs = np.array([list(row) for row in item.rows], int).T
+        gs, cs = (np.broadcast_to(np.array(a, int), (len(at), len(a))) for a in (list(item.gs), list(item.cs)))
+        self._dots(at + 1, gs, xs, cs, item.zero)
+        self._write(item.effect, at + item.round - 1, item.target)
+
+    def _write(self, effect: str, at: NDArray[np.int64], target: int) -> None:
+        self._put(effect, at, (at - 1) * 8 + VALUE)
+        self.targets[at] = range(target, target + len(at))
+
+    def _dots(self, places: NDArray[np.int64], ws: NDArray[np.int64], xs: NDArray[np.int64], cs: NDArray[np.int64],
+              zero: int) -> None:  # fmt: skip
+        """Write dots of one length at places."""
+        import numpy as np
+
+        length = 3 if cs.size else 2
+        at = places[:, None] + length * np.arange(ws.shape[1])
+        self._put("mul", at, ws, xs)
+        if cs.size:
+            self._put("where", at + 1, cs, at * 8 + VALUE, zero)
+        end = at + length - 1
+        self._put("add", end, (at - 1) * 8 + VALUE, (end - 1) * 8 + VALUE)

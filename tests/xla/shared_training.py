@@ -45,14 +45,6 @@ def run_in_order(trainer):
         trainer.run()
 
 
-def estimator(X, y, **options):
-    """The weights of one."""
-    from nn.sklearn import NetworkClassifier  # which takes a second, in each process
-
-    made = NetworkClassifier((4,), batch_size=16, max_iter=3, random_state=0, **options).fit(X, y)
-    return [p.data for p in made.network_.parameters()]
-
-
 def found(trainer):
     return {"history": trainer.history, "weights": [p.data for p in trainer.net.parameters()]}
 
@@ -92,7 +84,6 @@ def in_one_process(X, y, folder):
         "private": found(private),
         "private, interrupted": at,
         "streamed": found(streamed),
-        "estimator": estimator(X, y, backend="xla", mesh=2, dtype="float64"),
         "too many": refused(X, y, mesh=9),
         "uneven": refused(X, y, batch_size=12),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -15,14 +16,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from queue import SimpleQueue
 from types import FrameType
-from typing import BinaryIO
+from typing import IO
 
 NUMBER, COUNT, ADDRESS = "CHAINRULE_PROCESS", "CHAINRULE_PROCESSES", "CHAINRULE_COORDINATOR"
 FORWARDED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 PATIENCE = 5.0  # seconds that processes have to end when they are asked to
+PIPE = 2**20  # bytes that a pipe holds at most
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +51,70 @@ def _count(text: str) -> int:
     return int(text)
 
 
+class _Lines(threading.Thread):
+    """What a process says, line by line, and which process said it; where nobody hears it, the process is told so.
+
+    Args:
+        number: of the process.
+        said, where: what it says, and where to.
+        one_at_a_time: held while something is written there.
+    """
+
+    def __init__(self, number: int, said: IO[bytes], where: IO[bytes], one_at_a_time: threading.Lock) -> None:
+        super().__init__(daemon=True)
+        self._mark, self._said, self._where, self._one_at_a_time = f"[{number}] ".encode(), said, where, one_at_a_time
+        self._reading, self._begun, self._over = threading.Lock(), bytearray(), False
+        self.start()
+
+    def run(self) -> None:
+        """Until the end."""
+        with self._said:
+            while not self._over:
+                self._is_readable(None)
+                with self._reading:
+                    if not self._over:
+                        self._read()
+
+    def finish(self) -> None:
+        """Pass on what was said so far: the process has ended, but a child of it may hold the pipe, and live on."""
+        if sys.platform == "win32":
+            return self.join()
+        with self._reading:
+            left = PIPE
+            while not self._over and left > 0 and self._is_readable(0.0):
+                left -= self._read()
+            self._end()
+        return None
+
+    def _is_readable(self, patience: float | None) -> bool:
+        return sys.platform == "win32" or bool(select.select([self._said], [], [], patience)[0])
+
+    def _read(self) -> int:
+        """Pass on the lines that are there; of how many bytes."""
+        chunk = os.read(self._said.fileno(), PIPE)
+        self._begun += chunk
+        if b"\n" in chunk:
+            *lines, begun = bytes(self._begun).split(b"\n")
+            self._begun = bytearray(begun)
+            self._write(lines)
+        elif not chunk:
+            self._end()
+        return len(chunk)
+
+    def _end(self) -> None:
+        if not self._over and self._begun:  # a line that was not ended
+            self._write([bytes(self._begun)])
+        self._over = True
+
+    def _write(self, lines: Sequence[bytes]) -> None:
+        try:
+            with self._one_at_a_time:
+                self._where.write(b"".join([self._mark + line + b"\n" for line in lines]))
+                self._where.flush()
+        except OSError:
+            self._over = True
+
+
 class _Processes:
     """Processes that run one command, and end together."""
 
@@ -57,7 +122,7 @@ class _Processes:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{free.getsockname()[1]}"
-        self._lock, self._ended, self._lines = threading.Lock(), SimpleQueue[int](), list[threading.Thread]()
+        self._ended, self._lines, one_at_a_time = SimpleQueue[int](), list[_Lines](), threading.Lock()
         self._all: list[subprocess.Popen[bytes]] = []
         for number in FORWARDED:
             signal.signal(number, self._forward)
@@ -70,21 +135,11 @@ class _Processes:
         for k, process in enumerate(self._all):
             for said, where in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
                 if said is not None:
-                    self._lines.append(self._beside(self._pass_on, k, said, where.buffer))
+                    self._lines.append(_Lines(k, said, where.buffer, one_at_a_time))
             self._beside(self._wait_for, k)
 
-    def _beside(self, act: Callable[..., None], *arguments: object) -> threading.Thread:
-        thread = threading.Thread(target=act, args=arguments, daemon=True)
-        thread.start()
-        return thread
-
-    def _pass_on(self, number: int, said: BinaryIO, where: BinaryIO) -> None:
-        """Each line, and which process said it; where nobody hears it, the process is told so, and does not wait."""
-        with said, suppress(OSError):
-            for line in said:
-                with self._lock:
-                    where.write(f"[{number}] ".encode() + line.removesuffix(b"\n") + b"\n")
-                    where.flush()
+    def _beside(self, act: Callable[..., None], *arguments: object) -> None:
+        threading.Thread(target=act, args=arguments, daemon=True).start()
 
     def _wait_for(self, number: int) -> None:
         self._all[number].wait()
@@ -99,7 +154,7 @@ class _Processes:
                 failed = k
                 self._forward(signal.SIGTERM, None)
         for lines in self._lines:
-            lines.join()
+            lines.finish()
         if failed is None:
             return 0
         status = self._all[failed].returncode

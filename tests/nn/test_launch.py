@@ -90,6 +90,20 @@ def test_who_is_not_heard_any_more_is_told_and_does_not_wait(launch):
     assert "and so did all\n" in errors
 
 
+def test_a_child_that_lives_on_is_not_waited_for(launch):
+    script = (
+        "import jax, subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print('x' * 70000, child.pid, sep='\\n', end='')"
+    )
+    running = launch(script)
+    said, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors) == (0, "")
+    for k in "01":
+        line, child = [line[4:] for line in said.splitlines() if line[1] == k]
+        os.kill(int(child), signal.SIGKILL)  # it is there
+        assert line == "x" * 70000
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

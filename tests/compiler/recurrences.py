@@ -20,6 +20,7 @@ class Recurrence(NamedTuple):
         starts: are the states given, or 0?
         kept: is all that states were summed, or what they are in the end?
         lag: how many rounds back a state is read.
+        inner: how many rounds there are to each row of the sequence.
     """
 
     rounds: int
@@ -30,6 +31,7 @@ class Recurrence(NamedTuple):
     starts: bool
     kept: bool
     lag: int
+    inner: int = 1
 
     @property
     def sizes(self):
@@ -44,23 +46,27 @@ class Recurrence(NamedTuple):
         given = [xs[w + s + k * n : w + s + (k + 1) * n] if self.starts else [0.0] * n for k in range(self.states)]
         past, summed = [given] * self.lag, []
         for x in reversed(rows) if self.backwards else rows:
-            now = list(past[-self.lag])
-            for k in range(self.states):
-                found = [*past[-1], *now, x]
-                made = []
-                for kind, f, a, b in self.steps[k]:
-                    values = [*found, *made]
-                    p, q = values[a % len(values)], values[b % len(values)]
-                    if kind == 0:
-                        made.append([tanh(dot(row, p)) for row in weights[k]])
-                    elif kind == 1:
-                        made.append([ONE[f % len(ONE)](c) for c in p])
-                    else:
-                        made.append([TWO[f % len(TWO)](c, d) for c, d in zip(p, q)])
-                now[k] = [0.5 * tanh(c) + d for c, d in zip(made[-1], x)]
-            past.append(now)
-            summed += [c for state in now for c in state]
+            for _ in range(self.inner):
+                past.append(self.next(past, weights, x))
+            summed += [c for state in past[-1] for c in state]
         return total([c * c for c in (summed if self.kept else [c for state in past[-1] for c in state])])
+
+    def next(self, past, weights, x):
+        """The states of a round."""
+        now = list(past[-self.lag])
+        for k in range(self.states):
+            found, made = [*past[-1], *now, x], []
+            for kind, f, a, b in self.steps[k]:
+                values = [*found, *made]
+                p, q = values[a % len(values)], values[b % len(values)]
+                if kind == 0:
+                    made.append([tanh(dot(row, p)) for row in weights[k]])
+                elif kind == 1:
+                    made.append([ONE[f % len(ONE)](c) for c in p])
+                else:
+                    made.append([TWO[f % len(TWO)](c, d) for c, d in zip(p, q)])
+            now[k] = [0.5 * tanh(c) + d for c, d in zip(made[-1], x)]
+        return now
 
 
 def drawn(seed):
@@ -75,5 +81,5 @@ def drawn(seed):
         for _ in range(states)
     )
     program = Recurrence(rng.randint(1, 20), rng.choice([1, 2, 3, 4]), states, steps, *[rng.random() < 0.5 for _ in range(3)],
-                         rng.choice([1, 1, 2]))  # fmt: skip
+                         rng.choice([1, 1, 2]), rng.choice([1, 1, 1, 2, 3, 5]))  # fmt: skip
     return program, [rng.gauss(0.0, 0.7) for _ in range(sum(program.sizes))]

@@ -248,10 +248,55 @@ def fibonacci(a, b):
     return b
 
 
+def equilibria(W, xs):
+    """A net whose state settles by a few rounds at each step."""
+    h = [0.0] * len(W)
+    for x in xs:
+        h = [a + b for a, b in zip(h, x)]
+        for _ in range(5):
+            h = [tanh(dot(w, h)) for w in W]
+    return h
+
+
+def settled(a, b, xs):
+    for x in xs:
+        for _ in range(6):
+            a = a + 0.1 * tanh(b * a + x)
+    return a
+
+
 def descent(w, rows):
     for _ in range(6):
         w = [a - 0.01 * b for a, b in zip(w, engine.grad(lambda v: sum(dot(r, v) ** 4 for r in rows))(w))]
     return w
+
+
+IN_EACH_OTHER = {
+    "a net that settles": (equilibria, [numbers(4, 4), numbers(9, 4)], [
+        "s = empty((10, 4))", "s[0] = 0", "for t in range(9):", "    h = empty((5, 4))", "    h[0] = s[t] + xs[t]",
+        "    for k in range(4):", "        h[k + 1] = tanh(W @ h[k])", "    s[t + 1] = tanh(W @ h[4])", "equilibria = s[9]"]),
+    "Euler's method with steps in between": (settled, [0.2, 0.7, numbers(9)], [
+        "s = empty((9, 7))", "u = empty((10,))", "u[0] = a", "for t in range(9):", "    s[t, 0] = u[t]",
+        "    for k in range(6):", "        s[t, k + 1] = s[t, k] + 0.1 * tanh(b * s[t, k] + xs[t])",
+        "    u[t + 1] = s[t][6]", "settled = s[8, 6]"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_EACH_OTHER)
+def test_a_recurrence_in_each_round_of_another_is_a_loop_in_a_loop(name):
+    f, args, expected = IN_EACH_OTHER[name]
+    assert lines(f, *args) == expected
+    slopes = value_and_grad(
+        lambda *x: engine.total([engine.square(y) for y in leaves([f(*x)])]), tuple(range(len(args)))
+    )
+    assert any(line.startswith("    for ") for line in lines(slopes, *args))
+    for g in (f, slopes):
+        assert flat([jit(g, backend="numpy")(*args)]) == pytest.approx(flat([g(*args)]), rel=1e-11, abs=1e-13)
+
+
+def test_the_gradient_of_an_lstm_is_a_loop_back_over_all_its_rounds():
+    found = lines(value_and_grad(lambda gates, xs: sum(h * h for h in lstm(gates, xs)), (0, 1)), GATES, numbers(9, 3))
+    assert [line for line in found if line.startswith("for ")] == ["for t in range(9):"] * 2 and len(found) < 60
 
 
 GATES = [(numbers(4, 7), numbers(4)) for _ in range(4)]

@@ -58,6 +58,9 @@ class ArrayProgram:
         flat = [a for arrays in raising.results for a in arrays]
         self.places = [(a.start - program.first, a.shape, a.strides) for a in flat]
         together(ordered(flat), flat)
+        for array in ordered(flat):
+            if array.place < 0:  # it is made of others
+                array.place = max([a.array.place for a in array.args if isinstance(a, Read)], default=-1)
         spell_out(ordered(flat))
         spread(ordered(flat))
         every = ordered(flat)

@@ -56,7 +56,7 @@ class Formulas:
 
     def equations(self, scan: Scan) -> list[str]:
         """What a state is before the first round, and what each round makes."""
-        rounds = [self.equation(d) for d in scan.lines]
+        rounds = [x for d in scan.lines for x in (self.equations(d) if isinstance(d, Scan) else [self.equation(d)])]
         letter = name_text(scan.letter, self._style)
         last = str(scan.rounds - 1)
         return [*[self.equation(d) for d in scan.starts], *[self._put("rounds", x, letter, last) for x in rounds]]

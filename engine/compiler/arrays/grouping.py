@@ -12,8 +12,8 @@ from .sums import UNLIKE, take_in
 FEW = 8  # rows that are taken apart
 
 
-def rows_apart(arrays: Sequence[Array], kept: Container[Array]) -> list[Array]:
-    """Take rows apart that are made of unlike parts, or read one by one; returns what is new.
+def parts_apart(arrays: Sequence[Array], kept: Container[Array]) -> list[Array]:
+    """Do to unlike parts side by side, each on its own, what is done to them; returns what is new.
 
     Args:
         arrays: all, each behind those that it reads where it can be.
@@ -24,21 +24,34 @@ def rows_apart(arrays: Sequence[Array], kept: Container[Array]) -> list[Array]:
         array.args = [part_of(a) if isinstance(a, Read) else a for a in array.args]
         if array not in kept and array.op not in UNLIKE and not array.over:
             made += _parts_outside(array)
+    return made
+
+
+def rows_apart(arrays: Sequence[Array], kept: Container[Array]) -> list[Array]:
+    """Take rows apart that are read one by one; returns what is new.
+
+    Args:
+        arrays: all, each behind those that it reads where it can be.
+        kept: those that stay as they are.
+    """
+    made = list[Array]()
     readers: dict[Array, list[tuple[Array, int]]] = {}
     gone = set[Array]()
-    for array in [*arrays, *made]:
+
+    def note(array: Array) -> None:
         for k, a in enumerate(array.args):
             if isinstance(a, Read):
                 readers.setdefault(a.array, []).append((array, k))
-    for array in [*arrays, *made][::-1]:
+
+    for array in arrays:
+        note(array)
+    for array in arrays[::-1]:
         if array in readers and array not in kept and array.op not in UNLIKE:
             rows = _rows(array, [(reader, k) for reader, k in readers[array] if reader not in gone])
             gone.update([array] if rows else [])
             for row in rows:
-                made.append(row)
-                for k, a in enumerate(row.args):
-                    if isinstance(a, Read):
-                        readers.setdefault(a.array, []).append((row, k))
+                note(row)
+            made += rows
     return made
 
 

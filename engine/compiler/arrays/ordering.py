@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 from .program import Array, Axis, Read
 
@@ -25,11 +25,38 @@ def ordered(results: Iterable[Array]) -> list[Array]:
     Raises:
         CycleError: one is made of itself.
     """
-    return [array for group in components(results) for array in _in_a_round(group)]
+    return [array for group in components(results) for array in _in_rounds(group)]
 
 
-def components(results: Iterable[Array]) -> list[list[Array]]:
-    """The arrays that results need, in groups that are made of each other, each behind what it reads (Tarjan 1972)."""
+def _in_rounds(group: Sequence[Array]) -> Iterator[Array]:
+    """Arrays that feed each other, each behind those that it reads in the same round; those of a scan inside together."""
+    stack = [list(group)]
+    while stack:
+        mine = stack.pop()
+        inside = inner_groups(mine)
+        if len(inside) == 1 or all(len(g) == 1 for g in inside):
+            yield from _in_a_round(mine)
+        else:
+            stack += inside[::-1]
+
+
+def inner_groups(group: Sequence[Array]) -> list[list[Array]]:
+    """What feeds each other within a round of a scan, each behind what it reads."""
+    time = times(group)
+    outer = {a for a in group if a.op == "scan" and a.axes[a.along] is time.get(a)}
+    return components(group, set(group), lambda read: read.array in outer and is_before(read))
+
+
+def components(
+    results: Iterable[Array], inside: Container[Array] | None = None, cut: Callable[[Read], bool] = lambda read: False
+) -> list[list[Array]]:
+    """The arrays that results need, in groups that are made of each other, each behind what it reads (Tarjan 1972).
+
+    Args:
+        results: they.
+        inside: arrays among which this is asked; None: among all.
+        cut: what is read and does not count.
+    """
     found, path = list[list[Array]](), list[Array]()
     number, low, closed = dict[Array, int](), dict[Array, int](), set[Array]()
     stack = list[tuple[Array, Iterator[Array]]]()
@@ -37,7 +64,8 @@ def components(results: Iterable[Array]) -> list[list[Array]]:
     def visit(array: Array) -> None:
         number[array] = low[array] = len(number)
         path.append(array)
-        stack.append((array, iter([a.array for a in array.args if isinstance(a, Read)])))
+        reads = [a for a in array.args if isinstance(a, Read) and (inside is None or a.array in inside) and not cut(a)]
+        stack.append((array, iter([a.array for a in reads])))
 
     for result in results:
         if result not in number:
@@ -70,7 +98,7 @@ def _in_a_round(group: Sequence[Array]) -> list[Array]:
         array = stack[-1]
         if array not in done:
             done[array] = False
-            reads = [a for a in array.args if isinstance(a, Read) and a.array in mine and not _is_before(a)]
+            reads = [a for a in array.args if isinstance(a, Read) and a.array in mine and not is_before(a)]
             below = [a.array for a in reads if not done.get(a.array)]
             open_ones = [a for a in below if a in done]
             if open_ones:
@@ -85,20 +113,31 @@ def _in_a_round(group: Sequence[Array]) -> list[Array]:
     return list(done)
 
 
-def _is_before(read: Read) -> bool:
+def is_before(read: Read) -> bool:
     """Does it read, in a round, what a round before it made?"""
     array = read.array
     return array.op == "scan" and read.places[array.along].start < array.edges[-1]
 
 
 def times(group: Sequence[Array]) -> dict[Array, Axis]:
-    """The axis along which the rounds of a scan run, of each of its arrays."""
-    mine = set(group)
-    found = {array: array.axes[array.along] for array in group if array.op == "scan"}
-    stack = list(found)
+    """The axis along which the rounds of a scan run, of each of its arrays; of a scan in another those of the outer one."""
+    found = dict[Array, Axis]()
+    for state in [a for a in group if a.op == "scan"]:
+        if state not in found or found[state] is not state.axes[state.along]:
+            reached = _reached(state, set(group))
+            if len(reached) > len(found):
+                found = reached
+    return found
+
+
+def _reached(state: Array, mine: Container[Array]) -> dict[Array, Axis]:
+    """The axes that run with the rounds of a state."""
+    found, stack = {state: state.axes[state.along]}, [state]
     while stack:
         array = stack.pop()
-        axis = part_axis(array) if array.op == "scan" else found[array]
+        axis = found[array]
+        if array.op == "scan" and axis is array.axes[array.along]:
+            axis = part_axis(array)
         for a in array.args:
             if isinstance(a, Read) and a.array in mine:
                 for p, along in zip(a.places, a.array.axes):
@@ -117,6 +156,7 @@ def part_axis(state: Array) -> Axis:
 def scan_axes(results: Iterable[Array]) -> Iterator[Axis]:
     """The axes along which rounds run."""
     for group in components(results):
-        if len(group) > 1:
-            yield from times(group).values()
-            yield from [part_axis(array) for array in group if array.op == "scan"]
+        for state in group if len(group) > 1 else ():
+            if state.op == "scan":
+                yield from _reached(state, set(group)).values()
+                yield part_axis(state)

@@ -105,8 +105,8 @@ class Peeled:
 
     # What is compared ----------------------------------------------------------------------------------------------------
 
-    def _element(self, read: Read, e: Extent) -> Element | None:
-        """Which array of the loop is read, in which one round."""
+    def _element(self, read: Read, e: Extent, raw: bool = False) -> Element | None:
+        """Which array of the loop is read, in which one round; raw: what is handed on as that."""
         array, places = read.array, read.places
         if array in e.known:
             made, t, others = e.known[array]
@@ -119,7 +119,8 @@ class Peeled:
                 return None
             env = dict(zip(array.axes, places))
             others = [p for p, x in zip(last.places, made.axes) if x is not self._time[made]]
-            return self._source(Element(made, t, [composed(p, env) for p in others]), e)
+            found = Element(made, t, [composed(p, env) for p in others])
+            return found if raw else self._source(found, e)
         if array in self._time:
             k = array.axes.index(self._time[array])
             return None if places[k].slopes else Element(array, places[k].start, [*places[:k], *places[k + 1 :]])
@@ -170,6 +171,9 @@ class Peeled:
             if not opens or read.round >= 0 or read[:2] in e.starts or read[:2] in found:
                 return None
             start, claim = _inverse(self._others(read.array), read.places, b), _claim(read, self._others(read.array), b)
+            handed = self._element(here, e, raw=True) if claim is None or claim.other.op != read.array.op else None
+            if start is None and handed is not None:
+                start, read = _inverse(self._others(handed.array), handed.places, b), handed
             if start is not None and read.round < e.first[read.array]:
                 found[read.array, read.round] = start
             elif claim is not None:
@@ -187,11 +191,11 @@ class Peeled:
             return None
         env = dict(zip(self._others(array), others)) | {x: Affine(0, {y: 1}) for x, y in zip(array.over, other.over)}
         env[self._time[array]] = Affine(t)
-        if array.op in ("concatenation", "flattened"):
+        if array.op in ("concatenation", "flattened", "scan"):
             along = env[array.axes[array.along]].plain()
             if array.edges != other.edges or along is not other.axes[other.along]:
                 return None
-            for a, b in zip(array.args, other.args) if array.op == "concatenation" else ():
+            for a, b in zip(array.args, other.args) if array.op != "flattened" else ():
                 parts, its = ([x for x in o.axes if x not in of.axes] for o, of in ((a, array), (b, other)))
                 if len(parts) != len(its) and b.axes:
                     return None

@@ -8,7 +8,7 @@ was left before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
 from math import prod
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from ..front.trace import INPUT, PARAMETER, VALUE
 from ..loops.program import loops_of
 from .cutting import Known, kind_of, lattice_of, period, row_along, say_flat_part, splits
 from .fitting import Slot, fitted, slots
-from .grouping import rows_apart
+from .grouping import parts_apart, rows_apart
 from .ordering import CycleError, components, ordered
 from .parts import drop_idle_axes, joined, share
 from .peeling import Peeled
@@ -337,29 +337,26 @@ class Raising:
         """Make scans of what feeds itself from round to round."""
         for array in self._known[VALUE].arrays:
             array.args = [through(a) for a in array.args]
-        done = set[Array]()
+        done = set[tuple[int, Array]]()
         results = [a for arrays in self.results for a in arrays]
         self._read_of_larger()
         drop_idle_axes([a for g in components(results) for a in g], results)
         share([a for g in components(results) for a in g], results)
         self._lay_out(a for g in components(results) for a in g)
         kept = {*results, *self._along}
-        self._known[VALUE].arrays += rows_apart([a for g in components(results) for a in g], kept)
+        for apart in (parts_apart, rows_apart):
+            self._known[VALUE].arrays += apart([a for g in components(results) for a in g], kept)
         while True:
-            groups = [g for g in components(results) if len(g) > 1 and done.isdisjoint(g)]
-            for group in groups:
-                loops = [list(self._along[a]) for a in group if self._along.get(a)]
-                if loops and loops[0]:
-                    break
-            else:
+            found = next(self._carrying(results, done), None)
+            if found is None:
                 return
-            done.update(group)
-            v = loops[0][0]
+            v, group = found
+            done.update((v, a) for a in group)
             try:
                 along = {a: axes[v] for a, axes in self._along.items() if v in axes}
                 peeled = Peeled(Recurrence(group, along), along, components(results))
                 peeled.take_in()
-                done.update(peeled.write())
+                done.update((v, a) for a in peeled.write())
             except NoScanError:
                 raise _RecurrenceError(v) from None
             for array in [a for g in components(results) for a in g]:
@@ -367,6 +364,28 @@ class Raising:
                 joined(array)
             for array in self._known[VALUE].arrays:
                 array.args = [through(a) for a in array.args]
+
+    def _carrying(
+        self, results: Sequence[Array], done: Container[tuple[int, Array]]
+    ) -> Iterator[tuple[int, list[Array]]]:
+        """What feeds itself in the rounds of a loop, and its variable: of loops in each other the innermost first."""
+        for group in components(results):
+            depth = {v: k for a in group for k, v in enumerate(self._along.get(a, ()))} if len(group) > 1 else {}
+            for v in sorted(depth, key=lambda v: -depth[v]):
+                inner = [group] if not depth[v] else components(group, set(group), self._in_one_round(v))
+                for some in inner:
+                    mine = len(some) > 1 and any(v in self._along.get(a, ()) for a in some)
+                    if mine and not any((v, a) in done for a in some):
+                        yield v, some
+
+    def _in_one_round(self, v: int) -> Callable[[Read], bool]:
+        """Is an array read in one round of a loop, that is, outside of it?"""
+
+        def is_one(read: Read) -> bool:
+            axis = self._along.get(read.array, {}).get(v)
+            return axis is not None and not read.places[read.array.axes.index(axis)].slopes
+
+        return is_one
 
     def _lay_out(self, arrays: Iterable[Array]) -> None:
         """Do what is done to all elements before they are laid flat, so that rows are read as rows."""

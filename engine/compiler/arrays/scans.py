@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from .ordering import components, part_axis, times
+from .ordering import components, inner_groups, part_axis, times
 from .program import Affine, Array, Axis, NotRaisedError, Number, Read
 from .terms import Definition, Node, Term
 
@@ -36,15 +36,17 @@ class Scan(NamedTuple):
         letter: of the round.
         rounds: how many.
         kept: the arrays that keep what each round makes, in the order of their lines.
+        new: those of them that nothing around the loop keeps.
         starts: what is there before the first round, one line a part of a state.
-        lines: what a round makes.
+        lines: what a round makes; a loop in it is one of these.
     """
 
     letter: str
     rounds: int
     kept: list[Array]
+    new: list[Array]
     starts: list[Definition]
-    lines: list[Definition]
+    lines: list[Definition | Scan]
 
 
 def scanned(
@@ -65,45 +67,62 @@ def scanned(
             for a in array.args:
                 if isinstance(a, Read):
                     readers.setdefault(a.array, set()).add(array)
-    groups = [g for g in every if len(g) > 1]
-    group_of = {array: k for k, group in enumerate(groups) for array in group}
-    mine: list[list[Definition]] = [[d for d in lines if group_of.get(d.array) == k] for k in range(len(groups))]
-    last = [max(k for k, d in enumerate(lines) if d in some and d.array.op == "scan") for some in mine]
-    letter = next((x for x in LETTERS if x not in taken), "t_")
+    letters = [x for x in LETTERS if x not in taken] or ["t_"]
+    return _grouped(lines, every, lambda some, group: _scan(some, group, readers, set(results), letters, library))
+
+
+def _grouped(
+    lines: Sequence[Definition],
+    groups: Sequence[Sequence[Array]],
+    scan: Callable[[list[Definition], Sequence[Array]], Scan],
+) -> list[Definition | Scan]:
+    """Lines, those of each group that feeds itself as a scan, where its last line is."""
+    group_of = {array: k for k, group in enumerate(groups) if len(group) > 1 for array in group}
+    mine: dict[int, list[Definition]] = {}
+    for d in lines:
+        if d.array in group_of:
+            mine.setdefault(group_of[d.array], []).append(d)
+    last = {max((d for d in some if d.array.op == "scan"), key=lines.index): k for k, some in mine.items()}
     found = list[Definition | Scan]()
-    for at, d in enumerate(lines):
+    for d in lines:
         if d.array not in group_of:
             found.append(d)
-        for k, end in enumerate(last):
-            if at == end:
-                inside = set(groups[k])
-                kept = {a for a in inside if a.op == "scan" or a in results or not readers.get(a, set()) <= inside}
-                found.append(_scan(mine[k], groups[k], kept, letter, library))
+        elif d in last:
+            found.append(scan(mine[last[d]], groups[last[d]]))
     return found
 
 
 def _scan(
-    lines: Sequence[Definition], group: Sequence[Array], kept: Container[Array], letter: str, library: str
-) -> Scan:
-    time = times(group)
-    starts, rounds = list[Definition](), list[Definition]()
-    count = 0
-    for d in lines:
-        array, axis, term, first = d.array, time[d.array], d.term, 0
-        if array.op == "scan" and isinstance(term, Term):
-            *before, term = term.args
-            first = array.edges[-1]
-            for edge, part in zip(array.edges, before):
-                starts.append(Definition(_element(array, axis, str(edge)), part))
-            axis = part_axis(array)
-        count = axis.size
-        one = Round(axis, letter, kept, group, library)
-        made = one.of(term)
-        if array in kept:
-            rounds.append(Definition(_element(array, time[array], one.said(Affine(first, {axis: 1}))), made))
+    lines: Sequence[Definition], group: Sequence[Array], readers: Mapping[Array, Set[Array]], results: Set[Array],
+    letters: Sequence[str], library: str,
+) -> Scan:  # fmt: skip
+    time, inside = times(group), set(group)
+    kept = {a for a in group if _is_state(a, time) or a in results or not readers.get(a, set()) <= inside}
+    states = [d.array for d in lines if _is_state(d.array, time)]
+    one = Round(part_axis(states[0]), letters[0], kept, time, library)
+    starts, rounds = list[Definition](), list[Definition | Scan]()
+
+    def scan(some: list[Definition], inner: Sequence[Array]) -> Scan:
+        return _scan(some, inner, readers, results, letters[1:] or [f"{letters[0]}_"], library)
+
+    for d in _grouped(lines, inner_groups(group), scan):
+        if isinstance(d, Definition) and d.array in states and isinstance(d.term, Term):
+            *before, term = d.term.args
+            for edge, part in zip(d.array.edges, before):
+                starts.append(Definition(_element(d.array, time[d.array], str(edge)), part))
+            here = Round(part_axis(d.array), letters[0], kept, time, library)
+            at = here.said(Affine(d.array.edges[-1], {here.axis: 1}))
+            rounds.append(Definition(_element(d.array, time[d.array], at), here.of(term)))
+        elif isinstance(d, Definition):
+            rounds.append(one.definition(d))
         else:
-            rounds.append(Definition(one.local(array, time[array]), made))
-    return Scan(letter, count, [d.array for d in lines if d.array in kept], starts, rounds)
+            rounds.append(one.scan(d))
+    written = [d.array for d in lines if d.array in kept]
+    return Scan(letters[0], one.axis.size, written, written, starts, rounds)
+
+
+def _is_state(array: Array, time: Mapping[Array, Axis]) -> bool:
+    return array.op == "scan" and array.axes[array.along] is time[array]
 
 
 def _element(array: Array, axis: Axis, said: str) -> OfRound:
@@ -111,14 +130,24 @@ def _element(array: Array, axis: Axis, said: str) -> OfRound:
 
 
 class Round:
-    """Terms in one round."""
+    """What is done in one round.
 
-    def __init__(self, axis: Axis, letter: str, kept: Container[Array], group: Sequence[Array], library: str) -> None:
-        self.axis, self.letter, self.kept, self.group, self.library = axis, letter, kept, set(group), library
+    Args:
+        axis: along which rounds run in a state's part.
+        letter: of the round.
+        kept: arrays that keep what each round makes.
+        time: the axis of rounds, of all arrays of the scan.
+        library: what runs it, "numpy" or "xla".
+    """
 
-    def said(self, p: Affine) -> str:
+    def __init__(
+        self, axis: Axis, letter: str, kept: Container[Array], time: Mapping[Array, Axis], library: str
+    ) -> None:
+        self.axis, self.letter, self.kept, self.time, self.library = axis, letter, kept, time, library
+
+    def said(self, p: Affine, axis: Axis | None = None) -> str:
         """An index, without what other axes have in it."""
-        slope = p.slopes.get(self.axis, 0)
+        slope = p.slopes.get(axis or self.axis, 0)
         if not slope:
             return str(p.start)
         said = self.letter if abs(slope) == 1 else f"{abs(slope)} * {self.letter}"
@@ -126,9 +155,31 @@ class Round:
             return f"{p.start} - {said}"
         return f"{said} + {p.start}" if p.start > 0 else f"{said} - {-p.start}" if p.start else said
 
-    def local(self, array: Array, axis: Axis) -> Array:
-        """An array that lasts one round."""
-        return OfRound(array, [":"] * (len(array.axes) - 1), [x for x in array.axes if x is not axis])
+    def definition(self, d: Definition) -> Definition:
+        """A line of a round."""
+        of, index = (
+            (d.array.of, d.array.index) if isinstance(d.array, OfRound) else (d.array, [":"] * len(d.array.axes))
+        )
+        axis = self.time[of]
+        said = [self.letter if x is axis else i for x, i in zip(of.axes, index)]
+        if of not in self.kept:
+            said = [i for x, i in zip(of.axes, index) if x is not axis]
+        made = OfRound(of, said, [x for x in d.array.axes if x is not axis])
+        return Definition(made, self._along(axis).of(d.term))
+
+    def scan(self, inner: Scan) -> Scan:
+        """A loop in a round."""
+        new = [self.whole(a) for a in inner.new if a not in self.kept]
+        lines = [self.definition(d) if isinstance(d, Definition) else self.scan(d) for d in inner.lines]
+        return inner._replace(new=new, starts=[self.definition(d) for d in inner.starts], lines=lines)
+
+    def whole(self, array: Array) -> Array:
+        """What a round holds of an array that lasts one round."""
+        axes = [x for x in array.axes if x is not self.time.get(array)]
+        return OfRound(array, [":"] * len(axes), axes)
+
+    def _along(self, axis: Axis) -> Round:
+        return self if axis is self.axis else Round(axis, self.letter, self.kept, self.time, self.library)
 
     def of(self, term: Node) -> Node:
         """A term in a round."""
@@ -143,20 +194,27 @@ class Round:
         return again
 
     def _read(self, r: Read) -> Read:
+        of, before = (
+            (r.array.of, r.array.index) if isinstance(r.array, OfRound) else (r.array, [":"] * len(r.array.axes))
+        )
         index, axes, places = list[str](), list[Axis](), list[Affine]()
-        local = r.array in self.group and r.array not in self.kept
-        for p, axis in zip(r.places, r.array.axes):
+        local, pairs = of in self.time and of not in self.kept, iter(zip(r.places, r.array.axes))
+        for side in before:
+            if side != ":":
+                index.append(side)
+                continue
+            p, axis = next(pairs)
             others = {x: s for x, s in p.slopes.items() if x is not self.axis}
             if self.axis not in p.slopes:
                 index.append(":")
                 axes.append(axis)
                 places.append(p)
             elif not others:
-                index += [] if local else [self.said(p)]
+                index += [] if local and axis is self.time[of] else [self.said(p)]
             else:
                 ((x, slope),) = others.items() if len(others) == 1 else ((self.axis, 0),)
                 if slope < 1:
-                    raise NotRaisedError("it reads windows of a sequence in no regular way", r.array.place)
+                    raise NotRaisedError("it reads windows of a sequence in no regular way", of.place)
                 end = Affine(p.start + slope * (x.size - 1) + 1, p.slopes)
                 steps = f"{slope} * arange({x.size})" if slope > 1 else f"arange({x.size})"
                 if self.library == "xla":  # whose slices have ends that are known
@@ -165,4 +223,4 @@ class Round:
                     index.append(f"{self.said(p)}:{self.said(end)}{f':{slope}' if slope > 1 else ''}")
                 axes.append(Axis(x.size))
                 places.append(Affine(0, {x: 1}))
-        return Read(OfRound(r.array, index, axes), places)
+        return Read(OfRound(of, index, axes), places)

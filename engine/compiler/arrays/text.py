@@ -56,16 +56,17 @@ class Text:
 
     def _scan(self, scan: Scan) -> list[str]:
         """A loop that fills arrays round by round."""
-        kept = ", ".join([array.name for array in scan.kept])
+        kept = ", ".join([array.name for array in dict.fromkeys(scan.kept)])
         opened, closed = [f"for {scan.letter} in range({scan.rounds}):"], list[str]()
         if self._library == "xla":
             opened = [f"def a_round({scan.letter}, kept):", f"    ({kept},) = kept"]
             closed = [f"    return ({kept},)", f"({kept},) = scan(a_round, {scan.rounds}, ({kept},))"]
+        inside = [line for d in scan.lines for line in (self._scan(d) if isinstance(d, Scan) else [self._line(d)])]
         return [
-            *[f"{array.name} = empty({_shape(array.axes)})" for array in scan.kept],
+            *[f"{array.name} = empty({_shape(array.axes)})" for array in scan.new],
             *[self._line(d) for d in scan.starts],
             *opened,
-            *[f"    {self._line(d)}" for d in scan.lines],
+            *[f"    {line}" for line in inside],
             *closed,
         ]
 

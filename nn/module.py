@@ -346,10 +346,22 @@ class Module(Deferred, metaclass=Declares):
         return sorted({*dir(type(self)), *vars(self)})
 
     def __repr__(self) -> str:
-        inside = [f"  {k}: {x!r}".replace("\n", "\n  ") for k, x in children(self) if _shown(x)]
-        count = self.parameter_count
-        head = f"{type(self).__name__}: {count} parameter{'s' * (count != 1)}"
-        return "\n".join([head, *inside])
+        lines, around = list[str](), list[object]()  # those that hold a Module, which may be one of them again
+        stack: list[tuple[int, str, object]] = [(0, "", self)]
+        while stack:
+            depth, key, x = stack.pop()
+            del around[depth:]
+            if not isinstance(x, Module) or (x is not self and type(x).__repr__ is not Module.__repr__):
+                said = repr(x)
+            elif any(x is y for y in around):
+                said = f"{type(x).__name__}: …"
+            else:
+                count = len(held(x))
+                said = f"{type(x).__name__}: {count} parameter{'s' * (count != 1)}"
+                around.append(x)
+                stack += reversed([(depth + 1, f"{k}: ", y) for k, y in children(x) if _shown(y)])
+            lines.append(("  " * depth + key + said).replace("\n", "\n" + "  " * depth))
+        return "\n".join(lines)
 
 
 for _name in METHODS.keys() - vars(Module).keys():

@@ -68,15 +68,21 @@ def _cells(net: Module) -> list[tuple[str, str, str, str]]:
             shape = _output(module, shape)
             count = module.parameter_count
         else:
-            count = len(_held(module).difference(*map(_held, inside)))
+            count = len(_own(module, inside))
             if not count:
                 continue  # it only holds others
         cells.append((path or "–", _what(module), shape if isinstance(module, ROWS) else "?", f"{count:,}"))
     return cells
 
 
-def _held(module: Module) -> set[Value]:
-    return set(held(module))
+def _own(module: Module, inside: list[Module]) -> set[Value]:
+    """What a Module holds outside of those inside it, of which each tells of all in it."""
+    own, told = set(held(module)), set[int]()
+    for m in inside:
+        if id(m) not in told:
+            own.difference_update(held(m))
+            told.update([id(n) for _, n in m.named_modules()])
+    return own
 
 
 def _output(module: Module, before: str) -> str:

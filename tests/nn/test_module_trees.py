@@ -12,6 +12,24 @@ import engine
 from engine import Value, grad, hvp, jvp, scope, topological_order, value_and_grad, vmap
 from nn import MLP, Layer, Module, Neuron, mse
 
+
+class Around(Module):
+    def __init__(self, inner):
+        self.inner, self.w = inner, Value(1.0)
+
+
+def test_modules_in_modules_are_shown_at_any_depth_and_so_is_one_that_is_in_itself():
+    net = Layer(2, 1, seed=0)
+    for _ in range(300):
+        net = Around(net)
+    lines = repr(net).splitlines()
+    assert lines[0] == "Around: 303 parameters" and lines[299] == "  " * 299 + "inner: Around: 4 parameters"
+    assert lines[300] == "  " * 300 + f"inner: {Layer(2, 1, seed=0)!r}" and len(lines) == 301
+    loop = Around(None)
+    loop.inner = loop
+    assert repr(loop) == "Around: 1 parameter\n  inner: Around: …"
+
+
 # As a tree of numbers ------------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,8 @@ LARGEST = 2**30  # bytes; as Values so many numbers would need more than 20 GB
 def save(path: str | os.PathLike[str], model: object, trainer: Resumable | None = None) -> None:
     """Write a network, and the state of its training, to a file, whole or not at all.
 
+    Later versions read it, where a pickle is for the version that made it.
+
     Args:
         path: where to; an existing file is replaced in one step.
         model: a Module or a NeuralNetwork.

@@ -1,5 +1,6 @@
 """Files of networks: bit-exact, whole or not at all, and nothing in a file can harm."""
 
+import base64
 import json
 import math
 import os
@@ -212,6 +213,24 @@ def test_the_file_is_what_its_page_says(tmp_path):
         w = [[p.data for p in neuron.w] for neuron in net.layers[0].neurons]
         assert [file.get_tensor(f"layers.0.neurons.{i}.w").tolist() for i in range(3)] == w
         assert file.get_tensor("layers.1.neurons.0.b").tolist() == [0.0]
+
+
+# What 0.1.0 wrote of Neuron(2, seed=1).
+WRITTEN_BEFORE = (
+    "WAEAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJmb3JtYXQiOiJjaGFpbnJ1bGUiLCJ2ZXJzaW9uIjoiMSIsIm1vZGVsIjoie1wiY2xhc3NcIjogXC"
+    "JOZXVyb25cIiwgXCJhcmd1bWVudHNcIjoge1wibmluXCI6IDIsIFwiYWN0aXZhdGlvblwiOiBcInJlbHVcIiwgXCJzZWVkXCI6IDF9fSIsInNo"
+    "YTI1NiI6IjRkZTJmMTdlMzU2MzZhYWI5YjdhZjNjODY3OTQ5ODM0NTY1OGQ1YjA4YTU3MDA0ZDA5NzEyNDhiNjVlODRhNzMifSwidyI6eyJkdH"
+    "lwZSI6IkY2NCIsInNoYXBlIjpbMl0sImRhdGFfb2Zmc2V0cyI6WzAsMTZdfSwiYiI6eyJkdHlwZSI6IkY2NCIsInNoYXBlIjpbMV0sImRhdGFf"
+    "b2Zmc2V0cyI6WzE2LDI0XX19ICAgIBip3r79Q/S/jZVkNblB8z8AAAAAAAAAAA=="
+)
+
+
+def test_a_file_of_the_first_version_is_read_and_is_the_one_that_is_written_now(tmp_path):
+    (tmp_path / "before").write_bytes(base64.b64decode(WRITTEN_BEFORE))
+    neuron = nn.load(tmp_path / "before")
+    assert [w.data for w in neuron.w] == [w.data for w in nn.Neuron(2, seed=1).w]
+    nn.save(tmp_path / "now", neuron)
+    assert (tmp_path / "now").read_bytes() == (tmp_path / "before").read_bytes()
 
 
 def test_the_same_network_is_the_same_file(tmp_path):

@@ -17,7 +17,7 @@ from engine.assignment import leaves_of_now
 
 from .pattern import Pattern
 from .structure import attributes
-from .twin import rebuilt
+from .twin import SideBySide, rebuilt
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ def later(module: T, leaves: Sequence[Value]) -> Callable[[Numbers], T]:
     What changes in the Module afterwards does not count.
     """
     own = [Value(0.0) for _ in leaves]
-    template = rebuilt(module, dict(zip(leaves, own, strict=True)))
+    template = rebuilt(module, SideBySide(leaves, own))
     pattern = Pattern(template, own)
     kind, held = type(module), attributes(template)
     passes = _passes_here(kind, held.keys() - pattern.shared.keys()) and _dict.__get__(template).keys() == held.keys()

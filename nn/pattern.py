@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import count, repeat
 from operator import itemgetter
 from typing import Any
 
 from engine import Value
 
 from .structure import attributes, is_module
-from .twin import rebuilt, refilled
+from .twin import SideBySide, rebuilt, refilled
 
 Build = Callable[[Iterable[Any]], object]  # of what a container holds
 Take = Callable[[list[Any]], Iterable[Any]]  # some of the things that are there
@@ -33,15 +34,15 @@ class Pattern:
 
     def __init__(self, module: Any, leaves: Sequence[Value]) -> None:
         self._module, self._leaves = module, leaves
-        values = [Value(0.0) for _ in leaves]
-        self._twin = rebuilt(module, dict(zip(leaves, values, strict=True)))  # whose ids are the places
+        values = list(map(object.__new__, repeat(object, len(leaves))))
+        self._twin = rebuilt(module, SideBySide(leaves, values))  # whose ids are the places
         held = attributes(self._twin)
         self.shared = {name: x for name, x in attributes(module).items() if held[name] is x}
         found = _Comparison(values, self._twin, module)
         self._known = found.known
         if self._known:
             start: list[object] = [*values, *found.modules, *found.constants]
-            place = {id(x): k for k, x in enumerate([*start, *found.containers])}
+            place = dict(zip(map(id, [*start, *found.containers]), count()))
             self._kinds, self._constants = list(map(type, found.modules[1:])), found.constants
             self._containers = [_step(x, place) for x in found.containers]
             self._held = [_step(x.__dict__, place) for x in found.modules]
@@ -69,7 +70,7 @@ class _Comparison:
         known: is that all there is?
     """
 
-    def __init__(self, values: Iterable[Value], twin: Any, module: Any) -> None:
+    def __init__(self, values: Iterable[object], twin: Any, module: Any) -> None:
         self.modules, self.constants, self.containers = [twin], list[object](), list[Any]()
         self.known = True
         self._met = {*map(id, values), id(twin)}
@@ -99,6 +100,10 @@ class _Comparison:
                 self._met.add(id(new))
                 modules.append((new, old))
             elif kind in (list, tuple, dict) and id(new) not in opened and len(new) == len(old):
+                if kind is list and self._met.issuperset(map(id, new)):  # weights
+                    self.containers.append(new)
+                    self._met.add(id(new))
+                    continue
                 opened.add(id(new))
                 stack.append((new, old, True))
                 inside = zip(new.values(), old.values()) if kind is dict else zip(new, old)
@@ -111,7 +116,7 @@ class _Comparison:
 
 def _step(x: Any, place: dict[int, int]) -> tuple[Build, Take]:
     """How a container is made: (of what it holds, what that is among the things that are there)."""
-    places = [place[id(y)] for y in (x.values() if x.__class__ is dict else x)]
+    places = list(map(place.__getitem__, map(id, x.values() if x.__class__ is dict else x)))
     first, n = (places or [0])[0], len(places)
     one_after_another = places == list(range(first, first + n))
     take: Take = itemgetter(slice(first, first + n)) if one_after_another else itemgetter(*places)

@@ -170,6 +170,7 @@ class _Pull:
         self._uses: dict[Value, list[Edge]] = {}
         self._shared: dict[tuple[Value, ...], list[Use]] = {}  # the uses of lists by dots
         self._uses_of: dict[int, list[Use] | None] = {}  # those of a list by its identity; None: it is not to be shared
+        self._asked: dict[int, bool] = {}  # lists by their identity
         self._rows: list[tuple[Value, ...]] = []  # lists of leaves
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
         self._answers = context.recorder().answers
@@ -187,12 +188,18 @@ class _Pull:
             if a.__class__ is tuple:
                 if v.op is DOT and (uses := self._share(a)) is not None:
                     uses.append((self._now, v, g, i))
-                elif not self._needed.isdisjoint(a):
+                elif self._reads(a):
                     for k, e in enumerate(a):
                         if e in self._needed:
                             self._uses.setdefault(e, []).append((self._now, v, g, i, k))
             elif a.__class__ is Value and a in self._needed:
                 self._uses.setdefault(a, []).append((self._now, v, g, i, None))
+
+    def _reads(self, a: tuple[Value, ...]) -> bool:
+        """Is something of a list asked for? Many nodes share one."""
+        if id(a) not in self._asked:
+            self._asked[id(a)] = not self._needed.isdisjoint(a)
+        return self._asked[id(a)]
 
     def _share(self, a: tuple[Value, ...]) -> list[Use] | None:
         """The uses of a list by dots; None where not all of it is asked for."""

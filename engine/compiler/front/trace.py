@@ -51,6 +51,7 @@ class Trace:
         self.bare: set[int] = set()
         self._constant_of: dict[bytes, int] = {}
         self._list_of: dict[Sequence[int], int] = {}
+        self._lists_given: dict[int, tuple[Sequence[int], int | None]] = {}  # by their identity
         self._seen: dict[tuple[object, ...], int] = {}
 
     def constant(self, x: float) -> int:
@@ -113,6 +114,12 @@ class Trace:
 
     def _list(self, given: Sequence[int]) -> int | None:
         """The operand for a list; constants, which nothing else reads from there, stand side by side."""
+        known = self._lists_given.get(id(given))  # many dots share one
+        if known is None:
+            known = self._lists_given[id(given)] = given, self._new_list(given)
+        return known[1]
+
+    def _new_list(self, given: Sequence[int]) -> int | None:
         operands = given if isinstance(given, range) else spaced(tuple(given))
         index = self._list_of.get(operands)
         if index is None:
@@ -215,7 +222,7 @@ class Trace:
 def spaced(operands: Sequence[int]) -> Sequence[int]:
     """A list of operands, as a range where they are of one space and advance by a constant stride."""
     first, step = operands[0], operands[1] - operands[0]
-    if step and not step & 7:
+    if step and not step & 7 and operands[-1] == first + step * (len(operands) - 1):
         even = range(first, first + step * len(operands), step)
         if tuple(even) == operands:
             return even

@@ -55,6 +55,7 @@ class Specialization:
         self._captured = tuple(recorder.captured)
         placement = self.stages.placed(recording.rolled, examples=1)
         sizes = recorder.free + len(self._captured), len(self._results.leaves), placement.size
+        self._results.leaves.clear()  # below them is the whole graph
         with self.stages.module("jit") as module:
             shares = bool(placement.shared)
             b, a = native(module, "program" if shares else "run", ["p", "o", "memory"], ["team"] if shares else [])

@@ -123,14 +123,24 @@ class Leaves:
 
     Args:
         row: the leaves.
+
+    Attributes:
+        row: as given.
+        module: where a Module was made of all of them, (it, the one that it is like).
     """
 
-    __slots__ = ("row",)
+    __slots__ = ("_numbers", "module", "row")
     __hash__ = None  # type: ignore[assignment]  # as of a list
     __class__ = property(lambda self: _Listed)  # so that isinstance says list
 
     def __init__(self, row: Row) -> None:
         self.row = row
+        self._numbers: list[float] | None = None
+        self.module: tuple[Any, Any] | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A copy is a list."""
+        return list, (list(self),)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -151,7 +161,9 @@ class Leaves:
 
     def listed(self) -> tuple[Row, list[float]]:
         """(they as operands, their numbers)."""
-        return self.row, self.row.numbers()
+        if self._numbers is None:
+            self._numbers = self.row.numbers()
+        return self.row, self._numbers
 
 
 class Needed(set[Value]):

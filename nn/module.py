@@ -10,7 +10,7 @@ A Module does not know its own path: the path of a call is found from the calls 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from inspect import Parameter, signature
@@ -25,7 +25,7 @@ from .arguments import Number
 from .deferred import Deferred, Numbers, later
 from .elsewhere import METHODS, told
 from .structure import Declares, attributes, children, contents, held, said_parameters, stretches, walk, why_missing
-from .twin import rebuilt
+from .twin import SideBySide, rebuilt
 from .weights import Slot, arrays, fill, numbers_of, of_attributes
 
 if TYPE_CHECKING:
@@ -307,6 +307,8 @@ class Module(Deferred, metaclass=Declares):
         leaves = self._leaves()
 
         def rebuild(new_leaves: Iterable[Number]) -> Module:
+            if isinstance(new_leaves, Sequence) and hasattr(new_leaves, "listed") and self._is_what_it_holds():
+                return rebuilt(self, SideBySide(leaves, new_leaves))  # of a trace, not made yet
             found = [Value(x) if x.__class__ is float else x for x in new_leaves]
             new: dict[Value, object] = dict(zip(leaves, found, strict=True))
             if len(set(map(id, found))) < len(found):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from ..assignment import leaves_of_now
+from ..gated import Products
 from ..transforms.batching import stacked
 from ..transforms.trees import array
 from .front.flattening import Flat, Leaf
@@ -65,9 +67,11 @@ class Results:
 
         self.in_columns = all(map(_is_mapped, result.key)) and all(hasattr(m, "_later") for m in result.modules)
 
-    def effects(self) -> list[tuple[str, object, int]]:
-        """What to write where."""
-        return [("output", x, i) for i, x in enumerate(self.leaves)]
+    def effects(self, pieces: Sequence[object] | None = None) -> list[tuple[str, object, int]]:
+        """What to write where; in place of the last leaf what it consists of, if that is said."""
+        leaves = self.leaves if pieces is None else [*self.leaves[: self.pieces[-1][0]], *pieces]
+        at = accumulate([len(x) if isinstance(x, Products) else 1 for x in leaves], initial=0)
+        return [("output", x, i) for x, i in zip(leaves, at)]
 
 
 def _is_mapped(part: Any) -> bool:

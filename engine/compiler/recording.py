@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import Any
 
 from .. import context
+from ..leaves import is_row
 from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat
@@ -21,6 +23,7 @@ from .loops.prediction import predicted
 from .loops.rounds import Family, NotUniformError
 from .places import Results
 
+LARGE = 4096  # parameters of a Module from which on their Values are made when someone looks at them
 MANY = 4  # differentiated numbers a node: with more their gradients are few pieces, and a few examples no shorter
 FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow evenly that of many rounds is read off
 FEWER = 2  # rounds of a program that confirms what the first of these says of it: then that one is enough
@@ -54,28 +57,44 @@ class Recording:
         shortening, found = _Shortening(), None
         self._eager: Callable[[], object] | None = None
         with uncollected():
-            self.recorder, returned = self._recorded(shortening if few else None)
+            made = self._of_unmade(shortening if few else None)
+            if made is None or shortening.family is not None:
+                shortening = _Shortening()
+                made = self._recorded(shortening if few else None)
+            self.recorder, returned = made
             if shortening.family is not None:
                 found, self._eager = self._from_shorter(shortening.family, shortening, returned), self._called
                 if found is None:
                     self.recorder, returned = self._recorded(None)
-            elif few and isinstance(returned, Later):
+            elif few and isinstance(returned, Later) and self._is_of_many_nodes(returned):
+                self.recorder.make_leaves()
+                returned = returned._replace(run=returned.run.with_leaves())
                 found, self._eager = self._from_few(returned), partial(returned.answered, returned.run.apart())
             self.of_few = found is not None
             self.rolled = self._rolled(self.recorder, returned) if found is None else found
 
-    def _recorded(self, shortening: _Shortening | None) -> tuple[Recorder, object]:
-        """(a record, what was returned)."""
+    def _recorded(self, shortening: _Shortening | None, many: float = inf) -> tuple[Recorder, object]:
+        """(a record, what was returned); the leaves of Modules of so many are not made."""
 
         def recorded(as_rows: bool) -> tuple[Recorder, object]:
             recorder = Recorder(as_rows)
             recorder.shortens = None if as_rows else shortening
-            self._leaves = recorder.parameters(self._given)
-            recorder.free = len(recorder.operands)
+            self._leaves = recorder.parameters(self._given, many=inf if as_rows else many)
+            recorder.free = len(recorder.operands) + sum(map(len, recorder.unmade))
             return recorder, self._returned(recorder)
 
         with self._stages.timed("trace"):
             return indexed(recorded)
+
+    def _of_unmade(self, shortening: _Shortening | None) -> tuple[Recorder, object] | None:
+        """The record of the gradient of a large Module, with leaves that are not made; None where that is none, or where
+        such leaves do not do what is asked of them. What is wrong is said of lists."""
+        if hasattr(self._f, "gradient_of") and any(
+            x.__class__ is tuple and len(x) >= LARGE for x in self._given.leaves
+        ):
+            with suppress(Exception):
+                return self._recorded(shortening, LARGE)
+        return None
 
     def _returned(self, recorder: Recorder) -> object:
         """What the function returns of recording Values."""
@@ -109,24 +128,30 @@ class Recording:
     def _traced(self, recorder: Recorder, returned: object, is_first: bool) -> Trace:
         """The instructions of what a function returned; only the first of several says in which tree."""
         with self._stages.timed("trace"):
+            pieces = None
             if isinstance(returned, Later):
+                if is_row(returned.run.leaves):
+                    returned = returned._replace(run=returned.run.in_pieces())
+                    pieces = returned.run.pieces
                 returned = recorder.answered(returned)
             returned = with_sequences(returned, AS_LISTS) if recorder.indices else returned
             results = Results(returned)
             if is_first:
                 self.results = results
-            effects = results.effects()
+            effects = results.effects(pieces)
             pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
             if pair and pair[0].__class__ is Value:
                 # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
                 effects = [*effects[1:], *effects[:1]]
             return transcribed(recorder, effects)
 
+    def _is_of_many_nodes(self, later: Later) -> bool:
+        (root, *_) = later.run.out.leaves
+        return root.__class__ is Value and MANY * len(self.recorder.nodes) >= len(later.run.leaves)
+
     def _from_few(self, later: Later) -> Rolled | None:
         """The program, read off those of a few examples; None where they do not tell."""
         recorder, (root, *_) = self.recorder, later.run.out.leaves
-        if root.__class__ is not Value or MANY * len(recorder.nodes) < len(later.run.leaves):
-            return None
         with self._stages.timed("trace"):
             family = Family(recorder, root, later.run.leaves)
 

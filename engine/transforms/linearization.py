@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from itertools import chain, pairwise
 from math import prod
+from typing import Any
 
 from .. import context
 from ..adjoints import expanded, graph_edges, graph_sweep
@@ -20,6 +21,7 @@ from ..backprop import backward, swept
 from ..edges import Inner
 from ..gated import Products, differentiable_order
 from ..guards import Fixed, Guard, Number, either_guard, guarded_contribution
+from ..leaves import is_row
 from ..lists import dot
 from ..ops import mul
 from ..readings import Call
@@ -47,10 +49,12 @@ class Linearization:
 
     Attributes:
         inputs: the tree of each argument that is differentiated.
+        pieces: see `in_pieces`.
         out: the tree of the output.
     """
 
     _apart = _listed = False
+    pieces: list[Number | Products] | None = None
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class Linearization:
         f: Function,
         args: tuple[object, ...],
         kwargs: dict[str, object],
-        positions: Iterable[int],
+        positions: Sequence[int],
         has_aux: bool,
         scalar: bool = False,
         owned: bool = False,
@@ -67,7 +71,7 @@ class Linearization:
         self._call = context.new_call()
         self._edits = context.edits
         self.inputs: list[Flattening] = []
-        self._leaves: list[Value] = []
+        self._leaves: Sequence[Value] = []
         self._stand_for: dict[Value, Number] = {}  # fresh leaves, and what was given
         filled = list(args)
         seen = set[int]()
@@ -80,6 +84,12 @@ class Linearization:
             if i % len(args) in seen:
                 raise ValueError(f"{who} takes each argument once in argnums, got argument {i % len(args)} twice")
             seen.add(i % len(args))
+            unmade = context.recorder().unmade_of(args[i]) if owned and len(positions) == 1 else None
+            if unmade is not None:
+                row, self._like = unmade
+                self.inputs.append(flatten(self._like, who, f"argument {i % len(args)}"))
+                self._leaves = row.as_tuple()
+                continue
             tree = flatten(args[i], who, f"argument {i % len(args)}")
             fresh = [x for x in tree.leaves if isinstance(x, Value)] if owned else []
             if len(fresh) < len(tree.leaves):
@@ -87,7 +97,7 @@ class Linearization:
                 self._stand_for.update(zip(fresh, tree.leaves))
             filled[i] = tree.rebuild(fresh)
             self.inputs.append(tree)
-            self._leaves.extend(fresh)
+            self._leaves = [*self._leaves, *fresh]
         for v, x in self._stand_for.items():
             v._lent = x  # until the function returns: then `copying` knows it
         try:
@@ -141,6 +151,19 @@ class Linearization:
         run._listed = True
         return run
 
+    def in_pieces(self) -> Linearization:
+        """This one of a Module whose leaves are not made: its adjoints are put into `pieces`, those of lists as they are,
+        and a Module like it stands where they would."""
+        run = copy(self)
+        run.pieces = []
+        return run
+
+    def with_leaves(self) -> Linearization:
+        """This one, its leaves made."""
+        run = copy(self)
+        run._leaves = list(run._leaves)
+        return run
+
     def _link(self) -> set[Value]:
         """Make each fresh leaf that stands for a Value the identity of it; the set of these."""
         linked: set[Value] = set()
@@ -178,7 +201,9 @@ class Linearization:
                         stack.append(a)
             else:
                 for a in v._a:
-                    if a.__class__ is tuple:
+                    if is_row(a):
+                        yield a[0]  # they are of one age
+                    elif a.__class__ is tuple:
                         if id(a) in walked:
                             continue
                         walked.add(id(a))
@@ -196,13 +221,15 @@ class Linearization:
         """Each x as a float, unless it depends on a Value from outside this call; `given` ones may be younger."""
         if not context.links():
             return [x._data if x.__class__ is Value else x for x in expanded(xs)]
-        whole = {id(x): x.operands() for x in xs if isinstance(x, Products)}
+        whole = {id(x): x.operands() for x in xs if isinstance(x, Products) and self.pieces is None}
         roots: list[Value] = [*[x for x in xs if isinstance(x, Value)], *dict.fromkeys(chain(*whole.values()))]
         known = {**dict.fromkeys(self._linked, True), **{g: True for g in given if g.__class__ is Value}}
         self._note_dependent(roots, known)
-        found: list[Number] = []
+        found: list[Any] = []
         for x in xs:
-            if isinstance(x, Products):
+            if isinstance(x, Products) and self.pieces is not None:
+                found.append(x)
+            elif isinstance(x, Products):
                 found += [v if d else v._data for v, d in zip(x.values(), x.depending(known))]
             else:
                 found.append(x if x.__class__ is not Value or known[x] else x._data)
@@ -232,7 +259,7 @@ class Linearization:
                         if a.__class__ is Value:
                             below.append(a)
                         elif a.__class__ is tuple:
-                            below += a
+                            below += a[:1] if is_row(a) else a
                     if any(map(known.get, below)):
                         known[v] = answer = True
                 if answer:
@@ -257,6 +284,9 @@ class Linearization:
         """Numbers in the tree of the argument, or in a tuple of the trees of all arguments."""
         if self._listed:
             return list(xs)
+        if self.pieces is not None:
+            self.pieces += xs
+            return self._like
         rest = iter(xs)
         trees = [tree.rebuild(rest) for tree in self.inputs]
         return trees[0] if single else tuple(trees)

@@ -460,8 +460,8 @@ def test_a_checked_build_says_when_memory_is_overrun(monkeypatch):
 
     original = Results.effects
 
-    def shifted(self):
-        return [(op, x, target + 7) for op, x, target in original(self)]
+    def shifted(self, *given):
+        return [(op, x, target + 7) for op, x, target in original(self, *given)]
 
     monkeypatch.setattr(Results, "effects", shifted)
     with pytest.raises(AssertionError, match="outside its own buffers"):

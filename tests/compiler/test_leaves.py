@@ -1,5 +1,7 @@
 """Leaves of which no Values are made give the program that Values give."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,10 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import TrainingLoop, Value, dot, relu, square, total
-from engine.compiler import training_functions
+from engine.compiler import recording, training_functions
+from engine.compiler.compilation import Compilation
+from engine.compiler.front.flattening import Flat
+from engine.compiler.llvm.processor import Target
 from engine.compiler.training_functions import TrainingFunctions
 
 COUNT, INPUTS = 60, 6
@@ -169,3 +174,68 @@ def test_fit_trains_a_network_on_leaves_as_on_values(make, monkeypatch):
         )
         states.append(net.state())
     assert states[0] == states[1] != make().state()
+
+
+def mean_loss(net, xs, ys):
+    losses = [square(y - (out[0] if isinstance(out, list) else out)) for x, y in zip(xs, ys) for out in [net(x)]]
+    return total(losses) / len(losses)
+
+
+def first_row(net):
+    return net.rows[0] if isinstance(net, Tied) else net.layers[0].neurons[0].w
+
+
+def recorded(loss, args, monkeypatch, large):
+    monkeypatch.setattr(recording, "LARGE", large)
+    step = engine.value_and_grad(loss)
+    made = recording.Recording(
+        step, lambda tree: step(*tree), Flat(args), Compilation(Target("float64", False, False, ""))
+    )
+    trace = made.trace
+    constants = np.array(trace.constants).tobytes()
+    return trace.code, trace.lists, constants, made.results.key, made.results.pieces, made.recorder.unmade != []
+
+
+@pytest.mark.parametrize("make", [lambda: nn.MLP(4, [5, 4, 1], seed=1), Tied], ids=["MLP", "tied"])
+@pytest.mark.parametrize("loss", [
+    mean_loss,
+    lambda net, xs, ys: mean_loss(net, xs, ys) + 0.01 * sum(p * p for p in net.parameters()),
+    lambda net, xs, ys: mean_loss(net, xs, ys) + dot(net.parameters()[:5], net.parameters()[3:8]),
+    lambda net, xs, ys: mean_loss(net, xs, ys) * mean_loss(net, xs[:2], ys),
+    lambda net, xs, ys: mean_loss(copy.deepcopy(net), xs, ys) + total(copy.copy(first_row(net))),
+    lambda net, xs, ys: setattr(net, "last", net(xs[0])) or mean_loss(net.eval(), xs, ys) + total([net.last]),
+    lambda net, xs, ys: dot(first_row(net)[::-1], xs[1]) * total(first_row(net)) + first_row(net)[0],
+    lambda net, xs, ys: dot(engine.grad(lambda x: square(mean_loss(net, [x], ys)))(xs[0]), xs[1]),
+    lambda net, xs, ys: total(engine.grad(lambda n: mean_loss(n, xs, ys))(net).parameters()),
+    lambda net, xs, ys: square(xs[0][0]) + 2.0,
+    lambda net, xs, ys: first_row(net).append(first_row(net).pop(0)) or mean_loss(net, xs, ys),
+], ids=range(11))  # fmt: skip
+def test_the_gradient_of_a_module_is_the_program_that_values_give(loss, make, monkeypatch):
+    """Also where it may be read off a few examples."""
+    for count, many in (2, 1e-9), (9, 4):
+        args = make(), [[0.1 * (i * k % 7) for k in range(1, 5)] for i in range(count)], [0.5 * i for i in range(count)]
+        monkeypatch.setattr(recording, "MANY", many)
+        *leaves, unmade = recorded(loss, args, monkeypatch, 1)
+        *values, _ = recorded(loss, args, monkeypatch, 10**9)
+        assert leaves == values
+        assert unmade == ("append" not in loss.__code__.co_names)
+
+
+def test_weights_that_dots_alone_read_are_no_values(monkeypatch):
+    made, init, net = [], Value.__init__, nn.MLP(30, [20, 1], seed=0)
+    args = net, [[0.1] * 30, [0.2] * 30, [0.3] * 30], [1.0, 2.0, 3.0]
+    weights = {v.data for layer in net.layers for neuron in layer.neurons for v in neuron.w}
+    monkeypatch.setattr(Value, "__init__", lambda self, *a, **k: made.append(a[0]) or init(self, *a, **k))
+    monkeypatch.setattr(recording, "MANY", 1e-9)
+    recorded(mean_loss, args, monkeypatch, 1)
+    assert len(weights.intersection(made)) <= 2 * 21  # a few a neuron, of 620
+
+
+def test_a_wide_net_has_the_gradient_of_eager_mode():
+    net = nn.MLP(80, [60, 3], seed=2)
+    xs = [[0.01 * (i * k % 23) - 0.1 for k in range(80)] for i in range(3)]
+    step = engine.value_and_grad(lambda net, xs: total([square(y) for x in xs for y in net(x)]))
+    value, gradient = engine.jit(step, contract=False)(net, xs)
+    expected, slopes = step(net, xs)
+    assert value == expected and gradient.state() == slopes.state()
+    assert isinstance(gradient.layers[0].neurons[0].w, list)

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...arguments import shown
 from ...conversion import operand
+from ...leaves import Leaves
 from ...transforms.trees import container
 from ...value import Value
 from .keys import attributes, exact, is_hashable
@@ -38,6 +39,8 @@ def _like(module: Any) -> Callable[[Any], object]:
     def build(leaves: Any) -> object:
         _, rebuild = module._flatten()
         built: object = rebuild(leaves)
+        if isinstance(leaves, Leaves):
+            leaves.module = built, module
         return built
 
     return build
@@ -158,18 +161,7 @@ class Flat:
 
     def numbers(self) -> list[float]:
         """All numbers, in order."""
-        found: list[float] = []
-        for x in self.leaves:
-            if x.__class__ is float:
-                found.append(x)
-            elif hasattr(x, "shape"):
-                found.extend(x.ravel().astype(float).tolist())
-            elif x.__class__ is tuple:
-                found.extend([v._data for v in x])
-            else:
-                entries: Sequence[Any] = [x] if x.__class__ is Value else x
-                found.extend([e._data if e.__class__ is Value else e for e in entries])
-        return found
+        return [*chain.from_iterable(map(numbers_of, self.leaves))]
 
     def rebuild(self, leaves: Sequence[Leaf]) -> Any:
         """The tree with other leaves."""
@@ -183,6 +175,17 @@ class Flat:
                 del built[len(built) - count :]
                 built.append(build(children))
         return built[0]
+
+
+def numbers_of(x: Leaf) -> list[float]:
+    """Those of a leaf, in order."""
+    if x.__class__ is float:
+        return [x]
+    if hasattr(x, "shape"):
+        found: list[float] = x.ravel().astype(float).tolist()
+        return found
+    entries: Sequence[Any] = [x] if x.__class__ is Value else x
+    return [e._data if e.__class__ is Value else e for e in entries]
 
 
 _NAMES = {str}

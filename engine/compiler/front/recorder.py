@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
-from itertools import islice
+from math import inf
 from typing import Any, NamedTuple, TypeVar
 
 from ... import context
@@ -23,7 +23,7 @@ from ...readings import refuse, running, user_line
 from ...rule import TABLE, Op
 from ...value import Value
 from . import gather
-from .flattening import Flat
+from .flattening import Flat, numbers_of
 from .gather import AS_ROWS, array_rows, with_sequences
 from .generators import Generators
 from .trace import PARAMETER
@@ -83,6 +83,7 @@ class Recorder:
         whole: the transform that is compiled, whose sweep is to wait.
         shortens: makes a function of a few rounds of one of many that a transform differentiates.
         answers: is what is recorded now read by nobody else?
+        unmade: leaves of Modules of which Values are made when someone looks at them.
     """
 
     whole: object = None
@@ -95,7 +96,7 @@ class Recorder:
         self.nodes: list[Value] = []
         self._inputs: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[float]]] = {}
         self.operands: dict[Value, int] = {}
-        self.leaves: dict[int, list[Value] | Row] = {}  # by their space and their index in it
+        self.unmade: list[Leaves] = []
         self.products: dict[Value, Products] = {}  # nodes that are made alike, by the first of them
         self.captured: list[Value] = []
         self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
@@ -249,28 +250,49 @@ class Recorder:
 
     def row(self, numbers: Iterable[float], first: int = 0, space: int = PARAMETER) -> list[Value]:
         """New traced leaves, numbered from `first`."""
-        made, leaves = [Value(x) for x in numbers], self.leaves.setdefault(space, [])
+        made = [Value(x) for x in numbers]
         self.operands.update(zip(made, range(first * 8 + space, (first + len(made)) * 8 + space, 8)))
-        if len(leaves) == first and isinstance(leaves, list):
-            leaves += made
         return made
 
-    def unmade_row(self, numbers: Sequence[float]) -> Leaves:
-        """All parameters, as leaves of which Values are made when someone looks at them."""
-        whole = Row(Source(numbers, PARAMETER, self.operands), range(len(numbers)))
-        self.leaves[PARAMETER] = whole
-        return Leaves(whole)
+    def unmade_row(self, numbers: Sequence[float], first: int = 0) -> Leaves:
+        """Parameters, numbered from `first`, as leaves of which Values are made when someone looks at them."""
+        return Leaves(Row(Source(numbers, first * 8 + PARAMETER, self.operands), range(len(numbers))))
 
-    def parameters(self, given: Flat, first: int = 0, space: int = PARAMETER) -> list[object]:
-        """Traced leaves for those of a tree, numbered from `first`: arrays of them for arrays, lists for lists."""
-        rest = iter(self.row(given.numbers(), first, space))
+    def parameters(self, given: Flat, first: int = 0, space: int = PARAMETER, many: float = inf) -> list[object]:
+        """Traced leaves for those of a tree, numbered from `first`: arrays of them for arrays, lists for lists; for Modules
+        of so many or more such as are not made yet."""
         found: list[object] = []
+        modules = iter(given.modules)
         for x in given.leaves:
-            if x.__class__ is list or x.__class__ is tuple:
-                found.append(list(islice(rest, len(x))))
+            numbers, module = numbers_of(x), next(modules) if x.__class__ is tuple else None
+            if module is not None and len(x) >= many and getattr(module, "_is_what_it_holds", bool)():
+                self.unmade.append(self.unmade_row(numbers, first))
+                found.append(self.unmade[-1])
             else:
-                found.append(self.array(_boxes(rest, x.shape)) if hasattr(x, "shape") else next(rest))
+                made = self.row(numbers, first, space)
+                listed = x.__class__ is list or x.__class__ is tuple
+                found.append(made if listed else self.array(_boxes(made, x.shape)) if hasattr(x, "shape") else made[0])
+            first += len(numbers)
         return found
+
+    def unmade_of(self, x: object) -> tuple[Row, object] | None:
+        """(the leaves that a Module was made of, the one that it is like), where no Values are made of these yet."""
+        for leaves in self.unmade:
+            if leaves.module is not None and leaves.module[0] is x:
+                return leaves.row, leaves.module[1]
+        return None
+
+    def make_leaves(self) -> None:
+        """Make the Values of all leaves, and lists of them where nodes read them."""
+        made = dict[Row, tuple[Value, ...]]()
+        v: Any
+        for v in self.nodes:
+            if v.op is not None and v.op.lists:
+                for a in filter(is_row, v._a):
+                    made[a] = made.get(a) or tuple(a)
+                v._a = tuple([made[a] if is_row(a) else a for a in v._a])
+        for leaves in self.unmade:
+            list(leaves)
 
     def constant(self, a: Any) -> float | None:
         """The number that an operand is, if it is one of the function's own."""
@@ -332,11 +354,11 @@ def origin(a: Any, known: Container[Value] = ()) -> Any:
     return a
 
 
-def _boxes(values: Iterator[Value], shape: tuple[int, ...]) -> object:
+def _boxes(values: list[Value], shape: tuple[int, ...]) -> object:
     import numpy as np
 
     boxes = np.empty(shape, object)
-    boxes.ravel()[:] = list(islice(values, boxes.size))
+    boxes.ravel()[:] = values
     return boxes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
-from operator import is_
+from operator import eq, is_
 from typing import Any
 
 from ...gated import GATED, Products, Sums
@@ -15,7 +15,7 @@ from ...value import Value
 from .kinds import Kinds, Place
 from .recorder import IDENTITY, Recorder
 from .reductions import LIST_OPS, scaled
-from .trace import SHORTEST, Trace
+from .trace import SHORTEST, VALUE, Trace
 
 Write = tuple[str, Any, int]  # an effect; a Value, a number, or products side by side; the (first) target
 
@@ -85,7 +85,7 @@ class _Transcription:
         found, at, products = list[Write](), 0, self._recorder.products
         while at < len(effects):
             op, x, target = effects[at]
-            if x.__class__ is not Products:
+            if not isinstance(x, Products):
                 made = products.get(x) if x.__class__ is Value else None
                 part = effects[at : at + len(made)] if made is not None else []
                 if made is not None and self._is_whole(op, made) and _writes_out(part, op, made, target):
@@ -99,13 +99,15 @@ class _Transcription:
                 found.append((op, x, target))
             else:
                 found += [(op, v, target + k) for k, v in enumerate(x.values(self._recorder))]
+                if isinstance(x, Sums):
+                    self._recorder.resumed(x.expand)
             at += 1
         return found
 
     def _is_whole(self, op: str, made: Products) -> bool:
         """Can products be one instruction? Among their operands are no constants, which are looked at one by one."""
         if isinstance(made, Sums):
-            return made.nodes[0].op is None and not any(
+            return (not made.nodes or made.nodes[0].op is None) and not any(
                 self._has_constants(a) for lists in made.listed() for a in lists
             )
         return (
@@ -203,14 +205,10 @@ class _Transcription:
                 return None
             a = tuple([v._a for v in a])
         first, second = operands.get(a[0]), operands.get(a[1])
-        leaves = None if first is None else self._recorder.leaves.get(first & 7)
-        if first is None or second is None or leaves is None or second == first or (second - first) & 7:
+        if first is None or second is None or first & 7 == VALUE or second == first or (second - first) & 7:
             return None
-        step = second - first
-        found = range(first, first + step * len(a), step)
-        end = (found[-1] >> 3) + (1 if step > 0 else -1)
-        same = found[-1] >= 0 and tuple(leaves[first >> 3 : end if end >= 0 else None : step >> 3]) == a
-        return found if same else None
+        found = range(first, first + (second - first) * len(a), second - first)
+        return found if all(map(eq, map(operands.get, a), found)) else None
 
 
 def _leaves(a: Sequence[Any]) -> Sequence[Any]:

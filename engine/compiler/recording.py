@@ -205,8 +205,9 @@ class Recording:
         with suppress(NotUniformError):
             with self._stages.timed("trace"):
                 recorder, returned = member(FEWER, False)
-            fewer = self._stages.flat(self._traced(recorder, returned, False))
-            return predicted(program, rounds, fewer, FEWER, family.count)
+            code = self._stages.flat(self._traced(recorder, returned, False))
+            with self._stages.timed("roll"):
+                return predicted(program, rounds, code, FEWER, family.count)
         return None
 
 

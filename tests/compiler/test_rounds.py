@@ -238,7 +238,7 @@ def test_what_a_program_is_compared_with_are_its_instructions(item):
 PREDICTIONS = {
     "what is told by the last round is told by the first": (prediction._Layout, "made", first_for_last),
     "what is given stands where it was": (
-        prediction._Prediction, "_given", lambda f: lambda self, index, around, there, more: index,
+        prediction._Prediction, "_given", lambda f: lambda self, index, around, there: index,
     ),
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ def extended(few: Sequence[Rolled], rounds: Sequence[int], count: int) -> Rolled
     """The program of so many rounds; None where these do not grow evenly.
 
     Args:
-        few: programs of some fewer, at least three.
+        few: programs of some fewer; where evenness is to be no guess, three.
         rounds: how many each is of.
         count: how many rounds it shall be of.
     """

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from ..front.trace import CONSTANT, VALUE
-from .extension import Rolled
+from .extension import Rolled, extended
 from .flat_code import FlatCode
 from .program import For, Node, Polynomial, Statement, loops_of
 from .spans import Nest
@@ -37,12 +38,11 @@ def predicted(program: Rolled, rounds: int, fewer: FlatCode, few: int, count: in
         count: how many rounds it shall be of.
     """
     for at_once in (False, True):
-        try:
-            prediction = _Prediction(program, rounds, fewer, few, at_once)
-            if _is_that(prediction.of(few), fewer):
-                return prediction.of(count)
-        except _NotPredictedError:
-            pass
+        with suppress(_NotPredictedError):
+            both, of = [program, _Prediction(program, rounds, fewer, few, at_once).next()], (rounds, rounds + 1)
+            that = extended(both, of, few)
+            if that is not None and _is_that(that, fewer):
+                return extended(both, of, count)
     return None
 
 
@@ -99,7 +99,7 @@ class _Prediction:
         if self._end(program.body, 0) != len(fewer.ops):
             raise _NotPredictedError
         self._here = _Layout(program.body, self._counts)
-        self._there = self._layout(few)
+        self._after, self._there = self._layout(1), self._layout(few - rounds)
 
     @staticmethod
     def _number(count: Polynomial) -> int:
@@ -124,35 +124,32 @@ class _Prediction:
             at += (shorter if self._grows[n] else count) * size
         return at
 
-    def _layout(self, rounds: int) -> _Layout:
-        more = rounds - self._rounds
+    def _layout(self, more: int) -> _Layout:
+        """That of more rounds, or fewer."""
         return _Layout(self._body, {loop: n + more * self._grows[loop] for loop, n in self._counts.items()})
 
-    def of(self, rounds: int) -> Rolled:
-        """The program of so many rounds."""
-        layout = self._layout(rounds)
-        body = self._items(self._body, (), layout, rounds - self._rounds)
-        return Rolled(body, layout.end, self._table)
+    def next(self) -> Rolled:
+        """The program of one round more."""
+        return Rolled(self._items(self._body, ()), self._after.end, self._table)
 
-    def _items(self, body: Sequence[Node], around: tuple[For, ...], layout: _Layout, more: int) -> list[Node]:
+    def _items(self, body: Sequence[Node], around: tuple[For, ...]) -> list[Node]:
         found = list[Node]()
         for n in body:
             if isinstance(n, For):
-                loop = For(n.variable, n.count + Polynomial.constant(more * self._grows[n]))
-                loop.body = self._items(n.body, (*around, n), layout, more)
+                loop = For(n.variable, n.count + Polynomial.constant(self._grows[n]))
+                loop.body = self._items(n.body, (*around, n))
                 found.append(loop)
                 continue
             if n.out != _index(around, self._here.first[n], self._here.length):
                 raise _NotPredictedError
-            out = _index(around, layout.first[n], layout.length)
-            there = self._there.first[n]
+            out, there = _index(around, self._after.first[n], self._after.length), self._there.first[n]
             args = [
-                (space, self._read(index, around, layout, more) if space == VALUE
+                (space, self._read(index, around) if space == VALUE
                  else self._constant(index, around) if space == CONSTANT
-                 else self._given(index, around, int(self._fewer.args[k, there]) >> 3, more))
+                 else self._given(index, around, int(self._fewer.args[k, there]) >> 3))
                 for k, (space, index) in enumerate(n.args)
             ]  # fmt: skip
-            target = self._given(n.target, around, int(self._fewer.targets[there]), more)
+            target = self._given(n.target, around, int(self._fewer.targets[there]))
             found.append(Statement(n.op, out, target, args))
         return found
 
@@ -162,7 +159,7 @@ class _Prediction:
             raise _NotPredictedError
         return index
 
-    def _given(self, index: Polynomial, around: Sequence[For], there: int, more: int) -> Polynomial:
+    def _given(self, index: Polynomial, around: Sequence[For], there: int) -> Polynomial:
         """Where a number is that the function is given, or that it returns; in the first rounds of fewer it is there. It is
         where it was, but that of the last round where this comes first."""
         start, steps = _parts(index, around)
@@ -172,9 +169,9 @@ class _Prediction:
         moved, rest = divmod(start - there, self._rounds - self._few)
         if rest or moved not in (*back, sum(back)):
             raise _NotPredictedError
-        return index + Polynomial.constant(moved * more)
+        return index + Polynomial.constant(moved)
 
-    def _read(self, index: Polynomial, around: Sequence[For], layout: _Layout, more: int) -> Polynomial:
+    def _read(self, index: Polynomial, around: Sequence[For]) -> Polynomial:
         """Where the value is that an instruction reads."""
         start, steps = _parts(index, around)
         statement, rounds = self._here.made(start)
@@ -189,8 +186,8 @@ class _Prediction:
 
         def moved(made: Made) -> int:
             statement, rounds = made
-            return layout.place(statement, {
-                loop: i + more * (self._grows[loop] and late.get(loop, 2 * i >= self._counts[loop]))
+            return self._after.place(statement, {
+                loop: i + (self._grows[loop] and late.get(loop, 2 * i >= self._counts[loop]))
                 for loop, i in rounds.items()
             })  # fmt: skip
 

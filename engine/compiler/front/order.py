@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .trace import EFFECTS, LIST, VALUE, Instruction, Trace, spaced
 
 ADDS = frozenset(("add", "dot", "gated"))
+HOLDING = frozenset((*EFFECTS, "dot", "gated"))  # they may have lists among their operands
 
 
 class Dot(NamedTuple):
@@ -272,18 +273,17 @@ class _Order:
             uses[i] == 1 and op not in EFFECTS and (op not in ADDS or i in self.spine or alone[i])
             for i, (op, _, _) in enumerate(code)
         ]
-        place: dict[int, int] = {}  # operands, in the program
-        lists: dict[int, Sequence[int]] = {}
+        place, lists = [0] * len(code), dict[int, Sequence[int]]()  # operands, in the program
         result: Ordered = []
         at = 0
 
-        def operands(index: int) -> Sequence[int]:
-            if index not in lists:
-                found = self.trace.lists[index]
-                if self.values[index]:
-                    found = spaced(tuple([place[a >> 3] if a & 7 == VALUE else a for a in found]))
-                lists[index] = found
-            return lists[index]
+        def operands(a: int) -> Sequence[int]:
+            if a not in lists:
+                found = self.trace.lists[a >> 3]
+                if self.values[a >> 3]:
+                    found = spaced(tuple([place[e >> 3] if e & 7 == VALUE else e for e in found]))
+                lists[a] = found
+            return lists[a]
 
         stack: list[int] = []
         for root in range(len(self.trace.code)):
@@ -293,27 +293,34 @@ class _Order:
             while stack:
                 i = stack.pop()
                 if i >= 0:
-                    stack.append(~i)
-                    stack.extend([a >> 3 for a in reversed(code[i][1]) if a & 7 == VALUE and inside[a >> 3]])
-                    continue
-                op, args, target = code[~i]
-                item: Dot | Products | Sums | Instruction
-                if op in EFFECTS and args[0] & 7 == LIST:
-                    gs, *more = [operands(a >> 3) for a in args]
-                    cs = more.pop(0) if len(more) > len(gs) else ()
-                    item = Sums(
-                        op, target, gs, cs, more, self.trace.constant(-0.0), self.trace.constant(0.0) if cs else 0
-                    )
-                elif op in EFFECTS and len(args) > 1:
-                    g, *c = [place[a >> 3] if a & 7 == VALUE else a for a in args if a & 7 != LIST]
-                    zero = self.trace.constant(0.0) if c else 0
-                    item = Products(op, target, g, operands(args[1] >> 3), c[0] if c else None, zero)
-                elif op in ("dot", "gated"):
-                    ws, xs, *gates = [operands(a >> 3) for a in args[1:]]
-                    item = Dot(ws, xs, gates[0] if gates else (), self.trace.constant(0.0) if gates else 0)
+                    below = [a >> 3 for a in reversed(code[i][1]) if a & 7 == VALUE and inside[a >> 3]]
+                    if below:
+                        stack.append(~i)
+                        stack += below
+                        continue
                 else:
-                    item = op, tuple([place[a >> 3] if a & 7 == VALUE else a for a in args]), target
-                result.append(item)
-                at += item.length if isinstance(item, WHOLE) else 1
-                place[~i] = (at - 1) * 8 + VALUE
+                    i = ~i
+                op, args, target = code[i]
+                if op in HOLDING and len(args) > 1:
+                    given = [operands(a) if a & 7 == LIST else place[a >> 3] if a & 7 == VALUE else a for a in args]
+                    whole = self._whole(op, given, target)
+                    at += whole.length
+                    result.append(whole)
+                else:
+                    at += 1
+                    result.append((op, tuple([place[a >> 3] if a & 7 == VALUE else a for a in args]), target))
+                place[i] = (at - 1) * 8 + VALUE
         return result
+
+    def _whole(self, op: str, args: Sequence[Any], target: int) -> Dot | Products | Sums:
+        """The item for an instruction of lists."""
+        constant = self.trace.constant
+        if op not in EFFECTS:
+            _, ws, xs, *gates = args
+            return Dot(ws, xs, gates[0] if gates else (), constant(0.0) if gates else 0)
+        if args[0].__class__ is int:
+            g, xs, *c = args
+            return Products(op, target, g, xs, c[0] if c else None, constant(0.0) if c else 0)
+        gs, *rows = args
+        cs = rows.pop(0) if len(rows) > len(gs) else ()
+        return Sums(op, target, gs, cs, rows, constant(-0.0), constant(0.0) if cs else 0)

@@ -175,8 +175,8 @@ class Trace:
         if len(constants) == len(args):
             put = self.constant if self.apart.isdisjoint(constants) else self.constant_apart
             return put(row.forward(*[self.constants[i] for i in constants]))
-        rewrite = IDENTITIES.get(name) if constants or name not in BESIDE_CONSTANTS else None
-        if rewrite is not None:
+        rewrite = IDENTITIES.get(name)
+        if rewrite is not None and (constants or name not in BESIDE_CONSTANTS):
             found = rewrite(self, args)
             if found is not None:
                 return found

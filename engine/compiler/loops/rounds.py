@@ -114,8 +114,11 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
                 if a.__class__ is tuple and id(a) not in walked:
                     walked.add(id(a))
                     below = a
-                live.update(below)
-                live.update([origin(e) for e in below if e.op is None or e.op is IDENTITY])
+                for e in below:
+                    if e not in live:
+                        live.add(e)
+                        if e.op is None or e.op is IDENTITY:
+                            live.add(origin(e))
     found.reverse()
     return found
 

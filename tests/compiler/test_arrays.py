@@ -430,6 +430,10 @@ def test_some_of_the_shares_are_no_softmax_of_some():
         lambda x: dot(engine.softmax(x)[:3], x[1:]),
         lambda x: dot(log_softmax(x)[1:], x[1:]),
         lambda x: dot([a - engine.logsumexp(x) for a in x[:2]], x[2:]),
+        lambda x: [a + 0.0 for a in engine.softmax(x)[:2]],
+        lambda x: [engine.exp(a) * 2.0 for a in log_softmax(x)][:2],
+        lambda x: [a + 0.0 for a in log_softmax(x)[:3]],
+        *[engine.grad(lambda x, k=k: nn.losses.cross_entropy(x, k)) for k in range(4)],
     ):
         assert jit(f, backend="numpy")(x) == pytest.approx(f(x), rel=1e-12)
 

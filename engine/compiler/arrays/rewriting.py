@@ -160,9 +160,10 @@ def _softmax(array: Array) -> None:
             inner = x.array
             env = dict(zip(inner.axes, x.places))
             (z,) = inner.args
-            if isinstance(z, Read):
+            along = env[inner.over[0]].plain()
+            if isinstance(z, Read) and along is not None and along.size == inner.over[0].size:  # not some of the shares
                 array.become("softmax", [Read(z.array, [composed(p, env) for p in z.places])])
-                array.over = [a for a in [env[inner.over[0]].plain()] if a]
+                array.over = [along]
     elif array.op == "share":
         x = through(array.args[0])  # a softmax is one of its own accord, without what its parts add up to
         soft = isinstance(x, Read) and (x.array.op == "softmax" or (x.array.op == "exp" and _of_shares(x.array)))

@@ -68,7 +68,14 @@ def definitions(arrays: Sequence[Array], results: Sequence[Array]) -> list[Defin
             return a
         axes = [p.plain() for p in a.places]
         term = inline[a.array]
-        if None in axes or len(set(axes)) < len(axes) or (op == "dot" and term.op in ("dot", "concatenation")):
+        in_part = [x.size for x in a.array.axes] != [x and x.size for x in axes]
+        shares = in_part and any(isinstance(x, Term) and x.op in SOFT for x in nodes(term))  # of all, not of that part
+        if (
+            None in axes
+            or shares
+            or len(set(axes)) < len(axes)
+            or (op == "dot" and term.op in ("dot", "concatenation"))
+        ):
             found.append(Definition(a.array, inline.pop(a.array)))
             return a
         inline.pop(a.array)

@@ -135,18 +135,23 @@ class XlaTrainingCode(ArrayTrainingCode):
                 outputs = outputs.at[k, : part.size].set(kept)
             return ps, gs, slots, losses, outputs, failed
 
-        def body(state: tuple[OnDevice, State]) -> tuple[OnDevice, State]:
+        def made(size: int, state: tuple[OnDevice, State]) -> tuple[OnDevice, State]:
             k, before = state
-            if left:
-                last = (counts[1] + k + 1) % counts[2] == 0
-                after = jax.lax.cond(last, partial(step, left), partial(step, batch), k, before)
-            else:
-                after = step(batch, k, before)
+            after = step(size, k, before)
             return k + 1 - after[-1].astype(k.dtype), after
 
         def goes_on(state: tuple[OnDevice, State]) -> OnDevice:
             return (state[0] < counts[0]) & ~state[1][-1]
 
+        def is_whole(state: tuple[OnDevice, State]) -> OnDevice:
+            return goes_on(state) & ((counts[1] + state[0] + 1) % counts[2] != 0)
+
+        def epoch(state: tuple[OnDevice, State]) -> State:
+            """Whole batches, and the last one apart: a choice at each step would copy what it chooses from."""
+            state = jax.lax.while_loop(is_whole, partial(made, batch), state)
+            return jax.lax.cond(goes_on(state), partial(made, left), lambda state: state, state)
+
+        body = epoch if left else partial(made, batch)
         start = 0 * counts[0], (ps, [np.zeros_like(p) for p in ps], slots, losses, outputs, np.asarray(False))
         done, (ps, gs, slots, losses, outputs, _) = jax.lax.while_loop(goes_on, body, start)
         if care == TRUSTED:

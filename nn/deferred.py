@@ -93,15 +93,16 @@ def later(module: T, leaves: Sequence[Value]) -> Callable[[Numbers], T]:
     kind, held = type(module), attributes(template)
     passes = _passes_here(kind, held.keys() - pattern.shared.keys()) and _dict.__get__(template).keys() == held.keys()
 
+    def at_once(numbers: Numbers) -> T:
+        return rebuilt(template, dict(zip(own, _values(numbers, leaves_of_now()), strict=True)))
+
     def made(numbers: Numbers) -> T:
         leaves = leaves_of_now()  # what reads the Module first, as a transform may, is not what made it
-        if not passes:
-            return rebuilt(template, dict(zip(own, _values(numbers, leaves), strict=True)))
         x = object.__new__(kind)
         _dict.__set__(x, {**pattern.shared, _PENDING: lambda x: pattern.attributes(_values(numbers, leaves), x)})
         return x
 
-    return made
+    return made if passes else at_once
 
 
 def _values(numbers: Numbers, leaves: Callable[[Iterable[float]], list[Value]]) -> list[Any]:

@@ -33,14 +33,13 @@ class Pattern:
     """
 
     def __init__(self, module: Any, leaves: Sequence[Value]) -> None:
-        self._module, self._leaves = module, leaves
         values = list(map(object.__new__, repeat(object, len(leaves))))
-        self._twin = rebuilt(module, SideBySide(leaves, values))  # whose ids are the places
-        held = attributes(self._twin)
+        twin = rebuilt(module, SideBySide(leaves, values))  # whose ids are the places
+        held = attributes(twin)
         self.shared = {name: x for name, x in attributes(module).items() if held[name] is x}
-        found = _Comparison(values, self._twin, module)
-        self._known = found.known
-        if self._known:
+        found = _Comparison(values, twin, module)
+        self._template = None if found.known else (module, leaves)
+        if self._template is None:
             start: list[object] = [*values, *found.modules, *found.constants]
             place = dict(zip(map(id, [*start, *found.containers]), count()))
             self._kinds, self._constants = list(map(type, found.modules[1:])), found.constants
@@ -49,8 +48,9 @@ class Pattern:
 
     def attributes(self, values: Sequence[object], x: Any) -> dict[str, object]:
         """The attributes that make x a Module like the one, with these things in the places of its leaves."""
-        if not self._known:
-            return refilled(self._module, dict(zip(self._leaves, values, strict=True)), x)
+        if self._template is not None:
+            module, leaves = self._template
+            return refilled(module, dict(zip(leaves, values, strict=True)), x)
         modules = [x, *map(object.__new__, self._kinds)]
         things = [*values, *modules, *self._constants]
         for build, take in self._containers:

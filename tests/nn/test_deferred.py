@@ -215,7 +215,7 @@ def test_whatever_is_read_first_is_what_a_module_filled_at_once_shows(make, monk
 
 def test_what_a_net_is_made_of_is_known_and_what_is_more_is_not():
     models = [mlp(), Data(), Tied(), Delegating(), Linked(), Slotted()]
-    assert [Pattern(m, m._flatten()[0])._known for m in models] == [True] * 4 + [False] * 2
+    assert [Pattern(m, m._flatten()[0])._template is None for m in models] == [True] * 4 + [False] * 2
 
 
 @pytest.mark.parametrize("hook", ["__getstate__", "__delattr__"])

@@ -37,7 +37,7 @@ from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
 from engine.compiler.front.order import Dot, Products, Sums, flat
 from engine.compiler.llvm.processor import Target, processor
-from engine.compiler.loops import extension, flat_code, prediction, rounds
+from engine.compiler.loops import extension, flat_code, prediction, reach, rounds
 from engine.compiler.loops.program import size, unrolled
 from engine.compiler.recording import Recording
 from engine.transforms.trees import flatten
@@ -407,9 +407,9 @@ SURE = [("total", "softmax"), ("mean", "largest"), ("softmax", "net"), ("sum", "
 
 @pytest.mark.parametrize("form", [*sorted(FAR), *SURE], ids=str)
 def test_how_far_apart_rounds_are_at_most_is_told_without_a_look_at_each(form, monkeypatch):
-    told, distance, reach = [], rounds.distance, rounds.reach
-    monkeypatch.setattr(rounds, "distance", lambda *given: told.append(distance(*given)))
-    monkeypatch.setattr(rounds, "reach", lambda *given: told.append(reach(*given)) or told[-1])
+    told, distance, whole = [], reach.distance, reach.reach
+    monkeypatch.setattr(reach, "distance", lambda *given: told.append(distance(*given)))
+    monkeypatch.setattr(rounds, "reach", lambda *given: told.append(whole(*given)) or told[-1])
     f, args = problem(*form, 20) if form in SURE else (value_and_grad(FAR[form]), ([0.1] * 50, [0.2] * 50))
     recorded(f, args, True)
     assert told[0] is not None and told[1] <= told[0] if form in SURE else not told or told[0] is None

@@ -1,31 +1,54 @@
 """Distance: how far apart rounds are at most that have to do with each other, told by what the nodes of one round read.
 
-Most programs are such that `reach`, which looks at what each round makes, would find nothing.
+It is what `reach` asks first. In most programs a look at what each round makes would find nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ...rule import TABLE, Op
 from ..front.trace import CONSTANT, IDENTITIES, VALUE
-from .reach import Operand, Rounds
 from .recognition import Recogniser
 
+Operand = Any  # a Value that has an op or none, a number, or a list of these
 
-def distance(items: Recogniser, loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]], own: set[int],
-             numbers: Sequence[float]) -> int | None:  # fmt: skip
-    """No less than `reach`, where what the nodes read tells it; None where that takes a look at each.
+
+class Rounds(NamedTuple):
+    """Nodes that are alike, round by round."""
+
+    start: int
+    period: int
+    rounds: int
+
+
+class Items(NamedTuple):
+    """Nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers.
+
+    Attributes:
+        nodes: they.
+        own: the leaves that are differentiated, as operands.
+        numbers: what constants are. They are numbered as they come, so that what they are does not matter.
+    """
+
+    nodes: Recogniser
+    own: set[int]
+    numbers: list[float]
+
+
+def distance(record: Items, loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]]) -> int | None:
+    """No less than how many rounds apart those are that have to do with each other, where what the nodes read tells it;
+    None where that takes a look at each.
 
     Where a round reads leaves that no other reads, nodes of its own, what all rounds read and its running sum, what it makes
     is its own or the same in all rounds; unless something outside makes it, too.
 
     Args:
-        items: the nodes.
+        record: the nodes.
         loops, data: as for `reach`.
-        own: the leaves that are differentiated, as operands.
-        numbers: what constants are.
     """
+    items, own, numbers = record
     seen, alike = _Reads(items, loops, data, numbers), _Alike(items, data, numbers)
     of_data = dict[int, object]()
     for i, given in data.items():

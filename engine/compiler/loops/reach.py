@@ -9,37 +9,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any, NamedTuple
 
 from ...value import Value
 from ..front.recorder import Recorder, origin
 from ..front.trace import CONSTANT, PARAMETER, Trace
+from .distance import Items, Operand, Rounds, distance
 
-Operand = Any  # a Value that has an op or none, a number, or a list of these
 Numbers = tuple[int, ...]
 
 
-class Rounds(NamedTuple):
-    """Nodes that are alike, round by round."""
-
-    start: int
-    period: int
-    rounds: int
-
-
 def reach(
-    nodes: Sequence[Operand], loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]], recorder: Recorder,
-    leaves: set[Value],
+    items: Items, nodes: Sequence[Operand], loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]],
+    recorder: Recorder, leaves: set[Value],
 ) -> int | None:  # fmt: skip
-    """How many rounds apart those are at most that read or make the same; None where no few rounds tell.
+    """How many rounds apart those are at most that read or make the same, or no less; None where no few rounds tell.
 
     Args:
+        items: the nodes, as items of a program.
         nodes: all, in order.
         loops: the rounds among them, first to last.
         data: what stands in place of numbers, by the number of a node, and which of its operands it is.
         recorder: where they were recorded.
         leaves: what is differentiated.
     """
+    found = distance(items, loops, data)
+    return _of_all(nodes, loops, data, recorder, leaves) if found is None else found
+
+
+def _of_all(
+    nodes: Sequence[Operand], loops: Sequence[Rounds], data: Mapping[int, Mapping[int, Operand]], recorder: Recorder,
+    leaves: set[Value],
+) -> int | None:  # fmt: skip
+    """How many rounds apart those are, by a look at each."""
     same, outside, own, at = _Same(nodes, data, recorder, leaves), list[Operand](), set[int](), 0
     for start, period, rounds in loops:
         outside += nodes[at:start]

@@ -16,8 +16,8 @@ from ...rule import TABLE, UNREACHED, Op, new
 from ...value import Value
 from ..front.recorder import IDENTITY, Recorder, origin
 from ..front.trace import CONSTANT, VALUE, spaced
-from .distance import distance
-from .reach import Operand, Rounds, reach
+from .distance import Items, Operand, Rounds
+from .reach import reach
 from .recognition import WINDOW, Loop, Recogniser
 from .shapes import LoopShape, Positions, Shapes
 
@@ -58,16 +58,14 @@ class Family:
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
             return
         differentiated = set(leaves)
-        items, own, numbers = _items(nodes, recorder, differentiated)
-        loops = list(_loops(items)) if _may_repeat(items.ids) else []
+        items = _items(nodes, recorder, differentiated)
+        loops = list(_loops(items.nodes)) if _may_repeat(items.nodes.ids) else []
         longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=Rounds(0, 0, 0))
         if longest.rounds >= FEWEST and 2 * longest.period * longest.rounds > len(nodes):
             self._loops = [loop for loop in loops if abs(loop.rounds - longest.rounds) <= EDGE]
             self._recorder, self._captured = recorder, len(recorder.captured)
             self.count, self._data = longest.rounds, _Data(nodes, self._loops, recorder).leaves
-            found = distance(items, self._loops, self._data, own, numbers)
-            if found is None:
-                found = reach(nodes, self._loops, self._data, recorder, differentiated)
+            found = reach(items, nodes, self._loops, self._data, recorder, differentiated)
             if found is None or found > FARTHEST:
                 self.withdraw()
                 self.count = 0
@@ -123,14 +121,8 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
     return found
 
 
-def _items(
-    nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]
-) -> tuple[Recogniser, set[int], list[float]]:
-    """(the nodes as the items of a program: what must be equal in all rounds as a shape, what must advance as numbers, the
-    operands of leaves that are differentiated, the constants).
-
-    Constants are numbered as they come, so that what they are does not matter.
-    """
+def _items(nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]) -> Items:
+    """The nodes as the items of a program."""
     import numpy as np
 
     shapes, ids, numbers, starts = Shapes(), list[int](), list[int](), [0]
@@ -177,11 +169,8 @@ def _items(
         operands[v] = i * 8 + VALUE
         ids.append(shapes.id(tuple(key)))
         starts.append(len(numbers))
-    return (
-        Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW),
-        own,
-        constants,
-    )
+    items = Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW)
+    return Items(items, own, constants)
 
 
 def _may_repeat(ids: Positions) -> bool:

@@ -1,6 +1,6 @@
 """What compiled code is compared with: the flat trace of a rolled one, and instructions interpreted in Python."""
 
-from engine.compiler.front.trace import CONSTANT, LIST, VALUE
+from engine.compiler.front.trace import CONSTANT, LIST, PARAMETER, VALUE
 from engine.compiler.loops.program import For
 
 
@@ -60,3 +60,25 @@ def run_tape(code, tape, spaces):
             values.append(0.0)
             results[op, target] = results.get((op, target), 0.0) + args[0] if op == "accumulate" else args[0]
     return results
+
+
+def run_program(body, table, rows, parameters):
+    """Interpret a rolled program: target -> number."""
+    values, index, written = {}, {}, {}
+    spaces = {VALUE: values, PARAMETER: parameters, CONSTANT: table}
+
+    def run(body):
+        for n in body:
+            if isinstance(n, For):
+                for i in range(int(n.count.evaluated(index))):
+                    index[n.variable] = i
+                    run(n.body)
+                continue
+            given = [spaces[space][p.evaluated(index)] for space, p in n.args]
+            if n.op == "output":
+                written[n.target.evaluated(index)] = given[0]
+            else:
+                values[n.out.evaluated(index)] = given[0] if n.op == "move" else rows[n.op].forward(*given)
+
+    run(body)
+    return written

@@ -1,12 +1,13 @@
 """A gradient over many examples is differentiated for a few of them: the program is that of all, to the last operand."""
 
 import random
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import inf
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from reference import run_program
 from strategies import hexes
 from test_balls import MANY
 from test_graphs import plus_zero
@@ -40,6 +41,7 @@ from engine.compiler.llvm.processor import Target, processor
 from engine.compiler.loops import extension, flat_code, prediction, reach, rounds
 from engine.compiler.loops.program import size, unrolled
 from engine.compiler.recording import Recording
+from engine.rule import TABLE
 from engine.transforms.trees import flatten
 
 # The law: what is read off programs of a few examples is the program of all -------------------------------------------------
@@ -377,6 +379,54 @@ def test_rounds_that_have_to_do_with_others_far_away_are_not_read_off_a_few(read
     f = value_and_grad(FAR[read])
     found, want = (recorded(f, args, few) for few in (True, False))
     assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
+
+
+# What Python makes of an index ------------------------------------------------------------------------------------------
+
+ORDER = sorted(range(20), key=lambda i: i * 7 % 20)
+INDEXED = {
+    "every seventh is another": lambda w, x, y: total([(relu if i % 7 == 3 else tanh)(w[0] * x[i]) for i in range(20)]),
+    "weights that fall": lambda w, x, y: total([relu(w[0] * x[i] - w[1]) / (i + 1) for i in range(20)]),
+    "weights that are squares": lambda w, x, y: mean([i * i * relu(w[0] * x[i]) * y[i] for i in range(20)]),
+    "a weight for the last": lambda w, x, y: total([(0.5 if i == 19 else 2.0) * relu(w[0] * x[i]) for i in range(20)]),
+    "the one before": lambda w, x, y: total([relu(w[0] * x[i]) * x[i - 1] for i in range(20)]),
+    "the one as far from the end": lambda w, x, y: total([relu(w[0] * x[i]) * x[19 - i] for i in range(20)]),
+    "two lists, one shorter": lambda w, x, y: total([relu(w[0] * a) for a in x]) + total([w[1] * b for b in y[:18]]),
+    "as long as a list": lambda w, x, y: total([w[len(x) > 15] * relu(w[2] * a) for a in x]) / len(x),
+    "in another order": lambda w, x, y: total([relu(w[0] * x[i]) * y[i] for i in ORDER]),
+    "by a dictionary": lambda w, x, y: total([{0: 0.5, 1: w[1], 2: 2.0}[i % 3] * relu(w[0] * x[i]) for i in range(20)]),
+    "each with those before": lambda w, x, y: total([relu(w[0] * a) * b for a, b in zip(accumulate(x), y)]),
+    "rounds in rounds": lambda w, x, y: total([total([(j + 1) * relu(v * a) for j, v in enumerate(w)]) for a in x]),
+    "shorter and shorter": lambda w, x, y: total([relu(w[0] * total(x[i:])) * y[i] for i in range(20)]),
+    "numbers that add up": lambda w, x, y: (lambda a: total([relu(w[0] * b) * y[0] for b in x]) * a[-1])(
+        list(accumulate([w[1] ** 0.0 for _ in x]))
+    ),
+    "one behind a condition": lambda w, x, y: total(
+        [where(w[1] > 0.0, x[3], a) * relu(w[0] * b) for a, b in zip(x, y)]
+    ),
+}
+
+
+TOLD = {
+    "weights that fall", "weights that are squares", "a weight for the last", "two lists, one shorter",
+    "as long as a list", "each with those before", "rounds in rounds",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", sorted(INDEXED))
+def test_a_program_of_a_few_is_right_where_no_example_led_when_it_was_made(form):
+    rng = random.Random(form)
+    rows = [rng.uniform(0.1, 1) for _ in range(20)], [rng.uniform(0.1, 1) for _ in range(20)]
+    f = value_and_grad(INDEXED[form])
+    found = recorded(f, ([-0.5, -0.25, -0.75], *rows), True)  # relu is flat everywhere
+    assert found.of_few == (form in TOLD)
+    for _ in range(3):
+        args = [[rng.uniform(-1, 1) for _ in given] for given in ([0, 0, 0], *rows)]
+        numbers = [*chain(*args), *[v.data for v in found.recorder.captured]]
+        have = run_program(found.rolled.body, found.rolled.table, {**TABLE, **found.trace.rows}, numbers)
+        value, slopes = f(*args)
+        want = [value, *slopes]
+        assert [have[k] for k in range(len(want))] == pytest.approx(want, rel=1e-9, abs=1e-12)
 
 
 COUNTS = {

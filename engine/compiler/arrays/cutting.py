@@ -14,22 +14,23 @@ class Known:
 
     def __init__(self) -> None:
         self.arrays = list[Array]()
-        self._near: dict[int, dict[int, list[int]]] = {}  # by the size of what they reach over, and about where
+        # By the size of what they reach over, and about where, (number, start, end) of each.
+        self._near: dict[int, dict[int, list[tuple[int, int, int]]]] = {}
 
     def add(self, array: Array) -> None:
         """Know one more."""
-        level = (array.end - array.start).bit_length()
-        self._near.setdefault(level, {}).setdefault(array.start >> level, []).append(len(self.arrays))
+        start, end = array.start, array.end
+        level = (end - start).bit_length()
+        self._near.setdefault(level, {}).setdefault(start >> level, []).append((len(self.arrays), start, end))
         self.arrays.append(array)
 
     def around(self, low: int, high: int) -> list[Array]:
         """Those that begin no later and end no earlier, in the order in which they came to be known."""
         found = list[int]()
         for level, places in self._near.items():
-            at = low >> level
-            found += [*places.get(at, ()), *places.get(at - 1, ())]
-        every = [self.arrays[k] for k in sorted(found)]
-        return [a for a in every if a.start <= low and high <= a.end]
+            for near in (places.get(low >> level, ()), places.get((low >> level) - 1, ())):
+                found += [k for k, start, end in near if start <= low and high <= end]
+        return [self.arrays[k] for k in sorted(found)]
 
 
 def say_flat_part(array: Array, whole: Array, index: Affine) -> bool:

@@ -33,7 +33,9 @@ def _in_rounds(group: Sequence[Array]) -> Iterator[Array]:
     stack = [list(group)]
     while stack:
         mine = stack.pop()
-        inside = inner_groups(mine)
+        inside, time = inner_groups(mine), times(mine)
+        if len(inside) == 1 and any(a.op == "scan" and a.axes[a.along] is not time.get(a) for a in mine):
+            raise CycleError(mine)
         if len(inside) == 1 or all(len(g) == 1 for g in inside):
             yield from _in_a_round(mine)
         else:
@@ -44,18 +46,20 @@ def inner_groups(group: Sequence[Array]) -> list[list[Array]]:
     """What feeds each other within a round of a scan, each behind what it reads."""
     time = times(group)
     outer = {a for a in group if a.op == "scan" and a.axes[a.along] is time.get(a)}
-    return components(group, set(group), lambda read: read.array in outer and is_before(read))
+    return components(group, set(group), lambda _, read: read.array in outer and is_before(read))
 
 
 def components(
-    results: Iterable[Array], inside: Container[Array] | None = None, cut: Callable[[Read], bool] = lambda read: False
+    results: Iterable[Array],
+    inside: Container[Array] | None = None,
+    cut: Callable[[Array, Read], bool] = lambda array, read: False,
 ) -> list[list[Array]]:
     """The arrays that results need, in groups that are made of each other, each behind what it reads (Tarjan 1972).
 
     Args:
         results: they.
         inside: arrays among which this is asked; None: among all.
-        cut: what is read and does not count.
+        cut: what does not count of what an array reads.
     """
     found, path = list[list[Array]](), list[Array]()
     number, low, closed = dict[Array, int](), dict[Array, int](), set[Array]()
@@ -64,7 +68,9 @@ def components(
     def visit(array: Array) -> None:
         number[array] = low[array] = len(number)
         path.append(array)
-        reads = [a for a in array.args if isinstance(a, Read) and (inside is None or a.array in inside) and not cut(a)]
+        reads = [
+            a for a in array.args if isinstance(a, Read) and (inside is None or a.array in inside) and not cut(array, a)
+        ]
         stack.append((array, iter([a.array for a in reads])))
 
     for result in results:

@@ -496,35 +496,51 @@ def _claim(element: Element, others: Sequence[Axis], operand: Operand) -> Claim 
     Args:
         element: what the operand is.
         others: the axes of its array but that of the rounds.
-        operand: of which the whole is read, or rows that stand where those of the element do.
+        operand: of whose array the rest is taken to stand beside what is read, as it does there.
     """
     if not isinstance(operand, Read):
         return None
-    plain, axes = [p.plain() for p in operand.places], operand.array.axes
-    if any(x.size != y.size if x else p.slopes for x, y, p in zip(plain, axes, operand.places)):
-        return None
-    env = {x: Affine(0, {y: 1}) for x, y in zip(plain, axes) if x}
-    if len(env) < len([x for x in plain if x]) or any(x not in env for p in element.places for x in p.slopes):
-        return None
-    rows = [(p.start, y) for p, y in zip(operand.places, axes) if not p.slopes and y.size > 1]
-    places = [composed(p, env) for p in element.places]
-    if rows:
-        fixed = [k for k, (p, x) in enumerate(zip(places, others)) if not p.slopes and x.size > 1]
-        if len(fixed) != len(rows):
+    fixed = [k for k, (p, x) in enumerate(zip(element.places, others)) if not p.slopes and x.size > 1]
+    places, open_ones = list(element.places), {k for k, p in enumerate(element.places) if p.slopes}
+    for p, y in zip(operand.places, operand.array.axes):
+        if y.size == 1:
+            continue
+        side = [k for k in open_ones if places[k].slopes.keys() == p.slopes.keys()] if p.slopes else fixed[:1]
+        if len(side) != 1 or len(p.slopes) > 1:
             return None
-        for k, (at, y) in zip(fixed, rows):
-            places[k] = Affine(places[k].start - at, {y: 1})
-            if places[k].start < 0 or places[k].ends()[1] >= others[k].size:
-                return None
+        k = side[0]
+        (x,) = p.slopes or (y,)
+        turn = places[k].slopes.get(x, 1) * p.slopes.get(x, 1)
+        if abs(turn) != 1:
+            return None
+        places[k] = Affine(places[k].start - turn * p.start, {y: turn})
+        if places[k].ends()[0] < 0 or places[k].ends()[1] >= others[k].size:
+            return None
+        open_ones.discard(k)
+        fixed = fixed if p.slopes else fixed[1:]
+    read_whole = all(not p.slopes or p.ends() == (0, y.size - 1) for p, y in zip(operand.places, operand.array.axes))
+    if open_ones or (fixed and not read_whole):
+        return None
     return Claim(Element(element.array, element.round, places), operand.array)
+
+
+def _back(axes: Sequence[Axis], places: Sequence[Affine]) -> dict[Axis, Affine] | None:
+    """What the axes of places are in those along which they run, all of it, from either end; None: they are no such."""
+    env = dict[Axis, Affine]()
+    for y, p in zip(axes, places):
+        for x, slope in p.slopes.items():
+            from_end = slope == -1 and p.start == y.size - 1
+            if x in env or x.size != y.size or len(p.slopes) > 1 or not (from_end or p.plain() is x):
+                return None
+            env[x] = Affine(y.size - 1, {y: -1}) if from_end else Affine(0, {y: 1})
+    return env
 
 
 def _inverse(axes: Sequence[Axis], places: Sequence[Affine], operand: Operand) -> Operand | None:
     """What an array is if some of its elements, which must be all, are an operand."""
-    plain = [p.plain() for p in places]
-    if [x and x.size for x in plain] != [x.size for x in axes] or len(set(plain)) < len(plain):
+    env = _back(axes, places)
+    if env is None or any(not p.slopes and x.size > 1 for p, x in zip(places, axes)):
         return None
-    env = {x: Affine(0, {y: 1}) for x, y in zip(plain, axes) if x}
     if any(x not in env for x in operand.axes):
         return None
     if isinstance(operand, Number):

@@ -26,7 +26,7 @@ from .recurrences import NoScanError, Recurrence, carrying, every_round
 from .sums import gridded
 from .words import Words
 
-MOST = 2000  # arrays that a program may need
+MOST = 1000  # arrays that a program may need
 CUT = frozenset(("", "concatenation", "flattened"))  # what arrays are that are made of others, or may come to be
 
 
@@ -297,6 +297,9 @@ class Raising:
         try:
             ordered([a for arrays in self.results for a in arrays])
         except CycleError as error:
+            depth = {v: k for a in error.arrays for k, v in enumerate(self._along.get(a, ())) if k}
+            if depth:  # loops that are no loops in each other
+                raise _RecurrenceError(max(depth, key=lambda v: depth[v])) from None
             reads = [
                 (array, place.plain() is None or place.ends()[1] < axis.size - 1, stride)
                 for reader, array in zip(error.arrays, [*error.arrays[1:], error.arrays[0]])
@@ -353,7 +356,7 @@ class Raising:
             v, group = found
             done.update((v, a) for a in group)
             try:
-                along = {a: axes[v] for a, axes in self._along.items() if v in axes}
+                along = {a: axes[v] for a, axes in self._along.items() if axes.get(v) in a.axes}
                 peeled = Peeled(Recurrence(group, along), along, components(results))
                 peeled.take_in()
                 done.update((v, a) for a in peeled.write())
@@ -378,14 +381,16 @@ class Raising:
                     if mine and not any((v, a) in done for a in some):
                         yield v, some
 
-    def _in_one_round(self, v: int) -> Callable[[Read], bool]:
-        """Is an array read in one round of a loop, that is, outside of it?"""
+    def _in_one_round(self, v: int) -> Callable[[Array, Read], bool]:
+        """Is it what a round of another loop reads of a round before it?"""
 
-        def is_one(read: Read) -> bool:
-            axis = self._along.get(read.array, {}).get(v)
-            return axis is not None and not read.places[read.array.axes.index(axis)].slopes
+        def is_before(array: Array, read: Read) -> bool:
+            along = self._along.get(read.array, {}) if array.op == "concatenation" else {}
+            axes = read.array.axes
+            outer = [read.places[axes.index(x)] for u, x in along.items() if u != v and x in axes]
+            return any(x not in array.axes for p in outer for x in p.slopes)
 
-        return is_one
+        return is_before
 
     def _lay_out(self, arrays: Iterable[Array]) -> None:
         """Do what is done to all elements before they are laid flat, so that rows are read as rows."""

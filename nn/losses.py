@@ -340,6 +340,6 @@ def _weights(who: str, weights: Sequence[float] | None, classes: int) -> list[fl
         got = "no list" if listed is None else len(listed)
         raise ValueError(f"{who} takes one factor for each of {classes} classes as class_weights, got {got}")
     ws = [float(scalar(who, w)) for w in listed]
-    if not all(w >= 0.0 for w in ws):
-        raise ValueError(f"{who} takes class_weights from 0, got {ws}")
+    if not all(0.0 <= w < inf for w in ws):
+        raise ValueError(f"{who} takes finite class_weights from 0, got {ws}")
     return ws

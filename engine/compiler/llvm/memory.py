@@ -110,6 +110,7 @@ class Memory:
     b: ir.IRBuilder
     buffers: Buffers
     vectors: VectorBuilder
+    _known: dict[tuple[ir.Block, frozenset[tuple[ir.Value, int]]], ir.Value]  # sums and addresses, by block
 
     def __init__(self, placement: Placement, trace: Trace, target: Target, lanes: int, name: str = "program") -> None:
         self.placement, self.trace, self.target, self.lanes, self.name = placement, trace, target, lanes, name
@@ -120,7 +121,7 @@ class Memory:
 
     def begin(self, builder: ir.IRBuilder, buffers: Buffers) -> None:
         """Take up writing somewhere else."""
-        self.b, self.buffers = builder, buffers
+        self.b, self.buffers, self._known = builder, buffers, {}
         self.vectors = VectorBuilder(builder, self.real, self.lanes, self.target.contract, self._inline, lower)
 
     def index(self, p: Polynomial, copy: Copy) -> tuple[IndexKey, ir.Value]:
@@ -152,13 +153,42 @@ class Memory:
 
     def _index_of(self, constant: int, terms: dict[ir.Value, int]) -> ir.Value:
         """Write: an index from what it is made of."""
-        b, value = self.b, None
-        for t, c in terms.items():
-            t = b.mul(t, I64(c)) if c != 1 else t
-            value = t if value is None else b.add(value, t)
-        if value is None:
+        b = self.b
+        if not terms:
             return I64(constant)
+        key = (b.block, frozenset(terms.items()))
+        value = self._known.get(key)
+        if value is None:
+            for t, c in terms.items():
+                t = b.mul(t, I64(c)) if c != 1 else t
+                value = t if value is None else b.add(value, t)
+            self._known[key] = value
         return b.add(value, I64(constant)) if constant else value
+
+    def _address(self, space: int, constant: int, terms: dict[ir.Value, int], copy: Copy, wide: bool) -> ir.Value:
+        """The address of a number, or (wide) of a vector of them: so far from another that copies of a body share."""
+        b, buffers, block = self.b, self.buffers, self.buffers.blocks[copy.block]
+        base, spread = buffers.pointers[space], space in (INPUT, OUTPUT) or (space == MEMORY and buffers.spread)
+        if self.target.checked or isinstance(base, list) or (spread and not isinstance(buffers.stride, ir.Constant)):
+            return self.pointer(space, self._index_of(constant, terms), copy, wide)
+        if spread:
+            scale, constant = buffers.stride.constant, constant * buffers.stride.constant
+            terms = {t: c * scale for t, c in terms.items()}
+            if isinstance(block, ir.Constant):
+                constant += block.constant
+            else:
+                terms[block] = terms.get(block, 0) + 1
+        elif space in (MEMORY, SUMS):
+            scale = self.lanes * (len(buffers.blocks) if space == MEMORY else 1)
+            constant = constant * scale + (copy.block * self.lanes if space == MEMORY else 0)
+            terms = {t: c * scale for t, c in terms.items()}
+        if terms:
+            key = (b.block, frozenset([(base, 0), *terms.items()]))
+            shared = self._known.get(key)
+            if shared is None:
+                shared = self._known[key] = b.gep(base, [self._index_of(0, terms)], source_etype=self.real)
+            base = shared
+        return b.gep(base, [I64(constant)], source_etype=self.real) if constant else base
 
     def pointer(self, space: int, index: ir.Value, copy: Copy, wide: bool) -> ir.Value:
         """The address of a number, or (wide) of a vector of them."""
@@ -203,7 +233,7 @@ class Memory:
         key = (space, (constant, frozenset(terms.items())), copy.block if wide else 0)
         if key in memo:
             return memo[key]
-        pointer = self.pointer(space, self._index_of(constant, terms), copy, wide)
+        pointer = self._address(space, constant, terms, copy, wide)
         if self.lanes == 1 or wide:
             value = self.b.load(pointer, typ=self.vectors.type)
             value.align = self.align if wide else self.bytes
@@ -226,17 +256,13 @@ class Memory:
             table.initializer, table.global_constant, table.linkage = ir.Constant(kind, numbers), True, "internal"
         return table
 
-    def store(self, space: int, index: ir.Value, value: ir.Value, copy: Copy) -> None:
-        """Store a vector."""
-        self.b.store(value, self.pointer(space, index, copy, True)).align = self.align
-
     def spill(self, index: Polynomial, value: ir.Value, copy: Copy) -> None:
         """Store a value in its slot of memory."""
         self.write(MEMORY, self.placement.slots[index.key()], value, copy)
 
     def write(self, space: int, p: Polynomial, value: ir.Value, copy: Copy) -> None:
         """Store a value where an index says."""
-        self.store(space, self.index(p, copy)[1], value, copy)
+        self.b.store(value, self._address(space, *self._terms(p, copy), copy, True)).align = self.align
 
     def operands(self, statement: Statement, copy: Copy, memo: Memo) -> list[ir.Value]:
         """The LLVM values that an instruction reads."""

@@ -8,53 +8,13 @@ states is found on the way, and a loop that was found to begin in the middle of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
-from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of, part_of, whole
+from .matching import At, Claim, Element, Extent, before_rounds, claim_of, inverse, is_equal, latest
+from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, part_of, whole
 from .recurrences import NoScanError, Recurrence
 
-
-class Element(NamedTuple):
-    """What is read of an array of a loop in one round.
-
-    Attributes:
-        array, round: which, in which round.
-        places: where along its other axes.
-    """
-
-    array: Array
-    round: int
-    places: list[Affine]
-
-
 DEEPEST = 9  # rounds that stand before a loop
-At = tuple[Array, int]  # an array of a loop in one of its rounds
-
-
-class Claim(NamedTuple):
-    """That an array outside is some of an array of the loop in one round, whose places are in axes of the other."""
-
-    element: Element
-    other: Array
-
-
-class Extent:
-    """How far the rounds of a loop's arrays reach, and what the rounds outside of it are.
-
-    Attributes:
-        first, end: of each array its first round, and that behind its last.
-        starts: what was there before the first, in the axes of the array.
-        known: arrays outside that are some of an array of the loop in one round.
-    """
-
-    def __init__(self, first: dict[Array, int], end: dict[Array, int], starts: dict[At, Operand],
-                 known: dict[Array, Element]) -> None:  # fmt: skip
-        self.first, self.end, self.starts, self.known = first, end, starts, known
-
-    def copy(self) -> Extent:
-        """One that may be changed."""
-        return Extent(dict(self.first), dict(self.end), dict(self.starts), dict(self.known))
 
 
 class Peeled:
@@ -76,7 +36,7 @@ class Peeled:
         starts = dict[At, Operand]()
         for state in scan.states:
             for at, start in self._starts_of(state).items():
-                if not _is_equal(starts.setdefault(at, start), start):
+                if not is_equal(starts.setdefault(at, start), start):
                     raise NoScanError
         self._extent = Extent(dict.fromkeys(self._time, 0), {a: x.size for a, x in self._time.items()}, starts, {})
 
@@ -154,14 +114,14 @@ class Peeled:
         found, claims = dict[At, Operand](), list[Claim]()
         for a, b in zip(array.args, other.args):
             if isinstance(a, Number):
-                if not _is_equal(a, b):
+                if not is_equal(a, b):
                     return None
                 continue
             here = part_of(Read(a.array, [composed(p, env) for p in a.places]))
             read = self._element(here, e)
             if read is None:
                 at = [composed(p, {self._time[array]: Affine(t)}) for p in a.places]
-                if not (_is_equal(here, b) or _is_equal(_before_rounds(here), b)) or any(
+                if not (is_equal(here, b) or is_equal(before_rounds(here), b)) or any(
                     p.ends()[0] < 0 or p.ends()[1] >= x.size for p, x in zip(at, a.array.axes)
                 ):
                     return None
@@ -170,10 +130,13 @@ class Peeled:
                 continue
             if not opens or read.round >= 0 or read[:2] in e.starts or read[:2] in found:
                 return None
-            start, claim = _inverse(self._others(read.array), read.places, b), _claim(read, self._others(read.array), b)
+            start, claim = (
+                inverse(self._others(read.array), read.places, b),
+                claim_of(read, self._others(read.array), b),
+            )
             handed = self._element(here, e, raw=True) if claim is None or claim.other.op != read.array.op else None
             if start is None and handed is not None:
-                start, read = _inverse(self._others(handed.array), handed.places, b), handed
+                start, read = inverse(self._others(handed.array), handed.places, b), handed
             if start is not None and read.round < e.first[read.array]:
                 found[read.array, read.round] = start
             elif claim is not None:
@@ -212,7 +175,7 @@ class Peeled:
             return False
         env = dict(zip(self._others(element.array), element.places))
         at = Read(start.array, [composed(p, env) for p in start.places]) if isinstance(start, Read) else start
-        return _is_equal(at, operand)
+        return is_equal(at, operand)
 
     def _is_known(self, element: Element, other: Array, e: Extent) -> None:
         array, t, _ = element
@@ -249,7 +212,7 @@ class Peeled:
 
     def _before(self, e: Extent, limit: int) -> int | None:
         """Take in what comes before, from a round on; the round of what leaves no scan, None: there is none."""
-        todo, claims = _latest(e.starts), list[Claim]()
+        todo, claims = latest(e.starts), list[Claim]()
         while todo or claims:
             must = bool(claims)
             claim = claims.pop() if claims else self._claimed(todo.pop(), e)
@@ -268,7 +231,7 @@ class Peeled:
                 self._is_known(claim.element, other, e)
             e.first[array] = min(e.first[array], t)
             e.starts |= news[0]
-            todo += _latest([*news[0], *[(array, t - 1)] * ((array, t - 1) in e.starts)])
+            todo += latest([*news[0], *[(array, t - 1)] * ((array, t - 1) in e.starts)])
             claims += news[1]
         self._hand_on(e)
         return max(
@@ -284,12 +247,12 @@ class Peeled:
         element = Element(array, t, [Affine(0, {x: 1}) for x in self._others(array)])
         if array.op == "move":
             element = self._source(element, e, of=True)
-        claim = _claim(element, self._others(element.array), start)
+        claim = claim_of(element, self._others(element.array), start)
         return None if claim is None or claim.other in e.known else claim
 
     def _hand_on(self, e: Extent) -> None:
         """Let what is handed on be read where it was made, where that is in a round now."""
-        for array, t in _latest(e.starts):
+        for array, t in latest(e.starts):
             element = Element(array, t, [Affine(0, {x: 1}) for x in self._others(array)])
             start = e.starts[array, t]
             if array.op == "move" and self._is(self._source(element, e, of=True), start, e, {}):
@@ -309,7 +272,7 @@ class Peeled:
                 continue
             if absent[:2] in e.starts or absent.round >= e.first[absent.array]:
                 continue
-            zero = _inverse(self._others(absent.array), absent.places, Number(0.0))
+            zero = inverse(self._others(absent.array), absent.places, Number(0.0))
             if zero is not None:
                 return {absent[:2]: zero}, [Claim(term, claim.other)]
         return None
@@ -461,88 +424,3 @@ class Peeled:
         depth = state.edges[-1] if state is not None else 0
         places[k] = Affine(places[k].start - e.first[array] + depth, places[k].slopes)
         return Read(state or array, places)
-
-
-def _is_equal(a: Operand, b: Operand) -> bool:
-    """Are two operands the same everywhere?"""
-    if isinstance(a, Number) or isinstance(b, Number):
-        both = isinstance(a, Number) and isinstance(b, Number) and not a.axes and not b.axes
-        return both and repr(number_of(a)) == repr(number_of(b))
-    return a.array is b.array and all(map(is_same, a.places, b.places))
-
-
-def _before_rounds(read: Read) -> Operand:
-    """Of what a state was before the rounds of its scan, that itself."""
-    array = read.array
-    along = read.places[array.along] if array.op == "scan" else Affine(0)
-    if array.op != "scan" or along.slopes or not 0 <= along.start < array.edges[-1]:
-        return read
-    k = max(k for k, edge in enumerate(array.edges) if edge <= along.start)
-    part, env = array.args[k], dict(zip(array.axes, read.places))
-    if isinstance(part, Number):
-        return part
-    env |= {x: Affine(along.start - array.edges[k]) for x in part.axes if x not in array.axes}
-    return Read(part.array, [composed(p, env) for p in part.places])
-
-
-def _latest(keys: Iterable[At]) -> list[At]:
-    """The latest last."""
-    return sorted(keys, key=lambda key: key[1])
-
-
-def _claim(element: Element, others: Sequence[Axis], operand: Operand) -> Claim | None:
-    """That an array, which an operand reads, is some of an element's; None where that cannot be told.
-
-    Args:
-        element: what the operand is.
-        others: the axes of its array but that of the rounds.
-        operand: of whose array the rest is taken to stand beside what is read, as it does there.
-    """
-    if not isinstance(operand, Read):
-        return None
-    fixed = [k for k, (p, x) in enumerate(zip(element.places, others)) if not p.slopes and x.size > 1]
-    places, open_ones = list(element.places), {k for k, p in enumerate(element.places) if p.slopes}
-    for p, y in zip(operand.places, operand.array.axes):
-        if y.size == 1:
-            continue
-        side = [k for k in open_ones if places[k].slopes.keys() == p.slopes.keys()] if p.slopes else fixed[:1]
-        if len(side) != 1 or len(p.slopes) > 1:
-            return None
-        k = side[0]
-        (x,) = p.slopes or (y,)
-        turn = places[k].slopes.get(x, 1) * p.slopes.get(x, 1)
-        if abs(turn) != 1:
-            return None
-        places[k] = Affine(places[k].start - turn * p.start, {y: turn})
-        if places[k].ends()[0] < 0 or places[k].ends()[1] >= others[k].size:
-            return None
-        open_ones.discard(k)
-        fixed = fixed if p.slopes else fixed[1:]
-    read_whole = all(not p.slopes or p.ends() == (0, y.size - 1) for p, y in zip(operand.places, operand.array.axes))
-    if open_ones or (fixed and not read_whole):
-        return None
-    return Claim(Element(element.array, element.round, places), operand.array)
-
-
-def _back(axes: Sequence[Axis], places: Sequence[Affine]) -> dict[Axis, Affine] | None:
-    """What the axes of places are in those along which they run, all of it, from either end; None: they are no such."""
-    env = dict[Axis, Affine]()
-    for y, p in zip(axes, places):
-        for x, slope in p.slopes.items():
-            from_end = slope == -1 and p.start == y.size - 1
-            if x in env or x.size != y.size or len(p.slopes) > 1 or not (from_end or p.plain() is x):
-                return None
-            env[x] = Affine(y.size - 1, {y: -1}) if from_end else Affine(0, {y: 1})
-    return env
-
-
-def _inverse(axes: Sequence[Axis], places: Sequence[Affine], operand: Operand) -> Operand | None:
-    """What an array is if some of its elements, which must be all, are an operand."""
-    env = _back(axes, places)
-    if env is None or any(not p.slopes and x.size > 1 for p, x in zip(places, axes)):
-        return None
-    if any(x not in env for x in operand.axes):
-        return None
-    if isinstance(operand, Number):
-        return operand if not operand.axes else None
-    return Read(operand.array, [composed(p, env) for p in operand.places])

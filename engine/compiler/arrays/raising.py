@@ -8,7 +8,7 @@ was left before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from math import prod
 from typing import NamedTuple
 
@@ -16,18 +16,14 @@ from ..front.trace import INPUT, PARAMETER, VALUE
 from ..loops.program import loops_of
 from .cutting import Known, kind_of, lattice_of, period, row_along, say_flat_part, splits
 from .fitting import Slot, fitted, slots
-from .grouping import parts_apart, rows_apart
-from .ordering import CycleError, components, ordered
-from .parts import drop_idle_axes, joined, share
-from .peeling import Peeled
+from .nesting import CUT, Carrying
+from .ordering import CycleError, ordered
 from .producers import Piece, Producers, at_rounds
-from .program import Affine, Array, Axis, NotRaisedError, Number, Operand, Read, part_of, through
-from .recurrences import NoScanError, Recurrence, carrying, every_round
-from .sums import gridded
+from .program import Affine, Array, Axis, NotRaisedError, Number, Operand, Read, part_of
+from .recurrences import Lattice, RecurrenceError, carrying, every_round
 from .words import Words
 
 MOST = 1000  # arrays that a program may need
-CUT = frozenset(("", "concatenation", "flattened"))  # what arrays are that are made of others, or may come to be
 
 
 class Given(NamedTuple):
@@ -67,17 +63,6 @@ class Result(NamedTuple):
     places: Sequence[tuple[int, tuple[int, ...], tuple[int, ...]]] = ()
 
 
-Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, strides, sizes
-
-
-class _RecurrenceError(Exception):
-    """Rounds that feed each other: of a loop, by its variable, or elements of a lattice."""
-
-    def __init__(self, rounds: int | Lattice) -> None:
-        super().__init__("rounds feed each other")
-        self.rounds = rounds
-
-
 def raised(words: Words, given: Sequence[Given], outputs: Sequence[Result]) -> Raising:
     """The arrays of a program.
 
@@ -103,7 +88,7 @@ def _attempted(words: Words, given: Sequence[Given], outputs: Sequence[Result], 
             raising = Raising(words, given, outputs, alone, serial, made)
             raising.check_cycles()
             return raising
-        except _RecurrenceError as found:
+        except RecurrenceError as found:
             alone.add(found.rounds)
     raise NotRaisedError("too many of its rounds feed each other")
 
@@ -204,7 +189,7 @@ class Raising:
         loops = self._producers.at(array.start)[2]
         found = every_round(array, piece, loops, self._serial, self._alone)
         if found is None:
-            raise _RecurrenceError(next(loop.variable for loop in loops if loop.variable in self._serial))
+            raise RecurrenceError(next(loop.variable for loop in loops if loop.variable in self._serial))
         key = id(piece.statement), (found.start, found.strides, tuple([a.size for a in found.axes]))
         if key not in self._rounds:
             self._rounds[key] = self._new(VALUE, found.start, found.strides, found.axes)
@@ -293,13 +278,14 @@ class Raising:
         for array in self._known[VALUE].arrays:
             array.args = [part_of(a) if isinstance(a, Read) else a for a in array.args]
         if self._serial:
-            self._carry()
+            results = [a for arrays in self.results for a in arrays]
+            Carrying(self._known[VALUE], self._joins.values(), self._along, results).carry()
         try:
             ordered([a for arrays in self.results for a in arrays])
         except CycleError as error:
             depth = {v: k for a in error.arrays for k, v in enumerate(self._along.get(a, ())) if k}
             if depth:  # loops that are no loops in each other
-                raise _RecurrenceError(max(depth, key=lambda v: depth[v])) from None
+                raise RecurrenceError(max(depth, key=lambda v: depth[v])) from None
             reads = [
                 (array, place.plain() is None or place.ends()[1] < axis.size - 1, stride)
                 for reader, array in zip(error.arrays, [*error.arrays[1:], error.arrays[0]])
@@ -312,98 +298,8 @@ class Raising:
                 self._refuse_to_join(array, stride)
             for array, _, _ in reads:
                 if array.lattice not in self._alone:
-                    raise _RecurrenceError(array.lattice) from None
+                    raise RecurrenceError(array.lattice) from None
             raise NotRaisedError("its rounds feed each other in no regular way", error.arrays[0].place) from None
-
-    def _read_of_larger(self) -> None:
-        """What lies in a larger array is read of that."""
-        known = self._known[VALUE]
-        for array in known.arrays:
-            index = Affine(array.start, dict(zip(array.axes, array.strides)))
-            for other in known.around(array.start, array.end) if array.op not in CUT else ():
-                places = other.located(index) if prod(other.shape) > prod(array.shape) and other.op not in CUT else None
-                if places is not None and array not in self._along:
-                    array.become("move", [Read(other, places)])
-                    break
-        for joins in self._joins.values():
-            for array in joins.arrays:
-                index = Affine(array.start, dict(zip(array.axes, array.strides)))
-                for other in joins.around(array.start, array.end):
-                    places = other.located(index) if prod(other.shape) > prod(array.shape) else None
-                    if places is not None:
-                        array.become("move", [Read(other, places)])
-                        break
-        for array in known.arrays:
-            array.args = [through(a) for a in array.args]
-
-    def _carry(self) -> None:
-        """Make scans of what feeds itself from round to round."""
-        for array in self._known[VALUE].arrays:
-            array.args = [through(a) for a in array.args]
-        done = set[tuple[int, Array]]()
-        results = [a for arrays in self.results for a in arrays]
-        self._read_of_larger()
-        drop_idle_axes([a for g in components(results) for a in g], results)
-        share([a for g in components(results) for a in g], results)
-        self._lay_out(a for g in components(results) for a in g)
-        kept = {*results, *self._along}
-        for apart in (parts_apart, rows_apart):
-            self._known[VALUE].arrays += apart([a for g in components(results) for a in g], kept)
-        while True:
-            found = next(self._carrying(results, done), None)
-            if found is None:
-                return
-            v, group = found
-            done.update((v, a) for a in group)
-            try:
-                along = {a: axes[v] for a, axes in self._along.items() if axes.get(v) in a.axes}
-                peeled = Peeled(Recurrence(group, along), along, components(results))
-                peeled.take_in()
-                done.update((v, a) for a in peeled.write())
-            except NoScanError:
-                raise _RecurrenceError(v) from None
-            for array in [a for g in components(results) for a in g]:
-                array.args = [through(a) for a in array.args]
-                joined(array)
-            for array in self._known[VALUE].arrays:
-                array.args = [through(a) for a in array.args]
-
-    def _carrying(
-        self, results: Sequence[Array], done: Container[tuple[int, Array]]
-    ) -> Iterator[tuple[int, list[Array]]]:
-        """What feeds itself in the rounds of a loop, and its variable: of loops in each other the innermost first."""
-        for group in components(results):
-            depth = {v: k for a in group for k, v in enumerate(self._along.get(a, ()))} if len(group) > 1 else {}
-            for v in sorted(depth, key=lambda v: -depth[v]):
-                inner = [group] if not depth[v] else components(group, set(group), self._in_one_round(v))
-                for some in inner:
-                    mine = len(some) > 1 and any(v in self._along.get(a, ()) for a in some)
-                    if mine and not any((v, a) in done for a in some):
-                        yield v, some
-
-    def _in_one_round(self, v: int) -> Callable[[Array, Read], bool]:
-        """Is it what a round of another loop reads of a round before it?"""
-
-        def is_before(array: Array, read: Read) -> bool:
-            along = self._along.get(read.array, {}) if array.op == "concatenation" else {}
-            axes = read.array.axes
-            outer = [read.places[axes.index(x)] for u, x in along.items() if u != v and x in axes]
-            return any(x not in array.axes for p in outer for x in p.slopes)
-
-        return is_before
-
-    def _lay_out(self, arrays: Iterable[Array]) -> None:
-        """Do what is done to all elements before they are laid flat, so that rows are read as rows."""
-        for array in list(arrays):
-            grid = gridded(array) if array.op not in CUT else None
-            if grid is not None:
-                self._known[VALUE].arrays.append(grid)
-                if array in self._along:
-                    rest = [x for k, x in enumerate(grid.axes) if k not in (array.along, array.along + 1)]
-                    own = dict(zip([x for x in array.axes if x is not array.axes[array.along]], rest))
-                    self._along[grid] = {v: own[x] for v, x in self._along[array].items() if x in own}
-            for made in self._known[VALUE].arrays if grid is not None else ():
-                made.args = [through(a) for a in made.args]
 
     def _refuse_to_join(self, array: Array, stride: int, joined: Set[int] = frozenset()) -> None:
         """Take the loop that runs along an axis of an array round by round, but for some."""
@@ -412,7 +308,7 @@ class Raising:
             other, after, _ = self._producers.at(array.start + (k + 1) * stride)
             moved = [v for v in before if after.get(v) != before[v]]
             if one is other and moved and moved[0] not in self._alone | joined:
-                raise _RecurrenceError(moved[0])
+                raise RecurrenceError(moved[0])
 
     # Operands ----------------------------------------------------------------------------------------------------------
 

@@ -140,6 +140,17 @@ def every_round(
     return Rounds(start, strides, [axis for _, axis, _ in sides], [place for *_, place in sides], along)
 
 
+Lattice = tuple[int, tuple[int, ...], tuple[int, ...]]  # start, strides, sizes
+
+
+class RecurrenceError(Exception):
+    """Rounds that feed each other: of a loop, by its variable, or elements of a lattice."""
+
+    def __init__(self, rounds: int | Lattice) -> None:
+        super().__init__("rounds feed each other")
+        self.rounds = rounds
+
+
 class NoScanError(Exception):
     """A loop whose rounds feed each other in no way that a scan has."""
 

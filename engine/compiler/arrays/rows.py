@@ -33,7 +33,7 @@ class Rows:
             **self._formulas(),
             **{
                 name: getattr(np, name)
-                for name in ("sum", "max", "mean", "any", "arange", "array", "empty", "repeat", "reshape")
+                for name in ("sum", "max", "mean", "any", "arange", "array", "empty", "repeat", "reshape", "stack")
             },
             **{f.__name__: f for f in written},
             "edge": self.where,

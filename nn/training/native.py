@@ -157,7 +157,11 @@ class NativeTraining:
             shown = done = steps
             return run.interrupted or run.stop or run.heard.interrupted
 
-        losses = loop.run(order, settings=settings, between=between)[0].tolist()
+        try:
+            losses = loop.run(order, settings=settings, between=between)[0].tolist()
+        except BaseException:  # of examples that could not be read: the Run is as it was before
+            run.random.setstate(before)
+            raise
         run.interrupted = run.interrupted or (loop.ended and not run.stop)
         self._store(loop.gradients.tolist(), done, rates[done - 1])
         run.clip()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import numpy as np
 
 import nn
 from nn.training.stored import Stored
+from nn.training.streamed import Stream
 
 
 def examples(folder):
@@ -78,6 +80,15 @@ def in_one_process(X, y, folder):
     run_in_order(half)
     streamed = shared(partial(by_fives, X, y), None, mesh=2, **STREAMED)
     streamed.load_state(half.state())
+    read = Stream._examples
+
+    def unreadable(self, epoch):
+        raise OSError("no such file")
+
+    Stream._examples = unreadable
+    with suppress(OSError):
+        streamed.run()
+    Stream._examples = read
     streamed.run()
     return {
         **found(made),

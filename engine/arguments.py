@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from math import inf, isfinite, isinf
 from operator import index
@@ -231,9 +232,14 @@ def nearest(name: str, names: Iterable[str]) -> str:
     >>> nearest("rleu", ["relu", "tanh"]), nearest("sin", ["relu", "tanh"])
     ("; did you mean 'relu'?", '')
     """
+    return _nearest(name, tuple(names))
+
+
+@lru_cache(256)  # whenever an optimiser is made, it is asked about the attributes that are none of its settings
+def _nearest(name: str, names: tuple[str, ...]) -> str:
     import difflib  # when a name is wrong, not when engine is imported
 
-    near = difflib.get_close_matches(name, list(names), 1, 0.65)
+    near = difflib.get_close_matches(name, names, 1, 0.65)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

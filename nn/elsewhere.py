@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from inspect import Signature, signature
+from inspect import BoundArguments, Signature, signature
 from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 
@@ -209,8 +209,8 @@ def check_call(
     args: Sequence[object],
     named: Mapping[str, object],
     more: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Refuse a call that does not fit a signature, and say what to write.
+) -> BoundArguments:
+    """The arguments by name; a call that does not fit a signature is refused, and said what to write.
 
     Args:
         who: what was called, for messages.
@@ -222,7 +222,7 @@ def check_call(
         TypeError: it does not fit.
     """
     try:
-        legal.bind(*args, **named)
+        return legal.bind(*args, **named)
     except TypeError as error:
         unknown = [name for name in named if name not in legal.parameters]
         said = _unknown(unknown[0], named[unknown[0]], legal, more) if unknown else _misplaced(who, legal, args, named)

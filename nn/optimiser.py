@@ -93,8 +93,7 @@ class Optimiser(Told):
         self.parameters = _parameters(type(self).__name__, parameters)
         self.states: list[State] = [self.initial] * len(self.parameters)
         self.steps = 0
-        check_call(type(self).__name__, self._settings, settings, named)
-        given = self._settings.bind(*settings, **named)
+        given = check_call(type(self).__name__, self._settings, settings, named)
         given.apply_defaults()
         self._set(**given.arguments)
 

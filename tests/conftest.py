@@ -91,12 +91,19 @@ def no_ops_of_other_tests():
 
 
 @pytest.fixture
+def outlined(monkeypatch):
+    """For laws of many small programs: all of LLVM's passes, on half as much code."""
+    import compiling
+
+    compiling.outline(monkeypatch.setattr)
+
+
+@pytest.fixture
 def unoptimised(monkeypatch):
     """For what is decided before LLVM's own passes. They take most of the time, and laws of compiled code run them all."""
-    from engine.compiler.llvm.native_code import Programs
+    import compiling
 
-    compiled = Programs.compiled
-    monkeypatch.setattr(Programs, "compiled", lambda self, text, _, __, cpu: compiled(self, text, 0, False, cpu))
+    compiling.leave_passes_out(monkeypatch.setattr)
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ PARTLY = [[800.0, 1.0], [1.0, 2.0], [INF, 1.0], [3.0, 1.0]]
     ("batch", "dtype", "contract"), [(24, "float64", True), (3, "float64", False), (1, "float32", True)]
 )
 @pytest.mark.parametrize("name", CLOSED)
+@pytest.mark.usefixtures("unoptimised")
 def test_training_goes_on_where_a_closed_branch_is_infinite(name, batch, dtype, contract):
     def loss(ps, e):
         return CLOSED[name](ps[0], e[0]) + square(ps[1] * e[1] - 1.0)

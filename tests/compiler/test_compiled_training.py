@@ -165,6 +165,7 @@ def test_without_contraction_training_has_the_bits_of_eager_training(widths, exa
     assert bits(losses[0].tolist()) == bits(want_losses)
 
 
+@pytest.mark.usefixtures("unoptimised")
 @settings(max_examples=8 * MANY)
 @given(shapes, st.integers(1, 37), st.integers(0, 99))
 def test_float32_training_agrees_to_float32(widths, examples, seed):

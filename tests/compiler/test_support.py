@@ -56,6 +56,7 @@ def problem(widths, examples, flat, seed):
     return rows, rng.normal(size=count(widths)) * 0.7
 
 
+@pytest.mark.usefixtures("unoptimised")
 @settings(max_examples=12 * MANY)
 @given(
     st.lists(st.integers(1, 7), min_size=1, max_size=2),
@@ -129,6 +130,7 @@ def test_a_loss_that_is_nan_counts():
     assert np.isnan(loop.parameters).any()
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("shape", NOT_FLAT)
 def test_a_loss_that_is_not_flat_needs_all_examples(shape):
     rows, ps = problem([2, 3, 1], 100, 0.9, 0)

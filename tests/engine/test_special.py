@@ -82,6 +82,7 @@ def test_below_0_the_functions_are_those_of_the_reflection(name):
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 7, 12, 30, 150, 160])
+@pytest.mark.usefixtures("outlined")
 def test_polygamma_of_any_order_is_hurwitzs_zeta_function(n):
     rng = random.Random(n)
     xs = [rng.uniform(0.05, 40.0) for _ in range(60)] + [10.0 ** rng.uniform(-8.0, 9.0) for _ in range(20)]

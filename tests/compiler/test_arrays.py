@@ -278,7 +278,7 @@ IN_EACH_OTHER = {
     "Euler's method with steps in between": (settled, [0.2, 0.7, numbers(9)], [
         "s = empty((9, 7))", "u = empty((10,))", "u[0] = a", "for t in range(9):", "    s[t, 0] = u[t]",
         "    for k in range(6):", "        s[t, k + 1] = s[t, k] + 0.1 * tanh(b * s[t, k] + xs[t])",
-        "    u[t + 1] = s[t][6]", "settled = s[8, 6]"]),
+        "    u[t + 1] = s[t, 6]", "settled = s[8, 6]"]),
 }  # fmt: skip
 
 

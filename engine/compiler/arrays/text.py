@@ -159,6 +159,9 @@ class Text:
         if any(len(p.slopes) > 1 for p in r.places) or len(r.axes) < sum(len(p.slopes) for p in r.places):
             return self._gathered(r, axes)
         said = [slice_text(p, a.size) for p, a in zip(r.places, r.array.axes)]
+        if isinstance(r.array, OfRound) and "arange" not in name:
+            rest = iter(said)
+            name, said = r.array.of.name, [next(rest) if x == ":" else x for x in r.array.index]
         while said and said[-1] == ":":
             said.pop()
         return _aligned(f"{name}[{', '.join(said)}]" if said else name, r.axes, axes)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 from . import context
@@ -310,23 +311,32 @@ class _Pull:
         if not places:
             yield edges
             return
-        if len(places) == 1:
+        if len(places) == 1 and not edges:
             ((a, k),) = places
             uses = self._shared[a]
-            if len(uses) == 1 and not edges:
+            if len(uses) == 1:
                 yield [(*uses[0], k)]
-                return
-            behind = bool(edges) and edges[0][0] > uses[-1][0]
-            if behind or not edges or edges[-1][0] < uses[0][0]:
-                if not behind:
-                    yield edges
-                for run in self._runs_of(a, uses):
-                    yield (run, k) if run.is_dot else [(*use, k) for use in run.uses]
-                if behind:
-                    yield edges
-                return
-        edges += [(*use, k) for a, k in places for use in self._shared[a]]
-        yield sorted(edges, key=lambda edge: (edge[0], edge[4] or 0))
+            else:
+                yield from self._dots(a, k)
+            return
+        # In the order of the uses; a list whose uses are not one after the other among them is taken apart.
+        stretches: list[tuple[int, int, Any]] = [(edge[0], edge[0], edge) for edge in edges]
+        stretches += [(uses[0][0], uses[-1][0], (a, k)) for a, k in places if (uses := self._shared[a])]
+        stretches.sort(key=lambda stretch: stretch[:2])
+        if any(last >= first for (_, last, _), (first, _, _) in pairwise(stretches)):
+            edges += [(*use, k) for a, k in places for use in self._shared[a]]
+            yield sorted(edges, key=lambda edge: (edge[0], edge[4] or 0))
+            return
+        for _, _, part in stretches:
+            if len(part) == 2:
+                yield from self._dots(*part)
+            else:
+                yield [part]
+
+    def _dots(self, a: tuple[Value, ...], k: int) -> Iterator[list[Edge] | tuple[_Run, int]]:
+        """The uses of a list by dots, as its k-th operand has them."""
+        for run in self._runs_of(a, self._shared[a]):
+            yield (run, k) if run.is_dot else [(*use, k) for use in run.uses]
 
     def _runs_of(self, a: tuple[Value, ...], uses: list[Use]) -> list[_Run]:
         """The uses of a list, cut where the guards are of another kind."""
@@ -340,25 +350,6 @@ class _Pull:
                 _Run(uses[m:n], others[m:n], guards[m:n], kinds[m]) for m, n in zip(cuts, [*cuts[1:], len(uses)])
             ]
         return runs
-
-
-def _needed_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, int, int | None]]:
-    """(argument, which argument, place in it if it is a list) for the edges that lead to what is asked for."""
-    edges: list[tuple[Value, int, int | None]] = []
-    for i, a in enumerate(v._operands()[0]):
-        if a.__class__ is tuple:
-            edges.extend([(e, i, k) for k, e in enumerate(a) if e in needed])
-        elif a.__class__ is Value and a in needed:
-            edges.append((a, i, None))
-    if edges:
-        check_unchanged(v, set())
-    return edges
-
-
-def graph_edges(v: Inner, needed: set[Value]) -> list[tuple[Value, Number]]:
-    """(argument, partial as a Value or number) for the edges that lead to what is asked for."""
-    lists: Lists = {}
-    return [(a, _edge_partial(v, i, k, lists)) for a, i, k in _needed_edges(v, needed)]
 
 
 def _edge_partial(v: Inner, i: int, k: int | None, lists: Lists) -> Number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from itertools import repeat
 from math import copysign
 from typing import Any
@@ -95,7 +96,7 @@ def _leading(order: list[Value], wrt: Sequence[Value]) -> tuple[set[Value], list
     return needed, inner
 
 
-def reads(v: Inner, these: set[Value]) -> bool:
+def reads(v: Inner, these: AbstractSet[Value]) -> bool:
     """Is one of these among the operands of a node?"""
     for a in v._operands()[0]:
         if not these.isdisjoint(a) if a.__class__ is tuple else a.__class__ is Value and a in these:

@@ -15,12 +15,12 @@ from math import prod
 from typing import Any
 
 from .. import context
-from ..adjoints import expanded, graph_edges, graph_sweep
+from ..adjoints import expanded, graph_sweep
 from ..arguments import is_number
 from ..backprop import backward, swept
-from ..edges import Inner
+from ..edges import Inner, reads
 from ..gated import Products, differentiable_order
-from ..guards import Fixed, Guard, Number, either_guard, guarded_contribution
+from ..guards import Fixed, Number
 from ..leaves import is_row
 from ..lists import dot
 from ..ops import mul
@@ -29,11 +29,10 @@ from ..rule import TABLE, UNREACHED
 from ..traversal import connected_edges
 from ..value import Value
 from .curvature import hessian_product
+from .tangents import ForwardSweep, Tangents
 from .trees import Flattening, Function, Shape, array, described, flatten, is_array
 
-Edges = Sequence[tuple[Value, Number]]  # (argument, partial) of a node, where a tangent may come along
-Steps = Iterable[tuple[Inner, Edges]]
-Tangents = dict[Value, Number]
+Steps = Sequence[tuple[Inner, Sequence[tuple[Value, float]]]]  # nodes, and for each of its edges (argument, partial)
 
 
 class Linearization:
@@ -376,8 +375,8 @@ class Linearization:
     def pushed_forward(self, seeds: list[Number]) -> list[Number]:
         """The tangents of the output's numbers, for one tangent for each fresh leaf."""
         plain = self._plain and not any(s.__class__ is Value for s in seeds)
-        outputs = self.out.leaves
-        return self._pushed(self._steps(plain, outputs), dict(zip(self._leaves, seeds)), plain, outputs)
+        (found,) = self._pushed([dict(zip(self._leaves, seeds))], plain, self.out.leaves)
+        return found
 
     def hessian_product(self, seeds: list[Number]) -> list[Number]:
         """The second derivatives of the one number that f returns, times one tangent for each fresh leaf."""
@@ -389,46 +388,46 @@ class Linearization:
             if self._plain and context.recorder() is None and not context.watching():
                 return [*hessian_product(y, self._leaves, seeds)]
             slope = expanded(self._graph_sweep([y], [1.0]))
-        return self._pushed(self._steps(plain, slope), dict(zip(self._leaves, seeds)), plain, slope)
+        (found,) = self._pushed([dict(zip(self._leaves, seeds))], plain, slope)
+        return found
 
     def columns(self) -> list[list[Number]]:
         """The Jacobian, one forward sweep a column."""
-        outputs = self.out.leaves
-        steps = list(self._steps(self._plain, outputs))
-        columns = [self._pushed(steps, {v: 1.0}, self._plain, outputs) for v in self._leaves]
-        return [list(row) for row in zip(*columns)] if columns else [[] for _ in outputs]
+        columns = self._pushed([{v: 1.0} for v in self._leaves], self._plain, self.out.leaves)
+        return [list(row) for row in zip(*columns)] if columns else [[] for _ in self.out.leaves]
 
-    def _steps(self, plain: bool, outputs: Sequence[Number]) -> Iterator[tuple[Inner, Edges]]:
-        """The nodes that depend on the fresh leaves, arguments first, partials as floats or as graphs."""
-        active = set(self._leaves)
-        for v in differentiable_order([r for r in outputs if r.__class__ is Value], self._linked):
-            if v.op is not None and any(a.__class__ is Value and a in active for a in v.args):
-                active.add(v)
-                yield v, connected_edges(v) if plain else graph_edges(v, active)
-
-    def _pushed(self, steps: Steps, tangents: Tangents, plain: bool, outputs: Sequence[Number]) -> list[Number]:
+    def _pushed(self, seeded: list[Tangents], plain: bool, outputs: Sequence[Number]) -> list[list[Number]]:
+        """The tangents of some outputs, for each of some sets of tangents of leaves, which are filled in."""
+        order = differentiable_order([r for r in outputs if r.__class__ is Value], self._linked)
         if plain:
-            for v, edges in steps:
-                products = [tangents[a] * p for a, p in edges if a in tangents]
-                if products:
-                    tangent = products[0]
-                    for product in products[1:]:
-                        tangent += product
-                    tangents[v] = tangent
+            steps = self._steps(order)
+            for tangents in seeded:
+                _fill_in(tangents, steps)
         else:
-            guards: dict[Value, Guard] = dict.fromkeys(tangents)
-            for v, edges in steps:
-                for a, p in edges:
-                    if a in tangents:
-                        guard, term = guarded_contribution(v.op, tangents[a], p, guards[a])
-                        if term is None:
-                            continue
-                        if v in tangents:
-                            tangents[v] = tangents[v] + term
-                            guards[v] = either_guard(guards[v], guard)
-                        else:
-                            tangents[v], guards[v] = term, guard
-        return [tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in outputs]
+            sweep = ForwardSweep(order)
+            for tangents in seeded:
+                sweep.fill_in(tangents)
+        return [[tangents.get(r, 0.0) if r.__class__ is Value else 0.0 for r in outputs] for tangents in seeded]
+
+    def _steps(self, order: list[Value]) -> Steps:
+        """The nodes that depend on the fresh leaves, arguments first, and their partials."""
+        active, found = set(self._leaves), list[tuple[Inner, list[tuple[Value, float]]]]()
+        for v in order:
+            if v.op is not None and reads(v, active):
+                active.add(v)
+                found.append((v, connected_edges(v)))
+        return found
+
+
+def _fill_in(tangents: Tangents, steps: Steps) -> None:
+    """Add the tangents of nodes to those of leaves."""
+    for v, edges in steps:
+        products = [tangents[a] * p for a, p in edges if a in tangents]
+        if products:
+            tangent = products[0]
+            for product in products[1:]:
+                tangent += product
+            tangents[v] = tangent
 
 
 def _stays(x: Value) -> bool:

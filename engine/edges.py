@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from itertools import repeat
+from itertools import groupby, repeat
 from math import copysign
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from .guards import Guard, Number, either_guard, guarded_contribution, times
 from .leaves import is_row
-from .lists import DOT, Operands, dot, read_operands
+from .lists import DOT, Operands, dot, dot_node, read_operands
 from .rule import Formula
 from .value import Value
 
+Use = TypeVar("Use")
 Inner = Any  # a Value that is known to have an op
 
 
@@ -104,31 +105,60 @@ def reads(v: Inner, these: AbstractSet[Value]) -> bool:
     return False
 
 
-class _Sums:
-    """Adjoints as they come about. What dots pass on to a list waits, until one of it is asked for or gets something else.
+class Waiting(Generic[Use]):
+    """What comes to whole lists of Values, until one of them is asked for or gets something else.
+
+    Attributes:
+        home: the list that a Value waits in.
+        uses: what came to each such list.
+    """
+
+    def __init__(self) -> None:
+        self.home = dict[Value, tuple[Value, ...]]()
+        self.uses = dict[tuple[Value, ...], list[Use]]()
+
+    def opened(self, a: tuple[Value, ...]) -> list[Use]:
+        """What came to a list, to go on with."""
+        if a not in self.uses:
+            while not self.home.keys().isdisjoint(a):
+                self.close(next(self.home[e] for e in a if e in self.home))
+            self.home.update(dict.fromkeys(a, a))
+            self.uses[a] = []
+        return self.uses[a]
+
+    def close(self, a: tuple[Value, ...]) -> None:
+        """Pass on what came to a list to its Values."""
+        uses = self.uses.pop(a)
+        for e in a:
+            del self.home[e]
+        self.pass_on(a, uses)
+
+    def pass_on(self, a: tuple[Value, ...], uses: list[Use]) -> None:
+        """Add what came to a list to what its Values have."""
+        raise NotImplementedError
+
+
+class _Sums(Waiting[tuple[Number, Operands]]):
+    """Adjoints as they come about; to lists come the adjoints of dots, with their other lists.
 
     Attributes:
         adjoints: those that are written.
         guards: those of them that have one.
-        home: the list that a Value waits in.
-        uses: of each such list the adjoints of the dots, with their other lists.
     """
 
     def __init__(self, needed: set[Value], as_it_is: bool) -> None:
+        super().__init__()
         self.adjoints = dict[Value, Number]()
         self.guards = dict[Value, Guard]()
-        self.home = dict[Value, tuple[Value, ...]]()
         self._needed, self._as_it_is = needed, as_it_is
-        self.uses = dict[tuple[Value, ...], list[tuple[Number, Operands]]]()
 
     def push_list(self, v: Inner, a: tuple[Value, ...], p: Formula | float, g: Number) -> None:
         """What a node passes on to one of its lists."""
         needed, op, guard = self._needed, v.op, self.guards.get(v)
         if needed.isdisjoint(a):
             return
-        uses = (self.uses.get(a) or self._opened(a)) if op is DOT and guard is None else None
-        if uses is not None and not isinstance(p, float):
-            uses.append((g, read_operands(p(*v._a, v), p(*v._x, v._data))))
+        if op is DOT and guard is None and not isinstance(p, float) and self._is_whole(a):
+            self.opened(a).append((g, read_operands(p(*v._a, v), p(*v._x, v._data))))
             return
         for e, q in zip(a, repeat(p) if isinstance(p, float) else graph_partial(p, v)):
             if e in needed:
@@ -139,35 +169,34 @@ class _Sums:
                 elif not op.selects or (q._data if isinstance(q, Value) else q):
                     self.push_guarded(e, None, times(g, q))
 
-    def _opened(self, a: tuple[Value, ...]) -> list[tuple[Number, Operands]] | None:
-        """The uses of a list from now on; None where it is not asked for whole, or some Value is in it twice."""
-        if not self._needed.issuperset(a) or len(set(a)) < len(a):
-            return None
-        while not self.home.keys().isdisjoint(a):
-            self.close(next(self.home[e] for e in a if e in self.home))
-        for e in a if self.guards else ():
+    def _is_whole(self, a: tuple[Value, ...]) -> bool:
+        """Is all of a list asked for, and no Value in it twice? Then a guard of one of them is none: what comes has none."""
+        if a in self.uses:
+            return True
+        whole = self._needed.issuperset(a) and len(set(a)) == len(a)
+        for e in a if whole and self.guards else ():
             self.guards.pop(e, None)
-        self.home.update(dict.fromkeys(a, a))
-        return self.uses.setdefault(a, [])
+        return whole
 
-    def close(self, a: tuple[Value, ...]) -> None:
-        """Write the sums of what dots passed on to a list."""
-        uses, adjoints = self.uses.pop(a), self.adjoints
-        for e in a:
-            del self.home[e]
-        if len(uses) == 1:
-            ((g, others),) = uses
-            for e, x in zip(a, others):
-                term = times(g, x)
-                adjoints[e] = adjoints[e] + term if e in adjoints else term
-            return
-        gs = Operands([g for g, _ in uses])
-        columns = zip(*[others for _, others in uses])
-        numbers = zip(*[others._vals for _, others in uses])
-        alike = len({others._args.__class__ for _, others in uses}) == 1
-        for e, column, xs in zip(a, columns, numbers):
-            others = read_operands(column, [*xs]) if alike else Operands(column)
-            adjoints[e] = dot(gs, others, adjoints.get(e, -0.0))
+    def pass_on(self, a: tuple[Value, ...], uses: list[tuple[Number, Operands]]) -> None:
+        """Write the sums of what dots passed on: those with lists of Values, or of numbers, in a row as a dot."""
+        adjoints = self.adjoints
+        for _, alike in groupby(uses, lambda use: use[1]._args.__class__):
+            (g, first), *more = run = [*alike]
+            if not more or (len(more) == 1 and more[0][0] is g and more[0][1]._args is first._args):  # of dot(v, v)
+                for e, x in zip(a, first):
+                    term = times(g, x)
+                    total = adjoints[e] + term if e in adjoints else term
+                    adjoints[e] = total + term if more else total
+                continue
+            gs = Operands([g for g, _ in run])
+            for e, column, numbers in zip(a, zip(*[xs for _, xs in run]), zip(*[xs._vals for _, xs in run])):
+                xs, start = [*numbers], adjoints.get(e, -0.0)
+                if gs._args.__class__ is tuple or column[0].__class__ is Value:
+                    others = column if column[0].__class__ is Value else xs
+                    adjoints[e] = dot_node(gs._args, gs._vals, others, xs, start)
+                else:
+                    adjoints[e] = dot(gs, xs, start)
 
     def push_guarded(self, a: Value, guard: Guard, term: Number | None) -> None:
         """Add what comes along an edge that is guarded, or not connected."""

@@ -130,6 +130,20 @@ def dot(ws: Sequence[float | Value] | Operands, xs: Sequence[float | Value] | Op
     return record(v) if active else v
 
 
+def dot_node(ws: Any, wd: list[float], xs: Any, xd: list[float], start: float | Value = -0.0) -> Value:
+    """`dot` of lists that are read, of which one is of Values."""
+    y = start._data if isinstance(start, Value) else start
+    v: Any = new(Value)
+    v._x = wd, xd, y
+    v._a = ws, xs, start
+    v._data = DOT.forward(wd, xd, y)
+    v.grad = UNREACHED
+    v.op = DOT
+    v._about = None
+    made: Value = record(v) if active else v
+    return made
+
+
 def take(rows: Any, i: Any) -> Any:
     """rows[i], and in a compiled function a gather where i is one of its arguments: as many selections as there are rows.
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
-from ..edges import Inner, graph_partial
+from ..edges import Inner, Waiting, graph_partial
 from ..guards import Number
-from ..lists import DOT, dot, read_operands
+from ..lists import DOT, dot, dot_node
 from ..traversal import connected_edges, inner_order
 from ..value import Value
 
@@ -65,13 +65,17 @@ def _forward(root: Value, tangents: Tangents) -> list[tuple[Value, list[Edge]]]:
 def _edges(v: Inner, tangents: Tangents) -> list[Edge]:
     """The edges of a node to what has a tangent, lists laid flat, without those that a row which selects cuts."""
     edges: list[Edge] = []
-    args = v._operands()[0]
-    for a, p in zip(args, v.op.partials):
+    op = v.op
+    args = (v._a, v._b) if op.kind == 2 else (v._a,) if op.kind == 1 else v._a
+    for a, p in zip(args, op.partials):
         if a.__class__ is Value:
             if tangents.get(a) is None:
                 continue
             if p.__class__ is not float:
-                p = graph_partial(p, v)
+                try:
+                    p = p(*args, v)
+                except (ArithmeticError, ValueError):
+                    p = graph_partial(p, v)
             edges.append((a, p._data, p) if p.__class__ is Value else (a, p, None))
         elif a.__class__ is tuple and any(tangents.get(e) is not None for e in a):
             ps = repeat(p) if p.__class__ is float else graph_partial(p, v)
@@ -80,7 +84,7 @@ def _edges(v: Inner, tangents: Tangents) -> list[Edge]:
                 for e, q in zip(a, ps)
                 if tangents.get(e) is not None
             ]
-    return [edge for edge in edges if edge[1]] if v.op.selects else edges
+    return [edge for edge in edges if edge[1]] if op.selects else edges
 
 
 def _sum(edges: Sequence[Edge] | Sequence[tuple[Value, float]], tangents: Tangents) -> Tangent:
@@ -99,7 +103,8 @@ def _tangent(p: Value, tangents: Tangents) -> Tangent:
     stack: list[Inner] = [p]
     while stack:
         v = stack[-1]
-        args = v._operands()[0] if v.op is None or v.op.kind < 3 else v.args
+        op = v.op
+        args = () if op is None else (v._a, v._b) if op.kind == 2 else (v._a,) if op.kind == 1 else v.args
         below = [a for a in args if a.__class__ is Value and a not in tangents]
         if below:
             stack += below
@@ -112,10 +117,11 @@ def _along(v: Inner, args: Sequence[Number], tangents: Tangents) -> Tangent:
     """The tangent of a node that a partial was made of; of most rows without a list of their edges."""
     if v.op is None:
         return None
-    if v.op.kind < 3 and not v.op.selects:
-        vals, found = v._operands()[1], None
+    op = v.op
+    if op.kind < 3 and not op.selects:
+        vals, found = (v._x, v._y) if op.kind == 2 else (v._x,), None
         try:
-            for a, p in zip(args, v.op.partials):
+            for a, p in zip(args, op.partials):
                 if a.__class__ is Value and (tangent := tangents[a]) is not None:
                     term = tangent * (p if p.__class__ is float else float(p(*vals, v._data)))
                     found = term if found is None else found + term
@@ -175,8 +181,12 @@ def _sum_of(products: list[Tangent]) -> Tangent:
     return found
 
 
-def _dot(ts: Sequence[Number], xs: Sequence[float], start: Number = -0.0) -> Tangent:
-    return dot(ts, read_operands(xs, [*xs]), start)
+def _dot(ts: Sequence[Tangent], xs: Sequence[float], start: Number = -0.0) -> Tangent:
+    numbers = [*xs]
+    try:
+        return dot_node(tuple(ts), [t._data for t in ts], numbers, numbers, start)
+    except AttributeError:  # some are floats
+        return dot(ts, numbers, start)
 
 
 def _sides(v: Inner, tangents: Tangents) -> Sides | None:
@@ -210,45 +220,32 @@ def _push_dot(
         xs = partial(*v._x, v._data)
         for e, x in zip(a, xs):
             adjoints[e] = adjoints[e] + g * x if e in adjoints else g * x
-        uses = turned.uses(a)
+        uses = turned.opened(a)
         if h is not None:
             uses.append((repeat(h), xs))
         if changes:
             uses.append((changes, repeat(g)))
 
 
-class _Turned:
-    """The tangents of adjoints as they come about. What dots pass on to a list waits, until one of it is asked for."""
+class _Turned(Waiting[tuple[Iterable[Number], Iterable[float]]]):
+    """The tangents of adjoints as they come about; to lists come two whose products do, one of them maybe one number."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._products: dict[Value, list[Number]] = {}  # as `_sum_of` takes them
-        self._uses: dict[tuple[Value, ...], list[tuple[Iterable[Number], Iterable[float]]]] = {}
-        self._home: dict[Value, tuple[Value, ...]] = {}  # the list that a Value waits in
 
     def products(self, a: Value) -> list[Number]:
         """Those of one Value, to go on with."""
-        if self._home and a in self._home:
-            self._close(self._home[a])
+        if self.home and a in self.home:
+            self.close(self.home[a])
         return self._products.setdefault(a, [])
 
     def found(self, a: Value) -> Tangent:
         """The tangent of an adjoint; None where there is none."""
         return _sum_of(self.products(a))
 
-    def uses(self, a: tuple[Value, ...]) -> list[tuple[Iterable[Number], Iterable[float]]]:
-        """Those of a list, to go on with: two lists whose products come to its operands, one of them maybe one number."""
-        if a not in self._uses:
-            for e in a:
-                if e in self._home:
-                    self._close(self._home[e])
-            self._home.update(dict.fromkeys(a, a))
-            self._uses[a] = []
-        return self._uses[a]
-
-    def _close(self, a: tuple[Value, ...]) -> None:
-        uses = self._uses.pop(a)
-        for e in a:
-            del self._home[e]
+    def pass_on(self, a: tuple[Value, ...], uses: list[tuple[Iterable[Number], Iterable[float]]]) -> None:
+        """Write the sums of what came to a list."""
         if uses:
             columns = zip(zip(*[ts for ts, _ in uses]), zip(*[xs for _, xs in uses]))
             for e, (ts, xs) in zip(a, columns):

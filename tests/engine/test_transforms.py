@@ -259,6 +259,19 @@ def test_a_branch_not_taken_adds_nothing_to_a_second_derivative():
     assert hvp(lambda x: engine.relu(-x) * engine.log(x) + x**3, (2.0,), (1.0,)) == 12.0
 
 
+def test_a_tangent_of_0_is_a_number_and_no_input_that_is_left_out():
+    def f(x):
+        return sqrt(x[0]) + x[1] * x[1]
+
+    assert hessian(f)([0.0, 2.0]) == [[-math.inf, 0.0], [0.0, 2.0]]
+    for tangent, slope, product in (([0.0, 1.0], math.nan, [math.nan, 2.0]), ([1.0, 0.0], math.inf, [-math.inf, 0.0])):
+        assert repr(jvp(f, ([0.0, 2.0],), (tangent,))) == repr((4.0, slope))
+        assert repr(hvp(f, ([0.0, 2.0],), (tangent,))) == repr(product)
+        assert repr(jvp(grad(f), ([0.0, 2.0],), (tangent,))[1]) == repr(product)
+        of_values = hvp(f, ([0.0, 2.0],), ([Value(t) for t in tangent],))
+        assert repr([x.data for x in of_values]) == repr(product)
+
+
 def test_hvp_of_several_arguments_is_the_whole_product():
     def f(x, ys):
         return x**2 * ys[0] + sin(ys[1]) * x

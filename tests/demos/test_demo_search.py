@@ -74,7 +74,7 @@ def ctrl_c_works():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("ctrl_c_works")
+@pytest.mark.usefixtures("ctrl_c_works", "unoptimised")
 @pytest.mark.parametrize(
     ("judged", "kept", "trained_by"), [(1, (0, 0), "jit"), (6, (1, 0), "eager"), (19, (4, 1), "eager")]
 )

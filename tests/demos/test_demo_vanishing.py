@@ -76,6 +76,7 @@ def test_a_run_says_ratio_and_accuracy_of_each_network(tmp_path, capsys, monkeyp
     assert "would be right on" in text
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_starts_of_one_depth_share_native_code_with_quick_too(tmp_path, monkeypatch):
     made, trainer = [], nn.Trainer
     monkeypatch.setattr(nn, "Trainer", lambda *what, **how: made.append(trainer(*what, **how)) or made[-1])

@@ -11,7 +11,9 @@ import traceback
 from importlib import import_module
 
 import pytest
+from compiling import leave_passes_out
 
+from demos import drawings
 from demos.__main__ import main
 from demos.translate import Translator
 
@@ -39,6 +41,8 @@ SMALLER = {
 
 
 def make_small(name, put):
+    leave_passes_out(put)
+    put(drawings, "MOST", 4)  # mistakes on a page
     module = import_module(f"demos.{name}")
     for attribute, x in SMALLER.get(name, {}).items():
         put(module, attribute, x)

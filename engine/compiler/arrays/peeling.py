@@ -14,6 +14,7 @@ from .matching import At, Claim, Element, Extent, before_rounds, claim_of, inver
 from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, part_of, whole
 from .recurrences import NoScanError, Recurrence
 
+JOINED = frozenset(("concatenation", "flattened", "scan"))  # of which a part may be read
 DEEPEST = 9  # rounds that stand before a loop
 
 
@@ -288,12 +289,23 @@ class Peeled:
             if other in skipped or other in e.known:
                 continue
             for array in by_op.get(other.op, ()):
-                if any(self._is_behind(element, other, e) for element in self._candidates(array, other, e)):
+                if self._reads_alike(array, other, e) and any(
+                    self._is_behind(element, other, e) for element in self._candidates(array, other, e)
+                ):
                     if array in self._inner and self._is_even(e):
                         best = e.copy()
                     break
         self._run_on(e)
         return e if self._is_even(e) else best
+
+    def _reads_alike(self, array: Array, other: Array, e: Extent) -> bool:
+        """Does an array outside read what one of the loop may read? A quick answer: no is no."""
+        for a, b in zip(array.args, other.args):
+            if not isinstance(b, Read) or b.array in e.known or b.array in self._time or b.array in self._made:
+                continue
+            if isinstance(a, Number) or (a.array is not b.array and a.array.op not in JOINED):
+                return False
+        return True
 
     def _run_on(self, e: Extent) -> None:
         """Let arrays that have fewer rounds run on, where what they read is there: nothing reads what they make then."""

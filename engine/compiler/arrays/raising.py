@@ -23,7 +23,7 @@ from .program import Affine, Array, Axis, NotRaisedError, Number, Operand, Read,
 from .recurrences import Lattice, RecurrenceError, carrying, every_round
 from .words import Words
 
-MOST = 1000  # arrays that a program may need
+MOST = 2000  # arrays that a program may need
 
 
 class Given(NamedTuple):

@@ -68,7 +68,7 @@ def scanned(
                 if isinstance(a, Read):
                     readers.setdefault(a.array, set()).add(array)
     letters = [x for x in LETTERS if x not in taken] or ["t_"]
-    return _grouped(lines, every, lambda some, group: _scan(some, group, readers, set(results), letters, library))
+    return _grouped(lines, every, lambda some, group: _scan(some, group, readers, set(results), letters, library, {}))
 
 
 def _grouped(
@@ -94,23 +94,24 @@ def _grouped(
 
 def _scan(
     lines: Sequence[Definition], group: Sequence[Array], readers: Mapping[Array, Set[Array]], results: Set[Array],
-    letters: Sequence[str], library: str,
+    letters: Sequence[str], library: str, around: Mapping[Axis, str],
 ) -> Scan:  # fmt: skip
     time, inside = times(group), set(group)
     kept = {a for a in group if _is_state(a, time) or a in results or not readers.get(a, set()) <= inside}
     states = [d.array for d in lines if _is_state(d.array, time)]
-    one = Round(part_axis(states[0]), letters[0], kept, time, library)
+    one = Round(part_axis(states[0]), letters[0], kept, time, library, around)
     starts, rounds = list[Definition](), list[Definition | Scan]()
 
     def scan(some: list[Definition], inner: Sequence[Array]) -> Scan:
-        return _scan(some, inner, readers, results, letters[1:] or [f"{letters[0]}_"], library)
+        mine = dict.fromkeys([*time.values(), *[part_axis(a) for a in states]], letters[0])
+        return _scan(some, inner, readers, results, letters[1:] or [f"{letters[0]}_"], library, {**around, **mine})
 
     for d in _grouped(lines, inner_groups(group), scan):
         if isinstance(d, Definition) and d.array in states and isinstance(d.term, Term):
             *before, term = d.term.args
             for edge, part in zip(d.array.edges, before):
                 starts.append(Definition(_element(d.array, time[d.array], str(edge)), part))
-            here = Round(part_axis(d.array), letters[0], kept, time, library)
+            here = Round(part_axis(d.array), letters[0], kept, time, library, around)
             at = here.said(Affine(d.array.edges[-1], {here.axis: 1}))
             rounds.append(Definition(_element(d.array, time[d.array], at), here.of(term)))
         elif isinstance(d, Definition):
@@ -138,22 +139,26 @@ class Round:
         kept: arrays that keep what each round makes.
         time: the axis of rounds, of all arrays of the scan.
         library: what runs it, "numpy" or "xla".
+        around: the letters of the rounds around it, by the axes along which these run.
     """
 
     def __init__(
-        self, axis: Axis, letter: str, kept: Container[Array], time: Mapping[Array, Axis], library: str
-    ) -> None:
+        self, axis: Axis, letter: str, kept: Container[Array], time: Mapping[Array, Axis], library: str,
+        around: Mapping[Axis, str],
+    ) -> None:  # fmt: skip
         self.axis, self.letter, self.kept, self.time, self.library = axis, letter, kept, time, library
+        self.around = around
 
-    def said(self, p: Affine, axis: Axis | None = None) -> str:
-        """An index, without what other axes have in it."""
-        slope = p.slopes.get(axis or self.axis, 0)
-        if not slope:
-            return str(p.start)
-        said = self.letter if abs(slope) == 1 else f"{abs(slope)} * {self.letter}"
-        if slope < 0:
-            return f"{p.start} - {said}"
-        return f"{said} + {p.start}" if p.start > 0 else f"{said} - {-p.start}" if p.start else said
+    def said(self, p: Affine) -> str:
+        """An index in this round, and in those around it, without what other axes have in it."""
+        letters = {self.axis: self.letter, **self.around}
+        terms = [
+            (s, f"{abs(s)} * {letters[x]}" if abs(s) > 1 else letters[x]) for x, s in p.slopes.items() if x in letters
+        ]
+        said = " + ".join([text for s, text in terms if s > 0])
+        if not said or p.start:
+            said = f"{said} {'+' if p.start > 0 else '-'} {abs(p.start)}" if said else str(p.start)
+        return "".join([said, *[f" - {text}" for s, text in terms if s < 0]])
 
     def definition(self, d: Definition) -> Definition:
         """A line of a round."""
@@ -179,7 +184,7 @@ class Round:
         return OfRound(array, [":"] * len(axes), axes)
 
     def _along(self, axis: Axis) -> Round:
-        return self if axis is self.axis else Round(axis, self.letter, self.kept, self.time, self.library)
+        return self if axis is self.axis else Round(axis, self.letter, self.kept, self.time, self.library, self.around)
 
     def of(self, term: Node) -> Node:
         """A term in a round."""
@@ -204,7 +209,7 @@ class Round:
                 index.append(side)
                 continue
             p, axis = next(pairs)
-            others = {x: s for x, s in p.slopes.items() if x is not self.axis}
+            others = {x: s for x, s in p.slopes.items() if x is not self.axis and x not in self.around}
             if self.axis not in p.slopes:
                 index.append(":")
                 axes.append(axis)

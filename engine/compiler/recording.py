@@ -168,6 +168,7 @@ class Recording:
     def _from_shorter(self, family: Family, shortening: _Shortening, returned: object) -> Rolled | None:
         """The program, read off those of functions that a transform inside was given fewer examples."""
         first, before, size = self.recorder, self.recorder.fork([]), len(self.recorder.nodes)
+        numbers = shortening.numbers
 
         def member(rounds: int, is_first: bool) -> tuple[Recorder, object]:
             if is_first:
@@ -176,7 +177,8 @@ class Recording:
             recorder = before.fork([])
             again = self._returned(recorder)
             growth = abs(len(recorder.nodes) - size)
-            if shortening.other or growth * (family.count - rounds) < size:  # most of the record is of something else
+            # Most of the record is of something else, or a slope counts the rounds, which Python may make anything of.
+            if shortening.other or growth * (family.count - rounds) < size or shortening.numbers != numbers:
                 raise NotUniformError
             return recorder, again
 
@@ -217,16 +219,17 @@ class _Shortening:
     Attributes:
         family: the functions of fewer rounds; None while there is none.
         other: was the function another one in a later record?
+        numbers: what the transform found that depends on no argument.
     """
 
     def __init__(self) -> None:
         self.family: Family | None = None
-        self.other = False
+        self.other, self.numbers = False, list[float]()
         self._rounds = self._calls = self._at = self._tried = 0
 
     def begin(self, rounds: int) -> None:
         """The function is recorded again, and is to have so many rounds."""
-        self._rounds, self._calls = rounds, 0
+        self._rounds, self._calls, self.numbers = rounds, 0, []
 
     def __call__(self, recorder: Recorder, run: Any) -> Any:
         """The call of the function that a transform differentiates."""
@@ -250,7 +253,9 @@ class _Shortening:
         made, live = recorder.nodes, set(family.nodes)
         first = next(k for k, v in enumerate(made) if v in live)
         recorder.nodes = [*made[:first], *nodes, *[v for v in made[first:] if v not in live]]
-        return run.returning(shorter)
+        found = run.returning(shorter)
+        found.numbers = self.numbers
+        return found
 
     def _is_long(self, recorder: Recorder, run: Any) -> bool:
         """May it have many rounds? It is not looked at again before there is twice as much of it."""

@@ -50,8 +50,10 @@ class Linearization:
         inputs: the tree of each argument that is differentiated.
         pieces: see `in_pieces`.
         out: the tree of the output.
+        numbers: those of its answers that depend on nothing outside, where someone wants to know them.
     """
 
+    numbers: list[float] | None = None
     _apart = _listed = False
     pieces: list[Number | Products] | None = None
 
@@ -232,6 +234,8 @@ class Linearization:
                 found += [v if d else v._data for v, d in zip(x.values(), x.depending(known))]
             else:
                 found.append(x if x.__class__ is not Value or known[x] else x._data)
+        if self.numbers is not None:
+            self.numbers += [x for x in found if x.__class__ is float]
         return found
 
     def _note_dependent(self, roots: Iterable[Value], known: dict[Value, bool]) -> None:

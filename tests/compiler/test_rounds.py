@@ -26,6 +26,7 @@ from engine import (
     logsumexp,
     maximum,
     mean,
+    minimum,
     relu,
     sin,
     tanh,
@@ -305,6 +306,26 @@ ELSEWHERE = {
         lambda calls: lambda ws, rows: grad(lambda ws: f(ws, rows[len(calls) :]) + calls.append(1) * 0.0)(ws)
     )(Calls()),
 }
+
+
+COUNTED = {
+    "the larger": lambda ws, n: maximum(n, 9.0) * ws[1],
+    "the smaller": lambda ws, n: minimum(n, 9.0) * ws[1],
+    "a choice": lambda ws, n: where(ws[1], where(relu(n - 9.0), ws[0], ws[2]), ws[2]),
+    "a branch": lambda ws, n: ws[1] * (3.0 if n > 9.0 else 2.0),
+}
+
+
+@pytest.mark.parametrize("form", sorted(COUNTED))
+def test_a_slope_that_counts_the_rounds_is_that_of_all(form):
+    def f(ws, rows):
+        n, slope, *_ = grad(lambda ws: total([ws[0] + sin(ws[1] * d) for d, _ in rows]))(ws)
+        return slope + COUNTED[form](ws, n)
+
+    _, (ws, rows) = problem("total", "neuron", 20)
+    compiled = jit(f)
+    compiled([ws[0], 0.0, *ws[2:]], rows)  # where nothing of it shows
+    assert compiled(ws, rows) == pytest.approx(f(ws, rows), rel=1e-12)
 
 
 class Calls(list):

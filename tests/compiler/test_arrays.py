@@ -370,6 +370,16 @@ def test_parts_lie_side_by_side_where_an_axis_before_them_has_one_entry():
             np.testing.assert_allclose(jit(f, backend="numpy")(w), f(w), rtol=1e-12)
 
 
+def test_parts_are_stacked_where_their_axis_stands_and_what_is_left_out_broadcasts():
+    def f(W, x):
+        a = [tanh(dot(row, x)) for row in W]
+        b = [engine.sin(dot(row, a)) for row in W]
+        return engine.total([engine.square(dot(row, [engine.cos(e) for e in b])) for row in W])
+
+    slopes, args = value_and_grad(f, (0, 1)), (numbers(3, 3), numbers(3))
+    assert flat([jit(slopes, backend="numpy")(*args)]) == pytest.approx(flat([slopes(*args)]), rel=1e-12)
+
+
 def test_rounds_of_a_loop_that_gets_shorter_end_where_they_end():
     def differences(rows):
         every = [a for row in rows for a in row]

@@ -280,7 +280,7 @@ class Text:
             return f"array([{', '.join([self.text(part, []) for part in term.args])}])"
         behind, here = array.axes[array.along + 1 :], [x for x in others if x in term.axes]
         rows = array.lengths == [1] * len(term.args) and all(set(part.axes) == set(here) for part in term.args)
-        if rows and all(x in here for x in behind):  # the rest broadcasts
+        if rows and len(behind) <= len(here) and here == others[len(others) - len(here) :]:  # the rest broadcasts
             at = -1 - len(behind) if len(behind) < len(here) else 0
             said = ", ".join([self.text(part, here) for part in term.args])
             return f"stack([{said}]{f', axis={at}' if at else ''})"

@@ -1,6 +1,7 @@
 """A gradient over many examples is differentiated for a few of them: the program is that of all, to the last operand."""
 
 import random
+from functools import reduce
 from itertools import accumulate, chain
 from math import inf
 
@@ -386,6 +387,9 @@ FAR = {
     ),
     "sums of what all rounds read": lambda x, y: (lambda a, b: total([tanh(t) * u for t, u in zip(a, b[3:])]))(
         *[list(accumulate([x[0]] + n * [x[1]])) for n in (20, 23)]
+    ),
+    "what is the same outside but for one": lambda x, y: reduce(
+        lambda state, a: tanh(state * x[1] + a), [y[1] * (y[0] if i == 12 else x[2]) for i in range(20)], x[0]
     ),
     "a number that only one of them has, in a list": lambda x, y: total(
         [total([tanh(x[0] * y[i]), 5.0 if i == 12 else 1.0]) for i in range(20)]

@@ -62,8 +62,12 @@ def _of_all(
                 if len(one) > 1 and whole in met:  # lists that many nodes share
                     continue
                 met.add(whole)
-                if any(x & 7 == CONSTANT and any(read[n] != x for read in column) for n, x in enumerate(one)):
-                    return None
+                others = [read for read in column if read is not one]
+                if others and any(
+                    (x & 7 == CONSTANT or x == two[n]) and any(read[n] != x for read in others)
+                    for n, x in enumerate(one)
+                ):
+                    return None  # what is the same in the first rounds is another in a later one
                 if k:
                     fixed.update([x for x, y in zip(one, two) if x == y])
                 elif one == two:

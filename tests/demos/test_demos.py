@@ -238,7 +238,7 @@ def test_derivatives_of_activations_are_those_of_central_differences(smallest):
     out = smallest["activations"].stdout
     assert float(re.search(r"central differences, at 800 points each: (\S+)\.\n", out)[1]) < 1e-9
     assert re.search(r"^tanh +sech²\(x\) +1\.0000 +0\.0013 +0\.0013 +1$", out, re.M)
-    assert re.search(r"^sigmoid +y · σ\(−x\) +0\.2500 +0\.0177 +0\.0177 +9\.5e-07$", out, re.M)
+    assert re.search(r"^sigmoid +σ\(x\) · σ\(−x\) +0\.2500 +0\.0177 +0\.0177 +9\.5e-07$", out, re.M)
 
 
 @pytest.mark.xdist_group("demo digits")

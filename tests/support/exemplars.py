@@ -16,7 +16,7 @@ MADE_BY_THE_LIBRARY = {
     "Player", "Report", "Step",
 }  # fmt: skip
 # What nn asks of the compiler with what it has read, and where JAX is: tests/xla tries odd meshes on fit itself.
-BETWEEN_PACKAGES = {"Mesh", "said_by_processes"}
+BETWEEN_PACKAGES = {"Mesh", "anyone", "said_by_processes", "together"}
 PURE = {
     "random",  # of a Generator: what a user brings
     "update",  # of an optimiser: a function of scalars for one parameter, which loops record; its Optimiser asks

@@ -380,6 +380,18 @@ def test_parts_are_stacked_where_their_axis_stands_and_what_is_left_out_broadcas
     assert flat([jit(slopes, backend="numpy")(*args)]) == pytest.approx(flat([slopes(*args)]), rel=1e-12)
 
 
+def test_what_a_round_lays_flat_and_puts_side_by_side_is_of_that_round_alone():
+    def f(W, x, v):
+        for _ in range(5):
+            flat = [x[0], *[w * e for row in W for w, e in zip(row, x)], x[1]]
+            x = [tanh(e + engine.maximum(flat[2], flat[3]) + dot(flat, v)) for e in x]
+        return x
+
+    args = numbers(4, 3), numbers(3), numbers(14)
+    assert "reshape" in str(jit(f, backend="numpy").lower(*args).arrays)
+    assert jit(f, backend="numpy")(*args) == pytest.approx(f(*args), rel=1e-12)
+
+
 def test_rounds_of_a_loop_that_gets_shorter_end_where_they_end():
     def differences(rows):
         every = [a for row in rows for a in row]

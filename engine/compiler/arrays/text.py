@@ -73,9 +73,9 @@ class Text:
     def _line(self, d: Definition) -> str:
         axes = d.array.axes
         if isinstance(d.term, Term) and d.term.op == "flattened":
-            return f"{d.array.name} = {self._flattened(d.term)}"
+            return f"{d.array.name} = {self._flattened(d.term, axes)}"
         joined = isinstance(d.term, Term) and d.term.op == "concatenation"
-        said = self._concatenation(d.term) if isinstance(d.term, Term) and joined else self.text(d.term, axes)
+        said = self._concatenation(d.term, axes) if isinstance(d.term, Term) and joined else self.text(d.term, axes)
         stored = isinstance(d.array, OfRound) and d.array.name != d.array.of.name  # which broadcasts
         if len(d.term.axes) + joined < len(axes) and not stored:
             said = f"full({_shape(axes)}, {said})"
@@ -263,8 +263,8 @@ class Text:
         said = f"sum({self.text(x, inner)}{f', axis={len(inner) - 1}' if len(inner) > 1 else ''})"
         return _aligned(said, inner[:-1], rest)
 
-    def _flattened(self, term: Term) -> str:
-        at, axes = term.array.along, term.array.axes
+    def _flattened(self, term: Term, axes: Sequence[Axis]) -> str:
+        at = axes.index(term.array.axes[term.array.along])
         inside = [*axes[:at], *term.over, *axes[at + 1 :]]
         (x,) = term.args
         said = self.text(x, inside)
@@ -272,35 +272,34 @@ class Text:
             said = f"full({_shape(inside)}, {said})"
         return f"reshape({said}, {_shape(axes)})"
 
-    def _concatenation(self, term: Term) -> str:
+    def _concatenation(self, term: Term, axes: Sequence[Axis]) -> str:
         array = term.array
         along = array.axes[array.along]
-        others = [a for a in array.axes if a is not along]
+        at, others = axes.index(along), [a for a in axes if a is not along]
         if not others and array.lengths == [1] * len(term.args):
             return f"array([{', '.join([self.text(part, []) for part in term.args])}])"
-        behind, here = array.axes[array.along + 1 :], [x for x in others if x in term.axes]
+        behind, here = axes[at + 1 :], [x for x in others if x in term.axes]
         rows = array.lengths == [1] * len(term.args) and all(set(part.axes) == set(here) for part in term.args)
         if rows and len(behind) <= len(here) and here == others[len(others) - len(here) :]:  # the rest broadcasts
-            at = -1 - len(behind) if len(behind) < len(here) else 0
+            behind_it = -1 - len(behind) if len(behind) < len(here) else 0
             said = ", ".join([self.text(part, here) for part in term.args])
-            return f"stack([{said}]{f', axis={at}' if at else ''})"
+            return f"stack([{said}]{f', axis={behind_it}' if behind_it else ''})"
         parts = []
         for part, length in zip(term.args, array.lengths):
             mine = [a for a in part.axes if a not in others]
             if mine:
-                parts.append(self.text(part, [mine[0] if a is along else a for a in array.axes]))
+                parts.append(self.text(part, [mine[0] if a is along else a for a in axes]))
             else:
                 said = self.text(part, others, 5)
-                axis = array.along - len(others) - 1
+                axis = at - len(others) - 1
                 if length > 1:
                     parts.append(f"repeat(expand({said}, {axis}), {length}, {axis})")
-                elif part.axes == others and others and not array.along:
+                elif part.axes == others and others and not at:
                     parts.append(f"{said}[None]")
                 else:
                     parts.append(f"expand({said}, {axis})")
-        at = array.along
-        if any(a.size == 1 or a not in term.axes for a in array.axes[:at]):  # no part may have it: from the end, then
-            at -= len(array.axes)
+        if any(a.size == 1 or a not in term.axes for a in axes[:at]):  # no part may have it: from the end, then
+            at -= len(axes)
         where = f", axis={at}" if at else ""
         return f"concatenate([{', '.join(parts)}]{where})"
 

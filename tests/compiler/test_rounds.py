@@ -409,6 +409,29 @@ def test_rounds_that_have_to_do_with_others_far_away_are_not_read_off_a_few(read
 # What Python makes of an index ------------------------------------------------------------------------------------------
 
 ORDER = sorted(range(20), key=lambda i: i * 7 % 20)
+LISTED = {
+    "the last with another weight": lambda ws, x: [ws[1]] * 19 + [ws[2]],
+    "the last with data": lambda ws, x: [ws[1]] * 19 + [x[20]],
+    "one in the middle with another": lambda ws, x: x[:9] + [x[24]] + x[10:20],
+    "ends with half": lambda ws, x: [0.5] + [1.0] * 18 + [0.5],
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("form", sorted(LISTED))
+def test_a_list_beside_that_of_all_rounds_goes_on_evenly_or_no_few_tell(form, turned):
+    def f(ws, x):
+        losses = [relu(a * ws[0]) for a in x[:20]]
+        return dot(losses[::-1] if turned else losses, LISTED[form](ws, x))
+
+    rng = random.Random(form)
+    ws, x = ([rng.uniform(0.1, 1) for _ in range(n)] for n in (3, 25))
+    compiled = jit(value_and_grad(f))
+    assert compiled([-0.5, *ws[1:]], x)[0] == 0.0  # where nothing of it shows
+    (value, slopes), (want, others) = (g(ws, x) for g in (compiled, value_and_grad(f)))
+    assert [value, *slopes] == pytest.approx([want, *others], rel=1e-12)
+
+
 INDEXED = {
     "every seventh is another": lambda w, x, y: total([(relu if i % 7 == 3 else tanh)(w[0] * x[i]) for i in range(20)]),
     "weights that fall": lambda w, x, y: total([relu(w[0] * x[i] - w[1]) / (i + 1) for i in range(20)]),

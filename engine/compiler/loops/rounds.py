@@ -78,7 +78,8 @@ class Family:
         Raises:
             NotUniformError: there is none.
         """
-        return _Member(self.nodes, self._place, self._loops, self.count - count, self._data).of(self._root)
+        dropped = self.count - count
+        return _Member(self.nodes, self._place, self._loops, dropped, self._data, self._recorder).of(self._root)
 
     def again(self, recorder: Recorder, root: Value) -> Family:
         """This one, of the same function in another record.
@@ -261,11 +262,13 @@ class _Member:
         loops: what loses rounds.
         dropped: how many.
         data: what stands in place of numbers, see `_Data`.
+        recorder: where they were recorded.
     """
 
     def __init__(self, nodes: Sequence[Operand], place: dict[Value, int], loops: Sequence[Rounds], dropped: int,
-                 data: dict[int, dict[int, Operand]]) -> None:  # fmt: skip
+                 data: dict[int, dict[int, Operand]], recorder: Recorder) -> None:  # fmt: skip
         self._nodes, self._place, self._loops, self._dropped, self._data = nodes, place, loops, dropped, data
+        self._recorder = recorder
         self._new: dict[Value, Value] = {}
         self._lists: dict[int, tuple[Sequence[Operand], list[int] | None]] = {}
 
@@ -341,6 +344,29 @@ class _Member:
         end = loop.rounds - self._dropped - behind
         return [k for k, r in enumerate(rounds) if r is None or r[1] < end]
 
+    def _check_even(self, given: Sequence[Operand], kept: Sequence[int]) -> None:
+        """Refuse a list whose places that are dropped do not go on as those before, in the order of the rounds."""
+        places = set(kept)
+        dropped = [k for k in range(len(given)) if k not in places]
+        width, rest = divmod(len(dropped), self._dropped)
+        before = range(dropped[0] - 2 * width, dropped[0])
+        step = width if before.start >= 0 and places.issuperset(before) else -width
+        codes = [self._code(a) for a in given]
+        for k in dropped:
+            if rest or not 0 <= k - 2 * step < len(codes):
+                raise NotUniformError
+            one, two, three = codes[k - 2 * step], codes[k - step], codes[k]
+            if one[0] != two[0] or two[0] != three[0] or one[1] - 2 * two[1] + three[1]:
+                raise NotUniformError
+
+    def _code(self, a: Operand) -> tuple[object, int]:
+        """(what must be the same, what must advance evenly) of a number, a leaf, or a node in no round."""
+        number = self._recorder.constant(a)
+        if number is not None:
+            return array("d", [number]).tobytes(), 0
+        operand = self._recorder.operands.get(origin(a, self._recorder.operands))
+        return (a, 0) if operand is None else (operand & 7, operand >> 3)
+
     def _copied(self, v: Operand, inside: bool) -> Value:
         """A node, or another one of other operands."""
         args, vals = v._operands()
@@ -369,6 +395,7 @@ class _Member:
             whole = len(args[0])
             for k in range(op.lists):
                 if given[k] is args[k]:
+                    self._check_even(args[k], shorter[0])
                     given[k] = type(args[k])([args[k][j] for j in shorter[0]])
                     data[k] = [vals[k][j] for j in shorter[0]]
             if op is MEAN:

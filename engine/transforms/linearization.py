@@ -23,7 +23,6 @@ from ..gated import Products, differentiable_order
 from ..guards import Fixed, Number
 from ..leaves import is_row
 from ..lists import dot
-from ..ops import mul
 from ..readings import Call
 from ..rule import TABLE, UNREACHED
 from ..traversal import connected_edges
@@ -245,8 +244,7 @@ class Linearization:
         """
         call, stack = self._call, list[Inner]()  # below each None a node on the path, above it what waits
         for root in roots:
-            if root.op is mul and (known.get(root._a) or known.get(root._b)):
-                known[root] = True
+            if _path_to_known(root, known):
                 continue
             stack.append(root)
             while stack:
@@ -432,6 +430,19 @@ def _fill_in(tangents: Tangents, steps: Steps) -> None:
             for product in products[1:]:
                 tangent += product
             tangents[v] = tangent
+
+
+def _path_to_known(root: Inner, known: dict[Value, bool]) -> bool:
+    """Do a few steps from a Value, by last operands, lead to one that is known to depend? Then all on the way are."""
+    path, v = list[Value](), root
+    while len(path) < 6 and v.op is not None and v.op.kind < 3:
+        path.append(v)
+        a, b = v._a, v._b if v.op.kind == 2 else v._a
+        if known.get(a) or known.get(b):
+            known.update(dict.fromkeys(path, True))
+            return True
+        v = b if b.__class__ is Value else a
+    return False
 
 
 def _stays(x: Value) -> bool:

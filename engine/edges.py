@@ -183,7 +183,8 @@ class _Sums(Waiting[tuple[Number, Operands]]):
         adjoints = self.adjoints
         for _, alike in groupby(uses, lambda use: use[1]._args.__class__):
             (g, first), *more = run = [*alike]
-            if not more or (len(more) == 1 and more[0][0] is g and more[0][1]._args is first._args):  # of dot(v, v)
+            twice = len(more) == 1 and more[0][0] is g and _alike(first._args, more[0][1]._args)  # of dot(v, v)
+            if not more or twice:
                 for e, x in zip(a, first):
                     term = times(g, x)
                     total = adjoints[e] + term if e in adjoints else term
@@ -209,6 +210,11 @@ class _Sums(Waiting[tuple[Number, Operands]]):
             self.adjoints[a] = term
         if guard is not None:
             self.guards[a] = guard
+
+
+def _alike(a: Sequence[Number], b: Sequence[Number]) -> bool:
+    """Are two lists the same, or of the same Values?"""
+    return a is b or (a.__class__ is tuple and a == b)
 
 
 def graph_partial(p: Formula, v: Value) -> Any:

@@ -258,3 +258,24 @@ def test_of_a_dot_a_gradient_that_depends_on_no_older_value_is_a_number():
 @pytest.mark.parametrize("f, want", [(lambda x: sqrt(x) * x, 0.75e150), (lambda x: sqrt(x) ** 2, 0.0)])
 def test_the_gradient_of_a_gradient_is_in_range_where_the_second_derivatives_of_its_factors_are_not(f, want):
     assert grad(grad(f))(1e-300) == pytest.approx(want, rel=1e-14)
+
+
+def weighted(f, weights, seen):
+    """The sum of the gradient of f times weights, as a function; notes the rows that the gradient is made of."""
+
+    def through(xs):
+        found = grad(f)(xs)
+        seen.update(v.op.name for v in inner_order([g for g in found if isinstance(g, Value)]))
+        return dot(found, weights)
+
+    return through
+
+
+def dot_with_itself(xs):
+    return dot(xs, xs)
+
+
+def test_the_gradient_of_a_dot_of_a_list_with_itself_is_its_double():
+    seen = set()
+    assert grad(weighted(dot_with_itself, [0.5, 0.25, 1.0], seen))([2.0, 3.0, 4.0]) == [1.0, 0.5, 2.0]
+    assert seen == {"identity", "add"}

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from .guards import Guard, Number, either_guard, guarded_contribution, times
 from .leaves import is_row
 from .lists import DOT, Operands, dot, dot_node, read_operands
+from .ops import BY_NUMBER, power
 from .rule import Formula
 from .value import Value
 
@@ -49,7 +50,7 @@ def pushed(
         args, then = ((v._a, v._b), (v._x, v._y)) if op.kind == 2 else v._operands()
         if op.lists and not unchanged:
             check_unchanged(v, known)
-        for a, x, p in zip(args, then, op.partials):
+        for a, x, p in zip(args, then, BY_NUMBER.get(op, op.partials) if as_it_is else op.partials):
             if a.__class__ is not Value:
                 if a.__class__ is tuple:
                     sums.push_list(v, a, p, g)
@@ -95,6 +96,14 @@ def _leading(order: list[Value], wrt: Sequence[Value]) -> tuple[set[Value], list
             needed.add(v)
             inner.append(v)
     return needed, inner
+
+
+def are_conditional(order: list[Inner]) -> bool:
+    """Have some nodes fewer edges, or simpler ones, in a graph that is for the numbers of its leaves alone?"""
+    ops = {v.op for v in order}
+    if any(op.selects or (op in BY_NUMBER and op is not power) for op in ops):
+        return True
+    return power in ops and any(v.op is power and v._b.__class__ is Value for v in order)
 
 
 def reads(v: Inner, these: AbstractSet[Value]) -> bool:

@@ -279,6 +279,50 @@ def _centred(xs, who):
     return [x - largest for x in xs]
 
 
+# Partials by the numbers of their arguments ------------------------------------------------------------------------------
+
+
+def _slope_by_number(x, n, y):
+    if n.__class__ is float and n - 1.0 + 1.0 == n:
+        return _slope(x, n, y)
+    exponent = _number(n)
+    if exponent == 0.0:
+        return n * (1.0 / x if math.fabs(_number(x)) > 1e-308 else 0.0)
+    if exponent - 1.0 + 1.0 != exponent and 1e-308 <= _number(y) <= 1e308:
+        return n * y / x
+    return n * x ** (n - 1.0)
+
+
+def _shares_by_number(xs, y):
+    if not math.isfinite(y._data):
+        return _shares(xs, _sole(xs, y))
+    powers = [(x - y).exp() for x in xs]
+    whole = ieee.total([p._data for p in powers])
+    return powers if whole == 1.0 else [p / whole for p in powers]
+
+
+def _number(x):
+    return x if x.__class__ is float else x._data
+
+
+def _of_numbers(partial):
+    return lambda *args: partial(*map(_number, args))
+
+
+# For graphs that are for the numbers of their leaves alone: conditions are decided, so that they are no nodes.
+BY_NUMBER = {
+    power: (
+        _slope_by_number,
+        lambda x, n, y: 0.0 if _number(x) == 0.0 <= _number(n) else y * log(x),
+    ),
+    logsumexp: (_shares_by_number,),
+    **{
+        row: tuple([p if p.__class__ is float else _of_numbers(p) for p in row.partials])
+        for row in (where, _edge, maximum, minimum, clip, abs, relu)
+    },
+}
+
+
 class Part(Op):
     """A row outside the table: a derivative of other rows, or one that takes numbers before what it is differentiated in.
 

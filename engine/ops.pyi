@@ -108,6 +108,7 @@ __all__ = [
     "xlogy",
 ]
 PRIVATE: frozenset[str]
+BY_NUMBER: dict[Op, tuple[Any, ...]]
 
 class _Unary(Op):
     @overload

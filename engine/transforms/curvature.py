@@ -17,6 +17,7 @@ from typing import Any
 from ..edges import Inner, Waiting, graph_partial
 from ..guards import Number
 from ..lists import DOT, dot, dot_node
+from ..ops import BY_NUMBER
 from ..traversal import connected_edges, inner_order
 from ..value import Value
 
@@ -67,7 +68,7 @@ def _edges(v: Inner, tangents: Tangents) -> list[Edge]:
     edges: list[Edge] = []
     op = v.op
     args = (v._a, v._b) if op.kind == 2 else (v._a,) if op.kind == 1 else v._a
-    for a, p in zip(args, op.partials):
+    for a, p in zip(args, BY_NUMBER.get(op, op.partials)):
         if a.__class__ is Value:
             if tangents.get(a) is None:
                 continue

@@ -18,7 +18,7 @@ from .. import context
 from ..adjoints import expanded, graph_sweep
 from ..arguments import is_number
 from ..backprop import backward, swept
-from ..edges import Inner, reads
+from ..edges import Inner, are_conditional, reads
 from ..gated import Products, differentiable_order
 from ..guards import Fixed, Number
 from ..leaves import is_row
@@ -347,7 +347,7 @@ class Linearization:
     def _graph_sweep(self, roots: list[Value], seeds: Sequence[Number]) -> Sequence[Value | Products]:
         order = differentiable_order(roots, self._linked)
         unchanged = self._edits is context.edits  # what depends on the fresh leaves was made in this call
-        as_it_is = any(v.op.selects for v in order if v.op) and self._fixed()
+        as_it_is = are_conditional(order) and self._fixed()
         return graph_sweep(order, roots, seeds, self._leaves, unchanged, as_it_is)
 
     def _fixed(self) -> bool:

@@ -275,7 +275,33 @@ def dot_with_itself(xs):
     return dot(xs, xs)
 
 
+CONDITIONAL = {
+    lambda xs: xs[0] ** xs[1]: {"identity", "power", "sub", "mul", "log"},
+    lambda xs: engine.maximum(xs[0], xs[1]) * xs[0]: {"identity", "maximum", "add"},
+    lambda xs: engine.logsumexp([xs[0], xs[1] + 1.0]): {"identity", "logsumexp", "sub", "exp", "add"},
+}
+
+
+@pytest.mark.parametrize("f", CONDITIONAL)
+def test_a_gradient_for_numbers_alone_has_no_nodes_for_conditions(f):
+    seen, at_values = set(), set()
+    grad(weighted(f, [0.3, 0.7], seen))([2.0, 1.5])
+    assert seen <= CONDITIONAL[f] | {"div"}
+    grad(weighted(f, [0.3, 0.7], at_values))([Value(2.0), Value(1.5)])
+    assert at_values & {"edge", "where", "gap"}
+
+
 def test_the_gradient_of_a_dot_of_a_list_with_itself_is_its_double():
     seen = set()
     assert grad(weighted(dot_with_itself, [0.5, 0.25, 1.0], seen))([2.0, 3.0, 4.0]) == [1.0, 0.5, 2.0]
     assert seen == {"identity", "add"}
+
+
+@pytest.mark.parametrize(
+    "at", [(2.0, 1.5), (2.0, 0.0), (0.0, 2.0), (0.0, 0.0), (-2.0, 3.0), (1e300, 0.3), (0.3, 0.3), (1e308, 10.0)]
+)
+@pytest.mark.parametrize("f", CONDITIONAL)
+def test_second_derivatives_are_the_same_with_and_without_conditions(f, at):
+    along = grad(weighted(f, [0.3, 0.7], set()))
+    want = repr([x.data for x in along([Value(x) for x in at])])
+    assert repr(along(list(at))) == want

@@ -23,6 +23,7 @@ from .value import Value
 
 {all}
 PRIVATE: frozenset[str]
+BY_NUMBER: dict[Op, tuple[Any, ...]]
 
 class _Unary(Op):
     @overload

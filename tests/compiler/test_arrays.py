@@ -392,6 +392,17 @@ def test_what_a_round_lays_flat_and_puts_side_by_side_is_of_that_round_alone():
     assert jit(f, backend="numpy")(*args) == pytest.approx(f(*args), rel=1e-12)
 
 
+def test_a_state_whose_first_round_is_one_of_another_loop_reads_no_round_that_is_not_there():
+    def f(x, v):
+        for _ in range(5):
+            p = [x[0], *[e for _ in range(4) for e in x], x[0]]
+            x = [tanh(e + dot(p, v)) for e in x]
+        return engine.total(x)
+
+    slopes, args = value_and_grad(f, (0, 1)), (numbers(3), numbers(14))
+    assert flat([jit(slopes, backend="numpy")(*args)]) == pytest.approx(flat([slopes(*args)]), rel=1e-12)
+
+
 def test_rounds_of_a_loop_that_gets_shorter_end_where_they_end():
     def differences(rows):
         every = [a for row in rows for a in row]

@@ -84,6 +84,8 @@ class Carrying:
                 joined(array)
             for array in self._known.arrays:
                 array.args = [through(a) for a in array.args]
+            if not all(map(_is_whole, components(results))):
+                raise RecurrenceError(v)
 
     def _carrying(
         self, results: Sequence[Array], done: Container[tuple[int, Array]]
@@ -121,3 +123,11 @@ class Carrying:
                     self._along[grid] = {v: own[x] for v, x in self._along[array].items() if x in own}
             for made in self._known.arrays if grid is not None else ():
                 made.args = [through(a) for a in made.args]
+
+
+def _is_whole(group: Sequence[Array]) -> bool:
+    """Is all there that arrays read, and are states those of rounds?"""
+    if len(group) == 1 and group[0].op == "scan":
+        return False
+    reads = [a for array in group for a in array.args if isinstance(a, Read)]
+    return all(p.ends()[0] >= 0 and p.ends()[1] < x.size for r in reads for p, x in zip(r.places, r.array.axes))

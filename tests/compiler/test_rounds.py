@@ -417,17 +417,22 @@ LISTED = {
 }
 
 
+BETWEEN = {"another in the middle": 9, "another before the last": 18}
+
+
 @pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize("form", sorted(LISTED))
+@pytest.mark.parametrize("form", sorted(LISTED) + sorted(BETWEEN))
 def test_a_list_beside_that_of_all_rounds_goes_on_evenly_or_no_few_tell(form, turned):
     def f(ws, x):
-        losses = [relu(a * ws[0]) for a in x[:20]]
-        return dot(losses[::-1] if turned else losses, LISTED[form](ws, x))
+        losses = [relu(a * ws[0]) for a in x[: 19 if form in BETWEEN else 20]]
+        if form in BETWEEN:
+            losses.insert(BETWEEN[form], ws[1])
+        return dot(losses[::-1] if turned else losses, LISTED[form](ws, x) if form in LISTED else x[:20])
 
     rng = random.Random(form)
     ws, x = ([rng.uniform(0.1, 1) for _ in range(n)] for n in (3, 25))
     compiled = jit(value_and_grad(f))
-    assert compiled([-0.5, *ws[1:]], x)[0] == 0.0  # where nothing of it shows
+    compiled([-0.5, *ws[1:]], x)  # where nothing of the rounds shows
     (value, slopes), (want, others) = (g(ws, x) for g in (compiled, value_and_grad(f)))
     assert [value, *slopes] == pytest.approx([want, *others], rel=1e-12)
 

@@ -331,6 +331,7 @@ class _Member:
                 if r[0] is not loop:
                     raise NotUniformError
                 inside.setdefault(r[1], []).append(k)
+        within = [k for places in inside.values() for k in places]
         slots = [[(self._place[given[k]] - loop.start) % loop.period for k in inside[r]] for r in inside]
         order = list(inside)
         behind = loop.rounds - 1 - last
@@ -339,6 +340,7 @@ class _Member:
             or behind > EDGE
             or order not in (list(range(first, last + 1)), list(range(last, first - 1, -1)))
             or any(s != slots[0] for s in slots)
+            or max(within) - min(within) >= len(within)  # others are between them
         ):
             raise NotUniformError
         end = loop.rounds - self._dropped - behind

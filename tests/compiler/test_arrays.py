@@ -403,6 +403,13 @@ def test_a_state_whose_first_round_is_one_of_another_loop_reads_no_round_that_is
     assert flat([jit(slopes, backend="numpy")(*args)]) == pytest.approx(flat([slopes(*args)]), rel=1e-12)
 
 
+def test_a_sum_of_products_by_numbers_takes_in_no_term_that_is_no_product():
+    for numbers_of in ([1.0], [2.0, 2.0]):
+        args = [numbers(len(numbers_of) + 1)]
+        f = jit(lambda x, n=numbers_of: dot(x[:-1], n) + x[-1], backend="numpy")
+        assert f(*args) == pytest.approx(dot(args[0][:-1], numbers_of) + args[0][-1], rel=1e-12)
+
+
 def test_rounds_of_a_loop_that_gets_shorter_end_where_they_end():
     def differences(rows):
         every = [a for row in rows for a in row]

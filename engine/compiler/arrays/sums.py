@@ -44,7 +44,7 @@ def take_in(array: Array) -> None:
         env = dict(zip(inner.axes, total.places))
         every = [Read(a.array, [composed(p, env) for p in a.places]) for a in inner.args if isinstance(a, Read)]
         terms = [term] if inner.op == "total" else _factors(term)
-        for turned in (terms, terms[::-1]) if len(terms) == len(every) else ():
+        for turned in (terms, terms[::-1]) if len(terms) == len(every) == count else ():
             longer = Axis(k.size + 1)
             found = [_longer(a, b, k, longer) for a, b in zip(every, turned)]
             if None not in [x for f in found for x in f[:1]] or None not in [x for f in found for x in f[1:]]:

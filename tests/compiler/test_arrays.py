@@ -534,6 +534,16 @@ def test_what_is_no_array_program_is_refused_with_its_line(monkeypatch):
         jit(irregular, backend="numpy")(0.5)
 
 
+def test_windows_that_run_both_ways_in_a_loop_are_refused_with_their_line():
+    def windows(xs, hs):
+        for t in range(8):
+            hs = [tanh(h + xs[t + k] * xs[t + 4 - k]) for k, h in enumerate(hs)]
+        return hs
+
+    with pytest.raises(TypeError, match=r'got windows: .* no regular way at .*test_arrays\.py:\d+; backend="llvm"'):
+        jit(windows, backend="numpy")(numbers(13), numbers(3))
+
+
 def test_looking_arrays_up_grows_with_their_number_and_no_faster(monkeypatch):
     located, asked = program.Array.located, []
 

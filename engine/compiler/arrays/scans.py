@@ -113,7 +113,7 @@ def _scan(
                 starts.append(Definition(_element(d.array, time[d.array], str(edge)), part))
             here = Round(part_axis(d.array), letters[0], kept, time, library, around)
             at = here.said(Affine(d.array.edges[-1], {here.axis: 1}))
-            rounds.append(Definition(_element(d.array, time[d.array], at), here.of(term)))
+            rounds.append(Definition(_element(d.array, time[d.array], at), here.of(term, d.array.place)))
         elif isinstance(d, Definition):
             rounds.append(one.definition(d))
         else:
@@ -170,7 +170,7 @@ class Round:
         if of not in self.kept:
             said = [i for x, i in zip(of.axes, index) if x is not axis]
         made = OfRound(of, said, [x for x in d.array.axes if x is not axis])
-        return Definition(made, self._along(axis).of(d.term))
+        return Definition(made, self._along(axis).of(d.term, of.place))
 
     def scan(self, inner: Scan) -> Scan:
         """A loop in a round."""
@@ -186,19 +186,19 @@ class Round:
     def _along(self, axis: Axis) -> Round:
         return self if axis is self.axis else Round(axis, self.letter, self.kept, self.time, self.library, self.around)
 
-    def of(self, term: Node) -> Node:
-        """A term in a round."""
+    def of(self, term: Node, place: int) -> Node:
+        """A term in a round, of an array made at a place of the trace."""
         if isinstance(term, Number) or self.axis not in term.axes:
             if isinstance(term, Number) and self.axis in term.axes:
-                raise NotRaisedError("its numbers differ from round to round")
+                raise NotRaisedError("its numbers differ from round to round", place)
             return term
         if isinstance(term, Read):
-            return self._read(term)
-        again = Term(term.op, [self.of(a) for a in term.args], term.over, [], term.array)
+            return self._read(term, place)
+        again = Term(term.op, [self.of(a, place) for a in term.args], term.over, [], term.array)
         again.axes, again.size = [x for x in term.axes if x is not self.axis], term.size
         return again
 
-    def _read(self, r: Read) -> Read:
+    def _read(self, r: Read, place: int) -> Read:
         of, before = (
             (r.array.of, r.array.index) if isinstance(r.array, OfRound) else (r.array, [":"] * len(r.array.axes))
         )
@@ -219,7 +219,7 @@ class Round:
             else:
                 ((x, slope),) = others.items() if len(others) == 1 else ((self.axis, 0),)
                 if slope < 1:
-                    raise NotRaisedError("it reads windows of a sequence in no regular way", of.place)
+                    raise NotRaisedError("it reads windows of a sequence in no regular way", place)
                 end = Affine(p.start + slope * (x.size - 1) + 1, p.slopes)
                 steps = f"{slope} * arange({x.size})" if slope > 1 else f"arange({x.size})"
                 if self.library == "xla":  # whose slices have ends that are known

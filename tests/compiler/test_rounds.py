@@ -413,6 +413,7 @@ LISTED = {
     "the last with another weight": lambda ws, x: [ws[1]] * 19 + [ws[2]],
     "the last with data": lambda ws, x: [ws[1]] * 19 + [x[20]],
     "one in the middle with another": lambda ws, x: x[:9] + [x[24]] + x[10:20],
+    "nodes of which one is a leaf": lambda ws, x: [ws[1] * x[3], x[4], *[ws[1] * (k % 3) for k in range(18)]],
     "ends with half": lambda ws, x: [0.5] + [1.0] * 18 + [0.5],
 }
 
@@ -431,10 +432,11 @@ def test_a_list_beside_that_of_all_rounds_goes_on_evenly_or_no_few_tell(form, tu
 
     rng = random.Random(form)
     ws, x = ([rng.uniform(0.1, 1) for _ in range(n)] for n in (3, 25))
-    compiled = jit(value_and_grad(f))
-    compiled([-0.5, *ws[1:]], x)  # where nothing of the rounds shows
-    (value, slopes), (want, others) = (g(ws, x) for g in (compiled, value_and_grad(f)))
-    assert [value, *slopes] == pytest.approx([want, *others], rel=1e-12)
+    for slopes_of in value_and_grad(f), lambda *given: value_and_grad(f)(*given):
+        compiled = jit(slopes_of)
+        compiled([-0.5, *ws[1:]], x)  # where nothing of the rounds shows
+        (value, slopes), (want, others) = compiled(ws, x), slopes_of(ws, x)
+        assert [value, *slopes] == pytest.approx([want, *others], rel=1e-12)
 
 
 INDEXED = {

@@ -361,13 +361,13 @@ class _Member:
             if one[0] != two[0] or two[0] != three[0] or one[1] - 2 * two[1] + three[1]:
                 raise NotUniformError
 
-    def _code(self, a: Operand) -> tuple[object, int]:
+    def _code(self, a: Operand) -> tuple[bytes | int, int]:
         """(what must be the same, what must advance evenly) of a number, a leaf, or a node in no round."""
         number = self._recorder.constant(a)
         if number is not None:
             return array("d", [number]).tobytes(), 0
         operand = self._recorder.operands.get(origin(a, self._recorder.operands))
-        return (a, 0) if operand is None else (operand & 7, operand >> 3)
+        return (id(a), 0) if operand is None else (operand & 7, operand >> 3)
 
     def _copied(self, v: Operand, inside: bool) -> Value:
         """A node, or another one of other operands."""

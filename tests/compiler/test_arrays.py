@@ -410,6 +410,21 @@ def test_a_sum_of_products_by_numbers_takes_in_no_term_that_is_no_product():
         assert f(*args) == pytest.approx(dot(args[0][:-1], numbers_of) + args[0][-1], rel=1e-12)
 
 
+def test_a_loop_of_which_some_has_no_rounds_is_taken_round_by_round():
+    def f(U, xs, h, c):
+        for x in xs:
+            z = [tanh(dot(h, x) + e) for e in c]
+            s = h
+            for _ in range(4):
+                s = [tanh(dot(s, s) + e) for e in z]
+            h = [tanh(dot(row, s) + e) for row, e in zip(U, z)]
+            c = [tanh(dot(row, c) + e) for row, e in zip(U, s)]
+        return [*h, *c]
+
+    args = numbers(3, 3), numbers(4, 3), numbers(3), numbers(3)
+    assert jit(f, backend="numpy")(*args) == pytest.approx(f(*args), rel=1e-12)
+
+
 def test_rounds_of_a_loop_that_gets_shorter_end_where_they_end():
     def differences(rows):
         every = [a for row in rows for a in row]

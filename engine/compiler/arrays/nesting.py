@@ -7,7 +7,7 @@ from math import prod
 
 from .cutting import Known
 from .grouping import parts_apart, rows_apart
-from .ordering import components
+from .ordering import components, times
 from .parts import drop_idle_axes, joined, share
 from .peeling import Peeled
 from .program import Affine, Array, Axis, Read, through
@@ -69,7 +69,7 @@ class Carrying:
         while True:
             found = next(self._carrying(results, done), None)
             if found is None:
-                return
+                break
             v, group = found
             done.update((v, a) for a in group)
             try:
@@ -86,6 +86,10 @@ class Carrying:
                 array.args = [through(a) for a in array.args]
             if not all(map(_is_whole, components(results))):
                 raise RecurrenceError(v)
+        for group in components(results):
+            loops = [v for a in group for v in self._along.get(a, ())]
+            if len(group) > 1 and loops and len(times(group)) < len(group):  # some of it has no rounds
+                raise RecurrenceError(loops[0])
 
     def _carrying(
         self, results: Sequence[Array], done: Container[tuple[int, Array]]

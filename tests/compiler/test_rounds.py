@@ -520,6 +520,15 @@ def test_how_far_apart_rounds_are_at_most_is_told_without_a_look_at_each(form, m
     assert told[0] is not None and told[1] <= told[0] if form in SURE else not told or told[0] is None
 
 
+def test_rounds_in_which_a_loop_grows_and_another_shrinks_are_not_alike():
+    def spread(ws, x):
+        losses = [x[3] - sin(tanh(ws[0])) for _ in x]
+        return total([(loss - mean(losses)) ** 2 for loss in losses])
+
+    f, args = grad(lambda ws, x: dot(ws, grad(spread)(ws, x))), ([0.5, 0.25], [0.1 * k for k in range(22)])
+    assert jit(f)(*args) == pytest.approx(f(*args), rel=1e-9, abs=1e-12)
+
+
 def test_windows_of_a_few_rounds_are_read_off_a_few():
     x = [0.1 * k for k in range(40)]
     f = value_and_grad(lambda x: total([tanh(total(x[i : i + 3])) for i in range(30)]))

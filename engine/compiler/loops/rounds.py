@@ -202,6 +202,8 @@ def _loops(items: Recogniser) -> Iterable[Rounds]:
                 at, shape = at + 1, items.shapes.keys[shape.body[0]]
             start, period = item.first[at], item.step[at]
             end = start + item.count * period
+            if (items.ids[start : end - period] != items.ids[start + period : end]).any():
+                continue  # loops in its rounds grow, and others shrink
             while alike(start - 1, period):
                 start -= 1
             while alike(end - 2 * period, period):

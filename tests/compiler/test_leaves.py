@@ -115,6 +115,28 @@ def test_slices_that_overlap_have_the_gradients_of_eager_mode(many, monkeypatch)
     assert loop.gradients.tolist() == [v.grad for v in leaves]
 
 
+def is_a_list(x):
+    return type(x) is list
+
+
+def test_a_function_that_asks_of_which_class_a_list_is_sees_a_list(monkeypatch):
+    monkeypatch.setattr(recording, "LARGE", 1)
+    monkeypatch.setattr(training_functions, "MANY", 1)
+    net, x = nn.MLP(3, [4, 1], seed=0), [0.3, -1.2, 0.7]
+
+    def asked(w):
+        return is_a_list(w), w.__class__ is list
+
+    def loss(net, x):
+        weights = [p for layer in net.layers for n in layer.neurons if asked(n.w) == (True, True) for p in n.w]
+        return square(net(x)) + total([square(p) for p in weights])
+
+    assert engine.jit(engine.value_and_grad(loss))(net, x)[0] == pytest.approx(loss(net, x).data, rel=1e-12)
+    loop = TrainingLoop(lambda ps, e: total(ps) * float(is_a_list(ps)), lambda p, g, s, t: (p, s), NUMBERS, [[0.5]])
+    loop.run()
+    assert loop.gradients.tolist() == [1.0] * COUNT
+
+
 def test_a_list_that_a_loss_changes_is_changed():
     def loss(ps, example):
         ps[3] = ps[4] * 2.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...value import Value
 from .keys import attributes, is_generator, numpys_bits
-from .outside import Watch, below, is_opaque
+from .outside import Watch, below, is_library_module, is_opaque, names_in
 
 _PLAIN = (float, int, str, bool, bytes, type(None), Value)
 _NUMBERS = {float, int, Value}
@@ -23,10 +23,14 @@ class Generators:
 
     Args:
         roots: functions, Modules, objects.
+
+    Attributes:
+        names: those in the user's code that was met on the way.
     """
 
     def __init__(self, *roots: object) -> None:
-        self._states = [(g, _state(g)) for g in [*_generators(roots), *_shared()]]
+        self.names: set[str] = set()
+        self._states = [(g, _state(g)) for g in [*_generators(roots, self.names), *_shared()]]
 
     def drawn(self) -> str:
         """The class of one from which numbers were drawn since, "" without any. All get the state back that they had."""
@@ -59,17 +63,20 @@ def _state(g: Any) -> Any:
     return g.get_state(legacy=False) if hasattr(g, "get_state") else numpys_bits(g).state
 
 
-def _generators(roots: Iterable[object]) -> list[Any]:
-    """Those that are held or read; lists of numbers and Values are passed by."""
+def _generators(roots: Iterable[object], names: set[str]) -> list[Any]:
+    """Those that are held or read; lists of numbers and Values are passed by. The names in code are added to a set."""
     found: list[Any] = []
     met: dict[int, object] = {}
     stack: list[Any] = list(roots)
     while stack:
         x = stack.pop()
-        if x.__class__ in _PLAIN or id(x) in met or isinstance(x, ModuleType):
-            continue  # engine, asked for a dtype, would look for names like it
+        if x.__class__ in _PLAIN or id(x) in met:
+            continue
         met[id(x)] = x
-        if is_generator(x):
+        if isinstance(x, ModuleType):  # engine, asked for a dtype, would look for names like it
+            mine = not is_library_module(x.__name__)
+            stack.extend([y for y in vars(x).values() if isinstance(y, (FunctionType, type))] if mine else ())
+        elif is_generator(x):
             found.append(x)
         elif isinstance(x, (list, tuple, deque, set, frozenset)):
             stack.extend([] if isinstance(x, list) and {*map(type, x)} <= _NUMBERS else x)
@@ -78,6 +85,7 @@ def _generators(roots: Iterable[object]) -> list[Any]:
         elif getattr(getattr(x, "dtype", None), "kind", "") == "O":
             stack.extend(x.ravel().tolist())
         elif isinstance(x, (FunctionType, type)):
+            names.update(names_in(x))
             stack.extend(Watch().read(x))
         else:
             stack.extend(below(x))

@@ -206,11 +206,16 @@ def _read(x: object) -> tuple[list[CellType], list[Names]]:
             with contextlib.suppress(ValueError):  # not filled yet
                 _ = cell.cell_contents
                 cells.append(cell)
-        if not is_library(x.__code__.co_filename):
-            names.append((x.__globals__, [n for n in _names(x.__code__) if n in x.__globals__]))
+        if listed := [n for n in names_in(x) if n in x.__globals__]:
+            names.append((x.__globals__, listed))
     elif isinstance(x, type) and not _is_library_class(x):
         names.append((vars(x), [n for n in vars(x) if n[:2] != "__" or n == "__call__"]))
     return cells, names
+
+
+def names_in(x: object) -> tuple[str, ...]:
+    """The names in the code of a function of the user's."""
+    return _names(x.__code__) if isinstance(x, FunctionType) and not is_library(x.__code__.co_filename) else ()
 
 
 @cache
@@ -233,7 +238,11 @@ def is_library(path: str) -> bool:
 
 
 def _is_library_class(kind: type) -> bool:
-    name = kind.__module__
+    return is_library_module(kind.__module__)
+
+
+def is_library_module(name: str) -> bool:
+    """Is a module Python's, the engine's or an installed one?"""
     if name.partition(".")[0] in sys.stdlib_module_names:
         return name != "__main__"
     return is_library(getattr(sys.modules.get(name), "__file__", None) or "")

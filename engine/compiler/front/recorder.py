@@ -97,6 +97,7 @@ class Recorder:
         self._inputs: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[float]]] = {}
         self.operands: dict[Value, int] = {}
         self.unmade: list[Leaves] = []
+        self._lends = False  # leaves that are not made
         self.products: dict[Value, Products] = {}  # nodes that are made alike, by the first of them
         self.captured: list[Value] = []
         self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
@@ -202,6 +203,8 @@ class Recorder:
         """
         self._call = context.new_call()
         generators = Generators(*reads)
+        if self._lends and not generators.names.isdisjoint(("type", "__class__")):
+            raise TraceError("jit lends leaves that are not made to functions that take any kind of list for a list")
         try:
             with uncollected(), context.tracing(self):
                 result = function()
@@ -256,6 +259,7 @@ class Recorder:
 
     def unmade_row(self, numbers: Sequence[float], first: int = 0) -> Leaves:
         """Parameters, numbered from `first`, as leaves of which Values are made when someone looks at them."""
+        self._lends = True
         return Leaves(Row(Source(numbers, first * 8 + PARAMETER, self.operands), range(len(numbers))))
 
     def parameters(self, given: Flat, first: int = 0, space: int = PARAMETER, many: float = inf) -> list[object]:

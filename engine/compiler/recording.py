@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from math import inf
-from typing import Any
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 from .. import context
 from ..leaves import is_row
 from ..value import Value
 from .compilation import Compilation
-from .front.flattening import Flat
+from .front.flattening import Flat, numbers_of
 from .front.gather import AS_LISTS, with_sequences
 from .front.recorder import Later, Recorder, TraceError, indexed, uncollected
 from .front.trace import Trace
@@ -20,8 +22,12 @@ from .front.transcription import transcribed
 from .llvm.native_code import Numbers
 from .loops.extension import Rolled, extended
 from .loops.prediction import predicted
-from .loops.rounds import Family, NotUniformError
+from .loops.rounds import Family, NotUniformError, again
 from .places import Results
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LARGE = 4096  # parameters of a Module from which on their Values are made when someone looks at them
 MANY = 4  # differentiated numbers a node: with more their gradients are few pieces, and a few examples no shorter
@@ -29,6 +35,12 @@ FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow eve
 FEWER = 2  # rounds of a program that confirms what the first of these says of it: then that one is enough
 ROLLED = 3  # so many times as long as its items is a program that is loops, and says something
 
+# (a number, one between 0 and 1) -> a number to compare at: any of its size; where a function does not take all, one near it
+OTHERS: tuple[Callable[[float, float], float], ...] = (
+    lambda x, u: (2.0 * u - 1.0) * (abs(x) or 1.0),
+    lambda x, u: x * (0.75 + 0.5 * u) + (0.0 if x else 0.1 * u),
+    lambda x, u: x,
+)
 
 Member = Callable[[int, bool], tuple[Recorder, object]]  # (rounds, is it the first?) -> a record, what was returned
 
@@ -55,7 +67,7 @@ class Recording:
                  few: bool = True) -> None:  # fmt: skip
         self._stages, self._f, self._call, self._given = stages, f, call, given
         shortening, found = _Shortening(), None
-        self._eager: Callable[[], object] | None = None
+        self._eager: Callable[[Flat], object] | None = None  # what it returns of arguments
         with uncollected():
             made = self._of_unmade(shortening if few else None)
             if made is None or shortening.family is not None:
@@ -63,13 +75,14 @@ class Recording:
                 made = self._recorded(shortening if few else None)
             self.recorder, returned = made
             if shortening.family is not None:
-                found, self._eager = self._from_shorter(shortening.family, shortening, returned), self._called
+                found = self._from_shorter(shortening.family, shortening, returned)
+                self._eager = self._called
                 if found is None:
                     self.recorder, returned = self._recorded(None)
             elif few and isinstance(returned, Later) and self._is_of_many_nodes(returned):
                 self.recorder.make_leaves()
                 returned = returned._replace(run=returned.run.with_leaves())
-                found, self._eager = self._from_few(returned), partial(returned.answered, returned.run.apart())
+                found, self._eager = self._from_few(returned), partial(self._answered, returned)
             self.of_few = found is not None
             self.rolled = self._rolled(self.recorder, returned) if found is None else found
 
@@ -102,23 +115,41 @@ class Recording:
         tree = recorder.arguments(self._given.rebuild(self._leaves))
         return recorder.run(partial(self._call, tree), reads=(self._f, *self._given.modules))
 
-    def _called(self) -> object:
-        """What it returns of others."""
+    def _called(self, given: Flat) -> object:
+        """What it returns, called once more."""
         with context.no_grad():
-            return self._call(self._given.rebuild(Recorder().parameters(self._given)))
+            return self._call(given.rebuild(Recorder().parameters(given)))
 
-    def agrees(self, found: Numbers) -> bool:
-        """Are these numbers, which native code computed, eager mode's to some digits? A program of few is believed then."""
-        import numpy as np
+    def _answered(self, later: Later, given: Flat) -> object:
+        """What it returns, by its record."""
+        run = later.run
+        if given is not self._given:
+            for leaves, x in zip(self._leaves, given.leaves):
+                _give(leaves, numbers_of(x))
+            run = run.returning(again(self.recorder.nodes, run.out.leaves[0]))
+        return later.answered(run.apart())
 
+    def agrees(self, computed: Callable[[Flat], Numbers]) -> bool:
+        """Does native code compute eager mode's numbers, to some digits? A program of few is believed then.
+
+        They are compared at other arguments first: at these a weight may be 0 and a unit dead, which hides what is wrong.
+        """
         if self._eager is None or not self.of_few:
             return True
-        leaves = Results(self._eager()).leaves
-        expected = np.array([x._data if isinstance(x, Value) else x for x in leaves], float)
-        digits = 1e-6 if found.dtype == float else 1e-2
-        finite = expected[np.isfinite(expected)]
-        least = digits * 1e-4 * np.abs(finite).max(initial=0.0)
-        return bool(np.allclose(found[: len(expected)], expected, digits, least, equal_nan=True))
+        import numpy as np
+
+        for other in OTHERS if not self.recorder.indices else OTHERS[-1:]:
+            given = _with_others(self._given, other)
+            with suppress(TypeError, ValueError, ArithmeticError):  # such numbers it does not take
+                expected = _numbers(self._eager(given))
+                found = computed(given)
+                digits = 1e-5 if found.dtype == float else 1e-1
+                finite = np.isfinite(expected)
+                if not _are_close(found, expected, digits, finite | (other is OTHERS[-1])):
+                    return False
+                if finite.all():
+                    break
+        return True
 
     def _rolled(self, recorder: Recorder, returned: object, is_first: bool = True) -> Rolled:
         """The program of what a function returned."""
@@ -264,6 +295,47 @@ class _Shortening:
             return False
         self._tried = len(recorder.nodes)
         return True
+
+
+def _numbers(returned: object) -> Numbers:
+    """Those in a tree."""
+    import numpy as np
+
+    return np.array([x._data if isinstance(x, Value) else x for x in Results(returned).leaves], float)
+
+
+def _are_close(found: Numbers, expected: Numbers, digits: float, where: NDArray[np.bool_]) -> bool:
+    """Are numbers others, to some digits?"""
+    import numpy as np
+
+    found, expected = found[: len(expected)][where], expected[where]
+    least = digits * 1e-4 * np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
+    return bool(np.allclose(found, expected, digits, least, equal_nan=True))
+
+
+def _give(leaves: Any, numbers: list[float]) -> None:
+    """Leaves get other numbers."""
+    made = leaves.ravel().tolist() if hasattr(leaves, "shape") else [leaves] if leaves.__class__ is Value else leaves
+    for v, x in zip(made, numbers):
+        v._data = x
+
+
+def _with_others(given: Flat, other: Callable[[float, float], float]) -> Flat:
+    """Arguments like these with other numbers."""
+    draw, changed = Random(0).random, copy(given)  # noqa: S311  no secret
+
+    def like(x: Any) -> Any:
+        numbers = [other(n, draw()) for n in numbers_of(x)]
+        if x.__class__ is tuple:
+            return tuple(map(Value, numbers))
+        if hasattr(x, "shape"):
+            import numpy as np
+
+            return np.reshape(numbers, x.shape)
+        return numbers if x.__class__ is list else numbers[0]
+
+    changed.leaves = [like(x) for x in given.leaves]
+    return changed
 
 
 def _few_of(family: Family) -> list[int]:

@@ -45,7 +45,7 @@ class Specialization:
         self.stages = Compilation(target)
         recording = Recording(f, call, given, self.stages)
         self._compile(recording, given, target, threads)
-        if recording.of_few and not recording.agrees(self._computed(given).outputs):
+        if recording.of_few and not recording.agrees(lambda given: self._computed(given).outputs):
             self.stages = Compilation(target)
             self._compile(Recording(f, call, given, self.stages, few=False), given, target, threads)
 

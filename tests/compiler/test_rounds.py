@@ -20,6 +20,7 @@ from engine import (
     dot,
     exp,
     grad,
+    gradients,
     hessian,
     hvp,
     jit,
@@ -30,6 +31,7 @@ from engine import (
     minimum,
     relu,
     sin,
+    square,
     tanh,
     total,
     value_and_grad,
@@ -39,9 +41,11 @@ from engine import (
 from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
 from engine.compiler.front.order import Dot, Products, Sums, flat
+from engine.compiler.front.recorder import Recorder
 from engine.compiler.llvm.processor import Target, processor
 from engine.compiler.loops import extension, flat_code, prediction, reach, rounds
 from engine.compiler.loops.program import size, unrolled
+from engine.compiler.loops.rounds import again
 from engine.compiler.recording import Recording
 from engine.rule import TABLE
 from engine.transforms.trees import flatten
@@ -580,6 +584,35 @@ def test_examples_closed_over_have_the_bits_of_eager_mode(odd):
         assert hexes([value]) == hexes([want.data])
         found = [p.data for p in slopes.parameters()]
         assert hexes(plus_zero(found)) == hexes(plus_zero([p.grad for p in net.parameters()]))
+
+
+def test_what_a_weight_of_0_hides_at_the_first_call_is_looked_at_with_others():
+    def loss(w, xs):  # the slope of q[0] counts the examples, which the trace alone finds out
+        g = grad(lambda q: total([q[0] * x**0.0 + sin(q[1] * x) for x in xs]))(w)
+        return w[2] * maximum(g[0], 9.0) + g[1]
+
+    xs = [0.5 + 0.004 * k for k in range(100)]
+    step = jit(loss)
+    step([0.5, 0.3, 0.0], xs)
+    assert step([0.3, 0.2, 1.0], xs) == pytest.approx(loss([0.3, 0.2, 1.0], xs), rel=1e-12)
+
+
+def test_a_record_is_computed_anew_where_its_leaves_have_other_numbers():
+    def loss(w, rows):
+        inner = grad(lambda u: tanh(u * w[0]))(w[1])
+        return total([square(dot(w, r)) + inner * r[0] for r in rows])
+
+    def made(w):
+        recorder = Recorder()
+        leaves = recorder.row(w)
+        return recorder, leaves, recorder.run(lambda: loss(leaves, [[0.1 * k, 1.0] for k in range(20)]))
+
+    recorder, leaves, root = made([0.3, -0.2])
+    for v, x in zip(leaves, (1.5, 0.7)):
+        v._data = x
+    found, (_, others, want) = again(recorder.nodes, root), made([1.5, 0.7])
+    assert found.data.hex() == want.data.hex()
+    assert hexes(gradients(found, leaves)) == hexes(gradients(want, others))
 
 
 def test_a_function_of_many_examples_runs_once():

@@ -102,6 +102,33 @@ class Family:
             del self._recorder.captured[self._captured :]
 
 
+def again(nodes: Iterable[Operand], root: Value) -> Value:
+    """The root of a record, computed anew from what the numbers of its leaves are now."""
+    made: dict[Value, Value] = {}
+    lists: dict[int, tuple[Operand, Operand]] = {}  # by id: what dots share they share again
+
+    def now(a: Operand) -> tuple[Operand, Operand]:
+        if a.__class__ is Value:
+            a = origin(a, made)
+            a = made.get(a, a)
+            return a, a._data
+        if a.__class__ is not tuple and a.__class__ is not list:
+            return a, a
+        if id(a) not in lists:
+            pairs = [now(e) for e in a]
+            lists[id(a)] = type(a)([e for e, _ in pairs]), [x for _, x in pairs]
+        return lists[id(a)]
+
+    for v in nodes:
+        pairs = [now(a) for a in v._operands()[0]]
+        copy: Operand = new(Value)
+        copy.grad, copy._about = UNREACHED, v._about
+        copy._data = v.op.forward(*[x for _, x in pairs])
+        copy._fill(v.op, [a for a, _ in pairs], [x for _, x in pairs])
+        made[v] = copy
+    return made[root]
+
+
 def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
     """The nodes below a root, in order; below a leaf of a transform those of what it stands for."""
     live, walked, found = {root, origin(root)}, set[int](), list[Value]()

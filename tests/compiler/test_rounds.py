@@ -586,6 +586,18 @@ def test_examples_closed_over_have_the_bits_of_eager_mode(odd):
         assert hexes(plus_zero(found)) == hexes(plus_zero([p.grad for p in net.parameters()]))
 
 
+def test_rounds_may_have_lists_of_nothing():
+    def loss(w, rows):  # the first row of a triangle has no numbers below its diagonal
+        below = [[tanh(dot(w[:k], row[:k], w[k] * row[k])) for k in range(2)] for row in rows]
+        return total([dot(found, found) for found in below])
+
+    rows = [[0.1 * k, 1.0 - 0.05 * k] for k in range(40)]
+    assert recorded(value_and_grad(loss), ([0.3, -0.2], rows), True).of_few
+    value, slopes = jit(value_and_grad(loss))([0.3, -0.2], rows)
+    want, expected = value_and_grad(loss)([0.3, -0.2], rows)
+    assert [value, *slopes] == pytest.approx([want, *expected], rel=1e-12)
+
+
 def test_what_a_weight_of_0_hides_at_the_first_call_is_looked_at_with_others():
     def loss(w, xs):  # the slope of q[0] counts the examples, which the trace alone finds out
         g = grad(lambda q: total([q[0] * x**0.0 + sin(q[1] * x) for x in xs]))(w)

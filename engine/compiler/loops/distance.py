@@ -107,7 +107,9 @@ class _Reads:
     def take_in(self, first: int) -> bool:
         """A node of a first round; is it like what `distance` says?"""
         items, home = self._items, self.home(first)
-        lists = [part for part in items.shapes.keys[items.ids[first]] if part.__class__ is tuple and part[0] != "row"]
+        lists = [
+            part for part in items.shapes.keys[items.ids[first]] if part.__class__ is tuple and part[:1] != ("row",)
+        ]
         if home is None or any({CONSTANT} < {*part} for part in lists):
             return False  # some of a list are numbers, which may differ
         which, _, slot = home

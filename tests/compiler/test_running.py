@@ -31,8 +31,8 @@ def descent(rows=4, **options):
 def values_seen_meanwhile(passes=20):
     """How many values of the parameter this thread sees while one native call in another thread works on it."""
     loop, most = descent(batch=2), 0  # of one example a step, the parameter would stay in a register
-    step = loop.prepared(np.zeros(600_000, np.int64), settings=[1e-7])
-    for _ in range(passes):
+    for k in range(passes):  # longer and longer: on a busy machine the threads take turns
+        step = loop.prepared(np.zeros(600_000 << min(k, 4), np.int64), settings=[1e-7])
         worker, seen = threading.Thread(target=step), set()
         worker.start()
         while worker.is_alive():

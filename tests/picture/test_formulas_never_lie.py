@@ -170,6 +170,7 @@ def read_summands(said, html):
 
 @settings(max_examples=GRAPHS)
 @example(Tape([-2.0], [("rad2deg", [1]), ("softplus", [1])]), [], "full", False)  # ln(1 + exp(-115)), read as floats
+@example(Tape([-2.0], [("lgamma", [1]), ("floor_divide", [2, 1])]), [], "full", False)  # ⌊-2/inf⌋ is -1
 @given(tapes(nice, rows=ROWS, max_steps=8), places, st.sampled_from(LEVELS), st.booleans())
 def test_one_symbol_has_one_value_and_every_equation_is_true(tape, where, level, accumulated):
     nodes = built_in_scopes(tape, where)

@@ -42,6 +42,9 @@ def _number(e, env):
     if isinstance(e, ast.BinOp):
         return TABLE[BINARY[type(e.op)]].forward(_number(e.left, env), _number(e.right, env))
     if isinstance(e, ast.Call):
+        if e.func.id == "floor" and isinstance(e.args[0], ast.BinOp) and isinstance(e.args[0].op, ast.Div):
+            whole = e.args[0]  # ⌊a/b⌋ is a // b, which is -1 where a quotient below 0 is too small to be a number
+            return TABLE["floor_divide"].forward(_number(whole.left, env), _number(whole.right, env))
         if e.func.id == "polygamma":
             return engine.polygamma(e.args[0].value, _number(e.args[1], env))
         if e.func.id.endswith("_density"):

@@ -83,7 +83,7 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     Forward over reverse (Pearlmutter, Fast Exact Multiplication by the Hessian, 1994). On floats both sweeps run over the
     one graph of f, and it takes two to four times as long as `value_and_grad`; along tangents that are Values, of which the
     answer is a graph, four to eight times; where exponents are Values, five and eight times. Compiled, a call mostly takes less
-    than twice the time; compiling takes two to four times as long, however many examples are summed.
+    than twice the time; compiling takes two to five times as long, however many examples are summed.
 
     Args:
         f: as for `grad`.

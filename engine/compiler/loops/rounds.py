@@ -121,12 +121,17 @@ def again(nodes: Iterable[Operand], root: Value) -> Value:
 
     for v in nodes:
         pairs = [now(a) for a in v._operands()[0]]
-        copy: Operand = new(Value)
-        copy.grad, copy._about = UNREACHED, v._about
-        copy._data = v.op.forward(*[x for _, x in pairs])
-        copy._fill(v.op, [a for a, _ in pairs], [x for _, x in pairs])
-        made[v] = copy
+        made[v] = _made_like(v, v.op, [a for a, _ in pairs], [x for _, x in pairs])
     return made[root]
+
+
+def _made_like(v: Operand, op: Op, given: Sequence[Operand], data: Sequence[Operand]) -> Value:
+    """A node of other operands, made where another one was."""
+    copy: Operand = new(Value)
+    copy._data, copy.grad, copy._about = op.forward(*data), UNREACHED, v._about
+    copy._fill(op, given, data)
+    node: Value = copy
+    return node
 
 
 def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
@@ -431,8 +436,5 @@ class _Member:
                     data[k] = [vals[k][j] for j in shorter[0]]
             if op is MEAN:
                 op, given, data = SHARE, [*given, float(whole)], [*data, float(whole)]
-        copy: Operand = new(Value)
-        copy._data, copy.grad, copy._about = op.forward(*data), UNREACHED, v._about
-        copy._fill(op, given, data)
-        node = self._new[v] = copy
+        node = self._new[v] = _made_like(v, op, given, data)
         return node

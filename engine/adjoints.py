@@ -9,23 +9,24 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
-from itertools import pairwise
+from functools import partial, reduce
+from itertools import chain, pairwise
 from typing import Any
 
 from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
 from .edges import Inner, check_unchanged, graph_partial, pushed, reads
-from .gated import Products, Sums, differentiable_order, gated
+from .gated import Products, Scatter, Sums, differentiable_order, gated, stretches
 from .guards import Guard, Number, either_guard, guarded_contribution
 from .leaves import Columns, Needed, is_row
-from .lists import DOT, Operands, dot
+from .lists import DOT, TAKE, Operands, dot
 from .traversal import values_of
 from .value import Value
 
 Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which argument
 Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
+Taken = tuple[int, Any, Number]  # when an entry of a list of leaves was taken, by which node, its adjoint
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
 FEWEST = 3  # uses from which on their sum is a dot
 
@@ -172,7 +173,9 @@ class _Pull:
         self._shared: dict[tuple[Value, ...], list[Use]] = {}  # the uses of lists by dots
         self._uses_of: dict[int, list[Use] | None] = {}  # those of a list by its identity; None: it is not to be shared
         self._asked: dict[int, bool] = {}  # lists by their identity
+        self._columns: dict[int, bool] = {}  # those of which entries are taken, likewise
         self._rows: list[tuple[Value, ...]] = []  # lists of leaves
+        self._takes: list[Taken] = []
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
         self._answers = context.recorder().answers
         self._at_once = context.recording() and not context.watching()
@@ -189,6 +192,8 @@ class _Pull:
             if a.__class__ is tuple:
                 if v.op is DOT and (uses := self._share(a)) is not None:
                     uses.append((self._now, v, g, i))
+                elif v.op is TAKE and self._scatters(a):
+                    self._takes.append((self._now, v, g))
                 elif self._reads(a):
                     for k, e in enumerate(a):
                         if e in self._needed:
@@ -201,6 +206,13 @@ class _Pull:
         if id(a) not in self._asked:
             self._asked[id(a)] = not self._needed.isdisjoint(a)
         return self._asked[id(a)]
+
+    def _scatters(self, a: tuple[Value, ...]) -> bool:
+        """May what comes to one of a list by an index be added where it is answered?"""
+        if id(a) not in self._columns:
+            apart = self._answers and self._at_once and type(self._needed) is set and len(a) >= FEWEST
+            self._columns[id(a)] = apart and self._needed.issuperset(a) and self._inner.isdisjoint(a)
+        return self._columns[id(a)]
 
     def _share(self, a: tuple[Value, ...]) -> list[Use] | None:
         """The uses of a list by dots; None where not all of it is asked for."""
@@ -225,7 +237,8 @@ class _Pull:
     def found(self, wrt: Sequence[Value]) -> list[Value | Products]:
         """The adjoints of what is asked for, in order; those of a list that one dot reads, and nothing else, at once."""
         wrt = wrt.as_tuple() if is_row(wrt) and wrt.is_whole else list(wrt)
-        rows, found = self._side_by_side(wrt), dict[int, Products]()
+        found: dict[int, Products] = {**self._scattered(wrt)} if self._takes else {}
+        rows = self._side_by_side(wrt)
         whole = {id(a) for a in rows.values()}
         for a in self._rows:
             if id(a) not in whole:
@@ -246,6 +259,38 @@ class _Pull:
             result.append(x if isinstance(x, (Value, Products)) else Value(0.0 if x is None else x))
             at += 1 if made is None else len(made)
         return result
+
+    def _scattered(self, wrt: Sequence[Value]) -> dict[int, Scatter]:
+        """What comes to tables by indices, and nothing else does, by where they begin; other uses of lists by indices are noted
+        one by one."""
+        occupied = {*self._uses, *self._places, *self.seeds, *chain(*self._rows)}
+        found, whole = dict[int, Scatter](), set[int]()
+        for first, end, inside in stretches({id(v._a[0]): v._a[0] for _, v, _ in self._takes}.values(), wrt, occupied):
+            uses = [use for use in self._takes if id(use[1]._a[0]) in inside]
+            if all(isinstance(g, Value) for _, _, g in uses):
+                gs, places, targets = zip(*[(g, v._a[1], inside[id(v._a[0])]) for _, v, g in uses])
+                apart = partial(self._apart, wrt[first:end], uses)
+                found[first] = Scatter(gs, places, targets, end - first, apart)
+                whole.update(inside)
+        self._note([use for use in self._takes if id(use[1]._a[0]) not in whole])
+        return found
+
+    def _note(self, takes: list[Taken]) -> None:
+        """Note for each Value of lists what came to them by indices, among its other uses in their order."""
+        for now, v, g in takes:
+            for k, e in enumerate(v._a[0]):
+                if e in self._needed:
+                    self._uses.setdefault(e, []).append((now, v, g, 0, k))
+        for e in {e for _, v, _ in takes for e in v._a[0]}:
+            self._uses[e].sort(key=lambda edge: (edge[0], edge[4] or 0))
+
+    def _apart(self, wrt: Sequence[Value], takes: list[Taken], k: int) -> Value:
+        """What comes to one of the Values of a table, as a node."""
+        if takes:
+            self._note(takes)
+            takes.clear()
+        x = self(wrt[k])
+        return x if isinstance(x, Value) else Value(0.0 if x is None else x)
 
     def _side_by_side(self, wrt: Sequence[Value]) -> dict[int, tuple[Value, ...]]:
         """The lists that one dot reads and that stand so in what is asked for, by where that is."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from math import nan
-from operator import mul
+from operator import is_, mul
 from typing import Any
 
 from . import context
@@ -17,6 +18,8 @@ from .rule import TABLE, UNREACHED, Op, new
 from .value import Value
 
 DOT = TABLE["dot"]
+
+Known = dict[int, tuple[Any, list[Any], list[Any]]]  # rows by identity: they, all that stands in them, their columns
 
 
 class Operands:
@@ -145,7 +148,7 @@ def dot_node(ws: Any, wd: list[float], xs: Any, xd: list[float], start: float | 
 
 
 def take(rows: Any, i: Any) -> Any:
-    """rows[i], and in a compiled function a gather where i is one of its arguments: as many selections as there are rows.
+    """rows[i], and in a compiled function a gather where i is one of its arguments.
 
     Args:
         rows: a list or an array of numbers and Values, or of lists of them that are of one length, to any depth.
@@ -166,7 +169,7 @@ def take(rows: Any, i: Any) -> Any:
         raise TypeError(f"take takes a list or an array as rows, got {shown(rows)}")
     if i.__class__ is Value and (tracing := context.recorder()) is not None:
         tracing.index(i, len(rows))
-        return _taken(rows, i)
+        return _taken(rows, i, tracing.columns)
     at = real(i)
     if at is None or not at.is_integer():
         raise TypeError(f"take takes a whole number as an index, got {shown(i)}")
@@ -175,10 +178,10 @@ def take(rows: Any, i: Any) -> Any:
     return rows[int(at)]
 
 
-def _taken(rows: Any, i: Value) -> Any:
+def _taken(rows: Any, i: Value, known: Known) -> Any:
     """The row at an index whose number is not known yet."""
     if hasattr(rows, "reshape"):
-        taken = [TAKE(column, i) for column in rows.reshape(len(rows), -1).T.tolist()]
+        taken = _entries(rows, rows.ravel().tolist(), i, known)
         if rows.ndim == 1:
             return taken[0]
         found = rows[0].astype(object)
@@ -187,13 +190,38 @@ def _taken(rows: Any, i: Value) -> Any:
     if any(hasattr(row, "reshape") for row in rows):
         import numpy as np
 
-        return _taken(np.array(list(rows), object), i)
+        return _taken(np.array(list(rows), object), i, {})
     if not {row.__class__ for row in rows} <= {list, tuple}:
-        return TAKE(list(rows), i)
+        return _entries(rows, list(rows), i, known)[0]
     lengths = {len(row) for row in rows}
     if len(lengths) > 1:
         raise ValueError(f"take takes rows of one length, got {' and '.join(map(str, sorted(lengths)))}")
-    return type(rows[0])([_taken(column, i) for column in zip(*rows)])
+    entries = list(chain.from_iterable(rows))
+    if any(issubclass(kind, (list, tuple)) or hasattr(kind, "reshape") for kind in {x.__class__ for x in entries}):
+        return type(rows[0])([_taken(column, i, {}) for column in zip(*rows)])
+    return type(rows[0])(_entries(rows, entries, i, known))
+
+
+def _entries(rows: Any, entries: list[Any], i: Value, known: Known) -> list[Value]:
+    """Those of the row, of all that stand in rows. Many indices go into the same rows, and share their columns."""
+    of, before, columns = known.get(id(rows), (None, [], []))
+    if of is not rows or len(before) != len(entries) or not all(map(is_, before, entries)):
+        width = len(entries) // len(rows)
+        columns = [Operands(entries[k::width]) for k in range(width)]
+        known[id(rows)] = rows, entries, columns
+    return [_take_node(column, i) for column in columns]
+
+
+def _take_node(column: Operands, i: Value) -> Value:
+    v: Any = new(Value)
+    v._x = column._vals, i._data
+    v._a = column._args, i
+    v._data = TAKE.forward(*v._x)
+    v.grad = UNREACHED
+    v.op = TAKE
+    v._about = None
+    made: Value = record(v)
+    return made
 
 
 def _places(xs: Sequence[Any], i: Any, _: object) -> list[Any]:

@@ -3,6 +3,7 @@
 import math
 import struct
 from functools import partial
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine import TrainingLoop, Value, jit, square, take, total, value_and_grad, vmap
+from engine import TrainingLoop, Value, dot, jit, mean, relu, square, take, total, value_and_grad, vmap, where
 from engine.compiler import compilation
 from engine.compiler.front.recorder import TraceError
+from engine.compiler.front.trace import SCATTER
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 PICKS = {
@@ -154,6 +156,80 @@ def test_gradients_of_gathered_rows_add_up_as_in_eager_mode(case):
     assert bits(np.add(found[1], 0.0)) == bits(np.add(expected[1], 0.0))  # but for the sign of 0
     untouched = set(range(len(rows))) - {i % len(rows) for i in places}
     assert all(g == 0.0 for k in untouched for g in found[1][k])
+
+
+TABLES = {
+    "a table": lambda w, v, ids: mean([square(dot(w[i], v)) for i in ids]),
+    "two indices each": lambda w, v, ids: mean([dot(w[i], v) * w[k][1] for i, k in zip(ids, ids[1:])]),
+    "one column": lambda w, v, ids: mean([square(w[i][1]) for i in ids]),
+    "a list of a column": lambda w, v, ids: mean([square(take([row[2] for row in w], i)) for i in ids]),
+    "rows turned around": lambda w, v, ids: mean([square(dot(take(w[::-1], i), v)) for i in ids]),
+    "parts that overlap": lambda w, v, ids: total([w[2:][ids[2]][0], w[:3][ids[0]][0], w[ids[1]][0]]),
+    "behind a condition": lambda w, v, ids: mean([where(w[i][0], dot(w[i], v), 0.0) for i in ids]),
+    "behind relu": lambda w, v, ids: mean([relu(dot(w[i], v)) for i in ids]),
+    "an entry alone": lambda w, v, ids: w[ids[0]][1],
+    "twice the same": lambda w, v, ids: w[ids[0]][1] * w[ids[0]][1] * v[0],
+    "a penalty": lambda w, v, ids: mean([dot(w[i], v) for i in ids]) + total([square(x) for row in w for x in row]),
+    "a penalty before": lambda w, v, ids: total([square(x) for row in w for x in row]) + mean([w[i][0] for i in ids]),
+    "tied": lambda w, v, ids: mean([square(dot(w[i], row)) for i in ids for row in w]),
+    "tied in a sum": lambda w, v, ids: mean([dot(w[i], [total(column) for column in zip(*w)]) for i in ids]),
+}
+
+
+@pytest.mark.parametrize("argnums", [0, (1, 0)])
+@pytest.mark.parametrize("form", TABLES)
+def test_gradients_of_tables_are_those_of_eager_mode(form, argnums):
+    f, draw = value_and_grad(TABLES[form], argnums=argnums), Random(0)
+    compiled = jit(f, contract=False, checked=True)
+    for k in range(3):
+        w, (v,) = ([[draw.uniform(-1.0, 1.0) for _ in range(3)] for _ in range(n)] for n in (5, 1))
+        ids = [draw.randrange(-3, 3) for _ in range(12)] if k else [0, 1, -1, -2, 1, 2] * 2
+        ids[2] = -2  # into three rows
+        (y, found), (z, expected) = compiled(w, v, ids), f(w, v, ids)
+        flat, right = (np.concatenate([np.ravel(part) for part in g]) + 0.0 for g in (found, expected))
+        assert bits(y) == bits(z)
+        assert np.allclose(flat, right, 1e-14, 1e-15)
+        if argnums == 0 and "tied" not in form:
+            assert bits(flat) == bits(right)
+
+
+def test_threads_do_not_share_what_adds_to_rows(monkeypatch):
+    monkeypatch.setattr(compilation, "LEAST", 0)
+    monkeypatch.setattr(compilation, "SHARED", 1)
+    made, place = [], compilation.Placement
+    monkeypatch.setattr(compilation, "Placement", lambda *args: made.append(place(*args)) or made[-1])
+    f, given = value_and_grad(TABLES["one column"]), (ROWS, [1.0, 1.0], [0, 1, -1, 2] * 5)
+    assert bits(jit(f, threads=2, contract=False)(*given)[1]) == bits(f(*given)[1])
+    adding = {loop for s, nest in made[0]._nest.items() if getattr(s, "op", "") == SCATTER for loop in nest.loops}
+    assert adding
+    assert made[0].shared
+    assert adding.isdisjoint(made[0].shared)
+
+
+def test_rows_that_change_between_two_indices_are_read_as_they_are_then():
+    def f(rows, i):
+        first = take(rows, i)[0]
+        rows[1][0] = 10.0 * rows[1][0]
+        return first + take(rows, i)[0]
+
+    compiled = jit(value_and_grad(f))
+    for i in (0, 1):
+        assert compiled([[1.0], [2.0], [3.0]], i) == value_and_grad(f)([[1.0], [2.0], [3.0]], i)
+
+
+def test_a_table_of_many_rows_is_a_program_as_short_as_one_of_few():
+    def loss(w, v, ids):
+        return mean([square(dot(w[i], v)) for i in ids])
+
+    stages = []
+    for rows in (20, 400):
+        given = [[0.5] * 4 for _ in range(rows)], [1.0] * 4, [0, -1, 3] * 2
+        stages.append(jit(value_and_grad(loss)).lower(*given))
+        assert f"] = p[i1 + 4*(p[{4 * rows + 4} + i0] mod {rows})]" in stages[-1].program
+        assert f" + 4*(p[{4 * rows + 9} - i5] mod {rows})] += v[" in stages[-1].program
+    few, many = stages
+    assert few.written == many.written
+    assert many.instructions - few.instructions == 4 * 380  # what sets the gradients to 0
 
 
 def test_a_row_that_is_not_taken_has_gradient_0_whatever_is_in_it():

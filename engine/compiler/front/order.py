@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from .trace import EFFECTS, LIST, VALUE, Instruction, Trace, spaced
 
 ADDS = frozenset(("add", "dot", "gated"))
-HOLDING = frozenset((*EFFECTS, "dot", "gated"))  # they may have lists among their operands
+HOLDING = frozenset(
+    ("accumulate", "output", "fill", "dot", "gated")
+)  # with more operands they are several instructions
 
 
 class Dot(NamedTuple):
@@ -137,10 +139,29 @@ class Sums(NamedTuple):
                 yield from item.instructions(place) if isinstance(item, Dot) else (item,)
 
 
-WHOLE = (Dot, Products, Sums)  # items that are several instructions
+class Fill(NamedTuple):
+    """What sets outputs side by side to a number.
+
+    Attributes:
+        target: the first of them.
+        number: the operand.
+        length: how many there are.
+    """
+
+    target: int
+    number: int
+    length: int
+
+    def instructions(self, at: int) -> Iterator[Instruction]:
+        """They."""
+        return (("output", (self.number,), self.target + k) for k in range(self.length))
+
+
+WHOLE = (Dot, Products, Sums, Fill)  # items that are several instructions
 
 # A program in order; the index of a value is its position among the flat instructions.
-Ordered = list[Instruction | Dot | Products | Sums]
+Whole = Dot | Products | Sums | Fill
+Ordered = list[Instruction | Whole]
 
 
 def flat(code: Ordered) -> Iterator[Instruction]:
@@ -190,7 +211,9 @@ class _Order:
             if op in EFFECTS:
                 live[i] = True
             if live[i]:
-                rounds = 2 if op in EFFECTS and len(args) > 1 else 1  # many, in which the operands are the same
+                rounds = (
+                    2 if op in EFFECTS and op in HOLDING and len(args) > 1 else 1
+                )  # many, in which the operands are the same
                 for a in args:
                     if a & 7 == VALUE:
                         live[a >> 3] = True
@@ -312,9 +335,11 @@ class _Order:
                 place[i] = (at - 1) * 8 + VALUE
         return result
 
-    def _whole(self, op: str, args: Sequence[Any], target: int) -> Dot | Products | Sums:
+    def _whole(self, op: str, args: Sequence[Any], target: int) -> Whole:
         """The item for an instruction of lists."""
         constant = self.trace.constant
+        if op == "fill":
+            return Fill(target, args[0], int(self.trace.constants[args[1] >> 3]))
         if op not in EFFECTS:
             _, ws, xs, *gates = args
             return Dot(ws, xs, gates[0] if gates else (), constant(0.0) if gates else 0)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from ... import context
 from ...gated import Products
 from ...leaves import Leaves, Row, Source, is_row
-from ...lists import DOT
+from ...lists import DOT, Known
 from ...readings import refuse, running, user_line
 from ...rule import TABLE, Op
 from ...value import Value
@@ -80,6 +80,7 @@ class Recorder:
 
     Attributes:
         indices: into how many rows each operand that is an index goes.
+        columns: the columns of rows that an index goes into.
         whole: the transform that is compiled, whose sweep is to wait.
         shortens: makes a function of a few rounds of one of many that a transform differentiates.
         answers: is what is recorded now read by nobody else?
@@ -93,6 +94,7 @@ class Recorder:
     def __init__(self, as_rows: bool = False) -> None:
         self._as_rows = as_rows
         self.indices: dict[int, int] = {}
+        self.columns: Known = {}
         self.nodes: list[Value] = []
         self._inputs: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[float]]] = {}
         self.operands: dict[Value, int] = {}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import inf, nan
 
 from ...rule import TABLE
-from .trace import Trace
+from .trace import PARAMETER, Trace
 
 
 def _put(t: Trace, name: str, *args: int) -> int:
@@ -80,8 +80,11 @@ def _logsumexp(t: Trace, xs: Sequence[int]) -> int:
     return _put(t, "where", endless, top, result)
 
 
-def _take(t: Trace, xs: list[int], i: int) -> int:
-    """One of a list, by comparing the index with each place; from the end where it is negative."""
+def _take(t: Trace, xs: Sequence[int], i: int) -> int:
+    """One of a list; where they are no parameters side by side by comparing the index with each place, from the end where it
+    is negative."""
+    if isinstance(xs, range) and xs[0] & 7 == PARAMETER:
+        return t.gather(xs, i)
     at = _put(t, "where", _put(t, "less", i, t.constant(0.0)), _put(t, "add", i, t.constant(float(len(xs)))), i)
     here = [_put(t, "equal", at, t.constant(float(k))) for k in range(len(xs))]
     found = t.constant(nan)

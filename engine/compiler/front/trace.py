@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from math import copysign
+from math import copysign, nan
 
 from ...rule import TABLE, Op
 
@@ -22,7 +22,15 @@ LIST = MEMORY  # in a trace: lists of operands
 SHORTEST = 3  # operands from which on a dot is one instruction: so many rounds make a loop
 
 # Instructions that are kept for what they do: add to a gradient, write an output. The target says where.
-EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT}
+# Those of some more operands: set so many to a number; add to the output at an index, of so many that stand so far apart.
+EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT, "fill": OUTPUT, "output_at": OUTPUT}
+SCATTER = "output_at"
+
+# Read the number at an index, of so many that stand so far apart from a first one on.
+GATHER = Op(
+    "gather", lambda x, i, count, step: nan, (0.0,) * 4, text="gather({0:0}, {1:0}, {2:0}, {3:0})", tex="", binding=5,
+    domain=((-1.0, 1.0),) * 4, kink=None, reference=None, selects=True, lists=0, defaults=(),
+)  # fmt: skip
 
 Instruction = tuple[str, tuple[int, ...], int]
 
@@ -111,6 +119,19 @@ class Trace:
         self.rows.update({name: TABLE[name] for name in ("add", "mul", "where")})
         lists = [self._list(a) for a in (*gs_and_cs, *rows)]
         self.code.append((op, tuple([a for a in lists if a is not None]), target))
+
+    def gather(self, xs: range, i: int) -> int:
+        """The operand for the entry of some parameters at an index."""
+        return self.emit(GATHER, (xs[0], i, self.constant(float(len(xs))), self.constant(float(xs.step >> 3))))
+
+    def scatter(self, x: int, i: int, target: int, targets: range) -> None:
+        """Append what adds an operand to an output at an index, of so many that stand so far apart from a first one on."""
+        count, step = self.constant(float(len(targets))), self.constant(float(targets.step))
+        self.code.append((SCATTER, (x, i, count, step), target))
+
+    def fill(self, target: int, x: int, count: int) -> None:
+        """Append, as one instruction, what sets so many outputs to a number."""
+        self.code.append(("fill", (x, self.constant(float(count))), target))
 
     def _list(self, given: Sequence[int]) -> int | None:
         """The operand for a list; constants, which nothing else reads from there, stand side by side."""

@@ -7,7 +7,7 @@ from math import isfinite
 from operator import eq, is_
 from typing import Any
 
-from ...gated import GATED, Products, Sums
+from ...gated import GATED, Products, Scatter, Sums
 from ...leaves import is_row
 from ...lists import DOT
 from ...rule import Op
@@ -34,6 +34,7 @@ class _Transcription:
                  list_ops: Mapping[str, Callable[..., int]]) -> None:  # fmt: skip
         self.trace = trace = Trace()
         self._recorder, self._operands, self._kinds = recorder, recorder.operands, Kinds()
+        self._list_ops = list_ops
         self._spare, self._bare = recorder.spare if bare else set[Value](), bare
         self._lists: dict[int, Sequence[int]] = {}  # by the identity of a node's list, which many nodes share
         self._rows: dict[int, tuple[object, range | None]] = {}  # lists of leaves, by identity
@@ -60,6 +61,10 @@ class _Transcription:
         for op, x, target in writes:
             if x.__class__ is Sums:
                 trace.sums(op, target, *[[self._listed(a) for a in lists] for lists in x.listed()])
+            elif x.__class__ is Scatter:
+                trace.fill(target, trace.constant(0.0), len(x))
+                for g, i, targets in zip(x.gs, x.places, x.targets):
+                    trace.scatter(put(g), put(i), targets[0] + target, targets)
             elif x.__class__ is Products:
                 c = [] if x.c is None or (bare and x.spare) else [put(x.c)]
                 scaled(trace, op, target, put(x.g), self._listed(x.xs), c)
@@ -92,7 +97,7 @@ class _Transcription:
                     found.append((op, made, target))
                     at += len(made)
                     continue
-                if made.__class__ is Sums and x.op is None:
+                if isinstance(made, Sums) and x.op is None:
                     self._recorder.resumed(made.expand)
                 found.append((op, x, target))
             elif self._is_whole(op, x):
@@ -106,6 +111,8 @@ class _Transcription:
 
     def _is_whole(self, op: str, made: Products) -> bool:
         """Can products be one instruction? Among their operands are no constants, which are looked at one by one."""
+        if isinstance(made, Scatter) and (op != "output" or self._list_ops is not LIST_OPS):
+            return False
         if isinstance(made, Sums):
             return (not made.nodes or made.nodes[0].op is None) and not any(
                 self._has_constants(a) for lists in made.listed() for a in lists

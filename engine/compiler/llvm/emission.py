@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ..front.trace import CONSTANT, EFFECTS, GRADIENT, PARAMETER, SUMS, Trace
+from ..front.trace import CONSTANT, EFFECTS, GATHER, GRADIENT, PARAMETER, SCATTER, SUMS, Trace
 from ..loops.placement import Carried, Exit, Handle, Placement
 from ..loops.program import For, Node, Statement
 from .division import divided
+from .indexing import gathered, scatter
 from .lowering import lower
 from .memory import Buffers, Copy, IndexKey, Memo, Memory
 from .native_functions import Rounds, lanes_summed
@@ -140,14 +141,19 @@ class Emitter(Memory):
                 if statement.op not in EFFECTS:
                     self.make(statement, copy, memo)
                     continue
+                if statement.op == SCATTER:
+                    scatter(self, statement, copy, memo)
+                    continue
                 (value,) = self.operands(statement, copy, memo)
                 self.write(EFFECTS[statement.op], statement.target, value, copy)
 
     def make(self, statement: Statement, copy: Copy, memo: Memo) -> None:
         """The value of an instruction, in a register and, where it is wanted there, in memory."""
-        args = [self.loaded(source, copy, memo) for source in self.placement.sources[statement]]
+        args = [] if statement.op == GATHER.name else self.operands(statement, copy, memo)
         if statement.op == "move":
             out = args[0]
+        elif statement.op == GATHER.name:
+            out = gathered(self, statement, copy, memo)
         elif statement in self._by_one_number:
             out = divided(self.vectors, *[Vector(self.vectors, a) for a in args]).value
         else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..front.trace import CONSTANT, EFFECTS, GRADIENT, INPUT, MEMORY, OUTPUT
+from ..front.trace import CONSTANT, EFFECTS, GATHER, GRADIENT, INPUT, MEMORY, OUTPUT, SCATTER
 from ..loops.placement import Exit, Source
 from ..loops.program import For, Polynomial, Statement, loops_of, statements_of
 from .elementary import ULPS
@@ -93,6 +93,8 @@ class WideEmitter(Emitter):
             or not self.placement.facts[n].parallel
             or any(c in parts.cuts for c in (n, *inner))
         ):
+            return 1
+        if any(s.op in (GATHER.name, SCATTER) for s in statements_of(n)):
             return 1
         if not inner and not any(s.op in ULPS for s in statements_of(n)):
             return 1  # LLVM does

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..front.order import Dot, Ordered, Products, Sums, positions
+from ..front.order import WHOLE, Dot, Fill, Ordered, Products, Sums, positions
 from ..front.trace import CONSTANT, VALUE
 from .program import Statement
 from .spans import Rounds
@@ -37,7 +37,7 @@ class FlatCode:
         *starts, length = positions(code)
         self.numbers: dict[str, int] = {}
         self.constants = np.array(constants, float)
-        single = [(at, item) for at, item in zip(starts, code) if not isinstance(item, (Dot, Products, Sums))]
+        single = [(at, item) for at, item in zip(starts, code) if not isinstance(item, WHOLE)]
         width = max([3, *[len(args) for _, (_, args, _) in single]])
         self.ops, self.targets = np.zeros(length, int), np.zeros(length, int)
         self.args = np.full((width, length), UNUSED)
@@ -54,6 +54,10 @@ class FlatCode:
                 self._products(place, item)
             elif isinstance(item, Sums):
                 self._sums(place, item)
+            elif isinstance(item, Fill):
+                at = place + np.arange(item.length)
+                self._put("output", at, item.number)
+                self.targets[at] = range(item.target, item.target + item.length)
         for alike in dots.values():
             places, found = np.array([place for place, _ in alike]), [dot for _, dot in alike]
             ws, xs, cs = (np.array([list(getattr(dot, name)) for dot in found], int) for name in ("ws", "xs", "cs"))

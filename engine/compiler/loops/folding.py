@@ -15,7 +15,7 @@ from math import prod
 from struct import pack, unpack
 from typing import TYPE_CHECKING
 
-from ..front.order import Dot, Ordered, Products, Sums, positions
+from ..front.order import HOLDING, WHOLE, Dot, Fill, Ordered, Products, Sums, Whole, positions
 from ..front.reductions import LIST_OPS, scaled
 from ..front.trace import COMMUTATIVE, CONSTANT, EFFECTS, LIST, VALUE, Instruction, Trace
 from .program import For, Node, Polynomial, Statement
@@ -174,19 +174,23 @@ def _sole(code: Ordered, constants: Sequence[float]) -> dict[tuple[str, int], by
             note("where", 2, [item.zero])
         if isinstance(item, Sums):
             note("move", 0, [item.start])
-        if not isinstance(item, (Dot, Products, Sums)):
+        if isinstance(item, Fill):
+            note("output", 0, [item.number])
+        if not isinstance(item, WHOLE):
             for k, a in enumerate(item[1]):
                 note(item[0], k, [a])
     return found
 
 
-def _place(item: Instruction | Dot | Products | Sums, offset: int, k: int) -> tuple[int, int, int]:
+def _place(item: Instruction | Whole, offset: int, k: int) -> tuple[int, int, int]:
     """The constant that is the k-th operand of an instruction, or of one of a dot in its first round; by how much it
     advances from round to round, and of how many instructions these are."""
     if isinstance(item, Sums):  # none but what a sum starts from, and the one behind a condition
         return (item.zero if offset % item.round else item.start) >> 3, 0, 1
     if isinstance(item, Products):
         return item.zero >> 3, 0, 1
+    if isinstance(item, Fill):
+        return item.number >> 3, 0, 1
     if not isinstance(item, Dot):
         return item[1][k] >> 3, 0, 1
     if offset % item.round == 1 and k == 2:
@@ -231,7 +235,9 @@ def folded(trace: Trace, varying: set[int]) -> Trace | None:
             places.append(LIST_OPS[op](new, *[listed(a) for a in (*cs, ws, xs)], placed(start)))
         elif op in EFFECTS:
             places.append(len(new.code) * 8 + VALUE)
-            if args[0] & 7 == LIST:
+            if op not in HOLDING or op == "fill":
+                new.code.append((op, tuple([placed(a) for a in args]), target))
+            elif args[0] & 7 == LIST:
                 many = len(trace.lists[args[0] >> 3])
                 new.sums(op, target, [listed(a) for a in args[:-many]], [listed(a) for a in args[-many:]])
             elif len(args) > 1:

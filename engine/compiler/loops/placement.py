@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from ..front.trace import EFFECTS, INPUT, MEMORY, VALUE
+from ..front.trace import EFFECTS, INPUT, MEMORY, SCATTER, VALUE
 from .parts import BodyParts
-from .program import For, Key, Node, Polynomial, Statement, loops_of, runs
+from .program import For, Key, Node, Polynomial, Statement, loops_of, runs, statements_of
 from .shapes import Flags, Positions
 from .slots import slots_of
 from .spans import Nest, Span
@@ -278,6 +278,8 @@ class Placement:
         writes = self._writes()
         for loop, facts in self.facts.items():
             if facts.carried or facts.after or loop.count.number() is None:
+                continue
+            if any(s.op == SCATTER for s in statements_of(loop)):  # rounds may add to the same output
                 continue
             if any(loop in self._nest[n].loops and n.count.uses(loop.variable) for n in self.facts):
                 continue

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from ..front.order import WHOLE, Dot, Ordered, Products, Sums, positions
+from ..front.order import WHOLE, Dot, Fill, Ordered, Products, Sums, Whole, positions
 from ..front.trace import CONSTANT, VALUE, Instruction
 from .recognition import WINDOW, Item, Loop, Recogniser
 from .shapes import Shapes
 
-Placed = Iterable[tuple[Instruction | Dot | Products | Sums, int]]  # items of a program, and where each begins
+Placed = Iterable[tuple[Instruction | Whole, int]]  # items of a program, and where each begins
 
 
 def rolled(code: Ordered, window: int = WINDOW) -> tuple[list[Item], Shapes]:
@@ -51,9 +51,7 @@ def _rolled(code: Placed, shapes: Shapes, window: int) -> list[Item]:
     return Recogniser(shapes, ids, numbers, starts, loops, window).run()
 
 
-def _with_loops(
-    code: Placed, shapes: Shapes, window: int
-) -> Iterator[tuple[Instruction | Dot | Products | Sums, int, Loop | None]]:
+def _with_loops(code: Placed, shapes: Shapes, window: int) -> Iterator[tuple[Instruction | Whole, int, Loop | None]]:
     """(item, where it begins, the loop that it is); sums that are none are their dots."""
     for item, at in code:
         if isinstance(item, Sums):
@@ -64,7 +62,7 @@ def _with_loops(
             else:
                 yield item, at, loop
         else:
-            yield item, at, _as_loop(item, at, shapes) if isinstance(item, (Dot, Products)) else None
+            yield item, at, _as_loop(item, at, shapes) if isinstance(item, WHOLE) else None
 
 
 def _index(operand: int) -> int:
@@ -72,8 +70,11 @@ def _index(operand: int) -> int:
     return 0 if operand & 7 == CONSTANT else operand >> 3
 
 
-def _as_loop(item: Dot | Products, at: int, shapes: Shapes) -> Loop | None:
-    """A dot or products at a position as an item; None where the operands do not advance evenly."""
+def _as_loop(item: Dot | Products | Fill, at: int, shapes: Shapes) -> Loop | None:
+    """A dot, products or a fill at a position as an item; None where the operands do not advance evenly."""
+    if isinstance(item, Fill):
+        body = [shapes.id(("output", item.number & 7))]
+        return Loop(shapes, (*body,), (3,), [at, item.target, _index(item.number)], [1, 1, 0], None, item.length)
     n = item.round
     if isinstance(item, Dot):
         lists: list[Sequence[int]] = [item.ws, item.xs]

@@ -1,5 +1,6 @@
 """The gradient of wide layers in tiles: any shape, any batch, whole numbers exactly; and a wrong tile is found."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,11 @@ from engine.compiler import TrainingLoop
 from engine.compiler.llvm import dots, emission, tiles
 from engine.compiler.llvm.batch import Batch, Tiling
 from engine.compiler.llvm.memory import Copy
+from engine.compiler.llvm.native_code import Compiled
+from engine.compiler.llvm.native_functions import Rounds, native, stored
 from engine.compiler.llvm.processor import processor, vector_bytes
 from engine.compiler.llvm.update import Update
-from engine.compiler.llvm.vectors import I1, I64
+from engine.compiler.llvm.vectors import DOUBLE, I1, I64, ir
 
 
 def layer(inputs, neurons, act=lambda s: s):
@@ -148,6 +151,23 @@ def test_a_wide_layer_is_compiled_to_tiles_where_vectors_are_wide(monkeypatch):
     monkeypatch.setattr(tiles.Tiles, "_tile", lambda *a: (written.append(a), right(*a)))
     trained(100, 3, *whole_numbers(100, 3, 8)[:2])
     assert bool(written) == (vector_bytes(processor(None)) >= 32)
+
+
+def test_rounds_that_fill_the_registers_are_not_written_twice():
+    def stores(unrolls):
+        module = ir.Module("rounds")
+        b, a = native(module, "run", ["x"], ["count"])
+        for count in (a["count"], 6):
+            with Rounds(b, count, unrolls=unrolls) as rounds:
+                stored(b, DOUBLE, b.sitofp(rounds.i, DOUBLE), a["x"], rounds.i)
+        b.ret_void()
+        text = str(module)
+        return str(Compiled(text, vectorise=False)._optimised(text)[1]).count("store double")
+
+    assert stores(False) == 2 < stores(True)
+    loop = trained(100, 3, *whole_numbers(100, 3, 8)[:2])
+    tiled = vector_bytes(processor(None)) >= 32
+    assert bool(re.search(r"^one.*body.*:\n(.+\n)+ *br label.*!llvm.loop", loop.stages.ir, re.M)) == tiled
 
 
 def _first_row_for_all(monkeypatch):

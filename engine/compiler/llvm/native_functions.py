@@ -15,15 +15,19 @@ BYTE = ir.IntType(8)
 class Rounds:
     """A native loop: `with Rounds(builder, end) as rounds: … rounds.i …`.
 
+    Args:
+        unrolls: may LLVM write several rounds one after another? Where one fills the registers, it would run out of them.
+
     Attributes:
         i: the loop variable, an LLVM integer.
         before: the block from which the loop is entered.
     """
 
     def __init__(
-        self, builder: ir.IRBuilder, end: ir.Value, start: ir.Value = 0, step: int = 1, name: str = "i"
-    ) -> None:
-        self._b, self._step = builder, step
+        self, builder: ir.IRBuilder, end: ir.Value, start: ir.Value = 0, step: int = 1, name: str = "i",
+        unrolls: bool = True,
+    ) -> None:  # fmt: skip
+        self._b, self._step, self._unrolls = builder, step, unrolls
         self._start, end = (I64(x) if isinstance(x, int) else x for x in (start, end))
         self._head, self._body, self._done = (
             builder.function.append_basic_block(f"{name}.{part}") for part in ("head", "body", "done")
@@ -50,7 +54,11 @@ class Rounds:
         b = self._b
         following = b.add(self.i, I64(self._step))
         self.i.add_incoming(following, b.block)
-        b.branch(self._head)
+        back = b.branch(self._head)
+        if not self._unrolls:
+            node = b.module.add_metadata([["llvm.loop.unroll.disable"]])
+            node.operands = (node, *node.operands[-1:])  # of a loop, LLVM wants a node that names itself
+            back.set_metadata("llvm.loop", node)
         b.position_at_end(self._done)
 
 
@@ -70,7 +78,7 @@ def accumulated(b: ir.IRBuilder, count: ir.Value, firsts: Sequence[ir.Value],
         ahead(b.sdiv(some.i, I64(every)))
         behind = b.add(some.i, I64(every))
         last = b.select(b.icmp_signed("<", behind, count), behind, count)
-        with Rounds(b, last, some.i, name="one") as one:
+        with Rounds(b, last, some.i, name="one", unrolls=False) as one:
             inside = [one.carried(v.type) for v in firsts]
             for phi, before, after in zip(inside, outside, added(one.i, inside)):
                 phi.add_incoming(before, one.before)

@@ -1,9 +1,11 @@
 """The edges of the rows, cell by cell, in compiled code: the table of tests/engine/test_edges.py to the second derivative."""
 
+import functools
 import math
 
 import numpy as np
 import pytest
+from compiling import leave_passes_out, outline
 from test_edges import ANY, CASES, Case, holds, mp, slice_of
 
 from engine import Value, gradients, jit, jvp, relu, vmap
@@ -36,25 +38,41 @@ def holds_in_float32(got, want):
     return holds(got, want)
 
 
-def wrong(case, dtype="float64", **options):
-    """The cells that are not as the table has them: alone, and in the lanes of a vector."""
-    f, names, wanted = cells(case)
+def of_all(cases):
+    """(the function of their points that gives the cells of each, the points)."""
+    functions = [cells(case)[0] for case in cases]
+    return lambda *points: [f(*xs) for f, xs in zip(functions, points)], [list(case.at) for case in cases]
+
+
+def alone(cases, **options):
+    """{how a program of these cases was run: the cells of each}."""
+    f, points = of_all(cases)
+    return {"alone": jit(f, **options)(*points)}
+
+
+def in_lanes(cases, **options):
+    """Likewise, in the lanes of a vector."""
+    f, points = of_all(cases)
+    lanes = jit(vmap(f), **options)(*[[point] * 3 for point in points])
+    return {"a lane": lanes[0], "another lane": lanes[2]}
+
+
+def wrong(case, runs, place=0, dtype="float64"):
+    """The cells that are not as the table has them."""
+    _, names, wanted = cells(case)
     fits = holds if dtype == "float64" else holds_in_float32
-    compiled = jit(f, dtype=dtype, **options)
-    runs = [("alone", compiled(*case.at))]
-    if options.get("contract", True):
-        lanes = jit(vmap(lambda xs: f(*xs)), dtype=dtype, **options)([list(case.at)] * 3)
-        runs += [("a lane", lanes[0]), ("another lane", lanes[2])]
-    for how, found in runs:
-        for name, got, want in zip(names, found, wanted):
+    for how, found in runs.items():
+        for name, got, want in zip(names, found[place], wanted):
             if not fits(got, want):
                 yield f"{case.name}, {how}, {name}: {got!r}, not {want}"
 
 
-@pytest.mark.parametrize("contract", [True, False])
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
-def test_edge_holds_in_compiled_code(case, contract):
-    assert not list(wrong(case, contract=contract))
+def test_edge_holds_in_compiled_code(case):
+    assert not list(wrong(case, alone([case])))
+
+
+# In the other ways neighbours in the table are one program: what their rows share is most of it.
 
 
 def in_range(case):
@@ -66,10 +84,45 @@ def in_range(case):
     return not any(x != r and r.is_integer() for x, r in zip(case.at, rounded))  # 1 + 2⁻³⁰ would be 1
 
 
-@pytest.mark.usefixtures("unoptimised")  # LLVM's passes meet the same code in float64
-@pytest.mark.parametrize("case", list(filter(in_range, CASES)), ids=lambda c: c.name)
-def test_edge_holds_in_float32(case):
-    assert not list(wrong(case, "float32"))
+TOGETHER = 12
+WAYS = {  # LLVM's passes meet the same code where it may contract, and in float64
+    "lanes": (in_lanes, outline, CASES),
+    "bits": (alone, leave_passes_out, CASES),
+    "float32": (lambda *a, **o: alone(*a, **o) | in_lanes(*a, **o), leave_passes_out, list(filter(in_range, CASES))),
+}
+
+
+@functools.cache
+def together(way, first, **options):
+    """What a way of running gives for some neighbours."""
+    run, leave_out, among = WAYS[way]
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out(patch.setattr)
+        return run(among[first : first + TOGETHER], **options)
+
+
+def neighbours(way):
+    return [pytest.param(k, id=case.name) for k, case in enumerate(WAYS[way][2])]
+
+
+def wrong_together(way, k, dtype="float64", **options):
+    first = k - k % TOGETHER
+    return list(wrong(WAYS[way][2][k], together(way, first, dtype=dtype, **options), k - first, dtype))
+
+
+@pytest.mark.parametrize("k", neighbours("lanes"))
+def test_edge_holds_in_lanes(k):
+    assert not wrong_together("lanes", k)
+
+
+@pytest.mark.parametrize("k", neighbours("bits"))
+def test_edge_holds_without_contraction(k):
+    assert not wrong_together("bits", k, contract=False)
+
+
+@pytest.mark.parametrize("k", neighbours("float32"))
+def test_edge_holds_in_float32(k):
+    assert not wrong_together("float32", k, "float32")
 
 
 def cases(start):
@@ -93,9 +146,13 @@ PLANTED = [
 @pytest.mark.parametrize(("bug", "start", "place", "name", "planted"), PLANTED, ids=[p[0] for p in PLANTED])
 def test_a_planted_bug_is_caught(bug, start, place, name, planted, monkeypatch):
     monkeypatch.setitem(place, name, planted)
-    assert any(list(wrong(case)) for case in cases(start))
+    for run in (alone, in_lanes):
+        runs = run(cases(start))
+        assert any(list(wrong(case, runs, k)) for k, case in enumerate(cases(start)))
 
 
 def test_a_case_of_its_own_is_judged():
-    assert not list(wrong(Case("relu at 2", relu, (2.0,), 2, (1,), 0)))
-    assert list(wrong(Case("relu at 2", relu, (2.0,), 2, (0.5,), 0)))
+    case = Case("relu at 2", relu, (2.0,), 2, (1,), 0)
+    for run in (alone, in_lanes):
+        assert not list(wrong(case, run([case])))
+        assert list(wrong(case._replace(firsts=(0.5,)), run([case])))

@@ -3,6 +3,7 @@
 5,163 names of the US census of 1990 (data/first_names.md), each once.
 """
 
+import functools
 import itertools
 import random
 from collections.abc import Callable
@@ -44,5 +45,6 @@ def pairs(names: list[str], smoothing: float) -> Guess:
 
 def bits(guess: Guess, names: list[str]) -> float:
     """The mean over letters and ends of names of -log2 of how probable the guess held them."""
+    guess = functools.cache(guess)  # many names begin alike
     costs = [-log2(guess(n[:k])[LETTERS.index(c)]) for n in names for k, c in enumerate(n + ".")]
     return sum(costs) / len(costs)

@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     trainer = Trainer(
         net, *spelled(learn, places), validation=spelled(validation, places), loss=loss, optimizer=Adam(net, lr=0.01),
         schedule="one_cycle", batch_size=batch, epochs=options.epochs or epochs, callbacks=[report], seed=options.seed,
-        backend="eager" if options.quick else backend(), progress=False,
+        backend=backend(), progress=False,
     )  # fmt: skip
     trainer.run()
     if trainer.interrupted:

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from compiling import leave_passes_out
 
 from demos import gpt
 from demos.first_names import LETTERS, best_smoothing, bits, pairs, shuffled
@@ -95,6 +96,7 @@ def rational_logsumexp(z):
     return 1.0 / sqrt(1.0 + total([a * a for a in z]))
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("exact", [True, False])
 def test_the_compiled_network_agrees_with_the_eager_one(exact, monkeypatch):
     for name, size in {"WIDTH": 4, "WIDE": 3, "SIZE": 2}.items():
@@ -132,6 +134,7 @@ def quick(tmp_path_factory):
     out, printed = tmp_path_factory.mktemp("gpt"), []
     options = argparse.Namespace(epochs=None, seed=0, quick=True, out=str(out))
     with pytest.MonkeyPatch.context() as patch:
+        leave_passes_out(patch.setattr)
         patch.setattr(gpt, "print", lambda *text, **_: printed.extend(str(*text).splitlines()), raising=False)
         assert gpt.run(options) == 0
     return printed, out

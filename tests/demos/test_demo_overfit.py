@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from compiling import leave_passes_out
 from ctrl_c import press_at_call
 from small_demos import make_small
 
@@ -20,6 +21,7 @@ def small(tmp_path_factory):
     """(curves, figures that were printed) of a run on fewer patients, with fewer neurons."""
     printed, drawn = [], []
     with pytest.MonkeyPatch.context() as patch:
+        leave_passes_out(patch.setattr)
         patch.setattr(overfit, "backend", lambda: "jit")
         patch.setattr(overfit, "LEARNED", 40)
         patch.setattr(overfit, "VALIDATED", 60)

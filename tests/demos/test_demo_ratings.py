@@ -90,8 +90,8 @@ def assert_better_than_the_mean(text):
     assert found["user and film biases"] < 0.92 * found["the mean"]
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_embeddings_beat_the_mean_and_the_held_out_ratings_are_met_at_the_end_alone(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(ratings, "backend", lambda: "eager")
     learned, judged = set(), []
     monkeypatch.setattr(
         ratings, "learn_once", lambda t, part, *rest: learned.update(pairs(part)) or learn_once(t, part, *rest)
@@ -113,8 +113,8 @@ def pairs(part):
     return set(zip(part[0].tolist(), part[1].tolist()))
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_a_step_that_climbs_is_noticed(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(ratings, "backend", lambda: "eager")
     monkeypatch.setattr(ratings, "RATE", -0.02)
     monkeypatch.setattr(ratings, "page", lambda *what: None)
     ratings.run(options(tmp_path, epochs=1))

@@ -5,6 +5,7 @@ import re
 import signal
 
 import pytest
+from small_demos import few_digits
 
 from demos import search
 from demos.search import ACTIVATIONS, ALPHA, RATE, written
@@ -32,6 +33,7 @@ def noted(make, made):
 def test_both_searches_look_in_the_same_space_and_the_best_is_said(tmp_path, capsys, monkeypatch):
     drawn, studies, searches = [], [], []
     monkeypatch.setattr(search, "NEURONS", FEW)
+    monkeypatch.setattr(search, "load_digits", few_digits)
     monkeypatch.setattr(search, "page", lambda figure, *what: drawn.append(what))
     monkeypatch.setattr(search, "backend", lambda: "eager")
     monkeypatch.setattr(search.optuna, "create_study", noted(search.optuna.create_study, studies))
@@ -84,6 +86,7 @@ def test_ctrl_c_keeps_what_both_searches_judged_and_exits_with_130(
     """Pressed when so many trained networks were judged: three are the network as it comes, then three a configuration."""
     real, calls, drawn, models = search.log_loss, [], [], []
     monkeypatch.setattr(search, "NEURONS", FEW)
+    monkeypatch.setattr(search, "load_digits", few_digits)
 
     def pressing(*what):
         calls.append(what)

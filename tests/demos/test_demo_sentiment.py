@@ -65,8 +65,8 @@ def test_the_weight_of_a_word_is_what_it_adds_to_the_logit():
     assert word_weights(net, 4) == pytest.approx([z - without for z in alone])
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_the_network_comes_close_to_logistic_regression(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sentiment, "backend", lambda: "eager")
     drawn = []
     monkeypatch.setattr(sentiment, "draw", lambda figure, *what: drawn.append(what))
     run(tmp_path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiling import leave_passes_out
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,6 +169,7 @@ def quick(tmp_path_factory):
     """(what was printed, folder, pairs that were learned) of a quick run."""
     out, printed, learned = tmp_path_factory.mktemp("translate"), [], []
     with pytest.MonkeyPatch.context() as patch:
+        leave_passes_out(patch.setattr)
         patch.setattr(translate, "print", lambda text, **_: printed.append(text), raising=False)
         patch.setattr(translate, "Text", lambda pairs: learned.extend(pairs) or Text(pairs))
         assert translate.run(options(out)) == 0
@@ -207,7 +209,7 @@ def test_the_saved_network_translates_as_was_said(quick):
     assert text.answers(scores) == [answer for _, _, answer, _ in rows]
 
 
-@pytest.mark.usefixtures("empty_pages")
+@pytest.mark.usefixtures("empty_pages", "unoptimised")
 def test_ctrl_c_in_the_second_epoch_keeps_the_first(tmp_path, monkeypatch, capsys):
     call = Trainer._call
 

@@ -12,6 +12,7 @@ from importlib import import_module
 
 import pytest
 from compiling import leave_passes_out
+from sklearn.datasets import load_digits
 
 from demos import drawings
 from demos.__main__ import main
@@ -28,12 +29,18 @@ def narrow(tokens, places, dimension, hidden, rng):
     return Translator(tokens, places, 2, 3, rng)
 
 
+def few_digits(**options):
+    """200 images to learn from, and 200 to judge by."""
+    X, y = load_digits(**options)
+    return X[:400], y[:400]
+
+
 SMALLER = {
     "digits": {"COPIES": 1},
-    "gpt": {"WIDTH": 4, "WIDE": 3, "SIZE": 2},
+    "gpt": {"backend": eager, "WIDTH": 4, "WIDE": 3, "SIZE": 2},
     "overfit": {"backend": eager, "HIDDEN": 6},
     "privacy": {"backend": eager},
-    "search": {"backend": eager, "NEURONS": (4, 6)},
+    "search": {"backend": eager, "NEURONS": (4, 6), "load_digits": few_digits},
     "sentiment": {"NEUTRAL": 2.0},
     "translate": {"backend": eager, "Translator": narrow},
     "vanishing": {"backend": eager, "WIDTH": 4, "SEEN": 5},

@@ -100,7 +100,7 @@ def descending():
 
 @cache
 def half_trained_state():
-    """To be copied: it is made once, or Ctrl-C would end the training before, and nothing be loaded."""
+    """To be copied."""
     return half_trained().state()
 
 
@@ -132,17 +132,15 @@ def test_all_is_set_or_nothing_wherever_ctrl_c_is_pressed(prepared, tmp_path):
     act()
     after, seen, runs = repr(state()), set(), []
 
-    def run():
+    def anew():
         runs[:] = made()
-        runs[0]()
 
     presses = 0
-    for _ in pressed_at_each_call(run, *FILES):
+    for _ in pressed_at_each_call(lambda: runs[0](), *FILES, before=anew):
         presses += 1
-        if runs:
-            found = repr(runs[1]())
-            assert found in (before, after)
-            seen.add(found)
+        found = repr(runs[1]())
+        assert found in (before, after)
+        seen.add(found)
     assert presses > 2 and before != after
 
 

@@ -17,11 +17,11 @@ def press_at_call(monkeypatch, owner, name, nth):
     monkeypatch.setattr(owner, name, pressing)
 
 
-def pressed_at_each_call(function, *files):
+def pressed_at_each_call(function, *files, before=lambda: None):
     """Run a function again and again, Ctrl-C pressed at the first, second, … place in some files where Python hears it.
 
     It hears a signal where a Python function begins, and after each call of a function in C. Yields each
-    KeyboardInterrupt, until one run is not interrupted.
+    KeyboardInterrupt, until one run is not interrupted. What is called before each run is not interrupted.
     """
     nth = 0
     while True:
@@ -35,14 +35,15 @@ def pressed_at_each_call(function, *files):
                 if left[0] == 0:
                     raise KeyboardInterrupt
 
-        before = sys.getprofile()
+        before()
+        other = sys.getprofile()
         sys.setprofile(profile)
         try:
             function()
         except KeyboardInterrupt as error:
-            sys.setprofile(before)
+            sys.setprofile(other)
             yield error
         else:
             return
         finally:
-            sys.setprofile(before)
+            sys.setprofile(other)

@@ -17,16 +17,16 @@ from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
 from .edges import Inner, check_unchanged, graph_partial, pushed, reads
-from .gated import Products, Scatter, Sums, differentiable_order, gated, stretches
+from .gated import Products, Scatter, Sums, differentiable_order, gated
 from .guards import Guard, Number, either_guard, guarded_contribution
 from .leaves import Columns, Needed, is_row
 from .lists import DOT, TAKE, Operands, dot
+from .taking import Table, Taken, tables
 from .traversal import values_of
 from .value import Value
 
 Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which argument
 Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
-Taken = tuple[int, Any, Number]  # when an entry of a list of leaves was taken, by which node, its adjoint
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
 FEWEST = 3  # uses from which on their sum is a dot
 
@@ -175,7 +175,7 @@ class _Pull:
         self._asked: dict[int, bool] = {}  # lists by their identity
         self._columns: dict[int, bool] = {}  # those of which entries are taken, likewise
         self._rows: list[tuple[Value, ...]] = []  # lists of leaves
-        self._takes: list[Taken] = []
+        self._takes: list[Taken] = []  # entries of lists of leaves
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
         self._answers = context.recorder().answers
         self._at_once = context.recording() and not context.watching()
@@ -193,7 +193,7 @@ class _Pull:
                 if v.op is DOT and (uses := self._share(a)) is not None:
                     uses.append((self._now, v, g, i))
                 elif v.op is TAKE and self._scatters(a):
-                    self._takes.append((self._now, v, g))
+                    self._takes.append(Taken(self._now, v, g))
                 elif self._reads(a):
                     for k, e in enumerate(a):
                         if e in self._needed:
@@ -237,8 +237,8 @@ class _Pull:
     def found(self, wrt: Sequence[Value]) -> list[Value | Products]:
         """The adjoints of what is asked for, in order; those of a list that one dot reads, and nothing else, at once."""
         wrt = wrt.as_tuple() if is_row(wrt) and wrt.is_whole else list(wrt)
-        found: dict[int, Products] = {**self._scattered(wrt)} if self._takes else {}
-        rows = self._side_by_side(wrt)
+        taken_from = self._tables(wrt) if self._takes else []
+        rows, found = self._side_by_side(wrt), dict[int, Products]()
         whole = {id(a) for a in rows.values()}
         for a in self._rows:
             if id(a) not in whole:
@@ -251,46 +251,66 @@ class _Pull:
                 self._place(a)
             else:
                 found[at] = made
-        result: list[Value | Products] = []
-        at = 0
+        self._rows = [a for at, a in rows.items() if at in found]
+        occupied.update(chain(*self._rows) if taken_from else ())  # of others no Values are made for this
+        begins = {table.first: table for table in taken_from}
+        for at, table in begins.items():
+            if occupied.isdisjoint(wrt[at : table.end]):
+                found[at] = self._scatter(table, wrt, [])
+        result, at, begun = list[Value | Products](), 0, dict[int, tuple[Table, int]]()
         while at < len(wrt):
+            if at in begins and not isinstance(found.get(at), Scatter):
+                begun[begins[at].end] = begins[at], len(result)
             made = found.get(at)
             x = self(wrt[at]) if made is None else made
             result.append(x if isinstance(x, (Value, Products)) else Value(0.0 if x is None else x))
             at += 1 if made is None else len(made)
+            if at in begun:
+                table, begin = begun[at]
+                result[begin:] = [self._scatter(table, wrt, result[begin:])]
         return result
 
-    def _scattered(self, wrt: Sequence[Value]) -> dict[int, Scatter]:
-        """What comes to tables by indices, and nothing else does, by where they begin; other uses of lists by indices are noted
-        one by one."""
-        occupied = {*self._uses, *self._places, *self.seeds, *chain(*self._rows)}
-        found, whole = dict[int, Scatter](), set[int]()
-        for first, end, inside in stretches({id(v._a[0]): v._a[0] for _, v, _ in self._takes}.values(), wrt, occupied):
-            uses = [use for use in self._takes if id(use[1]._a[0]) in inside]
-            if all(isinstance(g, Value) for _, _, g in uses):
-                gs, places, targets = zip(*[(g, v._a[1], inside[id(v._a[0])]) for _, v, g in uses])
-                apart = partial(self._apart, wrt[first:end], uses)
-                found[first] = Scatter(gs, places, targets, end - first, apart)
-                whole.update(inside)
-        self._note([use for use in self._takes if id(use[1]._a[0]) not in whole])
+    def _tables(self, wrt: Sequence[Value]) -> list[Table]:
+        """Those of which entries are taken after all else that comes to them; other uses of lists by indices are noted one by
+        one."""
+        last = {v: edges[-1][0] for v, edges in self._uses.items()}
+        for a, uses in self._shared.items():
+            last.update({v: max(uses[-1][0], last.get(v, 0)) for v in a})
+        found = [
+            table for table in tables(self._takes, wrt, self._rows)
+            if max([last.get(v, 0) for v in wrt[table.first : table.end]]) < table.uses[0].now
+        ]  # fmt: skip
+        whole = {key for table in found for key in table.columns}
+        alone = [use for use in self._takes if id(use.list) not in whole]
+        for now, v, g in alone:
+            for k, e in enumerate(v._a[0]):
+                self._uses.setdefault(e, []).append((now, v, g, 0, k))
+        for e in {e for use in alone for e in use.list}:
+            self._uses[e].sort(key=lambda edge: edge[0])
         return found
 
-    def _note(self, takes: list[Taken]) -> None:
-        """Note for each Value of lists what came to them by indices, among its other uses in their order."""
-        for now, v, g in takes:
-            for k, e in enumerate(v._a[0]):
-                if e in self._needed:
-                    self._uses.setdefault(e, []).append((now, v, g, 0, k))
-        for e in {e for _, v, _ in takes for e in v._a[0]}:
-            self._uses[e].sort(key=lambda edge: (edge[0], edge[4] or 0))
+    def _scatter(self, table: Table, wrt: Sequence[Value], before: list[Value | Products]) -> Scatter:
+        """What comes to a table, of what else comes to it."""
+        first, end, columns, uses = table
+        gs: tuple[Any, ...] = tuple([use.g for use in uses])
+        places = tuple([use.node._a[1] for use in uses])
+        targets = {key: range(r.start - first, r.stop - first, r.step) for key, r in columns.items()}
+        apart = partial(self._apart, table, wrt)
+        return Scatter(gs, places, [targets[id(use.list)] for use in uses], end - first, before, apart)
 
-    def _apart(self, wrt: Sequence[Value], takes: list[Taken], k: int) -> Value:
+    def _apart(self, table: Table, wrt: Sequence[Value], k: int) -> Value:
         """What comes to one of the Values of a table, as a node."""
-        if takes:
-            self._note(takes)
-            takes.clear()
-        x = self(wrt[k])
-        return x if isinstance(x, Value) else Value(0.0 if x is None else x)
+        at = table.first + k
+        while self._rows:
+            self._place(self._rows.pop())
+        total = self(wrt[at])
+        for use in table.uses:
+            column = table.columns[id(use.list)]
+            if at in column:
+                p = _edge_partial(use.node, 0, column.index(at), self._lists)
+                _, term = guarded_contribution(TAKE, use.g, p, self.guards[use.node])
+                total = term if total is None or term is None else total + term
+        return total if isinstance(total, Value) else Value(0.0 if total is None else total)
 
     def _side_by_side(self, wrt: Sequence[Value]) -> dict[int, tuple[Value, ...]]:
         """The lists that one dot reads and that stand so in what is asked for, by where that is."""

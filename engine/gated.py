@@ -155,22 +155,24 @@ class Sums(Products):
 
 
 class Scatter(Sums):
-    """What comes to lists of Values, side by side, of which entries are taken by indices: 0, and g at each of these.
+    """What comes to lists of Values, side by side, of which entries are taken by indices: something, and then g at each of
+    these.
 
     Args:
         gs: what comes by each index.
         places: the indices.
         targets: for each of them, where among the Values those of its list are.
         size: how many Values there are.
+        before: what else comes to them; empty: 0 to all.
         sum: as for `Sums`.
     """
 
-    __slots__ = ("places", "size", "targets")
+    __slots__ = ("before", "places", "size", "targets")
 
     def __init__(self, gs: tuple[Value, ...], places: tuple[Value, ...], targets: Sequence[range], size: int,
-                 sum: Callable[[int], Any]) -> None:  # fmt: skip
+                 before: Sequence[Value | Products], sum: Callable[[int], Any]) -> None:  # fmt: skip
         super().__init__(gs, (), None, False, sum)
-        self.places, self.targets, self.size = places, targets, size
+        self.places, self.targets, self.size, self.before = places, targets, size, before
 
     def __len__(self) -> int:
         return self.size
@@ -178,31 +180,6 @@ class Scatter(Sums):
     def listed(self) -> tuple[Sequence[tuple[Value, ...]], Sequence[tuple[Value, ...]]]:
         """(g and the indices, no lists)."""
         return (self.gs, self.places), ()
-
-
-Stretch = tuple[int, int, dict[int, range]]  # from one to another; by the identity of a list where in it its Values are
-
-
-def stretches(lists: Iterable[tuple[Value, ...]], wrt: Sequence[Value], occupied: set[Value]) -> list[Stretch]:
-    """Where lists that stand evenly spaced, as the columns of a table, lie among Values, but for stretches in which others are."""
-    places = {v: k for k, v in enumerate(wrt)}
-    if len(places) < len(wrt):
-        return []
-    evenly = list[tuple[range, int]]()
-    for a in lists:
-        at = [places[v] for v in a]
-        if at[0] < at[1] and at == [*(even := range(at[0], at[-1] + 1, at[1] - at[0]))]:
-            evenly.append((even, id(a)))
-    found = list[Stretch]()
-    for even, key in sorted(evenly, key=lambda x: x[0].start):
-        first, end, inside = found[-1] if found and even.start < found[-1][1] else (even.start, 0, dict[int, range]())
-        if inside:
-            found.pop()
-        found.append((first, max(end, even.stop), {**inside, key: even}))
-    return [
-        (first, end, {key: range(r.start - first, r.stop - first, r.step) for key, r in inside.items()})
-        for first, end, inside in found if occupied.isdisjoint(wrt[first:end])
-    ]  # fmt: skip
 
 
 def differentiable_order(roots: Value | Iterable[Value], stop: set[Value] | None = None) -> list[Value]:

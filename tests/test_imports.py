@@ -32,7 +32,7 @@ ORDER = {
         value
         leaves lists assignment
         gated guards
-        edges
+        edges taking
         adjoints
         transforms formulas
         picture.model

@@ -172,6 +172,8 @@ TABLES = {
     "a penalty": lambda w, v, ids: mean([dot(w[i], v) for i in ids]) + total([square(x) for row in w for x in row]),
     "a penalty before": lambda w, v, ids: total([square(x) for row in w for x in row]) + mean([w[i][0] for i in ids]),
     "tied": lambda w, v, ids: mean([square(dot(w[i], row)) for i in ids for row in w]),
+    "tied behind": lambda w, v, ids: mean([square(dot(x, row)) for x in [w[i] for i in ids] for row in w]),
+    "tied behind once": lambda w, v, ids: square(dot(w[ids[0]], w[2])) + square(dot(w[ids[1]], w[0])),
     "tied in a sum": lambda w, v, ids: mean([dot(w[i], [total(column) for column in zip(*w)]) for i in ids]),
 }
 
@@ -230,6 +232,11 @@ def test_a_table_of_many_rows_is_a_program_as_short_as_one_of_few():
     few, many = stages
     assert few.written == many.written
     assert many.instructions - few.instructions == 4 * 380  # what sets the gradients to 0
+
+
+def test_what_a_penalty_adds_is_written_before_what_comes_by_indices():
+    given = [[0.5] * 4 for _ in range(50)], [1.0] * 4, [0, -1, 3] * 2
+    assert "mod 50)] += v[" in jit(value_and_grad(TABLES["a penalty"])).lower(*given).program
 
 
 def test_a_row_that_is_not_taken_has_gradient_0_whatever_is_in_it():

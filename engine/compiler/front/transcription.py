@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from math import isfinite
 from operator import eq, is_
 from typing import Any
@@ -62,7 +63,8 @@ class _Transcription:
             if x.__class__ is Sums:
                 trace.sums(op, target, *[[self._listed(a) for a in lists] for lists in x.listed()])
             elif x.__class__ is Scatter:
-                trace.fill(target, trace.constant(0.0), len(x))
+                if not x.before:
+                    trace.fill(target, trace.constant(0.0), len(x))
                 for g, i, targets in zip(x.gs, x.places, x.targets):
                     trace.scatter(put(g), put(i), targets[0] + target, targets)
             elif x.__class__ is Products:
@@ -94,6 +96,7 @@ class _Transcription:
                 made = products.get(x) if x.__class__ is Value else None
                 part = effects[at : at + len(made)] if made is not None else []
                 if made is not None and self._is_whole(op, made) and _writes_out(part, op, made, target):
+                    found += self._before(op, made, target)
                     found.append((op, made, target))
                     at += len(made)
                     continue
@@ -101,6 +104,7 @@ class _Transcription:
                     self._recorder.resumed(made.expand)
                 found.append((op, x, target))
             elif self._is_whole(op, x):
+                found += self._before(op, x, target)
                 found.append((op, x, target))
             else:
                 found += [(op, v, target + k) for k, v in enumerate(x.values(self._recorder))]
@@ -108,6 +112,12 @@ class _Transcription:
                     self._recorder.resumed(x.expand)
             at += 1
         return found
+
+    def _before(self, op: str, made: Products, target: int) -> list[Write]:
+        """The effects that come before what is added at indices."""
+        before = made.before if isinstance(made, Scatter) else ()
+        places = accumulate([len(x) if isinstance(x, Products) else 1 for x in before], initial=target)
+        return self._writes([(op, x, at) for x, at in zip(before, places)])
 
     def _is_whole(self, op: str, made: Products) -> bool:
         """Can products be one instruction? Among their operands are no constants, which are looked at one by one."""

@@ -86,6 +86,7 @@ def test_a_training_of_the_same_structure_compiles_nothing_and_has_the_same_bits
     assert second._native._loop.stages.shared and shared == alone
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_the_evaluation_of_a_second_training_compiles_nothing():
     options = {"y": CLASSES, "loss": "cross_entropy", "validation": 0.25, "metrics": "accuracy"}
     (_, first), (_, second) = trained(**options), trained(**options, start=3)
@@ -93,6 +94,7 @@ def test_the_evaluation_of_a_second_training_compiles_nothing():
     assert len(PROGRAMS) == 2
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_functions_of_the_same_text_share_code_and_keep_their_own_numbers():
     away = [Value(2.0), Value(3.0)]
     first, second = (jit(lambda x, w=w: tanh(x) * w) for w in away)
@@ -103,6 +105,7 @@ def test_functions_of_the_same_text_share_code_and_keep_their_own_numbers():
     assert (many[0](xs) == many[1](xs)).all() and many[1].lower(xs).shared
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_stages_say_where_the_code_came_from():
     (_, first), (_, second) = trained(), trained()
     assert "shared" not in repr(first._native._loop.stages)
@@ -146,6 +149,7 @@ def test_what_differs_in_more_than_numbers_is_compiled_on_its_own():
     assert len(PROGRAMS) == len(VARIANTS)
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_a_number_that_a_loss_reads_from_elsewhere_is_the_one_it_has_now():
     before, _ = trained(loss=scaled_loss)
     SCALE[0] = 2.0
@@ -156,6 +160,7 @@ def test_a_number_that_a_loss_reads_from_elsewhere_is_the_one_it_has_now():
     assert after != before and not trainer._native._loop.stages.shared
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_a_key_without_the_constants_is_caught(monkeypatch):
     class Careless(Programs):
         def compiled(self, text, *options):
@@ -173,6 +178,7 @@ def test_a_key_without_the_constants_is_caught(monkeypatch):
         assert_nobody_gets_the_code_of_others(["penalty", "another strength"])
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize(
     ("options", "shared"),
     [({}, True), ({"dtype": "float32"}, False), ({"contract": False}, False), ({"checked": True}, False),
@@ -192,6 +198,7 @@ def test_every_option_of_a_loop_that_changes_its_code_is_in_the_key(options, sha
 # How long, and for whom -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_forty_trainings_of_one_structure_keep_one_program():
     codes = weakref.WeakSet()
     for start in range(40):
@@ -248,6 +255,7 @@ def test_what_does_not_compile_is_not_kept_and_holds_nobody_up(compiled_texts):
     assert not programs.compiled("right", 3, False, "")[1] and len(programs) == 1
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_threads_that_ask_at_once_compile_once_and_get_the_same_bits():
     alone, _ = trained()
     PROGRAMS.clear()

@@ -132,8 +132,7 @@ def test_an_update_reads_what_was_there_before_it_wrote(update, batch):
 shapes = st.lists(st.integers(1, 9), min_size=2, max_size=4)
 
 
-@settings(max_examples=25 * MANY)
-@given(
+random_networks = given(
     shapes,
     st.integers(1, 37),
     st.integers(1, 40),
@@ -141,10 +140,25 @@ shapes = st.lists(st.integers(1, 9), min_size=2, max_size=4)
     st.integers(0, 99),
     st.booleans(),
 )
+
+
+@pytest.mark.usefixtures("unoptimised")
+@settings(max_examples=25 * MANY)
+@random_networks
 def test_training_a_random_network_agrees_with_eager_training(widths, examples, batch, act, seed, contract):
+    law(widths, examples, batch, act, seed, contract, checked=True)
+
+
+@settings(max_examples=8 * MANY)
+@random_networks
+def test_so_it_does_as_llvm_makes_it_fast(widths, examples, batch, act, seed, contract):
+    law(widths, examples, batch, act, seed, contract, checked=False)
+
+
+def law(widths, examples, batch, act, seed, contract, checked):
     rows, ps = problem(widths, examples, seed)
     loss = squared_error(widths, act)
-    loop = TrainingLoop(loss, momentum, ps, rows, slots=1, settings=1, batch=batch, contract=contract, checked=True)
+    loop = TrainingLoop(loss, momentum, ps, rows, slots=1, settings=1, batch=batch, contract=contract, checked=checked)
     order = np.random.default_rng(seed).permutation(examples)
     losses = loop.run(order, settings=[0.01])
     want, want_losses = eager_training(loss, momentum, ps, rows, batch, order, [[0.01]] * len(losses[0]), 1)

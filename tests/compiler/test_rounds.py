@@ -50,6 +50,8 @@ from engine.compiler.recording import Recording
 from engine.rule import TABLE
 from engine.transforms.trees import flatten
 
+pytestmark = pytest.mark.usefixtures("unoptimised")  # which rounds there are is known before LLVM's passes
+
 # The law: what is read off programs of a few examples is the program of all -------------------------------------------------
 
 TERMS = {

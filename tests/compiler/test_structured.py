@@ -6,6 +6,7 @@ All values and derivatives lie in their balls, alone in the lanes and summed ove
 import random
 
 import pytest
+from compiling import leave_passes_out
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import hexes
@@ -148,9 +149,13 @@ def law(name, act, n, m, t, count, seed, dtypes=DTYPES):
         program = subject(name, act, n, m, t, dtype, rng)
         check(wrong_sums, [program], dtype, count, rng)
         if dtype == DTYPES[seed % 2]:
-            check(wrong_lanes, [program], dtype, count, rng)
+            with pytest.MonkeyPatch.context() as patch:
+                if MANY == 1:  # LLVM's passes meet the same loops where examples are summed
+                    leave_passes_out(patch.setattr)
+                check(wrong_lanes, [program], dtype, count, rng)
 
 
+@pytest.mark.usefixtures("outlined")
 @pytest.mark.parametrize("name", sorted(KINDS))
 @settings(max_examples=MANY)
 @given(st.sampled_from(["tanh", "relu", "sigmoid", "identity"]), SIZES, SIZES, SIZES, COUNTS, st.integers(0, 99))

@@ -89,6 +89,7 @@ def trained(loop, start, who, order):
     return [x.tobytes() for x in (losses, loop.parameters, loop.gradients, loop.slots, loop.outputs)]
 
 
+@pytest.mark.usefixtures("unoptimised")  # one program, whoever runs it
 @given(
     st.lists(st.integers(1, 20), min_size=1, max_size=3), st.integers(1, 70), st.sampled_from([tanh, relu, softplus]),
     st.sampled_from([1, 3, 99, 101]), st.booleans(), st.booleans(), st.sampled_from(["float64", "float32"]),
@@ -137,6 +138,7 @@ def test_a_function_has_the_same_bits_for_any_number_of_threads(neurons, inputs,
             assert found[0] == value_and_grad(loss)(w, x)
 
 
+@pytest.mark.usefixtures("unoptimised")  # one program, whoever runs it
 @given(st.integers(8, 90), st.booleans())
 @settings(max_examples=6)
 def test_rounds_in_lanes_have_the_same_bits_whoever_does_them(count, contract):
@@ -169,10 +171,12 @@ def step_by_step(who):
     return loop.gradients.tobytes()
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_rounds_that_need_each_other_are_not_shared(small):
     assert step_by_step(Order(4, 3)) == step_by_step(None)
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_a_loop_whose_rounds_are_wrongly_taken_for_independent_is_found(small, monkeypatch):
     def all_parallel(self):
         for facts in self.facts.values():
@@ -278,6 +282,7 @@ def helpers():
     return lambda: [t for t in threading.enumerate() if t.name.startswith("chainrule-") and t not in before]
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_a_hundred_functions_that_are_dropped_leave_no_thread(small, helpers):
     gc.collect()
     for k in range(100):
@@ -293,6 +298,7 @@ def test_a_hundred_functions_that_are_dropped_leave_no_thread(small, helpers):
     assert not helpers()
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, ZeroDivisionError])
 def test_a_training_that_was_broken_off_goes_on_with_its_team(stop, small):
     loop, start, rng = made([9, 8, 2], relu, 40, 10, threads=3)
@@ -355,6 +361,7 @@ def test_a_child_process_has_a_team_of_its_own():
 # What people ask for --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_a_small_step_stays_with_one_thread(helpers):
     model = nn.MLP(2, [16, 16, 1], seed=0)
     X, y = np.random.default_rng(0).normal(size=(100, 2)), [1, -1] * 50

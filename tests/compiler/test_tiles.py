@@ -94,6 +94,7 @@ def test_whole_numbers_have_their_exact_gradient(inputs, neurons, examples, dtyp
     assert (loop.parameters == start - loop.gradients).all()
 
 
+@pytest.mark.usefixtures("unoptimised")  # its passes meet the tiles above
 @pytest.mark.parametrize(("inputs", "neurons", "examples"), [(66, 5, 32), (64, 12, 256), (3, 7, 8)])
 def test_two_layers_of_whole_numbers_have_their_exact_gradient(inputs, neurons, examples):
     rows, start, gradient = two_layers_of_whole_numbers(inputs, neurons, examples)
@@ -105,6 +106,7 @@ def test_two_layers_of_whole_numbers_have_their_exact_gradient(inputs, neurons, 
             assert (loop.gradients == gradient / examples + (0.0 if penalty is None else start)).all()
 
 
+@pytest.mark.usefixtures("unoptimised")  # its passes meet the tiles above
 @pytest.mark.parametrize("examples", [3, 13, 33, 70, 131])
 def test_of_batches_of_any_size_each_example_counts_once(examples):
     rows, start, gradient = whole_numbers(71, 7, examples)
@@ -112,6 +114,7 @@ def test_of_batches_of_any_size_each_example_counts_once(examples):
     np.testing.assert_allclose(loop.gradients, gradient / examples, rtol=1e-13, atol=1e-11)
 
 
+@pytest.mark.usefixtures("unoptimised")  # its passes meet the tiles above
 def test_a_smaller_last_batch_counts_its_own_examples():
     rows, start, _ = whole_numbers(66, 5, 45)
     loop = trained(66, 5, rows, start * 0.01, batch=32)
@@ -318,6 +321,7 @@ def steps_of_numpy(update, rows, start, neurons, slots, settings, steps):
     return p, state, g
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize(
     ("update", "slots", "inputs", "neurons", "examples"),
     [(momentum, 1, 65, 3, 3), (momentum, 1, 101, 17, 99), (adam, 2, 65, 3, 101), (adam, 2, 64, 13, 32)],
@@ -367,6 +371,7 @@ def _of_the_parameter_before(monkeypatch):
     )
 
 
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("fault", [_gradients_of_no_step, _slots_as_they_were, _of_the_parameter_before])
 def test_a_wrong_update_where_gradients_are_stored_is_found(fault, monkeypatch):
     fault(monkeypatch)
@@ -376,6 +381,7 @@ def test_a_wrong_update_where_gradients_are_stored_is_found(fault, monkeypatch):
         )
 
 
+@pytest.mark.usefixtures("unoptimised")
 def test_a_tile_that_is_too_wide_breaks_the_bounds(monkeypatch):
     rows, start, _ = whole_numbers(65, 4, 8)
     _in_small_tiles(monkeypatch)

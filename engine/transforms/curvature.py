@@ -1,37 +1,39 @@
 """The Hessian times a tangent in two sweeps over one graph, on floats: forward over reverse, with no graph of the gradient.
 
-Forward each node gets its tangent, and each edge its partial, made on the graph's own Values: where that is a number or
-an operand, nothing is made. Backward each node has an adjoint and the tangent of it, by the product rule. Griewank &
-Walther, Evaluating Derivatives (2nd ed., 2008), section 5.4.
-
-Where tangents are Values, what depends on them is a graph: a node for the tangent of each node, and one for that of its
-adjoint. Each is a sum of products with numbers, and so a dot.
+Forward each node gets its tangent, and each edge its partial and the tangent of that. Of most rows a function of floats finds
+them, see `second_partials`; of the others they are made on the graph's own Values: where a partial is a number or an operand,
+nothing is made. Backward each node has an adjoint and the tangent of it, by the product rule. Griewank & Walther, Evaluating
+Derivatives (2nd ed., 2008), section 5.4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 from typing import Any
 
-from ..edges import Inner, Waiting, graph_partial
+from .. import ieee
+from ..context import active, record
+from ..edges import Inner, graph_partial
 from ..guards import Number
 from ..lists import DOT, dot, dot_node
 from ..ops import BY_NUMBER
+from ..rule import UNREACHED, new
 from ..traversal import connected_edges, inner_order
 from ..value import Value
+from .second_partials import changes
 
 Edge = tuple[Value, float, Value | None]  # (argument, partial, the Value of the partial if it can change)
 Tangent = Any  # a float or a Value; None where there is none
-Tangents = dict[Value, Tangent]  # numbers; None: it does not depend on what has a tangent
+Tangents = dict[Value, Tangent]  # None: it does not depend on what has a tangent
+Step = tuple[
+    Inner, Sequence[tuple[Value, float, Tangent]]
+]  # (node, (argument, partial, tangent of that) for each edge)
 
 
-def hessian_product(root: Value, leaves: Sequence[Value], seeds: Sequence[Number]) -> Sequence[Number]:
+def hessian_product(root: Value, leaves: Sequence[Value], seeds: Sequence[float]) -> list[float]:
     """The second derivatives of a root with respect to some leaves, times a tangent of these leaves."""
-    tangents: Tangents = dict(zip(leaves, seeds))
-    if any(isinstance(s, Value) for s in seeds):
-        return _graph_of_product(root, leaves, tangents)
-    steps = _forward(root, tangents)
+    steps = _forward(root, dict(zip(leaves, seeds)))
     adjoints: dict[Value, float] = {root: 1.0}
     turned: dict[Value, float] = {}  # the tangents of adjoints
     while steps:
@@ -39,31 +41,61 @@ def hessian_product(root: Value, leaves: Sequence[Value], seeds: Sequence[Number
         g, h = adjoints.get(v), turned.get(v)
         if g is None:  # behind a branch not taken
             continue
-        for a, x, p in edges:
-            total = adjoints.get(a)
-            adjoints[a] = g * x if total is None else total + g * x
+        for a, x, change in edges:
+            adjoints[a] = adjoints.get(a, -0.0) + g * x
             if h is not None:
-                turned[a] = turned[a] + h * x if a in turned else h * x
-            if p is None:
-                continue
-            change = tangents[p] if p in tangents else _tangent(p, tangents)
+                turned[a] = turned.get(a, -0.0) + h * x
             if change is not None:
-                turned[a] = turned[a] + g * change if a in turned else g * change
+                turned[a] = turned.get(a, -0.0) + g * change
     return [turned.get(leaf, 0.0) for leaf in leaves]
 
 
-def _forward(root: Value, tangents: Tangents) -> list[tuple[Value, list[Edge]]]:
+def _forward(root: Value, tangents: Tangents) -> list[Step]:
     """The nodes that depend on what has a tangent, arguments first, with their connected edges; fills in tangents."""
-    steps: list[tuple[Value, list[Edge]]] = []
+    steps: list[Step] = []
+    v: Inner
     for v in inner_order([root]):
-        edges = _edges(v, tangents)
-        tangents[v] = _sum(edges, tangents)
-        if edges:
-            steps.append((v, edges))
+        op, a = v.op, v._a
+        try:
+            if op.kind < 3:
+                b = v._b if op.kind == 2 else None
+                s = tangents.get(a) if a.__class__ is Value else None
+                t = tangents.get(b) if b.__class__ is Value else None
+                if s is None is t:
+                    tangents[v] = None
+                    continue
+                if (known := changes.of(op, s is not None, t is not None, b)) is not None:
+                    moving = (s, a) if t is None else (t, b) if s is None else (s, t, a, b)
+                    data = (v._x, v._data) if b is None else (v._x, v._y, v._data)
+                    tangents[v], edges = known(*data, *moving)
+                    steps.append((v, edges))
+                    continue
+            elif op is DOT:
+                tangents[v], edges = _of_dot(v, tangents)
+                if edges:
+                    steps.append((v, edges))
+                continue
+        except (ArithmeticError, ValueError):
+            pass  # where Python is not IEEE: on Values, whose operators are
+        found = connected(v, tangents)
+        tangents[v] = _sum(found, tangents)
+        if found:
+            steps.append((v, [(e, x, None if p is None else tangent_of(p, tangents)) for e, x, p in found]))
     return steps
 
 
-def _edges(v: Inner, tangents: Tangents) -> list[Edge]:
+def _of_dot(v: Inner, tangents: Tangents) -> tuple[Tangent, list[tuple[Value, float, Tangent]]]:
+    """The tangent of a dot, and its edges to what has one: that of the partial along an edge is that of the other operand."""
+    (ws, xs, start), (wd, xd, _) = v._a, v._x
+    ss, ts = [[*map(tangents.get, a)] if a.__class__ is tuple else [None] * len(a) for a in (ws, xs)]
+    edges = [(w, x, t) for w, s, x, t in zip(ws, ss, xd, ts) if s is not None]
+    edges += [(x, w, s) for x, s, w, t in zip(xs, ss, wd, ts) if t is not None]
+    if start.__class__ is Value and tangents.get(start) is not None:
+        edges.append((start, 1.0, None))
+    return _sum(edges, tangents), edges
+
+
+def connected(v: Inner, tangents: Tangents) -> list[Edge]:
     """The edges of a node to what has a tangent, lists laid flat, without those that a row which selects cuts."""
     edges: list[Edge] = []
     op = v.op
@@ -90,17 +122,14 @@ def _edges(v: Inner, tangents: Tangents) -> list[Edge]:
 
 def _sum(edges: Sequence[Edge] | Sequence[tuple[Value, float]], tangents: Tangents) -> Tangent:
     """The tangent that comes along some edges."""
-    found = None
-    for edge in edges:
-        tangent = tangents[edge[0]]
-        if tangent is not None:
-            term = tangent * edge[1]
-            found = term if found is None else found + term
-    return found
+    products = [x for edge in edges if tangents[edge[0]] is not None for x in (tangents[edge[0]], edge[1])]
+    return sum_of(products)
 
 
-def _tangent(p: Value, tangents: Tangents) -> Tangent:
+def tangent_of(p: Value, tangents: Tangents) -> Tangent:
     """The tangent of a partial, through the nodes that it was made of."""
+    if p in tangents:
+        return tangents[p]
     stack: list[Inner] = [p]
     while stack:
         v = stack[-1]
@@ -120,138 +149,56 @@ def _along(v: Inner, args: Sequence[Number], tangents: Tangents) -> Tangent:
         return None
     op = v.op
     if op.kind < 3 and not op.selects:
-        vals, found = (v._x, v._y) if op.kind == 2 else (v._x,), None
+        vals = (v._x, v._y) if op.kind == 2 else (v._x,)
+        s = t = None
+        x = y = 0.0
         try:
             for a, p in zip(args, op.partials):
                 if a.__class__ is Value and (tangent := tangents[a]) is not None:
-                    term = tangent * (p if p.__class__ is float else float(p(*vals, v._data)))
-                    found = term if found is None else found + term
-            return found
+                    s, x, t, y = t, y, tangent, p if p.__class__ is float else float(p(*vals, v._data))
+            if s is not None:
+                return sum_of_two(s, x, t, y)
+            return t if t is None or y == 1.0 else t * y
         except (ArithmeticError, ValueError):
             pass
     return _sum(connected_edges(v), tangents)
 
 
-# On tangents that are Values ------------------------------------------------------------------------------------------
-
-Sides = tuple[list[Tangent], list[Tangent]]  # the tangents of the two lists of a dot, [] where they have none
-
-
-def _graph_of_product(root: Value, leaves: Sequence[Value], tangents: Tangents) -> list[Number]:
-    """`hessian_product` where some tangents are Values."""
-    steps: list[tuple[Inner, list[Edge], Sides | None]] = []
-    v: Inner
-    for v in inner_order([root]):
-        sides = _sides(v, tangents) if v.op is DOT else None
-        edges = _edges(v, tangents) if sides is None else []
-        if sides is not None:
-            tangents[v] = _dot_tangent(v, sides, tangents)
-        elif edges:
-            tangents[v] = _sum_of([x for a, p, _ in edges for x in (tangents[a], p)])
-        if edges or sides is not None:
-            steps.append((v, edges, sides))
-    adjoints, turned = {root: 1.0}, _Turned()
-    while steps:
-        v, edges, sides = steps.pop()
-        g, h = adjoints.get(v), turned.found(v)
-        if g is None:  # behind a branch not taken
-            continue
-        if sides is not None:
-            _push_dot(v, sides, g, h, adjoints, turned)
-            start = v._a[2]
-            edges = [(start, 1.0, None)] if start.__class__ is Value and tangents.get(start) is not None else []
-        for a, x, p in edges:
-            adjoints[a] = adjoints[a] + g * x if a in adjoints else g * x
-            products = turned.products(a)
-            if h is not None:
-                products += h, x
-            change = None if p is None else tangents[p] if p in tangents else _tangent(p, tangents)
-            if change is not None:
-                products += change, g
-    return [0.0 if h is None else h for h in map(turned.found, leaves)]
+def sum_of(products: list[Tangent]) -> Tangent:
+    """t1*x1 + t2*x2 + … of [t1, x1, t2, x2, …], a dot where tangents are Values; None of none."""
+    if not products:
+        return None
+    if len(products) == 2:
+        t, x = products
+        return t if x == 1.0 else t * x
+    if len(products) == 4:
+        return sum_of_two(*products)
+    return dot_of(products[::2], products[1::2])
 
 
-def _sum_of(products: list[Tangent]) -> Tangent:
-    """t1*x1 + t2*x2 + … of [t1, x1, t2, x2, …]; None of none."""
-    if len(products) > 4:
-        return _dot(products[::2], products[1::2])
-    found = None
-    for t, x in zip(products[::2], products[1::2]):
-        term = t if x == 1.0 else t * x
-        found = term if found is None else found + term
-    return found
+def sum_of_two(s: Tangent, x: float, t: Tangent, y: float) -> Tangent:
+    """s*x + t*y."""
+    if s.__class__ is float or t.__class__ is float:
+        return s * x + t * y
+    if x == 1.0 == y:
+        return s + t
+    v: Any = new(Value)  # `dot_node`, in half the time
+    numbers = [x, y]
+    v._x = [s._data, t._data], numbers, -0.0
+    v._a = (s, t), numbers, -0.0
+    v._data = s._data * x + t._data * y
+    v.grad = UNREACHED
+    v.op = DOT
+    v._about = None
+    return record(v) if active else v
 
 
-def _dot(ts: Sequence[Tangent], xs: Sequence[float], start: Number = -0.0) -> Tangent:
+def dot_of(ts: Sequence[Tangent], xs: Sequence[float], start: Number = -0.0) -> Tangent:
+    """start + t1*x1 + t2*x2 + …"""
     numbers = [*xs]
+    if ts[0].__class__ is float and start.__class__ is float and all(t.__class__ is float for t in ts):
+        return ieee.dot(ts, numbers, start)
     try:
         return dot_node(tuple(ts), [t._data for t in ts], numbers, numbers, start)
     except AttributeError:  # some are floats
         return dot(ts, numbers, start)
-
-
-def _sides(v: Inner, tangents: Tangents) -> Sides | None:
-    """The tangents of the lists of a dot; None where some of a list have one and some not, or one is in it twice."""
-    found: list[list[Tangent]] = []
-    for a in v._a[:2]:
-        ts = [*map(tangents.get, a)] if a.__class__ is tuple else []
-        without = [t is None for t in ts]
-        if all(without):
-            ts = []
-        elif any(without) or len(set(a)) < len(a):
-            return None
-        found.append(ts)
-    return found[0], found[1]
-
-
-def _dot_tangent(v: Inner, sides: Sides, tangents: Tangents) -> Tangent:
-    found = tangents.get(v._a[2]) if v._a[2].__class__ is Value else None
-    for ts, partial in zip(sides, v.op.partials):
-        if ts:
-            found = _dot(ts, partial(*v._x, v._data), -0.0 if found is None else found)
-    return found
-
-
-def _push_dot(
-    v: Inner, sides: Sides, g: float, h: Number | None, adjoints: dict[Value, float], turned: _Turned
-) -> None:
-    for a, ts, changes, partial in zip(v._a, sides, sides[::-1], v.op.partials):
-        if not ts:
-            continue
-        xs = partial(*v._x, v._data)
-        for e, x in zip(a, xs):
-            adjoints[e] = adjoints[e] + g * x if e in adjoints else g * x
-        uses = turned.opened(a)
-        if h is not None:
-            uses.append((repeat(h), xs))
-        if changes:
-            uses.append((changes, repeat(g)))
-
-
-class _Turned(Waiting[tuple[Iterable[Number], Iterable[float]]]):
-    """The tangents of adjoints as they come about; to lists come two whose products do, one of them maybe one number."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._products: dict[Value, list[Number]] = {}  # as `_sum_of` takes them
-
-    def products(self, a: Value) -> list[Number]:
-        """Those of one Value, to go on with."""
-        if self.home and a in self.home:
-            self.close(self.home[a])
-        return self._products.setdefault(a, [])
-
-    def found(self, a: Value) -> Tangent:
-        """The tangent of an adjoint; None where there is none."""
-        return _sum_of(self.products(a))
-
-    def pass_on(self, a: tuple[Value, ...], uses: list[tuple[Iterable[Number], Iterable[float]]]) -> None:
-        """Write the sums of what came to a list."""
-        if uses:
-            columns = zip(zip(*[ts for ts, _ in uses]), zip(*[xs for _, xs in uses]))
-            for e, (ts, xs) in zip(a, columns):
-                products = self._products.get(e)
-                if products:
-                    self._products[e] = [_dot(ts, xs, _sum_of(products)), 1.0]
-                else:
-                    self._products[e] = [ts[0] * xs[0] if len(ts) == 1 else _dot(ts, xs), 1.0]

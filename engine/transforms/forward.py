@@ -81,9 +81,10 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     """The Hessian of a function that returns one number, times a tangent: no matrix, the time of about four gradients.
 
     Forward over reverse (Pearlmutter, Fast Exact Multiplication by the Hessian, 1994). On floats both sweeps run over the
-    one graph of f, and it takes two to four times as long as `value_and_grad`; along tangents that are Values, of which the
-    answer is a graph, four to eight times; where exponents are Values, five and eight times. Compiled, a call mostly takes less
-    than twice the time; compiling takes two to five times as long, however many examples are summed.
+    one graph of f, and it takes one to three times as long as `value_and_grad`, four for a `logsumexp` alone; along tangents
+    that are Values, of which the answer is a graph, two to five times (`python -m tests.benchmarks.curvature` has a table).
+    Compiled, a call mostly takes less than twice the time; compiling takes two to five times as long, however many examples
+    are summed.
 
     Args:
         f: as for `grad`.
@@ -99,7 +100,7 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     check_function("hvp", f)
     seeds = _seeds("hvp", primals, tangents)
     run = Linearization("hvp", f, tuple(primals), {}, range(len(primals)), has_aux=False, scalar=True).shortened()
-    return run.like_arguments(run.answers(run.hessian_product(seeds), seeds), single=len(primals) == 1)
+    return run.like_arguments(run.hessian_product(seeds), single=len(primals) == 1)
 
 
 def derivative(f: Function, n: int = 1) -> Function:

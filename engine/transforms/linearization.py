@@ -28,6 +28,7 @@ from ..rule import TABLE, UNREACHED
 from ..traversal import connected_edges
 from ..value import Value
 from .curvature import hessian_product
+from .curvature_graphs import graph_of_product
 from .tangents import ForwardSweep, Tangents
 from .trees import Flattening, Function, Shape, array, described, flatten, is_array
 
@@ -381,17 +382,19 @@ class Linearization:
         return found
 
     def hessian_product(self, seeds: list[Number]) -> list[Number]:
-        """The second derivatives of the one number that f returns, times one tangent for each fresh leaf."""
+        """The second derivatives of the one number that f returns, times one tangent for each fresh leaf, as an answer."""
         y, floats = self.out.leaves[0], [s for s in seeds if not isinstance(s, Value)]
         if not isinstance(y, Value):
             return [0.0] * len(seeds)
         plain = self._plain and len(floats) == len(seeds)
         with _recording():
             if self._plain and context.recorder() is None and not context.watching():
-                return [*hessian_product(y, self._leaves, seeds)]
+                if plain:
+                    return [*hessian_product(y, self._leaves, floats)]
+                return graph_of_product(y, self._leaves, seeds)  # each Value in it depends on one of the seeds
             slope = expanded(self._graph_sweep([y], [1.0]))
         (found,) = self._pushed([dict(zip(self._leaves, seeds))], plain, slope)
-        return found
+        return self.answers(found, seeds)
 
     def columns(self) -> list[list[Number]]:
         """The Jacobian, one forward sweep a column."""

@@ -116,7 +116,7 @@ def straight_line(
         if v.op is not None and any(isinstance(a, Value) and a in names for a in v.args):
             names[v] = f"v{len(lines)}"
             lines.append(f"    {names[v]} = {_written(v, names, used)}")
-    ends = [_word(r, r._data, names, used) if isinstance(r, Value) else _constant(r, used) for r in roots]
+    ends = [_word(r, r._data, names, used) if isinstance(r, Value) else constant(r, used) for r in roots]
     floats = [f"    {x} = float({x})" for x in parameters]
     many = isinstance(root, (list, tuple))
     back = f"    return [{', '.join(ends)}]" if many else f"    return {ends[0]}"
@@ -136,17 +136,18 @@ def _written(v: Value, names: Mapping[Value, str], used: dict[str, object]) -> s
         (ws, xs, _), (us, ys, _) = v._operands()
         terms = [f"{_word(w, u, names, used)} * {_word(x, y, names, used)}" for w, u, x, y in zip(ws, us, xs, ys)]
         return " + ".join([operands[2], *terms])
-    return f"{_constant(op.forward, used)}({', '.join(operands)})"
+    return f"{constant(op.forward, used)}({', '.join(operands)})"
 
 
 def _word(a: object, x: object, names: Mapping[Value, str], used: dict[str, object]) -> str:
     """An operand: a name, a number, or a list of them."""
     if isinstance(a, tuple) and isinstance(x, list):
         return f"[{', '.join([_word(e, y, names, used) for e, y in zip(a, x)])}]"
-    return names[a] if isinstance(a, Value) and a in names else _constant(x, used)
+    return names[a] if isinstance(a, Value) and a in names else constant(x, used)
 
 
-def _constant(x: object, used: dict[str, object]) -> str:
+def constant(x: object, used: dict[str, object]) -> str:
+    """A number, or a name for what is none that can be written."""
     if x.__class__ is float and isfinite(x):
         return repr(x) if x > 0.0 else f"({x!r})"
     name = f"c{len(used)}"

@@ -159,7 +159,7 @@ def transformed_by(
     def transformed(*args: Tree, **kwargs: Tree) -> Tree:
         if below is not None and not context.active and _is_of_one_number(args, positions):
             run = Linearization(who, below, args, kwargs, positions, has_aux, scalar)
-            found = run.answers(run.hessian_product([1.0]))
+            found = run.hessian_product([1.0])
             if isfinite(found[0]._data if isinstance(found[0], Value) else found[0]):
                 return run.like_arguments(found, single)
             # Else the factors may have been out of range, and not what they make: again, in the order of a gradient.

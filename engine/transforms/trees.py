@@ -139,10 +139,11 @@ def flatten(
             if id(x) in opened:
                 raise ValueError(f"{who} takes trees that end, got one that contains itself at {_path(place)}")
             count = len(level.children)
-            if model is _ANYTHING and set(map(type, level.children)) <= _NUMBERS:  # weights
+            alike = model is _ANYTHING or _NUMBERS.issuperset(map(type, models))
+            if alike and _NUMBERS.issuperset(map(type, level.children)):  # weights
                 program += count, (level.build, count)
                 blocks += [None] * count
-                leaves += [_leaf(child, who, place) for child in level.children]
+                leaves += [child for child in level.children if isinstance(child, (float, Value))]
                 continue
             opened.add(id(x))
             stack.append((_Closing(level.build, count, id(x)), None, None))

@@ -7,9 +7,7 @@ meets both; Python's collector as shipped, and off; the median of the steps. Fai
 
 import argparse
 import gc
-import itertools
 import json
-import math
 import os
 import platform
 import random
@@ -173,114 +171,6 @@ def worker_drawing():
     return [statistics.median(seconds) for seconds in zip(*rounds)]
 
 
-def net_of_dots(count=20):
-    """(the squared error of an MLP 4-16-16-1 over some examples, its weights)."""
-    import engine
-
-    rng = random.Random(0)
-    shapes = [(4, 16), (16, 16), (16, 1)]
-    weights = [[[rng.gauss(0, 0.5) for _ in range(n + 1)] for _ in range(m)] for n, m in shapes]
-    examples = [([rng.gauss(0, 1) for _ in range(4)], rng.gauss(0, 1)) for _ in range(count)]
-
-    def output(layers, x):
-        for layer in layers[:-1]:
-            x = [engine.tanh(engine.dot(row[:-1], x, row[-1])) for row in layer]
-        ((*row, b),) = layers[-1]
-        return engine.dot(row, x, b)
-
-    return lambda layers: engine.total([(output(layers, x) - y) ** 2 for x, y in examples]), weights
-
-
-def second_order(f, xs, tangent):
-    """By name, functions that take `value_and_grad`, `hvp`, and the gradient of a sum over the gradient of f."""
-    import engine
-
-    def along(x, t):
-        return engine.hvp(f, (x,), (t,))
-
-    def through(x):
-        pairs = zip(numbers(engine.grad(f)(x)), numbers(tangent))
-        return engine.dot(*zip(*pairs))
-
-    return {
-        "value_and_grad": (engine.value_and_grad(f), xs),
-        "hvp": (along, xs, tangent),
-        "grad of grad": (engine.grad(through), xs),
-    }
-
-
-def numbers(tree):
-    return [x for branch in tree for x in numbers(branch)] if isinstance(tree, list) else [tree]
-
-
-def mapped(f, tree):
-    return [mapped(f, branch) for branch in tree] if isinstance(tree, list) else f(tree)
-
-
-def worker_curvature():
-    """How many times as long as `value_and_grad` second derivatives take: `hvp`, the gradient of a sum over the gradient,
-    and `hvp` along Values.
-
-    Of Rosenbrock's function, of sines and products, of powers, of a layer of a net, and of a net.
-    """
-    import engine
-
-    rng = random.Random(0)
-    xs = [rng.uniform(-1, 1) for _ in range(300)]
-
-    def rosenbrock(x):
-        return sum([100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2 for a, b in zip(x, x[1:])])
-
-    def waves(x):
-        return sum([engine.sin(a * b) * a + b * b * engine.tanh(a) for a, b in zip(x, x[1:])])
-
-    def powers(x):
-        return sum([a**3 + b**4 * a**2 for a, b in zip(x, x[1:])])
-
-    def layer(x):
-        return engine.dot(x[272:288], [engine.tanh(engine.dot(x[i : i + 16], x[284:])) for i in range(0, 272, 16)][:16])
-
-    ratios = []
-    for f, at in (*((f, xs) for f in (rosenbrock, waves, powers, layer)), net_of_dots()):
-        tangent = mapped(lambda _: rng.uniform(-1, 1), at)
-        calls = second_order(f, at, tangent)
-        calls["hvp along Values"] = (calls["hvp"][0], at, mapped(engine.Value, tangent))
-        rounds = []
-        for _ in range(15):
-            times = [time.process_time()]
-            for call, *arguments in calls.values():
-                call(*arguments)
-                times.append(time.process_time())
-            rounds.append([b - a for a, b in itertools.pairwise(times)])
-        first, *others = map(statistics.median, zip(*rounds))
-        ratios.append([other / first for other in others])
-    return list(zip(*ratios))
-
-
-def worker_compiled(count):
-    """The same of the net over some examples, compiled: how many times as long a call takes, and to compile it."""
-    import engine
-
-    f, weights = net_of_dots(int(count))
-    calls = second_order(f, weights, mapped(lambda _: 0.5, weights))
-    engine.jit(lambda x: x + 1.0)(1.0)
-    compiling, steps = [], []
-    for call, *arguments in calls.values():
-        step = engine.jit(call)
-        start = time.process_time()
-        step.lower(*arguments)
-        compiling.append(time.process_time() - start)
-        step(*arguments)
-        steps.append((step, arguments))
-    best = [math.inf] * len(steps)
-    for _ in range(300):
-        for k, (step, arguments) in enumerate(steps):
-            start = time.perf_counter()
-            step(*arguments)
-            best[k] = min(best[k], time.perf_counter() - start)
-    return [[x / xs[0] for x in xs[1:]] for xs in (best, compiling)]
-
-
 def run(*arguments):
     """What a worker returns, from a fresh process."""
     command = [sys.executable, "-m", "tests.benchmarks.engine", "--worker", *map(str, arguments)]
@@ -370,22 +260,6 @@ def main():
         "at most 4 times",
         max(shows) <= 4.0 * build,
     )
-    second = "`hvp`", "the gradient of a sum over the gradient"
-    for what, most, ratios in zip((*second, "`hvp` along Values"), (4, 4, 8), run("curvature")):
-        row(
-            f"{what}, of four functions of 300 numbers, and a net",
-            f"{', '.join(f'{r:.1f}' for r in ratios)} times `value_and_grad`",
-            f"at most {most} times",
-            max(ratios) <= most,
-        )
-    for count in (20, 100):
-        for what, ratios in zip(("a call", "to compile it"), run("compiled", count)):
-            row(
-                f"{' and '.join(second)}, of a net over {count} examples, compiled: {what}",
-                f"{', '.join(f'{r:.1f}' for r in ratios)} times `value_and_grad`",
-                "at most 4 times",
-                max(ratios) <= 4,
-            )
     cost = import_cost()
     row("`import engine`", f"{cost:.1f} times a bare interpreter's start", "at most 4 times", cost <= 4)
 
@@ -405,8 +279,6 @@ WORKERS = {
     "growth": worker_growth,
     "pickle": worker_pickle,
     "drawing": worker_drawing,
-    "curvature": worker_curvature,
-    "compiled": worker_compiled,
 }
 
 if __name__ == "__main__":

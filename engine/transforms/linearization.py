@@ -1,220 +1,37 @@
-"""Linearization: one call of a function by a transform, and the sweeps through its graph in both directions.
+"""Linearization: the sweeps through the graph of a function in both directions, and what a transform answers.
 
-The function is called with fresh leaves in the place of the numbers that are differentiated. When it has returned, a
-leaf that stands for a Value of the caller turns into `identity` of it, so that outer derivatives flow through; sweeps
-stop there. Transforms hold one Linearization for a call and ask it for rows, columns or both.
+Transforms hold one Linearization for a call and ask it for rows, columns or both.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
+from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 from math import prod
 from typing import Any
 
 from .. import context
 from ..adjoints import expanded, graph_sweep
-from ..arguments import is_number
 from ..backprop import backward, swept
 from ..edges import Inner, are_conditional, reads
 from ..gated import Products, differentiable_order
 from ..guards import Fixed, Number
 from ..leaves import is_row
 from ..lists import dot
-from ..readings import Call
-from ..rule import TABLE, UNREACHED
+from ..rule import UNREACHED
 from ..traversal import connected_edges
 from ..value import Value
 from .curvature import hessian_product
 from .curvature_graphs import graph_of_product
+from .evaluation import Evaluation, with_graphs
 from .tangents import ForwardSweep, Tangents
-from .trees import Flattening, Function, Shape, array, described, flatten, is_array
+from .trees import Shape, array, flatten
 
 Steps = Sequence[tuple[Inner, Sequence[tuple[Value, float]]]]  # nodes, and for each of its edges (argument, partial)
 
 
-class Linearization:
-    """A function called with fresh leaves.
-
-    Args:
-        who: the transform, for messages.
-        f, args, kwargs: the call.
-        positions: of the arguments that are differentiated.
-        has_aux: f returns (output, aux).
-        scalar: f must return one number.
-        owned: are the Values that are given leaves that nobody else holds, so that they are as good as fresh ones?
-
-    Attributes:
-        inputs: the tree of each argument that is differentiated.
-        pieces: see `in_pieces`.
-        out: the tree of the output.
-        numbers: those of its answers that depend on nothing outside, where someone wants to know them.
-    """
-
-    numbers: list[float] | None = None
-    _apart = _listed = False
-    pieces: list[Number | Products] | None = None
-
-    def __init__(
-        self,
-        who: str,
-        f: Function,
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-        positions: Sequence[int],
-        has_aux: bool,
-        scalar: bool = False,
-        owned: bool = False,
-    ) -> None:
-        self._who = who
-        self._call = context.new_call()
-        self._edits = context.edits
-        self.inputs: list[Flattening] = []
-        self._leaves: Sequence[Value] = []
-        self._stand_for: dict[Value, Number] = {}  # fresh leaves, and what was given
-        filled = list(args)
-        seen = set[int]()
-        for i in positions:
-            if not -len(args) <= i < len(args):
-                raise ValueError(
-                    f"{who} takes argnums that are positions of its arguments, got {i} for {len(args)} positional "
-                    f"argument{'s' * (len(args) != 1)}; give by position what is differentiated"
-                )
-            if i % len(args) in seen:
-                raise ValueError(f"{who} takes each argument once in argnums, got argument {i % len(args)} twice")
-            seen.add(i % len(args))
-            unmade = context.recorder().unmade_of(args[i]) if owned and len(positions) == 1 else None
-            if unmade is not None:
-                row, self._like = unmade
-                self.inputs.append(flatten(self._like, who, f"argument {i % len(args)}"))
-                self._leaves = row.as_tuple()
-                continue
-            tree = flatten(args[i], who, f"argument {i % len(args)}")
-            fresh = [x for x in tree.leaves if isinstance(x, Value)] if owned else []
-            if len(fresh) < len(tree.leaves):
-                fresh = [Value(x._data if x.__class__ is Value else x) for x in tree.leaves]
-                self._stand_for.update(zip(fresh, tree.leaves))
-            filled[i] = tree.rebuild(fresh)
-            self.inputs.append(tree)
-            self._leaves = [*self._leaves, *fresh]
-        for v, x in self._stand_for.items():
-            v._lent = x  # until the function returns: then `copying` knows it
-        try:
-            with _recording():
-                output = Call(who, self._leaves).run(f, *filled, **kwargs)
-        finally:
-            for v in self._stand_for:
-                del v._lent
-        self._aux: object = None
-        if has_aux:
-            if not isinstance(output, (list, tuple)) or len(output) != 2:
-                raise TypeError(
-                    f"{who} with has_aux takes a function that returns (output, aux), got {described(output)}"
-                )
-            output, self._aux = output
-        self.out = flatten(_one_number(output, who) if scalar else output, who, "the output")
-        self._linked = self._link()
-        self._plain = next(self._older(), None) is None
-
-    @property
-    def is_plain(self) -> bool:
-        """Does nothing that it returns depend on Values from outside?"""
-        return self._plain
-
-    @property
-    def leaves(self) -> Sequence[Value]:
-        """What is differentiated."""
-        return self._leaves
-
-    def shortened(self) -> Linearization:
-        """This one; where the compiler reads a program of many rounds off those of a few, that of a few."""
-        recorder = context.recorder()
-        found: Linearization = self if recorder is None else recorder.shortened(self)
-        return found
-
-    def returning(self, root: Value) -> Linearization:
-        """This one, as if the function had returned another number."""
-        run = copy(self)
-        run.out = flatten(root, self._who, "the output")
-        return run
-
-    def apart(self) -> Linearization:
-        """This one, whose adjoints are floats, and in no Value, also where it reaches Values from outside."""
-        run = self.listed()
-        run._apart = run._plain = True
-        return run
-
-    def listed(self) -> Linearization:
-        """This one, whose adjoints are a list, and no trees like the arguments."""
-        run = copy(self)
-        run._listed = True
-        return run
-
-    def in_pieces(self) -> Linearization:
-        """This one of a Module whose leaves are not made: its adjoints are put into `pieces`, those of lists as they are,
-        and a Module like it stands where they would."""
-        run = copy(self)
-        run.pieces = []
-        return run
-
-    def with_leaves(self) -> Linearization:
-        """This one, its leaves made."""
-        run = copy(self)
-        run._leaves = list(run._leaves)
-        return run
-
-    def _link(self) -> set[Value]:
-        """Make each fresh leaf that stands for a Value the identity of it; the set of these."""
-        linked: set[Value] = set()
-        if context.links():
-            identity = TABLE["identity"]
-            for v, x in self._stand_for.items():
-                if x.__class__ is Value:
-                    v.op, v._a, v._x = identity, x, v._data
-                    linked.add(v)
-        return linked
-
-    def _older(self) -> Iterator[Value]:
-        """The Values from outside this call that the output depends on, each once."""
-        linked, call = self._linked, self._call
-        stack = [r for r in self.out.leaves if r.__class__ is Value]
-        seen, walked = set[Inner](stack), set[int]()
-        v: Inner
-        while stack:
-            v = stack.pop()
-            op = v.op
-            if op is None:
-                if v._made_in < call:
-                    yield v
-            elif linked and v in linked:
-                yield v._a
-            elif op.kind < 3:
-                a = v._a
-                if a.__class__ is Value and a not in seen:
-                    seen.add(a)
-                    stack.append(a)
-                if op.kind == 2:
-                    a = v._b
-                    if a.__class__ is Value and a not in seen:
-                        seen.add(a)
-                        stack.append(a)
-            else:
-                for a in v._a:
-                    if is_row(a):
-                        yield a[0]  # they are of one age
-                    elif a.__class__ is tuple:
-                        if id(a) in walked:
-                            continue
-                        walked.add(id(a))
-                        fresh = set(a) - seen
-                    elif a.__class__ is Value and a not in seen:
-                        fresh = {a}
-                    else:
-                        continue
-                    seen |= fresh
-                    stack += fresh
+class Linearization(Evaluation):
+    """A function called with fresh leaves, whose derivatives are asked for."""
 
     # Answers ---------------------------------------------------------------------------------------------------------
 
@@ -340,7 +157,7 @@ class Linearization:
         if len(roots) == 1:
             backward(roots[0], floats[0])
         else:
-            with _recording():
+            with with_graphs():
                 root = dot(roots, floats)
             backward(root)
         return [0.0 if v.grad is UNREACHED else v.grad for v in self._leaves]
@@ -365,7 +182,7 @@ class Linearization:
     def derivative(self, order: int) -> Number:
         """The derivative of some order of a function of one number."""
         y = self.out.leaves[0]
-        with _recording():
+        with with_graphs():
             for _ in range(order - 1):
                 if y.__class__ is Value:
                     (y,) = expanded(self._graph_sweep([y], [1.0]))
@@ -387,7 +204,7 @@ class Linearization:
         if not isinstance(y, Value):
             return [0.0] * len(seeds)
         plain = self._plain and len(floats) == len(seeds)
-        with _recording():
+        with with_graphs():
             if self._plain and context.recorder() is None and not context.watching():
                 if plain:
                     return [*hessian_product(y, self._leaves, floats)]
@@ -454,29 +271,6 @@ def _stays(x: Value) -> bool:
     while stands_for.__class__ is Value and stands_for.op is None:
         stands_for = getattr(stands_for, "_lent", None)
     return isinstance(stands_for, float)
-
-
-def _operands_of(v: Inner) -> Sequence[Number]:
-    if v.op.kind < 3:
-        return (v._a, v._b) if v.op.kind == 2 else (v._a,)
-    return [e for a in v._a for e in (a if a.__class__ is tuple else (a,))]
-
-
-def _recording() -> contextlib.AbstractContextManager[None]:
-    return contextlib.nullcontext() if context.recording() else context.enable_grad()
-
-
-def _one_number(output: object, who: str) -> object:
-    if is_array(output) and output.shape == ():
-        output = output[()]
-    if output.__class__ is Value or is_number(output):
-        return output
-    hint = "jacobian differentiates functions of many outputs"
-    if output is None:
-        hint = "does it return its result?"
-    elif isinstance(output, tuple) and len(output) == 2 and who != "derivative":
-        hint = f"{who}(f, has_aux=True) takes functions that return (output, aux), and {hint}"
-    raise TypeError(f"{who} takes a function that returns one number, got {described(output)}; {hint}")
 
 
 def _block(entries: list[Number], outer: Shape, inner: Shape) -> object:

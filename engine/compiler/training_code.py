@@ -72,7 +72,7 @@ class TrainingCode:
         self._divided = functions.divided
         self._real, self._target = TYPES[target.dtype], target
         # One example alone would leave the other lanes idle: LLVM puts the rounds of its loops in them.
-        tiling, one = Tiling(target, batch, 1 if batch == 1 else None), Tiling(target, 1)
+        tiling, one = Tiling(target, batch, 1 if batch == 1 else None, self._count), Tiling(target, 1)
         self.lanes, self.wide = tiling.lanes, one.lanes
         self.padded = -(-self._count // one.lanes) * one.lanes
         apart = target.contract and batch > 1

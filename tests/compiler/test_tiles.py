@@ -8,12 +8,12 @@ import pytest
 
 from engine import Value, dot, mean, relu, sqrt, square, total
 from engine.compiler import TrainingLoop
-from engine.compiler.llvm import dots, emission, tiles
+from engine.compiler.llvm import batch, dots, emission, tiles
 from engine.compiler.llvm.batch import Batch, Tiling
 from engine.compiler.llvm.memory import Copy
 from engine.compiler.llvm.native_code import Compiled
 from engine.compiler.llvm.native_functions import Rounds, native, stored
-from engine.compiler.llvm.processor import processor, vector_bytes
+from engine.compiler.llvm.processor import Target, processor, vector_bytes
 from engine.compiler.llvm.update import Update
 from engine.compiler.llvm.vectors import DOUBLE, I1, I64, ir
 
@@ -109,6 +109,18 @@ def test_two_layers_of_whole_numbers_have_their_exact_gradient(inputs, neurons, 
 @pytest.mark.usefixtures("unoptimised")  # its passes meet the tiles above
 @pytest.mark.parametrize("examples", [3, 13, 33, 70, 131])
 def test_of_batches_of_any_size_each_example_counts_once(examples):
+    rows, start, gradient = whole_numbers(71, 7, examples)
+    loop = trained(71, 7, rows, start)
+    np.testing.assert_allclose(loop.gradients, gradient / examples, rtol=1e-13, atol=1e-11)
+
+
+@pytest.mark.usefixtures("unoptimised")  # its passes meet the tiles above
+@pytest.mark.parametrize("examples", [99, 131])
+def test_where_gradients_fill_the_cache_chunks_are_longer_and_each_example_counts_once(examples, monkeypatch):
+    _in_small_tiles(monkeypatch)
+    monkeypatch.setattr(batch, "LARGE", 2**11)  # bytes
+    target = Target("float64", True, False, processor(None))
+    assert Tiling(target, examples, gradients=257).chunk >= min(examples, 66) > Tiling(target, examples, 1, 256).chunk
     rows, start, gradient = whole_numbers(71, 7, examples)
     loop = trained(71, 7, rows, start)
     np.testing.assert_allclose(loop.gradients, gradient / examples, rtol=1e-13, atol=1e-11)

@@ -24,6 +24,7 @@ from .vectors import I32, I64, VectorBuilder, ir
 from .wide import WideEmitter
 
 CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
+LARGE, LONG = 2**18, 128  # bytes of gradients that leave the first cache once a chunk: so many examples at least
 FEW = 2  # vectors of examples: to mask them all is as fast as to write the last, and what is whole, apart
 WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
 
@@ -35,6 +36,7 @@ class Tiling:
         target: what code is made for.
         examples: in a batch; None: any number.
         lanes: examples a vector; None: as many as a register holds.
+        gradients: how many sums over the examples there are.
 
     Attributes:
         lanes: examples a vector.
@@ -47,7 +49,9 @@ class Tiling:
             of two or four numbers it is faster to add up their lanes.
     """
 
-    def __init__(self, target: Target, examples: int | None = None, lanes: int | None = None) -> None:
+    def __init__(
+        self, target: Target, examples: int | None = None, lanes: int | None = None, gradients: int = 0
+    ) -> None:
         wide = vector_bytes(target.cpu)
         self._examples, self._target = examples, target
         self.lanes = lanes or max(1, wide // target.bytes)
@@ -55,6 +59,8 @@ class Tiling:
         self.sums = 20 if wide >= 64 else 12 if wide >= 32 else 8
         self.tile = (6, 4) if wide >= 64 else (4, 3) if wide >= 32 else None
         self.chunk = CHUNK * self.lanes
+        if self.tile is not None and gradients * target.bytes > LARGE:
+            self.chunk = max(LONG, self.chunk)
         if examples is not None:
             self.blocks = max(1, min(self.blocks, examples // self.lanes))
             # A batch in chunks of one size, and an odd number of vectors a column, which spreads them over the cache.

@@ -267,9 +267,30 @@ def _sums_of_the_neuron_before(monkeypatch):
     monkeypatch.setattr(dots.Dots, "_tile", tile)
 
 
+def _without_the_last_neurons(monkeypatch):
+    """Weighted sums of those neurons alone that fill a tile."""
+    right = dots.Dots._tile
+
+    def tile(self, sums, rows, *a):
+        if len(rows) == self._tiles.high:
+            right(self, sums, rows, *a)
+
+    monkeypatch.setattr(dots.Dots, "_tile", tile)
+
+
+def _without_the_last_input_of_a_block(monkeypatch):
+    """Weighted sums that leave out an input between one block and the next."""
+    right = dots.Dots._tile
+
+    def tile(self, sums, rows, inputs, *a):
+        right(self, sums, rows, (inputs[0], self._e.b.sub(inputs[1], I64(1))), *a)
+
+    monkeypatch.setattr(dots.Dots, "_tile", tile)
+
+
 FAULTS = [_first_row_for_all, _last_vector_missing, _of_another_example, _panel_as_it_stands, _added_to_the_step_before,
           _without_the_chunk_before, _nothing_between_rows, _weights_of_the_first_inputs,
-          _sums_of_the_neuron_before]  # fmt: skip
+          _sums_of_the_neuron_before, _without_the_last_neurons, _without_the_last_input_of_a_block]  # fmt: skip
 
 
 def _in_small_tiles(monkeypatch):

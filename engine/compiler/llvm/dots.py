@@ -45,19 +45,21 @@ class Dots:
         parts = -(-vectors // tiles.wide)
         smaller, larger = vectors // parts, vectors % parts
         self._parts = [(n, size) for n, size in ((larger, smaller + 1), (parts - larger, smaller)) if n]
-        self._block = max(1, CACHE // (tiles.panel * tiles.wide * emitter.align)) * tiles.panel
-        # Before it there is room for what the last square of inputs has in common with the one before.
-        self._scratch = (self._block + emitter.lanes) * tiles.wide * emitter.lanes
-        self._begin, self.memory = dict[WeightedSums, int](), 0
+        most = max(1, CACHE // (tiles.panel * tiles.wide * emitter.align)) * tiles.panel
+        self._begin, self._block, self.memory = dict[WeightedSums, int](), dict[WeightedSums, int](), 0
         placement = emitter.placement
         loops = [n for n in placement.parts.body[: placement.parts.apart] if isinstance(n, For)]
         for rows, columns_ in [(n, c) for n in loops for c in n.body if isinstance(c, For)]:
             sums = weighted_sums_of(rows, columns_, placement)
-            if sums is None or not tiles.reads_rows or sums.shape[1] <= self._block:  # all inputs fit at once
+            if sums is None or not tiles.reads_rows or sums.shape[1] <= most:  # all inputs fit at once
                 continue
             self._begin[sums] = begin + self.memory
+            # Inputs in blocks of one size, an eighth more than that if it spares a block.
+            self._block[sums] = -(-sums.shape[1] // -(-8 * sums.shape[1] // (9 * most)))
             self.memory += sums.shape[0] * self._stride
             emitter.ready[columns_] = partial(self._read, sums)
+        # Before it there is room for what the last square of inputs has in common with the one before.
+        self._scratch = (max(self._block.values(), default=0) + emitter.lanes) * tiles.wide * emitter.lanes
         self._scratch_at = begin + self.memory + emitter.lanes * tiles.wide * emitter.lanes
         self.memory += SHARES * self._scratch if self._begin else 0
 
@@ -107,14 +109,14 @@ class Dots:
 
     def _pass(self, sums: WeightedSums, first: ir.Value, end: ir.Value, scratch: ir.Value) -> None:
         """Write: some neurons, block by block of examples and of inputs."""
-        e, b, begun, columns = self._e, self._e.b, 0, sums.shape[1]
+        e, b, begun, columns, block = self._e, self._e.b, 0, sums.shape[1], self._block[sums]
         scratch = b.add(scratch, I64(self._scratch_at))
         for times, size in self._parts:
             with Rounds(b, times, name="examples") as part:
                 example = b.add(b.mul(part.i, I64(size * e.lanes)), I64(begun))
-                with Rounds(b, columns, 0, self._block, name="inputs") as inputs:
+                with Rounds(b, columns, 0, block, name="inputs") as inputs:
                     left = b.sub(I64(columns), inputs.i)
-                    here = b.select(b.icmp_signed("<", left, I64(self._block)), left, I64(self._block))
+                    here = b.select(b.icmp_signed("<", left, I64(block)), left, I64(block))
                     self._lay_out(sums, inputs.i, here, example, size, scratch)
                     self._pass_rows(sums, (first, end), (inputs.i, here), example, size, scratch)
             begun += times * size * e.lanes
@@ -141,12 +143,12 @@ class Dots:
 
     def _pass_rows(self, sums: WeightedSums, rows: tuple[ir.Value, ir.Value], inputs: tuple[ir.Value, ir.Value],
                    example: ir.Value, size: int, scratch: ir.Value) -> None:  # fmt: skip
-        """Write: the weights of these neurons for inputs that are laid out: tiles, then what is left one by one."""
+        """Write: the weights of these neurons for inputs that are laid out: tiles, then what is left of all, if it is here."""
         b, high = self._e.b, self._tiles.high
         first, end = rows
         whole = b.sub(end, b.srem(b.sub(end, first), I64(high)))
-        for start, stop, wide in ((first, whole, high), (whole, end, 1)):
-            if wide == 1 and sums.shape[0] % high == 0:
+        for start, stop, wide in ((first, whole, high), (whole, end, sums.shape[0] % high)):
+            if not wide:
                 continue
             with Rounds(b, stop, start, wide, name="neurons") as row:
                 self._tile(sums, [(row.i, u) for u in range(wide)], inputs, example, size, scratch)
@@ -180,11 +182,14 @@ class Dots:
             return [b.fadd(total, product, flags=e.vectors.flags) for total, product in zip(totals, products)]
 
         examples, high = size * e.lanes, self._tiles.high
-        every = max(EVERY, -(-sums.shape[0] // high) * self._block // examples)
+        block = self._block[sums]
+        every = max(EVERY, -(-sums.shape[0] // high) * block // examples)
 
         def ahead(time: ir.Value) -> None:
-            before = b.mul(b.sdiv(rows[0][0], I64(high)), I64(-(-self._block // every)))
-            self._fetch_ahead(sums, first, b.add(b.add(before, time), example), examples)
+            before = b.mul(b.sdiv(rows[0][0], I64(high)), I64(-(-block // every)))
+            number = b.add(before, time)
+            with b.if_then(b.icmp_signed("<", number, I64(examples))):
+                self._fetch_ahead(sums, first, b.add(number, example), examples)
 
         totals = accumulated(b, count, starts, added, ahead, every)
         for pointer, total in zip(pointers, totals):
@@ -193,9 +198,9 @@ class Dots:
     def _fetch_ahead(self, sums: WeightedSums, first: ir.Value, example: ir.Value, examples: int) -> None:
         """Write: what is laid out next of an example comes to the cache."""
         e, b = self._e, self._e.b
-        behind = b.add(first, I64(self._block))
+        behind = b.add(first, I64(self._block[sums]))
         is_last = b.icmp_signed(">=", behind, I64(sums.shape[1]))
         example = b.add(example, b.select(is_last, I64(examples), I64(0)))
         behind = b.add(b.select(is_last, I64(0), behind), I64(sums.first_input))
         row = self._examples.row(b, e.real, example, self._columns)
-        fetch(b, entry(b, e.real, row, behind), self._block * e.bytes)
+        fetch(b, entry(b, e.real, row, behind), self._block[sums] * e.bytes)

@@ -99,7 +99,9 @@ def test_the_incomplete_gamma_functions_are_flints(name):
 
 
 @pytest.mark.parametrize("a", [0.02, 3.5, 101.0, 3000.0])
-def test_compiled_they_keep_the_same_contract(a):
+def test_compiled_they_keep_the_same_contract(a, request):
+    if a != 3.5:  # which stays in line
+        request.getfixturevalue("outlined")
     xs = points(random.Random(a), a)
     compiled = jit(vmap(lambda x: (*value_and_grad(lambda x: gammainc(a, x))(x), gammaincc(a, x))))
     for x, y, slope, upper in zip(xs, *compiled(xs)):
@@ -127,7 +129,9 @@ def test_the_incomplete_beta_function_is_flints():
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.3, 0.02), (0.5, 40.0), (3.0, 7.0), (60.0, 0.7), (70.0, 20.0)])
-def test_compiled_it_keeps_the_same_contract(a, b):
+def test_compiled_it_keeps_the_same_contract(a, b, request):
+    if a != 3.0:  # which stays in line
+        request.getfixturevalue("outlined")
     xs = places(random.Random(a), a, b)
     with flint.ctx.workprec(500):
         for x, y, slope in zip(xs, *jit(vmap(value_and_grad(lambda x: betainc(a, b, x))))(xs)):
@@ -143,6 +147,7 @@ def test_large_parameters_are_scipys(a, b):
             assert betainc(a, b, x) == pytest.approx(want, rel=1e-10), x
 
 
+@pytest.mark.usefixtures("outlined")
 def test_the_ends_of_beta_are_scipys_eager_and_compiled():
     xs = [0.0, -0.0, 1.0, INF, -1.0, 1.5, NAN, 5e-324]
     for a, b, slopes in (
@@ -169,6 +174,7 @@ def test_a_coefficient_that_is_off_by_a_hair_is_caught(monkeypatch):
         test_the_incomplete_beta_function_is_flints()
 
 
+@pytest.mark.usefixtures("outlined")
 def test_ends_are_scipys_eager_and_compiled():
     xs = [0.0, -0.0, INF, -1.0, -INF, NAN, 5e-324, 1.7e308]
     for a, slope_at_0 in ((0.5, INF), (1.0, 1.0), (200.0, 0.0), (1e308, 0.0)):

@@ -71,6 +71,7 @@ def test_a_coefficient_that_is_off_by_a_hair_is_caught(monkeypatch):
 
 
 @pytest.mark.parametrize("name", EXACT)
+@pytest.mark.usefixtures("outlined")
 def test_below_0_the_functions_are_those_of_the_reflection(name):
     rng, f = random.Random(name), getattr(engine, name)
     xs = [-rng.uniform(0.0, 8.0) for _ in range(60)] + [-rng.uniform(8.0, 180.0) for _ in range(40)]
@@ -132,6 +133,7 @@ def test_the_order_is_a_whole_number_that_is_given_beforehand(n):
     assert jit(polygamma, static_argnames=("n",))(2, 1.5) == pytest.approx(polygamma(2, 1.5), rel=1e-14)
 
 
+@pytest.mark.usefixtures("outlined")
 def test_inverses_of_the_error_functions_keep_their_digits_to_the_ends():
     rng = random.Random(0)
     root_pi = flint.arb.pi().sqrt()

@@ -100,6 +100,8 @@ WAYS = {
 # What is made of the gradients, that is compiled with them.
 FORMS = {
     "value_and_grad": value_and_grad,
+    "by every argument": lambda f: value_and_grad(f, argnums=(0, 1)),
+    "by the examples": lambda f: grad(f, argnums=1),
     "in a step": lambda f: (
         lambda ws, rows: (lambda value, slopes: (value * 2.0, [w - 0.1 * s for w, s in zip(ws, slopes)]))(
             *value_and_grad(f)(ws, rows)

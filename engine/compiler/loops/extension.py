@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..front.trace import EFFECTS
 from .program import For, Node, Polynomial, Statement
 
 
@@ -85,16 +86,19 @@ class _Growth:
         """Items, one after the other."""
         if any(len(body) != len(found[0]) for body in found):
             raise _NotEvenError
-        return [self._node(ns) for ns in zip(*found)]
+        return [n for ns in zip(*found) if (n := self._node(ns)) is not None]
 
-    def _node(self, ns: Sequence[Node]) -> Node:
+    def _node(self, ns: Sequence[Node]) -> Node | None:
         loops = [n for n in ns if isinstance(n, For)]
         if len(loops) == len(ns):
             loop = For(loops[0].variable, self.index([n.count for n in loops]))
             count = loop.count.number()
-            if count is not None and count < 1:
-                raise _NotEvenError
             loop.body = self.body([n.body for n in loops])
+            if count is not None and count < 1:
+                # What examples that are left out would have returned: where all are there, none of it is.
+                if count < 0 or not all(isinstance(n, Statement) and n.op in EFFECTS for n in loop.body):
+                    raise _NotEvenError
+                return None
             return loop
         ss = [n for n in ns if isinstance(n, Statement)]
         if len(ss) < len(ns) or len({(s.op, *[space for space, _ in s.args]) for s in ss}) > 1:

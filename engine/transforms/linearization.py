@@ -205,7 +205,16 @@ class Linearization(Evaluation):
             return [0.0] * len(seeds)
         plain = self._plain and len(floats) == len(seeds)
         with with_graphs():
-            if self._plain and context.recorder() is None and not context.watching():
+            recorder = context.recorder()
+            if recorder is not None and len(recorder.nodes) < len(seeds):
+                # Of the gradient along the tangent: then no number of the gradient is a node, and they are most nodes.
+                ((along,),) = self._pushed([dict(zip(self._leaves, seeds))], False, [y])
+                return (
+                    self.answers(self._graph_sweep([along], [1.0]), seeds)
+                    if isinstance(along, Value)
+                    else [0.0] * len(seeds)
+                )
+            if self._plain and recorder is None and not context.watching():
                 if plain:
                     return [*hessian_product(y, self._leaves, floats)]
                 return graph_of_product(y, self._leaves, seeds)  # each Value in it depends on one of the seeds

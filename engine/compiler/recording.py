@@ -116,8 +116,11 @@ class Recording:
         return recorder.run(partial(self._call, tree), reads=(self._f, *self._given.modules))
 
     def _called(self, given: Flat) -> object:
-        """What it returns, called once more."""
+        """What it returns, called once more: of numbers, where it takes them, for then no graph of a gradient is made."""
         with context.no_grad():
+            if not self.recorder.indices:
+                with suppress(Exception):
+                    return self._call(given.rebuild(given.leaves))
             return self._call(given.rebuild(Recorder().parameters(given)))
 
     def _answered(self, later: Later, given: Flat) -> object:

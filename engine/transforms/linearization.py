@@ -205,22 +205,23 @@ class Linearization(Evaluation):
             return [0.0] * len(seeds)
         plain = self._plain and len(floats) == len(seeds)
         with with_graphs():
-            recorder = context.recorder()
-            if recorder is not None and len(recorder.nodes) < len(seeds):
-                # Of the gradient along the tangent: then no number of the gradient is a node, and they are most nodes.
-                ((along,),) = self._pushed([dict(zip(self._leaves, seeds))], False, [y])
-                return (
-                    self.answers(self._graph_sweep([along], [1.0]), seeds)
-                    if isinstance(along, Value)
-                    else [0.0] * len(seeds)
-                )
+            recorder, tangents = context.recorder(), [dict(zip(self._leaves, seeds))]
             if self._plain and recorder is None and not context.watching():
                 if plain:
                     return [*hessian_product(y, self._leaves, floats)]
                 return graph_of_product(y, self._leaves, seeds)  # each Value in it depends on one of the seeds
-            slope = expanded(self._graph_sweep([y], [1.0]))
-        (found,) = self._pushed([dict(zip(self._leaves, seeds))], plain, slope)
-        return self.answers(found, seeds)
+            turned: Sequence[Number | Products] = [0.0] * len(seeds)
+            slope: list[Number] | None = None
+            if recorder is not None and len(recorder.nodes) < len(seeds):
+                # Of the gradient along the tangent: then no number of the gradient is a node, and they are most nodes.
+                ((along,),) = self._pushed(tangents, False, [y])
+                if isinstance(along, Value):
+                    turned = self._graph_sweep([along], [1.0])
+            else:
+                slope = expanded(self._graph_sweep([y], [1.0]))
+        if slope is not None:
+            (turned,) = self._pushed(tangents, plain, slope)
+        return self.answers(turned, seeds)
 
     def columns(self) -> list[list[Number]]:
         """The Jacobian, one forward sweep a column."""

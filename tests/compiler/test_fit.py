@@ -105,10 +105,12 @@ def test_every_option_means_the_same(options):
     assert_same(NUMBERS, 2, **{"optimizer": "sgd", **options})
 
 
+@unoptimised
 def test_metrics_are_of_the_outputs_before_each_update():
     assert_same(CLASSES, 3, loss="cross_entropy", metrics="accuracy", validation=0.25, optimizer="adam")
 
 
+@unoptimised
 def test_the_evaluation_is_compiled_once():
     trainer = trained("jit", NUMBERS, 2, validation=0.3, epochs=4)[2]
     assert len(trainer._native._evaluate.compilations) == 1
@@ -124,10 +126,12 @@ def with_dropout():
     )
 
 
+@unoptimised
 def test_dropout_draws_the_same_masks():
     assert_same(NUMBERS, 2, net=with_dropout, optimizer="sgd")
 
 
+@unoptimised
 def test_a_dropout_that_is_called_twice_draws_twice():
     class Twice(nn.Module):
         def __init__(self):
@@ -141,6 +145,7 @@ def test_a_dropout_that_is_called_twice_draws_twice():
     assert_same(NUMBERS, 2, net=Twice, optimizer="sgd")
 
 
+@unoptimised
 def test_dropout_may_be_switched_off_by_a_callback():
     def switch(trainer):
         trainer.net.layers[1].rate = 0.0 if trainer.epoch == 1 else 0.5
@@ -202,6 +207,7 @@ def test_a_callback_after_each_batch_sees_and_changes_what_it_would_in_eager_mod
     assert seen[1] == pytest.approx(seen[0], rel=1e-9, abs=1e-11)
 
 
+@unoptimised
 def test_an_interrupt_in_a_callback_ends_the_training_after_it(capsys):
     def interrupt(trainer):
         if (trainer.epoch, trainer.update) == (0, 2):
@@ -228,6 +234,7 @@ def with_embedding():
     return nn.Sequential(nn.Embedding(5, 2, seed=0), nn.Layer(6, 3, activation="identity", seed=1))
 
 
+@unoptimised
 def test_an_embedding_trains_alike(monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "X", LETTERS)
     assert_same(CLASSES, 3, net=with_embedding, loss="cross_entropy", optimizer="adam", validation=0.3)
@@ -241,6 +248,7 @@ def test_a_number_without_a_row_ends_a_native_training(monkeypatch):
         trained("jit", CLASSES, 3, net=with_embedding, loss="cross_entropy")
 
 
+@unoptimised
 def test_frozen_layers_stay_and_may_be_freed_between_epochs():
     def net():
         net = nn.MLP(3, [5, 2], activation="tanh", seed=0)
@@ -253,6 +261,7 @@ def test_frozen_layers_stay_and_may_be_freed_between_epochs():
     assert_same(NUMBERS, 2, net=net, optimizer="adam", callbacks=free)
 
 
+@unoptimised
 def test_weights_edited_in_a_callback_are_used():
     def edit(trainer):
         trainer.net.parameters()[0].data = 0.25
@@ -260,6 +269,7 @@ def test_weights_edited_in_a_callback_are_used():
     assert_same(NUMBERS, 2, optimizer="sgd", callbacks=edit)
 
 
+@unoptimised
 def test_a_training_goes_on_from_the_state_of_an_eager_one():
     _, want, _ = trained("eager", NUMBERS, 2, epochs=4)
     half = trained("eager", NUMBERS, 2, epochs=2)[2]
@@ -346,6 +356,7 @@ def test_a_missing_llvmlite_makes_auto_numpy(monkeypatch, capsys):
     assert eager == trained("eager", NUMBERS, 2, loss=lambda ys, t: ys[0] if ys[0] > 0 else ys[1])[1]
 
 
+@unoptimised
 def test_a_loss_that_diverges_ends_the_training():
     with pytest.warns(RuntimeWarning, match="smaller learning rate"):
         history, _, _ = trained("jit", NUMBERS, 2, optimizer=lambda net: nn.SGD(net, lr=1e200), epochs=50)
@@ -372,6 +383,7 @@ def test_every_optimiser_schedule_and_penalty_train_alike(optimizer, schedule, p
     assert_same(NUMBERS, 2, net=lambda: nn.MLP(3, [2, 2], activation="tanh", seed=0), epochs=5, **options)
 
 
+@unoptimised
 def test_a_penalty_left_out_is_caught(monkeypatch):
     from nn.training.traced import TracedRun
 
@@ -380,6 +392,7 @@ def test_a_penalty_left_out_is_caught(monkeypatch):
         assert_same(NUMBERS, 2, optimizer="sgd", penalty=nn.l2(0.01))
 
 
+@unoptimised
 def test_a_norm_of_too_few_gradients_is_caught(monkeypatch):
     from engine.compiler import training_code
 
@@ -397,6 +410,7 @@ def test_a_norm_of_too_few_gradients_is_caught(monkeypatch):
         assert_same(NUMBERS, 2, optimizer="sgd", clip_norm=0.3)
 
 
+@unoptimised
 def test_a_wrong_step_count_is_caught(monkeypatch):
     from engine.compiler.training_loop import TrainingLoop
 
@@ -411,6 +425,7 @@ def test_a_wrong_step_count_is_caught(monkeypatch):
     assert Value
 
 
+@unoptimised
 def test_while_it_compiles_the_bar_says_so(capsys):
     said = {}
     for shown in (True, False):

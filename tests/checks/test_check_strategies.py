@@ -27,6 +27,8 @@ from engine.checks.generation import random_graph, rows
 from engine.checks.graph import GraphStep
 from engine.ops import PRIVATE
 
+FOUND = settings(QUICK, max_examples=2000)  # that there is one, not the smallest
+
 
 def test_every_op_sharing_and_kinks_occur_as_often_as_promised():
     found = distribution(random_graphs(3000, seed=3))
@@ -103,7 +105,7 @@ def test_points_are_tuples_in_their_range(point):
 
 
 def test_points_are_tied_now_and_then():
-    assert find(points(3), lambda p: p[0] == p[1] == p[2] != 0.0)
+    assert find(points(3), lambda p: p[0] == p[1] == p[2] != 0.0, settings=FOUND)
 
 
 @given(values(0.5, 0.75))
@@ -179,7 +181,7 @@ def test_networks_pass(network):
 
 def test_networks_reach_every_activation():
     def drawn(condition):
-        return find(mlps(), condition, settings=settings(QUICK, max_examples=2000))
+        return find(mlps(), condition, settings=FOUND)
 
     names = {drawn(lambda n, a=a: n.activation == a).activation for a in ("tanh", "gelu")}
     assert names == {"tanh", "gelu"}
@@ -188,7 +190,7 @@ def test_networks_reach_every_activation():
 
 def test_strategies_compose():
     network_graphs = graphs(max_ops=3).map(lambda g: g(*map(Value, g.inputs)))
-    assert find(network_graphs, lambda y: isinstance(y, Value) and y.data > 1.0)
+    assert find(network_graphs, lambda y: isinstance(y, Value) and y.data > 1.0, settings=FOUND)
 
 
 @given(graphs(max_ops=4), graphs(max_ops=4))

@@ -173,16 +173,14 @@ def is_total(row, operands):
     assert all(v.grad.__class__ is float for v in leaves)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=repr)
-def test_no_row_raises_or_leaves_float_for_any_operands(row):
-    count = operand_count(row)
+WIDEST = max(map(operand_count, ROWS))
 
-    @settings(max_examples=40)
-    @given(st.lists(any_float, min_size=count, max_size=count))
-    def law(operands):
-        is_total(row, operands)
 
-    law()
+@given(st.lists(any_float, min_size=WIDEST, max_size=WIDEST))
+def test_no_row_raises_or_leaves_float_for_any_operands(drawn):
+    """Each row at numbers of its own among those drawn: drawing takes longer than a row."""
+    for k, row in enumerate(ROWS):
+        is_total(row, [drawn[(k + i) % WIDEST] for i in range(operand_count(row))])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=repr)
@@ -211,9 +209,8 @@ NOT_NAN |= {("share", 0), ("fma", 0), ("fma", 1), ("xlogy", 0), ("xlog1py", 0)}
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.reference and not r.lists], ids=repr)
-@given(st.sampled_from([0.5, 2.0, 3.0]))
-def test_the_derivative_at_nan_is_nan_in_every_mode(row, other):
-    for i, p in enumerate(row.partials):
+def test_the_derivative_at_nan_is_nan_in_every_mode(row):
+    for other, (i, p) in itertools.product([0.5, 2.0, 3.0], enumerate(row.partials)):
         if not callable(p) or (row.name, i) in NOT_NAN:
             continue
         xs = [other] * row.arity

@@ -151,7 +151,7 @@ class Reduction:
         elif self._few:
             stretches = [(I64(0), self._groups, True)]
         for start, end, masked in stretches:
-            with Rounds(self._b, end, start, name="examples") as rounds:
+            with Rounds(self._b, end, start, name="examples", unrolls=False) as rounds:
                 first = self._b.mul(rounds.i, I64(self._e.lanes))
                 mask = self._mask(self._b, self._b.sub(self._count, first)) if masked else None
                 self._e.buffers = self._buffers.at(first, mask=mask)

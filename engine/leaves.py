@@ -166,6 +166,9 @@ class Leaves:
         return self.row, self._numbers
 
 
+Sequence.register(Leaves)  # for `match`, which asks the type itself whether it is a sequence
+
+
 class Needed(set[Value]):
     """All leaves of a source, made or not, and Values that come to them."""
 

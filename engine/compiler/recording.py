@@ -16,7 +16,8 @@ from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat, numbers_of
 from .front.gather import AS_LISTS, with_sequences
-from .front.recorder import Later, Recorder, TraceError, indexed, uncollected
+from .front.outside import is_library
+from .front.recorder import Later, LentError, Recorder, TraceError, indexed, uncollected
 from .front.trace import Trace
 from .front.transcription import transcribed
 from .llvm.native_code import Numbers
@@ -101,12 +102,15 @@ class Recording:
 
     def _of_unmade(self, shortening: _Shortening | None) -> tuple[Recorder, object] | None:
         """The record of the gradient of a large Module, with leaves that are not made; None where that is none, or where
-        such leaves do not do what is asked of them. What is wrong is said of lists."""
+        such leaves do not do what is asked of them."""
         if hasattr(self._f, "gradient_of") and any(
             x.__class__ is tuple and len(x) >= LARGE for x in self._given.leaves
         ):
-            with suppress(Exception):
+            try:
                 return self._recorded(shortening, LARGE)
+            except Exception as error:
+                if not _wants_lists(error):
+                    raise
         return None
 
     def _returned(self, recorder: Recorder) -> object:
@@ -298,6 +302,16 @@ class _Shortening:
             return False
         self._tried = len(recorder.nodes)
         return True
+
+
+def _wants_lists(error: Exception) -> bool:
+    """May a list of leaves have been wanted, where these are not made? All else is the function's own."""
+    entry = error.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    ours = entry is not None and is_library(entry.tb_frame.f_code.co_filename)
+    named = "Leaves" in str(error) or "Row" in str(error)
+    return named or isinstance(error, LentError) or (ours and not isinstance(error, (TypeError, ValueError)))
 
 
 def _numbers(returned: object) -> Numbers:

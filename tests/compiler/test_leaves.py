@@ -1,5 +1,6 @@
 """Leaves of which no Values are made give the program that Values give."""
 
+import contextlib
 import copy
 
 import numpy as np
@@ -137,6 +138,18 @@ def test_a_function_that_asks_of_which_class_a_list_is_sees_a_list(monkeypatch):
     assert loop.gradients.tolist() == [1.0] * COUNT
 
 
+def test_a_pattern_of_a_list_matches(monkeypatch):
+    def loss(net, x):
+        match net.layers[0].neurons[0].w:
+            case [first, *rest] if len(rest) == 2:
+                return square(net(x)) * first
+        return square(net(x)) + 100.0
+
+    monkeypatch.setattr(recording, "LARGE", 1)
+    net, x = nn.MLP(3, [4, 1], seed=0), [0.3, -1.2, 0.7]
+    assert engine.jit(engine.value_and_grad(loss))(net, x)[0] == pytest.approx(loss(net, x).data, rel=1e-12)
+
+
 def test_a_list_that_a_loss_changes_is_changed():
     def loss(ps, example):
         ps[3] = ps[4] * 2.0
@@ -261,3 +274,29 @@ def test_a_wide_net_has_the_gradient_of_eager_mode():
     expected, slopes = step(net, xs)
     assert value == expected and gradient.state() == slopes.state()
     assert isinstance(gradient.layers[0].neurons[0].w, list)
+
+
+def test_an_error_of_the_function_is_raised_at_once(monkeypatch):
+    """The function is called again only where it wants a list that can be changed."""
+    monkeypatch.setattr(recording, "LARGE", 1)
+    net, calls = nn.MLP(3, [4, 1], seed=0), []
+
+    def calls_of(wrong, error=None):
+        def loss(net, x):
+            calls.append(x)
+            wrong(net.layers[0].neurons[0].w)
+            return square(net(x))
+
+        calls.clear()
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            engine.jit(engine.value_and_grad(loss))(net, [0.3, -1.2, 0.7])
+        return len(calls)
+
+    assert calls_of(lambda w: 1 // 0, ZeroDivisionError) == 1
+    assert calls_of(lambda w: [][len(w)], IndexError) == 1
+    assert calls_of(lambda w: bool(w[0] > 0.0), TypeError) == 1
+    assert calls_of(lambda w: w[0] + "2", TypeError) == 1
+    assert calls_of(lambda w: w + 2, TypeError) == 2
+    assert calls_of(lambda w: w.append(w.pop(0))) == 2
+    assert calls_of(lambda w: list.copy(w)) == 2
+    assert calls_of(lambda w: None) == 1

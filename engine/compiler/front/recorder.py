@@ -60,6 +60,10 @@ class IndexWantedError(TraceError):
     """The function uses a traced number as an index, or as another whole number."""
 
 
+class LentError(TraceError):
+    """The function may ask of which class a list is."""
+
+
 class Later(NamedTuple):
     """What a transform was to return, while its sweep waits.
 
@@ -206,7 +210,7 @@ class Recorder:
         self._call = context.new_call()
         generators = Generators(*reads)
         if self._lends and not generators.names.isdisjoint(("type", "__class__")):
-            raise TraceError("jit lends leaves that are not made to functions that take any kind of list for a list")
+            raise LentError("jit lends leaves that are not made to functions that take any kind of list for a list")
         try:
             with uncollected(), context.tracing(self):
                 result = function()

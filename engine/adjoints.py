@@ -28,6 +28,7 @@ from .value import Value
 Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which argument
 Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
+MANY = 64  # rows from which on a training adds to those that its examples take: else it compares with each, in tiles
 FEWEST = 3  # uses from which on their sum is a dot
 
 
@@ -177,7 +178,7 @@ class _Pull:
         self._rows: list[tuple[Value, ...]] = []  # lists of leaves
         self._takes: list[Taken] = []  # entries of lists of leaves
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
-        self._answers = context.recorder().answers
+        self._answers, self._adds = context.recorder().answers, context.recorder().adds
         self._at_once = context.recording() and not context.watching()
         self._places: dict[Value, list[tuple[tuple[Value, ...], int]]] = {}  # where in such lists Values are
         self._runs: dict[tuple[Value, ...], list[_Run]] = {}
@@ -210,7 +211,7 @@ class _Pull:
     def _scatters(self, a: tuple[Value, ...]) -> bool:
         """May what comes to one of a list by an index be added where it is answered?"""
         if id(a) not in self._columns:
-            apart = self._answers and self._at_once and type(self._needed) is set and len(a) >= FEWEST
+            apart = (self._answers or self._adds) and self._at_once and type(self._needed) is set and len(a) >= FEWEST
             self._columns[id(a)] = apart and self._needed.issuperset(a) and self._inner.isdisjoint(a)
         return self._columns[id(a)]
 
@@ -280,6 +281,12 @@ class _Pull:
             table for table in tables(self._takes, wrt, self._rows)
             if max([last.get(v, 0) for v in wrt[table.first : table.end]]) < table.uses[0].now
         ]  # fmt: skip
+        if self._adds:  # to what came from other examples: in the order of eager mode, if no row has two parts
+            found = [
+                table for table in found
+                if len(table.uses) == len(table.columns) and len(table.uses[0].list) >= MANY
+                and not any(v in last or v in self.seeds for v in wrt[table.first : table.end])
+            ]  # fmt: skip
         whole = {key for table in found for key in table.columns}
         alone = [use for use in self._takes if id(use.list) not in whole]
         for now, v, g in alone:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .compilation import Compilation
 from .front.recorder import uncollected
-from .front.trace import GRADIENT, INPUT, MEMORY, OUTPUT, PARAMETER, SUMS
+from .front.trace import GRADIENT, INPUT, MEMORY, OUTPUT, PARAMETER, SCATTERS, SUMS
 from .llvm.batch import Batch, Tiling
 from .llvm.emission import Emitter
 from .llvm.lowering import lower
@@ -75,13 +75,13 @@ class TrainingCode:
         tiling, one = Tiling(target, batch, 1 if batch == 1 else None, self._count), Tiling(target, 1)
         self.lanes, self.wide = tiling.lanes, one.lanes
         self.padded = -(-self._count // one.lanes) * one.lanes
-        apart = target.contract and batch > 1
         self.stages, self.update_stages = Compilation(target), Compilation(target)
         with self.stages.timed("trace"):
             trace, self.kept, self.indices = functions.traced_loss(self.padded, target.contract, bare)
         with self.update_stages.timed("trace"):
             update = functions.traced_update()
         self.bare = bool(trace.bare)
+        apart = target.contract and batch > 1 and not any(op in SCATTERS for op, _, _ in trace.code)
         placement = self.stages.place(
             trace, WINDOW if window is None else window, apart, self._count if tiling.skips() else None,
             examples=batch,

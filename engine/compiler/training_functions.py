@@ -81,6 +81,7 @@ class TrainingFunctions:
                 )
             kept = [operand(y, WHO, "Values and numbers as outputs of the loss") for y in outputs]
             if self.weight is None:
+                recorder.adds = self.list_ops is LIST_OPS
                 return value, kept, gradient_lists(value, ps, seed)
             found = gradient_lists(value, ps, 1.0)
             factor = self.weight(_squares(found))

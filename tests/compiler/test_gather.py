@@ -14,7 +14,7 @@ import engine
 from engine import TrainingLoop, Value, dot, jit, mean, relu, square, take, total, value_and_grad, vmap, where
 from engine.compiler import compilation
 from engine.compiler.front.recorder import TraceError
-from engine.compiler.front.trace import SCATTER
+from engine.compiler.front.trace import SCATTERS
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 PICKS = {
@@ -202,7 +202,7 @@ def test_threads_do_not_share_what_adds_to_rows(monkeypatch):
     monkeypatch.setattr(compilation, "Placement", lambda *args: made.append(place(*args)) or made[-1])
     f, given = value_and_grad(TABLES["one column"]), (ROWS, [1.0, 1.0], [0, 1, -1, 2] * 5)
     assert bits(jit(f, threads=2, contract=False)(*given)[1]) == bits(f(*given)[1])
-    adding = {loop for s, nest in made[0]._nest.items() if getattr(s, "op", "") == SCATTER for loop in nest.loops}
+    adding = {loop for s, nest in made[0]._nest.items() if getattr(s, "op", "") in SCATTERS for loop in nest.loops}
     assert adding
     assert made[0].shared
     assert adding.isdisjoint(made[0].shared)
@@ -326,6 +326,40 @@ def test_a_training_refuses_examples_with_an_index_of_no_parameter():
             call(settings=[0.1])
     with pytest.raises(TypeError, match="TrainingLoop takes numbers of an example as indices, got a parameter"):
         loop([[0.0]], lambda p, e: take([e[0], e[0] * 2.0], p[0]))
+
+
+def factors(rows, twice=False):
+    """The loss of an example (row of one table, row of another, number), which a product of both and weights is to be."""
+
+    def loss(p, e):
+        both = [[p[at + 3 * k : at + 3 * k + 3] for k in range(rows)] for at in (0, 3 * rows)]
+        us, vs = (take(table, i) for table, i in zip(both, e))
+        product = dot([a * b for a, b in zip(us, vs)], p[6 * rows :])
+        return square(product + take(both[0], e[1])[0] - e[2] if twice else product - e[2])
+
+    return loss
+
+
+@pytest.mark.parametrize("batch", [1, 5, 23])
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+def test_a_training_adds_to_the_rows_that_its_examples_take(batch, twice):
+    rows, draw = 70, Random(0)
+    loss, start = factors(rows, twice), [draw.uniform(-0.1, 0.1) for _ in range(6 * rows + 3)]
+    few, unit = partial(draw.randrange, 3), partial(draw.uniform, -0.1, 0.1)
+    examples = [[few() - rows * draw.randrange(2), few(), unit()] for _ in range(23)]
+    given = {"settings": 1, "batch": batch, "checked": True}
+    exact, close = (TrainingLoop(loss, descend, start, examples, contract=c, **given) for c in (False, True))
+    for trained in (exact, close):
+        trained.run(settings=[0.5])  # which leaves all digits of a gradient
+    p = list(start)
+    for k in range(0, len(examples), batch):
+        values = list(map(Value, p))
+        mean([loss(values, e) for e in examples[k : k + batch]]).backward()
+        p = [v.data - 0.5 * v.grad for v in values]
+    assert twice or bits(exact.parameters) == bits(p)
+    assert np.allclose([exact.parameters, close.parameters], p, 1e-9, 1e-9)
+    # Of a row that an example may take twice the sum of both comes first: that table is gone over.
+    assert exact.stages.program.count(f"mod {rows})] += v[") == (1 if twice else 2)
 
 
 def test_bounds_are_those_of_the_shorter_list_where_an_index_takes_from_two():

@@ -88,12 +88,13 @@ class Recorder:
         whole: the transform that is compiled, whose sweep is to wait.
         shortens: makes a function of a few rounds of one of many that a transform differentiates.
         answers: is what is recorded now read by nobody else?
+        adds: is it added to sums over examples?
         unmade: leaves of Modules of which Values are made when someone looks at them.
     """
 
     whole: object = None
     shortens: Callable[[Recorder, Run], Run] | None = None
-    answers = False
+    answers = adds = False
 
     def __init__(self, as_rows: bool = False) -> None:
         self._as_rows = as_rows

@@ -22,9 +22,9 @@ LIST = MEMORY  # in a trace: lists of operands
 SHORTEST = 3  # operands from which on a dot is one instruction: so many rounds make a loop
 
 # Instructions that are kept for what they do: add to a gradient, write an output. The target says where.
-# Those of some more operands: set so many to a number; add to the output at an index, of so many that stand so far apart.
-EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT, "fill": OUTPUT, "output_at": OUTPUT}
-SCATTER = "output_at"
+# Those of some more operands: set so many to a number; add at an index, of so many that stand so far apart.
+EFFECTS = {"accumulate": GRADIENT, "output": OUTPUT, "fill": OUTPUT, "accumulate_at": GRADIENT, "output_at": OUTPUT}
+SCATTERS = frozenset(("accumulate_at", "output_at"))
 
 # Read the number at an index, of so many that stand so far apart from a first one on.
 GATHER = Op(
@@ -124,10 +124,11 @@ class Trace:
         """The operand for the entry of some parameters at an index."""
         return self.emit(GATHER, (xs[0], i, self.constant(float(len(xs))), self.constant(float(xs.step >> 3))))
 
-    def scatter(self, x: int, i: int, target: int, targets: range) -> None:
-        """Append what adds an operand to an output at an index, of so many that stand so far apart from a first one on."""
+    def scatter(self, op: str, x: int, i: int, target: int, targets: range) -> None:
+        """Append what adds an operand where an effect writes, at an index, of so many that stand so far apart from a first one
+        on."""
         count, step = self.constant(float(len(targets))), self.constant(float(targets.step))
-        self.code.append((SCATTER, (x, i, count, step), target))
+        self.code.append((f"{op}_at", (x, i, count, step), target))
 
     def fill(self, target: int, x: int, count: int) -> None:
         """Append, as one instruction, what sets so many outputs to a number."""

@@ -63,10 +63,10 @@ class _Transcription:
             if x.__class__ is Sums:
                 trace.sums(op, target, *[[self._listed(a) for a in lists] for lists in x.listed()])
             elif x.__class__ is Scatter:
-                if not x.before:
+                if op == "output" and not x.before:
                     trace.fill(target, trace.constant(0.0), len(x))
                 for g, i, targets in zip(x.gs, x.places, x.targets):
-                    trace.scatter(put(g), put(i), targets[0] + target, targets)
+                    trace.scatter(op, put(g), put(i), targets[0] + target, targets)
             elif x.__class__ is Products:
                 c = [] if x.c is None or (bare and x.spare) else [put(x.c)]
                 scaled(trace, op, target, put(x.g), self._listed(x.xs), c)
@@ -121,7 +121,7 @@ class _Transcription:
 
     def _is_whole(self, op: str, made: Products) -> bool:
         """Can products be one instruction? Among their operands are no constants, which are looked at one by one."""
-        if isinstance(made, Scatter) and (op != "output" or self._list_ops is not LIST_OPS):
+        if isinstance(made, Scatter) and self._list_ops is not LIST_OPS:
             return False
         if isinstance(made, Sums):
             return (not made.nodes or made.nodes[0].op is None) and not any(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ..front.trace import CONSTANT, EFFECTS, GATHER, GRADIENT, PARAMETER, SCATTER, SUMS, Trace
+from ..front.trace import CONSTANT, EFFECTS, GATHER, GRADIENT, PARAMETER, SCATTERS, SUMS, Trace
 from ..loops.placement import Carried, Exit, Handle, Placement
 from ..loops.program import For, Node, Statement
 from .division import divided
@@ -141,7 +141,7 @@ class Emitter(Memory):
                 if statement.op not in EFFECTS:
                     self.make(statement, copy, memo)
                     continue
-                if statement.op == SCATTER:
+                if statement.op in SCATTERS:
                     scatter(self, statement, copy, memo)
                     continue
                 (value,) = self.operands(statement, copy, memo)

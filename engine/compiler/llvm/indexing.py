@@ -1,4 +1,4 @@
-"""Numbers of a program as indices: a parameter is read by one, and added to an output by one."""
+"""Numbers of a program as indices: a parameter is read by one, an output or a gradient added to by one."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ def gathered(e: Memory, statement: Statement, copy: Copy, memo: Memo) -> ir.Valu
 
 
 def scatter(e: Memory, statement: Statement, copy: Copy, memo: Memo) -> None:
-    """Write: what adds to the output at an index, in a program of one lane."""
-    x = e.loaded(e.placement.sources[statement][0], copy, memo)
-    for at in _places(e, statement, statement.target, copy, memo, range(1)):
+    """Write: what adds to the number at an index, lane by lane; nothing from lanes that do not count."""
+    b, x = e.b, e.loaded(e.placement.sources[statement][0], copy, memo)
+    if e.buffers.mask is not None:
+        x = b.select(e.buffers.mask, x, e.vectors.constant(-0.0))
+    for k, at in enumerate(_places(e, statement, statement.target, copy, memo, range(e.lanes))):
         pointer = e.guarded(EFFECTS[statement.op], at, 1)
-        e.b.store(e.b.fadd(e.b.load(pointer, typ=e.real), x), pointer)
+        one = b.extract_element(x, I32(k)) if e.lanes > 1 else x
+        b.store(b.fadd(b.load(pointer, typ=e.real), one), pointer)
 
 
 def _places(e: Memory, statement: Statement, first: Polynomial, copy: Copy, memo: Memo,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..front.trace import CONSTANT, EFFECTS, GATHER, GRADIENT, INPUT, MEMORY, OUTPUT, SCATTER
+from ..front.trace import CONSTANT, EFFECTS, GATHER, GRADIENT, INPUT, MEMORY, OUTPUT, SCATTERS
 from ..loops.placement import Exit, Source
 from ..loops.program import For, Polynomial, Statement, loops_of, statements_of
 from .elementary import ULPS
@@ -94,7 +94,7 @@ class WideEmitter(Emitter):
             or any(c in parts.cuts for c in (n, *inner))
         ):
             return 1
-        if any(s.op in (GATHER.name, SCATTER) for s in statements_of(n)):
+        if any(s.op == GATHER.name or s.op in SCATTERS for s in statements_of(n)):
             return 1
         if not inner and not any(s.op in ULPS for s in statements_of(n)):
             return 1  # LLVM does

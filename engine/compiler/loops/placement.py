@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from ..front.trace import EFFECTS, INPUT, MEMORY, SCATTER, VALUE
+from ..front.trace import EFFECTS, INPUT, MEMORY, SCATTERS, VALUE
 from .parts import BodyParts
 from .program import For, Key, Node, Polynomial, Statement, loops_of, runs, statements_of
 from .shapes import Flags, Positions
@@ -279,7 +279,7 @@ class Placement:
         for loop, facts in self.facts.items():
             if facts.carried or facts.after or loop.count.number() is None:
                 continue
-            if any(s.op == SCATTER for s in statements_of(loop)):  # rounds may add to the same output
+            if any(s.op in SCATTERS for s in statements_of(loop)):  # rounds may add to the same output
                 continue
             if any(loop in self._nest[n].loops and n.count.uses(loop.variable) for n in self.facts):
                 continue

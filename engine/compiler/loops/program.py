@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..front.trace import EFFECTS, GATHER, LETTERS, SCATTER
+from ..front.trace import EFFECTS, GATHER, LETTERS, SCATTERS
 from .recognition import Item
 from .shapes import LoopShape, Positions, Shapes
 
@@ -226,7 +226,7 @@ def unrolled(body: Sequence[Node], constants: Sequence[float]) -> Iterator[str]:
             args = [(space, int(i.evaluated(index))) for space, i in n.args]
             names = [repr(constants[i]) if LETTERS[s] == "c" else f"{LETTERS[s]}[{i}]" for s, i in args]
             space, at = (LETTERS[EFFECTS[n.op]], n.target) if n.op in EFFECTS else ("v", n.out)
-            if n.op == SCATTER:
+            if n.op in SCATTERS:
                 yield f"{space}[{at.evaluated(index)}{_further(names)}] += {names[0]}"
                 continue
             yield f"{space}[{at.evaluated(index)}] = {n.op}({', '.join(names)})"
@@ -260,8 +260,8 @@ def text(body: Sequence[Node], constants: Sequence[float], indent: str = "") -> 
         if n.op == GATHER.name:
             space, index = n.args[0]
             lines.append(f"{indent}v[{n.out}] = {LETTERS[space]}[{index}{_further(args)}]")
-        elif n.op == SCATTER:
-            lines.append(f"{indent}o[{n.target}{_further(args)}] += {args[0]}")
+        elif n.op in SCATTERS:
+            lines.append(f"{indent}{LETTERS[EFFECTS[n.op]]}[{n.target}{_further(args)}] += {args[0]}")
         elif n.op in EFFECTS:
             sign = "+=" if n.op == "accumulate" else "="
             lines.append(f"{indent}{LETTERS[EFFECTS[n.op]]}[{n.target}] {sign} {args[0]}")

@@ -59,3 +59,19 @@ def test_what_a_program_of_a_few_is_compared_with_is_computed_of_numbers(methods
     assert found[0] == pytest.approx(float(value), rel=1e-12)
     assert found[1] == pytest.approx([float(x) for x in slopes], rel=1e-12)
     assert kinds[0] is Value and kinds[-1] is (Value if methods else float)
+
+
+def test_derivatives_by_very_many_numbers_are_told_to_compile_slowly(monkeypatch, caplog):
+    monkeypatch.setattr("engine.compiler.front.recorder.SLOW", 40)
+    step = value_and_grad(lambda w, x: dot(w, x) ** 2)
+
+    def told(f, count):
+        caplog.clear()
+        jit(f)([0.1] * count, [0.2] * count)
+        return [r.getMessage() for r in caplog.records if "jit(value_and_grad(loss)) alone" in r.getMessage()]
+
+    with caplog.at_level("WARNING", logger="engine.jit"):
+        assert not told(step, 40)
+        assert not told(lambda w, x: step(w, x), 39)
+        (message,) = told(lambda w, x: step(w, x), 40)
+    assert "by 40 numbers" in message

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import operator
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -28,7 +29,10 @@ from .gather import AS_ROWS, array_rows, with_sequences
 from .generators import Generators
 from .trace import PARAMETER
 
+log = logging.getLogger("engine.jit")
+
 IDENTITY = TABLE["identity"]
+SLOW = 20_000  # numbers: their derivatives take seconds where each of them is a node
 
 # detach() while tracing: the same number, behind an edge that is not connected.
 DETACHED = Op(
@@ -144,6 +148,12 @@ class Recorder:
 
     def shortened(self, run: Run) -> Run:
         """The call of a function that a transform differentiates, or of one like it."""
+        if self.shortens is not None and len(run.leaves) >= SLOW:
+            log.warning(
+                "this compiles slowly: derivatives by %d numbers, inside of a function or with aux; "
+                "jit(value_and_grad(loss)) alone, of one argument, does not",
+                len(run.leaves),
+            )
         return run if self.shortens is None else self.shortens(self, run)
 
     def resumed(self, function: Callable[[], Result]) -> Result:

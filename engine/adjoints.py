@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial, reduce
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 from . import context
@@ -253,7 +253,8 @@ class _Pull:
             else:
                 found[at] = made
         self._rows = [a for at, a in rows.items() if at in found]
-        occupied.update(chain(*self._rows) if taken_from else ())  # of others no Values are made for this
+        if taken_from:  # of others no Values are made for this
+            occupied.update(self._places, *self._rows)
         begins = {table.first: table for table in taken_from}
         for at, table in begins.items():
             if occupied.isdisjoint(wrt[at : table.end]):

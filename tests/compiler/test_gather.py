@@ -174,6 +174,7 @@ TABLES = {
     "tied": lambda w, v, ids: mean([square(dot(w[i], row)) for i in ids for row in w]),
     "tied behind": lambda w, v, ids: mean([square(dot(x, row)) for x in [w[i] for i in ids] for row in w]),
     "tied behind once": lambda w, v, ids: square(dot(w[ids[0]], w[2])) + square(dot(w[ids[1]], w[0])),
+    "a row beside constants": lambda w, v, ids: w[ids[0]][0] * w[ids[1]][1] + square(dot(w[2], [1.0, 2.0, 3.0])),
     "tied in a sum": lambda w, v, ids: mean([dot(w[i], [total(column) for column in zip(*w)]) for i in ids]),
 }
 

@@ -11,6 +11,7 @@ from .arrays.array_program import ArrayProgram
 from .front.order import WHOLE, Ordered, canonical, positions
 from .front.recorder import uncollected
 from .front.trace import Trace
+from .llvm.module_text import module_text
 from .llvm.native_code import PROGRAMS, Compiled
 from .llvm.processor import Target
 from .llvm.team import DIVIDE, team_code
@@ -139,7 +140,7 @@ class Compilation:
             module = ir.Module(name)
             ir.GlobalVariable(module, I64, "faults").initializer = I64(0)
             yield module
-            self.ir = str(module)
+            self.ir = module_text(module)
             _forget(module)
 
     def compile(self, vectorise: bool = False) -> Compiled:

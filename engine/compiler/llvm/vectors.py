@@ -10,13 +10,28 @@ from collections.abc import Callable, Sequence
 from ctypes import c_float
 from functools import lru_cache
 from struct import pack, unpack
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from llvmlite import ir as ir
 
 from ...rule import Op
 
-I1, I32, I64, POINTER = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.PointerType()
+
+class _Integers(ir.IntType):  # type: ignore[misc]
+    """Integers of some bits, of which each number is one constant, that keeps its text: thousands of indices are few."""
+
+    _instance_cache: ClassVar[dict[int, ir.IntType]] = {}
+
+    def __call__(self, x: int | None) -> ir.Constant:
+        return _integer(self.width, x)
+
+
+@lru_cache(2**12)
+def _integer(bits: int, x: int | None) -> ir.Constant:
+    return ir.Constant(ir.IntType(bits), x)
+
+
+I1, I32, I64, POINTER = ir.IntType(1), _Integers(32), _Integers(64), ir.PointerType()
 DOUBLE, FLOAT = ir.DoubleType(), ir.FloatType()
 TYPES = {"float64": DOUBLE, "float32": FLOAT}
 _vector = lru_cache(64)(ir.VectorType)  # thousands of instructions have the same

@@ -23,7 +23,7 @@ from .front.transcription import transcribed
 from .llvm.native_code import Numbers
 from .loops.extension import Rolled, extended
 from .loops.prediction import predicted
-from .loops.rounds import Family, NotUniformError, again
+from .loops.rounds import Family, NotUniformError, renew
 from .places import Results
 
 if TYPE_CHECKING:
@@ -128,13 +128,11 @@ class Recording:
             return self._call(given.rebuild(Recorder().parameters(given)))
 
     def _answered(self, later: Later, given: Flat) -> object:
-        """What it returns, by its record."""
-        run = later.run
-        if given is not self._given:
-            for leaves, x in zip(self._leaves, given.leaves):
-                _give(leaves, numbers_of(x))
-            run = run.returning(again(self.recorder.nodes, run.out.leaves[0]))
-        return later.answered(run.apart())
+        """What it returns, by its record, which computes with these from then on."""
+        for leaves, x in zip(self._leaves, given.leaves):
+            _give(leaves, numbers_of(x))
+        renew(self.recorder.nodes)
+        return later.answered(later.run.apart())
 
     def agrees(self, computed: Callable[[Flat], Numbers]) -> bool:
         """Does native code compute eager mode's numbers, to some digits? A program of few is believed then.

@@ -102,27 +102,38 @@ class Family:
             del self._recorder.captured[self._captured :]
 
 
-def again(nodes: Iterable[Operand], root: Value) -> Value:
-    """The root of a record, computed anew from what the numbers of its leaves are now."""
-    made: dict[Value, Value] = {}
-    lists: dict[int, tuple[Operand, Operand]] = {}  # by id: what dots share they share again
+def renew(nodes: Sequence[Operand]) -> None:
+    """Compute the nodes of a record anew, from what the numbers of its leaves are now."""
+    known = set(nodes)
+    lists: dict[int, list[float]] = {}  # by id: what dots share they share again
 
-    def now(a: Operand) -> tuple[Operand, Operand]:
-        if a.__class__ is Value:
-            a = origin(a, made)
-            a = made.get(a, a)
-            return a, a._data
-        if a.__class__ is not tuple and a.__class__ is not list:
-            return a, a
+    def number(a: Operand) -> float:
+        if a.op is IDENTITY and a not in known:  # a leaf of a transform
+            a._x = a._data = origin(a, known)._data
+        data: float = a._data
+        return data
+
+    def numbers(a: Operand, x: Operand) -> Operand:
+        if a.__class__ is not tuple:
+            return number(a) if a.__class__ is Value else x
         if id(a) not in lists:
-            pairs = [now(e) for e in a]
-            lists[id(a)] = type(a)([e for e, _ in pairs]), [x for _, x in pairs]
+            lists[id(a)] = [number(e) for e in a]
         return lists[id(a)]
 
     for v in nodes:
-        pairs = [now(a) for a in v._operands()[0]]
-        made[v] = _made_like(v, v.op, [a for a, _ in pairs], [x for _, x in pairs])
-    return made[root]
+        op = v.op
+        if op.kind > 2:
+            v._x = tuple([numbers(a, x) for a, x in zip(v._a, v._x)])
+            v._data = op.forward(*v._x)
+            continue
+        if v._a.__class__ is Value:
+            v._x = number(v._a)
+        if op.kind == 1:
+            v._data = op.forward(v._x)
+            continue
+        if v._b.__class__ is Value:
+            v._y = number(v._b)
+        v._data = op.forward(v._x, v._y)
 
 
 def _made_like(v: Operand, op: Op, given: Sequence[Operand], data: Sequence[Operand]) -> Value:
@@ -141,8 +152,12 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
         if v in live:
             found.append(v)
             for a in v._operands()[0]:
-                below: Sequence[Operand] = (a,) if a.__class__ is Value else ()
-                if a.__class__ is tuple and id(a) not in walked:
+                below: Sequence[Operand] = ()
+                if a.__class__ is Value:
+                    if a in live:
+                        continue
+                    below = (a,)
+                elif a.__class__ is tuple and id(a) not in walked:
                     walked.add(id(a))
                     below = a
                 for e in below:
@@ -187,16 +202,18 @@ def _items(nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]) -> 
     for i, v in enumerate(nodes):
         key: list[object] = [v.op]
         numbers.append(i)
-        for a in v._operands()[0]:
-            known = operands.get(a) if a.__class__ is Value else None
-            if known is None and (a.__class__ is tuple or a.__class__ is list):
+        for a in v._a if v.op.kind > 2 else v._operands()[0]:
+            if a.__class__ is Value:
+                known = operands[a] if a in operands else operand(a)
+            elif a.__class__ is tuple or a.__class__ is list:
                 if id(a) not in lists:
                     lists[id(a)] = listed(a)
                 shape, found = lists[id(a)]
                 key.append(shape)
                 numbers += found
                 continue
-            known = operand(a) if known is None else known
+            else:
+                known = operand(a)
             key.append(known & 7)
             numbers.append(known >> 3)
         operands[v] = i * 8 + VALUE

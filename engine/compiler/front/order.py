@@ -315,15 +315,18 @@ class _Order:
             stack.append(root)
             while stack:
                 i = stack.pop()
-                if i >= 0:
-                    below = [a >> 3 for a in reversed(code[i][1]) if a & 7 == VALUE and inside[a >> 3]]
-                    if below:
-                        stack.append(~i)
-                        stack += below
-                        continue
-                else:
-                    i = ~i
+                waits = i >= 0
+                i = i if waits else ~i
                 op, args, target = code[i]
+                if waits:
+                    before = len(stack)
+                    for a in args[::-1]:
+                        if a & 7 == VALUE and inside[a >> 3]:
+                            if len(stack) == before:
+                                stack.append(~i)
+                            stack.append(a >> 3)
+                    if len(stack) > before:
+                        continue
                 if op in HOLDING and len(args) > 1:
                     given = [operands(a) if a & 7 == LIST else place[a >> 3] if a & 7 == VALUE else a for a in args]
                     whole = self._whole(op, given, target)
@@ -331,7 +334,12 @@ class _Order:
                     result.append(whole)
                 else:
                     at += 1
-                    result.append((op, tuple([place[a >> 3] if a & 7 == VALUE else a for a in args]), target))
+                    if len(args) == 2:
+                        a, b = args
+                        args = (place[a >> 3] if a & 7 == VALUE else a, place[b >> 3] if b & 7 == VALUE else b)
+                    else:
+                        args = tuple([place[a >> 3] if a & 7 == VALUE else a for a in args])
+                    result.append((op, args, target))
                 place[i] = (at - 1) * 8 + VALUE
         return result
 

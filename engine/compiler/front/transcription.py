@@ -43,10 +43,10 @@ class _Transcription:
         writes, live = self._needed(effects)
         nodes = [(v, *_written(v, self._spare)) for v in recorder.nodes if v in live and v.op is not None]
         self._note_constants(nodes)
-        operands, put = self._operands, self._put
+        operands, put, spare, doubtful = self._operands, self._put, self._spare, recorder.doubtful
         for v, row, args in nodes:
-            unguarded = v in self._spare and row is not DOT
-            if unguarded or (v in recorder.doubtful and self._kinds.is_finite(row, args)):
+            unguarded = v in spare and row is not DOT
+            if unguarded or (v in doubtful and self._kinds.is_finite(row, args)):
                 operands[v] = put(args[1], (row, args, 1))
             elif row.name in list_ops:
                 given = [
@@ -54,10 +54,14 @@ class _Transcription:
                     for k, a in enumerate(args)
                 ]
                 operands[v] = list_ops[row.name](trace, *given)
+            elif len(args) == 2:
+                a, b = args
+                one = operands[a] if a in operands else put(a, (row, args, 0))
+                operands[v] = trace.emit(row, (one, operands[b] if b in operands else put(b, (row, args, 1))))
             else:
                 several = [operands[a] if a in operands else put(a, (row, args, k)) for k, a in enumerate(args)]
                 operands[v] = trace.emit(row, tuple(several))
-            if v in self._spare:
+            if v in spare:
                 trace.bare.add(operands[v])
         for op, x, target in writes:
             if x.__class__ is Sums:
@@ -168,7 +172,9 @@ class _Transcription:
         lists = set[int]()  # that were looked at
         constant, operands = self._recorder.constant, self._operands
         for _, row, args in nodes:
-            for k, a in enumerate(args):
+            k = -1
+            for a in args:
+                k += 1
                 if a.__class__ is Value and ((a.op is not None and a.op is not IDENTITY) or a in operands):
                     continue
                 whole = isinstance(a, (list, tuple))
@@ -244,7 +250,8 @@ def _writes_out(part: Sequence[Write], op: str, made: Products, target: int) -> 
 
 def _written(v: Any, spare: set[Value]) -> tuple[Op, Sequence[Any]]:
     """(row, operands) of a node; a sum of products needs no guards where they are spare, and around finite numbers."""
-    args = v._operands()[0]
-    if v.op is not GATED or (v not in spare and not (args[2].__class__ is list and all(map(isfinite, args[2])))):
-        return v.op, args
+    op = v.op
+    args: Sequence[Any] = (v._a, v._b) if op.kind == 2 else (v._a,) if op.kind == 1 else v._a
+    if op is not GATED or (v not in spare and not (args[2].__class__ is list and all(map(isfinite, args[2])))):
+        return op, args
     return DOT, args[1:]

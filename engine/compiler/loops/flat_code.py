@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from ..front.order import WHOLE, Dot, Fill, Ordered, Products, Sums, positions
@@ -37,15 +38,16 @@ class FlatCode:
         *starts, length = positions(code)
         self.numbers: dict[str, int] = {}
         self.constants = np.array(constants, float)
-        single = [(at, item) for at, item in zip(starts, code) if not isinstance(item, WHOLE)]
-        width = max([3, *[len(args) for _, (_, args, _) in single]])
+        single = [(at, *item) for at, item in zip(starts, code) if not isinstance(item, WHOLE)]
+        columns = [*zip_longest(*[args for _, _, args, _ in single], fillvalue=UNUSED)]
+        width = max(3, len(columns))
         self.ops, self.targets = np.zeros(length, int), np.zeros(length, int)
         self.args = np.full((width, length), UNUSED)
-        at = np.array([at for at, _ in single], int)
-        self.ops[at] = [self._number(op) for _, (op, _, _) in single]
-        self.targets[at] = [target for _, (_, _, target) in single]
-        for k in range(width):
-            self.args[k, at] = [args[k] if k < len(args) else UNUSED for _, (_, args, _) in single]
+        at = np.array([at for at, _, _, _ in single], int)
+        self.ops[at] = [self._number(op) for _, op, _, _ in single]
+        self.targets[at] = [target for _, _, _, target in single]
+        for k, column in enumerate(columns):
+            self.args[k, at] = column
         dots: dict[tuple[int, int], list[tuple[int, Dot]]] = {}
         for place, item in zip(starts, code):
             if isinstance(item, Dot):

@@ -166,19 +166,21 @@ def _sole(code: Ordered, constants: Sequence[float]) -> dict[tuple[str, int], by
                     found[op, k] = None
 
     for item in code:
+        if not isinstance(item, WHOLE):
+            for k, a in enumerate(item[1]):
+                if a & 7 == CONSTANT:
+                    note(item[0], k, (a,))
+            continue
+        if isinstance(item, Fill):
+            note("output", 0, (item.number,))
+            continue
+        note("where", 2, (item.zero,))
         if isinstance(item, Dot):
             for k, operands in enumerate((item.ws, item.xs)):
                 note("mul", k, operands if operands[0] & 7 == CONSTANT else ())
             note("where", 0, item.cs if item.cs and item.cs[0] & 7 == CONSTANT else ())
-        if isinstance(item, (Dot, Products, Sums)):
-            note("where", 2, [item.zero])
         if isinstance(item, Sums):
-            note("move", 0, [item.start])
-        if isinstance(item, Fill):
-            note("output", 0, [item.number])
-        if not isinstance(item, WHOLE):
-            for k, a in enumerate(item[1]):
-                note(item[0], k, [a])
+            note("move", 0, (item.start,))
     return found
 
 
@@ -259,6 +261,8 @@ def _changes(trace: Trace, varying: set[int]) -> bool:
     of_constants = any(operands[0] & 7 == CONSTANT for operands in trace.lists)
     seen = set[object]()
     for op, args, _ in trace.code:
+        if len(args) < 3 and args[0] & 7 != CONSTANT != args[-1] & 7 and not of_constants:
+            continue
         constants = [a >> 3 for a in args if a & 7 == CONSTANT]
         looked_into = of_constants and (not constants or (op in LIST_OPS and not free.isdisjoint(constants)))
         if looked_into and any(a & 7 == LIST and trace.lists[a >> 3][0] & 7 == CONSTANT for a in args):

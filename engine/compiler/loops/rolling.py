@@ -35,7 +35,7 @@ def _rolled(code: Placed, shapes: Shapes, window: int) -> list[Item]:
         else:
             items.append(item)
             begins.append(at)
-    keys = [(op, *[a & 7 for a in args]) for op, args, _ in items]
+    keys = [(op, args[0] & 7, args[1] & 7) if len(args) == 2 else (op, *[a & 7 for a in args]) for op, args, _ in items]
     known = {key: shapes.id(key) for key in dict.fromkeys(keys)}
     ids, widths = np.array([known[key] for key in keys], int), np.array([len(key) + 1 for key in keys], int)
     for k, loop in loops.items():

@@ -38,7 +38,8 @@ def _forget(module: ir.Module) -> None:
     for function in module.functions:
         for block in function.blocks:
             for instruction in block.instructions:
-                instruction.operands = instruction.incomings = ()
+                if instruction.__class__ is ir.PhiInstr:  # alone it holds what comes behind it
+                    instruction.incomings = ()
             block.instructions, block.terminator = [], None
         function.blocks = []
 

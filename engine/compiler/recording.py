@@ -120,10 +120,13 @@ class Recording:
         return recorder.run(partial(self._call, tree), reads=(self._f, *self._given.modules))
 
     def _called(self, given: Flat) -> object:
-        """What it returns, called once more: of numbers, where it takes them, for then no graph of a gradient is made."""
+        """What it returns, called once more: of numbers, where it takes them, for then no graph of a gradient is made. They
+        are not the user's, who is not to be warned of them."""
+        import numpy as np
+
         with context.no_grad():
             if not self.recorder.indices:
-                with suppress(Exception):
+                with suppress(Exception), np.errstate(all="ignore"):
                     return self._call(given.rebuild(given.leaves))
             return self._call(given.rebuild(Recorder().parameters(given)))
 

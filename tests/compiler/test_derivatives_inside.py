@@ -1,6 +1,7 @@
 """Derivatives that are taken inside of a compiled function are those of eager mode."""
 
 import math
+import warnings
 
 import pytest
 from hypothesis import given
@@ -59,6 +60,22 @@ def test_what_a_program_of_a_few_is_compared_with_is_computed_of_numbers(methods
     assert found[0] == pytest.approx(float(value), rel=1e-12)
     assert found[1] == pytest.approx([float(x) for x in slopes], rel=1e-12)
     assert kinds[0] is Value and kinds[-1] is (Value if methods else float)
+
+
+def test_numbers_that_a_program_is_compared_at_bring_no_warnings():
+    """NumPy warns of a logarithm of what is negative: the user's numbers are not, those that are compared at may be."""
+    np = pytest.importorskip("numpy")
+
+    def step(w, xs):
+        return value_and_grad(lambda w: total([dot(w, [np.log(x), x]) ** 2 for x in xs]))(w)
+
+    w, xs = [0.3, -0.2], np.linspace(0.1, 2.0, 60)
+    value, slopes = step(w, xs)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = jit(lambda w, xs: step(w, xs))(w, xs)
+    assert not told
+    assert (found[0], *found[1]) == pytest.approx((value, *slopes), rel=1e-12)
 
 
 def test_derivatives_by_very_many_numbers_are_told_to_compile_slowly(monkeypatch, caplog):

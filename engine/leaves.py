@@ -25,7 +25,10 @@ class Source:
     Attributes:
         numbers, first: as given.
         places: the number of each Value that is made.
+        is_list_wanted: was something asked of a list of them that these do not do, and lists do?
     """
+
+    is_list_wanted = False
 
     def __init__(self, numbers: Sequence[float], first: int, operands: MutableMapping[Value, int]) -> None:
         self.numbers, self.first, self._operands = numbers, first, operands
@@ -119,7 +122,8 @@ class _Listed(list[Any]):
 
 
 class Leaves:
-    """A list of leaves as a function is given it, to be read and not to be changed.
+    """A list of leaves as a function is given it, to be read and not to be changed. What else it is asked it notes, also where
+    the function catches the error, or asks whether it has a method: then it is to be given a list.
 
     Args:
         row: the leaves.
@@ -153,11 +157,45 @@ class Leaves:
     @overload
     def __getitem__(self, k: slice) -> Leaves: ...
     def __getitem__(self, k: int | slice) -> Value | Leaves:
-        places, source = self.row.places[k], self.row.source
+        source = self.row.source
+        try:
+            places = self.row.places[k]
+        except TypeError:  # it names a range
+            raise self._wanted(TypeError) from None
         return Leaves(Row(source, places)) if isinstance(places, range) else source.value(places)
 
     def __eq__(self, other: object) -> bool:
-        raise TypeError(f"a list of leaves takes no comparison, got {other!r:.60}; compare its numbers")
+        raise self._wanted(TypeError)
+
+    def __add__(self, other: object) -> Any:
+        return self._not_implemented(other, list)
+
+    def __mul__(self, other: object) -> Any:
+        return self._not_implemented(other, int)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __setitem__(self, k: object, v: object) -> None:
+        raise self._wanted(TypeError)
+
+    def __delitem__(self, k: object) -> None:
+        raise self._wanted(TypeError)
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._wanted(AttributeError) if hasattr(list, name) else AttributeError(name)
+
+    def __repr__(self) -> str:
+        self._wanted(TypeError)
+        return repr(list(self))
+
+    def _wanted(self, kind: type[Exception]) -> Exception:
+        self.row.source.is_list_wanted = True
+        return kind("leaves that are not made do not do what lists do")
+
+    def _not_implemented(self, other: object, kind: type) -> Any:
+        if isinstance(other, kind):
+            self._wanted(TypeError)
+        return NotImplemented
 
     def listed(self) -> tuple[Row, list[float]]:
         """(they as operands, their numbers)."""

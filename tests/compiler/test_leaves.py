@@ -150,6 +150,56 @@ def test_a_pattern_of_a_list_matches(monkeypatch):
     assert engine.jit(engine.value_and_grad(loss))(net, x)[0] == pytest.approx(loss(net, x).data, rel=1e-12)
 
 
+def caught(ask, error):
+    def asked(w):
+        try:
+            return total(ask(w))
+        except error:
+            return w[0] * 100.0
+
+    return asked
+
+
+ASKED = {
+    "== []": lambda w: w[0] * (2.0 if w == [] else 3.0),
+    "!= None": lambda w: w[0] * (2.0 if w != None else 3.0),  # noqa: E711
+    "== itself": lambda w: w[0] * (2.0 if [*w] == w else 3.0),
+    "in a list of lists": lambda w: w[0] * (2.0 if w in [[1.0], w] else 3.0),
+    "hasattr": lambda w: w[0] * (2.0 if hasattr(w, "append") else 3.0),
+    "repr": lambda w: w[0] * float(len(repr(w))),
+    "try append": caught(lambda w: w.append(w[1]) or w, AttributeError),
+    "try +": caught(lambda w: w + [2.0], TypeError),
+    "try + behind": caught(lambda w: [2.0] + w, TypeError),
+    "try *": caught(lambda w: 2 * w, TypeError),
+    "try [k] =": caught(lambda w: w.__setitem__(0, w[1]) or w, TypeError),
+    "try del": caught(lambda w: w.__delitem__(0) or w, TypeError),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_what_only_a_list_does_is_asked_of_a_list(asked, monkeypatch):
+    """Also where the function catches the error, or goes another way where a list has no such method."""
+    monkeypatch.setattr(recording, "LARGE", 1)
+
+    def loss(net, x):
+        return square(net(x)) + asked(net.layers[0].neurons[0].w)
+
+    nets = [nn.MLP(3, [2, 1], seed=0) for _ in range(2)]
+    step = engine.value_and_grad(loss)
+    (value, slopes), (found, gradient) = step(nets[0], [0.3, -1.2, 0.7]), engine.jit(step)(nets[1], [0.3, -1.2, 0.7])
+    assert found == pytest.approx(value, rel=1e-12)
+    assert [float(g) for g in gradient.parameters()] == pytest.approx(
+        [float(g) for g in slopes.parameters()], rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("key", ["a", 1.5])
+def test_what_is_wrong_with_an_index_is_said_as_of_a_list(key, monkeypatch):
+    monkeypatch.setattr(recording, "LARGE", 1)
+    with pytest.raises(TypeError, match="list indices must be"):
+        engine.jit(engine.value_and_grad(lambda net: net.layers[0].neurons[0].w[key]))(nn.MLP(3, [2, 1], seed=0))
+
+
 def test_a_list_that_a_loss_changes_is_changed():
     def loss(ps, example):
         ps[3] = ps[4] * 2.0

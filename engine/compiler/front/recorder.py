@@ -65,7 +65,7 @@ class IndexWantedError(TraceError):
 
 
 class LentError(TraceError):
-    """The function may ask of which class a list is."""
+    """The function may ask of which class a list is, or asked of one what leaves that are not made do not do."""
 
 
 class Later(NamedTuple):
@@ -108,7 +108,7 @@ class Recorder:
         self._inputs: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[float]]] = {}
         self.operands: dict[Value, int] = {}
         self.unmade: list[Leaves] = []
-        self._lends = False  # leaves that are not made
+        self._lent: list[Source] = []  # leaves that are not made
         self.products: dict[Value, Products] = {}  # nodes that are made alike, by the first of them
         self.captured: list[Value] = []
         self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
@@ -220,11 +220,11 @@ class Recorder:
         """
         self._call = context.new_call()
         generators = Generators(*reads)
-        if self._lends and not generators.names.isdisjoint(("type", "__class__")):
+        if self._lent and not generators.names.isdisjoint(("type", "__class__")):
             raise LentError("jit lends leaves that are not made to functions that take any kind of list for a list")
         try:
             with uncollected(), context.tracing(self):
-                result = function()
+                result = self._lending(function)
         except (TypeError, IndexError, KeyError) as error:
             line = _integer_wanted(error)
             if line is None:
@@ -243,6 +243,18 @@ class Recorder:
                 f"draws from a {drawn}; pass them as arguments; a Module's eval() switches Dropout off"
             )
         return result
+
+    def _lending(self, function: Callable[[], Result]) -> Result:
+        """What a function returns; a LentError where it asked leaves for what they do not do, whatever came of that."""
+        try:
+            result = function()
+        except Exception:
+            if not any(source.is_list_wanted for source in self._lent):
+                raise
+        else:
+            if not any(source.is_list_wanted for source in self._lent):
+                return result
+        raise LentError("jit lends leaves that are not made to functions that only read them")
 
     def index(self, v: Value, rows: int) -> None:
         """An argument is used as an index; a TraceError where it is none, for then no call could be checked."""
@@ -276,8 +288,8 @@ class Recorder:
 
     def unmade_row(self, numbers: Sequence[float], first: int = 0) -> Leaves:
         """Parameters, numbered from `first`, as leaves of which Values are made when someone looks at them."""
-        self._lends = True
-        return Leaves(Row(Source(numbers, first * 8 + PARAMETER, self.operands), range(len(numbers))))
+        self._lent.append(Source(numbers, first * 8 + PARAMETER, self.operands))
+        return Leaves(Row(self._lent[-1], range(len(numbers))))
 
     def parameters(self, given: Flat, first: int = 0, space: int = PARAMETER, many: float = inf) -> list[object]:
         """Traced leaves for those of a tree, numbered from `first`: arrays of them for arrays, lists for lists; for Modules

@@ -21,7 +21,7 @@ from .replay import constant
 Word = str | None  # of a number; None where there is none
 Found = Callable[..., Any]
 MOST = 1000  # functions from which on no exponent gets its own
-PARTIALS = {op: op.partials for op in TABLE.values()}
+ROWS = {op: (op.partials, op.forward) for op in TABLE.values()}
 SAMPLE = 0.5  # which number the operands have while a partial is read makes no difference
 
 
@@ -128,11 +128,10 @@ class _Text:
 
     def partial(self, v: Inner, i: int) -> Any:
         """A partial of a node, as a graph or a number."""
+        _check_unchanged(v.op)
         p = v.op.partials[i]
         if p.__class__ is float:
             return p
-        if v.op.partials is not PARTIALS.get(v.op, v.op.partials):  # for a while: what is written would stay
-            raise UnwrittenError
         with context.quiet():
             return graph_partial(p, v)
 
@@ -235,7 +234,15 @@ SIGNS: Mapping[object, str] = {  # where Python is not IEEE, it raises
 }  # fmt: skip
 
 
+def _check_unchanged(op: Op) -> None:
+    """A row may be another for a while, and what is written would stay."""
+    partials, forward = ROWS.get(op, (op.partials, op.forward))
+    if op.partials is not partials or op.forward is not forward:
+        raise UnwrittenError
+
+
 def _expression(op: Op, words: list[str], used: dict[str, object]) -> str:
+    _check_unchanged(op)
     if op in SIGNS:
         return f" {SIGNS[op]} ".join(words)
     if op.name == "neg":

@@ -112,6 +112,12 @@ def test_a_row_that_is_changed_for_a_while_leaves_nothing_behind():
         row("tanh", partials=(lambda x, y: 2.0 * y,))(patch)
         wrong = both()
     right = both()
+    for part in ({"partials": (5.0,)}, {"forward": lambda x: 7.0}):
+        second_partials.changes.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            row("cos", **part)(patch)
+            both()
+        assert both() == right
     assert wrong == pytest.approx((math.sin(0.5), 4.0 * math.tanh(0.5)))
     assert right == pytest.approx((-math.sin(0.5), -2.0 * math.tanh(0.5) / math.cosh(0.5) ** 2))
 

@@ -20,7 +20,7 @@ from .front.flattening import Flat
 from .front.keys import exact
 from .front.outside import Outside
 from .llvm.native_code import Turn
-from .llvm.processor import Target, is_checked, llvm, processor
+from .llvm.processor import LOCK, Target, is_checked, llvm, processor
 from .mapping import MappedExamples, mapped_axes
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ class CompiledFunction:
 
     def _raised(self, given: Flat | MappedExamples, call: Callable[..., object]) -> ArrayProgram:
         """The array program for a structure."""
-        from .array_stages import array_program, mapped_program
-
+        with LOCK:
+            from .array_stages import array_program, mapped_program
         if isinstance(given, MappedExamples):
             return mapped_program(call, given).program
         return array_program(self._f, call, given).program
@@ -189,14 +189,14 @@ class CompiledFunction:
 
     def _compiled(self, given: Flat | MappedExamples, call: Callable[..., object]) -> Runnable:
         if self._backend != "llvm":
-            from .array_specialization import ArraySpecialization, MappedArraySpecialization
-
+            with LOCK:
+                from .array_specialization import ArraySpecialization, MappedArraySpecialization
             if isinstance(given, MappedExamples):
                 return MappedArraySpecialization(call, given, self._target.dtype, self._backend)
             return ArraySpecialization(self._f, call, given, self._target.dtype, self._backend)
         llvm()
-        from .specialization import MappedSpecialization, Specialization
-
+        with LOCK:
+            from .specialization import MappedSpecialization, Specialization
         if isinstance(given, MappedExamples):
             return MappedSpecialization(call, given, self._target, self._threads)
         return Specialization(self._f, call, given, self._target, self._threads)

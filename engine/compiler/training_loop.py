@@ -12,7 +12,7 @@ from ..arguments import flag, function, named, number, package, real, shown, who
 from ..arguments import threads as number_of_threads
 from .function import BACKENDS, floats
 from .llvm.native_code import Numbers, Turn, aligned
-from .llvm.processor import Target, is_checked, llvm, processor
+from .llvm.processor import LOCK, Target, is_checked, llvm, processor
 from .mesh import Mesh
 from .processes import agreed
 from .training_functions import WHO, TrainingFunctions
@@ -187,9 +187,9 @@ class TrainingLoop:
         self._expected, self._p[self._padded] = found, 1.0 / found
 
     def _compile(self, functions: TrainingFunctions, target: Target, window: int | None, threads: int) -> None:
-        from .llvm.team import Team
-        from .training_code import TrainingCode
-
+        with LOCK:
+            from .llvm.team import Team
+            from .training_code import TrainingCode
         self._compiled = partial(TrainingCode, functions, self._batch, target, window)
         self._code = self._compiled(bare=True)
         self.stages: Compilation | ArrayStages = self._code.stages
@@ -199,10 +199,10 @@ class TrainingLoop:
         self._work = self._workspace(self._code)
 
     def _prepare_arrays(self, functions: TrainingFunctions, backend: str) -> None:
-        from .array_training import ArrayTrainingCall, ArrayTrainingCode
-        from .xla_calls import xla_call
-        from .xla_training import XlaTrainingCode
-
+        with LOCK:
+            from .array_training import ArrayTrainingCall, ArrayTrainingCode
+            from .xla_calls import xla_call
+            from .xla_training import XlaTrainingCode
         code: ArrayTrainingCode
         dtype = self._dtype.name
         if backend == "xla":
@@ -315,8 +315,8 @@ class TrainingLoop:
         if self._in_arrays is not None:
             state = self._p, self._g, self.slots
             return self._array_call(state, self.examples, rows, self._batch, table, self.outputs, losses), losses
-        from .training_code import TrainingCall
-
+        with LOCK:
+            from .training_code import TrainingCall
         strides = (steps, per_epoch, per_epoch if rows.ndim == 2 else 0, self._settings if table.ndim == 2 else 0)
         given: list[Numbers | NDArray[np.int64]] = [self._p, self._g, self._s, self.examples, rows, table]
         written = [self.outputs, losses]

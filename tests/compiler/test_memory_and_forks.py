@@ -66,8 +66,18 @@ def test_what_was_recorded_and_written_goes_when_it_is_compiled_and_the_collecto
 
 
 FORKING = """
-    import os, threading, time
+    import os, sys, threading, time
     from engine import TrainingLoop, jit, sin
+
+    class Slow:  # to be imported, in a thread
+        begun = threading.Event()
+
+        def find_spec(self, name, *rest):
+            if name == {slow!r} and threading.current_thread() is not threading.main_thread():
+                self.begun.set()
+                time.sleep(1.0)
+
+    sys.meta_path.insert(0, Slow())
 
     def compiled(k):
         return jit(lambda x, y: sin(x) * y + k)(1.0, 2.0)
@@ -88,6 +98,8 @@ FORKING = """
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     answers = []
+    if {slow!r}:
+        Slow.begun.wait()
     for child in range({children}):
         time.sleep(0.03 * (1 + child % 5))
         pid = os.fork()
@@ -122,4 +134,10 @@ FORKING = """
     ids=["while another function compiles", "while this function compiles", "while this loop runs"],
 )
 def test_a_child_forked_while_a_thread_compiles_or_trains_does_so_too(busy, asked):
-    assert run(FORKING.format(busy=busy, asked=asked, children=CHILDREN)) == f"{[7] * CHILDREN}\n"
+    assert run(FORKING.format(busy=busy, asked=asked, slow=None, children=CHILDREN)) == f"{[7] * CHILDREN}\n"
+
+
+@pytest.mark.parametrize("slow", ["engine.compiler.specialization", "engine.compiler.loops.rounds"])
+def test_a_child_forked_while_a_thread_imports_the_compiler_compiles_too(slow):
+    program = FORKING.format(busy="compiled(1.0)", asked="compiled(0.25)", slow=slow, children=1)
+    assert run(program) == "[7]\n"

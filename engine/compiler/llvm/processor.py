@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from functools import cache
 from types import ModuleType
@@ -23,14 +24,16 @@ LEVELS = {
 }
 WIDE = "-prefer-256-bit"  # use vectors of 512 bits where there are any
 
-LOCK = threading.RLock()  # one compilation at a time
+# One compilation at a time. A fork waits for it, and for imports under it: the thread that is at work is not in the child.
+LOCK = threading.RLock()
 
 
 @cache
 def llvm() -> ModuleType:
     """llvmlite's binding, ready to compile; an ImportError that says what to install where it is missing or old."""
     try:
-        from llvmlite import __version__, binding
+        with LOCK:
+            from llvmlite import __version__, binding
     except ImportError as error:
         raise ImportError(f"jit takes llvmlite; install it with: {install_line('jit')}") from error
     if tuple(map(int, __version__.split(".")[:2])) < OLDEST:
@@ -38,27 +41,25 @@ def llvm() -> ModuleType:
     package("jit", "numpy", "NumPy", "pip install numpy")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    _let_forks_wait()
     return cast(ModuleType, binding)
 
 
-def _let_forks_wait() -> None:
-    """A fork waits for what runs in LLVM, and a child finds it free: the thread that was there is not in the child."""
-    if not hasattr(os, "register_at_fork"):
-        return
-    from llvmlite.binding import ffi
+_inner = contextlib.ExitStack()
 
-    inner = getattr(ffi.lib, "_lock", None) or contextlib.nullcontext()  # what other users of LLVM hold, too
 
-    def held() -> None:
-        LOCK.acquire()
-        inner.__enter__()
+def _held() -> None:
+    LOCK.acquire()
+    lib = getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None)
+    _inner.enter_context(getattr(lib, "_lock", None) or contextlib.nullcontext())  # what other users of LLVM hold, too
 
-    def released() -> None:
-        inner.__exit__(None, None, None)
-        LOCK.release()
 
-    os.register_at_fork(before=held, after_in_parent=released, after_in_child=released)
+def _released() -> None:
+    _inner.close()
+    LOCK.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_held, after_in_parent=_released, after_in_child=_released)
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from .. import context
 from ..edges import Inner, graph_partial
@@ -45,7 +45,7 @@ class Rates(dict[tuple[object, ...], Found | None]):
         """The function of a row."""
         exponent = b if op is power and b.__class__ is float else None
         found = self.get((op.partials, first, second, exponent), self)
-        return self._made(op, first, second, exponent) if found is self else found  # type: ignore[return-value]
+        return self._made(op, first, second, exponent) if isinstance(found, Rates) else found
 
     def _made(self, op: Op, first: bool, second: bool, exponent: float | None) -> Found | None:
         found = None
@@ -123,8 +123,7 @@ class _Text:
         """What is written, of the data of operands and output and more, and its answer."""
         head = f"def rates({', '.join([*self._slots, 'y', *more])}):"
         exec("\n".join([head, *self._lines, f"    return {end}"]), self._used)  # noqa: S102  of our own names and numbers
-        found: Found = self._used["rates"]  # type: ignore[assignment]
-        return found
+        return cast(Found, self._used["rates"])
 
     def partial(self, v: Inner, i: int) -> Any:
         """A partial of a node, as a graph or a number."""

@@ -181,7 +181,7 @@ def test_rounds_that_fill_the_registers_are_not_written_twice():
 
     assert stores(False) == 2 < stores(True)
     loop = trained(100, 3, *whole_numbers(100, 3, 8)[:2])
-    names, blocks = (re.split(r"^(\S+):$", loop.stages.ir, flags=re.M)[k::2] for k in (1, 2))
+    names, blocks = (re.split(r'^"(\S+)":$', loop.stages.ir, flags=re.M)[k::2] for k in (1, 2))
     filled = {name.split(".")[0] for name, block in zip(names, blocks) if "!llvm.loop" in block}
     assert filled == ({"examples", "one"} if vector_bytes(processor(None)) >= 32 else {"examples"})
 

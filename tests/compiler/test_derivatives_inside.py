@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import numpy as np
 import pytest
 from hypothesis import given
 
@@ -64,7 +65,6 @@ def test_what_a_program_of_a_few_is_compared_with_is_computed_of_numbers(methods
 
 def test_numbers_that_a_program_is_compared_at_bring_no_warnings():
     """NumPy warns of a logarithm of what is negative: the user's numbers are not, those that are compared at may be."""
-    np = pytest.importorskip("numpy")
 
     def step(w, xs):
         return value_and_grad(lambda w: total([dot(w, [np.log(x), x]) ** 2 for x in xs]))(w)

@@ -7,8 +7,6 @@ from engine import jit, maximum, tanh, total, value_and_grad, vmap
 from engine.compiler import TrainingLoop, compilation
 from engine.compiler.llvm.module_text import module_text
 
-pytest.importorskip("llvmlite")
-
 
 @pytest.fixture
 def read(monkeypatch):

@@ -18,9 +18,7 @@ from typing import Any, NamedTuple
 from .trace import EFFECTS, LIST, VALUE, Instruction, Trace, spaced
 
 ADDS = frozenset(("add", "dot", "gated"))
-HOLDING = frozenset(
-    ("accumulate", "output", "fill", "dot", "gated")
-)  # with more operands they are several instructions
+HOLDING = frozenset(("accumulate", "output", "fill", "dot", "gated"))  # of more operands they are several instructions
 
 
 class Dot(NamedTuple):
@@ -211,9 +209,8 @@ class _Order:
             if op in EFFECTS:
                 live[i] = True
             if live[i]:
-                rounds = (
-                    2 if op in EFFECTS and op in HOLDING and len(args) > 1 else 1
-                )  # many, in which the operands are the same
+                # Of many operands it is many instructions, in which the operands are the same.
+                rounds = 2 if op in EFFECTS and op in HOLDING and len(args) > 1 else 1
                 for a in args:
                     if a & 7 == VALUE:
                         live[a >> 3] = True

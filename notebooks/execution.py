@@ -121,7 +121,7 @@ def words(text: str) -> str:
     """HTML with its pictures as the words that are in them; frames, which show the same once more, left out."""
     text = re.sub(r"<style>.*?</style>|<iframe.*?</iframe>", "", text, flags=re.S)
     text = re.sub(r'src="data:image/svg\+xml;base64,([^"]*)"', lambda m: _drawn(m[1]), text)
-    text = re.sub(r'src="data:image/png;base64,[^"]*"|width="\d+"|height="\d+"', "", text)
+    text = re.sub(r'src="data:image/png;base64,[^"]*"|width="\d+"|height="\d+"|style="min-width:\d+px"', "", text)
     return re.sub(r'class="vz-\w+"', "", text)
 
 

@@ -154,6 +154,16 @@ class _Run:
         return self._whole[0]
 
 
+class _Shared:
+    """The uses of a list of operands by dots, and these cut into runs as soon as someone asks."""
+
+    __slots__ = ("runs", "uses")
+
+    def __init__(self) -> None:
+        self.uses: list[Use] = []
+        self.runs: list[_Run] = []
+
+
 class _Pull:
     """Adjoints as sums over uses, each written where it is first needed, in the order in which backward adds them.
 
@@ -171,7 +181,7 @@ class _Pull:
         self.guards: dict[Value, Guard] = {}
         self._needed, self._inner = needed, inner
         self._uses: dict[Value, list[Edge]] = {}
-        self._shared: dict[tuple[Value, ...], list[Use]] = {}  # the uses of lists by dots
+        self._shared: dict[tuple[Value, ...], _Shared] = {}  # the uses of lists by dots
         self._uses_of: dict[int, list[Use] | None] = {}  # those of a list by its identity; None: it is not to be shared
         self._asked: dict[int, bool] = {}  # lists by their identity
         self._columns: dict[int, bool] = {}  # those of which entries are taken, likewise
@@ -180,8 +190,7 @@ class _Pull:
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
         self._answers, self._adds = context.recorder().answers, context.recorder().adds
         self._at_once = context.recording() and not context.watching()
-        self._places: dict[Value, list[tuple[tuple[Value, ...], int]]] = {}  # where in such lists Values are
-        self._runs: dict[tuple[Value, ...], list[_Run]] = {}
+        self._places: dict[Value, list[tuple[_Shared, int]]] = {}  # where in such lists Values are
         self._lists: Lists = {}
         self._now = 0
 
@@ -221,19 +230,21 @@ class _Pull:
             return self._uses_of[id(a)]
         uses = None
         if len(a) >= FEWEST and self._needed.issuperset(a):
-            uses = self._shared.get(a)
-            if uses is None:
-                uses = self._shared[a] = []
+            shared = self._shared.get(a)
+            if shared is None:
+                shared = self._shared[a] = _Shared()
                 if self._at_once and (is_row(a) or self._inner.isdisjoint(a)):
                     self._rows.append(a)
                 else:
                     self._place(a)
+            uses = shared.uses
         self._uses_of[id(a)] = uses
         return uses
 
     def _place(self, a: tuple[Value, ...]) -> None:
+        shared = self._shared[a]  # found once: a hash of a list goes over all of it
         for k, e in enumerate(a):
-            self._places.setdefault(e, []).append((a, k))
+            self._places.setdefault(e, []).append((shared, k))
 
     def found(self, wrt: Sequence[Value]) -> list[Value | Products]:
         """The adjoints of what is asked for, in order; those of a list that one dot reads, and nothing else, at once."""
@@ -276,8 +287,8 @@ class _Pull:
         """Those of which entries are taken after all else that comes to them; other uses of lists by indices are noted one by
         one."""
         last = {v: edges[-1][0] for v, edges in self._uses.items()}
-        for a, uses in self._shared.items():
-            last.update({v: max(uses[-1][0], last.get(v, 0)) for v in a})
+        for a, shared in self._shared.items():
+            last.update({v: max(shared.uses[-1][0], last.get(v, 0)) for v in a})
         found = [
             table for table in tables(self._takes, wrt, self._rows)
             if max([last.get(v, 0) for v in wrt[table.first : table.end]]) < table.uses[0].now
@@ -334,15 +345,15 @@ class _Pull:
                     starts[at] = firsts[v]
         rows, end = dict[int, tuple[Value, ...]](), 0
         for at in sorted(starts):
-            if at >= end and (len(self._shared[starts[at]]) == 1 or self._answers):
+            if at >= end and (len(self._shared[starts[at]].uses) == 1 or self._answers):
                 rows[at], end = starts[at], at + len(starts[at])
         return rows
 
     def _products(self, a: tuple[Value, ...]) -> Products | None:
         """The adjoints of a list that one dot reads; None where they are not alike."""
-        if len(self._shared[a]) > 1:
+        if len(self._shared[a].uses) > 1:
             return self._sums(a)
-        ((_, user, g, i),) = self._shared[a]
+        ((_, user, g, i),) = self._shared[a].uses
         xs, guard = user._a[1 - i], self.guards[user]
         if (
             not isinstance(g, Value)
@@ -354,7 +365,7 @@ class _Pull:
 
     def _sums(self, a: tuple[Value, ...]) -> Products | None:
         """The adjoints of a list that many dots read; None where they are not alike."""
-        run, *more = self._runs_of(a, self._shared[a])
+        run, *more = self._runs_of(self._shared[a])
         return run.sums if not more and run.is_dot else None
 
     def __call__(self, v: Value) -> Number | None:
@@ -385,19 +396,18 @@ class _Pull:
             yield edges
             return
         if len(places) == 1 and not edges:
-            ((a, k),) = places
-            uses = self._shared[a]
-            if len(uses) == 1:
-                yield [(*uses[0], k)]
+            ((shared, k),) = places
+            if len(shared.uses) == 1:
+                yield [(*shared.uses[0], k)]
             else:
-                yield from self._dots(a, k)
+                yield from self._dots(shared, k)
             return
         # In the order of the uses; a list whose uses are not one after the other among them is taken apart.
         stretches: list[tuple[int, int, Any]] = [(edge[0], edge[0], edge) for edge in edges]
-        stretches += [(uses[0][0], uses[-1][0], (a, k)) for a, k in places if (uses := self._shared[a])]
+        stretches += [(uses[0][0], uses[-1][0], (shared, k)) for shared, k in places if (uses := shared.uses)]
         stretches.sort(key=lambda stretch: stretch[:2])
         if any(last >= first for (_, last, _), (first, _, _) in pairwise(stretches)):
-            edges += [(*use, k) for a, k in places for use in self._shared[a]]
+            edges += [(*use, k) for shared, k in places for use in shared.uses]
             yield sorted(edges, key=lambda edge: (edge[0], edge[4] or 0))
             return
         for _, _, part in stretches:
@@ -406,23 +416,23 @@ class _Pull:
             else:
                 yield [part]
 
-    def _dots(self, a: tuple[Value, ...], k: int) -> Iterator[list[Edge] | tuple[_Run, int]]:
+    def _dots(self, shared: _Shared, k: int) -> Iterator[list[Edge] | tuple[_Run, int]]:
         """The uses of a list by dots, as its k-th operand has them."""
-        for run in self._runs_of(a, self._shared[a]):
+        for run in self._runs_of(shared):
             yield (run, k) if run.is_dot else [(*use, k) for use in run.uses]
 
-    def _runs_of(self, a: tuple[Value, ...], uses: list[Use]) -> list[_Run]:
+    def _runs_of(self, shared: _Shared) -> list[_Run]:
         """The uses of a list, cut where the guards are of another kind."""
-        runs = self._runs.get(a, [])
-        if sum([len(run.uses) for run in runs]) < len(uses):
+        uses = shared.uses
+        if sum([len(run.uses) for run in shared.runs]) < len(uses):
             others = [user._a[1 - i] for _, user, _, i in uses]
             guards = [self.guards[user] for _, user, _, _ in uses]
             kinds = [None if guard is None else guard[1] for guard in guards]
             cuts = [n for n in range(len(uses)) if not n or kinds[n] != kinds[n - 1]]
-            runs = self._runs[a] = [
+            shared.runs = [
                 _Run(uses[m:n], others[m:n], guards[m:n], kinds[m]) for m, n in zip(cuts, [*cuts[1:], len(uses)])
             ]
-        return runs
+        return shared.runs
 
 
 def _edge_partial(v: Inner, i: int, k: int | None, lists: Lists) -> Number:

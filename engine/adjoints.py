@@ -16,7 +16,7 @@ from typing import Any
 from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
-from .edges import Inner, check_unchanged, graph_partial, pushed, reads
+from .edges import Inner, Leading, check_unchanged, graph_partial, pushed, reads
 from .gated import Products, Scatter, Sums, differentiable_order, gated
 from .guards import Guard, Number, either_guard, guarded_contribution
 from .leaves import Columns, Needed, is_row
@@ -88,12 +88,11 @@ def _seeds(gradient: object, root: object, count: int) -> list[Number]:
 
 
 def graph_sweep(
-    order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: Sequence[Value], unchanged: bool = False,
-    as_it_is: bool = False,
+    order: list[Value], roots: list[Value], seeds: Sequence[Number], wrt: Sequence[Value]
 ) -> list[Value | Products]:  # fmt: skip
-    """`gradient_lists` over the inner nodes below the roots, in order; `unchanged` and `as_it_is` are those of `pushed`."""
+    """`gradient_lists` over the inner nodes below the roots, in order."""
     if not context.active or context.recorder() is None:
-        return [*pushed(order, roots, seeds, wrt, unchanged, as_it_is)]
+        return [*pushed(roots, seeds, wrt, Leading(order, wrt), unchanged=False, as_it_is=False)]
     needed, inner = Needed(wrt.source) if is_row(wrt) and wrt.is_whole else set(wrt), set[Value]()
     for v in order:
         if reads(v, needed):

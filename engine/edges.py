@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import groupby, repeat
 from math import copysign
@@ -19,28 +19,77 @@ Use = TypeVar("Use")
 Inner = Any  # a Value that is known to have an op
 
 
+class Leading:
+    """What leads to some Values.
+
+    Args:
+        order: the nodes below the roots, in order.
+        wrt: the Values.
+
+    Attributes:
+        needed: they, and the nodes that depend on them.
+        inner: these nodes, in order.
+        is_closed: do these read no other Values, and nor does what is made of their partials?
+    """
+
+    def __init__(self, order: Iterable[Inner], wrt: Sequence[Value]) -> None:
+        self.inner: list[Inner] = []
+        self.needed = needed = set(wrt)
+        self.is_closed = True
+        known = set[int]()  # lists that are needed as a whole
+        add, append = needed.add, self.inner.append
+        for v in order:
+            kind, a = v.op.kind, v._a
+            if kind == 3:
+                if not reads(v, needed):
+                    continue
+                if self.is_closed:
+                    self.is_closed = _reads_only(v, needed, known)
+            else:
+                b = v._b if kind == 2 else 0.0
+                if a.__class__ is Value and a in needed:
+                    if b.__class__ is Value and b not in needed:
+                        self.is_closed = False
+                elif b.__class__ is Value and b in needed:
+                    if a.__class__ is Value:
+                        self.is_closed = False
+                else:
+                    continue
+            add(v)
+            append(v)
+
+    def partial(self, p: Formula, v: Inner, args: Sequence[Any]) -> Any:
+        """A partial of a node on its operands."""
+        try:
+            return p(*args, v)
+        except (ArithmeticError, ValueError):
+            self.is_closed = False  # it has Values of its own
+            return graph_partial(p, v)
+
+
 def pushed(
-    order: list[Value],
     roots: list[Value],
     seeds: Sequence[Number],
     wrt: Sequence[Value],
+    leading: Leading,
     unchanged: bool,
     as_it_is: bool,
 ) -> list[Value]:
-    """The adjoints of some Values by the nodes below the roots, in order.
+    """The adjoints of some Values by the nodes below the roots.
 
     Sums come about in the order of `backward`, product by product, those that dots pass on to a list as dots.
 
     Args:
+        leading: what leads to the Values.
         unchanged: no leaf was edited since.
         as_it_is: the graph is for the numbers of its leaves alone: edges are cut by value, and none is guarded.
     """
-    needed, inner = _leading(order, wrt)
-    sums, known = _Sums(needed, as_it_is), set[tuple[int, int]]()
+    needed = leading.needed
+    sums, known = _Sums(leading, as_it_is), set[tuple[int, int]]()
     adjoints, guards, home = sums.adjoints, sums.guards, sums.home
     for r, seed in zip(roots, seeds):
         adjoints[r] = adjoints[r] + seed if r in adjoints else seed
-    for v in reversed(inner):
+    for v in reversed(leading.inner):
         if home and v in home:
             sums.close(home[v])
         g = adjoints.get(v)
@@ -65,7 +114,7 @@ def pushed(
                 try:
                     p = p(*args, v)
                 except (ArithmeticError, ValueError):
-                    p = graph_partial(p, v)
+                    p = leading.partial(p, v, args)
             if as_it_is and op.selects and not (p._data if p.__class__ is Value else p):
                 continue
             if guard is None and (as_it_is or not op.selects):
@@ -81,21 +130,17 @@ def pushed(
     return [x if isinstance(x, Value) else Value(x) for x in [adjoints.get(v, 0.0) for v in wrt]]
 
 
-def _leading(order: list[Value], wrt: Sequence[Value]) -> tuple[set[Value], list[Inner]]:
-    """(what is asked for and the nodes that depend on it, these nodes in order)."""
-    needed, inner = set(wrt), list[Inner]()
-    v: Inner
-    for v in order:
-        kind = v.op.kind
-        if kind == 3:
-            reached = reads(v, needed)
-        else:
-            a, b = v._a, v._b if kind == 2 else 0.0
-            reached = (a.__class__ is Value and a in needed) or (b.__class__ is Value and b in needed)
-        if reached:
-            needed.add(v)
-            inner.append(v)
-    return needed, inner
+def _reads_only(v: Inner, these: AbstractSet[Value], known: set[int]) -> bool:
+    """Are all Values among the operands of a node of these? Lists in `known` are, and others come to them."""
+    for a in v._a:
+        if a.__class__ is tuple:
+            if id(a) not in known:
+                if not these >= set(a):
+                    return False
+                known.add(id(a))
+        elif a.__class__ is Value and a not in these:
+            return False
+    return True
 
 
 def are_conditional(order: list[Inner]) -> bool:
@@ -155,11 +200,11 @@ class _Sums(Waiting[tuple[Number, Operands]]):
         guards: those of them that have one.
     """
 
-    def __init__(self, needed: set[Value], as_it_is: bool) -> None:
+    def __init__(self, leading: Leading, as_it_is: bool) -> None:
         super().__init__()
         self.adjoints = dict[Value, Number]()
         self.guards = dict[Value, Guard]()
-        self._needed, self._as_it_is = needed, as_it_is
+        self._leading, self._needed, self._as_it_is = leading, leading.needed, as_it_is
 
     def push_list(self, v: Inner, a: tuple[Value, ...], p: Formula | float, g: Number) -> None:
         """What a node passes on to one of its lists."""
@@ -169,7 +214,7 @@ class _Sums(Waiting[tuple[Number, Operands]]):
         if op is DOT and guard is None and not isinstance(p, float) and self._is_whole(a):
             self.opened(a).append((g, read_operands(p(*v._a, v), p(*v._x, v._data))))
             return
-        for e, q in zip(a, repeat(p) if isinstance(p, float) else graph_partial(p, v)):
+        for e, q in zip(a, repeat(p) if isinstance(p, float) else self._leading.partial(p, v, v._a)):
             if e in needed:
                 if e in self.home:
                     self.close(self.home[e])

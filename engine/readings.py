@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextvars import ContextVar, Token
 from functools import reduce
+from math import inf
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -74,14 +75,22 @@ class Call:
     Args:
         who: the transform, for messages.
         inputs: the Values that the function is given, or a function that returns them, called at the first reading.
+        number: where leaves are made in it, the stamp of the oldest.
+
+    Attributes:
+        young: Values made in it that are known to depend on no older leaf.
     """
 
-    __slots__ = ("_constants", "_inputs", "_who")
+    __slots__ = ("_constants", "_inputs", "_who", "number", "young")
 
-    def __init__(self, who: str, inputs: Iterable[object] | Callable[[], Iterable[object]]) -> None:
+    def __init__(
+        self, who: str, inputs: Iterable[object] | Callable[[], Iterable[object]], number: float = inf
+    ) -> None:
         self._who = who
         self._inputs = inputs
         self._constants: set[object] = set()
+        self.number = number
+        self.young: set[object] = set()
 
     def run(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What the function returns."""
@@ -146,6 +155,12 @@ class _Conversion(Call):
         """No Value may be behind it."""
         kind = type(self._object).__name__
         raise ReadingError(f"{self._who} takes real numbers and Values, got a {kind} that holds one; give that itself")
+
+
+def innermost() -> Call | None:
+    """The call that is running here."""
+    calls = _calls.get()
+    return calls[-1] if calls else None
 
 
 def converted(x: object, who: str) -> float:

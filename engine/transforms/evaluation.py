@@ -17,7 +17,7 @@ from ..edges import Inner
 from ..gated import Products
 from ..guards import Number
 from ..leaves import is_row
-from ..readings import Call
+from ..readings import Call, innermost
 from ..rule import TABLE
 from ..value import Value
 from .trees import Flattening, Function, described, flatten, is_array
@@ -89,9 +89,11 @@ class Evaluation:
             self._leaves = [*self._leaves, *fresh]
         for v, x in self._stand_for.items():
             v._lent = x  # until the function returns: then `copying` knows it
+        call = Call(who, self._leaves, self._call)
+        self._young = call.young
         try:
             with with_graphs():
-                output = Call(who, self._leaves).run(f, *filled, **kwargs)
+                output = call.run(f, *filled, **kwargs)
         finally:
             for v in self._stand_for:
                 del v._lent
@@ -164,11 +166,21 @@ class Evaluation:
                     linked.add(v)
         return linked
 
+    def noted(self, answers: list[Number]) -> list[Number]:
+        """Answers that depend on what was given and on nothing else; the call around this one knows where that is its own."""
+        around = innermost()
+        if around is not None and all(
+            x.__class__ is Value and x.op is None and x._made_in >= around.number for x in self._stand_for.values()
+        ):
+            around.young.update([v for v in answers if v.__class__ is Value])
+        return answers
+
     def _older(self) -> Iterator[Value]:
         """The Values from outside this call that the output depends on, each once."""
         linked, call = self._linked, self._call
-        stack = [r for r in self.out.leaves if r.__class__ is Value]
-        seen, walked = set[Inner](stack), set[int]()
+        young = set[object]() if linked else self._young
+        stack = [r for r in self.out.leaves if r.__class__ is Value and r not in young]
+        seen, walked = {*stack, *young}, set[int]()
         v: Inner
         while stack:
             v = stack.pop()

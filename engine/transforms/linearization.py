@@ -13,7 +13,7 @@ from typing import Any
 from .. import context
 from ..adjoints import expanded, graph_sweep
 from ..backprop import backward, swept
-from ..edges import Inner, are_conditional, reads
+from ..edges import Inner, Leading, are_conditional, pushed, reads
 from ..gated import Products, differentiable_order
 from ..guards import Fixed, Number
 from ..leaves import is_row
@@ -32,6 +32,8 @@ Steps = Sequence[tuple[Inner, Sequence[tuple[Value, float]]]]  # nodes, and for 
 
 class Linearization(Evaluation):
     """A function called with fresh leaves, whose derivatives are asked for."""
+
+    _closed = False  # do the adjoints depend on what the fresh leaves stand for, and on nothing else from outside?
 
     # Answers ---------------------------------------------------------------------------------------------------------
 
@@ -138,6 +140,13 @@ class Linearization(Evaluation):
         """The adjoints of the fresh leaves, for one adjoint for each number of the output."""
         return self._pulled([(r, s) for r, s in zip(self.out.leaves, seeds) if r.__class__ is Value])
 
+    def gradient(self) -> list[Number]:
+        """The adjoints of the fresh leaves, as answers."""
+        xs: Sequence[Any] = self.pulled_back([1.0])
+        if not self._closed:
+            return self.answers(xs)
+        return self.noted([x if x.op is not None else x._data for x in xs])
+
     def rows(self) -> list[list[Number]]:
         """The Jacobian, one backward sweep a row."""
         return [[*expanded(self._pulled([(r, 1.0)] if r.__class__ is Value else []))] for r in self.out.leaves]
@@ -164,14 +173,20 @@ class Linearization(Evaluation):
 
     def _graph_sweep(self, roots: list[Value], seeds: Sequence[Number]) -> Sequence[Value | Products]:
         order = differentiable_order(roots, self._linked)
+        if context.recorder() is not None:
+            return graph_sweep(order, roots, seeds, self._leaves)
+        leading = Leading(order, self._leaves)
+        linked = leading.is_closed and len(self._linked) == len(self._leaves)
+        as_it_is = are_conditional(order) and self._fixed(self._stand_for.values() if linked else self._older())
         unchanged = self._edits is context.edits  # what depends on the fresh leaves was made in this call
-        as_it_is = are_conditional(order) and self._fixed()
-        return graph_sweep(order, roots, seeds, self._leaves, unchanged, as_it_is)
+        found = pushed(roots, seeds, self._leaves, leading, unchanged, as_it_is)
+        self._closed = linked and leading.is_closed and not any(s.__class__ is Value for s in seeds)
+        return found
 
-    def _fixed(self) -> bool:
+    def _fixed(self, outside: Iterable[Any]) -> bool:
         """Is the graph for the numbers of its leaves alone? Those from outside are to know it, as they may be kept."""
         older = list[Inner]()
-        for v in self._older():
+        for v in outside:
             if not _stays(v):
                 return False
             older.append(v)

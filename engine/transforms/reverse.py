@@ -79,7 +79,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
 
 
 def _gradient(run: Linearization, single: bool) -> object:
-    return run.like_arguments(run.answers(run.pulled_back([1.0])), single)
+    return run.like_arguments(run.gradient(), single)
 
 
 def vjp(f: Function, *primals: Tree, has_aux: bool = False) -> tuple[Tree, ...]:

@@ -87,6 +87,9 @@ def test_answers_are_floats_unless_a_value_from_outside_is_in_them():
     assert [type(x) for x in jvp(lambda x: x * 2.0, (3.0,), (v,))] == [float, Value]
     assert type(vjp(lambda x: x * 2.0, 3.0)[1](v)[0]) is Value
     assert all(type(x) is Value for row in hessian(lambda xs: xs[0] ** 3 * xs[1] ** 3)([v, 1.0]) for x in row)
+    assert type(grad(lambda x: grad(lambda y: y**3)(v) * x)(3.0)) is Value, "an answer that depends on what is older"
+    assert type(grad(lambda x: x / 0.0)(v)) is float, "made of Values, as Python does not divide by 0"
+    assert [type(x) for x in grad(lambda xs: dot(xs, [Value(3.0) * 2.0, Value(4.0)]))([v, v])] == [float, float]
     assert grad(lambda x: v)(1.0) == 0.0
     assert vjp(lambda x: v, 1.0)[0] is v
 

@@ -295,7 +295,7 @@ class _Pull:
         if self._adds:  # to what came from other examples: in the order of eager mode, if no row has two parts
             found = [
                 table for table in found
-                if len(table.uses) == len(table.columns) and len(table.uses[0].list) >= MANY
+                if len(table.uses[0].list) >= MANY
                 and not any(v in last or v in self.seeds for v in wrt[table.first : table.end])
             ]  # fmt: skip
         whole = {key for table in found for key in table.columns}

@@ -9,7 +9,7 @@ from operator import is_, mul
 from typing import Any
 
 from . import context
-from .arguments import real, shown
+from .arguments import flag, real, shown
 from .context import active, record
 from .conversion import listed, operand
 from .ieee import COMPENSATES
@@ -147,12 +147,13 @@ def dot_node(ws: Any, wd: list[float], xs: Any, xd: list[float], start: float | 
     return made
 
 
-def take(rows: Any, i: Any) -> Any:
+def take(rows: Any, i: Any, negative: bool = True) -> Any:
     """rows[i], and in a compiled function a gather where i is one of its arguments.
 
     Args:
         rows: a list or an array of numbers and Values, or of lists of them that are of one length, to any depth.
         i: a whole number from -len(rows) on, below len(rows).
+        negative: may i be negative, and count from the end, as in Python?
 
     Raises:
         TypeError: rows is neither, or i no whole number.
@@ -167,14 +168,16 @@ def take(rows: Any, i: Any) -> Any:
     """
     if not isinstance(rows, (list, tuple)) and not (hasattr(rows, "reshape") and rows.ndim):
         raise TypeError(f"take takes a list or an array as rows, got {shown(rows)}")
+    negative = flag("take", "negative", negative)
     if i.__class__ is Value and (tracing := context.recorder()) is not None:
-        tracing.index(i, len(rows))
+        tracing.index(i, -len(rows) if negative else 0, len(rows))
         return _taken(rows, i, tracing.columns)
     at = real(i)
     if at is None or not at.is_integer():
         raise TypeError(f"take takes a whole number as an index, got {shown(i)}")
-    if not -len(rows) <= at < len(rows):
-        raise IndexError(f"take takes a whole number from {-len(rows)} to {len(rows) - 1} as an index, got {int(at)}")
+    least = -len(rows) if negative else 0
+    if not least <= at < len(rows):
+        raise IndexError(f"take takes a whole number from {least} to {len(rows) - 1} as an index, got {int(at)}")
     return rows[int(at)]
 
 

@@ -92,26 +92,26 @@ class Bounds:
 
     Args:
         who: is named where one is none.
-        found: how many rows there are, by operand.
+        found: the least index and the number of rows, by operand.
         space: the space of the operands that count.
     """
 
-    def __init__(self, who: str, found: Mapping[int, int], space: int) -> None:
+    def __init__(self, who: str, found: Mapping[int, tuple[int, int]], space: int) -> None:
         import numpy as np
 
-        mine = {operand >> 3: n for operand, n in found.items() if operand & 7 == space}
+        mine = {operand >> 3: limits for operand, limits in found.items() if operand & 7 == space}
         self._who, self._places = who, np.array(list(mine), int)
-        self._rows = np.array(list(mine.values()), float)
+        self._limits = np.array(list(mine.values()), float).reshape(-1, 2).T
 
     def check(self, numbers: NDArray[np.floating[Any]]) -> None:
         """Raise an IndexError where a number, along the last axis, is no whole one that counts rows; nan is none."""
         if not len(self._places):
             return
-        given, rows = numbers[..., self._places], self._rows
-        wrong = (given != given.round()) | ~(given >= -rows) | ~(given < rows)
+        given, (least, rows) = numbers[..., self._places], self._limits
+        wrong = (given != given.round()) | ~(given >= least) | ~(given < rows)
         if wrong.any():
             *_, k = at = tuple([int(x[0]) for x in wrong.nonzero()])
             raise IndexError(
-                f"{self._who} takes whole numbers from {-rows[k]:.0f} to {rows[k] - 1:.0f} as indices of {rows[k]:.0f} "
+                f"{self._who} takes whole numbers from {least[k]:.0f} to {rows[k] - 1:.0f} as indices of {rows[k]:.0f} "
                 f"rows, got {given[at]:g}"
             )

@@ -102,7 +102,7 @@ class Recorder:
 
     def __init__(self, as_rows: bool = False) -> None:
         self._as_rows = as_rows
-        self.indices: dict[int, int] = {}
+        self.indices: dict[int, tuple[int, int]] = {}
         self.columns: Known = {}
         self.nodes: list[Value] = []
         self._inputs: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[float]]] = {}
@@ -256,8 +256,8 @@ class Recorder:
                 return result
         raise LentError("jit lends leaves that are not made to functions that only read them")
 
-    def index(self, v: Value, rows: int) -> None:
-        """An argument is used as an index; a TraceError where it is none, for then no call could be checked."""
+    def index(self, v: Value, least: int, rows: int) -> None:
+        """An argument is used as an index from the least on, below rows; a TraceError where it is none, for then no call could be checked."""
         while v not in self.operands and v.op is IDENTITY:
             v = v._a
         operand = self.operands.get(v)
@@ -266,7 +266,8 @@ class Recorder:
                 f"jit takes arguments as indices, got one that is computed at {user_line()}; compute it outside and "
                 "pass it, or select by engine.where"
             )
-        self.indices[operand] = min(rows, self.indices.get(operand, rows))
+        before, end = self.indices.get(operand, (least, rows))
+        self.indices[operand] = max(least, before), min(rows, end)
 
     def array(self, entries: Any) -> Any:
         """An array that the function is given, as it takes indices."""

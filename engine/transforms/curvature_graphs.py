@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from itertools import repeat
+from itertools import compress, repeat
 from math import isfinite
 from operator import add
 from typing import Any
@@ -24,7 +24,10 @@ from .second_partials import curvatures
 Rates = Sequence[tuple[Value, float | None]]  # (an operand, how a partial changes with it)
 CONSTANT: Rates = ()
 Edge = tuple[Value, float, Rates | Value]  # (argument, partial, how that changes, or the Value of it)
-Sides = list[tuple[tuple[Value, ...], list[float], Sequence[Value]]]  # (a list, its partials, those of them that move)
+Mask = Sequence[bool] | None  # which of a list; None: all
+Sides = list[
+    tuple[tuple[Value, ...], list[float], Sequence[Value | None]]
+]  # (what moves of a list, its partials, those of them that move)
 
 
 def graph_of_product(root: Value, leaves: Sequence[Value], seeds: Sequence[Number]) -> list[Number]:
@@ -49,6 +52,7 @@ class _Sweep:
         self._tangents, self._written = tangents, written
         self._edges = dict[Inner, Sequence[Edge]]()  # of the nodes that leaves move, arguments first
         self._sides = dict[Inner, Sides]()  # of dots
+        self._known = dict[int, tuple[tuple[Value, ...] | None, Mask]]()  # what moves of lists, by their identity
         self._adjoints = {root: 1.0}
         moving: Tangents = dict.fromkeys(tangents, 1.0)
         for v in inner_order([root]):
@@ -103,15 +107,17 @@ class _Sweep:
             if h is not None:
                 uses.append((repeat(h), xs))
             if others:
-                uses.append((self._along(others), repeat(2.0 * g if others is a else g)))  # of dot(v, v) twice
+                along = self._along(others)
+                turned.has_holes = turned.has_holes or others.__class__ is list
+                uses.append((along, repeat(2.0 * g if others is a else g)))  # of dot(v, v) twice
 
-    def _along(self, a: Sequence[Value]) -> list[Tangent]:
-        """The tangents of a list."""
+    def _along(self, a: Sequence[Value | None]) -> list[Tangent]:
+        """The tangents of a list; None where one does not move."""
         tangents = self._tangents
         try:
             return [tangents[e] for e in a]
         except KeyError:
-            return [self._tangent(e) for e in a]
+            return [None if e is None else self._tangent(e) for e in a]
 
     def _tangent(self, v: Inner) -> Tangent:
         """The tangent of a node."""
@@ -161,7 +167,7 @@ class _Sweep:
             return [(e, x, CONSTANT if p is None else p) for e, x, p in connected(v, moving)]
         (ws, xs, start), (wd, xd, _) = v._a, v._x
         found: list[Edge] = [(start, 1.0, CONSTANT)] if start.__class__ is Value and start in moving else []
-        if sides := _sides(v, moving):
+        if sides := self._lists_of(v, moving):
             self._sides[v] = sides
             return found
         for a, others, numbers in ((ws, xs, xd), (xs, ws, wd)):
@@ -174,6 +180,41 @@ class _Sweep:
                 ]
         return found
 
+    def _lists_of(self, v: Inner, moving: Tangents) -> Sides:
+        """What moves of the lists of a dot; nothing where one is in a list twice."""
+        (ws, xs, _), (wd, xd, _) = v._a, v._x
+        (mine, first), (yours, second) = [self._moving(a, moving) for a in (ws, xs)]
+        if mine is None or yours is None:
+            return []
+        if mine and yours and ws == xs:
+            return [(mine, [2.0 * x for x in _chosen(xd, first)], mine)]
+        sides: Sides = [(mine, _chosen(xd, first), _chosen(_holed(xs, second), first) if yours else ())] if mine else []
+        if yours:
+            sides.append((yours, _chosen(wd, second), _chosen(_holed(ws, first), second) if mine else ()))
+        return sides
+
+    def _moving(self, a: Any, moving: Tangents) -> tuple[tuple[Value, ...] | None, Mask]:
+        """(those of a list that move, which they are if not all do); None where one is in it twice."""
+        if a.__class__ is not tuple:
+            return (), None
+        if id(a) not in self._known:  # a dot comes after all that it reads
+            keys = moving.keys()
+            if keys >= (once := set(a)):
+                self._known[id(a)] = (a if len(once) == len(a) else None), None
+            else:
+                mask = [e in keys for e in a]
+                these = tuple(compress(a, mask))
+                self._known[id(a)] = (these if len(set(these)) == len(these) else None), mask
+        return self._known[id(a)]
+
+
+def _chosen(xs: Sequence[Any], mask: Mask) -> Any:
+    return xs if mask is None else [*compress(xs, mask)]
+
+
+def _holed(xs: Sequence[Any], mask: Mask) -> Sequence[Any]:
+    return xs if mask is None else [x if moves else None for x, moves in zip(xs, mask)]
+
 
 def _as_one(edges: Sequence[Any]) -> Sequence[Edge]:
     """Two edges to one argument."""
@@ -182,28 +223,18 @@ def _as_one(edges: Sequence[Any]) -> Sequence[Edge]:
     return ((a, x + y, ((a, reduce(add, rates)),) if rates else CONSTANT),)
 
 
-def _sides(v: Inner, moving: Tangents) -> Sides:
-    """The lists of a dot that move; none where some of a list do and some not, or one is in it twice."""
-    (ws, xs, _), (wd, xd, _) = v._a, v._x
-    first, second = [a.__class__ is tuple and not moving.keys().isdisjoint(a) for a in (ws, xs)]
-    if not all(moving.keys() >= set(a) and len(set(a)) == len(a) for a, moves in ((ws, first), (xs, second)) if moves):
-        return []
-    if first and second and ws == xs:
-        return [(ws, [2.0 * x for x in xd], ws)]
-    sides: Sides = [(ws, xd, xs if second else ())] if first else []
-    return [*sides, (xs, wd, ws if first else ())] if second else sides
-
-
 class _Turned(Waiting[tuple[Iterable[Number], Iterable[float]]]):
     """The tangents of adjoints as they come about; to lists come two whose products do, one of them maybe one number.
 
     Attributes:
         products: what came to Values, as `sum_of` takes it.
+        has_holes: may there be None among the tangents of a list?
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.products: dict[Value, list[Tangent]] = {}
+        self.has_holes = False
 
     def pass_on(self, a: tuple[Value, ...], uses: list[tuple[Iterable[Number], Iterable[float]]]) -> None:
         """Go on with what came to a list."""
@@ -212,6 +243,11 @@ class _Turned(Waiting[tuple[Iterable[Number], Iterable[float]]]):
         columns: Iterable[Sequence[Tangent]] = repeat(tuple(first)) if alike else zip(*[ts for ts, _ in uses])
         data = [t._data for t in first if t.__class__ is Value] if alike else []
         for e, ts, xs in zip(a, columns, zip(*[xs for _, xs in uses])):
+            if self.has_holes and not alike:
+                moves = [t is not None for t in ts]
+                ts, xs = tuple(compress(ts, moves)), tuple(compress(xs, moves))
+                if not ts:
+                    continue
             t, x = ts[0], xs[0]
             if len(xs) > 1:
                 numbers = [*xs]

@@ -17,7 +17,7 @@ from ..context import active, record
 from ..edges import Inner, graph_partial
 from ..guards import Number
 from ..lists import DOT, dot, dot_node
-from ..ops import BY_NUMBER
+from ..ops import BY_NUMBER, mul
 from ..rule import UNREACHED, new
 from ..traversal import connected_edges, inner_order
 from ..value import Value
@@ -135,10 +135,12 @@ def tangent_of(p: Value, tangents: Tangents) -> Tangent:
         v = stack[-1]
         op = v.op
         args = () if op is None else (v._a, v._b) if op.kind == 2 else (v._a,) if op.kind == 1 else v.args
-        below = [a for a in args if a.__class__ is Value and a not in tangents]
-        if below:
-            stack += below
-        else:
+        waits = False
+        for a in args:
+            if a.__class__ is Value and a not in tangents:
+                stack.append(a)
+                waits = True
+        if not waits:
             tangents[stack.pop()] = _along(v, args, tangents)
     return tangents[p]
 
@@ -149,16 +151,16 @@ def _along(v: Inner, args: Sequence[Number], tangents: Tangents) -> Tangent:
         return None
     op = v.op
     if op.kind < 3 and not op.selects:
-        vals = (v._x, v._y) if op.kind == 2 else (v._x,)
+        data = (v._x, v._y, v._data) if op.kind == 2 else (v._x, v._data)
         s = t = None
         x = y = 0.0
         try:
             for a, p in zip(args, op.partials):
                 if a.__class__ is Value and (tangent := tangents[a]) is not None:
-                    s, x, t, y = t, y, tangent, p if p.__class__ is float else float(p(*vals, v._data))
+                    s, x, t, y = t, y, tangent, p if p.__class__ is float else float(p(*data))
             if s is not None:
                 return sum_of_two(s, x, t, y)
-            return t if t is None or y == 1.0 else t * y
+            return t if t is None else product(t, y)
         except (ArithmeticError, ValueError):
             pass
     return _sum(connected_edges(v), tangents)
@@ -169,11 +171,25 @@ def sum_of(products: list[Tangent]) -> Tangent:
     if not products:
         return None
     if len(products) == 2:
-        t, x = products
-        return t if x == 1.0 else t * x
+        return product(*products)
     if len(products) == 4:
         return sum_of_two(*products)
     return dot_of(products[::2], products[1::2])
+
+
+def product(t: Tangent, x: float) -> Tangent:
+    """t*x, and no node for a factor 1."""
+    if x == 1.0:
+        return t
+    if t.__class__ is float:
+        return t * x
+    v: Any = new(Value)  # the operator of Value, in less time
+    v._data = t._data * x
+    v.grad = UNREACHED
+    v.op = mul
+    v._a, v._b, v._x, v._y = t, x, t._data, x
+    v._about = None
+    return record(v) if active else v
 
 
 def sum_of_two(s: Tangent, x: float, t: Tangent, y: float) -> Tangent:

@@ -18,7 +18,7 @@ from ..guards import Number
 from ..lists import DOT, dot_node
 from ..traversal import inner_order
 from ..value import Value
-from .curvature import Tangent, Tangents, connected, dot_of, sum_of, sum_of_two, tangent_of
+from .curvature import Tangent, Tangents, connected, dot_of, product, sum_of, sum_of_two, tangent_of
 from .second_partials import curvatures
 
 Rates = Sequence[tuple[Value, float | None]]  # (an operand, how a partial changes with it)
@@ -33,7 +33,7 @@ Sides = list[
 def graph_of_product(root: Value, leaves: Sequence[Value], seeds: Sequence[Number]) -> list[Number]:
     """The second derivatives of a root with respect to some leaves, times a tangent of these leaves."""
     found = _Sweep(root, dict(zip(leaves, seeds)), curvatures.of).found(leaves)
-    if all(isfinite(x._data if isinstance(x, Value) else x) for x in found):
+    if all(map(isfinite, [x._data if x.__class__ is Value else x for x in found])):
         return found
     # Else a factor may have been out of range, and not what it makes: again, without writing how partials change.
     return _Sweep(root, dict(zip(leaves, seeds)), lambda *_: None).found(leaves)
@@ -50,6 +50,7 @@ class _Sweep:
 
     def __init__(self, root: Value, tangents: Tangents, written: Callable[..., Any]) -> None:
         self._tangents, self._written = tangents, written
+        self._columns = dict[tuple[Value, ...], tuple[tuple[Tangent, ...], list[float] | None]]()  # see _column
         self._edges = dict[Inner, Sequence[Edge]]()  # of the nodes that leaves move, arguments first
         self._sides = dict[Inner, Sides]()  # of dots
         self._known = dict[int, tuple[tuple[Value, ...] | None, Mask]]()  # what moves of lists, by their identity
@@ -111,17 +112,26 @@ class _Sweep:
                 turned.has_holes = turned.has_holes or others.__class__ is list
                 uses.append((along, repeat(2.0 * g if others is a else g)))  # of dot(v, v) twice
 
-    def _along(self, a: Sequence[Value | None]) -> list[Tangent]:
+    def _along(self, a: Sequence[Value | None]) -> Sequence[Tangent]:
         """The tangents of a list; None where one does not move."""
-        tangents = self._tangents
-        try:
-            return [tangents[e] for e in a]
-        except KeyError:
+        if a.__class__ is list:
             return [None if e is None else self._tangent(e) for e in a]
+        for e in a if a not in self._columns else ():
+            self._tangent(e)
+        return self._column(a)[0]
+
+    def _column(self, a: Any) -> tuple[tuple[Tangent, ...], list[float] | None]:
+        """(the tangents of a list, all of which are known, their data or None where some are numbers)."""
+        if a not in self._columns:
+            tangents = self._tangents
+            ts = tuple([tangents[e] for e in a])
+            only = all(t.__class__ is Value for t in ts)
+            self._columns[a] = ts, [t._data for t in ts] if only else None
+        return self._columns[a]
 
     def _tangent(self, v: Inner) -> Tangent:
         """The tangent of a node."""
-        tangents, stack = self._tangents, [v]
+        tangents, columns, stack = self._tangents, self._columns, [v]
         while stack:
             v = stack[-1]
             if v in tangents:
@@ -133,18 +143,31 @@ class _Sweep:
                 s, t = tangents.get(a), tangents.get(b)
                 if s is not None is not t:
                     tangents[v] = sum_of_two(s, x, t, y)
+                    continue
+                if t is None:
+                    stack.append(b)
+                if s is None:
+                    stack.append(a)
+                continue
+            if len(edges) == 1 and not sides:
+                ((a, x, _),) = edges
+                t = tangents.get(a)
+                if t is None:
+                    stack.append(a)
                 else:
-                    stack += [e for e, u in ((a, s), (b, t)) if u is None]
+                    tangents[v] = product(t, x)
                 continue
             missing = [a for a, _, _ in edges if a not in tangents]
             for these, _, _ in sides:
-                missing += [e for e in these if e not in tangents]
+                missing += [] if these in columns else [e for e in these if e not in tangents]
             if missing:
                 stack += missing
                 continue
             found = sum_of([x for a, p, _ in edges for x in (tangents[a], p)])
             for these, xs, _ in sides:
-                found = dot_of([tangents[e] for e in these], xs, -0.0 if found is None else found)
+                ts, data = self._column(these)
+                start = -0.0 if found is None else found
+                found = dot_of(ts, xs, start) if data is None else dot_node(ts, data, xs, xs, start)
             tangents[v] = found
         return tangents[v]
 

@@ -5,7 +5,7 @@ import re
 import signal
 
 import pytest
-from small_demos import few_digits
+from small_demos import coarse_digits, few_digits
 
 from demos import search
 from demos.search import ACTIVATIONS, ALPHA, RATE, written
@@ -86,7 +86,7 @@ def test_ctrl_c_keeps_what_both_searches_judged_and_exits_with_130(
     """Pressed when so many trained networks were judged: three are the network as it comes, then three a configuration."""
     real, calls, drawn, models = search.log_loss, [], [], []
     monkeypatch.setattr(search, "NEURONS", FEW)
-    monkeypatch.setattr(search, "load_digits", few_digits)
+    monkeypatch.setattr(search, "load_digits", coarse_digits)
 
     def pressing(*what):
         calls.append(what)

@@ -8,13 +8,12 @@ reads names and prints exit statuses; FOLDER gets what each wrote on its streams
 import os
 import sys
 import traceback
-from importlib import import_module
 
 import pytest
 from compiling import leave_passes_out
 from sklearn.datasets import load_digits
 
-from demos import drawings
+from demos import drawings, first_names, phrases
 from demos.__main__ import main
 from demos.translate import Translator
 
@@ -35,24 +34,39 @@ def few_digits(**options):
     return X[:400], y[:400]
 
 
+def coarse_digits(**options):
+    """A fourth of the pixels of 200 images to learn from, and of 100 to judge by."""
+    X, y = load_digits(**options)
+    return X[:300, ::4], y[:300]
+
+
+def few_names(rng, shuffled=first_names.shuffled):
+    """Some 70 of them are short enough."""
+    return shuffled(rng)[:250]
+
+
+def few_numbers(*arguments, numbers=phrases.numbers):
+    """100 numbers to learn from, and what the demo holds out."""
+    return numbers(*arguments)[:400]
+
+
 SMALLER = {
-    "digits": {"COPIES": 1},
-    "gpt": {"backend": eager, "WIDTH": 4, "WIDE": 3, "SIZE": 2},
-    "overfit": {"backend": eager, "HIDDEN": 6},
-    "privacy": {"backend": eager},
-    "search": {"backend": eager, "NEURONS": (4, 6), "load_digits": few_digits},
-    "sentiment": {"NEUTRAL": 2.0},
-    "translate": {"backend": eager, "Translator": narrow},
-    "vanishing": {"backend": eager, "WIDTH": 4, "SEEN": 5},
+    "digits": {"digits.COPIES": 1},
+    "gpt": {"gpt.backend": eager, "gpt.WIDTH": 4, "gpt.WIDE": 3, "gpt.SIZE": 2, "gpt.shuffled": few_names},
+    "overfit": {"overfit.backend": eager, "overfit.HIDDEN": 6},
+    "privacy": {"privacy.backend": eager, "overfit.HIDDEN": 6},
+    "search": {"search.backend": eager, "search.NEURONS": (2, 3), "search.load_digits": coarse_digits},
+    "sentiment": {"sentiment.NEUTRAL": 2.0},
+    "translate": {"translate.backend": eager, "translate.Translator": narrow, "phrases.numbers": few_numbers},
+    "vanishing": {"vanishing.backend": eager, "vanishing.WIDTH": 4, "vanishing.SEEN": 5},
 }
 
 
 def make_small(name, put):
     leave_passes_out(put)
     put(drawings, "MOST", 4)  # mistakes on a page
-    module = import_module(f"demos.{name}")
     for attribute, x in SMALLER.get(name, {}).items():
-        put(module, attribute, x)
+        put(f"demos.{attribute}", x)
 
 
 def run_each(folder, *arguments):

@@ -118,7 +118,10 @@ def pushed(
             if as_it_is and op.selects and not (p._data if p.__class__ is Value else p):
                 continue
             if guard is None and (as_it_is or not op.selects):
-                term = g * p if p.__class__ is Value is g.__class__ else times(g, p)
+                if g.__class__ is Value:
+                    term = g * p if p.__class__ is Value else times(g, p)
+                else:
+                    term = p if g == 1.0 else times(g, p)
                 total = adjoints.get(a)
                 adjoints[a] = term if total is None else total + term
                 if guards:

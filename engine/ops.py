@@ -313,7 +313,7 @@ def _of_numbers(partial):
 BY_NUMBER = {
     power: (
         _slope_by_number,
-        lambda x, n, y: 0.0 if _number(x) == 0.0 <= _number(n) else y * log(x),
+        lambda x, n, y: 0.0 if _number(x) == 0.0 <= _number(n) else y * (log(x) if x.__class__ is float else x.log()),
     ),
     logsumexp: (_shares_by_number,),
     **{

@@ -121,6 +121,7 @@ class Compilation:
                least: int | None = None) -> Placement:  # fmt: skip
         """The rolled program with a place for each number; the rest as for `place`."""
         self._body, self.instructions, self._table = rolled
+        self._trace, self._code = Trace(), []  # nobody looks at them again
         self.written = rolled_program.size(self._body)
         with self.timed("place"):
             work, least = self.instructions * examples, LEAST if least is None else least

@@ -66,6 +66,7 @@ class Results:
         self.is_number = shapes == [None] and self.rebuild([1.5]) == 1.5
 
         self.in_columns = all(map(_is_mapped, result.key)) and all(hasattr(m, "_later") for m in result.modules)
+        result.leaves, result.modules = [], []  # below them is the whole graph
 
     def effects(self, pieces: Sequence[object] | None = None) -> list[tuple[str, object, int]]:
         """What to write where; in place of the last leaf what it consists of, if that is said."""

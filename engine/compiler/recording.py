@@ -68,7 +68,7 @@ class Recording:
                  few: bool = True) -> None:  # fmt: skip
         self._stages, self._f, self._call, self._given = stages, f, call, given
         shortening, found = _Shortening(), None
-        self._eager: Callable[[Flat], object] | None = None  # what it returns of arguments
+        self._later: Later | None = None  # of what a few were differentiated
         with uncollected():
             made = self._of_unmade(shortening if few else None)
             if made is None or shortening.family is not None:
@@ -77,13 +77,12 @@ class Recording:
             self.recorder, returned = made
             if shortening.family is not None:
                 found = self._from_shorter(shortening.family, shortening, returned)
-                self._eager = self._called
                 if found is None:
                     self.recorder, returned = self._recorded(None)
             elif few and isinstance(returned, Later) and self._is_of_many_nodes(returned):
                 self.recorder.make_leaves()
                 returned = returned._replace(run=returned.run.with_leaves())
-                found, self._eager = self._from_few(returned), partial(self._answered, returned)
+                found, self._later = self._from_few(returned), returned
             self.of_few = found is not None
             self.rolled = self._rolled(self.recorder, returned) if found is None else found
 
@@ -142,14 +141,14 @@ class Recording:
 
         They are compared at other arguments first: at these a weight may be 0 and a unit dead, which hides what is wrong.
         """
-        if self._eager is None or not self.of_few:
+        if not self.of_few:
             return True
         import numpy as np
 
         for other in OTHERS if not self.recorder.indices else OTHERS[-1:]:
             given = _with_others(self._given, other)
             with suppress(TypeError, ValueError, ArithmeticError):  # such numbers it does not take
-                expected = _numbers(self._eager(given))
+                expected = _numbers(self._called(given) if self._later is None else self._answered(self._later, given))
                 found = computed(given)
                 digits = 1e-5 if found.dtype == float else 1e-1
                 finite = np.isfinite(expected)

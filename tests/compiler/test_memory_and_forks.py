@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from engine import TrainingLoop, dot, relu
+from engine import TrainingLoop, Value, dot, jit, relu, total, value_and_grad
 from engine.compiler.front.recorder import uncollected
 
 CHILDREN = 10
@@ -63,6 +63,21 @@ def test_what_was_recorded_and_written_goes_when_it_is_compiled_and_the_collecto
     with uncollected():
         TrainingLoop(loss, lambda p, g, slots, rates: (p - g, slots), [0.1] * 4880, rows, batch=2)
         assert gc.collect() < 1000  # 9,000 without
+
+
+def test_of_the_graph_of_a_function_nothing_is_kept_when_it_is_compiled():
+    def loss(p, xs):
+        return total([relu(dot(p[:3], x, p[3])) for x in xs]) + sum(w * w for w in p)
+
+    def nodes():
+        return sum(x.__class__ is Value and x.op is not None for x in gc.get_objects())
+
+    step, arguments = jit(value_and_grad(loss)), ([0.1] * 4, [[0.5, 1.5, 0.1 * k] for k in range(40)])
+    gc.collect()
+    with uncollected():
+        before = nodes()
+        step(*arguments)
+        assert nodes() == before
 
 
 FORKING = """

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LARGE = 4096  # parameters of a Module from which on their Values are made when someone looks at them
 MANY = 4  # differentiated numbers a node: with more their gradients are few pieces, and a few examples no shorter
 FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow evenly that of many rounds is read off
-FEWER = 2  # rounds of a program that confirms what the first of these says of it: then that one is enough
+FEWER = 3  # rounds of a program that confirms what the first of these says of it: then that one is enough
 ROLLED = 3  # so many times as long as its items is a program that is loops, and says something
 
 # (a number, one between 0 and 1) -> a number to compare at: any of its size; where a function does not take all, one near it
@@ -216,7 +216,7 @@ class Recording:
             again = self._returned(recorder)
             growth = abs(len(recorder.nodes) - size)
             # Most of the record is of something else, or a slope counts the rounds, which Python may make anything of.
-            if shortening.other or growth * (family.count - rounds) < size or shortening.numbers != numbers:
+            if shortening.other or 2 * growth * (family.count - rounds) < size or shortening.numbers != numbers:
                 raise NotUniformError
             return recorder, again
 
@@ -240,7 +240,7 @@ class Recording:
 
     def _predicted(self, family: Family, program: Rolled, rounds: int, member: Member) -> Rolled | None:
         """What the program of a few rounds says, where that of fewer confirms it."""
-        if family.reach >= FEWER or not self._stages.uniform or program.length <= ROLLED * len(program.body):
+        if family.reach >= FEWER - 1 or not self._stages.uniform or program.length <= ROLLED * len(program.body):
             return None
         with suppress(NotUniformError):
             with self._stages.timed("trace"):

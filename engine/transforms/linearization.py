@@ -280,8 +280,13 @@ def _fill_in(tangents: Tangents, steps: Steps) -> None:
 def _path_to_known(root: Inner, known: dict[Value, bool]) -> bool:
     """Do a few steps from a Value, by last operands, lead to one that is known to depend? Then all on the way are."""
     path, v = list[Value](), root
-    while len(path) < 6 and v.op is not None and v.op.kind < 3:
+    while len(path) < 6 and v.op is not None:
         path.append(v)
+        if v.op.kind == 3:
+            if any(known.get(a[0] if a.__class__ is tuple else a) for a in v._a if a.__class__ is not list):
+                known.update(dict.fromkeys(path, True))
+                return True
+            return False
         a, b = v._a, v._b if v.op.kind == 2 else v._a
         if known.get(a) or known.get(b):
             known.update(dict.fromkeys(path, True))

@@ -176,7 +176,7 @@ def flat(code: Ordered) -> Iterator[Instruction]:
 
 def positions(code: Ordered) -> list[int]:
     """Where each item of a program begins among the flat instructions, and where the program ends."""
-    return [*accumulate([item.length if isinstance(item, WHOLE) else 1 for item in code], initial=0)]
+    return [*accumulate([1 if item.__class__ is tuple else item.length for item in code], initial=0)]  # type: ignore[union-attr]
 
 
 def canonical(trace: Trace) -> Ordered:

@@ -77,6 +77,12 @@ class Trace:
         self.constants.append(x)
         return (len(self.constants) - 1) * 8 + CONSTANT
 
+    def shared(self, operand: int) -> int | bytes:
+        """The operand that a constant which stands alone has among those that do not; where none is equal, its bits."""
+        key = struct.pack("d", self.constants[operand >> 3])
+        index = self._constant_of.get(key)
+        return key if index is None else index * 8 + CONSTANT
+
     def sum_of_products(
         self, start: int, ws: Sequence[int], xs: Sequence[int], cs: Sequence[int] | None = None
     ) -> int | None:
@@ -180,7 +186,7 @@ class Trace:
         op, args = self.instruction(operand)
         return args[args[0] == factor] if op == "mul" and factor in args else None
 
-    def seen(self, name: str, args: tuple[int, ...]) -> int | None:
+    def seen(self, name: str, args: tuple[int | bytes, ...]) -> int | None:
         """The operand for an op of operands if it is on the trace."""
         return self._seen.get((name, *args))
 
@@ -193,12 +199,15 @@ class Trace:
         name = row.name
         if row.lists:
             raise TypeError(f"tape takes ops of numbers, got {name}")
-        constants = [a >> 3 for a in args if a & 7 == CONSTANT]
-        if len(constants) == len(args):
-            put = self.constant if self.apart.isdisjoint(constants) else self.constant_apart
-            return put(row.forward(*[self.constants[i] for i in constants]))
-        rewrite = IDENTITIES.get(name)
-        if rewrite is not None and (constants or name not in BESIDE_CONSTANTS):
+        beside = False  # a constant?
+        if len(args) != 2 or args[0] & 7 == CONSTANT or args[1] & 7 == CONSTANT:
+            constants = [a >> 3 for a in args if a & 7 == CONSTANT]
+            if len(constants) == len(args):
+                put = self.constant if self.apart.isdisjoint(constants) else self.constant_apart
+                return put(row.forward(*[self.constants[i] for i in constants]))
+            beside = bool(constants)
+        rewrite = IDENTITIES.get(name) if beside or name not in BESIDE_CONSTANTS else None
+        if rewrite is not None:
             found = rewrite(self, args)
             if found is not None:
                 return found
@@ -209,7 +218,7 @@ class Trace:
         if operand is None:
             operand = self._seen[key] = len(self.code) * 8 + VALUE
             self.code.append((name, args, 0))
-            self.rows[name] = TABLE[name] if name == "where" else row
+            self.rows[name] = WHERE if name == "where" else row
             if name in COMMUTATIVE:
                 self._seen[name, args[1], args[0]] = operand
         return operand
@@ -309,9 +318,9 @@ def _where(trace: Trace, args: tuple[int, ...]) -> int | None:
     condition = trace.number(c)
     if condition is not None:
         return a if condition else b
-    if _is(trace, b, 0.0):
+    if b & 7 == CONSTANT and _is(trace, b, 0.0):
         return _gated(trace, c, a)
-    if _is(trace, a, 1.0):
+    if a & 7 == CONSTANT and _is(trace, a, 1.0):
         return _either(trace, c, b)
     return None
 
@@ -319,6 +328,8 @@ def _where(trace: Trace, args: tuple[int, ...]) -> int | None:
 def _gated(trace: Trace, c: int, a: int) -> int | None:
     """Behind relu, `where(step(r), g*step(r), 0)` with r = relu(x) is `where(r > 0, g, r)`, since r is 0 or nan elsewhere;
     a further condition outside it stays outside."""
+    if trace.instruction(a)[0] != "mul":
+        return None
     outer, step = _behind(trace, c)
     r, g = trace.operand_of("step", step), trace.other_factor(a, step)
     if r is None or g is None or trace.operand_of("relu", r) is None:

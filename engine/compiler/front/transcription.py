@@ -41,23 +41,23 @@ class _Transcription:
         self._rows: dict[int, tuple[object, range | None]] = {}  # lists of leaves, by identity
         self._constants: dict[int, tuple[object, bool]] = {}  # lists by identity, and are there constants in them?
         writes, live = self._needed(effects)
-        nodes = [(v, *_written(v, self._spare)) for v in recorder.nodes if v in live and v.op is not None]
-        self._note_constants(nodes)
+        nodes = self._written(live)
         operands, put, spare, doubtful = self._operands, self._put, self._spare, recorder.doubtful
         for v, row, args in nodes:
-            unguarded = v in spare and row is not DOT
-            if unguarded or (v in doubtful and self._kinds.is_finite(row, args)):
+            if (doubtful or spare) and (
+                (v in spare and row is not DOT) or (v in doubtful and self._kinds.is_finite(row, args))
+            ):
                 operands[v] = put(args[1], (row, args, 1))
+            elif row.kind == 2:
+                a, b = args
+                one = operands[a] if a in operands else put(a, (row, args, 0))
+                operands[v] = trace.emit(row, (one, operands[b] if b in operands else put(b, (row, args, 1))))
             elif row.name in list_ops:
                 given = [
                     (self._listed if isinstance(a, (list, tuple)) else put)(a, (row, args, k))
                     for k, a in enumerate(args)
                 ]
                 operands[v] = list_ops[row.name](trace, *given)
-            elif len(args) == 2:
-                a, b = args
-                one = operands[a] if a in operands else put(a, (row, args, 0))
-                operands[v] = trace.emit(row, (one, operands[b] if b in operands else put(b, (row, args, 1))))
             else:
                 several = [operands[a] if a in operands else put(a, (row, args, k)) for k, a in enumerate(args)]
                 operands[v] = trace.emit(row, tuple(several))
@@ -146,46 +146,68 @@ class _Transcription:
     def _live(self, writes: Sequence[Write]) -> set[Value]:
         """The nodes that the effects need."""
         live, walked = set[Value](), set[int]()  # lists, by identity: many nodes share one
-        pending: list[Sequence[Any]] = [self._read(x) if isinstance(x, Products) else (x,) for _, x, _ in writes]
-        while pending:
-            for a in pending.pop():
-                if a.__class__ is tuple:
-                    if id(a) in walked or self._row(a) is not None:
-                        continue
+        pending: list[Any] = []
+        given: Sequence[Any] = [a for _, x, _ in writes for a in (self._read(x) if isinstance(x, Products) else (x,))]
+        while True:
+            for a in given:
+                if a.__class__ is Value:
+                    if a.op is not None and a not in live:
+                        live.add(a)
+                        pending.append(a)
+                elif a.__class__ is tuple and id(a) not in walked and self._row(a) is None:
                     walked.add(id(a))
-                elif a.__class__ is not Value:
-                    continue
-                for v in a if a.__class__ is tuple else (a,):
-                    if v.op is not None and v not in live:
-                        live.add(v)
-                        args = v._operands()[0]
-                        spare = v in self._spare
-                        pending.append(args if not spare else args[1:] if v.op is GATED else args[1:2])
-        return live
+                    fresh = [e for e in a if e.op is not None and e not in live]
+                    live.update(fresh)
+                    pending += fresh
+            if not pending:
+                return live
+            v = pending.pop()
+            op = v.op
+            given = (v._a, v._b) if op.kind == 2 else (v._a,) if op.kind == 1 else v._a
+            if v in self._spare:
+                given = given[1:] if op is GATED else given[1:2]
 
     def _read(self, x: Products) -> Sequence[Any]:
         if isinstance(x, Sums):
             return [a for lists in x.listed() for a in lists]
         return (x.g, x.xs) if x.c is None or (self._bare and x.spare) else (x.g, x.xs, x.c)
 
-    def _note_constants(self, nodes: Sequence[tuple[Value, Op, Sequence[Any]]]) -> None:
-        lists = set[int]()  # that were looked at
-        constant, operands = self._recorder.constant, self._operands
-        for _, row, args in nodes:
-            k = -1
-            for a in args:
-                k += 1
-                if a.__class__ is Value and ((a.op is not None and a.op is not IDENTITY) or a in operands):
-                    continue
-                whole = isinstance(a, (list, tuple))
-                if whole and (id(a) in lists or (a.__class__ is tuple and self._row(a) is not None)):
-                    continue
-                if whole:
-                    lists.add(id(a))
-                for x in _leaves(a) if whole else (a,):
-                    number = constant(x)
-                    if number is not None:
-                        self._kinds.note(number, (row, args, k))
+    def _written(self, live: set[Value]) -> list[tuple[Value, Op, Sequence[Any]]]:
+        """(node, row, operands) of each in order, and the constants among them are noted. A sum of products needs no guards
+        where they are spare, and around finite numbers."""
+        found, operands, spare, lists = list[tuple[Value, Op, Sequence[Any]]](), self._operands, self._spare, set[int]()
+        v: Any
+        for v in self._recorder.nodes:
+            row = v.op
+            if row is None or v not in live:
+                continue
+            args: Sequence[Any]
+            if row.kind == 2:
+                args = v._a, v._b
+            elif row.kind == 1:
+                args = (v._a,)
+            else:
+                args = v._a
+                if row is GATED and (v in spare or (args[2].__class__ is list and all(map(isfinite, args[2])))):
+                    row, args = DOT, args[1:]
+            found.append((v, row, args))
+            for k, a in enumerate(args):
+                if a.__class__ is not Value or ((a.op is None or a.op is IDENTITY) and a not in operands):
+                    self._note(row, args, k, lists)
+        return found
+
+    def _note(self, row: Op, args: Sequence[Any], k: int, lists: set[int]) -> None:
+        """Note the constants that an operand is, or a list of them that was not looked at yet."""
+        a = args[k]
+        whole = isinstance(a, (list, tuple))
+        if whole:
+            if id(a) in lists or (a.__class__ is tuple and self._row(a) is not None):
+                return
+            lists.add(id(a))
+        for x in _leaves(a) if whole else (a,):
+            number = self._recorder.constant(x)
+            if number is not None:
+                self._kinds.note(number, (row, args, k))
 
     # Operands ----------------------------------------------------------------------------------------------------------
 
@@ -246,12 +268,3 @@ def _writes_out(part: Sequence[Write], op: str, made: Products, target: int) -> 
         and all(map(is_, [x for _, x, _ in part], made.nodes))
         and [(op, k) for op, _, k in part] == [(op, k) for k in range(target, target + len(made))]
     )
-
-
-def _written(v: Any, spare: set[Value]) -> tuple[Op, Sequence[Any]]:
-    """(row, operands) of a node; a sum of products needs no guards where they are spare, and around finite numbers."""
-    op = v.op
-    args: Sequence[Any] = (v._a, v._b) if op.kind == 2 else (v._a,) if op.kind == 1 else v._a
-    if op is not GATED or (v not in spare and not (args[2].__class__ is list and all(map(isfinite, args[2])))):
-        return op, args
-    return DOT, args[1:]

@@ -58,15 +58,15 @@ def distance(record: Items, loops: Sequence[Rounds], data: Mapping[int, Mapping[
     slots = [first for start, period, _ in loops for first in range(start, start + period)]
     if not all(seen.take_in(first) for first in slots):
         return None
-    for i in range(len(items.ids)):
-        if seen.home(i) is None:
-            found = list(_operands(items, i))
-            seen.fixed.update(
-                [k * 8 + space for space, places in found for k in places if space not in (VALUE, CONSTANT)]
-            )
-            inside = any(space == VALUE and any(map(seen.home, places)) for space, places in found)
-            if inside and any(alike.may_be_one(i, first) for first in slots):
-                return None
+    in_rounds = bytearray(len(items.ids))
+    for start, period, rounds in loops:
+        in_rounds[start : start + period * rounds] = b"\1" * (period * rounds)
+    for i in [i for i, inside in enumerate(in_rounds) if not inside]:
+        found = list(_operands(items, i))
+        seen.fixed.update([k * 8 + space for space, places in found for k in places if space not in (VALUE, CONSTANT)])
+        reads = any(space == VALUE and any(in_rounds[k] for k in places) for space, places in found)
+        if reads and any(alike.may_be_one(i, first) for first in slots):
+            return None
     read_in = dict[int, tuple[int, int]]()
     for which, places, step in seen.moving:
         for r in range(loops[which].rounds):

@@ -79,6 +79,8 @@ class _Growth:
 
     def index(self, ps: Sequence[Polynomial]) -> Polynomial:
         """A polynomial."""
+        if all(p == ps[0] for p in ps):
+            return ps[0]
         found = {m: self.number([p.get(m, 0) for p in ps]) for m in dict.fromkeys([m for p in ps for m in p])}
         return Polynomial({m: c for m, c in found.items() if c})
 

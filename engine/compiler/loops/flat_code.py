@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from ..front.order import WHOLE, Dot, Fill, Ordered, Products, Sums, positions
+from ..front.order import Dot, Fill, Ordered, Products, Sums, positions
 from ..front.trace import CONSTANT, VALUE
 from .program import Statement
 from .spans import Rounds
@@ -38,7 +38,7 @@ class FlatCode:
         *starts, length = positions(code)
         self.numbers: dict[str, int] = {}
         self.constants = np.array(constants, float)
-        single = [(at, *item) for at, item in zip(starts, code) if not isinstance(item, WHOLE)]
+        single = [(at, *item) for at, item in zip(starts, code) if item.__class__ is tuple]
         columns = [*zip_longest(*[args for _, _, args, _ in single], fillvalue=UNUSED)]
         width = max(3, len(columns))
         self.ops, self.targets = np.zeros(length, int), np.zeros(length, int)

@@ -10,7 +10,7 @@ from tables.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from struct import pack, unpack
 from typing import TYPE_CHECKING
@@ -158,7 +158,9 @@ def _sole(code: Ordered, constants: Sequence[float]) -> dict[tuple[str, int], by
     """The bits of the number that is the k-th operand of all instructions of an op, where that is a constant; None: of several."""
     found = dict[tuple[str, int], bytes | None]()
 
-    def note(op: str, k: int, operands: Sequence[int]) -> None:
+    single = dict[tuple[str, int], set[int]]()
+
+    def note(op: str, k: int, operands: Iterable[int]) -> None:
         for a in operands:
             if a & 7 == CONSTANT and found.get((op, k), b"") is not None:
                 number = pack("d", constants[a >> 3])
@@ -167,9 +169,10 @@ def _sole(code: Ordered, constants: Sequence[float]) -> dict[tuple[str, int], by
 
     for item in code:
         if not isinstance(item, WHOLE):
-            for k, a in enumerate(item[1]):
+            op, args, _ = item
+            for k, a in enumerate(args):
                 if a & 7 == CONSTANT:
-                    note(item[0], k, (a,))
+                    single.setdefault((op, k), set()).add(a)
             continue
         if isinstance(item, Fill):
             note("output", 0, (item.number,))
@@ -181,6 +184,8 @@ def _sole(code: Ordered, constants: Sequence[float]) -> dict[tuple[str, int], by
             note("where", 0, item.cs if item.cs and item.cs[0] & 7 == CONSTANT else ())
         if isinstance(item, Sums):
             note("move", 0, (item.start,))
+    for (op, k), those in single.items():
+        note(op, k, those)
     return found
 
 
@@ -259,7 +264,7 @@ def _changes(trace: Trace, varying: set[int]) -> bool:
     free = trace.apart - varying
     special = {i for i in free if trace.constants[i] in (0.0, 1.0, -1.0, 2.0)}
     of_constants = any(operands[0] & 7 == CONSTANT for operands in trace.lists)
-    seen = set[object]()
+    seen = set[object]()  # instructions of such numbers
     for op, args, _ in trace.code:
         if len(args) < 3 and args[0] & 7 != CONSTANT != args[-1] & 7 and not of_constants:
             continue
@@ -269,18 +274,19 @@ def _changes(trace: Trace, varying: set[int]) -> bool:
             return True
         if not constants:
             continue
-        known = op not in LIST_OPS and not special.isdisjoint(constants)  # no identity is of a dot's start
-        if known or (len(constants) == len(args) and not free.isdisjoint(constants)):
-            return True
         if op in ("where", "edge") and args[0] & 7 == CONSTANT:
             return True
-        operands = [
-            pack("d", trace.constants[a >> 3]) if a & 7 == CONSTANT and a >> 3 not in varying else a for a in args
-        ]
-        key = op, frozenset(operands) if op in COMMUTATIVE else tuple(operands)
-        if op not in EFFECTS and key in seen:
+        if free.isdisjoint(constants):
+            continue
+        known = op not in LIST_OPS and not special.isdisjoint(constants)  # no identity is of a dot's start
+        if known or len(constants) == len(args):
             return True
-        seen.add(key)
+        if op not in EFFECTS:
+            operands = tuple([trace.shared(a) if a & 7 == CONSTANT and a >> 3 in free else a for a in args])
+            key = op, frozenset(operands) if op in COMMUTATIVE else operands
+            if key in seen or trace.seen(op, operands) is not None:
+                return True
+            seen.add(key)
     return False
 
 

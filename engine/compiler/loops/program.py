@@ -42,7 +42,11 @@ class Polynomial(dict[Monomial, int]):
 
     def uses(self, variable: int) -> bool:
         """Does a loop variable occur?"""
-        return any(v == variable for mono in self for v, _ in mono)
+        for mono in self:
+            for v, _ in mono:
+                if v == variable:
+                    return True
+        return False
 
     def number(self) -> int | None:
         """The integer, where no variable occurs."""
@@ -50,15 +54,17 @@ class Polynomial(dict[Monomial, int]):
 
     def at(self, variable: int, value: int | Polynomial) -> Polynomial | None:
         """With a variable replaced by an integer, or by a polynomial of others; None where that is no polynomial."""
+        if not self.uses(variable):
+            return self
         out = Polynomial()
         for mono, c in self.items():
-            rest = tuple(m for m in mono if m[0] != variable)
+            rest = tuple([m for m in mono if m[0] != variable])
             degree = next((d for v, d in mono if v == variable), 0)
             if degree == 0:
-                out = out + Polynomial({mono: c})
+                out = out + {mono: c}
             elif isinstance(value, int):
                 factor = value if degree == 1 else value * (value - 1) // 2
-                out = out + Polynomial({rest: c * factor}) if factor else out
+                out = out + {rest: c * factor} if factor else out
             elif degree == 1:
                 for other, c2 in value.items():
                     if {v for v, _ in rest} & {v for v, _ in other}:

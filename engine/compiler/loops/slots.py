@@ -32,7 +32,8 @@ def slots_of(stored: Sequence[Positions], accesses: Sequence[Access]) -> tuple[d
     """
     import numpy as np
 
-    where = np.unique(np.concatenate([np.zeros(0, np.int64), *stored]))
+    where = np.sort(np.concatenate([np.zeros(0, np.int64), *stored]))
+    where = where[np.diff(where, prepend=-1) != 0]
     maker = np.zeros(len(where), np.int64)
     for k, positions in enumerate(stored):
         maker[np.searchsorted(where, positions)] = k
@@ -41,7 +42,7 @@ def slots_of(stored: Sequence[Positions], accesses: Sequence[Access]) -> tuple[d
     for at in found:
         met = np.zeros(len(stored), bool)
         met[maker[at]] = True
-        together = np.unique(group[met])
+        together = sorted(set(group[met].tolist()))
         if len(together) > 1:
             group[np.isin(group, together)] = together[0]
     spread: set[int] = set()

@@ -34,6 +34,7 @@ class Nest:
     def __init__(self, outer: Nest | None = None, loop: For | None = None) -> None:
         self._outer = outer
         self.loops: list[For] = [*(outer.loops if outer else ()), *([loop] if loop else ())]
+        self._spread = dict[tuple[int, ...], tuple[tuple[int, ...], Rounds]]()
 
     @cached_property
     def rounds(self) -> Rounds:
@@ -45,6 +46,16 @@ class Nest:
         """By loop variable how many rounds there are; None where they differ."""
         counts = {loop.variable: loop.count.number() for loop in self.loops}
         return None if None in counts.values() else {v: n for v, n in counts.items() if n is not None}
+
+    def spread(self, used: tuple[int, ...]) -> tuple[tuple[int, ...], Rounds]:
+        """(how many rounds there are of some of the loops, whose counts are numbers, their variables over that shape)."""
+        import numpy as np
+
+        if used not in self._spread:
+            shape = tuple([(self.counts or {})[v] for v in used])
+            axes = [[-1 if w == v else 1 for w in used] for v in used]
+            self._spread[used] = shape, {v: np.arange(n).reshape(axis) for v, n, axis in zip(used, shape, axes)}
+        return self._spread[used]
 
     @property
     def innermost(self) -> For | None:
@@ -61,8 +72,6 @@ class Span:
     """
 
     def __init__(self, index: Polynomial, nest: Nest) -> None:
-        import numpy as np
-
         self._index = index
         counts = nest.counts
         self._is_even = counts is not None and all(not mono or (len(mono) == 1 and mono[0][1] == 1) for mono in index)
@@ -70,11 +79,7 @@ class Span:
             self.rounds = nest.rounds
             self.shape: tuple[int, ...] = (len(next(iter(nest.rounds.values()))),)
             return
-        used = {v: n for v, n in counts.items() if not n or index.uses(v)}
-        self.shape = tuple(used.values())
-        self.rounds = {
-            v: np.arange(n).reshape([n if w == v else 1 for w in used]) for v, n in used.items()
-        }  # fmt: skip
+        self.shape, self.rounds = nest.spread(tuple([v for v, n in counts.items() if not n or index.uses(v)]))
 
     @property
     def size(self) -> int:

@@ -50,7 +50,7 @@ class TaylorDerivatives:
                     return found
             if bits >= LAST_PRECISION:
                 return found
-            bits *= 4 if last.is_finite() or bits > FIRST_PRECISION else 16
+            bits = min(LAST_PRECISION, bits * (4 if last.is_finite() or bits > FIRST_PRECISION else 16))
 
     def _once(self, direction: Mapping[int, float], order: int) -> list[Ball]:
         def leaf(i: int) -> Quantity:

@@ -11,7 +11,7 @@ from hypothesis import given
 
 import engine
 from engine import TABLE, Value
-from engine.checks import GradientError, check_gradients, graphs, random_graphs
+from engine.checks import GradientError, check_gradients, graphs, random_graphs, taylor
 from engine.checks.ball_replay import BallReplay, FlatGraph
 from engine.checks.balls import arb, ctx
 from engine.checks.conventions import CONVENTIONS, convention
@@ -103,6 +103,18 @@ def test_taylor_series_give_mixed_derivatives_to_order_three():
     assert witness.mixed({i: 1.0}, j, 2).overlaps(6 * e1)
     assert witness.mixed({i: 1.0}, i, 3).overlaps(16 * e1)
     assert witness.mixed({i: 1.0}, j, 3).overlaps(16 * e1)
+
+
+@pytest.mark.parametrize(
+    ("f", "at"), [(lambda x: engine.sin(engine.exp(engine.exp(engine.exp(x)))), 2.5), (engine.log, -1.0)]
+)
+def test_precision_rises_to_the_highest_and_no_further(f, at, monkeypatch):
+    x, asked, precision = Value(at), [], taylor.precision
+    graph = FlatGraph(f(x), [x])
+    monkeypatch.setattr(taylor, "precision", lambda bits: asked.append(bits) or precision(bits))
+    slope = TaylorDerivatives(graph).directional({graph.leaves[0]: 1.0}, 1)[-1]
+    assert not slope.is_finite() or slope.rad() > arb(10) ** 80000
+    assert asked == sorted(set(asked)) and asked[-1] == taylor.LAST_PRECISION
 
 
 # The contract at kinks and edges ---------------------------------------------------------------------------------------

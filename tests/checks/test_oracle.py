@@ -105,15 +105,19 @@ def test_taylor_series_give_mixed_derivatives_to_order_three():
     assert witness.mixed({i: 1.0}, j, 3).overlaps(16 * e1)
 
 
-@pytest.mark.parametrize(
-    ("f", "at"), [(lambda x: engine.sin(engine.exp(engine.exp(engine.exp(x)))), 2.5), (engine.log, -1.0)]
-)
+def chaos(x):
+    """Its slope is below 1e8, of which not a digit is known."""
+    y = engine.exp(engine.exp(engine.exp(x)))
+    return engine.sin(y) / y
+
+
+@pytest.mark.parametrize(("f", "at"), [(chaos, 2.5), (engine.log, -1.0)])
 def test_precision_rises_to_the_highest_and_no_further(f, at, monkeypatch):
     x, asked, precision = Value(at), [], taylor.precision
     graph = FlatGraph(f(x), [x])
     monkeypatch.setattr(taylor, "precision", lambda bits: asked.append(bits) or precision(bits))
     slope = TaylorDerivatives(graph).directional({graph.leaves[0]: 1.0}, 1)[-1]
-    assert not slope.is_finite() or slope.rad() > arb(10) ** 80000
+    assert not slope.is_finite() or slope.contains(0)
     assert asked == sorted(set(asked)) and asked[-1] == taylor.LAST_PRECISION
 
 

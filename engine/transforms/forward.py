@@ -81,8 +81,8 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     """The Hessian of a function that returns one number, times a tangent: no matrix, the time of about four gradients.
 
     Forward over reverse (Pearlmutter, Fast Exact Multiplication by the Hessian, 1994). On floats both sweeps run over the
-    one graph of f, and it takes one to three times as long as `value_and_grad`, four for a `logsumexp` alone; along tangents
-    that are Values, of which the answer is a graph, two to five times (`python -m tests.benchmarks.curvature` has a table).
+    one graph of f, and it takes one to three times as long as `value_and_grad`; along tangents that are Values, of which the
+    answer is a graph, two to four times (`python -m tests.benchmarks.curvature` has a table).
     Compiled, a call mostly takes less than twice the time; compiling takes one and a half to four times as long, however many
     examples are summed.
 

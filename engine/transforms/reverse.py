@@ -34,9 +34,9 @@ from .trees import Function, Tree, check_function, flatten
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The gradient of a function that returns one number, as a function of the same arguments.
 
-    It takes as long as `value_and_grad`, and the gradient of a function of a gradient two to four times as long, of a**b
-    five: each node of the graph that a gradient is takes as long as one of the function, and with it there are two to three
-    times as many nodes, of a**b 3.9 times, before any of its partials is found. Compiled, see `hvp`.
+    It takes as long as `value_and_grad`, and the gradient of a function of a gradient two to four times as long: each node of
+    the graph that a gradient is takes as long as one of the function, and with it there are two to three times as many nodes,
+    of a**b 3.9 times. Compiled, see `hvp`.
 
     Args:
         f: a function of numbers, lists, tuples, dicts, NumPy arrays and Modules.

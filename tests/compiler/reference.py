@@ -1,7 +1,11 @@
 """What compiled code is compared with: the flat trace of a rolled one, and instructions interpreted in Python."""
 
+from functools import reduce
+
+from engine.compiler.front.passes import OP_OF, REST, RUNNING
 from engine.compiler.front.trace import CONSTANT, LIST, PARAMETER, VALUE
 from engine.compiler.loops.program import For
+from engine.rule import TABLE
 
 
 def unrolled(items, shapes):
@@ -51,6 +55,16 @@ def run_tape(code, tape, spaces):
         args = [number(a) for a in operands]
         if op in ("dot", "gated"):
             values.append(sum_of_products(*args))
+            continue
+        if op in RUNNING:
+            values.append(reduce(TABLE[RUNNING[op]].forward, args[1], args[0]))
+            continue
+        if op in OP_OF:
+            rounds = max([len(a) for a in args if isinstance(a, list)])
+            columns = [a if isinstance(a, list) else [a] * rounds for a in args]
+            values += map(TABLE[OP_OF[op]].forward, *columns)
+            continue
+        if (op, operands, target) == REST:
             continue
         if op in tape.rows:
             values.append(tape.rows[op].forward(*args))

@@ -7,17 +7,18 @@
    -0.0, which is exact: -0.0 + x is x for every x. Every reduction is then a whole loop, nothing peeled.
 3. A dot is such a sum, and stays one item. Only where one of its operands is a term of nothing else, and sits before its
    own use, is it written out: then it has no more products than there are instructions beside it.
+4. So does a pass over a list. What another one makes for it alone sits in its rounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from .passes import ADDS, OP_OF, REST, RUNNING, Pass, Passes
 from .trace import EFFECTS, LIST, VALUE, Instruction, Trace, spaced
 
-ADDS = frozenset(("add", "dot", "gated"))
 HOLDING = frozenset(("accumulate", "output", "fill", "dot", "gated"))  # of more operands they are several instructions
 
 
@@ -155,10 +156,10 @@ class Fill(NamedTuple):
         return (("output", (self.number,), self.target + k) for k in range(self.length))
 
 
-WHOLE = (Dot, Products, Sums, Fill)  # items that are several instructions
+WHOLE = (Dot, Products, Sums, Fill, Pass)  # items that are several instructions
 
 # A program in order; the index of a value is its position among the flat instructions.
-Whole = Dot | Products | Sums | Fill
+Whole = Dot | Products | Sums | Fill | Pass
 Ordered = list[Instruction | Whole]
 
 
@@ -198,19 +199,23 @@ class _Order:
         self.trace, self.code = trace, list(trace.code)
         self.values = [list(_values(operands)) for operands in trace.lists]
         self.spine: set[int] = set()  # running sums inside of others
-        self._count_uses()
+        self._write_passes(self._count_uses())
         self._write_sums()
 
-    def _count_uses(self) -> None:
+    def _count_uses(self) -> dict[int, int]:
+        """Count how often values are used; the passes that are, and how many rounds they have."""
         code = self.code
         live, uses, readers = [False] * len(code), [0] * len(code), [0] * len(self.values)
+        passes = dict[int, int]()
         for i in range(len(code) - 1, -1, -1):
             op, args, _ = code[i]
             if op in EFFECTS:
                 live[i] = True
+            if op in OP_OF and True in live[i : i + (count := self._rounds(args))]:
+                live[i : i + count] = [True] * count
             if live[i]:
                 # Of many operands it is many instructions, in which the operands are the same.
-                rounds = 2 if op in EFFECTS and op in HOLDING and len(args) > 1 else 1
+                rounds = 2 if op in OP_OF or (op in EFFECTS and op in HOLDING and len(args) > 1) else 1
                 for a in args:
                     if a & 7 == VALUE:
                         live[a >> 3] = True
@@ -219,16 +224,39 @@ class _Order:
                         if not readers[a >> 3]:
                             for e in self.values[a >> 3]:
                                 live[e] = True
-                        readers[a >> 3] += rounds
+                        readers[a >> 3] += 1 if op in OP_OF else rounds
+                if op in OP_OF or op in RUNNING:
+                    passes[i] = self._rounds(args)
         for elements, count in zip(self.values, readers):
             for e in elements if count else ():
                 uses[e] += count
-        self.live, self.uses = live, uses
+        self.live, self.uses, self.readers = live, uses, readers
         # lists of which an operand is used nowhere else
         self.lonely = [
             count == 1 and any(uses[e] == 1 and code[e][0] not in ADDS for e in elements)
             for elements, count in zip(self.values, readers)
         ]
+        return passes
+
+    def _rounds(self, args: Sequence[int]) -> int:
+        """How many rounds a pass has."""
+        return max([len(self.trace.lists[a >> 3]) for a in args if a & 7 == LIST])
+
+    def _write_passes(self, found: Mapping[int, int]) -> None:
+        """Rewrite the passes, of so many rounds, that are not to stay whole."""
+        self.passes = Passes(self.code, self.trace.lists, self.values, self.uses, self.readers, found)
+        for i, count in found.items():
+            op, args, _ = self.code[i]
+            if i in self.passes.whole:
+                continue
+            if op in OP_OF:
+                columns = [self.trace.lists[a >> 3] if a & 7 == LIST else [a] * count for a in args]
+                self.code[i : i + count] = [(OP_OF[op], given, 0) for given in zip(*columns)]
+            elif op == "highest":
+                top = args[0]
+                for x in self.trace.lists[args[1] >> 3]:
+                    top = self._append("maximum", (top, x))
+                self.code[i] = self.code[top >> 3]
 
     def _append(self, op: str, args: tuple[int, ...]) -> int:
         self.code.append((op, args, 0))
@@ -247,15 +275,20 @@ class _Order:
             op, args, _ = self.code[i]
             if op not in ADDS or not self.live[i]:
                 continue
-            if op != "add":
+            if op == "total":
+                self._write_total(i)
+            elif op != "add":
                 self._write_dot(i)
-                continue
-            a, b = args
-            if self._is_running(b) and not self._is_running(a):
-                a, b = b, a
-            elif self._is_computed_here(a) and not self._is_computed_here(b) and not self._is_running(a):
-                a, b = b, a  # start from the leaf
-            self.code[i] = ("add", (self._start(a), b), 0)
+            else:
+                self.code[i] = ("add", self._added(*args), 0)
+
+    def _added(self, a: int, b: int) -> tuple[int, int]:
+        """The operands of an addition, the running sum first."""
+        if self._is_running(b) and not self._is_running(a):
+            a, b = b, a
+        elif self._is_computed_here(a) and not self._is_computed_here(b) and not self._is_running(a):
+            a, b = b, a  # start from the leaf
+        return self._start(a), b
 
     def _start(self, a: int) -> int:
         """The running sum that begins with an operand."""
@@ -267,6 +300,16 @@ class _Order:
         else:
             a = self._append("move", (a,))
         return a
+
+    def _write_total(self, i: int) -> None:
+        op, (total, a), _ = self.code[i]
+        if i in self.passes.whole:
+            self.code[i] = (op, (self._start(total), a), 0)
+            return
+        for x in self.trace.lists[a >> 3]:
+            added = self._added(total, x)
+            total = self._append("add", added)
+        self.code[i] = ("add", added, 0)
 
     def _write_dot(self, i: int) -> None:
         op, (total, *lists), _ = self.code[i]
@@ -307,7 +350,7 @@ class _Order:
 
         stack: list[int] = []
         for root in range(len(self.trace.code)):
-            if not self.live[root] or inside[root]:
+            if not self.live[root] or inside[root] or code[root] == REST:
                 continue
             stack.append(root)
             while stack:
@@ -324,7 +367,14 @@ class _Order:
                             stack.append(a >> 3)
                     if len(stack) > before:
                         continue
-                if op in HOLDING and len(args) > 1:
+                if i in self.passes.whole:
+                    behind, made = self.passes.rounds(i, place, operands)
+                    result += [*behind, made]
+                    first, at = at + made.round - 1, at + len(behind) + made.length
+                    if op in OP_OF:  # its numbers are what ends each of the rounds
+                        place[i : i + made.rounds] = range(first * 8 + VALUE, at * 8 + VALUE, made.round * 8)
+                        continue
+                elif op in HOLDING and len(args) > 1:
                     given = [operands(a) if a & 7 == LIST else place[a >> 3] if a & 7 == VALUE else a for a in args]
                     whole = self._whole(op, given, target)
                     at += whole.length

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from math import inf, nan
 
 from ...rule import TABLE
+from .passes import each, highest, is_highest, total
 from .trace import PARAMETER, Trace
 
 
@@ -32,10 +33,7 @@ def _gated(t: Trace, cs: Sequence[int], ws: Sequence[int], xs: Sequence[int], b:
 
 
 def _total(t: Trace, xs: Sequence[int]) -> int:
-    total = t.constant(0.0)
-    for x in xs:
-        total = _put(t, "add", total, x)
-    return total
+    return total(t, xs, t.constant(0.0))
 
 
 def _mean(t: Trace, xs: Sequence[int], count: int | None = None) -> int:
@@ -48,19 +46,12 @@ def _top(t: Trace, xs: Sequence[int]) -> int:
     """The largest; 0 for what it was taken from."""
     made = [t.instruction(x) for x in xs]
     if made and all(op == "sub" and args[1] == made[0][1][1] for op, args in made):
-        taken: int | None = t.constant(-inf)
-        for _, args in made:
-            taken = None if taken is None else t.seen("maximum", (taken, args[0]))
-        if taken == made[0][1][1]:
-            return t.constant(0.0)
-    top = t.constant(-inf)
-    for x in xs:
-        top = _put(t, "maximum", top, x)
-    return top
+        return t.constant(0.0) if is_highest(t, made[0][1][1], [args[0] for _, args in made]) else highest(t, xs)
+    return highest(t, xs)
 
 
 def _sole(t: Trace, xs: Sequence[int], y: int) -> int:
-    endless = [_put(t, "equal", x, t.constant(inf)) for x in xs]
+    endless = each(t, "equal", xs, t.constant(inf)) if xs else ()
     tied = _put(t, "greater", _total(t, endless), t.constant(1.0))
     tied = _put(t, "mul", tied, _put(t, "equal", y, t.constant(inf)))
     return _put(t, "where", tied, t.constant(nan), y)
@@ -69,10 +60,11 @@ def _sole(t: Trace, xs: Sequence[int], y: int) -> int:
 def _logsumexp(t: Trace, xs: Sequence[int]) -> int:
     """The largest term is taken out, so that small others count; an infinite one is the answer."""
     top = _top(t, xs)
-    largest = [_put(t, "equal", x, top) for x in xs]
-    terms = [
-        _put(t, "where", same, t.constant(0.0), _put(t, "exp", _put(t, "sub", x, top))) for same, x in zip(largest, xs)
-    ]
+    if not xs:
+        return top
+    largest = each(t, "equal", xs, top)
+    less = xs if t.number(top) == 0.0 else each(t, "sub", xs, top)
+    terms = each(t, "where", largest, t.constant(0.0), each(t, "exp", less))
     ties = _put(t, "sub", _total(t, largest), t.constant(1.0))
     rest = _put(t, "add", _total(t, terms), ties)
     result = _put(t, "add", top, _put(t, "log1p", rest))

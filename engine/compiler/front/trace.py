@@ -10,7 +10,7 @@ A dot is one instruction, of a start and two lists of operands: it is a loop alr
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import copysign, nan
 
 from ...rule import TABLE, Op
@@ -61,6 +61,7 @@ class Trace:
         self._list_of: dict[Sequence[int], int] = {}
         self._lists_given: dict[int, tuple[Sequence[int], int | None]] = {}  # by their identity
         self._seen: dict[tuple[object, ...], int] = {}
+        self._made: dict[int, tuple[str, tuple[int, ...]]] = {}  # what passes make, one by one
 
     def constant(self, x: float) -> int:
         """The operand for a number; 0.0 and -0.0 are two."""
@@ -90,7 +91,7 @@ class Trace:
         None where there are few of them, or a constant beside others."""
         if len(ws) < SHORTEST:
             return None
-        lists = [self._list(a) for a in (ws, xs, cs) if a is not None]
+        lists = [self.listed(a) for a in (ws, xs, cs) if a is not None]
         found = [a for a in lists if a is not None]
         if len(found) < len(lists) or all(self.lists[a >> 3][0] & 7 == CONSTANT for a in found[:2]):
             return None
@@ -108,7 +109,7 @@ class Trace:
     def products(self, op: str, target: int, g: int, xs: Sequence[int], c: Sequence[int]) -> int | None:
         """Append, as one instruction, what writes g*x for each x of a list to targets from one on, behind a condition or
         none. Its operand, which nobody reads; None where a constant is among the others."""
-        found = self._list(xs)
+        found = self.listed(xs)
         if found is None or any(a & 7 == CONSTANT for a in (g, *c, self.lists[found >> 3][0])):
             return None
         if c:
@@ -123,8 +124,23 @@ class Trace:
         if len(gs_and_cs) > 1:
             self.constant(0.0)
         self.rows.update({name: TABLE[name] for name in ("add", "mul", "where")})
-        lists = [self._list(a) for a in (*gs_and_cs, *rows)]
+        lists = [self.listed(a) for a in (*gs_and_cs, *rows)]
         self.code.append((op, tuple([a for a in lists if a is not None]), target))
+
+    def put(self, op: str, args: tuple[int, ...], name: str) -> int:
+        """Append an instruction of lists, whose rounds are of a row of the table; the operand for it, or for its first number."""
+        self.rows.update({row: TABLE[row] for row in (op, name) if row in TABLE})
+        operand = self._seen[op, *args] = len(self.code) * 8 + VALUE
+        self.code.append((op, args, 0))
+        return operand
+
+    def note(self, name: str, args: Iterable[tuple[int, ...]], operands: Iterable[int]) -> None:
+        """The operands for an op of some operands are on the trace, made by one instruction."""
+        for given, operand in zip(args, operands):
+            self._seen[name, *given] = operand
+            self._made[operand] = name, given
+            if name in COMMUTATIVE:
+                self._seen[name, given[1], given[0]] = operand
 
     def gather(self, xs: range, i: int) -> int:
         """The operand for the entry of some parameters at an index."""
@@ -140,7 +156,7 @@ class Trace:
         """Append, as one instruction, what sets so many outputs to a number."""
         self.code.append(("fill", (x, self.constant(float(count))), target))
 
-    def _list(self, given: Sequence[int]) -> int | None:
+    def listed(self, given: Sequence[int]) -> int | None:
         """The operand for a list; constants, which nothing else reads from there, stand side by side."""
         known = self._lists_given.get(id(given))  # many dots share one
         if known is None:
@@ -173,7 +189,7 @@ class Trace:
         """(op, operands) that make an operand; ("", ()) where it is no value, or of a row that is not the table's."""
         if operand & 7 != VALUE:
             return "", ()
-        op, args, _ = self.code[operand >> 3]
+        op, args = self._made.get(operand) or self.code[operand >> 3][:2]
         return (op, args) if self.rows.get(op) is TABLE.get(op) else ("", ())
 
     def operand_of(self, name: str, operand: int) -> int | None:
@@ -263,7 +279,7 @@ def spaced(operands: Sequence[int]) -> Sequence[int]:
 MUL, DIV, NEG, WHERE = (TABLE[name] for name in ("mul", "div", "neg", "where"))
 BESIDE_CONSTANTS = frozenset(("add", "sub", "mul", "div", "power"))  # rewritten where one operand is a constant alone
 LINEAR = frozenset(
-    ("add", "sub", "mul", "div", "neg", "where", "dot", "gated")
+    ("add", "sub", "mul", "div", "neg", "where", "dot", "gated", "total")
 )  # a nan among the terms is one in the result
 
 

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from ..front.order import Dot, Fill, Ordered, Products, Sums, positions
+from ..front.passes import Beside, Pass
 from ..front.trace import CONSTANT, VALUE
 from .program import Statement
 from .spans import Rounds
@@ -56,6 +57,8 @@ class FlatCode:
                 self._products(place, item)
             elif isinstance(item, Sums):
                 self._sums(place, item)
+            elif isinstance(item, Pass):
+                self._pass(place, item)
             elif isinstance(item, Fill):
                 at = place + np.arange(item.length)
                 self._put("output", at, item.number)
@@ -87,6 +90,17 @@ class FlatCode:
         self.ops[at] = self._number(op)
         for k, operands in enumerate(args):
             self.args[k, at] = operands
+
+    def _pass(self, place: int, item: Pass) -> None:
+        import numpy as np
+
+        begins = place + item.round * np.arange(item.rounds)
+        for k, (op, args) in enumerate(item.body):
+            given = [
+                (begins + a.offset) * 8 + VALUE if isinstance(a, Beside) else a if isinstance(a, int) else [*a]
+                for a in args
+            ]
+            self._put(op, begins + k, *given)
 
     def _products(self, place: int, item: Products) -> None:
         import numpy as np

@@ -16,6 +16,7 @@ from struct import pack, unpack
 from typing import TYPE_CHECKING
 
 from ..front.order import HOLDING, WHOLE, Dot, Fill, Ordered, Products, Sums, Whole, positions
+from ..front.passes import OP_OF, REST, Pass, each, highest, total
 from ..front.reductions import LIST_OPS, scaled
 from ..front.trace import COMMUTATIVE, CONSTANT, EFFECTS, LIST, VALUE, Instruction, Trace
 from .program import For, Node, Polynomial, Statement
@@ -177,6 +178,11 @@ def _sole(code: Ordered, constants: Sequence[float]) -> dict[tuple[str, int], by
         if isinstance(item, Fill):
             note("output", 0, (item.number,))
             continue
+        if isinstance(item, Pass):
+            for name, operands_of in item.body:
+                for k, given in enumerate(operands_of):
+                    note(name, k, (given,) if isinstance(given, int) else ())
+            continue
         note("where", 2, (item.zero,))
         if isinstance(item, Dot):
             for k, operands in enumerate((item.ws, item.xs)):
@@ -198,6 +204,9 @@ def _place(item: Instruction | Whole, offset: int, k: int) -> tuple[int, int, in
         return item.zero >> 3, 0, 1
     if isinstance(item, Fill):
         return item.number >> 3, 0, 1
+    if isinstance(item, Pass):
+        given = item.body[offset % item.round][1][k]
+        return (given >> 3 if isinstance(given, int) else 0), 0, 1  # no list holds a constant
     if not isinstance(item, Dot):
         return item[1][k] >> 3, 0, 1
     if offset % item.round == 1 and k == 2:
@@ -237,7 +246,14 @@ def folded(trace: Trace, varying: set[int]) -> Trace | None:
         return new.constant_apart(number) if a >> 3 in varying else new.constant(number)
 
     for op, args, target in trace.code:
-        if op in ("dot", "gated"):
+        if (op, args) == REST[:2]:
+            continue  # a number of a pass, which were all put down at once
+        if op in OP_OF:
+            places += each(new, OP_OF[op], *[listed(a) if a & 7 == LIST else placed(a) for a in args])
+        elif op in ("total", "highest"):
+            operands = listed(args[1])
+            places.append(total(new, operands, placed(args[0])) if op == "total" else highest(new, operands))
+        elif op in ("dot", "gated"):
             start, ws, xs, *cs = args
             places.append(LIST_OPS[op](new, *[listed(a) for a in (*cs, ws, xs)], placed(start)))
         elif op in EFFECTS:
@@ -266,7 +282,7 @@ def _changes(trace: Trace, varying: set[int]) -> bool:
     of_constants = any(operands[0] & 7 == CONSTANT for operands in trace.lists)
     seen = set[object]()  # instructions of such numbers
     for op, args, _ in trace.code:
-        if len(args) < 3 and args[0] & 7 != CONSTANT != args[-1] & 7 and not of_constants:
+        if not args or (len(args) < 3 and args[0] & 7 != CONSTANT != args[-1] & 7 and not of_constants):
             continue
         constants = [a >> 3 for a in args if a & 7 == CONSTANT]
         looked_into = of_constants and (not constants or (op in LIST_OPS and not free.isdisjoint(constants)))

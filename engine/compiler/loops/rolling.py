@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from ..front.order import WHOLE, Dot, Fill, Ordered, Products, Sums, Whole, positions
+from ..front.passes import Beside, Pass
 from ..front.trace import CONSTANT, VALUE, Instruction
 from .recognition import WINDOW, Item, Loop, Recogniser
 from .shapes import Shapes
@@ -72,11 +73,13 @@ def _index(operand: int) -> int:
     return 0 if operand & 7 == CONSTANT else operand >> 3
 
 
-def _as_loop(item: Dot | Products | Fill, at: int, shapes: Shapes) -> Loop | None:
+def _as_loop(item: Dot | Products | Fill | Pass, at: int, shapes: Shapes) -> Loop | None:
     """A dot, products or a fill at a position as an item; None where the operands do not advance evenly."""
     if isinstance(item, Fill):
         body = [shapes.id(("output", item.number & 7))]
         return Loop(shapes, (*body,), (3,), [at, item.target, _index(item.number)], [1, 1, 0], None, item.length)
+    if isinstance(item, Pass):
+        return _pass_as_loop(item, at, shapes)
     n = item.round
     if isinstance(item, Dot):
         lists: list[Sequence[int]] = [item.ws, item.xs]
@@ -108,6 +111,30 @@ def _as_loop(item: Dot | Products | Fill, at: int, shapes: Shapes) -> Loop | Non
         first += [at + n - 1, item.target, at + n - 2]
         step += [n, 1, n]
     return Loop(shapes, tuple(body), tuple(sizes), first, step, None, len(item.xs))
+
+
+def _pass_as_loop(item: Pass, at: int, shapes: Shapes) -> Loop | None:
+    """A pass at a position as an item; None where its lists do not advance evenly."""
+    body, first, step = list[int](), list[int](), list[int]()
+    for k, (op, args) in enumerate(item.body):
+        spaces = list[int]()
+        first += [at + k, 0]
+        step += [item.round, 0]
+        for a in args:
+            if isinstance(a, Beside):
+                operand, index, advance = VALUE, at + a.offset, item.round
+            elif isinstance(a, int):
+                operand, index, advance = a, _index(a), 0
+            elif isinstance(a, range):
+                operand, index, advance = a[0], _index(a[0]), _index(a[1]) - _index(a[0])
+            else:
+                return None
+            spaces.append(operand & 7)
+            first.append(index)
+            step.append(advance)
+        body.append(shapes.id((op, *spaces)))
+    sizes = tuple([len(args) + 2 for _, args in item.body])
+    return Loop(shapes, tuple(body), sizes, first, step, None, item.rounds)
 
 
 def _sums_as_loop(item: Sums, at: int, shapes: Shapes, window: int) -> Loop | None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from engine import TABLE, Value
 
@@ -17,7 +17,8 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # each worker, and hundreds
     sys.dont_write_bytecode = False
 
 slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
-settings.register_profile("default", deadline=None, suppress_health_check=slow_is_fine)
+phases = [phase for phase in Phase if phase is not Phase.explain]  # of a failure; --hypothesis-explain asks for it
+settings.register_profile("default", deadline=None, phases=phases, suppress_health_check=slow_is_fine)
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.register_profile(
     "nightly", settings.get_profile("default"), max_examples=10_000

@@ -381,7 +381,11 @@ class _Pull:
                 continue
             for _, user, g, i, j in part:
                 p = _edge_partial(user, i, j, self._lists)
-                edge_guard, term = guarded_contribution(user.op, g, p, self.guards[user])
+                edge_guard = self.guards[user]
+                if edge_guard is None and p.__class__ is Value and not user.op.selects:
+                    term: Number | None = g * p  # as it is below, in less time
+                else:
+                    edge_guard, term = guarded_contribution(user.op, g, p, edge_guard)
                 if term is not None:
                     guard = edge_guard if total is None else either_guard(guard, edge_guard)
                     total = term if total is None else total + term

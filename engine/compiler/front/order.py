@@ -355,18 +355,19 @@ class _Order:
             stack.append(root)
             while stack:
                 i = stack.pop()
-                waits = i >= 0
-                i = i if waits else ~i
-                op, args, target = code[i]
-                if waits:
+                if i >= 0:
+                    op, args, target = code[i]
                     before = len(stack)
-                    for a in args[::-1]:
+                    for a in reversed(args):
                         if a & 7 == VALUE and inside[a >> 3]:
                             if len(stack) == before:
                                 stack.append(~i)
                             stack.append(a >> 3)
                     if len(stack) > before:
                         continue
+                else:
+                    i = ~i
+                    op, args, target = code[i]
                 if i in self.passes.whole:
                     behind, made = self.passes.rounds(i, place, operands)
                     result += [*behind, made]
@@ -374,7 +375,7 @@ class _Order:
                     if op in OP_OF:  # its numbers are what ends each of the rounds
                         place[i : i + made.rounds] = range(first * 8 + VALUE, at * 8 + VALUE, made.round * 8)
                         continue
-                elif op in HOLDING and len(args) > 1:
+                elif len(args) > 1 and op in HOLDING:
                     given = [operands(a) if a & 7 == LIST else place[a >> 3] if a & 7 == VALUE else a for a in args]
                     whole = self._whole(op, given, target)
                     at += whole.length

@@ -113,26 +113,30 @@ def renew(nodes: Sequence[Operand]) -> None:
         data: float = a._data
         return data
 
-    def numbers(a: Operand, x: Operand) -> Operand:
-        if a.__class__ is not tuple:
-            return number(a) if a.__class__ is Value else x
-        if id(a) not in lists:
-            lists[id(a)] = [number(e) for e in a]
-        return lists[id(a)]
-
     for v in nodes:
         op = v.op
         if op.kind > 2:
-            v._x = tuple([numbers(a, x) for a, x in zip(v._a, v._x)])
-            v._data = op.forward(*v._x)
+            found = list[Operand]()
+            for a, x in zip(v._a, v._x):
+                if a.__class__ is tuple:
+                    x = lists.get(id(a))
+                    if x is None:
+                        x = lists[id(a)] = [e._data if e.op is not IDENTITY else number(e) for e in a]
+                elif a.__class__ is Value:
+                    x = number(a)
+                found.append(x)
+            v._x = tuple(found)
+            v._data = op.forward(*found)
             continue
-        if v._a.__class__ is Value:
-            v._x = number(v._a)
+        a = v._a
+        if a.__class__ is Value:
+            v._x = a._data if a.op is not IDENTITY else number(a)
         if op.kind == 1:
             v._data = op.forward(v._x)
             continue
-        if v._b.__class__ is Value:
-            v._y = number(v._b)
+        a = v._b
+        if a.__class__ is Value:
+            v._y = a._data if a.op is not IDENTITY else number(a)
         v._data = op.forward(v._x, v._y)
 
 
@@ -151,20 +155,16 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
     for v in reversed(list(nodes)):
         if v in live:
             found.append(v)
-            for a in v._operands()[0]:
-                below: Sequence[Operand] = ()
+            for a in (v._a, v._b) if v.op.kind == 2 else v._operands()[0]:
                 if a.__class__ is Value:
-                    if a in live:
-                        continue
-                    below = (a,)
+                    if a not in live:
+                        live.add(a)
+                        if a.op is None or a.op is IDENTITY:
+                            live.add(origin(a))
                 elif a.__class__ is tuple and id(a) not in walked:
                     walked.add(id(a))
-                    below = a
-                for e in below:
-                    if e not in live:
-                        live.add(e)
-                        if e.op is None or e.op is IDENTITY:
-                            live.add(origin(e))
+                    live.update(a)
+                    live.update([origin(e) for e in a if e.op is None or e.op is IDENTITY])
     found.reverse()
     return found
 
@@ -200,9 +200,10 @@ def _items(nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]) -> 
         return tuple([e & 7 for e in found]), [e >> 3 for e in found]
 
     for i, v in enumerate(nodes):
-        key: list[object] = [v.op]
+        op = v.op
+        key: list[object] = [op]
         numbers.append(i)
-        for a in v._a if v.op.kind > 2 else v._operands()[0]:
+        for a in (v._a, v._b) if op.kind == 2 else v._a if op.kind > 2 else (v._a,):
             if a.__class__ is Value:
                 known = operands[a] if a in operands else operand(a)
             elif a.__class__ is tuple or a.__class__ is list:
@@ -336,7 +337,9 @@ class _Member:
 
     def _round(self, a: Value) -> tuple[Rounds, int] | None:
         """The loop that a node is in, and in which round."""
-        i = self._place.get(a, -1)
+        i = self._place.get(a)
+        if i is None:
+            return None
         for loop in self._loops:
             if loop.start <= i < loop.start + loop.period * loop.rounds:
                 return loop, (i - loop.start) // loop.period
@@ -354,6 +357,11 @@ class _Member:
             elif i >= rounds - self._dropped or (i > EDGE and not inside):
                 raise NotUniformError
         return self._new.get(a, a)
+
+    def _stays(self, v: Operand, inside: bool) -> bool:
+        """Does nothing stand in place of the operands of a node that reads no lists?"""
+        a, b = v._a, v._b if v.op.kind == 2 else None
+        return self._kept(a, inside) is a and self._kept(b, inside) is b
 
     def _kept_list(self, given: Sequence[Operand], inside: bool) -> tuple[Sequence[Operand], list[int] | None]:
         """(what stands in place of a list, which places of it these are where some are dropped)."""
@@ -422,9 +430,12 @@ class _Member:
 
     def _copied(self, v: Operand, inside: bool) -> Value:
         """A node, or another one of other operands."""
+        leaves = self._data.get(self._place[v], {})
+        if not leaves and v.op.kind < 3 and self._stays(v, inside):
+            same: Value = v
+            return same
         args, vals = v._operands()
         given, data, shorter = list(args), list(vals), list[list[int]]()
-        leaves = self._data.get(self._place[v], {})
         for k, a in enumerate(args):
             if k in leaves:
                 given[k] = leaves[k]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from math import isfinite
-from struct import pack
+from struct import Struct
 from typing import Any
 
 from ...rule import Op
@@ -16,6 +16,9 @@ from ...value import Value
 
 Kind = tuple[Hashable, ...]  # a row, which of its arguments, what all of them are
 Place = tuple[Op, Sequence[Any], int]  # the row of a node, its arguments, which of them
+
+
+_bits = Struct("d").pack
 
 
 class Kinds:
@@ -28,7 +31,7 @@ class Kinds:
 
     def note(self, number: float, place: Place) -> None:
         """A constant stands there."""
-        kind, bits = _kind(*place), pack("d", number)
+        kind, bits = _kind(*place), _bits(number)
         found = self._bits.get(kind)
         if found is None:
             found = self._bits[kind] = {}

@@ -9,9 +9,9 @@ A dot is one instruction, of a start and two lists of operands: it is a loop alr
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from math import copysign, nan
+from struct import Struct
 
 from ...rule import TABLE, Op
 
@@ -33,6 +33,8 @@ GATHER = Op(
 )  # fmt: skip
 
 Instruction = tuple[str, tuple[int, ...], int]
+
+_bits = Struct("d").pack
 
 COMMUTATIVE = frozenset(("add", "mul", "equal", "not_equal"))
 
@@ -65,7 +67,7 @@ class Trace:
 
     def constant(self, x: float) -> int:
         """The operand for a number; 0.0 and -0.0 are two."""
-        key = struct.pack("d", x)
+        key = _bits(x)
         index = self._constant_of.get(key)
         if index is None:
             index = self._constant_of[key] = len(self.constants)
@@ -80,7 +82,7 @@ class Trace:
 
     def shared(self, operand: int) -> int | bytes:
         """The operand that a constant which stands alone has among those that do not; where none is equal, its bits."""
-        key = struct.pack("d", self.constants[operand >> 3])
+        key = _bits(self.constants[operand >> 3])
         index = self._constant_of.get(key)
         return key if index is None else index * 8 + CONSTANT
 

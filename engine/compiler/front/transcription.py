@@ -176,6 +176,7 @@ class _Transcription:
         """(node, row, operands) of each in order, and the constants among them are noted. A sum of products needs no guards
         where they are spare, and around finite numbers."""
         found, operands, spare, lists = list[tuple[Value, Op, Sequence[Any]]](), self._operands, self._spare, set[int]()
+        note = self._kinds.note
         v: Any
         for v in self._recorder.nodes:
             row = v.op
@@ -192,7 +193,9 @@ class _Transcription:
                     row, args = DOT, args[1:]
             found.append((v, row, args))
             for k, a in enumerate(args):
-                if a.__class__ is not Value or ((a.op is None or a.op is IDENTITY) and a not in operands):
+                if a.__class__ is float:
+                    note(a, (row, args, k))
+                elif a.__class__ is not Value or ((a.op is None or a.op is IDENTITY) and a not in operands):
                     self._note(row, args, k, lists)
         return found
 
@@ -214,7 +217,7 @@ class _Transcription:
     def _put(self, a: Any, place: Place | None = None) -> int:
         """The operand for a Value or a number that is no node of the trace."""
         recorder, trace = self._recorder, self.trace
-        number = recorder.constant(a)
+        number = a if a.__class__ is float else recorder.constant(a)
         if number is not None:
             alone = place is None or self._kinds.stand_apart(place)
             return trace.constant_apart(number) if alone else trace.constant(number)

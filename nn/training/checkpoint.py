@@ -196,7 +196,7 @@ def restored_generator(who: str, state: Any) -> random.Random:
     try:
         version, internal, gauss = state
         whole(who, "random", version)
-        numbers = tuple([whole(who, "random", i, most=inf) for i in internal])
+        numbers = tuple([i if type(i) is int and i >= 0 else whole(who, "random", i, most=inf) for i in internal])
         generator.setstate((version, numbers, None if gauss is None else float_of(who, "random", gauss)))
     except (ArithmeticError, TypeError, ValueError) as why:
         raise type(why)(f"{who} takes the state of a generator as random, got {shown(state)}: {why}") from None

@@ -13,22 +13,19 @@ from typing import NamedTuple
 from ...rule import TABLE
 from .trace import CONSTANT, LIST, VALUE, Instruction, Trace, spaced
 
-OP_OF = {
-    f"each {name}": name for name in ("equal", "sub", "exp", "where")
-}  # what an instruction does for each of a list
+# What an instruction does for each of a list.
+OP_OF = {f"each {name}": name for name in ("equal", "sub", "exp", "where")}
 REST = ("", (), 0)  # in place of the instructions of the others
 ADDS = frozenset(("add", "dot", "gated", "total"))
 RUNNING = {"total": "add", "highest": "maximum"}  # what these do in each round
-FEWEST = (
-    4  # operands from which on a pass is one instruction: so many rounds are found as a loop, also behind a first one
-)
+FEWEST = 4  # operands from which on a pass is one: so many rounds are found as a loop, also behind a first one
 
 
 class Beside(NamedTuple):
     """An operand of a pass: an instruction of the same round, or the one before the round.
 
     Attributes:
-        offset: where, roundsed from the first of the round.
+        offset: where, counted from the first of the round.
     """
 
     offset: int

@@ -277,7 +277,7 @@ def _caller() -> FrameType:
 def user_line() -> str:
     """File and line of the nearest caller outside engine and nn."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and _package(frame) in ("engine", "nn"):
+    while frame.f_back is not None and _package(frame) in ("engine", "nn", "contextlib"):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

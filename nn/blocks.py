@@ -268,7 +268,7 @@ class Embedding(Module):
         if place is None:
             raise TypeError(f"Embedding takes whole numbers, got {shown(i)}; give each thing a number first")
         if not 0.0 <= place < len(self.weight) or place != int(place):
-            got = shown(i) if isinf(place) else f"{place:g}"
+            got = shown(i) if isinf(place) else str(place).removesuffix(".0")
             raise ValueError(f"Embedding takes whole numbers from 0 to {len(self.weight) - 1}, got {got}")
         return self.weight[int(place)]
 

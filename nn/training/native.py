@@ -16,7 +16,7 @@ from math import ceil, inf, sqrt
 from typing import ParamSpec, TypeVar
 
 from engine import TrainingLoop, Value, jit, vmap
-from engine.compiler import exact, together
+from engine.compiler import NoRowError, exact, together
 
 from ..module import in_mode
 from ..optim import Optimiser
@@ -158,7 +158,7 @@ class NativeTraining:
             return run.interrupted or run.stop or run.heard.interrupted
 
         try:
-            losses = loop.run(order, settings=settings, between=between)[0].tolist()
+            losses = self._steps(order, settings, between)
         except BaseException:  # of examples that could not be read: the Run is as it was before
             run.random.setstate(before)
             raise
@@ -187,7 +187,7 @@ class NativeTraining:
                 noise = loop.slots[-1] = drawn_noise(private, len(loop.parameters), run.random) / run.expected
                 loop.expected = run.expected if chosen else inf  # by chance there is none
                 order = self._filled_up(chosen) if self._filled else chosen or [0]
-                (loss,) = loop.run(order, settings=[rate, steps + 1.0 + done], between=self._is_interrupted)[0].tolist()
+                (loss,) = self._steps(order, [rate, steps + 1.0 + done], self._is_interrupted)
                 run.interrupted = run.interrupted or loop.ended
                 summed += loss * len(order) if chosen else 0.0
                 if run.metrics:
@@ -200,6 +200,30 @@ class NativeTraining:
         self._store((loop.gradients + noise).tolist(), done, rate)
         run.spent, run.summed, run.update = run.spent_after(done), summed, run.update + done
         run.predicted += predicted
+
+    def _steps(
+        self,
+        order: Sequence[int],
+        settings: Sequence[float] | Sequence[Sequence[float]],
+        between: Callable[[int], bool],
+    ) -> list[float]:
+        """The losses of some updates."""
+        try:
+            losses: list[float] = self._loop.run(order, settings=settings, between=between)[0].tolist()
+        except NoRowError as error:
+            raise self._refusal(error, self._run.examples.X) or error from None
+        return losses
+
+    def _refusal(self, error: BaseException | None, X: Sequence[object]) -> Exception | None:
+        """What eager mode raises of the example in which compiled code found an index of no row; None if there is none."""
+        if not isinstance(error, NoRowError) or error.example is None or error.example >= len(X):
+            return None
+        try:
+            with drawn_by(lambda layer, count: [1.0] * count, {layer for layer, _ in self._traced.masks}):
+                self._run.net(X[error.example])
+        except Exception as said:
+            return said
+        return None
 
     def _is_interrupted(self, steps: int) -> bool:
         return self._run.heard.interrupted
@@ -248,7 +272,13 @@ class NativeTraining:
         if id(X) not in self._tables:
             self._tables[id(X)] = X, np.array([traced.row(x, t) for x, t in zip(X, y)])
         ps = np.array([p.data for p in self._run.net._flatten()[0]])
-        found = _compiled(self._evaluate, ps, self._tables[id(X)][1])
+        try:
+            found = _compiled(self._evaluate, ps, self._tables[id(X)][1])
+        except UnsupportedError as error:
+            said = self._refusal(error.__cause__, X)
+            if said is None:
+                raise
+            raise said from None
         predicted = [traced.prediction(row[1:]) for row in found] if self._run.metrics else []
         return sum([row[0] for row in found]), predicted
 

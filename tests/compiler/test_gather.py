@@ -398,6 +398,29 @@ def test_an_embedding_of_many_things_is_a_program_as_short_as_one_of_fewer():
     assert "mod 2000)] += v[" in many.program
 
 
+@pytest.mark.parametrize(
+    ("number", "backend", "private"),
+    [(7, "jit", None), (-1, "numpy", None), (0.5, "auto", nn.Privacy()), (1.0000000001, "jit", nn.Privacy())],
+)
+def test_fit_says_of_a_number_without_a_row_what_eager_mode_says(number, backend, private, capsys):
+    net = nn.Sequential(nn.Embedding(5, 2, seed=0), nn.Dropout(0.5), nn.Layer(4, 2, activation="identity", seed=1))
+    fine = [[0, 1], [3, 4], [2, 2]] * 4
+    wrong = [*fine[:-1], [2, number]]
+    for X, held in ((wrong, fine), (fine, wrong)):
+        with pytest.raises(ValueError, match=f"^Embedding takes whole numbers from 0 to 4, got {number}$"):
+            nn.fit(
+                net, X, [0, 1] * 6, loss="cross_entropy", batch_size=5, epochs=2, seed=0, progress=False,
+                backend=backend, validation=(held, [0] * 12), private=private,
+            )  # fmt: skip
+    assert "eager mode" not in capsys.readouterr().err
+
+
+def test_an_index_that_a_net_computes_is_refused_with_the_line_of_the_user():
+    net = nn.Sequential(lambda x: [x[0] + 1.0], nn.Embedding(5, 2, seed=0))
+    with pytest.raises(ValueError, match=r"got one that is computed at .*test_gather\.py:\d+; compute it outside"):
+        nn.fit(net, [[0.0]] * 3, [[0.0, 1.0]] * 3, loss="mse", epochs=1, progress=False, backend="jit")
+
+
 def test_bounds_are_those_of_the_shorter_list_where_an_index_takes_from_two():
     compiled = jit(partial(lambda short, long, i: short[i] + long[i]))
     assert compiled([1.0, 2.0], [1.0, 2.0, 3.0], -1) == 5.0

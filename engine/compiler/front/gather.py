@@ -87,6 +87,16 @@ def with_sequences(tree: Any, kinds: Mapping[type, type]) -> Any:
     return built[0]
 
 
+class NoRowError(IndexError):
+    """An index names no row.
+
+    Attributes:
+        example: where the index is among the examples, if there are some.
+    """
+
+    example: int | None = None
+
+
 class Bounds:
     """Which numbers are indices, and into how many rows.
 
@@ -104,14 +114,16 @@ class Bounds:
         self._limits = np.array(list(mine.values()), float).reshape(-1, 2).T
 
     def check(self, numbers: NDArray[np.floating[Any]]) -> None:
-        """Raise an IndexError where a number, along the last axis, is no whole one that counts rows; nan is none."""
+        """Raise a NoRowError where a number, along the last axis, is no whole one that counts rows; nan is none."""
         if not len(self._places):
             return
         given, (least, rows) = numbers[..., self._places], self._limits
         wrong = (given != given.round()) | ~(given >= least) | ~(given < rows)
         if wrong.any():
             *_, k = at = tuple([int(x[0]) for x in wrong.nonzero()])
-            raise IndexError(
+            error = NoRowError(
                 f"{self._who} takes whole numbers from {least[k]:.0f} to {rows[k] - 1:.0f} as indices of {rows[k]:.0f} "
-                f"rows, got {given[at]:g}"
+                f"rows, got {str(given[at]).removesuffix('.0')}"
             )
+            error.example = at[0] if len(at) > 1 else None
+            raise error

@@ -40,7 +40,7 @@ def _slope(x, n, y):
         return edge(equal(inside(y, 1e-308, 1e308), 1.0), n * y / x, n * power(x, n - 1.0))
     rounded = not_equal(n - 1.0 + 1.0, n) * equal(inside(y, 1e-308, 1e308), 1.0)  # 0 where y is nan
     slope = edge(rounded, n * y / x, n * power(x, n - 1.0))
-    return edge(equal(n, 0.0), n * where(greater(abs(x), 1e-308), 1.0 / x, 0.0), slope)
+    return edge(equal(n, 0.0), n * where(greater(abs(x), 1e-308), y / x, 0.0), slope)
 
 
 # The Taylor series of sinc'(x)/x in x², highest power first.
@@ -287,7 +287,7 @@ def _slope_by_number(x, n, y):
         return _slope(x, n, y)
     exponent = _number(n)
     if exponent == 0.0:
-        return n * (1.0 / x if math.fabs(_number(x)) > 1e-308 else 0.0)
+        return n * (y / x if math.fabs(_number(x)) > 1e-308 else 0.0)
     if exponent - 1.0 + 1.0 != exponent and 1e-308 <= _number(y) <= 1e308:
         return n * y / x
     return n * x ** (n - 1.0)

@@ -46,7 +46,7 @@ from engine import (
     xlog1py,
     xlogy,
 )
-from engine.transforms.forward import hvp, jvp
+from engine.transforms.forward import derivative, hvp, jvp
 
 ANY = object()
 mp = mpmath.mp.clone()
@@ -253,3 +253,17 @@ def test_the_first_power_partial_can_be_differentiated_in_a_zero_exponent():
     assert gradients(slope, [n])[0].data == 0.5
     (slope,) = gradients(x**n, [n])
     assert gradients(slope, [x])[0].data == 0.5
+
+
+@pytest.mark.parametrize("in_x, exponent", [(1, 0.0), (2, 0.0), (2, 1.0), (3, 2.0)])
+@pytest.mark.parametrize("in_n", [1, 2, 3])
+def test_partials_of_power_where_an_exponent_becomes_0_can_be_differentiated_in_it_again(in_x, in_n, exponent):
+    with mpmath.workdps(60):
+        want = float(mpmath.diff(lambda x, n: x**n, (0.75, exponent), (in_x, in_n)))
+    x, n = Value(0.75), Value(exponent)
+    y = x**n
+    for v in [x] * in_x + [n] * in_n:
+        (y,) = gradients(y, [v])
+    assert y.data == pytest.approx(want, rel=1e-12)
+    in_a_transform = derivative(lambda n: derivative(lambda x: x**n, in_x)(0.75), in_n)(exponent)
+    assert in_a_transform == pytest.approx(want, rel=1e-12)

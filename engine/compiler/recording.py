@@ -216,7 +216,9 @@ class Recording:
             again = self._returned(recorder)
             growth = abs(len(recorder.nodes) - size)
             # Most of the record is of something else, or a slope counts the rounds, which Python may make anything of.
-            if shortening.other or 2 * growth * (family.count - rounds) < size or shortening.numbers != numbers:
+            # A program that confirms is the only other one; where several are to be fitted, more of it has to be rounds.
+            least = growth * (family.count - rounds) * (2 if rounds == FEWER else 1)
+            if shortening.other or least < size or shortening.numbers != numbers:
                 raise NotUniformError
             return recorder, again
 

@@ -1,5 +1,6 @@
 """A gradient over many examples is differentiated for a few of them: the program is that of all, to the last operand."""
 
+import math
 import random
 from functools import reduce
 from itertools import accumulate, chain
@@ -641,3 +642,24 @@ def test_a_function_of_many_examples_runs_once():
 
     jit(value_and_grad(loss))(0.5, [0.1 * k for k in range(50)])
     assert calls == [50]
+
+
+def test_a_step_of_two_gradients_is_not_recorded_for_one_number_of_rounds_after_the_other():
+    calls = []
+
+    def loss(w, b, rows):
+        calls.append(len(rows))
+        losses = [abs(dot(w, r) + b - r[0]) for r in rows]
+        return total(losses) + 0.1 * losses[0] + total([a * a for a in w])
+
+    def step(w, b, rows):
+        for _ in range(2):
+            found, (dw, db) = value_and_grad(loss, argnums=(0, 1))(w, b, rows)
+            w, b = [p - 0.1 * q for p, q in zip(w, dw)], b - 0.1 * db
+        return found, w, b
+
+    w, b, rows = [0.3, -0.2], 0.1, [[0.1 * k, math.sin(k)] for k in range(33)]
+    found = jit(step)(w, b, rows)
+    assert len(calls) <= 6  # two steps each: what is to be shortened, one other number of rounds, all of them
+    for x, y in zip(found, step(w, b, rows)):
+        assert x == pytest.approx(y, rel=1e-12)

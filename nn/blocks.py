@@ -7,10 +7,10 @@ example would depend on its neighbours. LayerNorm has the same use and looks at 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from math import isinf
+from math import isinf, nan
 from typing import Any
 
-from engine import Op, Operands, Value, mean, sqrt, square, take
+from engine import Op, Operands, Value, dot, equal, mean, sqrt, square, take, total, where
 from engine.arguments import checked, number, real, shown, whole
 
 from .activations import ACTIVATIONS, Activated, ActivationLike, value_of
@@ -263,7 +263,7 @@ class Embedding(Module):
             try:
                 int(i)
             except TypeError:  # in a trace its number is not known
-                return list(take(self.weight, i, negative=False))
+                return self._looked_up(i)
         place = real(i)
         if place is None:
             raise TypeError(f"Embedding takes whole numbers, got {shown(i)}; give each thing a number first")
@@ -271,6 +271,16 @@ class Embedding(Module):
             got = shown(i) if isinf(place) else str(place).removesuffix(".0")
             raise ValueError(f"Embedding takes whole numbers from 0 to {len(self.weight) - 1}, got {got}")
         return self.weight[int(place)]
+
+    def _looked_up(self, i: Any) -> list[Value]:
+        """The row of a number that a compiled program is given later; of one that it computes, by a one-hot row times the
+        table, nan for no row."""
+        try:
+            return list(take(self.weight, i, negative=False))
+        except TypeError:  # no number of an example, which could be looked at before it is used
+            places = [equal(i, float(k)) for k in range(len(self.weight))]
+            there = total(places)
+            return [where(there, dot(places, column), nan) for column in zip(*self.weight)]
 
     def __repr__(self) -> str:
         return f"Embedding({len(self.weight)}, {len(self.weight[0])})"

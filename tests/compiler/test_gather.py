@@ -382,6 +382,20 @@ def lookups(count, backend):
     return nn.fit(net, xs, [x[0] % 3 for x in xs], backend=backend, **fit), net
 
 
+@pytest.mark.parametrize("backend", ["jit", "numpy", "auto"])
+def test_an_embedding_takes_a_number_that_the_net_computes(backend, capsys):
+    found = []
+    for how in (backend, "eager"):
+        net = nn.Sequential(lambda x: [x[0] + 2.0 * x[1], 4.0], nn.Embedding(5, 2, seed=0), nn.Layer(4, 2, seed=1))
+        fit = {"loss": "mse", "epochs": 3, "seed": 0, "progress": False}
+        nn.fit(net, [[0, 0], [1, 0], [0, 1], [1, 1]], [[0.5, 0.1]] * 4, backend=how, **fit)
+        found.append([v.data for v in net.parameters()])
+    assert "eager mode" not in capsys.readouterr().err
+    assert np.allclose(*found, 1e-12, 1e-12)
+    table = nn.Embedding(3, 2, seed=0)  # a number that is differentiated, too
+    assert engine.grad(lambda i: total(table(i)) * i)(2.0) == sum(v.data for v in table.weight[2])
+
+
 @pytest.mark.parametrize("backend", ["jit", "numpy"])
 @pytest.mark.parametrize("count", [9, 200])
 def test_an_embedding_trains_as_in_eager_mode(count, backend):
@@ -416,7 +430,7 @@ def test_fit_says_of_a_number_without_a_row_what_eager_mode_says(number, backend
 
 
 def test_an_index_that_a_net_computes_is_refused_with_the_line_of_the_user():
-    net = nn.Sequential(lambda x: [x[0] + 1.0], nn.Embedding(5, 2, seed=0))
+    net = nn.Sequential(lambda x: take([[1.0], [2.0], [3.0]], x[0] + 1.0), nn.Layer(1, 2, seed=0))
     with pytest.raises(ValueError, match=r"got one that is computed at .*test_gather\.py:\d+; compute it outside"):
         nn.fit(net, [[0.0]] * 3, [[0.0, 1.0]] * 3, loss="mse", epochs=1, progress=False, backend="jit")
 

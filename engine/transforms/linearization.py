@@ -283,7 +283,7 @@ def _path_to_known(root: Inner, known: dict[Value, bool]) -> bool:
     while len(path) < 6 and v.op is not None:
         path.append(v)
         if v.op.kind == 3:
-            if any(known.get(a[0] if a.__class__ is tuple else a) for a in v._a if a.__class__ is not list):
+            if any(known.get(a[0] if isinstance(a, tuple) and a else a) for a in v._a if not isinstance(a, list)):
                 known.update(dict.fromkeys(path, True))
                 return True
             return False

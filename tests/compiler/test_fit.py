@@ -243,10 +243,9 @@ def test_an_embedding_trains_alike(monkeypatch):
 @pytest.mark.parametrize("number", [7, -1, 0.5])
 def test_a_number_without_a_row_ends_a_native_training(number, monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "X", [*LETTERS[:-1], [0, number, 1]])
-    with pytest.raises(ValueError, match=f"whole numbers from 0 to 4, got {number}"):
-        trained("eager", CLASSES, 3, net=with_embedding, loss="cross_entropy")
-    with pytest.raises(IndexError, match=f"whole numbers from 0 to 4 as indices of 5 rows, got {number}"):
-        trained("jit", CLASSES, 3, net=with_embedding, loss="cross_entropy")
+    for backend in ("eager", "jit"):
+        with pytest.raises(ValueError, match=f"whole numbers from 0 to 4, got {number}"):
+            trained(backend, CLASSES, 3, net=with_embedding, loss="cross_entropy")
 
 
 @unoptimised

@@ -12,7 +12,7 @@ import nn
 PACKAGES = ("engine", "engine.checks", "engine.compiler", "engine.picture", "nn", "nn.sklearn", "nn.course")
 # What needs no exemplar, and why: exceptions and results that the library itself makes, whose methods have one.
 MADE_BY_THE_LIBRARY = {
-    "AnomalyError", "EngineCheck", "Film", "Finding", "Activated", "Generator", "GradientError", "LayoutError", "LifecycleError", "LiveGraph", "Op", "Operands", "Picture",
+    "AnomalyError", "EngineCheck", "Film", "Finding", "Activated", "Generator", "GradientError", "LayoutError", "LifecycleError", "LiveGraph", "NoRowError", "Op", "Operands", "Picture",
     "Player", "Report", "Step",
 }  # fmt: skip
 # What nn asks of the compiler with what it has read, and where JAX is: tests/xla tries odd meshes on fit itself.

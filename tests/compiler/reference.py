@@ -2,6 +2,7 @@
 
 from functools import reduce
 
+from engine.compiler.front.order import flat
 from engine.compiler.front.passes import OP_OF, REST, RUNNING
 from engine.compiler.front.trace import CONSTANT, LIST, PARAMETER, VALUE
 from engine.compiler.loops.program import For
@@ -32,6 +33,16 @@ def numbers_read(body, table, index=None):
             out = n.out.evaluated(index)
             found.update({(out, k): table[p.evaluated(index)] for k, (s, p) in enumerate(n.args) if s == CONSTANT})
     return found
+
+
+def numbers_written(code, constants):
+    """(position, which operand) -> the number, for the constants of a program in order."""
+    return {
+        (at, k): constants[a >> 3]
+        for at, (_, args, _) in enumerate(flat(code))
+        for k, a in enumerate(args)
+        if a & 7 == CONSTANT
+    }
 
 
 def sum_of_products(total, ws, xs, cs=None):

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import numbers_read, run_tape, unrolled, without_constants
+from reference import numbers_read, numbers_written, run_tape, unrolled, without_constants
 from strategies import hexes, moderate
 from test_recognition import chained, mlp_trace
 
@@ -17,7 +17,7 @@ from engine.adjoints import _Pull, gradient_lists
 from engine.compiler.front import order, trace
 from engine.compiler.front.order import Dot, Products, canonical, flat
 from engine.compiler.front.recorder import Recorder
-from engine.compiler.front.trace import CONSTANT, INPUT
+from engine.compiler.front.trace import INPUT
 from engine.compiler.front.transcription import transcribed
 from engine.compiler.loops import program
 from engine.compiler.loops.folding import Occurrences
@@ -75,12 +75,7 @@ def test_trace_order_and_rolling_of_dots_keep_every_bit(steps, xs):
     assert list(unrolled(items, shapes)) == without_constants(flat(code))
     body = program.program(items, shapes)
     table = Occurrences(body, code, instructions.constants).tabulated()
-    written = {
-        (at, k): instructions.constants[a >> 3]
-        for at, (_, args, _) in enumerate(flat(code))
-        for k, a in enumerate(args)
-        if a & 7 == CONSTANT
-    }
+    written = numbers_written(code, instructions.constants)
     assert numbers_read(body, table) == written
     for version in (instructions.code, flat(code)):
         results = run_tape(version, instructions, {1: xs})

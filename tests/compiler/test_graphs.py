@@ -6,14 +6,13 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import numbers_read, run_tape, unrolled, without_constants
+from reference import numbers_read, numbers_written, run_tape, unrolled, without_constants
 from strategies import any_float, applied, built, hexes, tapes
 from test_rows import EXACT
 
 from engine import TABLE, Value, gradients, jit, logsumexp, vmap
 from engine.compiler.front.order import canonical, flat
 from engine.compiler.front.recorder import Recorder
-from engine.compiler.front.trace import CONSTANT
 from engine.compiler.front.transcription import transcribed
 from engine.compiler.loops.folding import Occurrences, folded
 from engine.compiler.loops.program import program
@@ -80,14 +79,8 @@ def test_trace_order_and_rolling_keep_every_bit(tape):
         assert list(unrolled(items, shapes)) == without_constants(flat(code))
         body, constants = program(items, shapes), trace.constants
         table = Occurrences(body, code, constants).tabulated()
-        stand = [
-            ((at, k), constants[a >> 3])
-            for at, (_, args, _) in enumerate(flat(code))
-            for k, a in enumerate(args)
-            if a & 7 == CONSTANT
-        ]
-        read = numbers_read(body, table)
-        assert hexes([read[place] for place, _ in stand]) == hexes([x for _, x in stand])
+        stand, read = numbers_written(code, constants), numbers_read(body, table)
+        assert hexes([read[place] for place in stand]) == hexes(stand.values())
         for version in (trace.code, flat(code)):
             results = run_tape(version, trace, {1: tape.leaves})
             assert hexes(plus_zero([results["output", i] for i in range(len(found))])) == want

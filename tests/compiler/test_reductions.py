@@ -6,7 +6,7 @@ from math import inf, nan
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import numbers_read, run_tape, unrolled, without_constants
+from reference import numbers_read, numbers_written, run_tape, unrolled, without_constants
 from strategies import hexes, moderate
 from test_dots import eager, traced
 
@@ -28,7 +28,7 @@ from engine import (
 from engine.compiler.front import passes
 from engine.compiler.front.order import canonical, flat
 from engine.compiler.front.passes import Pass
-from engine.compiler.front.trace import CONSTANT, PARAMETER
+from engine.compiler.front.trace import PARAMETER
 from engine.compiler.loops import program
 from engine.compiler.loops.flat_code import FlatCode
 from engine.compiler.loops.folding import Occurrences, folded
@@ -102,12 +102,7 @@ def test_trace_order_and_rolling_of_reductions_keep_every_bit(steps, xs):
         assert list(unrolled(items, shapes)) == without_constants(flat(code))
         body = program.program(items, shapes)
         table = Occurrences(body, code, trace.constants).tabulated()
-        written = {
-            (at, k): trace.constants[a >> 3]
-            for at, (_, args, _) in enumerate(flat(code))
-            for k, a in enumerate(args)
-            if a & 7 == CONSTANT
-        }
+        written = numbers_written(code, trace.constants)
         assert {k: hexes([x]) for k, x in numbers_read(body, table).items()} == {
             k: hexes([x]) for k, x in written.items()
         }

@@ -292,7 +292,9 @@ class _Pull:
             table for table in tables(self._takes, wrt, self._rows)
             if max([last.get(v, 0) for v in wrt[table.first : table.end]]) < table.uses[0].now
         ]  # fmt: skip
-        if self._adds:  # to what came from other examples: in the order of eager mode, if no row has two parts
+        if (
+            self._adds
+        ):  # to what came from other examples: in the order of eager mode, a row that an example takes twice included
             found = [
                 table for table in found
                 if len(table.uses[0].list) >= MANY

@@ -58,13 +58,17 @@ class Leading:
             add(v)
             append(v)
 
-    def partial(self, p: Formula, v: Inner, args: Sequence[Any]) -> Any:
-        """A partial of a node on its operands."""
+    def partial(self, p: Formula, v: Inner) -> Any:
+        """A partial of a node of lists, on its operands."""
         try:
-            return p(*args, v)
+            return p(*v._a, v)
         except (ArithmeticError, ValueError):
-            self.is_closed = False  # it has Values of its own
-            return graph_partial(p, v)
+            return self.partial_on_values(p, v)
+
+    def partial_on_values(self, p: Formula, v: Inner) -> Any:
+        """A partial of a node where it has Values of its own."""
+        self.is_closed = False
+        return partial_on_values(p, v)
 
 
 def pushed(
@@ -114,7 +118,7 @@ def pushed(
                 try:
                     p = p(*args, v)
                 except (ArithmeticError, ValueError):
-                    p = leading.partial(p, v, args)
+                    p = leading.partial_on_values(p, v)
             if as_it_is and op.selects and not (p._data if p.__class__ is Value else p):
                 continue
             if guard is None and (as_it_is or not op.selects):
@@ -217,7 +221,7 @@ class _Sums(Waiting[tuple[Number, Operands]]):
         if op is DOT and guard is None and not isinstance(p, float) and self._is_whole(a):
             self.opened(a).append((g, read_operands(p(*v._a, v), p(*v._x, v._data))))
             return
-        for e, q in zip(a, repeat(p) if isinstance(p, float) else self._leading.partial(p, v, v._a)):
+        for e, q in zip(a, repeat(p) if isinstance(p, float) else self._leading.partial(p, v)):
             if e in needed:
                 if e in self.home:
                     self.close(self.home[e])
@@ -280,10 +284,16 @@ def graph_partial(p: Formula, v: Value) -> Any:
     try:
         return p(*args, v)
     except (ArithmeticError, ValueError):
-        return p(
-            *[[Value(e) for e in a] if a.__class__ is list else Value(a) if a.__class__ is float else a for a in args],
-            v,
-        )
+        return partial_on_values(p, v)
+
+
+def partial_on_values(p: Formula, v: Value) -> Any:
+    """A partial on Values alone, those of the graph and others in place of its numbers."""
+    args, _ = v._operands()
+    return p(
+        *[[Value(e) for e in a] if a.__class__ is list else Value(a) if a.__class__ is float else a for a in args],
+        v,
+    )
 
 
 def check_unchanged(v: Inner, known: set[tuple[int, int]]) -> None:

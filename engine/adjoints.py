@@ -28,7 +28,6 @@ from .value import Value
 Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which argument
 Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
-MANY = 64  # rows from which on a training adds to those that its examples take: else it compares with each, in tiles
 FEWEST = 3  # uses from which on their sum is a dot
 
 
@@ -297,7 +296,7 @@ class _Pull:
         ):  # to what came from other examples: in the order of eager mode, a row that an example takes twice included
             found = [
                 table for table in found
-                if len(table.uses[0].list) >= MANY
+                if len(table.uses[0].list) >= self._adds
                 and not any(v in last or v in self.seeds for v in wrt[table.first : table.end])
             ]  # fmt: skip
         whole = {key for table in found for key in table.columns}

@@ -23,7 +23,7 @@ from .llvm.team import Team
 from .llvm.update import Update
 from .llvm.vectors import I1, I64, POINTER, TYPES, VectorBuilder, ir
 from .loops.recognition import WINDOW
-from .training_functions import TrainingFunctions
+from .training_functions import ROWS, TrainingFunctions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,8 @@ class TrainingCode:
         self.padded = -(-self._count // one.lanes) * one.lanes
         self.stages, self.update_stages = Compilation(target), Compilation(target)
         with self.stages.timed("trace"):
-            trace, self.kept, self.indices = functions.traced_loss(self.padded, target.contract, bare)
+            rows = 1 if batch == 1 else ROWS  # one example alone is in no tile
+            trace, self.kept, self.indices = functions.traced_loss(self.padded, target.contract, bare, rows)
         with self.update_stages.timed("trace"):
             update = functions.traced_update()
         self.bare = bool(trace.bare)

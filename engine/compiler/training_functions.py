@@ -20,6 +20,7 @@ from .front.trace import INPUT, Trace
 from .front.transcription import Write, transcribed
 
 WHO = "TrainingLoop"
+ROWS = 64  # of a table from which on a batch adds to those that its examples take: else it compares with each, in tiles
 MANY = 4096  # parameters from which on their Values are made when someone looks at them
 
 
@@ -49,20 +50,21 @@ class TrainingFunctions:
     list_ops: Mapping[str, Callable[..., int]] = field(default_factory=lambda: LIST_OPS)
     recorder: Callable[[bool], Recorder] = Recorder
 
-    def traced_loss(self, share: int, contract: bool, bare: bool) -> tuple[Trace, int, Bounds]:
+    def traced_loss(self, share: int, contract: bool, bare: bool, rows: int = ROWS) -> tuple[Trace, int, Bounds]:
         """(the loss of one example and its gradient, how many outputs are kept, which of its numbers are indices).
 
         Args:
             share: where, among the parameters, the weight of the example stands.
             contract: sum the loss over the examples; else it is an output of each, the last.
             bare: leave out the spare guards, if what they guard is sure to be seen.
+            rows: of a table, from which on the gradient is added to those that the example takes.
         """
         if len(self.parameters) >= MANY:
             with suppress(Exception):  # what such leaves do not do, and what is wrong, is said of a list
-                return self._traced_loss(self.recorder(False), share, contract, bare, True)
-        return indexed(lambda as_rows: self._traced_loss(self.recorder(as_rows), share, contract, bare))
+                return self._traced_loss(self.recorder(False), share, contract, bare, rows, True)
+        return indexed(lambda as_rows: self._traced_loss(self.recorder(as_rows), share, contract, bare, rows))
 
-    def _traced_loss(self, recorder: Recorder, share: int, contract: bool, bare: bool,
+    def _traced_loss(self, recorder: Recorder, share: int, contract: bool, bare: bool, rows: int,
                      unmade: bool = False) -> tuple[Trace, int, Bounds]:  # fmt: skip
         count = len(self.parameters)
         leaves = recorder.unmade_row(self.parameters) if unmade else None
@@ -81,7 +83,7 @@ class TrainingFunctions:
                 )
             kept = [operand(y, WHO, "Values and numbers as outputs of the loss") for y in outputs]
             if self.weight is None:
-                recorder.adds = self.list_ops is LIST_OPS
+                recorder.adds = rows if self.list_ops is LIST_OPS else 0
                 return value, kept, gradient_lists(value, ps, seed)
             found = gradient_lists(value, ps, 1.0)
             factor = self.weight(_squares(found))

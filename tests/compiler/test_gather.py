@@ -352,10 +352,12 @@ def factors(rows, twice=False):
     return loss
 
 
+@pytest.mark.parametrize("rows", [5, 70])
 @pytest.mark.parametrize("batch", [1, 5, 23])
 @pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
-def test_a_training_adds_to_the_rows_that_its_examples_take(batch, twice):
-    rows, draw = 70, Random(0)
+def test_a_training_adds_to_the_rows_that_its_examples_take(batch, twice, rows):
+    """Of few rows it compares with each, if examples go together."""
+    draw = Random(0)
     loss, start = factors(rows, twice), [draw.uniform(-0.1, 0.1) for _ in range(6 * rows + 3)]
     few, unit = partial(draw.randrange, 3), partial(draw.uniform, -0.1, 0.1)
     examples = [[few() - rows * draw.randrange(2), few(), unit()] for _ in range(23)]
@@ -370,7 +372,8 @@ def test_a_training_adds_to_the_rows_that_its_examples_take(batch, twice):
         p = [v.data - 0.5 * v.grad for v in values]
     assert bits(exact.parameters) == bits(p)
     assert np.allclose([exact.parameters, close.parameters], p, 1e-9, 1e-9)
-    assert exact.stages.program.count(f"mod {rows})] += v[") == (3 if twice else 2)
+    added = 0 if rows < 64 and batch > 1 else 3 if twice else 2
+    assert exact.stages.program.count(f"mod {rows})] += v[") == added
 
 
 def lookups(count, backend):

@@ -92,13 +92,13 @@ class Recorder:
         whole: the transform that is compiled, whose sweep is to wait.
         shortens: makes a function of a few rounds of one of many that a transform differentiates.
         answers: is what is recorded now read by nobody else?
-        adds: is it added to sums over examples?
+        adds: if it is added to sums over examples, rows of a table from which on it is added to those that are taken; else 0.
         unmade: leaves of Modules of which Values are made when someone looks at them.
     """
 
     whole: object = None
     shortens: Callable[[Recorder, Run], Run] | None = None
-    answers = adds = False
+    answers, adds = False, 0
 
     def __init__(self, as_rows: bool = False) -> None:
         self._as_rows = as_rows

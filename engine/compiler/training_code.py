@@ -91,7 +91,7 @@ class TrainingCode:
         gradients = self._count + 1
         self._body = Batch(placement, trace, tiling, target, "example", gradients, tiling.is_direct(gradients))
         placed = self.update_stages.place(update, 0)
-        self._update = Batch(placed, update, one, target, "update")
+        self._update = Batch(placed, update, Tiling.of_update(target, placed), target, "update")
         self._copies = 2 + self._slots if Update.reads_behind(placed) else 0  # of what it is given, to be read
         self._stored = Update(placed, update, target, one.lanes, self._slots) if Update.is_plain(placed) else None
         measure, penalty = functions.traced_measure(), functions.traced_penalty()

@@ -26,6 +26,11 @@ from .wide import WideEmitter
 CHUNK = 16  # vectors of examples: their values stay in the first cache for most nets
 LARGE, LONG = 2**18, 128  # bytes of gradients that leave the first cache once a chunk: so many examples at least
 FEW = 2  # vectors of examples: to mask them all is as fast as to write the last, and what is whole, apart
+SLOW, GROUP, SHORT = (
+    {"div", "sqrt"},
+    4,
+    40,
+)  # so many vectors of parameters are updated together, if in few instructions
 WIDE = 2**20  # bytes of lane-wide sums beyond which gradients are summed across lanes at once
 
 
@@ -69,6 +74,16 @@ class Tiling:
         self.most = 5 if wide >= 64 else self.blocks
         if not target.contract:
             self.blocks = 1  # so that sums run over the examples in order
+
+    @classmethod
+    def of_update(cls, target: Target, placement: Placement) -> Tiling:
+        """Of parameters, as examples that nothing is summed over: several vectors wait together for what takes long."""
+        tiling = cls(target, 1)
+        if len(placement.parts.body) == len(placement.statements) <= SHORT and any(
+            s.op in SLOW for s in placement.statements
+        ):
+            tiling.blocks = GROUP
+        return tiling
 
     def parts(self) -> list[tuple[int, int]]:
         """A whole chunk as (how often, how many vectors that go together), sizes as even as they can be."""

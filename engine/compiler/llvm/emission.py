@@ -135,17 +135,28 @@ class Emitter(Memory):
     # Instructions ------------------------------------------------------------------------------------------------------
 
     def _statements(self, statements: list[Statement], copies: list[Copy], memo: Memo) -> None:
-        """A stretch of instructions, copy by copy, so that few values wait in registers at a time."""
-        for copy in copies:
-            for statement in statements:
-                if statement.op not in EFFECTS:
-                    self.make(statement, copy, memo)
-                    continue
-                if statement.op in SCATTERS:
-                    scatter(self, statement, copy, memo)
-                    continue
-                (value,) = self.operands(statement, copy, memo)
-                self.write(EFFECTS[statement.op], statement.target, value, copy)
+        """A stretch of instructions, copy by copy, so that few values wait in registers at a time; where numbers are divided
+        by one, instruction by instruction, so that the copies are looked at together."""
+        if self._by_one_number.isdisjoint(statements):
+            for copy in copies:
+                for statement in statements:
+                    self._statement(statement, copy, memo)
+            return
+        for statement in statements:
+            if statement in self._by_one_number:
+                self._divide(statement, copies, memo)
+                continue
+            for copy in copies:
+                self._statement(statement, copy, memo)
+
+    def _statement(self, statement: Statement, copy: Copy, memo: Memo) -> None:
+        if statement.op not in EFFECTS:
+            self.make(statement, copy, memo)
+        elif statement.op in SCATTERS:
+            scatter(self, statement, copy, memo)
+        else:
+            (value,) = self.operands(statement, copy, memo)
+            self.write(EFFECTS[statement.op], statement.target, value, copy)
 
     def make(self, statement: Statement, copy: Copy, memo: Memo) -> None:
         """The value of an instruction, in a register and, where it is wanted there, in memory."""
@@ -154,14 +165,23 @@ class Emitter(Memory):
             out = args[0]
         elif statement.op == GATHER.name:
             out = gathered(self, statement, copy, memo)
-        elif statement in self._by_one_number:
-            out = divided(self.vectors, *[Vector(self.vectors, a) for a in args]).value
         else:
             row = self.trace.rows[statement.op]
             out = lower(self.vectors, row, [Vector(self.vectors, a) for a in args]).value
         copy.values[statement] = out
         if self.lanes == 1 and self.target.contract and statement in self.placement.running:
             out.flags = ["reassoc", *self.vectors.flags]  # LLVM puts the rounds of the loop in lanes
+        self._keep(statement, copy)
+
+    def _divide(self, statement: Statement, copies: list[Copy], memo: Memo) -> None:
+        """The values of a division by one number, as `make` makes them."""
+        xs, (y, *_) = zip(*[[Vector(self.vectors, a) for a in self.operands(statement, c, memo)] for c in copies])
+        for copy, out in zip(copies, divided(self.vectors, xs, y)):
+            copy.values[statement] = out
+            self._keep(statement, copy)
+
+    def _keep(self, statement: Statement, copy: Copy) -> None:
+        out = copy.values[statement]
         stored = self.placement.store[statement]
         if stored is not None:
             self.spill(stored, out, copy)

@@ -24,6 +24,7 @@ class Source:
 
     Attributes:
         numbers, first: as given.
+        operands: all places where that is noted.
         places: the number of each Value that is made.
         is_list_wanted: was something asked of a list of them that these do not do, and lists do?
     """
@@ -31,7 +32,7 @@ class Source:
     is_list_wanted = False
 
     def __init__(self, numbers: Sequence[float], first: int, operands: MutableMapping[Value, int]) -> None:
-        self.numbers, self.first, self._operands = numbers, first, operands
+        self.numbers, self.first, self.operands = numbers, first, [operands]
         self._made: dict[int, Value] = {}
         self.places: dict[Value, int] = {}
         self._call = context.calls
@@ -46,8 +47,15 @@ class Source:
             found = self._made[k] = Value(self.numbers[k])
             found._made_in = self._call
             self.places[found] = k
-            self._operands[found] = self.first + 8 * k
+            for operands in self.operands:
+                operands[found] = self.first + 8 * k
         return found
+
+    def give(self, numbers: Sequence[float]) -> None:
+        """They get other numbers."""
+        self.numbers = numbers
+        for k, v in self._made.items():
+            v._data = numbers[k]
 
     def beginning(self, a: Sequence[Value]) -> int | None:
         """The number of the first of some Values; None where they do not stand side by side here."""
@@ -219,6 +227,10 @@ class Needed(set[Value]):
 
     def __contains__(self, v: object) -> bool:
         return super().__contains__(v) or v in self._source.places
+
+    def operands(self) -> range:
+        """Those of the leaves in a program."""
+        return Row(self._source, range(len(self._source))).operands()
 
     def isdisjoint(self, vs: Iterable[object]) -> bool:
         """Is none of these among them?"""

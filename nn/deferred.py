@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine import Value
@@ -87,7 +88,7 @@ def later(module: T, leaves: Sequence[Value]) -> Callable[[Numbers], T]:
 
     What changes in the Module afterwards does not count.
     """
-    own = [Value(0.0) for _ in leaves]
+    own = [*map(object.__new__, repeat(Value, len(leaves)))]  # nobody reads what they hold
     template = rebuilt(module, SideBySide(leaves, own))
     pattern = Pattern(template, own)
     kind, held = type(module), attributes(template)

@@ -70,9 +70,13 @@ class Results:
 
     def effects(self, pieces: Sequence[object] | None = None) -> list[tuple[str, object, int]]:
         """What to write where; in place of the last leaf what it consists of, if that is said."""
-        leaves = self.leaves if pieces is None else [*self.leaves[: self.pieces[-1][0]], *pieces]
-        at = accumulate([len(x) if isinstance(x, Products) else 1 for x in leaves], initial=0)
-        return [("output", x, i) for x, i in zip(leaves, at)]
+        return outputs(self.leaves if pieces is None else [*self.leaves[: self.pieces[-1][0]], *pieces])
+
+
+def outputs(leaves: Sequence[object]) -> list[tuple[str, object, int]]:
+    """What to write where, of numbers and products side by side."""
+    at = accumulate([len(x) if isinstance(x, Products) else 1 for x in leaves], initial=0)
+    return [("output", x, i) for x, i in zip(leaves, at)]
 
 
 def _is_mapped(part: Any) -> bool:

@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from .. import context
-from ..leaves import is_row
+from ..leaves import Leaves, is_row
 from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat, numbers_of
@@ -22,9 +22,10 @@ from .front.trace import Trace
 from .front.transcription import transcribed
 from .llvm.native_code import Numbers
 from .loops.extension import Rolled, extended
+from .loops.numbers import gradient, renew
 from .loops.prediction import predicted
-from .loops.rounds import Family, NotUniformError, renew
-from .places import Results
+from .loops.rounds import Family, NotUniformError
+from .places import Results, outputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,10 +37,11 @@ FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow eve
 FEWER = 3  # rounds of a program that confirms what the first of these says of it: then that one is enough
 ROLLED = 3  # so many times as long as its items is a program that is loops, and says something
 
-# (a number, one between 0 and 1) -> a number to compare at: any of its size; where a function does not take all, one near it
-OTHERS: tuple[Callable[[float, float], float], ...] = (
-    lambda x, u: (2.0 * u - 1.0) * (abs(x) or 1.0),
-    lambda x, u: x * (0.75 + 0.5 * u) + (0.0 if x else 0.1 * u),
+# (numbers, as many between 0 and 1) -> numbers to compare at: any of their size; where a function does not take all, some near
+# them
+OTHERS: tuple[Callable[[Numbers, Numbers], Numbers], ...] = (
+    lambda x, u: (2.0 * u - 1.0) * (abs(x) + (x == 0.0)),
+    lambda x, u: x * (0.75 + 0.5 * u) + (x == 0.0) * (0.1 * u),
     lambda x, u: x,
 )
 
@@ -80,8 +82,6 @@ class Recording:
                 if found is None:
                     self.recorder, returned = self._recorded(None)
             elif few and isinstance(returned, Later) and self._is_of_many_nodes(returned):
-                self.recorder.make_leaves()
-                returned = returned._replace(run=returned.run.with_leaves())
                 found, self._later = self._from_few(returned), returned
             self.of_few = found is not None
             self.rolled = self._rolled(self.recorder, returned) if found is None else found
@@ -134,6 +134,10 @@ class Recording:
         for leaves, x in zip(self._leaves, given.leaves):
             _give(leaves, numbers_of(x))
         renew(self.recorder.nodes)
+        if is_row(later.run.leaves):
+            (root,), (_, _, with_value) = later.run.out.leaves, vars(self._f)["gradient_of"]
+            slopes = gradient(self.recorder.nodes, root, later.run.leaves.source)
+            return [*later.run.out.leaves, slopes] if with_value else slopes
         return later.answered(later.run.apart())
 
     def agrees(self, computed: Callable[[Flat], Numbers]) -> bool:
@@ -173,19 +177,22 @@ class Recording:
                     pieces = returned.run.pieces
                 returned = recorder.answered(returned)
             returned = with_sequences(returned, AS_LISTS) if recorder.indices else returned
-            results = Results(returned)
-            if is_first:
-                self.results = results
-            effects = results.effects(pieces)
             pair = returned if isinstance(returned, tuple) and returned.__class__ is tuple else ()
+            if is_first or pieces is None:
+                results = Results(returned)
+                if is_first:
+                    self.results = results
+                effects = results.effects(pieces)
+            else:  # of a Module that is like that of the first
+                effects = outputs([*[v for v in pair if v.__class__ is Value], *pieces])
             if pair and pair[0].__class__ is Value:
                 # A lone result first, as in (value, gradient), would turn the loop that writes the rest by one place.
                 effects = [*effects[1:], *effects[:1]]
             return transcribed(recorder, effects)
 
     def _is_of_many_nodes(self, later: Later) -> bool:
-        (root, *_) = later.run.out.leaves
-        return root.__class__ is Value and MANY * len(self.recorder.nodes) >= len(later.run.leaves)
+        (root, *_), leaves = later.run.out.leaves, later.run.leaves
+        return root.__class__ is Value and (is_row(leaves) or MANY * len(self.recorder.nodes) >= len(leaves))
 
     def _from_few(self, later: Later) -> Rolled | None:
         """The program, read off those of a few examples; None where they do not tell."""
@@ -196,7 +203,8 @@ class Recording:
         def member(rounds: int, is_first: bool) -> tuple[Recorder, object]:
             root, nodes = family.member(rounds)
             run = later.run.returning(root)
-            return recorder.fork(nodes), later._replace(run=run if is_first else run.listed())
+            listed = not (is_first or is_row(run.leaves))
+            return recorder.fork(nodes), later._replace(run=run.listed() if listed else run)
 
         found = self._extended(family, member) if family.count else None
         if found is None:
@@ -334,24 +342,28 @@ def _are_close(found: Numbers, expected: Numbers, digits: float, where: NDArray[
 
 def _give(leaves: Any, numbers: list[float]) -> None:
     """Leaves get other numbers."""
+    if type(leaves) is Leaves:
+        leaves.row.source.give(numbers)
+        return
     made = leaves.ravel().tolist() if hasattr(leaves, "shape") else [leaves] if leaves.__class__ is Value else leaves
     for v, x in zip(made, numbers):
         v._data = x
 
 
-def _with_others(given: Flat, other: Callable[[float, float], float]) -> Flat:
+def _with_others(given: Flat, other: Callable[[Numbers, Numbers], Numbers]) -> Flat:
     """Arguments like these with other numbers."""
+    import numpy as np
+
     draw, changed = Random(0).random, copy(given)  # noqa: S311  no secret
 
     def like(x: Any) -> Any:
-        numbers = [other(n, draw()) for n in numbers_of(x)]
-        if x.__class__ is tuple:
+        before = np.array(numbers_of(x), float)
+        numbers = other(before, np.array([draw() for _ in before])).tolist()
+        if x.__class__ is tuple and len(x) < LARGE:
             return tuple(map(Value, numbers))
         if hasattr(x, "shape"):
-            import numpy as np
-
             return np.reshape(numbers, x.shape)
-        return numbers if x.__class__ is list else numbers[0]
+        return numbers if x.__class__ is list or x.__class__ is tuple else numbers[0]
 
     changed.leaves = [like(x) for x in given.leaves]
     return changed

@@ -149,12 +149,6 @@ class Evaluation:
         run.pieces = []
         return run
 
-    def with_leaves(self) -> Self:
-        """This one, its leaves made."""
-        run = copy(self)
-        run._leaves = list(run._leaves)
-        return run
-
     def _link(self) -> set[Value]:
         """Make each fresh leaf that stands for a Value the identity of it; the set of these."""
         linked: set[Value] = set()

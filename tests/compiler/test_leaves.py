@@ -15,6 +15,8 @@ from engine.compiler import recording, training_functions
 from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
 from engine.compiler.llvm.processor import Target
+from engine.compiler.loops import numbers
+from engine.compiler.loops.program import unrolled
 from engine.compiler.training_functions import TrainingFunctions
 
 COUNT, INPUTS = 60, 6
@@ -270,12 +272,15 @@ def first_row(net):
     return net.rows[0] if isinstance(net, Tied) else net.layers[0].neurons[0].w
 
 
-def recorded(loss, args, monkeypatch, large):
+def recording_of(loss, args, monkeypatch, large, few=True):
     monkeypatch.setattr(recording, "LARGE", large)
     step = engine.value_and_grad(loss)
-    made = recording.Recording(
-        step, lambda tree: step(*tree), Flat(args), Compilation(Target("float64", False, False, ""))
-    )
+    stages = Compilation(Target("float64", False, False, ""))
+    return recording.Recording(step, lambda tree: step(*tree), Flat(args), stages, few)
+
+
+def recorded(loss, args, monkeypatch, large):
+    made = recording_of(loss, args, monkeypatch, large)
     trace = made.trace
     constants = np.array(trace.constants).tobytes()
     return trace.code, trace.lists, constants, made.results.key, made.results.pieces, made.recorder.unmade != []
@@ -304,6 +309,65 @@ def test_the_gradient_of_a_module_is_the_program_that_values_give(loss, make, mo
         *values, _ = recorded(loss, args, monkeypatch, 10**9)
         assert leaves == values
         assert unmade == ("append" not in loss.__code__.co_names)
+
+
+def examples(count):
+    rows = [[0.1 * (i * k % 7) + 0.01 * i for k in range(1, 5)] for i in range(count)]
+    return rows, [0.5 * i for i in range(count)]
+
+
+OF_ROUNDS = {
+    "mean": mean_loss,
+    "decay": lambda net, xs, ys: mean_loss(net, xs, ys) + 0.01 * sum(p * p for p in net.parameters()),
+    "dot": lambda net, xs, ys: mean_loss(net, xs, ys) + dot(first_row(net)[:3], first_row(net)[1:4]),
+    "across": lambda net, xs, ys: total([dot(first_row(net)[:2], [p * x[0] for p in first_row(net)[2:]]) for x in xs]),
+}
+
+
+@pytest.mark.parametrize("make", [lambda: nn.MLP(4, [5, 4, 1], seed=1), Tied], ids=["MLP", "tied"])
+@pytest.mark.parametrize("loss", sorted(OF_ROUNDS))
+def test_a_few_rounds_on_leaves_tell_the_program_of_all_on_values(loss, make, monkeypatch):
+    args = make(), *examples(20)
+    found = recording_of(OF_ROUNDS[loss], args, monkeypatch, 1)
+    want = recording_of(OF_ROUNDS[loss], args, monkeypatch, 10**9, few=False)
+    assert found.recorder.unmade and not want.recorder.unmade
+    assert found.of_few or (loss, make) == ("decay", Tied)
+    assert found.rolled.length == want.rolled.length
+    assert list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
+    assert found.results.key == want.results.key and found.results.pieces == want.results.pieces
+
+
+@pytest.mark.parametrize("make", [lambda: nn.MLP(4, [5, 4, 1], seed=1), Tied], ids=["MLP", "tied"])
+@pytest.mark.parametrize("loss", sorted(OF_ROUNDS))
+def test_a_record_on_leaves_says_what_eager_mode_says_at_other_numbers(loss, make, monkeypatch):
+    """By which a program of a few rounds is believed."""
+    net, *data = args = make(), *examples(20)
+    found = recording_of(OF_ROUNDS[loss], args, monkeypatch, 1)
+    if not found.of_few:
+        return
+    given = recording._with_others(Flat(args), recording.OTHERS[0])
+    answers = recording._numbers(found._answered(found._later, given))
+    other, *data = given.rebuild([tuple(map(Value, given.leaves[0])), *given.leaves[1:]])
+    assert other.state() != net.state()
+    value, slopes = engine.value_and_grad(OF_ROUNDS[loss])(other, *data)
+    assert answers == pytest.approx(
+        [value.data if isinstance(value, Value) else value, *slopes.state().values()], rel=1e-9, abs=1e-12
+    )
+
+
+def test_a_program_of_a_few_rounds_that_another_gradient_contradicts_is_not_believed(monkeypatch):
+    monkeypatch.setattr(recording, "LARGE", 1)
+    net, (xs, ys) = nn.MLP(4, [5, 4, 1], seed=1), examples(20)
+    step, agrees, believed = engine.value_and_grad(mean_loss), recording.Recording.agrees, []
+    monkeypatch.setattr(
+        recording.Recording, "agrees", lambda self, computed: believed.append(agrees(self, computed)) or believed[-1]
+    )
+    for wrong in (0.0, 1e-3):
+        monkeypatch.setattr(recording, "gradient", lambda *given, w=wrong: [x + w for x in numbers.gradient(*given)])
+        value, slopes = engine.jit(step)(net, xs, ys)
+        want, expected = step(net, xs, ys)
+        assert [value, *slopes.state().values()] == pytest.approx([want, *expected.state().values()], rel=1e-12)
+    assert believed == [True, False]
 
 
 def test_weights_that_dots_alone_read_are_no_values(monkeypatch):

@@ -45,8 +45,8 @@ from engine.compiler.front.order import Dot, Products, Sums, flat
 from engine.compiler.front.recorder import Recorder
 from engine.compiler.llvm.processor import Target, processor
 from engine.compiler.loops import extension, flat_code, prediction, reach, rounds
+from engine.compiler.loops.numbers import renew
 from engine.compiler.loops.program import size, unrolled
-from engine.compiler.loops.rounds import renew
 from engine.compiler.recording import Recording
 from engine.rule import TABLE
 from engine.transforms.trees import flatten

@@ -176,6 +176,8 @@ class Recorder:
         captured = {v: (self.free + k) * 8 + PARAMETER for k, v in enumerate(self.captured)}
         other.nodes, other.operands, other.products = list(nodes), {**self.operands, **captured}, {}
         other.spare, other.doubtful, other.answers = set(), set(), False
+        for source in self._lent:
+            source.operands.append(other.operands)
         return other
 
     def detached(self, v: Value) -> Value:
@@ -315,18 +317,6 @@ class Recorder:
             if leaves.module is not None and leaves.module[0] is x:
                 return leaves.row, leaves.module[1]
         return None
-
-    def make_leaves(self) -> None:
-        """Make the Values of all leaves, and lists of them where nodes read them."""
-        made = dict[Row, tuple[Value, ...]]()
-        v: Any
-        for v in self.nodes:
-            if v.op is not None and v.op.lists:
-                for a in filter(is_row, v._a):
-                    made[a] = made.get(a) or tuple(a)
-                v._a = tuple([made[a] if is_row(a) else a for a in v._a])
-        for leaves in self.unmade:
-            list(leaves)
 
     def constant(self, a: Any) -> float | None:
         """The number that an operand is, if it is one of the function's own."""

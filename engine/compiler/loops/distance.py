@@ -5,7 +5,7 @@ It is what `reach` asks first. In most programs a look at what each round makes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...rule import TABLE, Op
@@ -28,12 +28,12 @@ class Items(NamedTuple):
 
     Attributes:
         nodes: they.
-        own: the leaves that are differentiated, as operands.
+        own: the leaves that are differentiated, as operands, in sets or ranges.
         numbers: what constants are. They are numbered as they come, so that what they are does not matter.
     """
 
     nodes: Recogniser
-    own: set[int]
+    own: Sequence[Collection[int]]
     numbers: list[float]
 
 
@@ -63,7 +63,7 @@ def distance(record: Items, loops: Sequence[Rounds], data: Mapping[int, Mapping[
         in_rounds[start : start + period * rounds] = b"\1" * (period * rounds)
     for i in [i for i, inside in enumerate(in_rounds) if not inside]:
         found = list(_operands(items, i))
-        seen.fixed.update([k * 8 + space for space, places in found for k in places if space not in (VALUE, CONSTANT)])
+        seen.fixed.update([_codes(space, places) for space, places in found if space not in (VALUE, CONSTANT)])
         reads = any(space == VALUE and any(in_rounds[k] for k in places) for space, places in found)
         if reads and any(alike.may_be_one(i, first) for first in slots):
             return None
@@ -72,8 +72,8 @@ def distance(record: Items, loops: Sequence[Rounds], data: Mapping[int, Mapping[
         for r in range(loops[which].rounds):
             if any(read_in.setdefault(k + r * step, (which, r)) != (which, r) for k in places):
                 return None
-    seen.fixed.update(own)
-    return seen.furthest if seen.fixed.isdisjoint(read_in) else None
+    fixed = any(_meets(codes, read_in) for codes in (*own, *seen.fixed))
+    return None if fixed else seen.furthest
 
 
 class _Reads:
@@ -90,7 +90,7 @@ class _Reads:
         self._apart = dict[tuple[int, int], int]()
         self._varying = set[tuple[int, int]]()  # nodes that depend on leaves of their round
         self._has_sums = False
-        self.fixed, self.moving = set[int](), set[tuple[int, range, int]]()
+        self.fixed, self.moving = set[range](), set[tuple[int, range, int]]()
 
     @property
     def furthest(self) -> int:
@@ -123,11 +123,10 @@ class _Reads:
             if len(then) != len(places) or then.step != places.step:
                 return False
             if space != VALUE and step:
-                codes = range(places.start * 8 + space, places.stop * 8 + space, places.step * 8)
-                self.moving.add((which, codes, step * 8))
+                self.moving.add((which, _codes(space, places), step * 8))
                 varies[-1] = True
             elif space != VALUE:
-                self.fixed.update([k * 8 + space for k in places])
+                self.fixed.add(_codes(space, places))
             else:
                 for found in map(self.home, then):
                     if found == (which, 0, slot) and step == self._loops[which].period:
@@ -204,6 +203,17 @@ class _Alike:
 
 
 NEUTRAL = {"add": {"-0.0"}, "sub": {"0.0", "-0.0"}, "mul": {"1.0", "-1.0"}, "div": {"1.0"}}  # what makes them another
+
+
+def _codes(space: int, places: range) -> range:
+    """The operands for places in a space."""
+    return range(places.start * 8 + space, places.stop * 8 + space, places.step * 8)
+
+
+def _meets(codes: Collection[int], others: Collection[int]) -> bool:
+    """Are some of these among others?"""
+    few, many = (codes, others) if len(codes) <= len(others) else (others, codes)
+    return any(k in many for k in few)
 
 
 def _operands(items: Recogniser, i: int) -> Iterator[tuple[int, range]]:

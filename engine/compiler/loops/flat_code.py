@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNUSED = -1  # in place of an operand that an op does not have
+LARGE = 2**28  # instructions from which on operands may not be 32 bits, as they are where there are millions
 
 
 class FlatCode:
@@ -42,8 +43,9 @@ class FlatCode:
         single = [(at, *item) for at, item in zip(starts, code) if item.__class__ is tuple]
         columns = [*zip_longest(*[args for _, _, args, _ in single], fillvalue=UNUSED)]
         width = max(3, len(columns))
-        self.ops, self.targets = np.zeros(length, int), np.zeros(length, int)
-        self.args = np.full((width, length), UNUSED)
+        kind = np.int32 if length < LARGE else np.int64
+        self.ops, self.targets = np.zeros(length, np.int16), np.zeros(length, kind)
+        self.args = np.full((width, length), UNUSED, kind)
         at = np.array([at for at, _, _, _ in single], int)
         self.ops[at] = [self._number(op) for _, op, _, _ in single]
         self.targets[at] = [target for _, _, _, target in single]

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 
+from ...leaves import Needed
 from ...value import Value
 from ..front.recorder import Recorder, origin
 from ..front.trace import CONSTANT, PARAMETER, Trace
 from .distance import Items, Operand, Rounds, distance
 
 Numbers = tuple[int, ...]
+WIDE = 4  # leaves a node from which on they are not looked at one by one
 
 
 def reach(
@@ -33,7 +35,9 @@ def reach(
         leaves: what is differentiated.
     """
     found = distance(items, loops, data)
-    return _of_all(nodes, loops, data, recorder, leaves) if found is None else found
+    if found is None and not (isinstance(leaves, Needed) and len(leaves) > WIDE * len(nodes)):
+        return _of_all(nodes, loops, data, recorder, leaves)
+    return found
 
 
 def _of_all(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 
 from ...ieee import total
+from ...leaves import Needed, is_row
 from ...rule import TABLE, UNREACHED, Op, new
 from ...value import Value
 from ..front.recorder import IDENTITY, Recorder, origin
@@ -57,7 +58,7 @@ class Family:
         self._place = {v: i for i, v in enumerate(nodes)}
         if recorder.products or recorder.spare or recorder.doubtful or root not in self._place:
             return
-        differentiated = set(leaves)
+        differentiated = Needed(leaves.source) if is_row(leaves) else set(leaves)
         items = _items(nodes, recorder, differentiated)
         loops = list(_loops(items.nodes)) if _may_repeat(items.nodes.ids) else []
         longest = max(loops, key=lambda loop: loop.period * loop.rounds, default=Rounds(0, 0, 0))
@@ -102,44 +103,6 @@ class Family:
             del self._recorder.captured[self._captured :]
 
 
-def renew(nodes: Sequence[Operand]) -> None:
-    """Compute the nodes of a record anew, from what the numbers of its leaves are now."""
-    known = set(nodes)
-    lists: dict[int, list[float]] = {}  # by id: what dots share they share again
-
-    def number(a: Operand) -> float:
-        if a.op is IDENTITY and a not in known:  # a leaf of a transform
-            a._x = a._data = origin(a, known)._data
-        data: float = a._data
-        return data
-
-    for v in nodes:
-        op = v.op
-        if op.kind > 2:
-            found = list[Operand]()
-            for a, x in zip(v._a, v._x):
-                if a.__class__ is tuple:
-                    x = lists.get(id(a))
-                    if x is None:
-                        x = lists[id(a)] = [e._data if e.op is not IDENTITY else number(e) for e in a]
-                elif a.__class__ is Value:
-                    x = number(a)
-                found.append(x)
-            v._x = tuple(found)
-            v._data = op.forward(*found)
-            continue
-        a = v._a
-        if a.__class__ is Value:
-            v._x = a._data if a.op is not IDENTITY else number(a)
-        if op.kind == 1:
-            v._data = op.forward(v._x)
-            continue
-        a = v._b
-        if a.__class__ is Value:
-            v._y = a._data if a.op is not IDENTITY else number(a)
-        v._data = op.forward(v._x, v._y)
-
-
 def _made_like(v: Operand, op: Op, given: Sequence[Operand], data: Sequence[Operand]) -> Value:
     """A node of other operands, made where another one was."""
     copy: Operand = new(Value)
@@ -161,7 +124,7 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
                         live.add(a)
                         if a.op is None or a.op is IDENTITY:
                             live.add(origin(a))
-                elif a.__class__ is tuple and id(a) not in walked:
+                elif a.__class__ is tuple and id(a) not in walked and not is_row(a):
                     walked.add(id(a))
                     live.update(a)
                     live.update([origin(e) for e in a if e.op is None or e.op is IDENTITY])
@@ -176,6 +139,7 @@ def _items(nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]) -> 
     shapes, ids, numbers, starts = Shapes(), list[int](), list[int](), [0]
     operands, lists, constants = dict(recorder.operands), dict[int, tuple[object, list[int]]](), list[float]()
     own = {operands[v] for v in leaves if v in operands}
+    whole = [leaves.operands()] if isinstance(leaves, Needed) else []
 
     def operand(a: Operand) -> int:
         """That of what is met for the first time."""
@@ -190,11 +154,13 @@ def _items(nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]) -> 
         return found
 
     def listed(a: Sequence[Operand]) -> tuple[object, list[int]]:
-        if a.__class__ is tuple:
+        if is_row(a):
+            found: Sequence[int] = a.operands()
+        elif a.__class__ is tuple:
             found = tuple([operands[e] if e in operands else operand(e) for e in a])
         else:
             found = tuple(map(operand, a))
-        even = spaced(found) if len(found) > 2 else None
+        even = (found if isinstance(found, range) else spaced(found)) if len(found) > 2 else None
         if isinstance(even, range):
             return ("row", even[0] & 7, len(a)), [even[0] >> 3, even.step >> 3]
         return tuple([e & 7 for e in found]), [e >> 3 for e in found]
@@ -221,7 +187,7 @@ def _items(nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]) -> 
         ids.append(shapes.id(tuple(key)))
         starts.append(len(numbers))
     items = Recogniser(shapes, np.array(ids, int), np.array(numbers, int), np.array(starts, int), {}, WINDOW)
-    return Items(items, own, constants)
+    return Items(items, [own, *whole], constants)
 
 
 def _may_repeat(ids: Positions) -> bool:
@@ -289,7 +255,7 @@ class _Data:
     def _bits(self, a: Operand) -> bytes | None:
         """Those of an operand that is a number or a list of numbers; None for any other."""
         given = a if a.__class__ is list or a.__class__ is tuple else (a,)
-        if not given or (a.__class__ is tuple and a[0].op is not None):
+        if not given or is_row(a) or (a.__class__ is tuple and a[0].op is not None):
             return None
         numbers = [x for x in map(self._recorder.constant, given) if x is not None]
         return array("d", numbers).tobytes() if len(numbers) == len(given) else None
@@ -365,6 +331,8 @@ class _Member:
 
     def _kept_list(self, given: Sequence[Operand], inside: bool) -> tuple[Sequence[Operand], list[int] | None]:
         """(what stands in place of a list, which places of it these are where some are dropped)."""
+        if is_row(given):
+            return given.as_tuple(), None
         if id(given) in self._lists:
             return self._lists[id(given)]
         rounds = [self._round(a) for a in given] if given.__class__ is tuple else []
@@ -459,8 +427,9 @@ class _Member:
             whole = len(args[0])
             for k in range(op.lists):
                 if given[k] is args[k]:
-                    self._check_even(args[k], shorter[0])
-                    given[k] = type(args[k])([args[k][j] for j in shorter[0]])
+                    whole_list = tuple(args[k]) if is_row(args[k]) else args[k]
+                    self._check_even(whole_list, shorter[0])
+                    given[k] = type(whole_list)([whole_list[j] for j in shorter[0]])
                     data[k] = [vals[k][j] for j in shorter[0]]
             if op is MEAN:
                 op, given, data = SHARE, [*given, float(whole)], [*data, float(whole)]

@@ -10,7 +10,7 @@ import sys
 import types
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from .. import context
 from ..arguments import flag, named, shown, text
@@ -57,6 +57,17 @@ class Runnable(Protocol):
         """What the function returns."""
 
 
+@runtime_checkable
+class Repeats(Runnable, Protocol):
+    """Native code that reads arguments built like those of the call before in less time."""
+
+    def repeats(self, args: tuple[object, ...]) -> bool:
+        """Can it, if they are like these?"""
+
+    def repeat(self, args: tuple[object, ...]) -> object:
+        """What the function returns; NotImplemented where they are not."""
+
+
 class CompiledFunction:
     """What `jit` returns: called like the function it was made from.
 
@@ -76,6 +87,8 @@ class CompiledFunction:
             raise TypeError(f"jit takes names of arguments as static_argnames, got {shown(static)}") from None
         self._static = frozenset([text("jit", "static_argnames", name, "names of arguments") for name in asked])
         self._programs: dict[Hashable, Runnable] = {}
+        self._before: tuple[Runnable, int] | None = None  # the program of the call before, for what there was outside
+        self._repeated: tuple[Repeats, int] | None = None  # that of several calls one after another
         self._lock = Turn()
         self._outside = Outside(f)
         self._signature = inspect.signature(f) if self._static else None
@@ -107,6 +120,12 @@ class CompiledFunction:
         """Run natively; compile first if the structure of the arguments is new."""
         if context.recorder() is not None:
             return self._f(*args, **kwargs)
+        if self._repeated is not None and not kwargs:
+            latest, outside = self._repeated
+            result = latest.repeat(args) if self._outside.number() == outside else NotImplemented
+            if result is not NotImplemented:
+                return result
+            self._before = self._repeated = None
         try:
             given, call = self._arguments(args, kwargs)
         except TypeError:
@@ -115,12 +134,16 @@ class CompiledFunction:
             raise
         if given.holds_values:
             return self._f(*args, **kwargs)
-        return self._native(given, call).run(given)
+        program, number = found = self._native(given, call)
+        if not kwargs and found == self._before and self._signature is None and isinstance(program, Repeats):
+            self._repeated = (program, number) if program.repeats(args) else None
+        self._before = found
+        return program.run(given)
 
     def lower(self, *args: object, **kwargs: object) -> Compilation | ArrayStages:
         """Compile for arguments like these: `.trace`, `.program`, `.arrays`, `.latex`, `.ir`, `.assembly`, `.times`."""
         given, call = self._arguments(args, kwargs)
-        found = self._native(given, call).stages
+        found = self._native(given, call)[0].stages
         if not hasattr(found, "raise_arrays"):
             return found
         stages = copy.copy(found)
@@ -170,8 +193,8 @@ class CompiledFunction:
 
         return found, call
 
-    def _native(self, given: Flat | MappedExamples, call: Callable[..., object]) -> Runnable:
-        """The code for a structure, compiled once whatever the number of threads that ask."""
+    def _native(self, given: Flat | MappedExamples, call: Callable[..., object]) -> tuple[Runnable, int]:
+        """(the code for a structure, compiled once whatever the number of threads that ask; for what there is outside)."""
         number = self._outside.number()
         key = given.key, number
         program = self._programs.get(key)
@@ -185,7 +208,7 @@ class CompiledFunction:
                     self._outside.settle(number)
                     if len(self._programs) > MOST:
                         del self._programs[next(iter(self._programs))]
-        return program
+        return program, number
 
     def _compiled(self, given: Flat | MappedExamples, call: Callable[..., object]) -> Runnable:
         if self._backend != "llvm":

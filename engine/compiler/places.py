@@ -6,17 +6,32 @@ import struct
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 from ..assignment import leaves_of_now
 from ..gated import Products
 from ..transforms.batching import stacked
 from ..transforms.trees import array
+from ..value import Value
 from .front.flattening import Flat, Leaf
 from .llvm.native_code import Numbers, aligned
 
 MODULE = (-1,)  # the shape of the numbers of a Module that is returned
 Pieces = list[tuple[int, int, tuple[int, ...] | None]]
+Reading = Callable[[Any], bool]  # takes in the numbers of an argument, if it is like the one before
+
+
+class Reader(Protocol):
+    """Reads arguments that are like one.
+
+    Attributes:
+        count: of its numbers.
+    """
+
+    count: int
+
+    def into(self, place: Numbers) -> Reading:
+        """What writes the numbers of an argument there."""
 
 
 def pieces(leaves: Sequence[Leaf], module: tuple[int, ...] = ()) -> Pieces:
@@ -156,7 +171,9 @@ class Spaces:
         # The addresses are of these.
         self._arrays = self.parameters, self.outputs, _ = [aligned(max(size, 1), dtype) for size in sizes]
         self.addresses = [x.ctypes.data for x in self._arrays]
-        self._into = [_writer(self.parameters[first:last], shape) for first, last, shape in given]
+        self._reader: Reader | None = None  # of arguments that are built like those before
+        self._reading: Callable[[Any], bool] | None = None
+        self._into = [writer(self.parameters[first:last], shape) for first, last, shape in given]
         self._out = [_reader(self.outputs[first:last], shape) for first, last, shape in results]
 
     def write(self, leaves: Sequence[Leaf]) -> None:
@@ -164,12 +181,23 @@ class Spaces:
         for write, x in zip(self._into, leaves):
             write(x if x.__class__ is not tuple else [v._data for v in x])
 
+    def write_last(self, leaf: tuple[Value, ...]) -> None:
+        """Put the last of them there."""
+        self._into[-1]([v._data for v in leaf])
+
+    def take_in(self, args: object, reader: Reader) -> bool:
+        """Put the numbers of arguments where native code finds them, if they are like those that are read so."""
+        if self._reading is None or self._reader is not reader:
+            self._reader, self._reading = reader, reader.into(self.parameters)
+        return self._reading(args)
+
     def read(self) -> list[Leaf]:
         """The leaves of the result."""
         return [read() for read in self._out]
 
 
-def _writer(place: Numbers, shape: tuple[int, ...] | None) -> Callable[[Leaf], object]:
+def writer(place: Numbers, shape: tuple[int, ...] | None) -> Callable[[Leaf], object]:
+    """What puts a leaf of some shape, as in `Pieces`, where native code finds it."""
     if shape or place.dtype != float:
         return partial(place.reshape(shape or -1).__setitem__, ...)
     pack = struct.Struct(f"{len(place)}d").pack_into  # twice as fast as NumPy

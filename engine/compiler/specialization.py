@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from .compilation import Compilation
@@ -24,7 +25,9 @@ from .llvm.wide import WideEmitter
 from .mapping import MappedExamples
 from .places import Results, Spaces, mapped_results, pieces
 from .recording import Recording
+from .repeated import Container
 
+ATTEMPTS = 3  # to find out how arguments that are built alike are read
 PIECES = 4  # of the examples a thread, so that nobody waits long for the last
 
 
@@ -75,21 +78,50 @@ class Specialization:
         given_pieces = pieces([*given.leaves, self._captured])
         self._new_spaces = partial(Spaces, sizes, target.dtype, given_pieces, self._results.pieces)
         self._spaces: list[Spaces] = []  # those of calls that are not under way
+        self._repeated: Container | None = None
+        self._attempts = ATTEMPTS if target.dtype == "float64" else 0
 
     def run(self, given: Flat) -> object:
         """One call."""
-        spaces = self._computed(given)
+        return self._result(self._computed(given))
+
+    def repeats(self, args: tuple[object, ...]) -> bool:
+        """From now on, try to `repeat` calls with arguments that are built like these; False where they are read by `run`."""
+        if self._attempts:
+            self._attempts -= 1
+            with suppress(ValueError):
+                self._repeated = Container(args)
+        return self._repeated is not None
+
+    def repeat(self, args: tuple[object, ...]) -> object:
+        """One call with arguments like those before; NotImplemented where they are not."""
+        spaces, repeated = self._space(), self._repeated
+        if repeated is None or not spaces.take_in(args, repeated):
+            self._spaces.append(spaces)
+            return NotImplemented
+        if self._captured:
+            spaces.write_last(self._captured)
+        return self._result(self._run_on(spaces))
+
+    def _space(self) -> Spaces:
+        try:
+            return self._spaces.pop()
+        except IndexError:
+            return self._new_spaces()
+
+    def _result(self, spaces: Spaces) -> object:
         out = spaces.read()
         self._spaces.append(spaces)
         return self._results.rebuild(out)
 
     def _computed(self, given: Flat) -> Spaces:
         """The arrays of a call, with its results in them."""
-        try:
-            spaces = self._spaces.pop()
-        except IndexError:
-            spaces = self._new_spaces()
+        spaces = self._space()
         spaces.write([*given.leaves, self._captured])
+        return self._run_on(spaces)
+
+    def _run_on(self, spaces: Spaces) -> Spaces:
+        """The same, where its arguments are in them."""
         if self._bounds is not None:
             self._bounds.check(spaces.parameters)
         self._run(*spaces.addresses)

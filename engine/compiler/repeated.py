@@ -1,0 +1,148 @@
+"""Arguments that are built like those of an earlier call, read into the arrays of native code.
+
+A loop calls a function with arguments of one structure. To see that it is the one takes less than to work out which it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import chain
+from typing import Any
+
+from .front.flattening import Flat
+from .front.layouts import layout_of
+from .llvm.native_code import Numbers
+from .llvm.unpacking import Unpacking
+from .places import Reader, Reading, writer
+
+DEEPEST = 16  # levels of containers of arrays and Modules
+_CONTAINERS = list, tuple, dict
+_PLAIN: set[type] = {float, str, bool, type(None), *_CONTAINERS}
+
+
+class _Block:
+    """Reads a tree of floats."""
+
+    def __init__(self, tree: object) -> None:
+        flat = Flat(tree)
+        numbers = flat.numbers()
+        self.count = len(numbers)
+        sizes = [len(x) if x.__class__ is list else None for x in flat.leaves]
+        rebuilt = lambda x: flat.rebuild([x if n is None else [x] * n for n in sizes])  # noqa: E731
+        self._unpacking = Unpacking(tree, rebuilt, numbers)
+
+    def into(self, place: Numbers) -> Reading:
+        return self._unpacking.reading(place.ctypes.data)
+
+
+class _Array:
+    """Reads an array of real numbers."""
+
+    def __init__(self, like: Any) -> None:
+        self._kind, self._shape, self._dtype, self.count = like.__class__, like.shape, like.dtype, like.size
+
+    def into(self, place: Numbers) -> Reading:
+        kind, shape, dtype, write = self._kind, self._shape, self._dtype, place.reshape(self._shape).__setitem__
+
+        def read(x: Any) -> bool:
+            if x.__class__ is not kind or x.shape != shape or x.dtype is not dtype:
+                return False
+            write(..., x)
+            return True
+
+        return read
+
+
+class _Module:
+    """Reads the numbers of a Module."""
+
+    def __init__(self, module: Any) -> None:
+        self._kind, self._layout = module.__class__, layout_of(module)
+        self.count = len(self._layout.leaves)
+
+    def into(self, place: Numbers) -> Reading:
+        write = writer(place, ())
+
+        def read(x: Any) -> bool:
+            if x.__class__ is not self._kind:
+                return False
+            layout = layout_of(x)
+            if layout is not self._layout:
+                if layout.key != self._layout.key or len(layout.leaves) != self.count:
+                    return False
+                self._layout = layout
+            write([v._data for v in layout.leaves])
+            return True
+
+        return read
+
+
+class Container:
+    """Reads what a list, a tuple or a dict holds; what stands side by side there and is of floats alone, at once.
+
+    Raises:
+        ValueError: something in it is not read so.
+    """
+
+    def __init__(self, holder: Any, level: int = 0) -> None:
+        self._kind, self._length = holder.__class__, len(holder)
+        self._keys = [*holder] if self._kind is dict else None
+        if level > DEEPEST or not _has_names(holder):
+            raise ValueError("dicts with other keys than text, and what is very deep, are read in the other way")
+        inside = holder if self._keys is None else tuple(holder.values())
+        plain, first = [*map(_is_plain, inside), False], 0
+        self._parts: list[tuple[int | slice, Reader]] = []
+        while first < len(inside):
+            last = plain.index(False, first)
+            if last > first:
+                self._parts.append((slice(first, last), _Block(inside[first:last])))
+            if last < len(inside):
+                self._parts.append((last, _reader(inside[last], level + 1)))
+            first = last + 1
+        self.count = sum([reader.count for _, reader in self._parts])
+
+    def into(self, place: Numbers) -> Reading:
+        """What writes the numbers of an argument there."""
+        kind, length, keys, first = self._kind, self._length, self._keys, 0
+        parts: list[tuple[int | slice, Reading]] = []
+        for where, reader in self._parts:
+            parts.append((where, reader.into(place[first : first + reader.count])))
+            first += reader.count
+
+        def read(x: Any) -> bool:
+            if x.__class__ is not kind or len(x) != length:
+                return False
+            if keys is not None:
+                if [*x] != keys or not _has_names(x):
+                    return False
+                x = tuple(x.values())
+            return all(reads(x[where]) for where, reads in parts)
+
+        return read
+
+
+def _reader(x: Any, level: int) -> Reader:
+    if hasattr(x.__class__, "_flatten"):
+        return _Module(x)
+    if x.__class__ in _CONTAINERS:
+        return Container(x, level)
+    if x.__class__ is getattr(sys.modules.get("numpy"), "ndarray", None) and x.shape and x.dtype.kind in "fiu":
+        return _Array(x)
+    raise ValueError(f"a {type(x).__name__} is read in the other way")
+
+
+def _has_names(x: Any) -> bool:
+    return x.__class__ is not dict or set(map(type, x)) <= {str}
+
+
+def _is_plain(x: object) -> bool:
+    """Is it made of floats, text, bools and None, in lists, tuples and dicts of names?"""
+    level = [x]
+    while level:
+        if not set(map(type, level)) <= _PLAIN:
+            return False
+        holders: list[Any] = [y for y in level if y.__class__ in _CONTAINERS]
+        if not all(map(_has_names, holders)):
+            return False
+        level = [*chain.from_iterable([y.values() if y.__class__ is dict else y for y in holders])]
+    return True

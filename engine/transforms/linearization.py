@@ -107,7 +107,7 @@ class Linearization(Evaluation):
             return list(xs)
         if self.pieces is not None:
             self.pieces += xs
-            return self._like
+            return self._like if single else (self._like,)
         rest = iter(xs)
         trees = [tree.rebuild(rest) for tree in self.inputs]
         return trees[0] if single else tuple(trees)

@@ -390,6 +390,18 @@ def test_a_wide_net_has_the_gradient_of_eager_mode():
     assert isinstance(gradient.layers[0].neurons[0].w, list)
 
 
+@pytest.mark.parametrize("count", [2, 20])
+def test_argnums_of_one_position_give_a_tuple(count, monkeypatch):
+    monkeypatch.setattr(recording, "LARGE", 1)
+    args = nn.MLP(4, [5, 1], seed=1), *examples(count)
+    (slopes,) = engine.jit(engine.grad(mean_loss, argnums=(0,)))(*args)
+    value, (alike,) = engine.jit(engine.value_and_grad(mean_loss, argnums=[0]))(*args)
+    want, expected = engine.value_and_grad(mean_loss)(*args)
+    assert value == pytest.approx(float(want), rel=1e-12)
+    for found in (slopes, alike):
+        assert [*found.state().values()] == pytest.approx([*expected.state().values()], rel=1e-12, abs=1e-15)
+
+
 def test_an_error_of_the_function_is_raised_at_once(monkeypatch):
     """The function is called again only where it wants a list that can be changed."""
     monkeypatch.setattr(recording, "LARGE", 1)

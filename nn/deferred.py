@@ -88,14 +88,14 @@ def later(module: T, leaves: Sequence[Value]) -> Callable[[Numbers], T]:
 
     What changes in the Module afterwards does not count.
     """
-    own = [*map(object.__new__, repeat(Value, len(leaves)))]  # nobody reads what they hold
-    template = rebuilt(module, SideBySide(leaves, own))
-    pattern = Pattern(template, own)
-    kind, held = type(module), attributes(template)
-    passes = _passes_here(kind, held.keys() - pattern.shared.keys()) and _dict.__get__(template).keys() == held.keys()
-
-    def at_once(numbers: Numbers) -> T:
-        return rebuilt(template, dict(zip(own, _values(numbers, leaves_of_now()), strict=True)))
+    pattern, kind, held = Pattern(module, leaves), type(module), attributes(module)
+    passes = _passes_here(kind, held.keys() - pattern.shared.keys()) and _dict.__get__(module).keys() == held.keys()
+    if not (passes and pattern.known):  # then it is what is to be kept as it is
+        own = [*map(object.__new__, repeat(Value, len(leaves)))]  # nobody reads what they hold
+        template = rebuilt(module, SideBySide(leaves, own))
+        if not passes:
+            return lambda numbers: rebuilt(template, dict(zip(own, _values(numbers, leaves_of_now()), strict=True)))
+        pattern = Pattern(template, own)
 
     def made(numbers: Numbers) -> T:
         leaves = leaves_of_now()  # what reads the Module first, as a transform may, is not what made it
@@ -103,7 +103,7 @@ def later(module: T, leaves: Sequence[Value]) -> Callable[[Numbers], T]:
         _dict.__set__(x, {**pattern.shared, _PENDING: lambda x: pattern.attributes(_values(numbers, leaves), x)})
         return x
 
-    return made if passes else at_once
+    return made
 
 
 def _values(numbers: Numbers, leaves: Callable[[Iterable[float]], list[Value]]) -> list[Any]:

@@ -305,6 +305,10 @@ class Module(Deferred, metaclass=Declares):
         a Value. So what is built is a Module like any other, with as many parameters.
         """
         leaves = self._leaves()
+        return leaves, self._rebuilding(leaves)
+
+    def _rebuilding(self, leaves: Sequence[Value]) -> Callable[[Iterable[Number]], Module]:
+        """What `_flatten` returns behind the parameters, where these are known."""
 
         def rebuild(new_leaves: Iterable[Number]) -> Module:
             if isinstance(new_leaves, Sequence) and hasattr(new_leaves, "listed") and self._is_what_it_holds():
@@ -319,7 +323,7 @@ class Module(Deferred, metaclass=Declares):
                         met.add(x)
             return rebuilt(self, new)
 
-        return leaves, rebuild
+        return rebuild
 
     def _leaves(self) -> list[Value]:
         """`checked_parameters`, without their paths."""
@@ -334,10 +338,13 @@ class Module(Deferred, metaclass=Declares):
                 found += x if x.__class__ is list else [x]
         return found
 
-    def _later(self) -> Callable[[Numbers], Module]:
-        """A function that makes Modules like this one, with the numbers of an array; each is filled when it is first read."""
-        leaves, rebuild = self._flatten()
-        return later(self, leaves) if self._is_what_it_holds() else lambda numbers: rebuild(numbers.tolist())
+    def _later(self, leaves: Sequence[Value]) -> Callable[[Numbers], Module]:
+        """A function that makes Modules like this one, of which these are the parameters, with the numbers of an array; each is
+        filled when it is first read."""
+        if self._is_what_it_holds():
+            return later(self, leaves)
+        _, rebuild = self._flatten()
+        return lambda numbers: rebuild(numbers.tolist())
 
     def _is_what_it_holds(self) -> bool:
         """Whether `_flatten` is right as long as all that is held here is as it was: the class says nothing else."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import count, repeat
+from itertools import count
 from operator import itemgetter
 from typing import Any
 
@@ -21,30 +21,36 @@ Build = Callable[[Iterable[Any]], object]  # of what a container holds
 Take = Callable[[list[Any]], Iterable[Any]]  # some of the things that are there
 
 
+class _Place(int):
+    """Where among the leaves one stands."""
+
+
 class Pattern:
     """How Modules like one are made.
 
     Args:
-        module: a Module, in which nothing changes.
+        module: a Module, in which nothing changes where this is not `known`.
         leaves: the Values in it that stand for others.
 
     Attributes:
         shared: those of its attributes that all will have.
+        known: is it known how, and the Module no longer needed?
     """
 
     def __init__(self, module: Any, leaves: Sequence[Value]) -> None:
-        values = list(map(object.__new__, repeat(object, len(leaves))))
-        twin = rebuilt(module, SideBySide(leaves, values))  # whose ids are the places
+        places = list(map(_Place, range(len(leaves))))
+        twin = rebuilt(module, SideBySide(leaves, places))
         held = attributes(twin)
         self.shared = {name: x for name, x in attributes(module).items() if held[name] is x}
-        found = _Comparison(values, twin, module)
+        found = _Comparison(twin, module)
+        self.known = found.known
         self._template = None if found.known else (module, leaves)
         if self._template is None:
-            start: list[object] = [*values, *found.modules, *found.constants]
-            place = dict(zip(map(id, [*start, *found.containers]), count()))
+            others = [*found.modules, *found.constants, *found.containers]
+            place = dict(zip(map(id, others), count(len(leaves))))
             self._kinds, self._constants = list(map(type, found.modules[1:])), found.constants
-            self._containers = [_step(x, place) for x in found.containers]
-            self._held = [_step(x.__dict__, place) for x in found.modules]
+            self._containers = [_step(x, place, places) for x in found.containers]
+            self._held = [_step(x.__dict__, place, places) for x in found.modules]
 
     def attributes(self, values: Sequence[object], x: Any) -> dict[str, object]:
         """The attributes that make x a Module like the one, with these things in the places of its leaves."""
@@ -63,17 +69,17 @@ class Pattern:
 
 
 class _Comparison:
-    """What a twin has of its own besides its Values, and what it shares with the Module that it is a twin of.
+    """What a twin has of its own besides places, and what it shares with the Module that it is a twin of.
 
     Attributes:
         modules, constants, containers: that; a container comes after those in it.
         known: is that all there is?
     """
 
-    def __init__(self, values: Iterable[object], twin: Any, module: Any) -> None:
+    def __init__(self, twin: Any, module: Any) -> None:
         self.modules, self.constants, self.containers = [twin], list[object](), list[Any]()
         self.known = True
-        self._met = {*map(id, values), id(twin)}
+        self._met = {id(twin)}
         pairs = [(twin, module)]
         for new, old in pairs:
             if new.__dict__.keys() != attributes(new).keys():  # there are slots
@@ -89,9 +95,9 @@ class _Comparison:
             if done:
                 self.containers.append(new)
                 self._met.add(id(new))
-            if id(new) in self._met:
-                continue
             kind = new.__class__
+            if kind is _Place or id(new) in self._met:
+                continue
             if new is old:
                 self.constants.append(new)
                 self._met.add(id(new))
@@ -100,7 +106,7 @@ class _Comparison:
                 self._met.add(id(new))
                 modules.append((new, old))
             elif kind in (list, tuple, dict) and id(new) not in opened and len(new) == len(old):
-                if kind is list and self._met.issuperset(map(id, new)):  # weights
+                if kind is list and set(map(type, new)) == {_Place}:  # weights
                     self.containers.append(new)
                     self._met.add(id(new))
                     continue
@@ -114,11 +120,13 @@ class _Comparison:
         return modules
 
 
-def _step(x: Any, place: dict[int, int]) -> tuple[Build, Take]:
+def _step(x: Any, place: dict[int, int], leaves: Sequence[_Place]) -> tuple[Build, Take]:
     """How a container is made: (of what it holds, what that is among the things that are there)."""
-    places = list(map(place.__getitem__, map(id, x.values() if x.__class__ is dict else x)))
-    first, n = (places or [0])[0], len(places)
-    one_after_another = places == list(range(first, first + n))
+    things, n = list(x.values() if x.__class__ is dict else x), len(x)
+    are_leaves = set(map(type, things)) == {_Place}
+    places = things if are_leaves else [e if e.__class__ is _Place else place[id(e)] for e in things]
+    first = (places or [0])[0]
+    one_after_another = places == (leaves[first : first + n] if are_leaves else list(range(first, first + n)))
     take: Take = itemgetter(slice(first, first + n)) if one_after_another else itemgetter(*places)
     return partial(_dict, tuple(x)) if x.__class__ is dict else x.__class__, take
 

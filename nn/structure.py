@@ -205,11 +205,13 @@ def stretches(root: object, values: bool = True, without: Collection[object] = (
         start = path + "." if path else ""
         if x.__class__ is list and set(map(type, x)) <= {Value}:
             if declared and values:
-                ids = set(map(id, x))
-                if len(ids) == len(x) and seen.isdisjoint(ids):
-                    seen |= ids
-                    yield path, x
-                    continue
+                if seen.isdisjoint(map(id, x)):
+                    before = len(seen)
+                    seen.update(map(id, x))
+                    if len(seen) == before + len(x):
+                        yield path, x
+                        continue
+                    seen.difference_update(map(id, x))  # one is in it twice
                 for k, y in enumerate(x):
                     if id(y) not in seen:
                         seen.add(id(y))

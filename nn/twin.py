@@ -48,11 +48,23 @@ class SideBySide(Mapping[Value, object]):
     """
 
     def __init__(self, leaves: Sequence[Value], new: Sequence[object]) -> None:
-        self._leaves, self._new = leaves, new
-        self._places = dict(zip(leaves, range(len(leaves)), strict=True))
+        self._leaves, self._new, self._next = list(leaves), new, 0
+        self._places: dict[Value, int] | None = None
+
+    def _place(self, p: Value) -> int | None:
+        """Where a Value is among them; most are asked for one after the other."""
+        if self._next < len(self._leaves) and self._leaves[self._next] is p:
+            return self._next
+        if self._places is None:
+            self._places = dict(zip(self._leaves, range(len(self._leaves)), strict=True))
+        return self._places.get(p)
 
     def __getitem__(self, p: Value) -> object:
-        return self._new[self._places[p]]
+        k = self._place(p)
+        if k is None:
+            raise KeyError(p)
+        self._next = k + 1
+        return self._new[k]
 
     def __iter__(self) -> Iterator[Value]:
         return iter(self._leaves)
@@ -62,8 +74,11 @@ class SideBySide(Mapping[Value, object]):
 
     def listed(self, x: list[Value]) -> Sequence[object] | None:
         """What is in the places of a list of Values; None where they do not stand side by side."""
-        k = self._places.get(x[0])
-        return None if k is None or self._leaves[k : k + len(x)] != x else self._new[k : k + len(x)]
+        k = self._place(x[0])
+        if k is None or self._leaves[k : k + len(x)] != x:
+            return None
+        self._next = k + len(x)
+        return self._new[k : k + len(x)]
 
 
 class _Twin(Generic[T]):

@@ -48,10 +48,10 @@ def pieces(leaves: Sequence[Leaf], module: tuple[int, ...] = ()) -> Pieces:
     return found
 
 
-def _later(module: Any) -> Callable[[Any], object]:
-    """A function that builds Modules like one, of arrays; in its own time if it can."""
+def _later(module: Any, leaves: Sequence[Value]) -> Callable[[Any], object]:
+    """A function that builds Modules like one, of which these are the leaves, of arrays; in its own time if it can."""
     if hasattr(module, "_later"):
-        found: Callable[[Any], object] = module._later()
+        found: Callable[[Any], object] = module._later(leaves)
         return found
     _, rebuild = module._flatten()
     return lambda numbers: rebuild(numbers.tolist())

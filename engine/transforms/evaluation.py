@@ -76,7 +76,6 @@ class Evaluation:
             unmade = context.recorder().unmade_of(args[i]) if owned and len(positions) == 1 else None
             if unmade is not None:
                 row, self._like = unmade
-                self.inputs.append(flatten(self._like, who, f"argument {i % len(args)}"))
                 self._leaves = row.as_tuple()
                 continue
             tree = flatten(args[i], who, f"argument {i % len(args)}")

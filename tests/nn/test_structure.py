@@ -473,3 +473,18 @@ def test_weights_of_a_neuron_of_ones_own_are_all_there():
     net = nn.Sequential(Scaled())
     assert [np.shape(a) for a in net.get_weights()] == [(1, 1), (1,), ()]
     assert float(net.get_weights()[2]) == 3.0
+
+
+def test_a_list_that_holds_one_parameter_twice_names_it_once():
+    class Repeated(nn.Module):
+        def __init__(self):
+            p, q = Value(1.0), Value(2.0)
+            self.ws = [p, q, p]
+            self.more = [q, Value(3.0), q]
+
+        def forward(self, x):
+            return x
+
+    net = Repeated()
+    assert net.state() == {"ws.0": 1.0, "ws.1": 2.0, "more.1": 3.0}
+    assert [p.data for p in net.parameters()] == [1.0, 2.0, 3.0]

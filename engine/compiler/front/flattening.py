@@ -33,11 +33,12 @@ Building = (
 )  # how what holds so many places is built; None for a number
 
 
-def _like(module: Any) -> Callable[[Any], object]:
-    """A function that builds Modules like one."""
+def _like(module: Any, known: Sequence[Value]) -> Callable[[Any], object]:
+    """A function that builds Modules like one, of which these are the leaves."""
 
     def build(leaves: Any) -> object:
-        _, rebuild = module._flatten()
+        holds = getattr(module, "_is_what_it_holds", bool)()
+        rebuild = module._rebuilding(known) if holds else module._flatten()[1]
         built: object = rebuild(leaves)
         if isinstance(leaves, Leaves):
             leaves.module = built, module
@@ -52,7 +53,7 @@ class Flat:
     Args:
         tree: anything.
         who: is named where it is no tree of numbers.
-        maker: of a Module, makes Modules like it of their leaves.
+        maker: of a Module and its leaves, makes Modules like it of theirs.
 
     Attributes:
         leaves: its numbers: floats and Values; those of an array as an array, those of nested lists as one list, those of
@@ -68,7 +69,8 @@ class Flat:
 
     __slots__ = ("_maker", "_steps", "_who", "holds_values", "key", "leaves", "modules")
 
-    def __init__(self, tree: object, who: str = "jit", maker: Callable[[Any], Callable[[Any], object]] = _like) -> None:
+    def __init__(self, tree: object, who: str = "jit",
+                 maker: Callable[[Any, Sequence[Value]], Callable[[Any], object]] = _like) -> None:  # fmt: skip
         leaves: list[Leaf] = []
         key: list[Hashable] = []
         steps: list[Building] = []
@@ -148,7 +150,7 @@ class Flat:
             layout = layout_of(x)
             self.modules.append(x)
             self.leaves.append(layout.leaves)
-            self._steps += (partial(_module, self._maker(x)), 1), None
+            self._steps += (partial(_module, self._maker(x, layout.leaves)), 1), None
             return ("module", layout.key, len(layout.leaves)), ()
         level = container(x)
         if level is None:

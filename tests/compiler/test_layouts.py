@@ -54,6 +54,7 @@ CHANGES = {
     "the order of weights": lambda m: neuron(m).w.reverse(),
     "a shared weight": lambda m: neuron(m).w.__setitem__(1, neuron(m).w[0]),
     "a list of weights to an equal one": lambda m: (setattr(neuron(m), "w", list(neuron(m).w)), neuron(m).w.pop()),
+    "a name": lambda m: m.named.__setitem__("pace", m.named.pop("rate")),
     "a layer more": lambda m: m.net.layers.append(nn.Layer(1, 1, seed=0)),
     "a layer less": lambda m: m.net.layers.pop(),
     "layers in another order": lambda m: m.net.layers.reverse(),
@@ -113,7 +114,8 @@ def test_a_layout_is_kept_while_nothing_but_numbers_changes(monkeypatch):
 
 
 def test_a_layout_that_does_not_look_at_values_is_caught(monkeypatch):
-    monkeypatch.setattr(Watch, "_alike", lambda self: ())
+    things = Watch._things
+    monkeypatch.setattr(Watch, "_things", lambda self: tuple([x for x in things(self) if x.__class__ is not Value]))
     with pytest.raises(AssertionError):
         test_every_change_of_a_module_is_seen(Settled, CHANGES["a shared weight"])
 

@@ -1,7 +1,7 @@
 """What a function reads from outside its arguments: by name, in Modules and objects.
 
 A program is right as long as all that is as it was when the function was traced. To look whether it is must cost little
-beside a call: what is there is compared by identity, in C, and only where that fails a key is made of it.
+beside a call: what is there is compared by identity, as bytes, and only where that fails a key is made of it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ import os
 import sys
 import sysconfig
 from collections import ChainMap, UserDict, UserList, deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from functools import cache, partial
 from itertools import chain
-from operator import is_
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ...lists import Operands
-from ...value import Value
+from .addresses import addresses
 from .keys import attributes, exact, is_generator
 
 if TYPE_CHECKING:
@@ -87,14 +86,12 @@ class Watch:
         self._cells: list[CellType] = []
         self._names: list[Names] = []  # global names of functions, and those in classes
         self._sized: list[Collection[object]] = []  # whose length is looked at: most of the following, and large ones
-        self._rows: list[list[Value]] = []  # lists of Values alone
         self._containers: list[Collection[object]] = []
         self._dicts: list[dict[object, object]] = []
-        self._named: list[dict[str, object]] = []  # dicts whose keys are text
         self._values: list[Collection[object]] = []  # of all dicts
         self._slotted: list[object] = []
         self._arrays: list[object] = []
-        self._before: tuple[list[object], list[object], Collection[tuple[tuple[Value, ...], ...]]] = [], [], ()
+        self._before: tuple[tuple[object, ...], bytes, list[object]] = (), b"", []
 
     def hold(self, x: Any) -> bool:
         """Look at what a container holds; False where that is too much."""
@@ -110,14 +107,11 @@ class Watch:
     def look_at(self, x: Any) -> None:
         """Add what a container holds to what is looked at."""
         if isinstance(x, dict):
-            (self._named if set(map(type, x)) == {str} else self._dicts).append(x)
+            self._dicts.append(x)
             self._values.append(dict.values(x))
         elif hasattr(x, "dtype") or isinstance(x, bytearray):
             self._arrays.append(x)
         elif isinstance(x, (list, deque, set)):
-            if x.__class__ is list and set(map(type, x)) == {Value}:
-                self._rows.append(x)
-                return
             self._containers.append(x)
         elif getattr(x, "__slots__", ()):
             self._slotted.append(x)
@@ -141,45 +135,51 @@ class Watch:
 
     def begun(self) -> Watch:
         """This, with what is there now."""
-        self._before = [*self._things()], self._rest(), frozenset((self._alike(),))
+        things = self._things()
+        self._before = things, addresses(things), self._rest()
         return self
 
     def is_current(self) -> bool:
         """Is all as it was?"""
-        things, rest, rows = self._before
+        things, where, rest = self._before
         try:
-            # A hash of Values is one of their identities, and a lookup compares those first, faster than `is` could.
-            if self._rest() != rest or self._alike() not in rows:
+            if self._rest() != rest:
                 return False
-            if all(map(is_, self._things(), things)):
-                return True
-            now = [*self._things()]
+            now = self._things()
         except (TypeError, ValueError, RuntimeError):  # a deleted variable; a container that another thread fills
             return False
+        here = addresses(now)
+        if here == where:
+            return True
         same = len(now) == len(things) and all(
             a is b or (a.__class__ is b.__class__ is Operands) for a, b in zip(now, things)
         )
         if same:
-            things[:] = now
+            self._before = now, here, rest
         return same
 
-    def _things(self) -> Iterator[object]:
+    def _things(self) -> tuple[object, ...]:
         """What is compared by identity: so many things, as long as what holds them is as long as it was."""
-        found: list[Iterable[object]] = [*self._containers, *self._values]
-        if self._cells or self._names or self._slotted or self._arrays or self._dicts:
-            found.append([c.cell_contents for c in self._cells])
-            found.append([where.get(name) for where, listed in self._names for name in listed])
-            found += [*self._dicts, *[attributes(x).values() for x in self._slotted]]
-            found += [array.ravel().tolist() for array in self._numpys() if array.dtype.kind == "O"]
-        return chain.from_iterable(found)
-
-    def _alike(self) -> tuple[tuple[Value, ...], ...]:
-        """The Values in lists of nothing else."""
-        return tuple(map(tuple, self._rows))
+        found: list[object] = []
+        for holder in self._containers:  # of lists that copies memory, where an iteration over all would go one by one
+            found.extend(holder)
+        if self._dicts:
+            found.extend(chain.from_iterable(self._values))
+            found.extend(chain.from_iterable(self._dicts))
+        for where, listed in self._names:
+            found.extend(map(where.get, listed))
+        if self._cells:
+            found.extend([c.cell_contents for c in self._cells])
+        if self._slotted or self._arrays:
+            for x in self._slotted:
+                found.extend(attributes(x).values())
+            for array in self._numpys():
+                found += array.ravel().tolist() if array.dtype.kind == "O" else ()
+        return tuple(found)
 
     def _rest(self) -> list[object]:
-        """What is compared by ==: lengths, names, numbers in arrays."""
-        rest: list[object] = [*map(len, self._sized), *chain.from_iterable(self._named)]
+        """What is compared by ==: lengths, numbers in arrays."""
+        rest: list[object] = [*map(len, self._sized)]
         if self._slotted or self._arrays:
             rest += [len(attributes(x)) for x in self._slotted]
             rest += [bytes(x) for x in self._arrays if isinstance(x, bytearray)]

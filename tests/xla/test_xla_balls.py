@@ -6,6 +6,7 @@ MANY=100 python -m pytest tests/xla/test_xla_balls.py
 import os
 import random
 
+import numpy as np
 import pytest
 from enclosing import PRECISIONS, Precision
 from hypothesis import given, settings
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 from test_array_balls import wrong_batch
 from test_balls import ROWS, check, of_graph, of_network, wrong_lanes
 
-from engine import gradients, jit
+from engine import gradients, jit, vmap
 from engine.checks import mlps, random_graphs
 from engine.checks.rounding import CORRECT
 from engine.compiler.arrays.rows import Rows
+from engine.rule import TABLE
 
 MANY = int(os.environ.get("MANY", "1"))
 
@@ -81,3 +83,11 @@ def test_a_planted_fault_is_caught(monkeypatch):
     monkeypatch.setattr(Rows, "sigmoid", sigmoid)
     subjects = [of_graph(g, "float64") for g in random_graphs(4, 3, 1, ["sigmoid"]) if g.steps]
     assert wrong_lanes(subjects, "float64", 3, random.Random(0), backend="xla")
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if not TABLE[name].lists and len(TABLE[name].partials) == 1])
+def test_a_row_of_one_number_misses_few_digits_nowhere_in_the_middle(name):
+    (low, high), row = TABLE[name].domain[0], TABLE[name].forward
+    points = [x for x in (k / 128 + 1e-3 for k in range(-256, 256)) if low < x < high]
+    found = jit(vmap(TABLE[name]), backend="xla", dtype="float64")(points)
+    np.testing.assert_allclose(found, [row(x) for x in points], rtol=16 * 2.0**-52, atol=0.0)

@@ -10,7 +10,7 @@ from ..front.order import Dot, Fill, Ordered, Products, Sums, positions
 from ..front.passes import Beside, Pass
 from ..front.trace import CONSTANT, VALUE
 from .program import Statement
-from .spans import Rounds
+from .spans import Nest, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,22 +67,23 @@ class FlatCode:
                 self.targets[at] = range(item.target, item.target + item.length)
         for alike in dots.values():
             places, found = np.array([place for place, _ in alike]), [dot for _, dot in alike]
-            ws, xs, cs = (np.array([list(getattr(dot, name)) for dot in found], int) for name in ("ws", "xs", "cs"))
+            ws, xs, cs = (np.array([_array(getattr(dot, name)) for dot in found]) for name in ("ws", "xs", "cs"))
             self._dots(places, ws, xs, cs, found[0].zero)
 
-    def has(self, statement: Statement, rounds: Rounds, table: NDArray[np.float64]) -> bool:
+    def has(self, statement: Statement, nest: Nest, table: NDArray[np.float64]) -> bool:
         """Is an instruction of a rolled program there, with its operands, in all rounds of the loops around it?"""
-        at, count = statement.out.evaluated(rounds), len(statement.args)
-        same = (self.ops[at] == self.numbers.get(statement.op, UNUSED)).all()
-        same = same and (self.targets[at] == statement.target.evaluated(rounds)).all()
+        span, count = Span(statement.out, nest, whole=True), len(statement.args)
+        rounds = span.rounds
+        same = (span.of(self.ops) == self.numbers.get(statement.op, UNUSED)).all()
+        same = same and (span.of(self.targets) == statement.target.evaluated(rounds)).all()
         for (space, index), found in zip(statement.args, self.args):
-            place, there = index.evaluated(rounds), found[at]
+            place, there = index.evaluated(rounds), span.of(found)
             if space == CONSTANT and same:
                 same = (there & 7 == CONSTANT).all()
                 same = same and (table[place].view("i8") == self.constants[there >> 3].view("i8")).all()
             elif same:
                 same = (there == place * 8 + space).all()
-        return bool(same and (self.args[count:, at] == UNUSED).all())
+        return bool(same and all((span.of(found) == UNUSED).all() for found in self.args[count:]))
 
     def _number(self, op: str) -> int:
         return self.numbers.setdefault(op, len(self.numbers))
@@ -108,7 +109,7 @@ class FlatCode:
         import numpy as np
 
         at = place + item.round * np.arange(len(item.xs))
-        self._put("mul", at, item.g, np.array(item.xs, int))
+        self._put("mul", at, item.g, _array(item.xs))
         if item.c is not None:
             self._put("where", at + 1, item.c, at * 8 + VALUE, item.zero)
         self._write(item.effect, at + item.round - 1, item.target)
@@ -118,8 +119,8 @@ class FlatCode:
 
         at = place + item.round * np.arange(len(item.rows[0]))
         self._put("move", at, item.start)
-        xs = np.array([list(row) for row in item.rows], int).T
-        gs, cs = (np.broadcast_to(np.array(a, int), (len(at), len(a))) for a in (list(item.gs), list(item.cs)))
+        xs = np.array([_array(row) for row in item.rows]).T
+        gs, cs = (np.broadcast_to(_array(a), (len(at), len(a))) for a in (item.gs, item.cs))
         self._dots(at + 1, gs, xs, cs, item.zero)
         self._write(item.effect, at + item.round - 1, item.target)
 
@@ -139,3 +140,12 @@ class FlatCode:
             self._put("where", at + 1, cs, at * 8 + VALUE, zero)
         end = at + length - 1
         self._put("add", end, (at - 1) * 8 + VALUE, (end - 1) * 8 + VALUE)
+
+
+def _array(operands: Sequence[int]) -> NDArray[np.int64]:
+    """A list of operands."""
+    import numpy as np
+
+    if isinstance(operands, range):
+        return np.arange(operands.start, operands.stop, operands.step)
+    return np.array(operands, int)

@@ -219,8 +219,6 @@ def _is_that(program: Rolled, code: FlatCode) -> bool:
     table = np.array(program.table, float)
 
     def alike(body: Sequence[Node], nest: Nest) -> bool:
-        return all(
-            alike(n.body, Nest(nest, n)) if isinstance(n, For) else code.has(n, nest.rounds, table) for n in body
-        )
+        return all(alike(n.body, Nest(nest, n)) if isinstance(n, For) else code.has(n, nest, table) for n in body)
 
     return program.length == len(code.ops) and alike(program.body, Nest())

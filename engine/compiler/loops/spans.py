@@ -66,12 +66,17 @@ class Nest:
 class Span:
     """Where an index leads.
 
+    Args:
+        index: it.
+        nest: the loops around it.
+        whole: are all of them to be in its shape?
+
     Attributes:
         shape: how many rounds there are of each loop that it depends on; of loops whose counts differ all in one.
         rounds: the loop variables, to be spread over that shape.
     """
 
-    def __init__(self, index: Polynomial, nest: Nest) -> None:
+    def __init__(self, index: Polynomial, nest: Nest, whole: bool = False) -> None:
         self._index = index
         counts = nest.counts
         self._is_even = counts is not None and all(not mono or (len(mono) == 1 and mono[0][1] == 1) for mono in index)
@@ -79,7 +84,7 @@ class Span:
             self.rounds = nest.rounds
             self.shape: tuple[int, ...] = (len(next(iter(nest.rounds.values()))),)
             return
-        self.shape, self.rounds = nest.spread(tuple([v for v, n in counts.items() if not n or index.uses(v)]))
+        self.shape, self.rounds = nest.spread(tuple([v for v, n in counts.items() if whole or not n or index.uses(v)]))
 
     @property
     def size(self) -> int:

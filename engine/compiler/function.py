@@ -10,7 +10,7 @@ import sys
 import types
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from .. import context
 from ..arguments import flag, named, shown, text
@@ -57,12 +57,11 @@ class Runnable(Protocol):
         """What the function returns."""
 
 
-@runtime_checkable
 class Repeats(Runnable, Protocol):
-    """Native code that reads arguments built like those of the call before in less time."""
+    """Native code that reads arguments built like those of an earlier call in less time."""
 
-    def repeats(self, args: tuple[object, ...]) -> bool:
-        """Can it, if they are like these?"""
+    def expect(self, args: tuple[object, ...]) -> None:
+        """They are built like these."""
 
     def repeat(self, args: tuple[object, ...]) -> object:
         """What the function returns; NotImplemented where they are not."""
@@ -135,8 +134,10 @@ class CompiledFunction:
         if given.holds_values:
             return self._f(*args, **kwargs)
         program, number = found = self._native(given, call)
-        if not kwargs and found == self._before and self._signature is None and isinstance(program, Repeats):
-            self._repeated = (program, number) if program.repeats(args) else None
+        expect = getattr(program, "expect", None)
+        if found == self._before and expect is not None and not kwargs and self._signature is None:
+            expect(args)
+            self._repeated = cast("Repeats", program), number
         self._before = found
         return program.run(given)
 

@@ -13,7 +13,7 @@ from .front.flattening import Flat
 from .front.layouts import layout_of
 from .llvm.native_code import Numbers
 from .llvm.unpacking import Unpacking
-from .places import Reader, Reading, writer
+from .places import Reader, Reading, pieces, writer
 
 DEEPEST = 16  # levels of containers of arrays and Modules
 _CONTAINERS = list, tuple, dict
@@ -77,27 +77,52 @@ class _Module:
         return read
 
 
-class Container:
-    """Reads what a list, a tuple or a dict holds; what stands side by side there and is of floats alone, at once.
+class _Other:
+    """Reads anything, as a first call does."""
 
-    Raises:
-        ValueError: something in it is not read so.
+    def __init__(self, tree: object) -> None:
+        flat = Flat(tree)
+        self._key, self._pieces = flat.key, pieces(flat.leaves)
+        self.count = self._pieces[-1][1] if self._pieces else 0
+
+    def into(self, place: Numbers) -> Reading:
+        writers = [writer(place[first:last], shape) for first, last, shape in self._pieces]
+
+        def read(tree: object) -> bool:
+            try:
+                flat = Flat(tree)
+            except (TypeError, ValueError):
+                return False
+            if flat.key != self._key or flat.holds_values:
+                return False
+            for write, leaf in zip(writers, flat.leaves):
+                write(leaf if leaf.__class__ is not tuple else [v._data for v in leaf])
+            return True
+
+        return read
+
+
+class Container:
+    """Reads what a list, a tuple or a dict of names holds; what stands side by side there and is of floats alone, at once.
+
+    Args:
+        holder: one like those that are to be read.
+        dtype: "float64" or "float32".
+        level: how many containers are around it.
     """
 
-    def __init__(self, holder: Any, level: int = 0) -> None:
+    def __init__(self, holder: Any, dtype: str, level: int = 0) -> None:
         self._kind, self._length = holder.__class__, len(holder)
         self._keys = [*holder] if self._kind is dict else None
-        if level > DEEPEST or not _has_names(holder):
-            raise ValueError("dicts with other keys than text, and what is very deep, are read in the other way")
         inside = holder if self._keys is None else tuple(holder.values())
-        plain, first = [*map(_is_plain, inside), False], 0
+        plain, first = [*[dtype == "float64" and _is_plain(x) for x in inside], False], 0
         self._parts: list[tuple[int | slice, Reader]] = []
         while first < len(inside):
             last = plain.index(False, first)
             if last > first:
-                self._parts.append((slice(first, last), _Block(inside[first:last])))
+                self._parts.append((slice(first, last), _block(inside[first:last])))
             if last < len(inside):
-                self._parts.append((last, _reader(inside[last], level + 1)))
+                self._parts.append((last, _reader(inside[last], dtype, level + 1)))
             first = last + 1
         self.count = sum([reader.count for _, reader in self._parts])
 
@@ -121,14 +146,26 @@ class Container:
         return read
 
 
-def _reader(x: Any, level: int) -> Reader:
+def _reader(x: Any, dtype: str, level: int) -> Reader:
     if hasattr(x.__class__, "_flatten"):
         return _Module(x)
-    if x.__class__ in _CONTAINERS:
-        return Container(x, level)
+    if x.__class__ in _CONTAINERS and level < DEEPEST and _has_names(x) and not _is_numbers(x):
+        return Container(x, dtype, level)
     if x.__class__ is getattr(sys.modules.get("numpy"), "ndarray", None) and x.shape and x.dtype.kind in "fiu":
         return _Array(x)
-    raise ValueError(f"a {type(x).__name__} is read in the other way")
+    return _Other(x)
+
+
+def _block(tree: Any) -> Reader:
+    try:
+        return _Block(tree)
+    except ValueError:
+        return _Other(tree)
+
+
+def _is_numbers(x: Any) -> bool:
+    """Is it of numbers that are read in one block, or nested lists of such?"""
+    return len(Flat(x).key) == 1
 
 
 def _has_names(x: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
 from .compilation import Compilation
@@ -79,22 +78,20 @@ class Specialization:
         self._new_spaces = partial(Spaces, sizes, target.dtype, given_pieces, self._results.pieces)
         self._spaces: list[Spaces] = []  # those of calls that are not under way
         self._repeated: Container | None = None
-        self._attempts = ATTEMPTS if target.dtype == "float64" else 0
+        self._attempts, self._dtype = ATTEMPTS, target.dtype
 
     def run(self, given: Flat) -> object:
         """One call."""
         return self._result(self._computed(given))
 
-    def repeats(self, args: tuple[object, ...]) -> bool:
-        """From now on, try to `repeat` calls with arguments that are built like these; False where they are read by `run`."""
+    def expect(self, args: tuple[object, ...]) -> None:
+        """Arguments built like these are to be `repeat`ed."""
         if self._attempts:
             self._attempts -= 1
-            with suppress(ValueError):
-                self._repeated = Container(args)
-        return self._repeated is not None
+            self._repeated = Container(args, self._dtype)
 
     def repeat(self, args: tuple[object, ...]) -> object:
-        """One call with arguments like those before; NotImplemented where they are not."""
+        """One call with arguments built as `expect`ed; NotImplemented where they are not."""
         spaces, repeated = self._space(), self._repeated
         if repeated is None or not spaces.take_in(args, repeated):
             self._spaces.append(spaces)

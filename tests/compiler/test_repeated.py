@@ -60,12 +60,12 @@ def with_numbers(tree, draw):
 @given(st.lists(TREES, max_size=3).map(tuple), st.data())
 def test_what_is_built_alike_is_read_to_the_bit(args, data):
     other = with_numbers(args, data.draw)
-    assert bits(read(Container(args), other)) == bits(Flat(other).numbers())
+    assert bits(read(Container(args, "float64"), other)) == bits(Flat(other).numbers())
 
 
 @given(st.lists(TREES, max_size=2).map(tuple), st.lists(TREES | OTHERS, max_size=2).map(tuple))
 def test_what_is_built_otherwise_is_not_read(args, other):
-    numbers = read(Container(args), other)
+    numbers = read(Container(args, "float64"), other)
     if numbers is not None:
         assert Flat(args).key == Flat(other).key
         assert bits(numbers) == bits(Flat(other).numbers())
@@ -87,17 +87,20 @@ def test_one_place_that_is_another_is_seen(tree, x, data):
         return y.__class__([changed(v) if k == at else v for k, v in enumerate(y)])
 
     other = changed(args)
-    if other.__class__ is tuple and read(Container(args), other) is not None:
+    if other.__class__ is tuple and read(Container(args, "float64"), other) is not None:
         assert not Flat(other).holds_values
         assert Flat(args).key == Flat(other).key
 
 
 @pytest.mark.parametrize(
-    "x", [{1.0: 2.0}, b"text", math.sin, np.float64(1.0), 1, np.array([Value(1.0)]), Value(1.0), {"b": [1]}]
+    "x", [{1.0: 2.0}, b"text", math.sin, np.float64(1.0), 1, [[1, 2.0]] * 2, {"b": [1]}, {2: "a", "b": 1.0}]
 )
-def test_what_is_read_in_another_way_is_left_to_it(x):
-    with pytest.raises(ValueError):
-        Container((1.0, x))
+def test_what_else_there_is_is_read_as_in_a_first_call(x):
+    container = Container(([2.0], x, 3.0), "float64")
+    assert read(container, ([5.0], x, 6.0)) == [5.0, *Flat(x).numbers(), 6.0]
+    assert read(container, ([5.0], "other", 6.0)) is None
+    assert read(container, ([5.0], Value(1.0), 6.0)) is None
+    assert read(container, ([5.0], object(), 6.0)) is None
 
 
 ARRAYS = {"w": np.ones((2, 3)), "b": [np.ones(2), 1.0]}
@@ -117,13 +120,13 @@ ARRAYS = {"w": np.ones((2, 3)), "b": [np.ones(2), 1.0]}
     ],
 )
 def test_arrays_in_other_places_are_not_read(other):
-    container = Container((ARRAYS, 2.0))
+    container = Container((ARRAYS, 2.0), "float64")
     assert read(container, (ARRAYS, 3.0)) == [1.0] * 9 + [3.0]
     assert read(container, (other, 2.0)) is None
 
 
 def test_what_contains_itself_is_not_read():
-    container, x = Container(([1.0, [2.0]],)), [1.0]
+    container, x = Container(([1.0, [2.0]],), "float64"), [1.0]
     x.append(x)
     assert read(container, (x,)) is None
 
@@ -168,6 +171,7 @@ def test_another_module_that_is_built_alike_is_read(repeated):
 
 CHANGES = {
     "a whole number": lambda m, xs, named: (m, [(3, 4.0), (5.0, 6.0)], named),
+    "whole numbers": lambda m, xs, named: (m, [(3, 4), (5, 6)], {**named, "a": 7}),
     "an example less": lambda m, xs, named: (m, xs[:1], named),
     "lists in place of tuples": lambda m, xs, named: (m, [*map(list, xs)], named),
     "an array": lambda m, xs, named: (m, np.array(xs), named),

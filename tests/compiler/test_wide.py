@@ -1,5 +1,6 @@
 """Rounds in lanes: eager mode's bits whatever lies side by side, backwards, apart, and however many rounds are left over."""
 
+import math
 import struct
 
 import numpy as np
@@ -9,6 +10,7 @@ from test_levels import WIDTHS
 import engine
 from engine import jit
 from engine.compiler.llvm import wide
+from engine.compiler.llvm.processor import processor, vector_bytes
 from engine.compiler.llvm.wide import WideEmitter
 
 
@@ -98,3 +100,65 @@ def test_rounds_that_feed_each_other_do_not_go_in_lanes(laned):
     assert bits(jit(f, contract=False)(0.5, rows)) == bits(f(0.5, rows))
     assert all(lanes == 1 for count, lanes in laned["all"] if count == 16)
     assert wide.FEWEST > 1
+
+
+# Sums whose own rounds are in lanes ------------------------------------------------------------------------------------
+
+
+def weighed(w, x, bias):
+    """A layer of which nothing lies side by side but the weights of each sum, and sums of what they are, read again."""
+    outs = [engine.relu(engine.dot(row, x) + b) for row, b in zip(w, bias)]
+    roots = [engine.dot(row, x) * engine.dot(row, row) for row in w]
+    return [*outs, *roots, engine.total([engine.exp(a) * engine.sin(a) for a in x]), engine.dot(outs, outs)]
+
+
+def exactly(w, x, bias):
+    def dot(a, b):
+        return math.fsum(i * j for i, j in zip(a, b))
+
+    outs = [max(0.0, dot(row, x) + b) for row, b in zip(w, bias)]
+    roots = [dot(row, x) * dot(row, row) for row in w]
+    return [*outs, *roots, math.fsum(math.exp(a) * math.sin(a) for a in x), dot(outs, outs)]
+
+
+@pytest.fixture
+def summed(monkeypatch):
+    """(rounds of a sum, lanes of the loop around it) of those whose rounds were put in lanes."""
+    found, sum_in_lanes = [], WideEmitter._sum_in_lanes
+
+    def seen(self, loop, copies, memo):
+        found.append((loop.count.number(), self._left or self.lanes))
+        sum_in_lanes(self, loop, copies, memo)
+
+    monkeypatch.setattr(WideEmitter, "_sum_in_lanes", seen)
+    return found
+
+
+@pytest.mark.parametrize(("rows", "long"), [(4, 4), (5, 8), (16, 16), (27, 16), (6, 13), (19, 23), (3, 37), (9, 64)])
+@pytest.mark.parametrize(("dtype", "cpu"), [*[("float64", cpu) for cpu in WIDTHS], ("float32", WIDTHS[0])])
+def test_sums_of_rows_are_right_however_many_rounds_are_left(cpu, dtype, rows, long, summed):
+    rng = np.random.default_rng(rows)
+    w, x, bias = rng.uniform(0.5, 1.5, (rows, long)), rng.uniform(0.5, 1.5, long), rng.uniform(-1.0, 1.0, rows)
+    given = [a.astype(dtype).astype(float).tolist() for a in (w, x, bias)]
+    got = jit(weighed, dtype=dtype, checked=True, cpu=cpu)(*given)
+    np.testing.assert_allclose(got, exactly(*given), rtol=1e-14 if dtype == "float64" else 1e-5)
+    assert summed or long < 8
+    if dtype == "float64":
+        summed.clear()
+        assert bits(jit(weighed, contract=False, cpu=cpu)(*given)[:rows]) == bits(weighed(*given)[:rows])
+        assert not summed
+
+
+def test_rows_go_in_lanes_together_and_those_that_are_left_fill_a_part_of_a_vector(summed):
+    w, x = np.ones((11, 16)).tolist(), [1.0] * 16
+    f = jit(lambda w, x: [engine.relu(engine.dot(row, x)) for row in w], cpu=WIDTHS[0])
+    assert f(w, x) == [16.0] * 11
+    lanes = vector_bytes(processor(WIDTHS[0])) // 8
+    whole, left = divmod(11, lanes)
+    assert set(summed) == {(16, n) for n in ([lanes] if whole else []) + ([left] if left else [])}
+
+
+def test_lanes_that_are_not_added_up_are_caught(monkeypatch):
+    monkeypatch.setattr(wide, "lanes_summed_together", lambda vectors, terms: terms[0])
+    with pytest.raises(AssertionError):
+        test_sums_of_rows_are_right_however_many_rounds_are_left(WIDTHS[0], "float64", 16, 16, [0])

@@ -4,56 +4,176 @@ LLVM puts the rounds of innermost loops in lanes. Where such a loop is a sum, it
 takes as long as a short sum, and where it walks across rows it gathers. The loop around it is often better: its rounds do
 not feed each other, and what it reads and writes lies side by side (Nuzman & Zaks, Outer-loop vectorization, 2008). Every
 round does what it did, in its order, so the bits are the same.
+
+A sum of what lies side by side along it alone, as of a row of weights times its inputs, has its own rounds in lanes, for several
+rows at once, whose lanes are added up together. Where sums may be reordered its order changes: each lane is summed for itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cached_property
 
-from ..front.trace import CONSTANT, EFFECTS, GATHER, GRADIENT, INPUT, MEMORY, OUTPUT, SCATTERS
-from ..loops.placement import Exit, Source
-from ..loops.program import For, Polynomial, Statement, loops_of, statements_of
+from ..front.trace import EFFECTS, GATHER, SCATTERS
+from ..loops.placement import Carried, Exit, Source
+from ..loops.program import For, Statement, loops_of, statements_of
 from .elementary import ULPS
-from .emission import Emitter
+from .lane_memory import LaneMemory
 from .memory import Copy, Memo
-from .native_functions import Rounds
+from .native_functions import Rounds, lanes_summed_together
 from .processor import vector_bytes
-from .vectors import I32, I64, VectorBuilder, ir
+from .vectors import I1, I32, I64, ir
 
 FEWEST = 4  # rounds that go in lanes
 TOGETHER = 4  # vectors of rounds that share what they read
 STRIDED = 12  # numbers a round outside inner loops that do not lie side by side
+SUMS = 4  # of one sum so many parts, each in a vector, do not wait for each other
 
 
-class WideEmitter(Emitter):
+class WideEmitter(LaneMemory):
     """Writes a program of one lane. Arguments as for `Emitter`."""
 
-    _variable: int | None = None  # whose rounds are in lanes now
+    @cached_property
+    def _across(self) -> dict[For, int]:
+        """Sums whose own rounds go in lanes while those of a loop around them do: the variable of that."""
+        return {}
+
+    @cached_property
+    def _lanes(self) -> dict[For, int]:
+        return {}
 
     def _rounds(self, n: For, copies: list[Copy], memo: Memo) -> None:
+        if self._across.get(n) == self._variable if self._variable is not None else self._is_sum(n, n):
+            self._sum_in_lanes(n, copies, memo)
+            return
         lanes = 1 if self._variable is not None else self._lanes_of(n)
         if lanes == 1:
             super()._rounds(n, copies, memo)
             return
+        dear = any(s.op in ULPS for s in statements_of(n))
         for start, end, width in self.stretches(n, copies, self.together(n, copies)):
             several, left = divmod(width, lanes)
             if several:
                 self._vectors(n, copies, start, end, width, lanes)
-            if left:
-                self._loop(n, copies, memo, self.b.add(start, I64(several * lanes)), end, 1)
+            if not left:
+                continue
+            begin = self.b.add(start, I64(several * lanes))
+            if dear or not self._across.keys().isdisjoint(n.body):
+                self._vectors(n, copies, begin, end, left, lanes)
+            else:
+                self._loop(n, copies, memo, begin, end, 1)
 
     def _vectors(self, n: For, copies: list[Copy], start: ir.Value, end: ir.Value, width: int,
                  lanes: int) -> None:  # fmt: skip
-        """Write: of so many rounds at a time those that fill vectors."""
-        scalar, several = self.vectors, width // lanes
-        self._variable, self.lanes = n.variable, lanes
-        self.vectors = VectorBuilder(self.b, self.real, lanes, scalar.contract, scalar.inline, scalar.lower)
-        with Rounds(self.b, end, start, width, f"i{n.variable}") as rounds:
+        """Write: of so many rounds at a time those that fill vectors; or, of fewer, those that fill a part of one."""
+        several = max(1, width // lanes)
+        left = width if width < lanes else 0
+        with self._laned(n.variable, lanes, left), Rounds(self.b, end, start, width, f"i{n.variable}") as rounds:
             self._body(n.body, [
                 Copy({**c.index, n.variable: (rounds.i, k * lanes)}, dict(c.values), c.block, c.jammed or several > 1)
                 for c in copies for k in range(several)
             ], {})  # fmt: skip
-        self._variable, self.lanes, self.vectors = None, 1, scalar
+
+    # Sums whose own rounds are in lanes --------------------------------------------------------------------------------
+
+    def _sum_in_lanes(self, loop: For, copies: list[Copy], memo: Memo) -> None:
+        """Write a sum: for each copy, and for each lane of it, one vector, or more, whose lanes are added up at last."""
+        ((total, source),) = self._running(loop)
+        starts = [self.loaded(source, copy, memo) for copy in copies]
+        rounds, many = self._variable, self._left or self.lanes
+        each = [
+            Copy({v: (at, k + lane * (v == rounds)) for v, (at, k) in c.index.items()}, dict(c.values), c.block, c.jammed)
+            for c in copies for lane in range(many)
+        ]  # fmt: skip
+        lanes, found = self._most, list[ir.Value]()
+        with self._laned(loop.variable, lanes):
+            for at in range(0, len(each), self._room):
+                found += self._parts(loop, total, each[at : at + self._room])
+            together = many if rounds is not None else lanes
+            summed = [
+                lanes_summed_together(self.vectors, found[k : k + together]) for k in range(0, len(found), together)
+            ]
+        for k, copy in enumerate(copies):
+            if rounds is None:
+                part = self.b.extract_element(summed[k // lanes], I32(k % lanes))
+            elif self.lanes == lanes:
+                part = summed[k]
+            else:
+                first = ir.Constant(ir.VectorType(I32, self.lanes), list(range(self.lanes)))
+                part = self.b.shuffle_vector(summed[k], summed[k], first)
+            copy.values[Exit(total, loop)] = self.b.fadd(starts[k], part, flags=self.vectors.flags)
+            for handle, index in self.placement.facts[loop].after:
+                self.spill(index, copy.values[handle], copy)
+
+    def _parts(self, loop: For, total: Statement, each: list[Copy]) -> list[ir.Value]:
+        """Write: a vector for each copy, whose lanes are to be added up."""
+        b, lanes, vectors = self.b, self.lanes, self.vectors
+        whole, left = divmod(loop.count.number() or 0, lanes)
+        parts = max(1, SUMS // len(each))
+        while whole % parts:
+            parts //= 2
+
+        def added(at: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
+            places = [(copy, k * lanes) for k in range(len(sums) // len(each)) for copy in each]
+            rounds = [
+                Copy({**c.index, loop.variable: (at, k)}, {**c.values, Carried(total, loop): before}, c.block, c.jammed)
+                for (c, k), before in zip(places, sums)
+            ]
+            self._statements([s for s in loop.body if isinstance(s, Statement)], rounds, {})
+            return [copy.values[total] for copy in rounds]
+
+        with Rounds(b, whole * lanes, 0, parts * lanes, f"i{loop.variable}") as rounds:
+            sums = [rounds.carried(vectors.type) for _ in range(parts * len(each))]
+            for phi, after in zip(sums, added(rounds.i, sums)):
+                phi.add_incoming(vectors.constant(-0.0), rounds.before)
+                phi.add_incoming(after, b.block)
+        found = list[ir.Value](sums[: len(each)])
+        for k in range(len(each), len(sums)):
+            found[k % len(each)] = b.fadd(found[k % len(each)], sums[k], flags=vectors.flags)
+        if left:
+            counts = ir.Constant(vectors.type_of(I1), [k < left for k in range(lanes)])
+            self._left = left
+            found = [b.select(counts, y, x) for x, y in zip(found, added(I64(whole * lanes), found))]
+            self._left = 0
+        return found
+
+    def _running(self, loop: For) -> list[tuple[Statement, Source]]:
+        """The running sums of a loop, and where they start."""
+        carried = self.placement.facts[loop].carried.items()
+        return [
+            (h, start) for h, start in carried if h in self.placement.running and isinstance(h, Statement) and start
+        ]
+
+    def _is_sum(self, loop: For, around: For) -> bool:
+        """Is a loop one sum, which may be reordered, of what lies side by side along it, and is made of nothing that is made
+        in a loop around it?"""
+        running, count = self._running(loop), loop.count.number() or 0
+        fewest = self._most if around is not loop else 2 * self._most
+        if not self.target.contract or not running or count < fewest or len(self.placement.facts[loop].carried) > 1:
+            return False
+        if loop in self.placement.parts.cuts:
+            return False
+        ((total, _),) = running
+        made = set(statements_of(around)) - {*loop.body}
+        for s in statements_of(loop):
+            if s.op == GATHER.name or s.op in EFFECTS or self.placement.store[s] is not None:
+                return False
+            for source in self.placement.sources[s]:
+                if isinstance(source, tuple):
+                    if self._stride(*self._place(source), loop.variable) not in (0, 1, -1):
+                        return False
+                elif isinstance(source, Statement):
+                    if source in made:
+                        return False
+                elif source != Carried(total, loop) and (around is not loop or source.loop is loop):
+                    return False
+        return True
+
+    @property
+    def _room(self) -> int:
+        """Vectors that are summed at a time."""
+        return 16 if vector_bytes(self.target.cpu) >= 64 else 8
+
+    # Which loops -------------------------------------------------------------------------------------------------------
 
     def together(self, loop: For, copies: list[Copy]) -> int:
         """How many rounds go together: in vectors, several of them; or as they do without."""
@@ -64,8 +184,10 @@ class WideEmitter(Emitter):
         """How many vectors of rounds go together: they share what they read, and their sums stay in registers."""
         if any(isinstance(c, For) for inner in n.body if isinstance(inner, For) for c in inner.body):
             return 1  # the loops inside are jammed
-        room = 16 if vector_bytes(self.target.cpu) >= 64 else 8
-        return max(1, min(TOGETHER, (n.count.number() or 0) // lanes, room // copies))
+        room = self._room // copies
+        if not self._across.keys().isdisjoint(n.body):
+            room //= lanes
+        return max(1, min(TOGETHER, (n.count.number() or 0) // lanes, room))
 
     def _jams(self, loop: For, copies: list[Copy]) -> bool:
         """So is a loop around one whose rounds go in lanes."""
@@ -81,11 +203,14 @@ class WideEmitter(Emitter):
             and any(self._lanes_of(c) > 1 for c in inner)
         )
 
-    # Which loops -------------------------------------------------------------------------------------------------------
-
     def _lanes_of(self, n: For) -> int:
         """How many rounds of a loop go in lanes; 1 where none do."""
-        count, most = n.count.number() or 0, vector_bytes(self.target.cpu) // self.bytes
+        if n not in self._lanes:
+            self._lanes[n] = self._found_lanes(n)
+        return self._lanes[n]
+
+    def _found_lanes(self, n: For) -> int:
+        count, most = n.count.number() or 0, self._most
         lanes = min(most, 1 << count.bit_length() - 1) if count else 1
         parts, inner = self.placement.parts, list(loops_of(n.body))
         if (
@@ -98,120 +223,21 @@ class WideEmitter(Emitter):
             return 1
         if not inner and not any(s.op in ULPS for s in statements_of(n)):
             return 1  # LLVM does
-        strided = 0
+        strided, across = 0, set[For]()
+        home = {s: c for c in n.body if isinstance(c, For) for s in c.body}
         for s in statements_of(n):
             for space, index, written in self._places(s):
                 stride = self._stride(space, index, n.variable)
+                if stride not in (0, 1, -1) and not written and s in home:
+                    across.add(home[s])
+                    continue
                 if stride is None or (stride == 0 and written):
                     return 1
                 if stride not in (0, 1, -1):
                     if s not in n.body:
                         return 1
                     strided += 1
-        return lanes if strided <= STRIDED else 1
-
-    def _places(self, s: Statement) -> Iterator[tuple[int, Polynomial, bool]]:
-        """(space, index, is it written) of what an instruction reads from memory and writes there."""
-        placement = self.placement
-        for source in placement.sources[s]:
-            if isinstance(source, tuple):
-                yield *self._place(source), False
-        stored = placement.store[s]
-        if stored is not None:
-            yield MEMORY, placement.slots[stored.key()], True
-        for facts in placement.facts.values():
-            for handle, index in facts.after:
-                if isinstance(handle, Exit) and handle.value is s:
-                    yield MEMORY, placement.slots[index.key()], True
-        if s.op in EFFECTS:
-            yield GRADIENT if s.op == "accumulate" else EFFECTS[s.op], s.target, True
-
-    def _place(self, source: tuple[int, Polynomial]) -> tuple[int, Polynomial]:
-        space, index = source
-        return space, self.placement.slots[index.key()] if space == MEMORY else index
-
-    def _stride(self, space: int, index: Polynomial, variable: int) -> int | None:
-        """From one round to the next; None where it changes."""
-        mine = [mono for mono in index if any(v == variable for v, _ in mono)]
-        if mine not in ([], [((variable, 1),)]):
-            return None
-        stride = index.get(((variable, 1),), 0)
-        stretched = space in (INPUT, OUTPUT) and getattr(self.buffers.stride, "constant", 0) != 1
-        return 2 if stretched and stride else stride
-
-    # What is read and written ------------------------------------------------------------------------------------------
-
-    def loaded(self, source: Source, copy: Copy, memo: Memo) -> ir.Value:
-        """As in one lane, in all of them."""
-        value = super().loaded(source, copy, memo)
-        return value if value.type == self.vectors.type else self.vectors.splat(value).value
-
-    def _load(self, space: int, p: Polynomial, copy: Copy, memo: Memo) -> ir.Value:
-        if self._variable is None or (space == CONSTANT and p.number() is not None):
-            return super()._load(space, p, copy, memo)
-        if space == CONSTANT:
-            self.buffers.pointers.setdefault(CONSTANT, self._table())
-        index_key, index = self.index(p, copy)
-        key = (space, index_key, 0)
-        if key not in memo:
-            value = self._read(space, index, self._stride(space, p, self._variable) or 0, p, copy)
-            if space in self._written:
-                return value
-            memo[key] = value
-        return memo[key]
-
-    def _read(self, space: int, index: ir.Value, stride: int, p: Polynomial, copy: Copy) -> ir.Value:
-        b = self.b
-        if stride == 0:
-            return self.vectors.splat(b.load(self.pointer(space, index, copy, False), typ=self.real)).value
-        if stride in (1, -1):
-            value = b.load(self._side_by_side(space, index, stride, copy), typ=self.vectors.type)
-            value.align = self.bytes
-            return value if stride == 1 else self._turned(value)
-        value = ir.Constant(self.vectors.type, ir.Undefined)
-        for k, pointer in enumerate(self._apart(space, index, p, copy)):
-            value = b.insert_element(value, b.load(pointer, typ=self.real), I32(k))
-        return value
-
-    def write(self, space: int, p: Polynomial, value: ir.Value, copy: Copy) -> None:
-        """Store a value, one number a lane."""
-        if self._variable is None:
-            super().write(space, p, value, copy)
-            return
-        index, stride = self.index(p, copy)[1], self._stride(space, p, self._variable)
-        if stride in (1, -1):
-            value = value if stride == 1 else self._turned(value)
-            self.b.store(value, self._side_by_side(space, index, stride, copy)).align = self.bytes
-            return
-        for k, pointer in enumerate(self._apart(space, index, p, copy)):
-            self.b.store(self.b.extract_element(value, I32(k)), pointer)
-
-    def _sum(self, statement: Statement, copies: list[Copy], memo: Memo) -> None:
-        if self._variable is None:
-            super()._sum(statement, copies, memo)
-            return
-        for copy in copies:
-            (value,) = self.operands(statement, copy, memo)
-            p = statement.target
-            stride = self._stride(GRADIENT, p, self._variable) or 0
-            total = self._read(GRADIENT, self.index(p, copy)[1], stride, p, copy)
-            self.write(GRADIENT, p, self.b.fadd(total, value, flags=self.vectors.flags), copy)
-
-    def pointer(self, space: int, index: ir.Value, copy: Copy, wide: bool) -> ir.Value:
-        """The address of a number, or (wide) of those of all lanes."""
-        if self._variable is None or space != MEMORY:
-            return super().pointer(space, index, copy, wide)
-        return self.guarded(space, index, self.lanes if wide else 1)
-
-    def _side_by_side(self, space: int, index: ir.Value, stride: int, copy: Copy) -> ir.Value:
-        """The address of the numbers of all lanes."""
-        return self.pointer(space, index if stride == 1 else self.b.sub(index, I64(self.lanes - 1)), copy, True)
-
-    def _apart(self, space: int, index: ir.Value, p: Polynomial, copy: Copy) -> list[ir.Value]:
-        """The address of each lane's number."""
-        step = p.get((((self._variable or 0), 1),), 0)
-        return [self.pointer(space, self.b.add(index, I64(k * step)), copy, False) for k in range(self.lanes)]
-
-    def _turned(self, value: ir.Value) -> ir.Value:
-        order = ir.Constant(ir.VectorType(I32, self.lanes), list(range(self.lanes))[::-1])
-        return self.b.shuffle_vector(value, value, order)
+        if strided > STRIDED or not all(self._is_sum(c, n) for c in across):
+            return 1
+        self._across.update(dict.fromkeys(across, n.variable))
+        return lanes

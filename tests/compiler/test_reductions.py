@@ -111,8 +111,9 @@ def test_trace_order_and_rolling_of_reductions_keep_every_bit(steps, xs):
             assert hexes([results["output", k] for k in range(count)]) == expected
         found = FlatCode(code, trace.constants)
         names = {n: op for op, n in found.numbers.items()}
-        args = [tuple([a for a in column if a >= 0]) for column in found.args.T.tolist()]
-        assert list(zip([names[k] for k in found.ops], args, found.targets.tolist())) == list(flat(code))
+        part = found.part(0, len(found.ops))
+        args = [tuple([a for a in column if a >= 0]) for column in part.args.T.tolist()]
+        assert list(zip([names[k] for k in found.ops], args, part.targets.tolist())) == list(flat(code))
 
 
 @settings(max_examples=25, deadline=None)

@@ -41,7 +41,7 @@ from engine import (
 )
 from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
-from engine.compiler.front.order import Dot, Products, Sums, flat
+from engine.compiler.front.order import Dot, Products, Sums, flat, positions
 from engine.compiler.front.recorder import Recorder
 from engine.compiler.llvm.processor import Target, processor
 from engine.compiler.loops import extension, flat_code, prediction, reach, rounds
@@ -240,12 +240,20 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("item", sorted(WHOLE))
-def test_what_a_program_is_compared_with_are_its_instructions(item):
+def test_what_a_program_is_compared_with_are_its_instructions(item, monkeypatch):
     code = [("move", (1,), 0), ("relu", (0,), 0), ("add", (0, 8), 0), WHOLE[item], ("output", (8,), 40), WHOLE[item]]
     found = flat_code.FlatCode(code, [0.0, -0.0])
     names = list(found.numbers)
-    args = [tuple([a for a in column if a != flat_code.UNUSED]) for column in found.args.T.tolist()]
-    assert list(zip([names[k] for k in found.ops], args, found.targets.tolist())) == list(flat(code))
+    monkeypatch.setattr(flat_code, "SHORT", 0)
+    begin, end = (starts := positions(code))[1:3]
+    some = found.part(begin, begin + 1)
+    assert (some.first, some.end) == (begin, end)
+    last = found.part(starts[-2] - 1, starts[-1])
+    part = found.part(0, len(found.ops))
+    assert (some.args == part.args[:, begin:end]).all() and (some.targets == part.targets[begin:end]).all()
+    assert last.first == starts[-3] and (last.args == part.args[:, last.first :]).all()
+    args = [tuple([a for a in column if a != flat_code.UNUSED]) for column in part.args.T.tolist()]
+    assert list(zip([names[k] for k in found.ops], args, part.targets.tolist())) == list(flat(code))
 
 
 PREDICTIONS = {
@@ -258,11 +266,13 @@ PREDICTIONS = {
 
 @pytest.mark.parametrize("confirmed", [False, True], ids=["not confirmed", "confirmed by nobody"])
 @pytest.mark.parametrize("fault", sorted(PREDICTIONS))
-def test_a_wrong_prediction_is_refused_by_another_program_alone(fault, confirmed, monkeypatch):
+@pytest.mark.parametrize("short", [0, flat_code.SHORT], ids=["part by part", "at once"])
+def test_a_wrong_prediction_is_refused_by_another_program_alone(fault, confirmed, short, monkeypatch):
+    monkeypatch.setattr(flat_code, "SHORT", short)
     module, name, wrong = PREDICTIONS[fault]
     monkeypatch.setattr(module, name, wrong(getattr(module, name)))
     if confirmed:
-        monkeypatch.setattr(flat_code.FlatCode, "has", lambda *given: True)
+        monkeypatch.setattr(flat_code.Part, "has", lambda *given: True)
         with pytest.raises(AssertionError):
             law("total", "neuron", 20)
     else:
@@ -271,7 +281,9 @@ def test_a_wrong_prediction_is_refused_by_another_program_alone(fault, confirmed
 
 
 @pytest.mark.parametrize("way", sorted({*WAYS} - {"recurrence", "running"}))
-def test_a_program_of_a_few_that_another_confirms_is_the_only_one_that_is_rolled(way, monkeypatch):
+@pytest.mark.parametrize("short", [0, flat_code.SHORT], ids=["part by part", "at once"])
+def test_a_program_of_a_few_that_another_confirms_is_the_only_one_that_is_rolled(way, short, monkeypatch):
+    monkeypatch.setattr(flat_code, "SHORT", short)
     traces, roll = [], Compilation.roll
     monkeypatch.setattr(Compilation, "roll", lambda self, trace: traces.append(trace) or roll(self, trace))
     f, args = problem(way, "neuron", 20)

@@ -10,12 +10,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ..front.trace import CONSTANT, VALUE
 from .extension import Rolled, extended
-from .flat_code import FlatCode
+from .flat_code import FlatCode, Part
 from .program import For, Node, Polynomial, Statement, loops_of
 from .spans import Nest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 EDGE = 2  # so many rounds more or fewer may a loop over rounds have
 
@@ -143,13 +148,14 @@ class _Prediction:
             if n.out != _index(around, self._here.first[n], self._here.length):
                 raise _NotPredictedError
             out, there = _index(around, self._after.first[n], self._after.length), self._there.first[n]
+            part = self._fewer.part(there, there + 1)
             args = [
                 (space, self._read(index, around) if space == VALUE
                  else self._constant(index, around) if space == CONSTANT
-                 else self._given(index, around, int(self._fewer.args[k, there]) >> 3))
+                 else self._given(index, around, int(part.args[k, there - part.first]) >> 3))
                 for k, (space, index) in enumerate(n.args)
             ]  # fmt: skip
-            target = self._given(n.target, around, int(self._fewer.targets[there]))
+            target = self._given(n.target, around, int(part.targets[there - part.first]))
             found.append(Statement(n.op, out, target, args))
         return found
 
@@ -216,9 +222,20 @@ def _is_that(program: Rolled, code: FlatCode) -> bool:
     """Is a program these very instructions?"""
     import numpy as np
 
+    if program.length != len(code.ops):
+        return False
     table = np.array(program.table, float)
+    layout = _Layout(program.body, {loop: loop.count.number() or 0 for loop in loops_of(program.body)})
+    ends = [*[layout.first[n] for n in program.body[1:]], layout.end]
+    nest = Nest()
+    return layout.end == program.length and all(
+        _is_there(n, nest, code.part(layout.first[n], end), table) for n, end in zip(program.body, ends)
+    )
 
-    def alike(body: Sequence[Node], nest: Nest) -> bool:
-        return all(alike(n.body, Nest(nest, n)) if isinstance(n, For) else code.has(n, nest, table) for n in body)
 
-    return program.length == len(code.ops) and alike(program.body, Nest())
+def _is_there(n: Node, nest: Nest, part: Part, table: NDArray[np.float64]) -> bool:
+    """Is an item of a program what stands there?"""
+    if not isinstance(n, For):
+        return part.has(n, nest, table)
+    inside = Nest(nest, n)
+    return all(_is_there(m, inside, part, table) for m in n.body)

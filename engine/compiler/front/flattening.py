@@ -28,9 +28,8 @@ DEEPEST = 8  # levels of nested lists that are read as one block
 
 Leaf = Any  # a float, a Value, an array or a list of them, or a tuple of Values
 Levels = tuple[tuple[type[list[Any]] | type[tuple[Any, ...]], int], ...]
-Building = (
-    tuple[Callable[[list[Leaf]], object], int] | None
-)  # how what holds so many places is built; None for a number
+# How what holds so many places is built, or a leaf alone; None for a number.
+Building = tuple[Callable[[list[Leaf]], object], int] | Callable[[Leaf], object] | None
 
 
 def _like(module: Any, known: Sequence[Value]) -> Callable[[Any], object]:
@@ -96,7 +95,7 @@ class Flat:
                 if numbers:
                     leaves.append(numbers)
                     key.append(levels)
-                    steps += (partial(_nested, levels), 1), None
+                    steps.append(partial(_nested, levels))
                 else:
                     wasted += len(flat)
                     key.append((kind, len(x)))
@@ -150,7 +149,7 @@ class Flat:
             layout = layout_of(x)
             self.modules.append(x)
             self.leaves.append(layout.leaves)
-            self._steps += (partial(_module, self._maker(x, layout.leaves)), 1), None
+            self._steps.append(self._maker(x, layout.leaves))
             return ("module", layout.key, len(layout.leaves)), ()
         level = container(x)
         if level is None:
@@ -167,15 +166,20 @@ class Flat:
 
     def rebuild(self, leaves: Sequence[Leaf]) -> Any:
         """The tree with other leaves."""
-        rest, built = list(leaves), list[Leaf]()
-        for step in reversed(self._steps):
+        steps, built = self._steps, list[Leaf]()
+        if len(steps) == 1 and steps[0] is None:
+            return leaves[0]
+        rest = list(leaves)
+        for step in reversed(steps):
             if step is None:
                 built.append(rest.pop())
-            else:
+            elif isinstance(step, tuple):
                 build, count = step
                 children = built[: -count - 1 : -1] if count else []
                 del built[len(built) - count :]
                 built.append(build(children))
+            else:
+                built.append(step(rest.pop()))
         return built[0]
 
 
@@ -224,16 +228,12 @@ def _levels(x: list[Any] | tuple[Any, ...]) -> tuple[Levels, list[Any], set[type
         (kind,) = kinds
 
 
-def _nested(levels: Levels, children: list[list[Leaf]]) -> object:
+def _nested(levels: Levels, flat: list[Leaf]) -> object:
     """Nested lists of entries."""
-    (flat,) = children
     for kind, n in reversed(levels[1:]):
-        flat = [kind(flat[i : i + n]) for i in range(0, len(flat), n)]
+        rows = [flat[i : i + n] for i in range(0, len(flat), n)]
+        flat = rows if kind is list and type(flat) is list else [*map(kind, rows)]
     return levels[0][0](flat)
-
-
-def _module(make: Callable[[Leaf], object], children: list[Leaf]) -> object:
-    return make(children[0])
 
 
 def _dict(keys: Sequence[object], children: list[Leaf]) -> dict[object, Leaf]:

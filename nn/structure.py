@@ -180,7 +180,7 @@ def walk(root: object, values: bool = True, without: Collection[object] = ()) ->
 
 def stretches(root: object, values: bool = True, without: Collection[object] = ()) -> Iterator[tuple[str, Any]]:
     """`walk`, with lists of parameters whole: weights are most of what there is."""
-    seen = {id(m) for m in without}
+    seen, met = {id(m) for m in without}, set[Value]()
     passed: set[int] = set()  # seen where Values are no parameters
     stack: list[tuple[str, object, bool]] = [
         ("", root, False)
@@ -189,8 +189,8 @@ def stretches(root: object, values: bool = True, without: Collection[object] = (
     while stack:
         path, x, declared = stack.pop()
         if x.__class__ is Value:
-            if declared and values and id(x) not in seen:
-                seen.add(id(x))
+            if declared and values and x not in met:
+                met.add(x)
                 yield path, x
             continue
         if x.__class__ in PLAIN or id(x) in seen:
@@ -205,16 +205,16 @@ def stretches(root: object, values: bool = True, without: Collection[object] = (
         start = path + "." if path else ""
         if x.__class__ is list and set(map(type, x)) <= {Value}:
             if declared and values:
-                if seen.isdisjoint(map(id, x)):
-                    before = len(seen)
-                    seen.update(map(id, x))
-                    if len(seen) == before + len(x):
+                if met.isdisjoint(x):
+                    before = len(met)
+                    met.update(x)
+                    if len(met) == before + len(x):
                         yield path, x
                         continue
-                    seen.difference_update(map(id, x))  # one is in it twice
+                    met.difference_update(x)  # one is in it twice
                 for k, y in enumerate(x):
-                    if id(y) not in seen:
-                        seen.add(id(y))
+                    if y not in met:
+                        met.add(y)
                         yield f"{start}{k}", y
             continue
         if module is not None:
@@ -232,7 +232,7 @@ def stretches(root: object, values: bool = True, without: Collection[object] = (
         below.reverse()
         stack += below
     for path, y in loose:
-        if id(y) not in seen:
+        if y not in met if y.__class__ is Value else id(y) not in seen:
             raise TypeError(
                 f"{type(root).__name__} takes parameters and Modules in attributes, lists, tuples, dicts and arrays, got "
                 f"{y!r:.60} in a set or a key at {path}, which says no order; make it a list"

@@ -88,6 +88,7 @@ class _Reads:
                  numbers: Sequence[float]) -> None:  # fmt: skip
         self._items, self._loops, self._data, self._numbers = items, loops, data, numbers
         self._apart = dict[tuple[int, int], int]()
+        self._known = dict[tuple[int, range, int], bool]()  # lists that a node of a loop read: do they vary?
         self._varying = set[tuple[int, int]]()  # nodes that depend on leaves of their round
         self._has_sums = False
         self.fixed, self.moving = set[range](), set[tuple[int, range, int]]()
@@ -128,12 +129,19 @@ class _Reads:
             elif space != VALUE:
                 self.fixed.add(_codes(space, places))
             else:
-                for found in map(self.home, then):
+                known = self._known.get((which, then, step))
+                if known is not None:  # a list that many nodes read
+                    varies[-1] = known
+                    continue
+                homes = [self.home(k) for k in then]
+                for found in homes:
                     if found == (which, 0, slot) and step == self._loops[which].period:
                         is_sum = True
                     elif not self._reads(which, found, step):
                         return False
                     varies[-1] = varies[-1] or (found is not None and (found[0], found[2]) in self._varying)
+                if len(then) > 1 and all(found is None or found[:2] != (which, 0) for found in homes):
+                    self._known[which, then, step] = varies[-1]
         if self._does_vary(first, varies):
             self._varying.add((which, slot))
         self._has_sums = self._has_sums or is_sum

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial, reduce
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,16 +17,17 @@ from . import context
 from .arguments import shown
 from .conversion import operand, unboxed
 from .edges import Inner, Leading, check_unchanged, graph_partial, pushed, reads
-from .gated import Products, Scatter, Sums, differentiable_order, gated
-from .guards import Guard, Number, either_guard, guarded_contribution
+from .gated import GATED, Products, Scatter, Sums, gated, gates
+from .guards import Guard, Guards, Number, guarded_contribution, where
 from .leaves import Columns, Needed, is_row
 from .lists import DOT, TAKE, Operands, dot
 from .taking import Table, Taken, tables
-from .traversal import values_of
+from .traversal import inner_order, values_of
 from .value import Value
 
 Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which argument
 Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
+Gates = tuple[Value, ...] | None  # the conditions of the products of a sum, see `gated`
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
 FEWEST = 3  # uses from which on their sum is a dot
 
@@ -60,12 +61,12 @@ def gradients(root: Value | Sequence[Value], wrt: Iterable[Value], gradient: obj
     if isinstance(wrt, Value):
         raise TypeError(f"gradients takes a list of Values to differentiate by, got {shown(wrt)}; put it in a list")
     roots, wrt = values_of(root, "gradients"), values_of(wrt, "gradients")
-    return expanded(graph_sweep(differentiable_order(roots), roots, _seeds(gradient, root, len(roots)), wrt))
+    return expanded(graph_sweep(inner_order(roots), roots, _seeds(gradient, root, len(roots)), wrt))
 
 
 def gradient_lists(root: Value, wrt: Sequence[Value], gradient: Number) -> list[Value | Products]:
     """`gradients`, those of a list that one dot reads in one piece."""
-    return graph_sweep(differentiable_order([root]), [root], [gradient], wrt)
+    return graph_sweep(inner_order([root]), [root], [gradient], wrt)
 
 
 def expanded(found: Iterable[Number | Products]) -> list[Any]:
@@ -117,26 +118,35 @@ class _Run:
     """
 
     def __init__(
-        self, uses: list[Use], others: list[Sequence[Number]], guards: list[Guard], strict: bool | None
+        self, uses: list[Use], others: list[Sequence[Number]], guards: Guards, cs: list[Gates], strict: bool | None
     ) -> None:
-        self.uses, self.others, self.strict, self._guards = uses, Columns(others), strict, guards
+        self.uses, self.others, self.strict, self._guards, self._gates = uses, Columns(others), strict, guards, cs
         self._lists = others
         self._gs = Operands([g for _, _, g, _ in uses])
-        self._cs = None if strict is None else Operands([guard[0] for guard in guards if guard is not None])
-        self._whole: list[Guard] = []
+        self._alike = not any(cs)  # are the guards for all operands?
+        self._cs: Operands | None = None
+        if strict is not None and self._alike:
+            self._cs = Operands([c for c, _ in self.guards(0)])
         self.is_dot = len(uses) >= FEWEST
 
     def sum(self, k: int, total: Number | None) -> Number:
         """What comes to the k-th operand, added to a total."""
         column, start = Operands(self.others[k]), -0.0 if total is None else total
-        if self._cs is None:
+        if self.strict is None:
             found: Number = dot(self._gs, column, start)
             return found
-        return gated(self._cs, self._gs, column, start, not self.strict)
+        if self._cs is not None:
+            return gated(self._cs, self._gs, column, start, not self.strict)
+        cs = [c for c, _ in self.guards(k)]
+        if total is None and all(c is cs[0] for c in cs):
+            return where(cs[0], dot(self._gs, column, -0.0), 0.0)
+        return gated(Operands(cs), self._gs, column, start, False)
 
     @property
     def sums(self) -> Sums | None:
         """What comes to all the operands; None where there are numbers among what they are made of."""
+        if not self._alike:
+            return None
         gs: Any = self._gs._args
         cs: Any = None if self._cs is None else self._cs._args
         lists: Sequence[Any] = self._lists
@@ -144,12 +154,13 @@ class _Run:
             return None
         return Sums(gs, lists, cs, self.strict is False, lambda k: self.sum(k, None))
 
-    @property
-    def guard(self) -> Guard:
-        """That of an operand."""
-        if not self._whole:
-            self._whole.append(None if None in self._guards else reduce(either_guard, self._guards))
-        return self._whole[0]
+    def guards(self, k: int) -> list[Any]:
+        """Those of what comes to the k-th operand."""
+        found = self._guards
+        return [
+            found.of(user) if cs is None else found.behind(user, cs[k])
+            for (_, user, _, _), cs in zip(self.uses, self._gates)
+        ]
 
 
 class _Shared:
@@ -176,7 +187,7 @@ class _Pull:
     def __init__(self, needed: set[Value], inner: set[Value]) -> None:
         self.seeds: dict[Value, Number] = {}
         self.adjoints: dict[Value, Number | None] = {}
-        self.guards: dict[Value, Guard] = {}
+        self.guards = Guards()
         self._needed, self._inner = needed, inner
         self._uses: dict[Value, list[Edge]] = {}
         self._shared: dict[tuple[Value, ...], _Shared] = {}  # the uses of lists by dots
@@ -190,6 +201,7 @@ class _Pull:
         self._at_once = context.recording() and not context.watching()
         self._places: dict[Value, list[tuple[_Shared, int]]] = {}  # where in such lists Values are
         self._lists: Lists = {}
+        self._gates = dict[Value, Gates]()
         self._now = 0
 
     def pass_on(self, v: Inner, g: Number) -> None:
@@ -198,7 +210,9 @@ class _Pull:
         for i, a in enumerate(v._operands()[0]):
             self._now += 1
             if a.__class__ is tuple:
-                if v.op is DOT and (uses := self._share(a)) is not None:
+                if v.op is GATED and i == 0:
+                    continue
+                if (v.op is DOT or v.op is GATED) and (uses := self._share(a)) is not None:
                     uses.append((self._now, v, g, i))
                 elif v.op is TAKE and self._scatters(a):
                     self._takes.append(Taken(self._now, v, g))
@@ -327,7 +341,7 @@ class _Pull:
             column = table.columns[id(use.list)]
             if at in column:
                 p = _edge_partial(use.node, 0, column.index(at), self._lists)
-                _, term = guarded_contribution(TAKE, use.g, p, self.guards[use.node])
+                _, term = guarded_contribution(TAKE, use.g, p, self.guards.of(use.node))
                 total = term if total is None or term is None else total + term
         return total if isinstance(total, Value) else Value(0.0 if total is None else total)
 
@@ -354,14 +368,17 @@ class _Pull:
         if len(self._shared[a].uses) > 1:
             return self._sums(a)
         ((_, user, g, i),) = self._shared[a].uses
-        xs, guard = user._a[1 - i], self.guards[user]
+        xs, guard = _beside(user, i), self.guards.of(user)
         if (
             not isinstance(g, Value)
+            or self._gates_of(user) is not None
             or xs.__class__ is not tuple
             or (guard is not None and not isinstance(guard[0], Value))
         ):
             return None
-        return Products(g, xs, user._x[1 - i], *((None, False) if guard is None else (guard[0], not guard[1])))
+        return Products(
+            g, xs, user._x[_other(user, i)], *((None, False) if guard is None else (guard[0], not guard[1]))
+        )
 
     def _sums(self, a: tuple[Value, ...]) -> Products | None:
         """The adjoints of a list that many dots read; None where they are not alike."""
@@ -372,25 +389,30 @@ class _Pull:
         if v in self.adjoints:
             return self.adjoints[v]
         total = self.seeds.get(v)
-        guard: Guard = None
+        several: list[Guard] = [] if total is None else [None]
         for part in self._parts(v):
             if isinstance(part, tuple):
                 run, k = part
                 if v in self._inner:
-                    guard = run.guard if total is None else either_guard(guard, run.guard)
+                    several.append(self.guards.either(run.guards(k)))
                 total = run.sum(k, total)
                 continue
             for _, user, g, i, j in part:
-                p = _edge_partial(user, i, j, self._lists)
-                edge_guard = self.guards[user]
-                if edge_guard is None and p.__class__ is Value and not user.op.selects:
+                if user.op is GATED and j is not None:
+                    cs = self._gates_of(user)
+                    edge_guard = self.guards.of(user) if cs is None else self.guards.behind(user, cs[j])
+                    op, p = DOT, _beside(user, i)[j]
+                else:
+                    op, p, edge_guard = user.op, _edge_partial(user, i, j, self._lists), self.guards.of(user)
+                if edge_guard is None and p.__class__ is Value and not op.selects:
                     term: Number | None = g * p  # as it is below, in less time
                 else:
-                    edge_guard, term = guarded_contribution(user.op, g, p, edge_guard)
+                    edge_guard, term = guarded_contribution(op, g, p, edge_guard)
                 if term is not None:
-                    guard = edge_guard if total is None else either_guard(guard, edge_guard)
+                    several.append(edge_guard)
                     total = term if total is None else total + term
-        self.adjoints[v], self.guards[v] = total, guard
+        self.adjoints[v] = total
+        self.guards.set(v, several)
         return total
 
     def _parts(self, v: Value) -> Iterator[list[Edge] | tuple[_Run, int]]:
@@ -425,18 +447,38 @@ class _Pull:
         for run in self._runs_of(shared):
             yield (run, k) if run.is_dot else [(*use, k) for use in run.uses]
 
+    def _gates_of(self, user: Inner) -> Gates:
+        """The conditions of the products of a user of lists, looked for once."""
+        if user not in self._gates:
+            self._gates[user] = gates(user)
+        return self._gates[user]
+
     def _runs_of(self, shared: _Shared) -> list[_Run]:
         """The uses of a list, cut where the guards are of another kind."""
         uses = shared.uses
         if sum([len(run.uses) for run in shared.runs]) < len(uses):
-            others = [user._a[1 - i] for _, user, _, i in uses]
-            guards = [self.guards[user] for _, user, _, _ in uses]
-            kinds = [None if guard is None else guard[1] for guard in guards]
+            others = [_beside(user, i) for _, user, _, i in uses]
+            conditions = [self._gates_of(user) for _, user, _, _ in uses]
+            kinds = [self.guards.kind(user) if cs is None else True for (_, user, _, _), cs in zip(uses, conditions)]
+            if any(conditions):
+                kinds = [None if kind is None else True for kind in kinds]
             cuts = [n for n in range(len(uses)) if not n or kinds[n] != kinds[n - 1]]
             shared.runs = [
-                _Run(uses[m:n], others[m:n], guards[m:n], kinds[m]) for m, n in zip(cuts, [*cuts[1:], len(uses)])
+                _Run(uses[m:n], others[m:n], self.guards, conditions[m:n], kinds[m])
+                for m, n in zip(cuts, [*cuts[1:], len(uses)])
             ]
         return shared.runs
+
+
+def _other(v: Inner, i: int) -> int:
+    """Which argument of a dot, or of a sum of guarded products, is the list beside one."""
+    return 1 - i if v.op is DOT else 3 - i
+
+
+def _beside(v: Inner, i: int) -> Sequence[Number]:
+    """That list."""
+    found: Sequence[Number] = v._a[_other(v, i)]
+    return found
 
 
 def _edge_partial(v: Inner, i: int, k: int | None, lists: Lists) -> Number:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress, repeat
 from math import isfinite, nan
 from operator import mul as times
@@ -11,9 +11,8 @@ from typing import Any
 from . import context
 from .ieee import COMPENSATES
 from .lists import Operands
-from .ops import add, identity, mul, where
+from .ops import identity, mul, where
 from .rule import UNREACHED, Op, new
-from .traversal import inner_order
 from .value import Value
 
 
@@ -27,12 +26,27 @@ def gated_sum(cs: Sequence[float], ws: Sequence[float], xs: Sequence[float], b: 
     return b
 
 
-# In traces alone, and not differentiated: `differentiable_order` writes it out before.
+def _beside(cs: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """The partials of a list: what stands beside it, and 0 behind a closed condition."""
+    return [where(c, x, 0.0) for c, x in zip(cs, others)]
+
+
+# In traces alone. What is differentiated by hand, in `adjoints` and `tangents`, stays whole there.
 GATED = Op(
-    "gated", gated_sum, (0.0, 0.0, 0.0, 1.0), text="gated({0:0}, {1:0}, {2:0}, {3:0})",
+    "gated", gated_sum,
+    (0.0, lambda cs, ws, xs, b, y: _beside(cs, xs), lambda cs, ws, xs, b, y: _beside(cs, ws), 1.0), text="gated({0:0}, {1:0}, {2:0}, {3:0})",
     tex=r"\operatorname{gated}\left({0:0}, {1:0}, {2:0}, {3:0}\right)", binding=5, domain=((-1.0, 1.0),) * 4, kink=None,
     reference=None, selects=True, lists=3, defaults=(),
 )  # fmt: skip
+
+
+def gates(v: Any) -> tuple[Value, ...] | None:
+    """The conditions of the products of a dot or of a sum of guarded ones; None where there are none, or none is needed, as
+    around finite numbers."""
+    if v.op is not GATED or (v._a[2].__class__ is list and all(map(isfinite, v._a[2]))):
+        return None
+    conditions: tuple[Value, ...] = v._a[0]
+    return conditions
 
 
 def gated(cs: Operands, ws: Operands, xs: Operands, b: float | Value, spare: bool) -> Value:
@@ -180,41 +194,3 @@ class Scatter(Sums):
     def listed(self) -> tuple[Sequence[tuple[Value, ...]], Sequence[tuple[Value, ...]]]:
         """(g and the indices, no lists)."""
         return (self.gs, self.places), ()
-
-
-def differentiable_order(roots: Value | Iterable[Value], stop: set[Value] | None = None) -> list[Value]:
-    """The inner nodes below, arguments before users; in a trace after the sums of guarded products among them have become
-    the nodes that they would be in eager mode, so that what is differentiated again has eager's bits."""
-    roots = [roots] if isinstance(roots, Value) else list(roots)
-    order = inner_order(roots, stop or ())
-    whole = [v for v in order if v.op is GATED]
-    if not whole:
-        return order
-    recorder = context.recorder()
-    recorder.insert({v: _written_out(v, recorder) for v in whole})
-    return inner_order(roots, stop or ())
-
-
-def _written_out(v: Any, recorder: Any) -> list[Value]:
-    """The nodes of one, which becomes the last of them, without it."""
-    first, spare = len(recorder.nodes), v in recorder.spare
-    recorder.spare.discard(v)
-    *lists, total = v._a
-    for k, (c, w, x) in enumerate(zip(*lists)):
-        term = mul(w, x)
-        if x.__class__ is not float or not isfinite(x):
-            term = where(c, term, 0.0)
-            if spare:
-                recorder.spare.add(term)
-        if k == len(lists[0]) - 1 and repr(total) == "-0.0":  # it is alone
-            v._fill(term.op, *term._operands())
-            if term in recorder.spare:
-                recorder.spare.add(v)
-            recorder.nodes.pop()
-        elif k == len(lists[0]) - 1:
-            v._fill(add, (total, term), (total._data, term._data))
-        else:
-            total = term if k == 0 and repr(total) == "-0.0" else add(total, term)
-    nodes: list[Value] = recorder.nodes[first:]
-    del recorder.nodes[first:]
-    return nodes

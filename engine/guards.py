@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
 from itertools import repeat
 from math import isfinite
 from operator import is_
@@ -56,6 +58,71 @@ def either_guard(guard: Guard, other: Guard) -> Guard:
     if guard is None or other is None:
         return None
     return where(guard[0], 1.0, other[0]), guard[1] or other[1]
+
+
+def both(c: Number, d: Number) -> Number:
+    """A condition that is 0 where one of two is."""
+    if c is d or (isinstance(c, Value) and c.op is ops.where and c._a[0] is d and _is_one_or_zero(*c._a[1:])):
+        return d
+    return where(c, d, 0.0)
+
+
+class Guards:
+    """Those of Values, each made when someone asks.
+
+    Args:
+        leaves: have none.
+    """
+
+    def __init__(self, leaves: Iterable[Value] = ()) -> None:
+        self._of: dict[Value, Guard] = dict.fromkeys(leaves)
+        self._waiting = dict[Value, dict[Guard, None]]()  # several, of which each may be open
+        self._either = dict[tuple[Guard, ...], Guard]()
+        self._both = dict[tuple[Number, Number], Number]()
+
+    def __contains__(self, v: Value) -> bool:
+        return v in self._of or v in self._waiting
+
+    def set(self, v: Value, several: Iterable[Guard]) -> None:
+        """A Value is reached by several edges; by none, it has no guard."""
+        self._waiting[v] = dict.fromkeys(several)
+
+    def add(self, v: Value, several: Iterable[Guard]) -> None:
+        """And by others."""
+        self._waiting[v].update(dict.fromkeys(several))
+
+    def of(self, v: Value) -> Guard:
+        """That of a Value."""
+        if v in self._waiting:
+            self._of[v] = self.either(self._waiting.pop(v))
+        return self._of[v]
+
+    def either(self, guards: Iterable[Guard]) -> Guard:
+        """The guard of what several edges reach, or none."""
+        several = tuple(dict.fromkeys(guards))
+        if several not in self._either:
+            self._either[several] = None if None in several or not several else reduce(either_guard, several)
+        return self._either[several]
+
+    def kind(self, v: Value) -> bool | None:
+        """None: a Value has no guard; else whether it is strict."""
+        several = self._waiting.get(v, (self._of.get(v),))
+        strict = [guard is not None and guard[1] for guard in several]
+        return None if None in several or not strict else any(strict)
+
+    def behind(self, v: Value, c: Value) -> tuple[Number, bool]:
+        """The guard of what is behind a condition, and reaches on along an edge from a Value."""
+        guard = self.of(v)
+        if guard is None:
+            return c, True
+        key = guard[0], c
+        if key not in self._both:
+            self._both[key] = both(*key)
+        return self._both[key], True
+
+
+def _is_one_or_zero(x: Number, y: Number) -> bool:
+    return x.__class__ is float is y.__class__ and (x, y) == (1.0, 0.0)
 
 
 READ = {float, Value}

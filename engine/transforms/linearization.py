@@ -14,12 +14,12 @@ from .. import context
 from ..adjoints import expanded, graph_sweep
 from ..backprop import backward, swept
 from ..edges import Inner, Leading, are_conditional, pushed, reads
-from ..gated import Products, differentiable_order
+from ..gated import Products
 from ..guards import Fixed, Number
 from ..leaves import is_row
 from ..lists import dot
 from ..rule import UNREACHED
-from ..traversal import connected_edges
+from ..traversal import connected_edges, inner_order
 from ..value import Value
 from .curvature import hessian_product
 from .curvature_graphs import graph_of_product
@@ -172,7 +172,7 @@ class Linearization(Evaluation):
         return [0.0 if v.grad is UNREACHED else v.grad for v in self._leaves]
 
     def _graph_sweep(self, roots: list[Value], seeds: Sequence[Number]) -> Sequence[Value | Products]:
-        order = differentiable_order(roots, self._linked)
+        order = inner_order(roots, self._linked)
         if context.recorder() is not None:
             return graph_sweep(order, roots, seeds, self._leaves)
         leading = Leading(order, self._leaves)
@@ -245,7 +245,7 @@ class Linearization(Evaluation):
 
     def _pushed(self, seeded: list[Tangents], plain: bool, outputs: Sequence[Number]) -> list[list[Number]]:
         """The tangents of some outputs, for each of some sets of tangents of leaves, which are filled in."""
-        order = differentiable_order([r for r in outputs if r.__class__ is Value], self._linked)
+        order = inner_order([r for r in outputs if r.__class__ is Value], self._linked)
         if plain:
             steps = self._steps(order)
             for tangents in seeded:

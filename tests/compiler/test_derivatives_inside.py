@@ -2,12 +2,33 @@
 
 import math
 import warnings
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from engine import Value, dot, gradients, hvp, jit, total, value_and_grad
+from engine import (
+    Value,
+    abs,
+    clip,
+    dot,
+    grad,
+    gradients,
+    greater,
+    guards,
+    hvp,
+    jit,
+    leaky_relu,
+    log,
+    maximum,
+    relu,
+    tanh,
+    total,
+    value_and_grad,
+    where,
+)
 from engine.compiler.front.recorder import Recorder
 from tests.engine.test_transforms import LISTS, cases, close, graph_path_sum
 
@@ -92,3 +113,122 @@ def test_derivatives_by_very_many_numbers_are_told_to_compile_slowly(monkeypatch
         assert not told(lambda w, x: step(w, x), 39)
         (message,) = told(lambda w, x: step(w, x), 40)
     assert "by 40 numbers" in message
+
+
+def net(activations, widths, examples):
+    """The error of a net over some examples, as a function of its weights in a list, and how many there are."""
+    sizes = [*zip(widths, widths[1:])]
+
+    def loss(ws):
+        outputs, at, layers = [], 0, []
+        for n, m in sizes:
+            layers.append([(ws[k : k + n], ws[k + n]) for k in range(at, at + m * (n + 1), n + 1)])
+            at += m * (n + 1)
+        for x in examples:
+            for activation, layer in zip(activations, layers):
+                x = [activation(dot(row, x, bias)) for row, bias in layer]
+            outputs += [v * v for v in x]
+        return total(outputs)
+
+    return loss, sum([m * (n + 1) for n, m in sizes])
+
+
+SELECTING = {
+    "relu": relu,
+    "tanh": tanh,
+    "relu times": lambda x: relu(x) * x,
+    "where": lambda x: where(greater(x, 0.0), x * x, 0.5 * x),
+    "log": lambda x: where(greater(x, 0.0), log(x), 0.0),
+    "pole": lambda x: where(greater(abs(x), 0.0), 1.0 / x, 0.0) * relu(x),
+    "leaky_relu": leaky_relu,
+    "maximum": lambda x: maximum(x, 0.2),
+    "clip": lambda x: clip(x, -0.5, 0.5),
+}
+SECOND = {
+    "hvp": lambda f, along: lambda ws: hvp(f, (ws,), (along,)),
+    "grad of grad": lambda f, along: grad(lambda ws: dot(grad(f)(ws), along)),
+    "of squares": lambda f, along: grad(lambda ws: total([g * g for g in grad(f)(ws)])),
+}
+
+
+@st.composite
+def nets(draw):
+    widths = draw(st.lists(st.integers(1, 5), min_size=3, max_size=4))
+    activations = [draw(st.sampled_from([*SELECTING])) for _ in widths[1:]]
+    numbers = st.sampled_from([0.0, 1.0]) | st.floats(-2, 2)  # what overflows does so in one order of products alone
+    examples = draw(
+        st.lists(st.lists(st.floats(-2, 2), min_size=widths[0], max_size=widths[0]), min_size=1, max_size=4)
+    )
+    f, count = net([SELECTING[name] for name in activations], widths, examples)
+    free = draw(st.none() | st.lists(st.booleans(), min_size=count, max_size=count))
+    xs = draw(st.lists(numbers, min_size=count, max_size=count))
+    if free is None:
+        return f, xs
+
+    def of_some(ys):
+        rest = iter(ys)
+        return f([next(rest) if moves else x for moves, x in zip(free, xs)])
+
+    return of_some, [x for moves, x in zip(free, xs) if moves]
+
+
+def second_derivatives(way, f, xs, is_traced):
+    """By one of the ways, in eager mode or in a trace."""
+    along = [0.5 + (7 * k % 5) for k in range(len(xs))]
+    g = SECOND[way](f, along)
+    if not is_traced:
+        return [float(x) for x in g(xs)]
+    recorder = Recorder()
+    given = recorder.row(xs)
+    return [float(x) for x in recorder.run(lambda: g(given))]
+
+
+def law_of_nets(case):
+    f, xs = case
+    for way in SECOND if xs else ():
+        want, found = (second_derivatives(way, f, xs, is_traced) for is_traced in (False, True))
+        assert found == pytest.approx(want, rel=1e-9, abs=1e-9, nan_ok=True), way
+
+
+test_second_derivatives_behind_closed_branches_are_those_of_eager_mode = settings(max_examples=50)(
+    given(nets())(law_of_nets)
+)
+
+
+@pytest.mark.parametrize(("kept", "seed"), [(0, 1), (1, 52)])
+def test_products_that_overflow_are_behind_each_of_two_conditions(kept, seed, monkeypatch):
+    """The planted fault looks at one of them alone."""
+    draw = Random(seed)
+    f, count = net([relu] * 3, [2, 3, 3, 1], [[1.0, -1.0], [0.5, 1.0], [-1.0, -0.5]])
+    huge = [-1e160, 1e160, 1.0, -1.0, 0.5, 2.0]
+    case = f, [draw.choice(huge) if draw.random() < 0.3 else draw.gauss(0, 1) for _ in range(count)]
+    law_of_nets(case)
+    monkeypatch.setattr(guards, "both", lambda *conditions: conditions[kept])
+    with pytest.raises(AssertionError):
+        law_of_nets(case)
+
+
+@pytest.mark.parametrize("way", ["hvp", "grad of grad"])
+def test_second_derivatives_of_a_relu_net_are_loops_of_any_length_and_width(way):
+    def written(width, count):
+        examples = [[math.sin(k + 3 * j) for k in range(3)] for j in range(count)]
+        f, size = net([relu] * 3, [3, width, width, 1], examples)
+        xs = [math.cos(1.7 * k) for k in range(size)]
+        return jit(SECOND[way](f, [math.sin(k) for k in range(size)])).lower(xs).written
+
+    assert written(6, 5) == written(9, 8)
+
+
+@pytest.mark.parametrize("way", ["hvp", "grad of grad"])
+def test_products_behind_relu_are_few_nodes_when_they_are_differentiated(way):
+    """Sums of them stay whole: beside tanh, a relu takes a few nodes more, and no product one of its own."""
+
+    def nodes(activation):
+        examples = [[math.sin(k + 3 * j) for k in range(3)] for j in range(20)]
+        f, size = net([activation] * 3, [3, 16, 16, 1], examples)
+        recorder = Recorder()
+        given = recorder.row([math.cos(1.7 * k) for k in range(size)])
+        recorder.run(lambda: SECOND[way](f, [1.0] * size)(given))
+        return len(recorder.nodes)
+
+    assert nodes(relu) < 3 * nodes(tanh)

@@ -10,7 +10,7 @@ import contextlib
 import gc
 import logging
 import operator
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from math import inf
@@ -131,10 +131,6 @@ class Recorder:
         self.products[made.nodes[0]] = made
         if made.spare:
             self.spare.update(made.nodes)
-
-    def insert(self, before: Mapping[Value, list[Value]]) -> None:
-        """Put nodes before others."""
-        self.nodes = [n for v in self.nodes for n in (*before.get(v, ()), v)]
 
     def begins(self, transform: object) -> bool:
         """Is it the transform that is compiled? Its arguments are leaves of this trace, and its sweep waits."""

@@ -30,6 +30,9 @@ log = logging.getLogger("engine.jit")
 
 LEAST = 2**22  # numbers that a step computes, some 0.1 ms: from here on its loops can be shared by threads
 SHARED = 2**18  # numbers that a loop computes from which on it pays to share it
+# Rolled instructions of a program of one lane beyond which LLVM does not write rounds one after another: they are in lanes
+# where it spares time, and it took LLVM nearly half of its own.
+LONG = 300
 HARD = 2000  # rolled instructions beyond which LLVM is asked for less
 
 
@@ -146,7 +149,8 @@ class Compilation:
             _forget(module)
 
     def compile(self, vectorise: bool = False) -> Compiled:
-        """The native code of the IR; LLVM may look for loops to vectorise, where there is not too much to look at."""
+        """The native code of the IR; LLVM may look for loops to vectorise, where there is not too much to look at, and unrolls
+        those of short programs."""
         with self.timed("llvm"):
             easy = self.written < HARD
             if not easy:
@@ -157,7 +161,9 @@ class Compilation:
                 )
             if DIVIDE in self.ir:
                 team_code()
-            code, self.shared = PROGRAMS.compiled(self.ir, 2 if easy else 1, vectorise and easy, self._target.cpu)
+            unroll = not vectorise or self.written < LONG
+            how = 2 if easy else 1, vectorise and easy, self._target.cpu, unroll
+            code, self.shared = PROGRAMS.compiled(self.ir, *how)
         self._compiled = code
         return code
 

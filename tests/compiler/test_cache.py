@@ -240,11 +240,11 @@ def test_the_programs_asked_for_last_are_kept_up_to_a_size(compiled_texts):
     assert programs.compiled("eeee", 3, False, "")[1]
 
 
-def test_level_lanes_and_processor_are_in_the_key(compiled_texts):
+def test_level_lanes_processor_and_rounds_are_in_the_key(compiled_texts):
     programs = Programs()
-    for options in ((3, False, ""), (1, False, ""), (3, True, ""), (3, False, "x86-64")):
+    for options in ((3, False, ""), (1, False, ""), (3, True, ""), (3, False, "x86-64"), (3, False, "", False)):
         assert not programs.compiled("text", *options)[1]
-    assert len(compiled_texts) == 4
+    assert len(compiled_texts) == 5
 
 
 def test_what_does_not_compile_is_not_kept_and_holds_nobody_up(compiled_texts):

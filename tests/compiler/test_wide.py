@@ -9,6 +9,7 @@ from test_levels import WIDTHS
 
 import engine
 from engine import jit
+from engine.compiler import compilation
 from engine.compiler.llvm import wide
 from engine.compiler.llvm.processor import processor, vector_bytes
 from engine.compiler.llvm.wide import WideEmitter
@@ -162,3 +163,18 @@ def test_lanes_that_are_not_added_up_are_caught(monkeypatch):
     monkeypatch.setattr(wide, "lanes_summed_together", lambda vectors, terms: terms[0])
     with pytest.raises(AssertionError):
         test_sums_of_rows_are_right_however_many_rounds_are_left(WIDTHS[0], "float64", 16, 16, [0])
+
+
+def test_rounds_of_a_long_program_are_not_written_one_after_another(monkeypatch):
+    def logistic(x, rates):
+        for rate in rates:
+            x = rate * x * (1.0 - x)
+        return x
+
+    found = []
+    for long in (1000, 1):
+        monkeypatch.setattr(compilation, "LONG", long)
+        f = jit(logistic, contract=False, cpu="x86-64")
+        assert bits(f(0.3, [2.5] * 12)) == bits(logistic(0.3, [2.5] * 12))
+        found.append(f.compilations[0].assembly.count("mulsd"))
+    assert found == [24, 4]  # the first round stands apart

@@ -45,14 +45,15 @@ class Compiled:
         level: how hard LLVM tries, 0 to 3.
         vectorise: let LLVM look for loops to vectorise.
         cpu: what `processor` answers.
+        unroll: let LLVM write rounds of loops one after another.
 
     Attributes:
         size: bytes of memory, about.
     """
 
-    def __init__(self, text: str, level: int = 2, vectorise: bool = True, cpu: str = "") -> None:
+    def __init__(self, text: str, level: int = 2, vectorise: bool = True, cpu: str = "", unroll: bool = True) -> None:
         binding = llvm()
-        self._how = level, vectorise, cpu
+        self._how = level, vectorise, cpu, unroll
         with LOCK:
             machine, module = self._optimised(text)
             found = machine.emit_object(module)
@@ -64,7 +65,7 @@ class Compiled:
 
     def _optimised(self, text: str) -> tuple[binding.TargetMachine, binding.ModuleRef]:
         """(a machine, the module as LLVM's passes leave it)."""
-        binding, (level, vectorise, cpu) = llvm(), self._how
+        binding, (level, vectorise, cpu, unroll) = llvm(), self._how
         machine = binding.Target.from_default_triple().create_target_machine(
             cpu=cpu or binding.get_host_cpu_name(),
             features=WIDE if cpu == "x86-64-v4" else "" if cpu else features(),
@@ -73,7 +74,7 @@ class Compiled:
         module = binding.parse_assembly(text)
         module.verify()
         options = binding.create_pipeline_tuning_options(speed_level=level)
-        options.loop_vectorization = vectorise
+        options.loop_vectorization, options.loop_unrolling = vectorise, unroll
         options.slp_vectorization = False  # LLVM 22 gives wrong numbers with it for AVX-512, and it spares no time here
         builder = binding.create_pass_builder(machine, options)
         passes = builder.getModulePassManager()
@@ -115,15 +116,15 @@ class Programs:
 
     def __init__(self, most: int = MOST) -> None:
         self._most, self._size = most, 0
-        self._kept: OrderedDict[tuple[bytes, int, bool, str], Compiled] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, int, bool, str, bool], Compiled] = OrderedDict()
         self._looking, self._compiling = Turn(), Turn()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def compiled(self, text: str, level: int, vectorise: bool, cpu: str) -> tuple[Compiled, bool]:
+    def compiled(self, text: str, level: int, vectorise: bool, cpu: str, unroll: bool = True) -> tuple[Compiled, bool]:
         """(the code, was it there already?). Arguments as for `Compiled`."""
-        key = hashlib.sha256(text.encode()).digest(), level, vectorise, cpu
+        key = hashlib.sha256(text.encode()).digest(), level, vectorise, cpu, unroll
         code = self._found(key)
         if code is not None:
             return code, True
@@ -131,7 +132,7 @@ class Programs:
             code = self._found(key)
             if code is not None:
                 return code, True
-            code = Compiled(text, level, vectorise, cpu)
+            code = Compiled(text, level, vectorise, cpu, unroll)
             with self._looking.taken():
                 self._kept[key] = code
                 self._size += code.size
@@ -139,7 +140,7 @@ class Programs:
                     self._size -= self._kept.popitem(last=False)[1].size
         return code, False
 
-    def _found(self, key: tuple[bytes, int, bool, str]) -> Compiled | None:
+    def _found(self, key: tuple[bytes, int, bool, str, bool]) -> Compiled | None:
         with self._looking.taken():
             code = self._kept.get(key)
             if code is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from types import ModuleType
@@ -124,10 +125,13 @@ class Flat:
                 _refuse_endless(tree, who)
         self.key = tuple(key)
 
-    def _numbers(self, flat: Sequence[object], kinds: set[type]) -> list[Leaf]:
+    def _numbers(self, flat: Sequence[Any], kinds: set[type]) -> list[Leaf]:
         """The entries of nested lists as floats and Values, if all are numbers; else none."""
         if not kinds <= _NUMBERS and not all(map(_is_number, flat)):
             return []
+        if kinds <= _FLOATS:
+            with suppress(OverflowError):  # of which `operand` says what is too large
+                return [*map(float, flat)]
         self.holds_values = self.holds_values or Value in kinds
         return [operand(x, self._who) for x in flat]
 
@@ -198,7 +202,7 @@ _NAMES = {str}
 _ROWS: set[type] = {list, tuple}
 _ENTRIES: set[type] = {float, int, Value, list, tuple}
 _NO_BLOCK: tuple[Levels, list[Any], set[type]] = (), [], {object}
-_FLOAT, _NUMBERS, _REAL = {float}, {float, int, Value}, ("f", "i", "u")
+_FLOAT, _FLOATS, _NUMBERS, _REAL = {float}, {float, int}, {float, int, Value}, ("f", "i", "u")
 
 
 def _is_number(x: object) -> bool:

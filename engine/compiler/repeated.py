@@ -57,8 +57,8 @@ class _Module:
     """Reads the numbers of a Module."""
 
     def __init__(self, module: Any) -> None:
-        self._kind, self._layout = module.__class__, layout_of(module)
-        self.count = len(self._layout.leaves)
+        layout = layout_of(module)
+        self._kind, self._key, self.count = module.__class__, layout.key, len(layout.leaves)
 
     def into(self, place: Numbers) -> Reading:
         write = writer(place, ())
@@ -67,10 +67,10 @@ class _Module:
             if x.__class__ is not self._kind:
                 return False
             layout = layout_of(x)
-            if layout is not self._layout:
-                if layout.key != self._layout.key or len(layout.leaves) != self.count:
+            if layout.key is not self._key:
+                if layout.key != self._key or len(layout.leaves) != self.count:
                     return False
-                self._layout = layout
+                self._key = layout.key
             write([v._data for v in layout.leaves])
             return True
 

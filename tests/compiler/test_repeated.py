@@ -1,8 +1,11 @@
 """Arguments that are built like those of the call before are read without a look at each; what is built otherwise is seen."""
 
+import collections
+import gc
 import math
 import struct
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -135,6 +138,7 @@ class Pair(nn.Module):
     def __init__(self, *numbers):
         self.w = [Value(x) for x in numbers]
         self.scale = 2.0
+        self.queue = collections.deque()
 
 
 def loss(m, xs, named):
@@ -167,6 +171,16 @@ def test_a_call_like_the_one_before_works_nothing_out(repeated):
 def test_another_module_that_is_built_alike_is_read(repeated):
     step, (_, xs, named), made = repeated
     assert (step(Pair(0.0, 1.0), xs, named)[0], made) == (2.0 * (28.0 + 5.0 + 42.0), [])
+
+
+def test_a_module_that_was_read_is_freed():
+    step, m = jit(value_and_grad(loss)), Pair(1.0, 2.0)
+    for _ in range(4):
+        step(m, [(3.0, 4.0)] * 2, {"a": 7.0})
+    held = weakref.ref(m.queue)
+    del m
+    gc.collect()
+    assert held() is None
 
 
 CHANGES = {

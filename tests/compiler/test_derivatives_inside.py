@@ -23,6 +23,7 @@ from engine import (
     leaky_relu,
     log,
     maximum,
+    reciprocal,
     relu,
     tanh,
     total,
@@ -133,13 +134,13 @@ def net(activations, widths, examples):
     return loss, sum([m * (n + 1) for n, m in sizes])
 
 
-SELECTING = {
+SELECTING = {  # each of slopes of moderate size where it is open
     "relu": relu,
     "tanh": tanh,
     "relu times": lambda x: relu(x) * x,
     "where": lambda x: where(greater(x, 0.0), x * x, 0.5 * x),
-    "log": lambda x: where(greater(x, 0.0), log(x), 0.0),
-    "pole": lambda x: where(greater(abs(x), 0.0), 1.0 / x, 0.0) * relu(x),
+    "log": lambda x: where(greater(x, 0.5), log(x), 0.0),
+    "pole": lambda x: where(greater(abs(x), 0.5), reciprocal(x), 0.0) * relu(x),
     "leaky_relu": leaky_relu,
     "maximum": lambda x: maximum(x, 0.2),
     "clip": lambda x: clip(x, -0.5, 0.5),

@@ -8,9 +8,10 @@ Where `backprop` cuts an edge by value, a graph is guarded by `where`, so that i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
+from operator import is_
 from typing import Any
 
 from . import context
@@ -142,9 +143,8 @@ class _Run:
             return where(cs[0], dot(self._gs, column, -0.0), 0.0)
         return gated(Operands(cs), self._gs, column, start, False)
 
-    @property
-    def sums(self) -> Sums | None:
-        """What comes to all the operands; None where there are numbers among what they are made of."""
+    def sums(self, starts: tuple[Value, ...]) -> Sums | None:
+        """What comes to all the operands, to each after a number twice; None where there are numbers among what they are made of."""
         if not self._alike:
             return None
         gs: Any = self._gs._args
@@ -152,7 +152,10 @@ class _Run:
         lists: Sequence[Any] = self._lists
         if any(a.__class__ is not tuple for a in (gs, *lists, *([] if cs is None else [cs]))):
             return None
-        return Sums(gs, lists, cs, self.strict is False, lambda k: self.sum(k, None))
+        return Sums(
+            gs, lists, cs, self.strict is False,
+            lambda k: self.sum(k, starts[k] + starts[k] if starts else None), starts,
+        )  # fmt: skip
 
     def guards(self, k: int) -> list[Any]:
         """Those of what comes to the k-th operand."""
@@ -196,6 +199,7 @@ class _Pull:
         self._columns: dict[int, bool] = {}  # those of which entries are taken, likewise
         self._rows: list[tuple[Value, ...]] = []  # lists of leaves
         self._takes: list[Taken] = []  # entries of lists of leaves
+        self._squares: list[tuple[Number, Inner]] = []  # sums of squares of leaves, and what comes to them
         self._unchanged: set[tuple[int, int]] = set()  # lists and their data that were compared
         self._answers, self._adds = context.recorder().answers, context.recorder().adds
         self._at_once = context.recording() and not context.watching()
@@ -207,7 +211,11 @@ class _Pull:
     def pass_on(self, v: Inner, g: Number) -> None:
         """Note what gets something of the adjoint of a node."""
         check_unchanged(v, self._unchanged)
-        for i, a in enumerate(v._operands()[0]):
+        operands = v._operands()[0]
+        if v.op is DOT and self._begins(v):
+            self._squares.append((g, v))
+            operands = operands[2:]
+        for i, a in enumerate(operands, len(v._operands()[0]) - len(operands)):
             self._now += 1
             if a.__class__ is tuple:
                 if v.op is GATED and i == 0:
@@ -222,6 +230,18 @@ class _Pull:
                             self._uses.setdefault(e, []).append((self._now, v, g, i, k))
             elif a.__class__ is Value and a in self._needed:
                 self._uses.setdefault(a, []).append((self._now, v, g, i, None))
+
+    def _begins(self, v: Inner) -> bool:
+        """Is what comes by a sum of squares the first that comes to leaves, so that their sums may start from it?"""
+        first = self._answers and self._at_once and not (self._shared or self._takes)
+        if not first or self.guards.of(v) is not None:
+            return False
+        a, b, _ = v._a
+        if type(a) is not tuple or type(b) is not tuple or len(a) < FEWEST or not all(map(is_, a, b)):
+            return False
+        before = {e for _, other in self._squares for e in other._a[0]}
+        others = (self._inner, self._uses.keys(), self.seeds.keys(), before)
+        return len({*a}) == len(a) and all(other.isdisjoint(a) for other in others)
 
     def _reads(self, a: tuple[Value, ...]) -> bool:
         """Is something of a list asked for? Many nodes share one."""
@@ -262,7 +282,7 @@ class _Pull:
         """The adjoints of what is asked for, in order; those of a list that one dot reads, and nothing else, at once."""
         wrt = wrt.as_tuple() if is_row(wrt) and wrt.is_whole else list(wrt)
         taken_from = self._tables(wrt) if self._takes else []
-        rows, found = self._side_by_side(wrt), dict[int, Products]()
+        rows, found, starts = self._side_by_side(wrt), dict[int, Products](), self._starts(wrt)
         whole = {id(a) for a in rows.values()}
         for a in self._rows:
             if id(a) not in whole:
@@ -271,11 +291,13 @@ class _Pull:
         taken = sorted([k for v, k in wrt.source.places.items() if v in occupied]) if is_row(wrt) else list[int]()
         for at, a in list(rows.items()):
             free = bisect_left(taken, at) == bisect_left(taken, at + len(a)) if is_row(a) else occupied.isdisjoint(a)
-            if not free or (made := self._products(a)) is None:
+            if not free or (made := self._products(a, starts)) is None:
                 self._place(a)
             else:
                 found[at] = made
         self._rows = [a for at, a in rows.items() if at in found]
+        in_rows = {v for a in self._rows for v in a} if starts else set[Value]()
+        self.seeds.update({v: x + x for v, x in starts.items() if v not in in_rows})
         if taken_from:  # of others no Values are made for this
             occupied.update(self._places, *self._rows)
         begins = {table.first: table for table in taken_from}
@@ -294,6 +316,21 @@ class _Pull:
                 table, begin = begun[at]
                 result[begin:] = [self._scatter(table, wrt, result[begin:])]
         return result
+
+    def _starts(self, wrt: Sequence[Value]) -> dict[Value, Value]:
+        """What comes twice to leaves before all else: by the square of each."""
+        found = dict[Value, Value]()
+        for g, v in self._squares:
+            squared = {*v._a[0]}
+            if is_row(wrt):
+                places = wrt.source.places
+                xs = tuple(sorted(squared.intersection(places), key=places.__getitem__))
+            else:
+                xs = tuple([x for x in wrt if x in squared])
+            made = [g * x for x in xs]
+            found.update(zip(xs, made))
+            context.recorder().starts.append((g, xs, made))
+        return found
 
     def _tables(self, wrt: Sequence[Value]) -> list[Table]:
         """Those of which entries are taken after all else that comes to them; other uses of lists by indices are noted one by
@@ -363,10 +400,13 @@ class _Pull:
                 rows[at], end = starts[at], at + len(starts[at])
         return rows
 
-    def _products(self, a: tuple[Value, ...]) -> Products | None:
-        """The adjoints of a list that one dot reads; None where they are not alike."""
+    def _products(self, a: tuple[Value, ...], starts: Mapping[Value, Value]) -> Products | None:
+        """The adjoints of a list that one dot reads, or many, which may start from something; None where they are not alike."""
+        begun = [starts[v] for v in a if v in starts] if starts else []
+        if begun and (len(begun) < len(a) or len(self._shared[a].uses) == 1):
+            return None
         if len(self._shared[a].uses) > 1:
-            return self._sums(a)
+            return self._sums(a, tuple(begun))
         ((_, user, g, i),) = self._shared[a].uses
         xs, guard = _beside(user, i), self.guards.of(user)
         if (
@@ -380,10 +420,10 @@ class _Pull:
             g, xs, user._x[_other(user, i)], *((None, False) if guard is None else (guard[0], not guard[1]))
         )
 
-    def _sums(self, a: tuple[Value, ...]) -> Products | None:
+    def _sums(self, a: tuple[Value, ...], starts: tuple[Value, ...]) -> Products | None:
         """The adjoints of a list that many dots read; None where they are not alike."""
         run, *more = self._runs_of(self._shared[a])
-        return run.sums if not more and run.is_dot else None
+        return run.sums(starts) if not more and run.is_dot else None
 
     def __call__(self, v: Value) -> Number | None:
         if v in self.adjoints:

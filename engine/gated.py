@@ -130,21 +130,23 @@ class Sums(Products):
         cs: the conditions of the products, or None.
         spare: as for `gated`.
         sum: (place) -> the node.
+        starts: what each of them is added to, twice; empty: nothing.
     """
 
-    __slots__ = ("cs", "gs", "lists", "sum")
+    __slots__ = ("cs", "gs", "lists", "starts", "sum")
 
     def __init__(self, gs: tuple[Value, ...], xs: Sequence[tuple[Value, ...]], cs: tuple[Value, ...] | None, spare: bool,
-                 sum: Callable[[int], Any]) -> None:  # fmt: skip
-        self.gs, self.cs, self.lists, self.spare, self.sum = gs, cs, xs, spare, sum
+                 sum: Callable[[int], Any], starts: tuple[Value, ...] = ()) -> None:  # fmt: skip
+        self.gs, self.cs, self.lists, self.spare, self.sum, self.starts = gs, cs, xs, spare, sum, starts
         self.nodes = []
 
     def __len__(self) -> int:
         return len(self.lists[0])
 
-    def listed(self) -> tuple[Sequence[tuple[Value, ...]], Sequence[tuple[Value, ...]]]:
-        """(g and the conditions, the lists x)."""
-        return (self.gs,) if self.cs is None else (self.gs, self.cs), self.lists
+    def listed(self) -> Sequence[tuple[Value, ...]]:
+        """The lists of operands: g, the conditions, each x, and the starts as often as they are added."""
+        starts = (self.starts, self.starts) if self.starts else ()
+        return self.gs, *([] if self.cs is None else [self.cs]), *self.lists, *starts
 
     def operands(self) -> list[Value]:
         """Nobody asks: they depend on what is from outside."""
@@ -191,6 +193,6 @@ class Scatter(Sums):
     def __len__(self) -> int:
         return self.size
 
-    def listed(self) -> tuple[Sequence[tuple[Value, ...]], Sequence[tuple[Value, ...]]]:
-        """(g and the indices, no lists)."""
-        return (self.gs, self.places), ()
+    def listed(self) -> Sequence[tuple[Value, ...]]:
+        """g and the indices."""
+        return self.gs, self.places

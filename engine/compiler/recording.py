@@ -11,13 +11,14 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from .. import context
-from ..leaves import Leaves, is_row
+from ..leaves import Leaves, Needed, is_row
 from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat, numbers_of
 from .front.gather import AS_LISTS, with_sequences
 from .front.outside import is_library
 from .front.recorder import Later, LentError, Recorder, TraceError, indexed, uncollected
+from .front.squares import gathered
 from .front.trace import Trace
 from .front.transcription import transcribed
 from .llvm.native_code import Numbers
@@ -77,6 +78,10 @@ class Recording:
                 shortening = _Shortening()
                 made = self._recorded(shortening if few else None)
             self.recorder, returned = made
+            if isinstance(returned, Later):
+                leaves = returned.run.leaves
+                squared = Needed(leaves.source) if is_row(leaves) else set(leaves)
+                self.recorder.nodes = gathered(self.recorder.nodes, squared)
             if shortening.family is not None:
                 found = self._from_shorter(shortening.family, shortening, returned)
                 if found is None:

@@ -182,6 +182,70 @@ def test_a_few_examples_tell(way):
     assert size(found.rolled.body) <= size(want.rolled.body)
 
 
+PENALTIES = {
+    "sum": lambda ws: 0.01 * sum(w * w for w in ws),
+    "total": lambda ws: 0.01 * total([w * w for w in ws]),
+    "of the last first": lambda ws: 0.01 * sum(w * w for w in ws[::-1]),
+    "whole": lambda ws: sum(w * w for w in ws),
+    "less": lambda ws: -total([w * w for w in ws]),
+    "by one of them": lambda ws: ws[0] * sum(w * w for w in ws),
+    "of some": lambda ws: 0.01 * reduce(lambda a, w: a + w * w, ws[7:], 0.5),
+    "of two kinds": lambda ws: 0.01 * sum(w * w for w in ws[:20]) + 0.02 * total([w * w for w in ws[20:]]),
+    "twice": lambda ws: 0.01 * sum(w * w for w in ws) + 0.02 * sum(w * w for w in ws),
+    "of one twice": lambda ws: 0.01 * sum(w * w for w in [*ws, *ws[:20]]),
+    "a dot": lambda ws: 0.01 * dot(ws, ws),
+    "a dot, and more behind it": lambda ws: 0.3 * dot(ws, ws) + sum(w / 7.0 for w in ws),
+    "a dot behind some of constants": lambda ws: (
+        sum(w * dot(ws[21:24], [w, Value(0.7), w * w]) for w in ws[:5]) + 0.3 * dot(ws, ws)
+    ),
+    "two dots": lambda ws: 0.3 * dot(ws, ws) + 0.7 * dot(ws, ws),
+    "roots": lambda ws: sum(w * w for w in ws) ** 0.5,
+    "with a part": lambda ws: (lambda squares: sum(squares) + squares[3])([w * w for w in ws]),
+    "with what it went through": lambda ws: (lambda sums: sums[-1] + sums[20])(list(accumulate([w * w for w in ws]))),
+}  # fmt: skip
+
+
+def penalized(penalty, first):
+    """A net 3-4-1, whose rows of weights dots read, with a term of squares, before or after its losses."""
+
+    def loss(ws, rows):
+        before = penalty(ws) if first else 0.0
+        found = []
+        for d, e in rows:
+            row = [relu(dot(ws[k : k + 3], [d, e, d * e], ws[k + 3])) for k in range(0, 16, 4)]
+            found.append(relu(1.0 - d * dot(ws[16:20], row, ws[20])))
+        losses = total(found)
+        return before + losses if first else losses + penalty(ws)
+
+    return loss, ([math.sin(7.0 * k) for k in range(30)], problem("total", "neuron", 20)[1][1])
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["after", "before"])
+@pytest.mark.parametrize("penalty", sorted(PENALTIES))
+def test_gradients_with_squares_of_weights_have_the_bits_of_eager_mode(penalty, first):
+    f, args = penalized(PENALTIES[penalty], first)
+    value, slopes = jit(value_and_grad(f), contract=False)(*args)
+    expected, exact = value_and_grad(f)(*args)
+    assert hexes(plus_zero([value, *slopes])) == hexes(plus_zero([expected, *exact]))
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["after", "before"])
+@pytest.mark.parametrize("penalty", ["sum", "total", "of the last first", "whole", "by one of them", "a dot", "roots"])
+def test_squares_of_weights_are_the_program_that_they_are_one_by_one(penalty, first):
+    f, args = penalized(PENALTIES[penalty], first)
+    found, want = (recorded(value_and_grad(f), args, few) for few in (True, False))
+    assert found.of_few
+    same = list(unrolled(found.rolled.body, found.rolled.table)) == list(unrolled(want.rolled.body, want.rolled.table))
+    assert same
+
+
+def test_squares_of_weights_take_few_instructions_and_no_more_for_more_of_them():
+    f, (ws, rows) = penalized(PENALTIES["sum"], False)
+    few, more = (len([1 for op, *_ in recorded(value_and_grad(f), (given, rows), True).trace.code if op])
+                 for given in (ws, ws + ws))  # fmt: skip
+    assert few + len(ws) * 2 >= more  # a sum and what writes it, of each that nothing else reads
+
+
 def one_before(kept):
     """What reads the last round reads the one before."""
 
@@ -236,6 +300,10 @@ WHOLE = {
     "products behind a condition": Products("accumulate", 0, 16, PARAMETERS[1], 8, 11),
     "sums": Sums("output", 3, (8, 16, 0), (), PARAMETERS, 3, 11),
     "sums behind conditions": Sums("accumulate", 3, (8, 16, 0), (0, 8, 16), PARAMETERS, 3, 11),
+    "sums that begin with two numbers": Sums("output", 3, (8, 16, 0), (), PARAMETERS, 3, 11, (PARAMETERS[1], (9, 33, 17, 1, 25))),
+    "sums behind conditions that begin so": Sums(
+        "output", 3, (8, 16, 0), (0, 8, 16), PARAMETERS, 3, 11, (PARAMETERS[1], PARAMETERS[1])
+    ),
 }  # fmt: skip
 
 

@@ -29,13 +29,13 @@ class Kinds:
         self._apart: dict[Kind, bool] = {}
         self._infinite = set[Kind]()  # where one of them is not finite
 
-    def note(self, number: float, place: Place) -> None:
-        """A constant stands there."""
+    def note(self, number: float, place: Place, times: int = 1) -> None:
+        """A constant stands there, and in so many such places."""
         kind, bits = _kind(*place), _bits(number)
         found = self._bits.get(kind)
         if found is None:
             found = self._bits[kind] = {}
-        found[bits] = found.get(bits, 0) + 1
+        found[bits] = found.get(bits, 0) + times
         if not isfinite(number):
             self._infinite.add(kind)
 

@@ -96,13 +96,15 @@ class Products(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What writes the sum of g*x for each place of lists x: `(move; (mul; add)*; effect)*`, or with conditions.
+    """What writes the sum of g*x for each place of lists x: `(move; (mul; add)*; effect)*`, or with conditions; where it begins
+    with two numbers of each place, `(move; add; (mul; add)*; effect)*`.
 
     Attributes:
         effect, target: what it does with them, and where with the first.
         gs, cs: the operands of each sum, and the conditions, none or as many.
         rows: the lists x, one for each g.
         start, zero: what a sum starts from; and as for `Dot`.
+        before: two lists of what each begins with instead, or none.
     """
 
     effect: str
@@ -112,11 +114,12 @@ class Sums(NamedTuple):
     rows: Sequence[Sequence[int]]
     start: int
     zero: int
+    before: Sequence[Sequence[int]] = ()
 
     @property
     def round(self) -> int:
         """How many instructions a sum takes."""
-        return 2 + (3 if self.cs else 2) * len(self.gs)
+        return 2 + (1 if self.before else 0) + (3 if self.cs else 2) * len(self.gs)
 
     @property
     def length(self) -> int:
@@ -129,7 +132,11 @@ class Sums(NamedTuple):
         dot = Dot(self.gs, spaced(tuple([row[k] for row in self.rows])), self.cs, self.zero)
         end = at + self.round - 1
         effect = self.effect, ((end - 1) * 8 + VALUE,), self.target + k
-        return [(("move", (self.start,), 0), at), (dot, at + 1), (effect, end)]
+        if not self.before:
+            return [(("move", (self.start,), 0), at), (dot, at + 1), (effect, end)]
+        one, two = [a[k] for a in self.before]
+        add = "add", (at * 8 + VALUE, two), 0
+        return [(("move", (one,), 0), at), (add, at + 1), (dot, at + 2), (effect, end)]
 
     def instructions(self, at: int) -> Iterator[Instruction]:
         """They, if the first comes at a position."""
@@ -403,5 +410,6 @@ class _Order:
             g, xs, *c = args
             return Products(op, target, g, xs, c[0] if c else None, constant(0.0) if c else 0)
         gs, *rows = args
-        cs = rows.pop(0) if len(rows) > len(gs) else ()
-        return Sums(op, target, gs, cs, rows, constant(-0.0), constant(0.0) if cs else 0)
+        cs = rows.pop(0) if (len(rows) - len(gs)) % 2 else ()
+        rows, before = rows[: len(gs)], rows[len(gs) :]
+        return Sums(op, target, gs, cs, rows, constant(-0.0), constant(0.0) if cs else 0, before)

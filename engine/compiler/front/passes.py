@@ -14,7 +14,7 @@ from ...rule import TABLE
 from .trace import CONSTANT, LIST, VALUE, Instruction, Trace, spaced
 
 # What an instruction does for each of a list.
-OP_OF = {f"each {name}": name for name in ("equal", "sub", "exp", "where")}
+OP_OF = {f"each {name}": name for name in ("equal", "sub", "mul", "exp", "where")}
 REST = ("", (), 0)  # in place of the instructions of the others
 ADDS = frozenset(("add", "dot", "gated", "total"))
 RUNNING = {"total": "add", "highest": "maximum"}  # what these do in each round
@@ -149,7 +149,12 @@ def each(t: Trace, name: str, *args: int | Sequence[int]) -> Sequence[int]:
     first = None if found is None else t.seen(each, found)
     if first is None:
         alone = [*zip(*[[a] * rounds if isinstance(a, int) else a for a in args])]
-        if found is None or any(t.seen(name, given) is not None for given in alone):
+        factors = [t.number(a) for a in args if isinstance(a, int)] if name == "mul" else ()
+        if (
+            found is None
+            or not {1.0, -1.0}.isdisjoint(factors)
+            or any(t.seen(name, given) is not None for given in alone)
+        ):
             return [t.emit(row, given) for given in alone]
         first = t.put(each, found, name)
         t.code.extend([REST] * (rounds - 1))

@@ -68,6 +68,9 @@ class LentError(TraceError):
     """The function may ask of which class a list is, or asked of one what leaves that are not made do not do."""
 
 
+Starts = tuple[float | Value, tuple[Value, ...], list[Value]]  # a number, leaves, and the products that sums start from
+
+
 class Later(NamedTuple):
     """What a transform was to return, while its sweep waits.
 
@@ -110,6 +113,7 @@ class Recorder:
         self.unmade: list[Leaves] = []
         self._lent: list[Source] = []  # leaves that are not made
         self.products: dict[Value, Products] = {}  # nodes that are made alike, by the first of them
+        self.starts: list[Starts] = []
         self.captured: list[Value] = []
         self.spare: set[Value] = set()  # guards that change a number only where something overflows, see adjoints
         self.doubtful: set[Value] = set()  # guards of what was multiplied by a number, for where that is not finite
@@ -171,7 +175,7 @@ class Recorder:
         other = copy(self)
         captured = {v: (self.free + k) * 8 + PARAMETER for k, v in enumerate(self.captured)}
         other.nodes, other.operands, other.products = list(nodes), {**self.operands, **captured}, {}
-        other.spare, other.doubtful, other.answers = set(), set(), False
+        other.spare, other.doubtful, other.starts, other.answers = set(), set(), [], False
         for source in self._lent:
             source.operands.append(other.operands)
         return other

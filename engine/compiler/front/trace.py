@@ -120,13 +120,13 @@ class Trace:
         self.code.append((op, (g, found, *c), target))
         return (len(self.code) - 1) * 8 + VALUE
 
-    def sums(self, op: str, target: int, gs_and_cs: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]) -> None:
-        """Append, as one instruction, what writes the sum of g*x for each place of as many lists x to targets from one on."""
+    def sums(self, op: str, target: int, given: Sequence[Sequence[int]]) -> None:
+        """Append, as one instruction, what writes the sum of g*x for each place of as many lists x to targets from one on. It
+        is given g, conditions or none, the lists, and two of what is added before or none."""
         self.constant(-0.0)
-        if len(gs_and_cs) > 1:
-            self.constant(0.0)
+        self.constant(0.0)
         self.rows.update({name: TABLE[name] for name in ("add", "mul", "where")})
-        lists = [self.listed(a) for a in (*gs_and_cs, *rows)]
+        lists = [self.listed(a) for a in given]
         self.code.append((op, tuple([a for a in lists if a is not None]), target))
 
     def put(self, op: str, args: tuple[int, ...], name: str) -> int:

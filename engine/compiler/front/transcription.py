@@ -14,9 +14,10 @@ from ...lists import DOT
 from ...rule import Op
 from ...value import Value
 from .kinds import Kinds, Place
-from .recorder import IDENTITY, Recorder
+from .passes import each
+from .recorder import IDENTITY, Recorder, Starts
 from .reductions import LIST_OPS, scaled
-from .trace import SHORTEST, VALUE, Trace
+from .trace import MUL, SHORTEST, VALUE, Trace
 
 Write = tuple[str, Any, int]  # an effect; a Value, a number, or products side by side; the (first) target
 
@@ -41,9 +42,14 @@ class _Transcription:
         self._rows: dict[int, tuple[object, range | None]] = {}  # lists of leaves, by identity
         self._constants: dict[int, tuple[object, bool]] = {}  # lists by identity, and are there constants in them?
         writes, live = self._needed(effects)
+        passes = self._passes(live)
         nodes = self._written(live)
         operands, put, spare, doubtful = self._operands, self._put, self._spare, recorder.doubtful
         for v, row, args in nodes:
+            if v in passes:
+                g, xs, made = passes[v]
+                operands.update(zip(made, each(trace, "mul", put(g, (row, args, 0)), self._listed(xs))))
+                continue
             if (doubtful or spare) and (
                 (v in spare and row is not DOT) or (v in doubtful and self._kinds.is_finite(row, args))
             ):
@@ -65,7 +71,7 @@ class _Transcription:
                 trace.bare.add(operands[v])
         for op, x, target in writes:
             if x.__class__ is Sums:
-                trace.sums(op, target, *[[self._listed(a) for a in lists] for lists in x.listed()])
+                trace.sums(op, target, [self._listed(a) for a in x.listed()])
             elif x.__class__ is Scatter:
                 if op == "output" and not x.before:
                     trace.fill(target, trace.constant(0.0), len(x))
@@ -128,9 +134,7 @@ class _Transcription:
         if isinstance(made, Scatter) and self._list_ops is not LIST_OPS:
             return False
         if isinstance(made, Sums):
-            return (not made.nodes or made.nodes[0].op is None) and not any(
-                self._has_constants(a) for lists in made.listed() for a in lists
-            )
+            return (not made.nodes or made.nodes[0].op is None) and not any(map(self._has_constants, made.listed()))
         return (
             len(made) >= SHORTEST
             and (op == "accumulate" or not (self._bare and made.spare))
@@ -169,8 +173,20 @@ class _Transcription:
 
     def _read(self, x: Products) -> Sequence[Any]:
         if isinstance(x, Sums):
-            return [a for lists in x.listed() for a in lists]
+            return x.listed()
         return (x.g, x.xs) if x.c is None or (self._bare and x.spare) else (x.g, x.xs, x.c)
+
+    def _passes(self, live: set[Value]) -> dict[Value, Starts]:
+        """The products that sums start from, by the first of them, which alone is left to be written."""
+        found = {}
+        for g, xs, made in self._recorder.starts if self._list_ops is LIST_OPS else ():
+            if live.issuperset(made):
+                live.difference_update(made[1:])
+                number = self._recorder.constant(g)
+                if number is not None:
+                    self._kinds.note(number, (MUL, (g, xs[0]), 0), 2 * len(made) - 1)  # each comes twice
+                found[made[0]] = g, xs, made
+        return found
 
     def _written(self, live: set[Value]) -> list[tuple[Value, Op, Sequence[Any]]]:
         """(node, row, operands) of each in order, and the constants among them are noted. A sum of products needs no guards

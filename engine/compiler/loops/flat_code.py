@@ -155,10 +155,12 @@ class Part:
         import numpy as np
 
         at = place + item.round * np.arange(len(item.rows[0]))
-        self._put(at, item.start)
+        self._put(at, _array(item.before[0]) if item.before else item.start)
+        if item.before:
+            self._put(at + 1, at * 8 + VALUE, _array(item.before[1]))
         xs = np.array([_array(row) for row in item.rows]).T
         gs, cs = (np.broadcast_to(_array(a), (len(at), len(a))) for a in (item.gs, item.cs))
-        self._dots(at + 1, gs, xs, cs, item.zero)
+        self._dots(at + (2 if item.before else 1), gs, xs, cs, item.zero)
         self._write(at + item.round - 1, item.target)
 
     def _write(self, at: NDArray[np.int64], target: int) -> None:
@@ -188,7 +190,9 @@ def _round_of(item: Whole) -> list[str]:
     if isinstance(item, Products):
         return ["mul", *(["where"] if item.c is not None else []), item.effect]
     product = ["mul", "where", "add"] if item.cs else ["mul", "add"]
-    return product if isinstance(item, Dot) else ["move", *product * len(item.gs), item.effect]
+    if isinstance(item, Dot):
+        return product
+    return ["move", *(["add"] if item.before else []), *product * len(item.gs), item.effect]
 
 
 def _array(operands: Sequence[int]) -> NDArray[np.int64]:

@@ -188,7 +188,7 @@ def _sole(code: Ordered, constants: Sequence[float]) -> dict[tuple[str, int], by
             for k, operands in enumerate((item.ws, item.xs)):
                 note("mul", k, operands if operands[0] & 7 == CONSTANT else ())
             note("where", 0, item.cs if item.cs and item.cs[0] & 7 == CONSTANT else ())
-        if isinstance(item, Sums):
+        if isinstance(item, Sums) and not item.before:
             note("move", 0, (item.start,))
     for (op, k), those in single.items():
         note(op, k, those)
@@ -261,8 +261,7 @@ def folded(trace: Trace, varying: set[int]) -> Trace | None:
             if op not in HOLDING or op == "fill":
                 new.code.append((op, tuple([placed(a) for a in args]), target))
             elif args[0] & 7 == LIST:
-                many = len(trace.lists[args[0] >> 3])
-                new.sums(op, target, [listed(a) for a in args[:-many]], [listed(a) for a in args[-many:]])
+                new.sums(op, target, [listed(a) for a in args])
             elif len(args) > 1:
                 g, xs, *cs = args
                 scaled(new, op, target, placed(g), listed(xs), [placed(c) for c in cs])

@@ -140,7 +140,7 @@ def _pass_as_loop(item: Pass, at: int, shapes: Shapes) -> Loop | None:
 def _sums_as_loop(item: Sums, at: int, shapes: Shapes, window: int) -> Loop | None:
     """Sums side by side at a position as an item; None where they do not advance evenly, from each to the next as from the
     first to the second."""
-    if not all(isinstance(row, range) for row in item.rows):
+    if not all(isinstance(row, range) for row in (*item.rows, *item.before)):
         return None
     one, two = (_rolled(item.sum(k, at), shapes, window) for k in (0, 1))
     body = tuple([part.shape for part in one])

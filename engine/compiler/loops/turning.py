@@ -22,7 +22,7 @@ def turned(body: Sequence[Node]) -> list[Node]:
             continue
         n.body = turned(n.body)
         for k in range(_carried(n), 0, -1):
-            if _are_alike(_round(n.body[:k], n, n.count), out[: -k - 1 : -1]):
+            if _is_round(n.body[:k], n, n.count, out[: -k - 1 : -1]):
                 del out[-k:]
                 first = _round(n.body[:k], n, Polynomial())
                 n.body = [*n.body[k:], *_round(n.body[:k], n, Polynomial({((n.variable, 1),): 1, (): 1}))]
@@ -55,10 +55,14 @@ def _split(body: Sequence[Node], at: int, n: For) -> int | None:
     for k in range(len(n.body) + 1):
         heads, tails = n.body[:k], n.body[k:]
         before, behind = body[max(0, at - len(tails)) : at], body[at + 1 : at + 1 + k]
-        if len(before) == len(tails) and len(behind) == k and _could(tails, before, heads, behind):
-            first = _round(tails, n, Polynomial.constant(-1))
-            if _are_alike(_round(heads, n, n.count), behind) and _are_alike(first, before):
-                return k
+        if (
+            len(before) == len(tails)
+            and len(behind) == k
+            and _could(tails, before, heads, behind)
+            and _is_round(heads, n, n.count, behind)
+            and _is_round(tails, n, Polynomial.constant(-1), before)
+        ):
+            return k
     return None
 
 
@@ -128,6 +132,11 @@ def _round(items: Sequence[Node], n: For, value: Polynomial) -> list[Node]:
         return loop
 
     return [at(m) for m in items]
+
+
+def _is_round(items: Sequence[Node], n: For, value: Polynomial, others: Sequence[Node]) -> bool:
+    """Are items of a loop, with something else for its variable, the same instructions as others? Most differ in the first."""
+    return all(_are_alike(_round(items[:end], n, value), others[:end]) for end in (1, len(items)))
 
 
 def _are_alike(left: Sequence[Node], right: Sequence[Node]) -> bool:

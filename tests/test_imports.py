@@ -33,6 +33,8 @@ ORDER = {
         leaves lists assignment
         gated guards
         edges taking
+        dot_uses
+        pulled
         adjoints
         transforms formulas
         picture.model

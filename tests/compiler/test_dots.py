@@ -13,7 +13,7 @@ from strategies import hexes, moderate
 from test_recognition import chained, mlp_trace
 
 from engine import Value, abs, dot, gated, grad, jit, mean, relu, square, total, where
-from engine.adjoints import _Pull, gradient_lists
+from engine.adjoints import gradient_lists
 from engine.compiler.front import order, trace
 from engine.compiler.front.order import Dot, Products, canonical, flat
 from engine.compiler.front.recorder import Recorder
@@ -23,6 +23,7 @@ from engine.compiler.loops import program
 from engine.compiler.loops.folding import Occurrences
 from engine.compiler.loops.rolling import rolled
 from engine.gated import GATED
+from engine.pulled import Pull
 
 STEPS = st.tuples(
     st.sampled_from(["dot", "dot", "gated", "relu", "mul", "add"]),
@@ -216,7 +217,7 @@ def test_native_gradients_of_rows_of_weights_have_the_bits_of_eager_mode(steps, 
 def test_a_planted_bug_in_rows_of_weights_is_caught(monkeypatch, broken):
     """Other uses of a list are passed over, products go unguarded, or all of them are the first."""
     if broken == "reads":
-        monkeypatch.setattr(_Pull, "_place", lambda self, a: None)
+        monkeypatch.setattr(Pull, "_place", lambda self, a: None)
     elif broken == "guards":
         right = gated.Products.__init__
         monkeypatch.setattr(

@@ -11,10 +11,10 @@ from engine import (
     TABLE,
     Value,
     abs,
-    adjoints,
     clip,
     cos,
     dot,
+    dot_uses,
     edges,
     elu,
     exp,
@@ -27,6 +27,7 @@ from engine import (
     minimum,
     nan_to_num,
     partials,
+    pulled,
     relu,
     replay,
     selu,
@@ -199,7 +200,7 @@ def test_every_row_that_selects_is_among_the_kinks():
     ids=lambda bug: bug[0],
 )
 def test_these_laws_find_gradient_graphs_with_wrong_guards(bug, monkeypatch):
-    for module in (adjoints, edges, guards):
+    for module in (dot_uses, pulled, edges, guards):
         monkeypatch.setattr(module, *bug, raising=module is guards)
     wrong = 0
     for name in KINKS:

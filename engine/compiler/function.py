@@ -18,7 +18,7 @@ from ..arguments import threads as number_of_threads
 from ..value import Value
 from .front.flattening import Flat
 from .front.keys import exact
-from .front.outside import Outside
+from .front.outside import Outside, exact_of_constant
 from .llvm.native_code import Turn
 from .llvm.processor import LOCK, Target, is_checked, llvm, processor
 from .mapping import MappedExamples, mapped_axes
@@ -185,7 +185,7 @@ class CompiledFunction:
         except TypeError:
             raise TypeError(f"jit takes hashable values for static_argnames, got {shown(fixed)}") from None
         found = Flat({n: x for n, x in bound.arguments.items() if n not in self._static})
-        found.key = (*found.key, exact(fixed))
+        found.key = (*found.key, exact(fixed), *map(exact_of_constant, fixed.values()))
         found.holds_values = found.holds_values or _holds_values(fixed.values())
 
         def call(tree: dict[str, object]) -> object:
@@ -260,8 +260,8 @@ def jit(
             are the first axis of arrays or lists, and is compiled once for any number of them. f may call grad,
             value_and_grad, jvp, hessian, vmap, and be what they return. Values it reads from outside are read again at
             each call. All else that it reads there, by name, in Modules and in objects (up to 20,000 things; of a list
-            of more than 2,000 the length alone; nothing inside libraries), is looked at before each call, and where it
-            is no longer as it was f is traced anew. What f changes outside it changes when it is traced, a few times where
+            of more than 2,000 the length alone; nothing inside libraries), and what functions among its arguments read, is
+            looked at before each call, and where it is no longer as it was f is traced anew. What f changes outside it changes when it is traced, a few times where
             it takes gradients over many examples that are all alike. It draws no random numbers, as Dropout does in
             training. Between two of its numbers == is identity, as between Values everywhere: engine.equal compares them. A whole number among its arguments may index lists and arrays that
             are arguments, `rows[i]`, and by `engine.take(rows, i)` any list: a gather, whose gradient adds to the row

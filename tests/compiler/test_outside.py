@@ -141,6 +141,44 @@ def in_a_default():
     return f, lambda: f.__defaults__[0].__setitem__(0, 3.0)
 
 
+def in_another_default():
+    def scaled(x, scale=2.0):
+        return x * scale
+
+    return (lambda x: scaled(x)), lambda: setattr(scaled, "__defaults__", (3.0,))
+
+
+def in_another_default_by_name():
+    def scaled(x, *, scale=2.0):
+        return x * scale
+
+    return scaled, lambda: setattr(scaled, "__kwdefaults__", {"scale": 3.0})
+
+
+def in_other_code():
+    def scaled(x):
+        return x * 2.0
+
+    return (lambda x: scaled(x)), lambda: setattr(scaled, "__code__", (lambda x: x * 3.0).__code__)
+
+
+def in_a_name_that_a_class_gets():
+    class Names:
+        scale = 2.0
+
+    class Below(Names):
+        pass
+
+    held = Below()
+    return (lambda x: x * held.scale), lambda: setattr(Below, "scale", 3.0)
+
+
+def in_a_global_over_a_builtin():
+    around = {}
+    exec("def f(x):\n    return abs(x) * 2.0", around)
+    return around["f"], lambda: around.update(abs=lambda x: x * 3.0)
+
+
 def another_net():
     nets = [Scaled(), Scaled()]
     nets[1].w.data = 1.5
@@ -158,7 +196,9 @@ def another_value():
 
 CHANGES = [
     in_cell, in_global, in_module_closed_over, in_module_itself, in_object_of_method, in_function_of_function, in_class,
-    in_class_of_object, in_global_of_a_method, in_a_default, another_net, another_value,
+    in_class_of_object, in_global_of_a_method, in_a_default, in_another_default,
+    in_another_default_by_name, in_other_code, in_a_name_that_a_class_gets, in_a_global_over_a_builtin, another_net,
+    another_value,
     in_what(lambda: [2.0], lambda h: h[0], lambda h: h.__setitem__(0, 3.0)),
     in_what(lambda: [[1.0], [2.0]], lambda h: h[1][0], lambda h: h[1].__setitem__(0, 3.0)),
     in_what(lambda: [1.0, 1.0], sum, lambda h: h.append(1.0)),
@@ -169,6 +209,9 @@ CHANGES = [
     in_what(lambda: {2.0}, max, lambda h: h.add(3.0)),
     in_what(lambda: np.array([2.0]), lambda h: h[0], lambda h: h.__setitem__(0, 3.0)),
     in_what(lambda: np.array([2.0], object), lambda h: h[0], lambda h: h.__setitem__(0, 3.0)),
+    in_what(lambda: np.ones((2, 3)), lambda h: h.shape[0], lambda h: setattr(h, "shape", (3, 2))),
+    in_what(lambda: np.array([[1.0], [2.0]], object), lambda h: h.shape[0], lambda h: setattr(h, "shape", (1, 2))),
+    in_what(lambda: np.array([1.0]), lambda h: float(h[0]), lambda h: setattr(h, "dtype", np.int64)),
     in_what(Settings, lambda h: h.scale, lambda h: setattr(h, "scale", 3.0)),
     in_what(Slotted, lambda h: h.scale, lambda h: setattr(h, "scale", 3.0)),
     in_what(lambda: (Settings(),), lambda h: h[0].scale, lambda h: setattr(h[0], "scale", 3.0)),
@@ -188,6 +231,16 @@ def test_what_changes_outside_is_seen(made):
     change()
     after = compiled(1.0)
     assert after == f(1.0) != before
+    assert len(compiled.compilations) == 2
+
+
+@pytest.mark.parametrize("how", [{}, {"static_argnames": "f"}], ids=["argument", "static argument"])
+def test_what_a_function_among_the_arguments_reads_is_seen(how):
+    f, change = in_cell()
+    compiled = jit(lambda f, x: f(x), **how)
+    assert [compiled(f, 1.5) for _ in range(4)] == [3.0] * 4
+    change()
+    assert [compiled(f, 1.5) for _ in range(4)] == [4.5] * 4
     assert len(compiled.compilations) == 2
 
 

@@ -22,6 +22,7 @@ from ...transforms.trees import container
 from ...value import Value
 from .keys import attributes, exact, is_hashable
 from .layouts import layout_of
+from .outside import exact_of_constant
 
 LARGE = 100_000  # places of a tree from which on it is asked whether it ends
 
@@ -158,7 +159,7 @@ class Flat:
         level = container(x)
         if level is None:
             self._steps.append((_same(x), 0))
-            return ("static", exact(_constant(x, self._who))), ()
+            return ("static", exact_of_constant(_constant(x, self._who))), ()
         count = len(level.children)
         self._steps.append((level.build, count))
         settings = attributes(x), getattr(x, "default_factory", None)

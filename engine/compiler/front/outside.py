@@ -6,6 +6,7 @@ beside a call: what is there is compared by identity, as bytes, and only where t
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import itertools
 import logging
@@ -13,13 +14,14 @@ import os
 import sys
 import sysconfig
 from collections import ChainMap, UserDict, UserList, deque
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from functools import cache, partial
 from itertools import chain
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ...lists import Operands
+from ...value import Value
 from .addresses import addresses
 from .keys import attributes, exact, is_generator
 
@@ -74,6 +76,12 @@ class Outside:
         return now
 
 
+def exact_of_constant(x: object) -> Hashable:
+    """`exact`, of a function among arguments with what it reads itself."""
+    key = exact(x)
+    return (key, exact(x, watch=Watch())) if isinstance(x, (FunctionType, MethodType, partial)) else key
+
+
 class Watch:
     """Containers of what a function reads from outside, and what was in them.
 
@@ -85,6 +93,7 @@ class Watch:
         self.count = 0
         self._cells: list[CellType] = []
         self._names: list[Names] = []  # global names of functions, and those in classes
+        self._functions: list[FunctionType] = []
         self._sized: list[Collection[object]] = []  # whose length is looked at: most of the following, and large ones
         self._containers: list[Collection[object]] = []
         self._dicts: list[dict[object, object]] = []
@@ -118,6 +127,9 @@ class Watch:
         if isinstance(x, (list, deque, dict, set)):
             self._sized.append(x)
 
+    def meet(self, values: Iterable[Value]) -> None:
+        """It counts which they are."""
+
     def read(self, x: object) -> list[object]:
         """What there is to be seen besides containers and attributes."""
         if not isinstance(x, (FunctionType, type)):
@@ -126,8 +138,15 @@ class Watch:
         self._cells += cells
         self._names += names
         self.count += len(cells) + sum([len(listed) for _, listed in names])
-        defaults = [] if isinstance(x, type) else [x.__defaults__, x.__kwdefaults__]
-        return defaults + [c.cell_contents for c in cells] + [where[n] for where, listed in names for n in listed]
+        itself: list[object] = []
+        if isinstance(x, FunctionType):
+            itself += _of_function(x)
+            if not is_library(x.__code__.co_filename):
+                self._functions.append(x)
+        elif names:
+            self._sized.append(vars(x))
+            itself += names[0][1]
+        return itself + [c.cell_contents for c in cells] + [where.get(n) for where, listed in names for n in listed]
 
     def is_opaque(self, x: object) -> bool:
         """Is an object's inside its library's?"""
@@ -168,6 +187,8 @@ class Watch:
             found.extend(chain.from_iterable(self._dicts))
         for where, listed in self._names:
             found.extend(map(where.get, listed))
+        for f in self._functions:
+            found += _of_function(f)
         if self._cells:
             found.extend([c.cell_contents for c in self._cells])
         if self._slotted or self._arrays:
@@ -183,7 +204,8 @@ class Watch:
         if self._slotted or self._arrays:
             rest += [len(attributes(x)) for x in self._slotted]
             rest += [bytes(x) for x in self._arrays if isinstance(x, bytearray)]
-            rest += [array.size if array.dtype.kind == "O" else array.tobytes() for array in self._numpys()]
+            for array in self._numpys():
+                rest += [array.shape, array.dtype, None if array.dtype.kind == "O" else array.tobytes()]
         return rest
 
     def _numpys(self) -> list[NDArray[Any]]:
@@ -206,11 +228,16 @@ def _read(x: object) -> tuple[list[CellType], list[Names]]:
             with contextlib.suppress(ValueError):  # not filled yet
                 _ = cell.cell_contents
                 cells.append(cell)
-        if listed := [n for n in names_in(x) if n in x.__globals__]:
+        if listed := [n for n in names_in(x) if n in x.__globals__ or hasattr(builtins, n)]:
             names.append((x.__globals__, listed))
     elif isinstance(x, type) and not _is_library_class(x):
         names.append((vars(x), [n for n in vars(x) if n[:2] != "__" or n == "__call__"]))
     return cells, names
+
+
+def _of_function(f: FunctionType) -> tuple[object, ...]:
+    """What a function is made of that can be replaced."""
+    return f.__code__, f.__defaults__, f.__kwdefaults__
 
 
 def names_in(x: object) -> tuple[str, ...]:

@@ -171,3 +171,57 @@ def test_a_compiled_step_follows_a_net_that_changes_between_calls():
             assert list(gradient.state()) == list(net.state())
             assert list(gradient.state().values()) == pytest.approx(list(slopes.state().values()), rel=1e-14)
     assert len(step.compilations) == 4
+
+
+class Tied(nn.Module):
+    """Three parameters, some of them twice."""
+
+    def __init__(self, *which):
+        w = [Value(1.0), Value(2.0), Value(5.0)]
+        self.w, self.again = w, [w[k] for k in which]
+
+    def forward(self, x):
+        return total(self.w) * x + self.again[0] * 3.0 + self.again[1] * x * x
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy"])
+def test_parameters_that_are_tied_otherwise_get_their_own_gradients(backend):
+    def loss(net, x):
+        return net(x)
+
+    step, net = jit(value_and_grad(loss), backend=backend), Tied(0, 1)
+
+    def is_right(net):
+        for _ in range(3):
+            value, gradient = step(net, 2.0)
+            wanted, slopes = value_and_grad(loss)(net, 2.0)
+            assert value == float(wanted)
+            assert list(gradient.state().values()) == list(slopes.state().values())
+
+    is_right(net)
+    for which in ((1, 0), (2, 0), (2, 2), (0, 1)):
+        is_right(Tied(*which))
+        net.again = [net.w[k] for k in which]
+        is_right(net)
+    assert len(step.compilations) == 4
+
+
+class WithOwn(nn.Module):
+    """Reads a Value that is no parameter."""
+
+    def __init__(self, own):
+        self.w, self._own = [Value(1.0), Value(2.0)], Value(own)
+
+    def forward(self, x):
+        return self.w[0] * x + self.w[1] + self._own
+
+
+def test_values_of_a_module_that_are_no_parameters_are_its_own():
+    f, nets = jit(lambda net, x: net(x)), [WithOwn(3.0), WithOwn(40.0)]
+    for _ in range(3):
+        assert [f(net, 1.0) for net in nets] == [6.0, 43.0]
+    nets[1]._own.data = 50.0
+    assert [f(net, 1.0) for net in nets] == [6.0, 53.0]
+    assert len(f.compilations) == 2
+    nets[0]._own = Value(7.0)
+    assert [f(net, 1.0) for net in nets] == [10.0, 53.0]

@@ -23,6 +23,9 @@ class KeyReader(Protocol):
     def hold(self, x: object) -> bool:
         """Look at what a container holds; False where that is too much."""
 
+    def meet(self, values: Iterable[Value]) -> None:
+        """These are met, where it does not count which they are."""
+
     def read(self, x: object) -> list[object]:
         """What there is to be seen besides containers and attributes."""
 
@@ -54,6 +57,8 @@ def exact(x: Any, numbers: bool = True, watch: KeyReader | None = None) -> Hasha
             parts.append((kind, x))
         elif kind is Value:
             parts.append(x if numbers else "n")
+            if watch is not None and not numbers:
+                watch.meet([x])
         elif kind is float or isinstance(x, Number):
             parts.append((kind, repr(x)))
         elif kind is Operands:  # Values that are there anyway, as they were read last
@@ -70,6 +75,7 @@ def exact(x: Any, numbers: bool = True, watch: KeyReader | None = None) -> Hasha
             parts.append(("n", len(x)))
             if watch is not None:
                 watch.hold(x)
+                watch.meet(x)
         else:
             seen[id(x)] = len(met)
             met.append(x)

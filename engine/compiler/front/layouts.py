@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -50,10 +50,12 @@ class Layout(Watch):
 
     def __init__(self, module: Any) -> None:
         super().__init__()
-        self.lasts = True
-        self.key = Key(exact(module, numbers=False, watch=self))
+        self.lasts, self._met = True, list[Value]()
+        parts = exact(module, numbers=False, watch=self)
         leaves, _ = module._flatten()
         self.leaves = tuple([v if v.__class__ is Value else Value(v) for v in leaves])
+        self.key = Key((parts, _which(self._met, self.leaves)))
+        self._met = []
         if self.lasts:
             self.begun()
 
@@ -68,6 +70,10 @@ class Layout(Watch):
         self.look_at(x)
         return True
 
+    def meet(self, values: Iterable[Value]) -> None:
+        """Values that the Module holds."""
+        self._met += values
+
     def read(self, x: object) -> list[object]:
         """What functions and classes read is not looked at."""
         return []
@@ -75,6 +81,15 @@ class Layout(Watch):
     def is_opaque(self, x: object) -> bool:
         """Everything is looked into."""
         return False
+
+
+def _which(met: Sequence[Value], leaves: Sequence[Value]) -> Hashable:
+    """Which of the numbers of a Module each Value is that it holds, itself where it is none; None where each is another one."""
+    each = set(leaves)
+    if len(met) == len(each) and not each.difference(met):
+        return None
+    places = dict(zip(leaves, range(len(leaves))))
+    return tuple([places.get(v, v) for v in met])
 
 
 _kept: dict[int, tuple[weakref.ref[Any], Layout]] = {}  # by the id of the Module, which is not kept alive

@@ -86,6 +86,8 @@ class Pull:
         a, b, _ = v._a
         if type(a) is not tuple or type(b) is not tuple or len(a) < FEWEST or not all(map(is_, a, b)):
             return False
+        if not self._reads(a):
+            return False
         before = {e for _, other in self._squares for e in other._a[0]}
         others = (self._inner, self._uses.keys(), self.seeds.keys(), before)
         return len({*a}) == len(a) and all(other.isdisjoint(a) for other in others)

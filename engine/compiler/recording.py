@@ -81,7 +81,7 @@ class Recording:
             if isinstance(returned, Later):
                 leaves = returned.run.leaves
                 squared = Needed(leaves.source) if is_row(leaves) else set(leaves)
-                self.recorder.nodes = gathered(self.recorder.nodes, squared)
+                self.recorder.nodes = gathered(self.recorder.nodes, squared, returned.run.out.leaves)
             if shortening.family is not None:
                 found = self._from_shorter(shortening.family, shortening, returned)
                 if found is None:

@@ -229,6 +229,31 @@ def test_gradients_with_squares_of_weights_have_the_bits_of_eager_mode(penalty, 
     assert hexes(plus_zero([value, *slopes])) == hexes(plus_zero([expected, *exact]))
 
 
+RETURNED = {
+    "a square": lambda ws, losses: (lambda squares: (total(squares), squares[3])[1])([w * w for w in ws]),
+    "a part of a sum": lambda ws, losses: [*accumulate((w * w for w in ws), initial=losses)][5],
+}
+
+
+@pytest.mark.parametrize("returned", sorted(RETURNED))
+def test_a_function_may_return_what_a_sum_of_squares_is_of(returned):
+    def f(ws, rows):
+        return RETURNED[returned](ws, total([d * ws[0] for d, _ in rows]))
+
+    _, args = penalized(PENALTIES["sum"], False)
+    assert jit(value_and_grad(f), contract=False)(*args) == value_and_grad(f)(*args)
+
+
+@pytest.mark.parametrize("added", [False, True], ids=["times losses", "added to losses"])
+def test_squares_of_what_is_not_differentiated_are_constants(added):
+    def f(ws, rows):
+        losses = total([d * e for d, e in rows])
+        return dot(ws, ws, losses) if added else losses * dot(ws, ws)
+
+    _, args = penalized(PENALTIES["sum"], False)
+    assert jit(value_and_grad(f, 1), contract=False)(*args) == value_and_grad(f, 1)(*args)
+
+
 @pytest.mark.parametrize("first", [False, True], ids=["after", "before"])
 @pytest.mark.parametrize("penalty", ["sum", "total", "of the last first", "whole", "by one of them", "a dot", "roots"])
 def test_squares_of_weights_are_the_program_that_they_are_one_by_one(penalty, first):

@@ -18,9 +18,9 @@ LAST = 8  # so many nodes may come after their sum
 ADD, MUL, TOTAL = (TABLE[name] for name in ("add", "mul", "total"))
 
 
-def gathered(nodes: list[Value], leaves: Collection[Value]) -> list[Value]:
+def gathered(nodes: list[Value], leaves: Collection[Value], roots: Collection[object]) -> list[Value]:
     """The nodes of a record, in which a sum of squares of leaves that it ends with is a dot, where nothing behind it reads what
-    it is of: then its adjoints come first, as do those of its terms."""
+    it is of, and no root is: then its adjoints come first, as do those of its terms."""
     for end in range(len(nodes) - 1, max(len(nodes) - 1 - LAST, 0), -1):
         first, start = _sum(nodes, end)
         squares: list[Any] = [v for v in nodes[first:end] if v.op is MUL]
@@ -31,7 +31,7 @@ def gathered(nodes: list[Value], leaves: Collection[Value]) -> list[Value]:
         alone = {*nodes[first:end], *given}
         if len(alone) < end - first + len(given) or not all(a in leaves for a in given):
             continue
-        if any(a in alone for v in nodes[end + 1 :] for a in _read(v)):
+        if not alone.isdisjoint(roots) or any(a in alone for v in nodes[end + 1 :] for a in _read(v)):
             continue
         numbers = [a._data for a in given]
         total._fill(DOT, (given, given, start), (numbers, numbers, start._data if isinstance(start, Value) else start))

@@ -148,9 +148,9 @@ class Compilation:
             self.ir = module_text(module)
             _forget(module)
 
-    def compile(self, vectorise: bool = False) -> Compiled:
+    def compile(self, vectorise: bool = False, meanwhile: Callable[[], None] | None = None) -> Compiled:
         """The native code of the IR; LLVM may look for loops to vectorise, where there is not too much to look at, and unrolls
-        those of short programs."""
+        those of short programs. Meanwhile Python may do something else."""
         with self.timed("llvm"):
             easy = self.written < HARD
             if not easy:
@@ -163,7 +163,7 @@ class Compilation:
                 team_code()
             unroll = not vectorise or self.written < LONG
             how = 2 if easy else 1, vectorise and easy, self._target.cpu, unroll
-            code, self.shared = PROGRAMS.compiled(self.ir, *how)
+            code, self.shared = PROGRAMS.compiled(self.ir, *how, meanwhile)
         self._compiled = code
         return code
 

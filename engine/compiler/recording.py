@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -38,9 +38,10 @@ FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow eve
 FEWER = 3  # rounds of a program that confirms what the first of these says of it: then that one is enough
 ROLLED = 3  # so many times as long as its items is a program that is loops, and says something
 
-# (numbers, as many between 0 and 1) -> numbers to compare at: any of their size; where a function does not take all, some near
-# them
-OTHERS: tuple[Callable[[Numbers, Numbers], Numbers], ...] = (
+NOT_TAKEN = TypeError, ValueError, ArithmeticError  # by what a function says that it does not take some numbers
+
+Other = Callable[[Numbers, Numbers], Numbers]  # (numbers, as many between 0 and 1) -> numbers to compare at
+OTHERS: tuple[Other, ...] = (  # any of their size; where a function does not take all, some near them
     lambda x, u: (2.0 * u - 1.0) * (abs(x) + (x == 0.0)),
     lambda x, u: x * (0.75 + 0.5 * u) + (x == 0.0) * (0.1 * u),
     lambda x, u: x,
@@ -72,6 +73,7 @@ class Recording:
         self._stages, self._f, self._call, self._given = stages, f, call, given
         shortening, found = _Shortening(), None
         self._later: Later | None = None  # of what a few were differentiated
+        self._results_of: dict[Other, tuple[Flat, Numbers]] = {}
         with uncollected():
             made = self._of_unmade(shortening if few else None)
             if made is None or shortening.family is not None:
@@ -154,10 +156,9 @@ class Recording:
             return True
         import numpy as np
 
-        for other in OTHERS if not self.recorder.indices else OTHERS[-1:]:
-            given = _with_others(self._given, other)
-            with suppress(TypeError, ValueError, ArithmeticError):  # such numbers it does not take
-                expected = _numbers(self._called(given) if self._later is None else self._answered(self._later, given))
+        for other in self._others():
+            with suppress(*NOT_TAKEN):
+                given, expected = self._expected(other)
                 found = computed(given)
                 digits = 1e-5 if found.dtype == float else 1e-1
                 finite = np.isfinite(expected)
@@ -166,6 +167,22 @@ class Recording:
                 if finite.all():
                     break
         return True
+
+    def prepare(self) -> None:
+        """Compute the numbers that `agrees` compares with first."""
+        with suppress(*NOT_TAKEN):
+            self._expected(self._others()[0])
+
+    def _others(self) -> Sequence[Other]:
+        return OTHERS if not self.recorder.indices else OTHERS[-1:]
+
+    def _expected(self, other: Other) -> tuple[Flat, Numbers]:
+        """(arguments like those given with other numbers, eager mode's results)."""
+        if other not in self._results_of:
+            given = _with_others(self._given, other)
+            returned = self._called(given) if self._later is None else self._answered(self._later, given)
+            self._results_of[other] = given, _numbers(returned)
+        return self._results_of[other]
 
     def _rolled(self, recorder: Recorder, returned: object, is_first: bool = True) -> Rolled:
         """The program of what a function returned."""

@@ -69,7 +69,7 @@ class Specialization:
             b.ret_void()
             if shares:
                 calls_of(module, b.function, shares)
-        code = self.stages.compile(vectorise=True)
+        code = self.stages.compile(vectorise=True, meanwhile=recording.prepare if recording.of_few else None)
         self._run: Callable[..., None] = code.function("run", *[ctypes.c_void_p] * (1 if shares else 3))
         if shares:
             self._run = partial(_called, self._run, code.address("share"), Team.of(threads))

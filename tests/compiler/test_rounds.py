@@ -2,6 +2,7 @@
 
 import math
 import random
+import threading
 from functools import reduce
 from itertools import accumulate, chain
 from math import inf
@@ -9,6 +10,7 @@ from math import inf
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from llvmlite.binding.newpassmanagers import ModulePassManager
 from reference import run_program
 from strategies import hexes
 from test_balls import MANY
@@ -43,6 +45,7 @@ from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
 from engine.compiler.front.order import Dot, Products, Sums, flat, positions
 from engine.compiler.front.recorder import Recorder
+from engine.compiler.llvm.native_code import PROGRAMS
 from engine.compiler.llvm.processor import Target, processor
 from engine.compiler.loops import extension, flat_code, prediction, reach, rounds
 from engine.compiler.loops.numbers import renew
@@ -395,6 +398,46 @@ def test_a_wrong_program_of_a_few_is_not_believed(fault, monkeypatch):
         found, want = jit(f)(*args), f(*args)
         assert [found[0], *found[1]] == pytest.approx([want[0], *want[1]], rel=1e-9)
     assert refused
+
+
+def test_what_a_program_of_a_few_is_compared_with_is_computed_while_llvm_is_at_work(monkeypatch):
+    (f, args), computed, threads = problem("total", "neuron", 20), threading.Event(), []
+    run, expected = ModulePassManager.run, Recording._expected
+
+    def runs(self, *given):
+        threads.append(threading.get_ident())
+        assert computed.wait(60)
+        return run(self, *given)
+
+    def computes(self, other):
+        threads.append(threading.get_ident())
+        found = expected(self, other)
+        computed.set()
+        return found
+
+    monkeypatch.setattr(ModulePassManager, "run", runs)
+    monkeypatch.setattr(Recording, "_expected", computes)
+    PROGRAMS.clear()
+    jit(f).lower(*args)
+    assert threads.count(threading.get_ident()) == 2  # once to compute, once to compare
+    assert len(set(threads)) == 2
+
+
+def test_an_interrupt_while_llvm_is_at_work_is_one_of_the_call(monkeypatch):
+    f, args = problem("total", "neuron", 20)
+    step = jit(f)
+    PROGRAMS.clear()
+
+    def interrupted(self, other):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recording, "_expected", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            step(*args)
+    value, gradient = f(*args)
+    found = step(*args)
+    assert [found[0], *found[1]] == pytest.approx([value, *gradient], rel=1e-9)
 
 
 def kept_elsewhere(f):

@@ -18,5 +18,8 @@ def outline(put):
 def leave_passes_out(put):
     """Programs without LLVM's own passes, for what is decided before them. They take most of the time."""
     compiled = Programs.compiled
-    put(Programs, "compiled", lambda self, text, _, __, cpu, ___=True: compiled(self, text, 0, False, cpu))
+    put(
+        Programs, "compiled",
+        lambda self, text, _, __, cpu, ___=True, meanwhile=None: compiled(self, text, 0, False, cpu, meanwhile=meanwhile),
+    )  # fmt: skip
     outline(put)

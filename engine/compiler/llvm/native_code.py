@@ -9,6 +9,8 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .processor import LOCK, WIDE, features, llvm
@@ -46,16 +48,18 @@ class Compiled:
         vectorise: let LLVM look for loops to vectorise.
         cpu: what `processor` answers.
         unroll: let LLVM write rounds of loops one after another.
+        meanwhile: what Python does while LLVM's passes run, which hold no lock on the interpreter.
 
     Attributes:
         size: bytes of memory, about.
     """
 
-    def __init__(self, text: str, level: int = 2, vectorise: bool = True, cpu: str = "", unroll: bool = True) -> None:
+    def __init__(self, text: str, level: int = 2, vectorise: bool = True, cpu: str = "", unroll: bool = True,
+                 meanwhile: Callable[[], None] | None = None) -> None:  # fmt: skip
         binding = llvm()
         self._how = level, vectorise, cpu, unroll
         with LOCK:
-            machine, module = self._optimised(text)
+            machine, module = self._optimised(text, meanwhile)
             found = machine.emit_object(module)
             self.size = len(found) + OVERHEAD
             fresh = binding.Target.from_default_triple().create_target_machine()  # the other holds on to its work
@@ -63,7 +67,9 @@ class Compiled:
             self._engine.add_object_file(binding.ObjectFileRef.from_data(found))
             self._engine.finalize_object()
 
-    def _optimised(self, text: str) -> tuple[binding.TargetMachine, binding.ModuleRef]:
+    def _optimised(
+        self, text: str, meanwhile: Callable[[], None] | None = None
+    ) -> tuple[binding.TargetMachine, binding.ModuleRef]:
         """(a machine, the module as LLVM's passes leave it)."""
         binding, (level, vectorise, cpu, unroll) = llvm(), self._how
         machine = binding.Target.from_default_triple().create_target_machine(
@@ -78,7 +84,14 @@ class Compiled:
         options.slp_vectorization = False  # LLVM 22 gives wrong numbers with it for AVX-512, and it spares no time here
         builder = binding.create_pass_builder(machine, options)
         passes = builder.getModulePassManager()
-        passes.run(module, builder)
+        run = partial(passes.run, module, builder)
+        if meanwhile is None:
+            run()
+        else:
+            with ThreadPoolExecutor(1) as beside:  # what Python does may be the user's, and stays in this thread
+                ended = beside.submit(run)
+                meanwhile()
+                ended.result()
         binding.newpassmanagers.NewPassManager._dispose(passes)  # llvmlite's `close` finds one that frees nothing
         passes.detach()
         return machine, module
@@ -122,7 +135,8 @@ class Programs:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def compiled(self, text: str, level: int, vectorise: bool, cpu: str, unroll: bool = True) -> tuple[Compiled, bool]:
+    def compiled(self, text: str, level: int, vectorise: bool, cpu: str, unroll: bool = True,
+                 meanwhile: Callable[[], None] | None = None) -> tuple[Compiled, bool]:  # fmt: skip
         """(the code, was it there already?). Arguments as for `Compiled`."""
         key = hashlib.sha256(text.encode()).digest(), level, vectorise, cpu, unroll
         code = self._found(key)
@@ -132,7 +146,7 @@ class Programs:
             code = self._found(key)
             if code is not None:
                 return code, True
-            code = Compiled(text, level, vectorise, cpu, unroll)
+            code = Compiled(text, level, vectorise, cpu, unroll, meanwhile)
             with self._looking.taken():
                 self._kept[key] = code
                 self._size += code.size

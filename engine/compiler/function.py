@@ -196,6 +196,7 @@ class CompiledFunction:
 
     def _native(self, given: Flat | MappedExamples, call: Callable[..., object]) -> tuple[Runnable, int]:
         """(the code for a structure, compiled once whatever the number of threads that ask; for what there is outside)."""
+        self._outside.include(given.classes)
         number = self._outside.number()
         key = given.key, number
         program = self._programs.get(key)
@@ -260,9 +261,9 @@ def jit(
             are the first axis of arrays or lists, and is compiled once for any number of them. f may call grad,
             value_and_grad, jvp, hessian, vmap, and be what they return. Values it reads from outside are read again at
             each call. All else that it reads there, by name, in Modules and in objects (up to 20,000 things; of a list
-            of more than 2,000 the length alone; nothing inside libraries), and what functions among its arguments read, is
-            looked at before each call, and where it is no longer as it was f is traced anew. What f changes outside it changes when it is traced, a few times where
-            it takes gradients over many examples that are all alike. It draws no random numbers, as Dropout does in
+            of more than 2,000 the length alone; nothing inside libraries), and what functions and classes of Modules among its
+            arguments read, is looked at before each call, and where it is no longer as it was f is traced anew. What f
+            changes outside it changes when it is traced, a few times where it takes gradients over many examples that are all alike. It draws no random numbers, as Dropout does in
             training. Between two of its numbers == is identity, as between Values everywhere: engine.equal compares them. A whole number among its arguments may index lists and arrays that
             are arguments, `rows[i]`, and by `engine.take(rows, i)` any list: a gather, whose gradient adds to the row
             that was taken. Each call is checked for indices out of range; negative ones count from the end.

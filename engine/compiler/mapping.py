@@ -20,6 +20,7 @@ class MappedExamples:
         alike: are all examples of an argument of one structure?
         holds_values: is one of the numbers a Value, those of Modules aside?
         modules: the Modules among the arguments, of examples those of the first.
+        classes: the user's that say how these compute.
         key: equal for calls of one structure and as many examples.
     """
 
@@ -52,6 +53,7 @@ class MappedExamples:
                 self.modules += rows[0].modules
                 columns.append(np.array([row.numbers() for row in rows]).reshape(len(rows), -1))
         self.table = np.concatenate(columns, 1)
+        self.classes = self.whole.classes.union(*[example.classes for example in self.examples])
         self.key = (self.whole.key, tuple(s.key for s in self.examples), tuple(axes), self.arrays)
 
     def call(

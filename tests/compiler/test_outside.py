@@ -244,6 +244,50 @@ def test_what_a_function_among_the_arguments_reads_is_seen(how):
     assert len(compiled.compilations) == 2
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_what_the_class_of_a_module_among_the_arguments_reads_is_seen(mapped, monkeypatch):
+    class Reads(nn.Module):
+        more = 1.0
+
+        def __init__(self):
+            self.w = [Value(1.0)]
+
+        def forward(self, x):
+            return self.w[0] * x * SCALE * self.more
+
+    monkeypatch.setitem(globals(), "SCALE", 2.0)
+    net = Reads()
+    compiled = jit(vmap(lambda net, x: net(x), in_axes=(None, 0)) if mapped else lambda net, x: net(x))
+
+    def is_now(x):
+        for _ in range(3):
+            assert compiled(net, [1.0, 2.0] if mapped else 1.0) == ([x, 2.0 * x] if mapped else x)
+
+    is_now(2.0)
+    monkeypatch.setitem(globals(), "SCALE", 3.0)
+    is_now(3.0)
+    monkeypatch.setattr(Reads, "more", 4.0)
+    is_now(12.0)
+    monkeypatch.setattr(Reads, "forward", lambda self, x: self.w[0] * x)
+    is_now(1.0)
+    assert len(compiled.compilations) == 4
+
+
+def test_a_module_that_counts_its_calls_in_a_global_is_compiled_once(monkeypatch):
+    class Counts(nn.Module):
+        def __init__(self):
+            self.w = [Value(1.0)]
+
+        def forward(self, x):
+            globals()["SCALE"] += 1.0
+            return self.w[0] * x if SCALE else x
+
+    monkeypatch.setitem(globals(), "SCALE", 1.0)
+    compiled, net = jit(lambda net, x: net(x)), Counts()
+    assert [compiled(net, x) for x in (1.0, 2.0, 3.0, 4.0)] == [1.0, 2.0, 3.0, 4.0]
+    assert len(compiled.compilations) == 1
+
+
 def test_a_net_is_seen_switched_to_evaluation_and_back():
     net = nn.Sequential(nn.Layer(2, 3, seed=0), nn.Dropout(0.5, seed=1), nn.Layer(3, 1, seed=2)).eval()
     f = jit(lambda x: net(x))

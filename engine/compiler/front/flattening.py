@@ -62,13 +62,14 @@ class Flat:
         key: equal for trees of one structure; the numbers are not in it.
         holds_values: is one of the numbers a Value, those of Modules aside?
         modules: the Modules in it.
+        classes: the user's that say how these compute.
 
     Raises:
         TypeError: something in it is neither a number nor always the same.
         ValueError: it contains itself.
     """
 
-    __slots__ = ("_maker", "_steps", "_who", "holds_values", "key", "leaves", "modules")
+    __slots__ = ("_maker", "_steps", "_who", "classes", "holds_values", "key", "leaves", "modules")
 
     def __init__(self, tree: object, who: str = "jit",
                  maker: Callable[[Any, Sequence[Value]], Callable[[Any], object]] = _like) -> None:  # fmt: skip
@@ -76,7 +77,7 @@ class Flat:
         key: list[Hashable] = []
         steps: list[Building] = []
         self.leaves, self.modules, self.holds_values, self._steps, self._who = leaves, list[Leaf](), False, steps, who
-        self._maker = maker
+        self._maker, self.classes = maker, set[type]()
         most, wasted, ndarray = LARGE, 0, getattr(sys.modules.get("numpy"), "ndarray", None)
         stack: list[Any] = [tree]
         while stack:
@@ -153,6 +154,7 @@ class Flat:
         if hasattr(kind, "_flatten"):  # a Module: its numbers are Values
             layout = layout_of(x)
             self.modules.append(x)
+            self.classes |= layout.classes
             self.leaves.append(layout.leaves)
             self._steps.append(self._maker(x, layout.leaves))
             return ("module", layout.key, len(layout.leaves)), ()

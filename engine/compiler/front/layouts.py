@@ -9,7 +9,7 @@ from typing import Any
 
 from ...value import Value
 from .keys import exact
-from .outside import Watch
+from .outside import Watch, user_classes
 
 MOST = 8  # Modules whose layout is kept, the latest
 
@@ -45,12 +45,13 @@ class Layout(Watch):
     Attributes:
         key: equal where a program made for one Module is right for another.
         leaves: its numbers, as Values.
+        classes: those of the user's that say how it computes.
         lasts: does it follow from what is looked at alone, so that it is right while `is_current`?
     """
 
     def __init__(self, module: Any) -> None:
         super().__init__()
-        self.lasts, self._met = True, list[Value]()
+        self.lasts, self._met, self.classes = True, list[Value](), set[type]()
         parts = exact(module, numbers=False, watch=self)
         leaves, _ = module._flatten()
         self.leaves = tuple([v if v.__class__ is Value else Value(v) for v in leaves])
@@ -75,7 +76,8 @@ class Layout(Watch):
         self._met += values
 
     def read(self, x: object) -> list[object]:
-        """What functions and classes read is not looked at."""
+        """What classes read is looked at by who calls it."""
+        self.classes.update(user_classes(x))
         return []
 
     def is_opaque(self, x: object) -> bool:

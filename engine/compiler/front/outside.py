@@ -51,9 +51,16 @@ class Outside:
 
     def __init__(self, f: Callable[..., object]) -> None:
         self._f = f
+        self._classes: dict[type, None] = {}
         self._numbers: dict[Hashable, int] = {}
         self._fresh = itertools.count()
         self._now: tuple[Watch, int] | None = None
+
+    def include(self, classes: set[type]) -> None:
+        """Look at what classes of arguments read, too."""
+        if not self._classes.keys() >= classes:
+            self._classes = dict.fromkeys([*self._classes, *classes])
+            self._now = None
 
     def number(self) -> int:
         """The same number as long as all is as it was."""
@@ -69,7 +76,7 @@ class Outside:
 
     def _look(self, number: int) -> tuple[Watch, int]:
         watch = Watch()
-        key = exact(self._f, watch=watch)
+        key = exact((self._f, *self._classes) if self._classes else self._f, watch=watch)
         if watch.count > MOST:
             log.warning("jit looks at %d of the things that %.60r reads from outside, no more", MOST, self._f)
         now = self._now = watch.begun(), self._numbers.setdefault(key, number)
@@ -291,4 +298,9 @@ def below(x: object) -> list[object]:
     if isinstance(x, partial):
         return [x.func, x.args, x.keywords]
     wrapped = getattr(x, "__wrapped__", None)
-    return [wrapped] if wrapped is not None else [c for c in type(x).__mro__ if not _is_library_class(c)]
+    return [wrapped] if wrapped is not None else [*user_classes(x)]
+
+
+def user_classes(x: object) -> list[type]:
+    """Those that an object is of and that are no library's."""
+    return [c for c in type(x).__mro__ if not _is_library_class(c)]

@@ -9,7 +9,7 @@ the last digits differ.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from math import ceil, inf, sqrt
@@ -30,6 +30,34 @@ from .traced import TracedRun, drawn_by
 P = ParamSpec("P")
 T = TypeVar("T")
 LOOKED_AT = 100  # examples of the first batch that eager mode runs, if so many are needed to see where its loss leads
+
+
+class _Places:
+    """Parameters in the order in which a network holds them: tied otherwise they make another program.
+
+    Args:
+        parameters: they; all other Values, such as those that a forward pass keeps, are passed over.
+    """
+
+    def __init__(self, parameters: Iterable[Value]) -> None:
+        self._parameters = set(parameters)
+        self.met: list[Value] = []
+
+    def meet(self, values: Iterable[Value]) -> None:
+        """These are there."""
+        self.met += [v for v in values if v in self._parameters]
+
+    def hold(self, x: object) -> bool:
+        """Is it to be gone into?"""
+        return True
+
+    def read(self, x: object) -> list[object]:
+        """What a function reads is fixed when it compiles."""
+        return []
+
+    def is_opaque(self, x: object) -> bool:
+        """Is it told by its class alone?"""
+        return False
 
 
 class NativeTraining:
@@ -78,7 +106,8 @@ class NativeTraining:
             run.penalties,
             run.net,
         )
-        key = run.net, optimizer, exact(settings, numbers=False)
+        places = _Places(optimizer.parameters)
+        key = run.net, optimizer, exact(settings, numbers=False, watch=places), places.met
         if key == self._key:
             return
         self._evaluate, self._tables = None, {}

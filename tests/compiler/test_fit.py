@@ -433,3 +433,37 @@ def test_while_it_compiles_the_bar_says_so(capsys):
         said[shown] = capsys.readouterr().err
     assert said[True].index("compiling") < said[True].index("1/1")
     assert said[False] == ""
+
+
+@pytest.mark.parametrize("backend", ["jit", "numpy"])
+@pytest.mark.parametrize(
+    "tied", [lambda a, b: b.reverse(), lambda a, b: a.__setitem__(0, b[1])], ids=["reversed", "another"]
+)
+def test_a_callback_may_tie_weights_otherwise(backend, tied):
+    def trained(backend):
+        net, epochs = nn.MLP(2, [3, 1], activation="tanh", seed=0), []
+        a, b, _ = [neuron.w for neuron in net.layers[0].neurons]
+        a[0] = b[0]
+
+        def after(trainer):
+            epochs.append(trainer.epoch)
+            if len(epochs) == 2:
+                tied(a, b)
+
+        optimizer = nn.SGD(net, lr=0.1)
+        X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0]
+        nn.fit(
+            net,
+            X,
+            y,
+            loss="mse",
+            optimizer=optimizer,
+            epochs=4,
+            seed=0,
+            callbacks=[after],
+            backend=backend,
+            progress=False,
+        )
+        return [*net.state().values()]
+
+    assert trained(backend) == pytest.approx(trained("eager"), rel=1e-12)

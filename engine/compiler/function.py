@@ -272,7 +272,8 @@ def jit(
         dtype: "float64" or "float32"; None: "float64", and "float32" on XLA, as is usual there.
         contract: let a product and a sum become one fused multiply-add, and the running sum of an innermost loop be kept
             in the lanes of a vector, in an order fixed by the processor. Without, + - * / and sqrt give the bits of
-            eager mode; second derivatives, which a trace may sum in another order, agree to rounding.
+            eager mode, but for the sign of a zero behind a branch that is not taken; second derivatives, which a trace may
+            sum in another order, agree to rounding.
         checked: check the bounds of every load and store; for debugging the compiler. None: as the environment
             variable CHAINRULE_JIT_CHECKED says, 1 for yes.
         cpu: "native" for all features of the processor, or a level of x86-64: "x86-64" (SSE2), "x86-64-v2", "x86-64-v3"

@@ -67,7 +67,8 @@ class TrainingLoop:
             1, since a training that takes all cores of a machine without having been asked to is a bad neighbour.
         contract: allow fused multiply-adds, and sums over the examples in an order of their own: lane by lane, and then over
             the lanes; in a wide layer's gradient one example after another. Without, a step has the bits of eager mode
-            where only + - * / and sqrt occur: sums run over the examples in eager's order, slower.
+            where only + - * / and sqrt occur, but for rows that an example takes by an index several times, or reads
+            besides, whose sums may be ordered otherwise: sums run over the examples in eager's order, slower.
         checked: check the bounds of every load and store; None: as the environment variable CHAINRULE_JIT_CHECKED says.
         cpu: which features of the processor to use, as for `jit`.
         window: the longest loop body looked for, in instructions; None: any.

@@ -11,7 +11,6 @@ from engine import (
     derivative,
     detect_anomaly,
     dot,
-    gated,
     grad,
     hessian,
     hvp,
@@ -135,7 +134,7 @@ def test_steps_of_an_outer_loop_do_not_walk_the_steps_before(monkeypatch):
         walked[-1] += len(order)
         return order
 
-    monkeypatch.setattr(gated, "inner_order", counted)
+    monkeypatch.setattr(linearization, "inner_order", counted)
     w = Value(1.0)
     for _ in range(50):
         walked.append(0)

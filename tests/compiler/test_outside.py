@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 import types
+import warnings
 from collections import OrderedDict, UserDict, deque
 
 import numpy as np
@@ -66,6 +67,13 @@ def in_global():
         return (lambda y: y * SCALE)(x)
 
     return f, lambda: globals().update(SCALE=3.0)
+
+
+def in_place(array, name, x):
+    """An array gets another shape or type: NumPy warns of that from 2.5 on, and does it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        setattr(array, name, x)
 
 
 def in_what(make, read, change):
@@ -209,9 +217,9 @@ CHANGES = [
     in_what(lambda: {2.0}, max, lambda h: h.add(3.0)),
     in_what(lambda: np.array([2.0]), lambda h: h[0], lambda h: h.__setitem__(0, 3.0)),
     in_what(lambda: np.array([2.0], object), lambda h: h[0], lambda h: h.__setitem__(0, 3.0)),
-    in_what(lambda: np.ones((2, 3)), lambda h: h.shape[0], lambda h: setattr(h, "shape", (3, 2))),
-    in_what(lambda: np.array([[1.0], [2.0]], object), lambda h: h.shape[0], lambda h: setattr(h, "shape", (1, 2))),
-    in_what(lambda: np.array([1.0]), lambda h: float(h[0]), lambda h: setattr(h, "dtype", np.int64)),
+    in_what(lambda: np.ones((2, 3)), lambda h: h.shape[0], lambda h: in_place(h, "shape", (3, 2))),
+    in_what(lambda: np.array([[1.0], [2.0]], object), lambda h: h.shape[0], lambda h: in_place(h, "shape", (1, 2))),
+    in_what(lambda: np.array([1.0]), lambda h: float(h[0]), lambda h: in_place(h, "dtype", np.int64)),
     in_what(Settings, lambda h: h.scale, lambda h: setattr(h, "scale", 3.0)),
     in_what(Slotted, lambda h: h.scale, lambda h: setattr(h, "scale", 3.0)),
     in_what(lambda: (Settings(),), lambda h: h[0].scale, lambda h: setattr(h[0], "scale", 3.0)),

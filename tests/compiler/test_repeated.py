@@ -268,3 +268,15 @@ def test_threads_have_places_of_their_own():
     for t in threads:
         t.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("begins", [[], [1.0]])
+def test_a_list_that_holds_itself_twice_is_refused_by_a_warm_function_too(begins):
+    f = jit(lambda a: a[0] + a[1])
+    for _ in range(4):
+        assert f([1.0, 2.0]) == 3.0
+    x = list(begins)
+    x += [x, x]
+    with pytest.raises(ValueError, match="contains itself"):
+        f(x)
+    assert f([1.0, 2.0]) == 3.0

@@ -11,6 +11,7 @@ import struct
 from array import array
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import chain
 from marshal import dumps
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from .native_code import Compiled
 from .processor import LOCK
 
 VERSION = 2  # of marshal's format: the last in which what is met again is written again
+DEEPEST = 2**31
+CONTAINERS = {list, tuple, dict}
 (ONES,) = struct.unpack("d", b"\xff" * 8)  # it differs from 0.0 in all bits
 
 CODE = """
@@ -100,6 +103,7 @@ class Unpacking:
     """
 
     def __init__(self, tree: Any, rebuilt: Callable[[float], Any], numbers: Sequence[float]) -> None:
+        self._depth = _levels(tree, DEEPEST, DEEPEST)
         self._like, ones = dumps(rebuilt(0.0), VERSION), dumps(rebuilt(ONES), VERSION)
         self._mask = bytes([255 ^ a ^ b for a, b in zip(self._like, ones)])
         found = [i for i, x in enumerate(self._mask) if not x]
@@ -119,6 +123,8 @@ class Unpacking:
         settings.holder = self  # whose addresses these are
 
         def read(tree: Any) -> bool:
+            if _levels(tree, self._depth, size) != self._depth:
+                return False
             try:
                 data = dumps(tree, VERSION)
             except ValueError:  # there is something else in it
@@ -126,3 +132,13 @@ class Unpacking:
             return len(data) == size and call(data, settings) == 1
 
         return read
+
+
+def _levels(tree: Any, most: int, size: int) -> int:
+    """How many levels of containers there are, up to one more than so many, or than hold so many things: of a list that holds
+    itself twice marshal would write without end."""
+    level, found = [tree], 0
+    while found <= most and len(level) <= size and not CONTAINERS.isdisjoint(map(type, level)):
+        held = [x.values() if x.__class__ is dict else x for x in level if x.__class__ in CONTAINERS]
+        level, found = [*chain.from_iterable(held)], found + 1
+    return found

@@ -139,6 +139,9 @@ def _levels(tree: Any, most: int, size: int) -> int:
     itself twice marshal would write without end."""
     level, found = [tree], 0
     while found <= most and len(level) <= size and not CONTAINERS.isdisjoint(map(type, level)):
-        held = [x.values() if x.__class__ is dict else x for x in level if x.__class__ in CONTAINERS]
+        kinds = set(map(type, level))
+        held = level if kinds <= CONTAINERS else [x for x in level if x.__class__ in CONTAINERS]
+        if dict in kinds:
+            held = [x.values() if x.__class__ is dict else x for x in held]
         level, found = [*chain.from_iterable(held)], found + 1
     return found

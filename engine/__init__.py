@@ -11,9 +11,10 @@ from .backprop import backward
 from .compatibility import OF_VALUE, Absent, name_here
 from .context import Scope, no_grad, scope
 from .copying import freed
+from .functions import beta, betainc, gammainc, gammaincc, lbeta, log_softmax, polygamma, softmax
 from .lists import Operands, dot, take
 from .ops import *  # noqa: F403  the rows of the table, whatever they are
-from .ops import PRIVATE, beta, betainc, gammainc, gammaincc, lbeta, log_softmax, polygamma, softmax
+from .ops import PRIVATE
 from .rule import TABLE, Op, new_row_hooks, op
 from .transforms.batching import vmap
 from .transforms.forward import derivative, hessian, hvp, jacfwd, jvp

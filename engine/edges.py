@@ -8,10 +8,11 @@ from itertools import groupby, repeat
 from math import copysign
 from typing import Any, Generic, TypeVar
 
+from .by_number import BY_NUMBER
 from .guards import Guard, Number, either_guard, guarded_contribution, times
 from .leaves import is_row
 from .lists import DOT, Operands, dot, dot_node, read_operands
-from .ops import BY_NUMBER, power
+from .ops import power
 from .rule import Formula
 from .value import Value
 

@@ -11,13 +11,11 @@ import math
 import operator
 from math import inf
 
-from . import ieee, incomplete, special
-from .arguments import number as parameter
-from .arguments import shown, whole
-from .conversion import operand, operands
-from .rule import ATOM, BUILT_IN, POWER, PRODUCT, REAL, SIGN, SUM, TABLE, Op, op
+from . import ieee, special
+from .rule import BUILT_IN, POWER, PRODUCT, REAL, SIGN, SUM, TABLE, op
+from .untabled import POSITIVE, untabled
 
-POSITIVE, UNIT = (0.0, inf), (-1.0, 1.0)  # domains
+UNIT = (-1.0, 1.0)  # a domain
 
 
 def _function(tex):
@@ -196,15 +194,15 @@ gelu = op("gelu", ieee.gelu, lambda x, y: normal_cdf(x) + x * normal_pdf(x), ref
 erf = op("erf", math.erf, lambda x, y: 2.0 / ieee.SQRT_PI * gauss(x), reference="erf", doc="The error function.")
 erfc = op("erfc", math.erfc, lambda x, y: -2.0 / ieee.SQRT_PI * gauss(x), reference="erfc", doc="1 - erf(x), accurate for large x.")
 erfcx = op("erfcx", special.erfcx, _erfcx_slope, domain=(-26.0, inf), reference=lambda m, x: m.exp(x * x) * m.erfc(x), doc="exp(x²)*erfc(x) without underflow for large x.")
-erfinv = op("erfinv", special.erfinv, lambda x, y: _part("erfinv", 1)(x), domain=UNIT, reference="erfinv", doc="The inverse of erf, for x between -1 and 1.")
-erfcinv = op("erfcinv", special.erfcinv, lambda x, y: _part("erfcinv", 1)(x), domain=(0.0, 2.0), reference="erfcinv", doc="The inverse of erfc, for x between 0 and 2.")
+erfinv = op("erfinv", special.erfinv, lambda x, y: untabled("erfinv", 1)(x), domain=UNIT, reference="erfinv", doc="The inverse of erf, for x between -1 and 1.")
+erfcinv = op("erfcinv", special.erfcinv, lambda x, y: untabled("erfcinv", 1)(x), domain=(0.0, 2.0), reference="erfcinv", doc="The inverse of erfc, for x between 0 and 2.")
 gauss = op("gauss", ieee.gauss, lambda x, y: -2.0 * x * y, tex="e^{-{0:5}^2}", binding=POWER, reference=lambda m, x: m.exp(-x * x), doc="exp(-x²), accurate for large x.")
 normal_pdf = op("normal_pdf", ieee.normal_pdf, lambda x, y: -x * y, tex=_function(r"\varphi"), reference=lambda m, x: m.exp(-x * x / 2) / m.sqrt(2 * m.pi), doc="Density of the standard normal distribution.")
 normal_cdf = op("normal_cdf", ieee.normal_cdf, lambda x, y: normal_pdf(x), tex=_function(r"\Phi"), reference=lambda m, x: m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="The standard normal distribution function.")
 gamma = op("gamma", special.gamma, lambda x, y: y * digamma(x), tex=_function(r"\Gamma"), domain=POSITIVE, reference="gamma", doc="The gamma function: (x - 1)! at whole numbers; nan at the negative ones.")
 lgamma = op("lgamma", special.lgamma, lambda x, y: digamma(x), domain=POSITIVE, reference="loggamma", doc="The logarithm of abs(gamma(x)) without overflow, accurate at its zeros 1 and 2.")
 digamma = op("digamma", special.digamma, lambda x, y: trigamma(x), domain=POSITIVE, reference=lambda m, x: m.psi(0, x), doc="The derivative of lgamma.")
-trigamma = op("trigamma", lambda x: special.polygamma(1, x), lambda x, y: polygamma(2, x), domain=POSITIVE, reference=lambda m, x: m.psi(1, x), doc="The derivative of digamma.")
+trigamma = op("trigamma", lambda x: special.polygamma(1, x), lambda x, y: untabled("polygamma", 2)(x), domain=POSITIVE, reference=lambda m, x: m.psi(1, x), doc="The derivative of digamma.")
 logaddexp = op("logaddexp", ieee.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a), tex=r"\ln\left(e^{{0:0}} + e^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a) + m.exp(b)), doc="log(exp(a) + exp(b)) without overflow.")
 
 logaddexp2 = op("logaddexp2", ieee.logaddexp2, lambda a, b, y: sigmoid(math.log(2.0) * (a - b)), lambda a, b, y: sigmoid(math.log(2.0) * (b - a)), tex=r"\log_2\left(2^{{0:0}} + 2^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a * m.log(m.mpf(2))) + m.exp(b * m.log(m.mpf(2)))) / m.log(m.mpf(2)), doc="log2(2**a + 2**b) without overflow.")
@@ -245,255 +243,3 @@ def _shares(xs, y):
         return [p / whole for p in powers]
     whole = _held(total(powers))
     return [_share(p, whole) for p in powers]
-
-
-def softmax(xs):
-    """exp(x) / sum of exp, for each x of a list: a list of Values (or floats) that sum to 1.
-
-    The largest is taken from all first, so that none overflows, and a number added to all changes nothing.
-
-    >>> from engine import softmax
-    >>> softmax([0.0, 0.0]), softmax([1e17, 1e17])
-    ([0.5, 0.5], [0.5, 0.5])
-    """
-    powers = [exp(x) for x in _centred(xs, "softmax")]
-    whole = total(powers)
-    return [p / whole for p in powers]
-
-
-def log_softmax(xs):
-    """The logarithm of `softmax`, without its underflow.
-
-    >>> from engine import log_softmax
-    >>> log_softmax([1000.0, 0.0])
-    [0.0, -1000.0]
-    """
-    xs = _centred(xs, "log_softmax")
-    y = logsumexp(xs)
-    return [x - y for x in xs]
-
-
-def _centred(xs, who):
-    xs = operands(xs, who)
-    largest = _top(xs)
-    return [x - largest for x in xs]
-
-
-# Partials by the numbers of their arguments ------------------------------------------------------------------------------
-
-
-def _slope_by_number(x, n, y):
-    if n.__class__ is float and n - 1.0 + 1.0 == n:
-        return _slope(x, n, y)
-    exponent = _number(n)
-    if exponent == 0.0:
-        return n * (y / x if math.fabs(_number(x)) > 1e-308 else 0.0)
-    if exponent - 1.0 + 1.0 != exponent and 1e-308 <= _number(y) <= 1e308:
-        return n * y / x
-    return n * x ** (n - 1.0)
-
-
-def _shares_by_number(xs, y):
-    if not math.isfinite(y._data):
-        return _shares(xs, _sole(xs, y))
-    powers = [(x - y).exp() for x in xs]
-    whole = ieee.total([p._data for p in powers])
-    return powers if whole == 1.0 else [p / whole for p in powers]
-
-
-def _number(x):
-    return x if x.__class__ is float else x._data
-
-
-def _of_numbers(partial):
-    return lambda *args: partial(*map(_number, args))
-
-
-# For graphs that are for the numbers of their leaves alone: conditions are decided, so that they are no nodes.
-BY_NUMBER = {
-    power: (
-        _slope_by_number,
-        lambda x, n, y: 0.0 if _number(x) == 0.0 <= _number(n) else y * (log(x) if x.__class__ is float else x.log()),
-    ),
-    logsumexp: (_shares_by_number,),
-    **{
-        row: tuple([p if p.__class__ is float else _of_numbers(p) for p in row.partials])
-        for row in (where, _edge, maximum, minimum, clip, abs, relu)
-    },
-}
-
-
-class Part(Op):
-    """A row outside the table: a derivative of other rows, or one that takes numbers before what it is differentiated in.
-
-    No user's row has its name. By its numbers the partial is nan, which nobody asks for.
-
-    Attributes:
-        key: what it is a derivative of, and of which order; `_part` finds it again by this.
-    """
-
-    key: tuple[str, int]
-
-    def __reduce__(self):
-        return _part, self.key
-
-
-_PARTS = {}  # by key, each made when it is first needed
-
-
-def _part(name, n):
-    if (name, n) not in _PARTS:
-        said, given, facts = (_polygamma if name == "polygamma" else _OF_NUMBERS.get(name, _slope_of_inverse))(name, n)
-        slots = given + ", ".join([f"{{{i}:0}}" for i in range(len(facts["partials"]))])
-        tex = said.replace("_", chr(92) + "_")
-        row = Part(
-            f"{name}.{n}" if n else name, text=f"{said}({slots})", tex=rf"\operatorname{{{tex}}}\left({slots}\right)", binding=ATOM,
-            kink=None, selects=False, lists=0, defaults=(), key=(name, n), **facts,
-        )  # fmt: skip
-        _PARTS.setdefault((name, n), row)  # another thread may have made it meanwhile
-    return _PARTS[name, n]
-
-
-def _slope_of_inverse(name, n):
-    """erfinv' or erfcinv', whose own derivative is 2*y*slope²."""
-    inverse, sign = TABLE[name], 1 if name == "erfinv" else -1
-    return f"{name}_slope", "", {
-        "forward": getattr(special, f"{name}_slope"), "partials": [lambda x, y: 2.0 * inverse(x) * y * y],
-        "reference": lambda m, x: sign * m.exp(getattr(m, name)(x) ** 2) * m.sqrt(m.pi) / 2, "domain": inverse.domain,
-        "rounding": (30.0, 0.0),
-    }  # fmt: skip
-
-
-def _polygamma(name, n):
-    return name, f"{n}, ", {
-        "forward": lambda x: special.polygamma(n, x), "partials": [lambda x, y: _part("polygamma", n + 1)(x)],
-        "reference": lambda m, x: m.psi(n, x), "domain": (POSITIVE,), "rounding": (10.0 + n, 0.0),
-    }  # fmt: skip
-
-
-def _of_gamma(name, n):
-    """gammainc or gammaincc of a number a, and of what is differentiated; of order 1 the density, their derivative."""
-    forward, slope, reference = {
-        "gammainc": (incomplete.gammainc, lambda a, x, y: _part("gamma_density", 1)(a, x), lambda m, a, x: m.gammainc(a, x, False)),
-        "gammaincc": (lambda a, x: incomplete.gammainc(a, x, True), lambda a, x, y: -_part("gamma_density", 1)(a, x), lambda m, a, x: m.gammainc(a, x, True)),
-        "gamma_density": (incomplete.gamma_density, _slope_of_density, lambda m, a, x: m.exp((a - 1) * m.log(x) - x - m.loggamma(a))),
-    }[name]  # fmt: skip
-    return name, "", {
-        "forward": forward, "partials": [math.nan, slope], "reference": reference, "domain": (POSITIVE, POSITIVE), "rounding": (16.0, 4.0),
-    }  # fmt: skip
-
-
-def _of_beta(name, n):
-    """betainc of numbers a and b, and of what is differentiated; of order 1 the density, its derivative."""
-    forward, slope, reference = {
-        "betainc": (incomplete.betainc, lambda a, b, x, y: _part("beta_density", 1)(a, b, x), lambda m, a, b, x: m.betainc(a, b, x)),
-        "beta_density": (incomplete.beta_density, _slope_of_beta_density, lambda m, a, b, x: m.exp((a - 1) * m.log(x) + (b - 1) * m.log(1 - x) + m.loggamma(a + b) - m.loggamma(a) - m.loggamma(b))),
-    }[name]  # fmt: skip
-    return name, "", {
-        "forward": forward, "partials": [math.nan, math.nan, slope], "reference": reference, "domain": (POSITIVE, POSITIVE, (0.0, 1.0)), "rounding": (30.0, 4.0),
-    }  # fmt: skip
-
-
-def _slope_of_beta_density(a, b, x, y):
-    """Of each factor of the density, at its 0 by the density of a power less."""
-    left = right = 0.0
-    if a != 1.0:
-        left = (a - 1.0) / x * y
-        left = edge(equal(x, 0.0), (a + b - 1.0) * _part("beta_density", 1)(a - 1.0, b, x), left) if a > 1.0 else left
-    if b != 1.0:
-        right = (b - 1.0) / (1.0 - x) * y
-        right = (
-            edge(equal(x, 1.0), (a + b - 1.0) * _part("beta_density", 1)(a, b - 1.0, x), right) if b > 1.0 else right
-        )
-    return left - right
-
-
-def _slope_of_density(a, x, y):
-    if a == 1.0:
-        return -y
-    return edge(
-        equal(x, 0.0), _part("gamma_density", 1)(a - 1.0, x) - y if a > 1.0 else -inf, y * ((a - 1.0) / x - 1.0)
-    )
-
-
-_OF_NUMBERS = {
-    **dict.fromkeys(("gammainc", "gammaincc", "gamma_density"), _of_gamma), **dict.fromkeys(("betainc", "beta_density"), _of_beta),
-}  # fmt: skip
-
-
-def polygamma(n, x):
-    """The n-th derivative of digamma at x, for a whole number n from 0 to 160; it is differentiable in x.
-
-    >>> from engine import polygamma
-    >>> print(f"{polygamma(2, 1.0):.12f}")
-    -2.404113806319
-    """
-    n = whole("polygamma", "n", n, most=160)
-    return (digamma, trigamma)[n](x) if n < 2 else _part("polygamma", n)(x)
-
-
-def gammainc(a, x):
-    """The regularized lower incomplete gamma function P(a, x), for a number a above 0; it is differentiated in x alone.
-
-    Its derivative in a is no formula of rows: a Value as a is refused.
-
-    >>> from engine import gammainc
-    >>> print(f"{gammainc(2.0, 1.0):.12f}")
-    0.264241117657
-    """
-    return _part("gammainc", 0)(_parameter("gammainc", "a", a), x)
-
-
-def gammaincc(a, x):
-    """The regularized upper incomplete gamma function Q(a, x) = 1 - P(a, x), accurate where it is small: see `gammainc`.
-
-    >>> from engine import gammaincc
-    >>> print(f"{gammaincc(2.0, 100.0):.12e}")
-    3.757276735781e-42
-    """
-    return _part("gammaincc", 0)(_parameter("gammaincc", "a", a), x)
-
-
-def betainc(a, b, x):
-    """The regularized incomplete beta function I_x(a, b), for numbers a and b above 0, up to a million.
-
-    It is differentiated in x, which goes from 0 to 1, alone: see `gammainc`.
-
-    >>> from engine import betainc
-    >>> print(f"{betainc(2.0, 3.0, 0.5):.12f}")
-    0.687500000000
-    """
-    a, b = (_parameter("betainc", name, p, 1e6) for name, p in (("a", a), ("b", b)))
-    return _part("betainc", 0)(a, b, x)
-
-
-def _parameter(who, name, x, most=inf):
-    """A parameter by which nothing is differentiated."""
-    takes = "a number above 0" + (f", up to {most:g}," if most < inf else "")
-    if hasattr(x, "_node"):
-        raise TypeError(
-            f"{who} takes {takes} as {name}, got {shown(x)}; it is differentiated in x alone, so give a float, in "
-            "jit by static_argnames"
-        )
-    return parameter(who, name, x, takes, lambda x: 0.0 < x <= most)
-
-
-def lbeta(a, b):
-    """The logarithm of `beta`, as lgamma(a) + (lgamma(b) - lgamma(a + b)): to some units of the largest of the three.
-
-    >>> from engine import lbeta
-    >>> print(f"{lbeta(2.0, 3.0):.12f}")
-    -2.484906649788
-    """
-    a, b = operand(a, "lbeta"), operand(b, "lbeta")
-    return lgamma(a) + (lgamma(b) - lgamma(a + b))
-
-
-def beta(a, b):
-    """gamma(a)*gamma(b)/gamma(a + b) for a and b above 0, as exp(lbeta(a, b)), so that no factor overflows.
-
-    >>> from engine import beta
-    >>> print(f"{beta(2.0, 3.0):.12f}")
-    0.083333333333
-    """
-    return exp(lbeta(operand(a, "beta"), operand(b, "beta")))

@@ -25,12 +25,13 @@ ORDER = {
         conversion
         row_checks
         rule
-        ops traversal
+        untabled traversal
+        ops
         anomaly copying
         backprop
         compatibility
         value
-        leaves lists assignment
+        leaves lists assignment functions by_number
         gated guards
         edges taking
         dot_uses

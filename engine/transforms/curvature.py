@@ -13,11 +13,12 @@ from itertools import repeat
 from typing import Any
 
 from .. import ieee
+from ..by_number import BY_NUMBER
 from ..context import active, record
 from ..edges import Inner, graph_partial
 from ..guards import Number
 from ..lists import DOT, dot, dot_node
-from ..ops import BY_NUMBER, mul
+from ..ops import mul
 from ..rule import UNREACHED, new
 from ..traversal import connected_edges, inner_order
 from ..value import Value

@@ -18,7 +18,7 @@ ROOMS = {  # page: its title, what is on it, and modules (all of their public na
     "value": ("Values", "A number that remembers how it was computed, and its gradient.", [
         "engine.value", "engine.backprop", "engine.adjoints", "engine.lists", "engine.traversal", "engine.context", "engine.anomaly",
     ]),
-    "operations": ("Operations", "The table of rules: what each computes, and its local derivatives as they run.", ["engine.rule", "engine.ops"]),
+    "operations": ("Operations", "The table of rules: what each computes, and its local derivatives as they run.", ["engine.rule", "engine.ops", "engine.functions"]),
     "transforms": ("Transforms", "Functions in, functions of their derivatives out.", ["engine.transforms"]),
     "pictures": ("Pictures", "The graph drawn, played and explained.", ["engine.picture", "engine.formulas", "engine.explanation"]),
     "checks": ("Checks", "Gradients certified, and wrong ones shrunk, blamed and drawn.", ["engine.checks"]),

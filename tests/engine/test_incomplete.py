@@ -37,7 +37,7 @@ EXACT = {
 
 
 def row_of(name):
-    return engine.ops._part(name, int(name.endswith("density")))
+    return engine.untabled.untabled(name, int(name.endswith("density")))
 
 
 def units(name, numbers, got):

@@ -48,11 +48,11 @@ def _number(e, env):
         if e.func.id == "polygamma":
             return engine.polygamma(e.args[0].value, _number(e.args[1], env))
         if e.func.id.endswith("_density"):
-            return engine.ops._part(e.func.id, 1)(*[_number(a, env) for a in e.args])
+            return engine.untabled.untabled(e.func.id, 1)(*[_number(a, env) for a in e.args])
         if e.func.id in ("gammainc", "gammaincc", "betainc"):
             return getattr(engine, e.func.id)(*[_number(a, env) for a in e.args])
         if e.func.id.endswith("_slope"):
-            return engine.ops._part(e.func.id[:-6], 1)(_number(e.args[0], env))
+            return engine.untabled.untabled(e.func.id[:-6], 1)(_number(e.args[0], env))
         return TABLE[e.func.id](*[_number(a, env) for a in e.args])
     assert isinstance(e, ast.List)
     if len(e.elts) != 1 or not isinstance(e.elts[0], ast.Compare):

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from ... import ieee
-from ...ops import Part
 from ...rule import TABLE, Op
+from ...untabled import Untabled
 from . import elementary, special
 from .vectors import Operand, Vector, VectorBuilder, ir
 
@@ -23,7 +23,7 @@ def lower(k: VectorBuilder, op: Op, args: Sequence[Operand]) -> Vector:
     """Apply an op to numbers of the compiled program."""
     numbers = [k.number(a) for a in args]
     name = op.name
-    if isinstance(op, Part):
+    if isinstance(op, Untabled):
         return k.function(name, special.part(*op.key), *numbers)
     if TABLE.get(name) is op:
         if name in special.LOWERED:

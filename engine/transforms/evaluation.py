@@ -63,22 +63,13 @@ class Evaluation:
         self._leaves: Sequence[Value] = []
         self._stand_for: dict[Value, Number] = {}  # fresh leaves, and what was given
         filled = list(args)
-        seen = set[int]()
-        for i in positions:
-            if not -len(args) <= i < len(args):
-                raise ValueError(
-                    f"{who} takes argnums that are positions of its arguments, got {i} for {len(args)} positional "
-                    f"argument{'s' * (len(args) != 1)}; give by position what is differentiated"
-                )
-            if i % len(args) in seen:
-                raise ValueError(f"{who} takes each argument once in argnums, got argument {i % len(args)} twice")
-            seen.add(i % len(args))
+        for i in _from_first(positions, len(args), who):
             unmade = context.recorder().unmade_of(args[i]) if owned and len(positions) == 1 else None
             if unmade is not None:
                 row, self._like = unmade
                 self._leaves = row.as_tuple()
                 continue
-            tree = flatten(args[i], who, f"argument {i % len(args)}")
+            tree = flatten(args[i], who, f"argument {i}")
             fresh = [x for x in tree.leaves if isinstance(x, Value)] if owned else []
             if len(fresh) < len(tree.leaves):
                 fresh = [Value(x._data if x.__class__ is Value else x) for x in tree.leaves]
@@ -208,6 +199,21 @@ class Evaluation:
                         continue
                     seen |= fresh
                     stack += fresh
+
+
+def _from_first(positions: Sequence[int], count: int, who: str) -> list[int]:
+    """Positions among as many arguments, counted from the first, each once."""
+    found: list[int] = []
+    for i in positions:
+        if not -count <= i < count:
+            raise ValueError(
+                f"{who} takes argnums that are positions of its arguments, got {i} for {count} positional "
+                f"argument{'s' * (count != 1)}; give by position what is differentiated"
+            )
+        if i % count in found:
+            raise ValueError(f"{who} takes each argument once in argnums, got argument {i % count} twice")
+        found.append(i % count)
+    return found
 
 
 def with_graphs() -> contextlib.AbstractContextManager[None]:

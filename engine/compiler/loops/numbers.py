@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...leaves import Row, Source, is_row
 from ...lists import DOT
@@ -13,70 +13,76 @@ from ...value import Value
 from ..front.recorder import IDENTITY, origin
 from .distance import Operand
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 def renew(nodes: Sequence[Operand]) -> None:
     """Compute the nodes of a record anew, from what the numbers of its leaves are now; dots of rows as arrays."""
-    import numpy as np
-
-    known = set(nodes)
-    lists: dict[int, list[float]] = {}  # by id: what dots share they share again
-    arrays, whole = dict[int, Any](), dict[Source, Any]()
-
-    def number(a: Operand) -> float:
-        if a.op is IDENTITY and a not in known:  # a leaf of a transform
-            a._x = a._data = origin(a, known)._data
-        data: float = a._data
-        return data
-
-    def listed(a: Operand, x: Any) -> Any:
-        """The numbers of a list."""
-        if a.__class__ is not tuple:
-            return x
-        found = lists.get(id(a))
-        if found is None:
-            found = a.numbers() if is_row(a) else [e._data if e.op is not IDENTITY else number(e) for e in a]
-            lists[id(a)] = found
-        return found
-
-    def array(a: Operand, x: Any) -> Any:
-        """Those as an array."""
-        if is_row(a):
-            if a.source not in whole:
-                whole[a.source] = np.array(a.source.numbers)
-            return whole[a.source][_slice(a)]
-        if id(a) not in arrays:
-            arrays[id(a)] = np.array(listed(a, x))
-        return arrays[id(a)]
-
+    numbers = _Numbers(nodes)
     for v in nodes:
-        op = v.op
-        if op is DOT and (is_row(v._a[0]) or is_row(v._a[1])):
-            (ws, xs, b), (_, _, y) = v._a, v._x
-            y = number(b) if b.__class__ is Value else y
-            v._x = array(ws, v._x[0]), array(xs, v._x[1]), y
-            v._data = y + float(v._x[0] @ v._x[1])
+        op, a = v.op, v._a
+        if op is DOT and (is_row(a[0]) or is_row(a[1])):
+            ws, xs, y = numbers.array(a[0], v._x[0]), numbers.array(a[1], v._x[1]), numbers.of(a[2], v._x[2])
+            v._x, v._data = (ws, xs, y), y + float(ws @ xs)
             continue
         if op.kind > 2:
-            found = list[Operand]()
-            for a, x in zip(v._a, v._x):
-                if a.__class__ is tuple:
-                    x = listed(a, x)
-                elif a.__class__ is Value:
-                    x = number(a)
-                found.append(x)
-            v._x = tuple(found)
-            v._data = op.forward(*found)
+            v._x = tuple([numbers.listed(e, x) if e.__class__ is tuple else numbers.of(e, x) for e, x in zip(a, v._x)])
+            v._data = op.forward(*v._x)
             continue
-        a = v._a
         if a.__class__ is Value:
-            v._x = a._data if a.op is not IDENTITY else number(a)
+            v._x = a._data if a.op is not IDENTITY else numbers.number(a)
         if op.kind == 1:
             v._data = op.forward(v._x)
             continue
         a = v._b
         if a.__class__ is Value:
-            v._y = a._data if a.op is not IDENTITY else number(a)
+            v._y = a._data if a.op is not IDENTITY else numbers.number(a)
         v._data = op.forward(v._x, v._y)
+
+
+class _Numbers:
+    """What the numbers of operands are now; lists that nodes share are read once."""
+
+    def __init__(self, nodes: Sequence[Operand]) -> None:
+        self._known = set(nodes)
+        self._lists: dict[int, list[float]] = {}  # by id
+        self._arrays: dict[int, NDArray[np.float64]] = {}
+        self._whole: dict[Source, NDArray[np.float64]] = {}
+
+    def number(self, a: Operand) -> float:
+        """That of a Value."""
+        if a.op is IDENTITY and a not in self._known:  # a leaf of a transform
+            a._x = a._data = origin(a, self._known)._data
+        data: float = a._data
+        return data
+
+    def of(self, a: Operand, x: Any) -> Any:
+        """That of an operand, which was x."""
+        return self.number(a) if a.__class__ is Value else x
+
+    def listed(self, a: Operand, x: Any) -> Any:
+        """Those of a list."""
+        if a.__class__ is not tuple:
+            return x
+        found = self._lists.get(id(a))
+        if found is None:
+            found = a.numbers() if is_row(a) else [e._data if e.op is not IDENTITY else self.number(e) for e in a]
+            self._lists[id(a)] = found
+        return found
+
+    def array(self, a: Operand, x: Any) -> NDArray[np.float64]:
+        """Those of a list as an array."""
+        import numpy as np
+
+        if is_row(a):
+            if a.source not in self._whole:
+                self._whole[a.source] = np.array(a.source.numbers)
+            return self._whole[a.source][_slice(a)]
+        if id(a) not in self._arrays:
+            self._arrays[id(a)] = np.array(self.listed(a, x))
+        return self._arrays[id(a)]
 
 
 def gradient(nodes: Sequence[Operand], root: Value, source: Source) -> list[float]:
@@ -90,8 +96,9 @@ def gradient(nodes: Sequence[Operand], root: Value, source: Source) -> list[floa
     import numpy as np
 
     known, found = set(nodes), np.zeros(len(source))
-    adjoints, of_lists = defaultdict[Operand, float](float), dict[int, Any]()
-    places = defaultdict[Operand, list[tuple[Any, int]]](list)  # where in lists Values are
+    adjoints = defaultdict[Operand, float](float)
+    of_lists: dict[int, NDArray[np.float64]] = {}
+    places: defaultdict[Operand, list[tuple[NDArray[np.float64], int]]] = defaultdict(list)  # where in lists Values are
 
     def known_as(a: Operand) -> Operand:
         return origin(a, known) if a.op is IDENTITY and a not in known else a

@@ -1,8 +1,8 @@
 """Trainer: a training that can be stopped, saved and resumed with the same bits.
 
 The unit of training is one update: a batch (or `accumulate` of them), its gradient, one step of the optimiser. Between
-two updates a Trainer is whole: `state()` there holds all that the rest of the training depends on. What an epoch runs
-is in `eager` and `native`.
+two updates a Trainer is whole: `state()` there holds all that the rest of the training depends on. What runs an epoch
+is a `backend`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf, isfinite
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, TypeVar
 
 from engine import Value
 from engine.arguments import checked, flag, function, whole
@@ -22,23 +21,19 @@ from ..blocks import Dropout
 from ..module import Module
 from ..optim import Optimiser
 from ..schedules import Schedule
+from .backend import Backend
 from .checkpoint import TrainingState, checked_state, state_of, with_keys
 from .console import Bar, bar, flagged_interrupt, warn
-from .eager import EagerTraining
 from .early_stopping import Best, EarlyStopping, early_stop, has_ended, monitored, waited
 from .examples import Examples
 from .metrics import Metric, measured
 from .objective import Objective
 from .privacy import Privacy, Spent, epsilon
-from .run import Heard, OfRun, UnsupportedError
+from .run import Heard, OfRun
 from .settings import CHECKS, TrainerSettings, calls, takes
 from .stored import check_part
 
-if TYPE_CHECKING:
-    from .native import NativeTraining
-
 History = dict[str, list[float]]
-T = TypeVar("T")
 
 
 class Trainer:
@@ -154,17 +149,14 @@ class Trainer:
             with together(settings.who):
                 self._make(settings)
             check_alike(settings.who, asked_for(self._run, self.epochs))
-        self._native: NativeTraining | None = None
-        if self._backend != "eager":
-            self._compile()
+        self._backend = Backend(self._run, settings, self.progress, self.writes)
 
     def _make(self, settings: TrainerSettings) -> None:
         self._run = run = settings.run(settings.who)
         if run.mesh is not None and run.examples.stream is None:
             check_part(run.examples.X, run.examples.y, run.mesh.process, run.mesh.processes)
         self.epochs, self.batch_size, self.accumulate = settings.epochs, settings.batch_size, settings.accumulate
-        self.progress, self._backend = settings.progress and self.writes, settings.backend
-        self._threads, self._dtype = settings.threads, settings.dtype
+        self.progress = settings.progress and self.writes
         self._callbacks = calls(settings.who, settings.callbacks)
         self.early_stopping = early_stop(settings.who, settings.early_stopping)
         names = ["loss", *run.metrics]
@@ -178,47 +170,6 @@ class Trainer:
         self.best: Best | None = None
         self._ending = False  # whether a state was loaded in which the training had ended early
         self._bar: Bar = Bar()
-
-    def _compile(self) -> None:
-        from engine.compiler import xla_device
-
-        from .native import NativeTraining
-
-        target = self._backend if self._backend in ("numpy", "xla") else "llvm"
-        try:
-            with bar(self.progress, desc="compiling", bar_format="{desc}", leave=False):  # it may take seconds
-                try:
-                    self._native = NativeTraining(self._run, self._threads, target, self._dtype)
-                except ImportError as error:
-                    if self._backend != "auto":
-                        raise
-                    self._native = NativeTraining(self._run, self._threads, "numpy", self._dtype)
-                    print(f"{self._run.who} trains on NumPy: {error}", file=sys.stderr)
-            if target == "xla" and self.writes:
-                among = "" if self._run.mesh is None else f", {self._run.mesh}"
-                where = f"in {self._dtype or 'float32'} on {xla_device()}{among}"
-                print(f"{self._run.who} trains on XLA, {where}", file=sys.stderr)
-        except Exception as error:
-            self._fall_back(error)
-
-    def _fall_back(self, error: Exception) -> None:
-        """To eager mode, if that is allowed, with a line that says why; what is wrong in it, too, is told there."""
-        who = self._run.who
-        if self._backend != "auto":
-            if isinstance(error, (ImportError, UnsupportedError)):
-                raise type(error)(f"{who} takes backend={self._backend!r} where all compiles: {error}") from error
-            raise error
-        self._native = None
-        print(f"{who} trains in eager mode: {error}", file=sys.stderr)
-
-    def _by(self, part: Callable[[EagerTraining | NativeTraining], T]) -> T:
-        """What a training answers: a compiled one, or, where it does not compile any more, an eager one."""
-        if self._native is not None:
-            try:
-                return part(self._native)
-            except UnsupportedError as error:
-                self._fall_back(error)
-        return part(EagerTraining(self._run))
 
     # Running ---------------------------------------------------------------------------------------------------------
 
@@ -274,7 +225,7 @@ class Trainer:
             run.optimizer.lr = run.rate(run.update - 1)
         run.net.train()
         told = partial(self._call, "on_batch_end") if self._watched else None
-        self._by(lambda training: training.run_epoch(self._bar, told))
+        self._backend.run(lambda training: training.run_epoch(self._bar, told))
         if not run.stop:
             self._end_epoch()
 
@@ -318,7 +269,7 @@ class Trainer:
     def _evaluated(self, X: Sequence[object], y: Sequence[object]) -> tuple[float, list[object]]:
         """(the sum of the losses, the predictions) of examples, as the network is now."""
         self.net.eval()
-        found = self._by(lambda training: training.evaluated(X, y))
+        found = self._backend.run(lambda training: training.evaluated(X, y))
         self.net.train()
         return found
 

@@ -27,7 +27,7 @@ def ours():
         progress=False,
     )  # fmt: skip
     trainer.run()
-    loop = trainer._native._loop
+    loop = trainer._backend.native._loop
     steps = loop.prepared(epochs=STEPS, settings=[[LR, 1.0 + k] for k in range(STEPS)])
 
     def run():

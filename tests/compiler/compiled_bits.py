@@ -23,4 +23,4 @@ print(
     value.hex(),
     [g.hex() for g in found],
 )
-print(hashlib.sha256(trainer._native._loop.stages.ir.encode()).hexdigest())
+print(hashlib.sha256(trainer._backend.native._loop.stages.ir.encode()).hexdigest())

@@ -79,18 +79,18 @@ def test_a_training_of_the_same_structure_compiles_nothing_and_has_the_same_bits
         return [p.data.hex() for p in net.parameters()], trainer
 
     alone, first = at_work()
-    assert not first._native._loop.stages.shared
+    assert not first._backend.native._loop.stages.shared
     PROGRAMS.clear()
     trained()
     shared, second = at_work()
-    assert second._native._loop.stages.shared and shared == alone
+    assert second._backend.native._loop.stages.shared and shared == alone
 
 
 @pytest.mark.usefixtures("unoptimised")
 def test_the_evaluation_of_a_second_training_compiles_nothing():
     options = {"y": CLASSES, "loss": "cross_entropy", "validation": 0.25, "metrics": "accuracy"}
     (_, first), (_, second) = trained(**options), trained(**options, start=3)
-    assert [t._native._evaluate.compilations[0].shared for t in (first, second)] == [False, True]
+    assert [t._backend.native._evaluate.compilations[0].shared for t in (first, second)] == [False, True]
     assert len(PROGRAMS) == 2
 
 
@@ -108,9 +108,9 @@ def test_functions_of_the_same_text_share_code_and_keep_their_own_numbers():
 @pytest.mark.usefixtures("unoptimised")
 def test_stages_say_where_the_code_came_from():
     (_, first), (_, second) = trained(), trained()
-    assert "shared" not in repr(first._native._loop.stages)
-    assert repr(second._native._loop.stages).endswith(" (shared code)>")
-    assert second._native._loop.stages._compiled is first._native._loop.stages._compiled
+    assert "shared" not in repr(first._backend.native._loop.stages)
+    assert repr(second._backend.native._loop.stages).endswith(" (shared code)>")
+    assert second._backend.native._loop.stages._compiled is first._backend.native._loop.stages._compiled
 
 
 # What is not ----------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_a_number_that_a_loss_reads_from_elsewhere_is_the_one_it_has_now():
         after, trainer = trained(loss=scaled_loss)
     finally:
         SCALE[0] = 1.0
-    assert after != before and not trainer._native._loop.stages.shared
+    assert after != before and not trainer._backend.native._loop.stages.shared
 
 
 @pytest.mark.usefixtures("unoptimised")
@@ -203,10 +203,10 @@ def test_forty_trainings_of_one_structure_keep_one_program():
     codes = weakref.WeakSet()
     for start in range(40):
         _, trainer = trained(start=start, epochs=1)
-        codes.add(trainer._native._loop.stages._compiled)
+        codes.add(trainer._backend.native._loop.stages._compiled)
     assert len(codes) == len(PROGRAMS) == 1
     PROGRAMS.clear()
-    before = trainer._native._loop.run(range(40), settings=[0.0, 1.0])
+    before = trainer._backend.native._loop.run(range(40), settings=[0.0, 1.0])
     assert np.isfinite(before).all()  # in use, it stays
     del trainer
     gc.collect()
@@ -274,5 +274,5 @@ def test_threads_that_ask_at_once_compile_once_and_get_the_same_bits():
     for t in threads:
         t.join()
     assert not errors and [weights for weights, _ in found] == [alone] * 6
-    assert sorted(t._native._loop.stages.shared for _, t in found) == [False] + [True] * 5
-    assert len({id(t._native._loop.stages._compiled) for _, t in found}) == 1
+    assert sorted(t._backend.native._loop.stages.shared for _, t in found) == [False] + [True] * 5
+    assert len({id(t._backend.native._loop.stages._compiled) for _, t in found}) == 1

@@ -113,7 +113,7 @@ def test_metrics_are_of_the_outputs_before_each_update():
 @unoptimised
 def test_the_evaluation_is_compiled_once():
     trainer = trained("jit", NUMBERS, 2, validation=0.3, epochs=4)[2]
-    assert len(trainer._native._evaluate.compilations) == 1
+    assert len(trainer._backend.native._evaluate.compilations) == 1
 
 
 def with_dropout():

@@ -95,7 +95,7 @@ def test_outputs_of_any_shape_train_alike(shape, validation):
     runs = [trained(backend, lambda: Shaped(SHAPES[shape]), validation=validation) for backend in BACKENDS]
     assert_same(runs[0], runs[1])
     assert_same(runs[1], runs[2], exactly=True)
-    assert runs[2][2]._native is not None
+    assert runs[2][2]._backend.native is not None
 
 
 # What a callback changes ---------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_random_losses_and_penalties_are_refused(source, place, capsys):
     with pytest.raises(ValueError, match=r"answers differently from call to call, .* draw from a .*random"):
         trained("jit", **options)
     _, _, trainer = trained("auto", **options)
-    assert trainer._native is None and "call to call" in capsys.readouterr().err
+    assert trainer._backend.native is None and "call to call" in capsys.readouterr().err
 
 
 def test_a_loss_that_counts_is_refused():
@@ -267,7 +267,7 @@ def test_what_no_longer_compiles_goes_on_in_eager_mode_with_a_line(capsys):
 
     eager, auto = (trained(b, callbacks=setting(change), epochs=4, validation=0.2) for b in ("eager", "auto"))
     assert_same(eager, auto)
-    assert auto[2]._native is None
+    assert auto[2]._backend.native is None
     assert capsys.readouterr().err.count("fit trains in eager mode: jit takes functions") == 1
     with pytest.raises(ValueError, match=r"fit takes backend='jit' where all compiles: .* bool\(\)"):
         trained("jit", callbacks=setting(change))

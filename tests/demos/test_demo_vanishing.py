@@ -87,7 +87,7 @@ def test_starts_of_one_depth_share_native_code_with_quick_too(tmp_path, monkeypa
     monkeypatch.setattr(vanishing, "draw", lambda figure, results: None)
     PROGRAMS.clear()
     assert vanishing.run(argparse.Namespace(epochs=1, seed=0, quick=True, out=str(tmp_path))) == 0
-    assert [t._native._loop.stages.shared for t in made] == [False, False, True, True]
+    assert [t._backend.native._loop.stages.shared for t in made] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("place", ["gradient_norms", "Trainer", "run"])

@@ -23,9 +23,10 @@ from .front.trace import Trace
 from .front.transcription import transcribed
 from .llvm.native_code import Numbers
 from .loops.extension import Rolled, extended
+from .loops.members import NotUniformError
 from .loops.numbers import gradient, renew
 from .loops.prediction import predicted
-from .loops.rounds import Family, NotUniformError
+from .loops.rounds import Family
 from .places import Results, outputs
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ from engine.compiler.front.order import Dot, Products, Sums, flat, positions
 from engine.compiler.front.recorder import Recorder
 from engine.compiler.llvm.native_code import PROGRAMS
 from engine.compiler.llvm.processor import Target, processor
-from engine.compiler.loops import extension, flat_code, prediction, reach, rounds
+from engine.compiler.loops import extension, flat_code, members, prediction, reach, rounds
 from engine.compiler.loops.numbers import renew
 from engine.compiler.loops.program import size, unrolled
 from engine.compiler.recording import Recording
@@ -297,10 +297,10 @@ def first_for_last(made):
 
 FAULTS = {
     "the rounds go on by one more": (extension._Growth, "number", lambda f: lambda self, ns: f(self, ns) + (ns[0] != ns[1])),
-    "what reads the last round reads the one before": (rounds._Member, "_kept", one_before),
-    "the mean is that of the few": (rounds, "MEAN", lambda mean: None),
+    "what reads the last round reads the one before": (members.Member, "_kept", one_before),
+    "the mean is that of the few": (members, "MEAN", lambda mean: None),
     "a list keeps one more": (
-        rounds._Member, "_shortened", lambda f: lambda self, given, found: f(self, given, found)[:-1],
+        members.Member, "_shortened", lambda f: lambda self, given, found: f(self, given, found)[:-1],
     ),
 }  # fmt: skip
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of
+from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, number_of, part_of
 
 
 class Element(NamedTuple):
@@ -47,6 +47,12 @@ class Extent:
     def copy(self) -> Extent:
         """One that may be changed."""
         return Extent(dict(self.first), dict(self.end), dict(self.starts), dict(self.known))
+
+    def take_in(self, element: Element, other: Array) -> None:
+        """An array outside is some of one of the loop, whose rounds reach as far now."""
+        array, t, _ = element
+        self.known[other] = element
+        self.first[array], self.end[array] = min(self.first[array], t), max(self.end[array], t + 1)
 
 
 def is_equal(a: Operand, b: Operand) -> bool:
@@ -132,3 +138,135 @@ def inverse(axes: Sequence[Axis], places: Sequence[Affine], operand: Operand) ->
     if isinstance(operand, Number):
         return operand if not operand.axes else None
     return Read(operand.array, [composed(p, env) for p in operand.places])
+
+
+class LoopArrays:
+    """The arrays of a loop, whose rounds are compared with arrays outside of it.
+
+    Args:
+        time: of each its axis of the rounds.
+        made: what each state is made of.
+    """
+
+    def __init__(self, time: Mapping[Array, Axis], made: Mapping[Array, Array]) -> None:
+        self._time, self._made = time, made
+
+    def others(self, array: Array) -> list[Axis]:
+        """The axes but that of the rounds."""
+        return [x for x in array.axes if x is not self._time[array]]
+
+    def whole(self, array: Array, t: int) -> Element:
+        """All that an array makes in a round."""
+        return Element(array, t, [Affine(0, {x: 1}) for x in self.others(array)])
+
+    def element(self, read: Read, e: Extent, raw: bool = False) -> Element | None:
+        """Which array of the loop is read, in which one round; raw: what is handed on as that."""
+        array, places = read.array, read.places
+        if array in e.known:
+            made, t, others = e.known[array]
+            env = dict(zip(array.axes, places))
+            return Element(made, t, [composed(p, env) for p in others])
+        if array in self._made:
+            made, last = self._made[array], array.args[-1]
+            t = places[array.along].start - array.edges[-1]
+            if places[array.along].slopes or not isinstance(last, Read):
+                return None
+            env = dict(zip(array.axes, places))
+            others = [p for p, x in zip(last.places, made.axes) if x is not self._time[made]]
+            found = Element(made, t, [composed(p, env) for p in others])
+            return found if raw else self.source(found, e)
+        if array in self._time:
+            k = array.axes.index(self._time[array])
+            return None if places[k].slopes else Element(array, places[k].start, [*places[:k], *places[k + 1 :]])
+        return None
+
+    def source(self, element: Element, e: Extent, of: bool = False) -> Element:
+        """Of what a part of an array hands on, where that comes from, of what there was before too or not."""
+        array, t, places = element
+        (read, *_) = array.args
+        if array.op != "move" or not isinstance(read, Read) or (not of and (array, t) in e.starts):
+            return element
+        env = dict(zip(self.others(array), places))
+        others = [p for p, x in zip(read.places, read.array.axes) if x is not self._time[read.array]]
+        return Element(read.array, t, [composed(p, env) for p in others])
+
+    def news(
+        self, element: Element, other: Array, e: Extent, opens: bool
+    ) -> tuple[dict[At, Operand], list[Claim]] | None:
+        """What there was before the first round, and what else there must be, if an array is this; None: it is not.
+
+        Args:
+            element: of an array of the loop, its places in axes of the other.
+            other: an array outside.
+            e: what is known.
+            opens: may there be something new?
+        """
+        array, t = element[:2]
+        env = self._axes(element, other)
+        if env is None:
+            return None
+        found, claims = dict[At, Operand](), list[Claim]()
+        for a, b in zip(array.args, other.args):
+            if isinstance(a, Number):
+                if not is_equal(a, b):
+                    return None
+                continue
+            here = part_of(Read(a.array, [composed(p, env) for p in a.places]))
+            read = self.element(here, e)
+            if read is None:
+                at = [composed(p, {self._time[array]: Affine(t)}) for p in a.places]
+                if not (is_equal(here, b) or is_equal(before_rounds(here), b)) or any(
+                    p.ends()[0] < 0 or p.ends()[1] >= x.size for p, x in zip(at, a.array.axes)
+                ):
+                    return None
+                continue
+            if self.reads(read, b, e, found):
+                continue
+            if not opens or read.round >= 0 or read[:2] in e.starts or read[:2] in found:
+                return None
+            start, claim = (
+                inverse(self.others(read.array), read.places, b),
+                claim_of(read, self.others(read.array), b),
+            )
+            handed = self.element(here, e, raw=True) if claim is None or claim.other.op != read.array.op else None
+            if start is None and handed is not None:
+                start, read = inverse(self.others(handed.array), handed.places, b), handed
+            if start is not None and read.round < e.first[read.array]:
+                found[read.array, read.round] = start
+            elif claim is not None:
+                claims.append(claim)
+            else:
+                return None
+        return found, claims
+
+    def _axes(self, element: Element, other: Array) -> dict[Axis, Affine] | None:
+        """For each axis of an array of a loop, what it is in those of another that does the same; None: it does not."""
+        array, t, others = element
+        if array.op != other.op or len(array.args) != len(other.args):
+            return None
+        if [x.size for x in array.over] != [x.size for x in other.over]:
+            return None
+        env = dict(zip(self.others(array), others)) | {x: Affine(0, {y: 1}) for x, y in zip(array.over, other.over)}
+        env[self._time[array]] = Affine(t)
+        if array.op in ("concatenation", "flattened", "scan"):
+            along = env[array.axes[array.along]].plain()
+            if array.edges != other.edges or along is not other.axes[other.along]:
+                return None
+            for a, b in zip(array.args, other.args) if array.op != "flattened" else ():
+                parts, its = ([x for x in o.axes if x not in of.axes] for o, of in ((a, array), (b, other)))
+                if len(parts) != len(its) and b.axes:
+                    return None
+                env |= {x: Affine(0, {y: 1}) for x, y in zip(parts, its)}
+        return env
+
+    def reads(self, element: Element, operand: Operand, e: Extent, news: Mapping[At, Operand]) -> bool:
+        """Is an operand what is known to be read of the loop?"""
+        found = self.element(operand, e) if isinstance(operand, Read) else None
+        if found is not None:
+            return found[:2] == element[:2] and all(map(is_same, found.places, element.places))
+        start = e.starts.get(element[:2]) or news.get(element[:2])
+        if start is None:
+            return False
+        env = dict(zip(self.others(element.array), element.places))
+        at = Read(start.array, [composed(p, env) for p in start.places]) if isinstance(start, Read) else start
+        return is_equal(at, operand)

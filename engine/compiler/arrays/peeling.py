@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from .matching import At, Claim, Element, Extent, before_rounds, claim_of, inverse, is_equal, latest
-from .program import Affine, Array, Axis, Number, Operand, Read, composed, is_same, part_of, whole
+from .matching import At, Claim, Element, Extent, LoopArrays, claim_of, inverse, is_equal, latest
+from .program import Affine, Array, Axis, Number, Operand, Read, composed, part_of, whole
 from .recurrences import NoScanError, Recurrence
 
 JOINED = frozenset(("concatenation", "flattened", "scan"))  # of which a part may be read
@@ -34,6 +34,7 @@ class Peeled:
         self._time = {a: x for a, x in {**along, **scan.time}.items() if a in needed and a not in scan.states}
         self.rounds = scan.rounds
         self._made = dict[Array, Array]()  # what each state is made of
+        self._loop = LoopArrays(self._time, self._made)
         starts = dict[At, Operand]()
         for state in scan.states:
             for at, start in self._starts_of(state).items():
@@ -47,7 +48,7 @@ class Peeled:
         if not isinstance(made, Read):
             raise NoScanError
         self._made[state] = made.array
-        mine = self._others(made.array)
+        mine = self._loop.others(made.array)
         axes = [made.places[made.array.axes.index(x)].plain() for x in mine]
         env = {x: Affine(0, {y: 1}) for x, y in zip(axes, mine) if x}
         found = dict[At, Operand]()
@@ -59,129 +60,6 @@ class Peeled:
                 one = Read(part.array, [composed(p, env | at) for p in part.places]) if isinstance(part, Read) else part
                 found[made.array, edge + k - state.edges[-1]] = one
         return found
-
-    def _others(self, array: Array) -> list[Axis]:
-        """The axes but that of the rounds."""
-        return [x for x in array.axes if x is not self._time[array]]
-
-    # What is compared ----------------------------------------------------------------------------------------------------
-
-    def _element(self, read: Read, e: Extent, raw: bool = False) -> Element | None:
-        """Which array of the loop is read, in which one round; raw: what is handed on as that."""
-        array, places = read.array, read.places
-        if array in e.known:
-            made, t, others = e.known[array]
-            env = dict(zip(array.axes, places))
-            return Element(made, t, [composed(p, env) for p in others])
-        if array in self._made:
-            made, last = self._made[array], array.args[-1]
-            t = places[array.along].start - array.edges[-1]
-            if places[array.along].slopes or not isinstance(last, Read):
-                return None
-            env = dict(zip(array.axes, places))
-            others = [p for p, x in zip(last.places, made.axes) if x is not self._time[made]]
-            found = Element(made, t, [composed(p, env) for p in others])
-            return found if raw else self._source(found, e)
-        if array in self._time:
-            k = array.axes.index(self._time[array])
-            return None if places[k].slopes else Element(array, places[k].start, [*places[:k], *places[k + 1 :]])
-        return None
-
-    def _source(self, element: Element, e: Extent, of: bool = False) -> Element:
-        """Of what a part of an array hands on, where that comes from, of what there was before too or not."""
-        array, t, places = element
-        (read, *_) = array.args
-        if array.op != "move" or not isinstance(read, Read) or (not of and (array, t) in e.starts):
-            return element
-        env = dict(zip(self._others(array), places))
-        others = [p for p, x in zip(read.places, read.array.axes) if x is not self._time[read.array]]
-        return Element(read.array, t, [composed(p, env) for p in others])
-
-    def _news(
-        self, element: Element, other: Array, e: Extent, opens: bool
-    ) -> tuple[dict[At, Operand], list[Claim]] | None:
-        """What there was before the first round, and what else there must be, if an array is this; None: it is not.
-
-        Args:
-            element: of an array of the loop, its places in axes of the other.
-            other: an array outside.
-            e: what is known.
-            opens: may there be something new?
-        """
-        array, t = element[:2]
-        env = self._axes(element, other)
-        if env is None:
-            return None
-        found, claims = dict[At, Operand](), list[Claim]()
-        for a, b in zip(array.args, other.args):
-            if isinstance(a, Number):
-                if not is_equal(a, b):
-                    return None
-                continue
-            here = part_of(Read(a.array, [composed(p, env) for p in a.places]))
-            read = self._element(here, e)
-            if read is None:
-                at = [composed(p, {self._time[array]: Affine(t)}) for p in a.places]
-                if not (is_equal(here, b) or is_equal(before_rounds(here), b)) or any(
-                    p.ends()[0] < 0 or p.ends()[1] >= x.size for p, x in zip(at, a.array.axes)
-                ):
-                    return None
-                continue
-            if self._is(read, b, e, found):
-                continue
-            if not opens or read.round >= 0 or read[:2] in e.starts or read[:2] in found:
-                return None
-            start, claim = (
-                inverse(self._others(read.array), read.places, b),
-                claim_of(read, self._others(read.array), b),
-            )
-            handed = self._element(here, e, raw=True) if claim is None or claim.other.op != read.array.op else None
-            if start is None and handed is not None:
-                start, read = inverse(self._others(handed.array), handed.places, b), handed
-            if start is not None and read.round < e.first[read.array]:
-                found[read.array, read.round] = start
-            elif claim is not None:
-                claims.append(claim)
-            else:
-                return None
-        return found, claims
-
-    def _axes(self, element: Element, other: Array) -> dict[Axis, Affine] | None:
-        """For each axis of an array of a loop, what it is in those of another that does the same; None: it does not."""
-        array, t, others = element
-        if array.op != other.op or len(array.args) != len(other.args):
-            return None
-        if [x.size for x in array.over] != [x.size for x in other.over]:
-            return None
-        env = dict(zip(self._others(array), others)) | {x: Affine(0, {y: 1}) for x, y in zip(array.over, other.over)}
-        env[self._time[array]] = Affine(t)
-        if array.op in ("concatenation", "flattened", "scan"):
-            along = env[array.axes[array.along]].plain()
-            if array.edges != other.edges or along is not other.axes[other.along]:
-                return None
-            for a, b in zip(array.args, other.args) if array.op != "flattened" else ():
-                parts, its = ([x for x in o.axes if x not in of.axes] for o, of in ((a, array), (b, other)))
-                if len(parts) != len(its) and b.axes:
-                    return None
-                env |= {x: Affine(0, {y: 1}) for x, y in zip(parts, its)}
-        return env
-
-    def _is(self, element: Element, operand: Operand, e: Extent, news: Mapping[At, Operand]) -> bool:
-        """Is an operand what is known to be read of the loop?"""
-        found = self._element(operand, e) if isinstance(operand, Read) else None
-        if found is not None:
-            return found[:2] == element[:2] and all(map(is_same, found.places, element.places))
-        start = e.starts.get(element[:2]) or news.get(element[:2])
-        if start is None:
-            return False
-        env = dict(zip(self._others(element.array), element.places))
-        at = Read(start.array, [composed(p, env) for p in start.places]) if isinstance(start, Read) else start
-        return is_equal(at, operand)
-
-    def _is_known(self, element: Element, other: Array, e: Extent) -> None:
-        array, t, _ = element
-        e.known[other] = element
-        e.first[array], e.end[array] = min(e.first[array], t), max(e.end[array], t + 1)
 
     # Rounds before and behind --------------------------------------------------------------------------------------------
 
@@ -217,19 +95,19 @@ class Peeled:
         while todo or claims:
             must = bool(claims)
             claim = claims.pop() if claims else self._claimed(todo.pop(), e)
-            if claim is None or (must and self._is(claim.element, whole(claim.other), e, {})):
+            if claim is None or (must and self._loop.reads(claim.element, whole(claim.other), e, {})):
                 continue
             (array, t, _), other = claim
             news = None
             if max(limit, e.first[array] - 1) <= t < 0:
-                news = self._news(claim.element, other, e, True) or self._term(claim, e)
+                news = self._loop.news(claim.element, other, e, True) or self._term(claim, e)
             if news is None:
                 if must:
                     return t
                 continue
             e.starts.pop((array, t), None)
             if array.op == other.op:
-                self._is_known(claim.element, other, e)
+                e.take_in(claim.element, other)
             e.first[array] = min(e.first[array], t)
             e.starts |= news[0]
             todo += latest([*news[0], *[(array, t - 1)] * ((array, t - 1) in e.starts)])
@@ -245,18 +123,18 @@ class Peeled:
         start = e.starts.get(at)
         if start is None or t != e.first[array] - 1:
             return None
-        element = Element(array, t, [Affine(0, {x: 1}) for x in self._others(array)])
+        element = self._loop.whole(array, t)
         if array.op == "move":
-            element = self._source(element, e, of=True)
-        claim = claim_of(element, self._others(element.array), start)
+            element = self._loop.source(element, e, of=True)
+        claim = claim_of(element, self._loop.others(element.array), start)
         return None if claim is None or claim.other in e.known else claim
 
     def _hand_on(self, e: Extent) -> None:
         """Let what is handed on be read where it was made, where that is in a round now."""
         for array, t in latest(e.starts):
-            element = Element(array, t, [Affine(0, {x: 1}) for x in self._others(array)])
+            element = self._loop.whole(array, t)
             start = e.starts[array, t]
-            if array.op == "move" and self._is(self._source(element, e, of=True), start, e, {}):
+            if array.op == "move" and self._loop.reads(self._loop.source(element, e, of=True), start, e, {}):
                 del e.starts[array, t]
                 e.first[array] = t
 
@@ -265,15 +143,15 @@ class Peeled:
         array, t, others = claim.element
         if array.op != "add" or claim.other.op == "add":
             return None
-        env = dict(zip(self._others(array), others)) | {self._time[array]: Affine(t)}
-        reads = [self._element(part_of(Read(a.array, [composed(p, env) for p in a.places])), e)
+        env = dict(zip(self._loop.others(array), others)) | {self._time[array]: Affine(t)}
+        reads = [self._loop.element(part_of(Read(a.array, [composed(p, env) for p in a.places])), e)
                  for a in array.args if isinstance(a, Read)]  # fmt: skip
         for absent, term in (reads, reads[::-1]) if len(reads) == 2 else ():
             if absent is None or term is None or term.array.op != claim.other.op or absent.round != t:
                 continue
             if absent[:2] in e.starts or absent.round >= e.first[absent.array]:
                 continue
-            zero = inverse(self._others(absent.array), absent.places, Number(0.0))
+            zero = inverse(self._loop.others(absent.array), absent.places, Number(0.0))
             if zero is not None:
                 return {absent[:2]: zero}, [Claim(term, claim.other)]
         return None
@@ -324,14 +202,14 @@ class Peeled:
         if isinstance(operand, Number):
             return axis not in operand.axes
         read = Read(operand.array, [composed(p, {axis: Affine(t)}) for p in operand.places])
-        element = self._element(read, e)
+        element = self._loop.element(read, e)
         if element is None:
             return all(p.ends()[0] >= 0 and p.ends()[1] < x.size for p, x in zip(read.places, read.array.axes))
         return element.array.op == "move" or e.first[element.array] <= element.round < e.end[element.array]
 
     def _candidates(self, array: Array, other: Array, e: Extent) -> Iterator[Element]:
         """What an array outside may be of one of the loop: all that its next round makes, or some."""
-        mine, its = self._others(array), [Affine(0, {x: 1}) for x in other.axes]
+        mine, its = self._loop.others(array), [Affine(0, {x: 1}) for x in other.axes]
         more, end = len(mine) - len(its), e.end[array]
         if more == 0 and [x.size for x in mine] == [x.size for x in other.axes]:
             yield Element(array, end, its)
@@ -342,9 +220,9 @@ class Peeled:
                         yield Element(array, t, [*its[:k], Affine(at), *its[k:]])
 
     def _is_behind(self, element: Element, other: Array, e: Extent) -> bool:
-        if self._news(element, other, e, False) is None:
+        if self._loop.news(element, other, e, False) is None:
             return False
-        self._is_known(element, other, e)
+        e.take_in(element, other)
         return True
 
     def _is_even(self, e: Extent) -> bool:

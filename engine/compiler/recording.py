@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from copy import copy
 from functools import partial
 from math import inf
-from random import Random
-from typing import TYPE_CHECKING, Any
 
 from .. import context
-from ..leaves import Leaves, Needed, is_row
+from ..leaves import Needed, is_row
 from ..value import Value
 from .compilation import Compilation
 from .front.flattening import Flat, numbers_of
@@ -27,26 +24,12 @@ from .loops.members import NotUniformError
 from .loops.numbers import gradient, renew
 from .loops.prediction import predicted
 from .loops.rounds import Family
+from .other_numbers import NOT_TAKEN, OTHERS, Other, are_close, give, results_of, with_others
 from .places import Results, outputs
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from .shortening import FEWER, Shortening, few_of, has_many_nodes
 
 LARGE = 4096  # parameters of a Module from which on their Values are made when someone looks at them
-MANY = 4  # differentiated numbers a node: with more their gradients are few pieces, and a few examples no shorter
-FEW = range(4, 9)  # the numbers of rounds of programs; from three that grow evenly that of many rounds is read off
-FEWER = 3  # rounds of a program that confirms what the first of these says of it: then that one is enough
 ROLLED = 3  # so many times as long as its items is a program that is loops, and says something
-
-NOT_TAKEN = TypeError, ValueError, ArithmeticError  # by what a function says that it does not take some numbers
-
-Other = Callable[[Numbers, Numbers], Numbers]  # (numbers, as many between 0 and 1) -> numbers to compare at
-OTHERS: tuple[Other, ...] = (  # any of their size; where a function does not take all, some near them
-    lambda x, u: (2.0 * u - 1.0) * (abs(x) + (x == 0.0)),
-    lambda x, u: x * (0.75 + 0.5 * u) + (x == 0.0) * (0.1 * u),
-    lambda x, u: x,
-)
 
 Member = Callable[[int, bool], tuple[Recorder, object]]  # (rounds, is it the first?) -> a record, what was returned
 
@@ -72,13 +55,13 @@ class Recording:
     def __init__(self, f: Callable[..., object], call: Callable[[object], object], given: Flat, stages: Compilation,
                  few: bool = True) -> None:  # fmt: skip
         self._stages, self._f, self._call, self._given = stages, f, call, given
-        shortening, found = _Shortening(), None
+        shortening, found = Shortening(), None
         self._later: Later | None = None  # of what a few were differentiated
         self._results_of: dict[Other, tuple[Flat, Numbers]] = {}
         with uncollected():
             made = self._of_unmade(shortening if few else None)
             if made is None or shortening.family is not None:
-                shortening = _Shortening()
+                shortening = Shortening()
                 made = self._recorded(shortening if few else None)
             self.recorder, returned = made
             if isinstance(returned, Later):
@@ -94,7 +77,7 @@ class Recording:
             self.of_few = found is not None
             self.rolled = self._rolled(self.recorder, returned) if found is None else found
 
-    def _recorded(self, shortening: _Shortening | None, many: float = inf) -> tuple[Recorder, object]:
+    def _recorded(self, shortening: Shortening | None, many: float = inf) -> tuple[Recorder, object]:
         """(a record, what was returned); the leaves of Modules of so many are not made."""
 
         def recorded(as_rows: bool) -> tuple[Recorder, object]:
@@ -107,7 +90,7 @@ class Recording:
         with self._stages.timed("trace"):
             return indexed(recorded)
 
-    def _of_unmade(self, shortening: _Shortening | None) -> tuple[Recorder, object] | None:
+    def _of_unmade(self, shortening: Shortening | None) -> tuple[Recorder, object] | None:
         """The record of the gradient of a large Module, with leaves that are not made; None where that is none, or where
         such leaves do not do what is asked of them."""
         if hasattr(self._f, "gradient_of") and any(
@@ -140,7 +123,7 @@ class Recording:
     def _answered(self, later: Later, given: Flat) -> object:
         """What it returns, by its record, which computes with these from then on."""
         for leaves, x in zip(self._leaves, given.leaves):
-            _give(leaves, numbers_of(x))
+            give(leaves, numbers_of(x))
         renew(self.recorder.nodes)
         if is_row(later.run.leaves):
             (root,), (_, _, with_value) = later.run.out.leaves, vars(self._f)["gradient_of"]
@@ -163,7 +146,7 @@ class Recording:
                 found = computed(given)
                 digits = 1e-5 if found.dtype == float else 1e-1
                 finite = np.isfinite(expected)
-                if not _are_close(found, expected, digits, finite | (other is OTHERS[-1])):
+                if not are_close(found, expected, digits, finite | (other is OTHERS[-1])):
                     return False
                 if finite.all():
                     break
@@ -180,9 +163,9 @@ class Recording:
     def _expected(self, other: Other) -> tuple[Flat, Numbers]:
         """(arguments like those given with other numbers, eager mode's results)."""
         if other not in self._results_of:
-            given = _with_others(self._given, other)
+            given = with_others(self._given, other, LARGE)
             returned = self._called(given) if self._later is None else self._answered(self._later, given)
-            self._results_of[other] = given, _numbers(returned)
+            self._results_of[other] = given, results_of(returned)
         return self._results_of[other]
 
     def _rolled(self, recorder: Recorder, returned: object, is_first: bool = True) -> Rolled:
@@ -214,8 +197,8 @@ class Recording:
             return transcribed(recorder, effects)
 
     def _is_of_many_nodes(self, later: Later) -> bool:
-        (root, *_), leaves = later.run.out.leaves, later.run.leaves
-        return root.__class__ is Value and (is_row(leaves) or MANY * len(self.recorder.nodes) >= len(leaves))
+        root = later.run.out.leaves[0]
+        return root.__class__ is Value and (is_row(later.run.leaves) or has_many_nodes(self.recorder, later.run))
 
     def _from_few(self, later: Later) -> Rolled | None:
         """The program, read off those of a few examples; None where they do not tell."""
@@ -234,7 +217,7 @@ class Recording:
             family.withdraw()
         return found
 
-    def _from_shorter(self, family: Family, shortening: _Shortening, returned: object) -> Rolled | None:
+    def _from_shorter(self, family: Family, shortening: Shortening, returned: object) -> Rolled | None:
         """The program, read off those of functions that a transform inside was given fewer examples."""
         first, before, size = self.recorder, self.recorder.fork([]), len(self.recorder.nodes)
         numbers = shortening.numbers
@@ -259,7 +242,7 @@ class Recording:
         """The program, read off those of some members of a family; None where they do not tell."""
         few: list[Rolled] = []
         with suppress(NotUniformError, TraceError):
-            for rounds in _few_of(family):
+            for rounds in few_of(family):
                 with self._stages.timed("trace"):
                     recorder, returned = member(rounds, not few)
                 few.append(self._rolled(recorder, returned, not few))
@@ -284,59 +267,6 @@ class Recording:
         return None
 
 
-class _Shortening:
-    """The first function of many rounds that a transform differentiates while a record is made becomes one of a few.
-
-    Attributes:
-        family: the functions of fewer rounds; None while there is none.
-        other: was the function another one in a later record?
-        numbers: what the transform found that depends on no argument.
-    """
-
-    def __init__(self) -> None:
-        self.family: Family | None = None
-        self.other, self.numbers = False, list[float]()
-        self._rounds = self._calls = self._at = self._tried = 0
-
-    def begin(self, rounds: int) -> None:
-        """The function is recorded again, and is to have so many rounds."""
-        self._rounds, self._calls, self.numbers = rounds, 0, []
-
-    def __call__(self, recorder: Recorder, run: Any) -> Any:
-        """The call of the function that a transform differentiates."""
-        self._calls += 1
-        root, is_new = run.out.leaves[0], self.family is None
-        if is_new and self._is_long(recorder, run):
-            found = Family(recorder, root, run.leaves)
-            if found.count:
-                self.family, self._at, self._rounds = found, self._calls, _few_of(found)[0]
-        if self.family is None or self._calls != self._at:
-            return run
-        try:
-            family = self.family if is_new else self.family.again(recorder, root)
-            shorter, nodes = family.member(self._rounds)
-        except NotUniformError:
-            self.other = True
-            if is_new:
-                self.family.withdraw()
-                self.family = None
-            return run
-        made, live = recorder.nodes, set(family.nodes)
-        first = next(k for k, v in enumerate(made) if v in live)
-        recorder.nodes = [*made[:first], *nodes, *[v for v in made[first:] if v not in live]]
-        found = run.returning(shorter)
-        found.numbers = self.numbers
-        return found
-
-    def _is_long(self, recorder: Recorder, run: Any) -> bool:
-        """May it have many rounds? It is not looked at again before there is twice as much of it."""
-        long = len(recorder.nodes) > 2 * self._tried and len(run.out.leaves) == 1 and not run.is_plain
-        if not long or run.out.leaves[0].__class__ is not Value or MANY * len(recorder.nodes) < len(run.leaves):
-            return False
-        self._tried = len(recorder.nodes)
-        return True
-
-
 def _wants_lists(error: Exception) -> bool:
     """May a list of leaves have been wanted, where these are not made? All else is the function's own."""
     entry = error.__traceback__
@@ -345,53 +275,3 @@ def _wants_lists(error: Exception) -> bool:
     ours = entry is not None and is_library(entry.tb_frame.f_code.co_filename)
     named = "Leaves" in str(error) or "Row" in str(error)
     return named or isinstance(error, LentError) or (ours and not isinstance(error, (TypeError, ValueError)))
-
-
-def _numbers(returned: object) -> Numbers:
-    """Those in a tree."""
-    import numpy as np
-
-    return np.array([x._data if isinstance(x, Value) else x for x in Results(returned).leaves], float)
-
-
-def _are_close(found: Numbers, expected: Numbers, digits: float, where: NDArray[np.bool_]) -> bool:
-    """Are numbers others, to some digits?"""
-    import numpy as np
-
-    found, expected = found[: len(expected)][where], expected[where]
-    least = digits * 1e-4 * np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
-    return bool(np.allclose(found, expected, digits, least, equal_nan=True))
-
-
-def _give(leaves: Any, numbers: list[float]) -> None:
-    """Leaves get other numbers."""
-    if type(leaves) is Leaves:
-        leaves.row.source.give(numbers)
-        return
-    made = leaves.ravel().tolist() if hasattr(leaves, "shape") else [leaves] if leaves.__class__ is Value else leaves
-    for v, x in zip(made, numbers):
-        v._data = x
-
-
-def _with_others(given: Flat, other: Callable[[Numbers, Numbers], Numbers]) -> Flat:
-    """Arguments like these with other numbers."""
-    import numpy as np
-
-    draw, changed = Random(0).random, copy(given)  # noqa: S311  no secret
-
-    def like(x: Any) -> Any:
-        before = np.array(numbers_of(x), float)
-        numbers = other(before, np.array([draw() for _ in before])).tolist()
-        if x.__class__ is tuple and len(x) < LARGE:
-            return tuple(map(Value, numbers))
-        if hasattr(x, "shape"):
-            return np.reshape(numbers, x.shape)
-        return numbers if x.__class__ is list or x.__class__ is tuple else numbers[0]
-
-    changed.leaves = [like(x) for x in given.leaves]
-    return changed
-
-
-def _few_of(family: Family) -> list[int]:
-    """How many rounds those members have of which the program is read off."""
-    return [n for n in FEW if n > family.reach]

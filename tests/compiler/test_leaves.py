@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import TrainingLoop, Value, dot, relu, square, total
-from engine.compiler import recording, training_functions
+from engine.compiler import other_numbers, recording, shortening, training_functions
 from engine.compiler.compilation import Compilation
 from engine.compiler.front.flattening import Flat
 from engine.compiler.llvm.processor import Target
@@ -304,7 +304,7 @@ def test_the_gradient_of_a_module_is_the_program_that_values_give(loss, make, mo
     """Also where it may be read off a few examples."""
     for count, many in (2, 1e-9), (9, 4):
         args = make(), [[0.1 * (i * k % 7) for k in range(1, 5)] for i in range(count)], [0.5 * i for i in range(count)]
-        monkeypatch.setattr(recording, "MANY", many)
+        monkeypatch.setattr(shortening, "MANY", many)
         *leaves, unmade = recorded(loss, args, monkeypatch, 1)
         *values, _ = recorded(loss, args, monkeypatch, 10**9)
         assert leaves == values
@@ -345,8 +345,8 @@ def test_a_record_on_leaves_says_what_eager_mode_says_at_other_numbers(loss, mak
     found = recording_of(OF_ROUNDS[loss], args, monkeypatch, 1)
     if not found.of_few:
         return
-    given = recording._with_others(Flat(args), recording.OTHERS[0])
-    answers = recording._numbers(found._answered(found._later, given))
+    given = other_numbers.with_others(Flat(args), other_numbers.OTHERS[0], recording.LARGE)
+    answers = other_numbers.results_of(found._answered(found._later, given))
     other, *data = given.rebuild([tuple(map(Value, given.leaves[0])), *given.leaves[1:]])
     assert other.state() != net.state()
     value, slopes = engine.value_and_grad(OF_ROUNDS[loss])(other, *data)
@@ -375,7 +375,7 @@ def test_weights_that_dots_alone_read_are_no_values(monkeypatch):
     args = net, [[0.1] * 30, [0.2] * 30, [0.3] * 30], [1.0, 2.0, 3.0]
     weights = {v.data for layer in net.layers for neuron in layer.neurons for v in neuron.w}
     monkeypatch.setattr(Value, "__init__", lambda self, *a, **k: made.append(a[0]) or init(self, *a, **k))
-    monkeypatch.setattr(recording, "MANY", 1e-9)
+    monkeypatch.setattr(shortening, "MANY", 1e-9)
     recorded(mean_loss, args, monkeypatch, 1)
     assert len(weights.intersection(made)) <= 2 * 21  # a few a neuron, of 620
 

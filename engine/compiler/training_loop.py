@@ -6,20 +6,20 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol, SupportsIndex, cast
+from typing import TYPE_CHECKING, Protocol
 
-from ..arguments import flag, function, named, number, package, real, shown, whole
+from ..arguments import flag, function, named, number, package, real, whole
 from ..arguments import threads as number_of_threads
 from .function import BACKENDS, floats
 from .llvm.native_code import Numbers, Turn, aligned
 from .llvm.processor import LOCK, Target, is_checked, llvm, processor
-from .mesh import Mesh
 from .processes import agreed
+from .training_arguments import devices, first_parameters, first_slots, numbers, order_of, rows_of
 from .training_functions import WHO, TrainingFunctions
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from .array_specialization import ArrayStages
     from .array_training import ArrayTrainingCall, ArrayTrainingCode
@@ -121,8 +121,8 @@ class TrainingLoop:
             llvm()
         dtype = floats(WHO, dtype, backend)
         self._dtype = np.dtype(dtype)
-        self._mesh = None if mesh is None else _devices(mesh, backend)
-        self.examples = rows = self._table(examples)
+        self._mesh = None if mesh is None else devices(mesh, backend)
+        self.examples = rows = rows_of(examples, self._dtype, self._mesh)
         self._batch = len(rows) if batch is None else min(whole(WHO, "batch", batch, least=1), len(rows))
         if self._mesh is not None:
             self._mesh.check_batch(WHO, self._batch, len(rows))
@@ -133,19 +133,9 @@ class TrainingLoop:
         for name, optional in (("penalty", penalty), ("measure", measure), ("weight", weight)):
             if optional is not None:
                 function(WHO, name, optional)
-        start = _numbers("parameters", parameters, np.float64)
-        if start.ndim != 1:
-            raise ValueError(f"{WHO} takes a list of numbers as parameters, got an array of shape {start.shape}")
-        parameters = start.tolist()
-        self._count, self._settings = len(start), whole(WHO, "settings", settings)
-        counted = not isinstance(slots, bool) and isinstance(slots, SupportsIndex) and not hasattr(slots, "__len__")
-        shape = (whole(WHO, "slots", slots), self._count) if counted else ()
-        start = np.zeros(shape) if counted else _numbers("slots", slots, np.float64)
-        if not start.ndim:
-            raise TypeError(f"{WHO} takes a whole number or an array (slots, parameters) as slots, got {shown(slots)}")
-        start = start if len(start) else np.zeros((0, self._count))
-        if start.shape[1:] != (self._count,) and len(start):
-            raise ValueError(f"{WHO} takes slots of shape (slots, {self._count}), got {start.shape}")
+        parameters = first_parameters(parameters)
+        self._count, self._settings = len(parameters), whole(WHO, "settings", settings)
+        start = first_slots(slots, self._count)
         self._slots, self._checked = len(start), is_checked(checked)
         self._guards: list[Numbers] = []  # what lies on both sides of each buffer, in a checked build: nan
         functions = TrainingFunctions(
@@ -166,14 +156,6 @@ class TrainingLoop:
         self.slots[:] = start
         if expected is not None:
             self.expected = expected
-
-    def _table(self, examples: ArrayLike) -> Numbers:
-        """The examples: for a mesh as they are, where they have a shape."""
-        as_they_are = self._mesh is not None and isinstance(getattr(examples, "shape", None), tuple)
-        rows = cast("Numbers", examples) if as_they_are else _numbers("examples", examples, self._dtype)
-        if len(rows.shape) != 2 or not len(rows):
-            raise ValueError(f"{WHO} takes examples as a table of at least one row, got shape {rows.shape}")
-        return rows
 
     @property
     def expected(self) -> float | None:
@@ -304,10 +286,10 @@ class TrainingLoop:
         code = self._in_arrays or self._code
         if self._mesh is None:  # else it is asked of what is read
             code.indices.check(self.examples)
-        rows, epochs = self._rows(order, whole(WHO, "epochs", epochs))
+        rows, epochs = order_of(order, len(self.examples), whole(WHO, "epochs", epochs))
         per_epoch = rows.shape[-1]
         steps = -(-per_epoch // self._batch)
-        table = _numbers("settings", settings, self._dtype)
+        table = numbers("settings", settings, self._dtype)
         wanted = ((self._settings,), (epochs * steps, self._settings))
         if table.shape not in wanted:
             raise ValueError(f"{WHO} takes settings of shape {wanted[0]} or {wanted[1]}, got {table.shape}")
@@ -328,27 +310,6 @@ class TrainingLoop:
 
         return TrainingCall(self._code, [*given, *self._work, *written], strides, guarded, self._team), losses
 
-    def _rows(self, order: ArrayLike | None, epochs: int) -> tuple[NDArray[np.int64], int]:
-        """(which examples in which order, how many epochs)."""
-        import numpy as np
-
-        count = len(self.examples)
-        try:
-            given = np.asarray(np.arange(count) if order is None else order)
-        except ValueError:
-            raise TypeError(f"{WHO} takes row numbers as order, got {shown(order)}") from None
-        if given.size and given.dtype.kind not in "iu":
-            raise TypeError(f"{WHO} takes row numbers, whole numbers, as order, got an array of {given.dtype}")
-        if given.ndim not in (1, 2):
-            raise ValueError(
-                f"{WHO} takes (examples,) or (epochs, examples) as order, got an array of shape {given.shape}"
-            )
-        rows = np.ascontiguousarray(given, np.int64)
-        if rows.size and (rows.min() < 0 or rows.max() >= count):
-            wrong = rows.min() if rows.min() < 0 else rows.max()
-            raise IndexError(f"{WHO} takes row numbers from 0 to {count - 1}, got {wrong}")
-        return rows, len(rows) if rows.ndim == 2 else epochs
-
     def _check_faults(self) -> None:
         if self._in_arrays is not None:
             return
@@ -358,26 +319,3 @@ class TrainingLoop:
             written += self._guarded[0].faults.value
         if written:
             raise AssertionError(f"training wrote or read {written} times outside its buffers; please report this")
-
-
-def _devices(mesh: object, backend: str) -> Mesh:
-    if backend != "xla":
-        raise ValueError(f'{WHO} takes a mesh with backend="xla", got it with {backend!r}')
-    return mesh if isinstance(mesh, Mesh) else Mesh(WHO, mesh)
-
-
-def _numbers(name: str, x: ArrayLike, dtype: DTypeLike) -> Numbers:
-    """A new array of real numbers; None, text and complex numbers are none."""
-    import numpy as np
-
-    try:
-        read = np.asarray(x)
-        if read.dtype.kind == "O":
-            found = [real(e) for e in read.ravel().tolist()]
-            if None not in found:
-                return np.array(found, dtype).reshape(read.shape)
-        elif read.dtype.kind in "biuf":
-            return np.array(read, dtype, order="C")
-    except (ArithmeticError, TypeError, ValueError):  # lists of different lengths, and what is no list
-        pass
-    raise TypeError(f"{WHO} takes numbers as {name}, got {shown(x)}")

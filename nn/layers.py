@@ -17,7 +17,8 @@ from .activations import Activated, ActivationLike, activation_function, value_o
 from .arguments import Inputs, Number, is_alone, is_missing, is_row
 from .init import Generator, Start, generator, initialiser
 from .matrices import Matrix
-from .module import Module, Place, new
+from .module import Module, new
+from .place import Place
 from .weights import Slot, kernel_and_bias
 
 

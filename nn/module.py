@@ -4,8 +4,6 @@ Parameters are the Values that a Module's public attributes hold when its `__ini
 dicts, arrays and objects; what a call keeps on the Module afterwards (an input, a hidden activation) is none. Attributes
 hold Modules likewise, at any time. All of them are state: saved, and looked for by identity. A class that overrides
 `parameters()`, as micrograd's do, says which of them are trained, and in what order an optimiser holds them.
-
-A Module does not know its own path: the path of a call is found from the calls around it.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from functools import partial
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Self
 
-from engine import Scope, Value, identity
+from engine import Value, identity
 from engine.arguments import flag, is_number, shown
 from engine.assignment import assign
 from engine.compatibility import Absent
@@ -24,6 +22,7 @@ from engine.compatibility import Absent
 from .arguments import Number
 from .deferred import Deferred, Numbers, later
 from .elsewhere import METHODS, told
+from .place import Place
 from .structure import Declares, attributes, children, contents, held, said_parameters, stretches, walk, why_missing
 from .twin import SideBySide, rebuilt
 from .weights import Slot, arrays, fill, numbers_of, of_attributes
@@ -33,37 +32,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 new = object.__new__
-
-
-class Place(Scope):
-    """The call of a Module: the Scope of the nodes that the call makes.
-
-    Attributes:
-        module: the Module that was called.
-    """
-
-    __slots__ = ("_paths", "module")
-
-    module: Module
-    _paths: dict[int, str]
-
-    @property
-    def name(self) -> str:  # type: ignore[override]  # computed, a slot in the base
-        """The Module's path in the Module whose call surrounds this one; "" for the outermost call."""
-        outer = self.parent
-        while outer is not None:
-            if isinstance(outer, Place):
-                return outer.path_below(self.module)
-            outer = outer.parent
-        return ""
-
-    def path_below(self, module: Module) -> str:
-        """The path of a Module in this one, or the name of its class where it is not inside."""
-        try:
-            paths = self._paths
-        except AttributeError:
-            paths = self._paths = {id(m): path for path, m in self.module.named_modules()}
-        return paths.get(id(module), type(module).__name__)
 
 
 class Module(Deferred, metaclass=Declares):

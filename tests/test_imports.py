@@ -49,7 +49,7 @@ ORDER = {
         explanation
     """,
     "nn": """
-        arguments launch
+        arguments launch place
         activations canvas init losses matrices schedules updates
         elsewhere
         structure

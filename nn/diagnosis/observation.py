@@ -16,7 +16,8 @@ from engine.arguments import real, shown
 
 from ..activations import ACTIVATIONS
 from ..layers import Neuron
-from ..module import Module, Place
+from ..module import Module
+from ..place import Place
 from ..training.objective import LossFunction
 
 _ROWS = frozenset(ACTIVATIONS) - {"identity"}
@@ -163,7 +164,7 @@ def _units(order: list[Value], root: str, paths: dict[int, str]) -> list[Met]:
     met: dict[Value, Met] = {}  # by what the unit hands on
     counts: dict[int, int] = {}
 
-    def add(path: str, module: Module, source: Value, result: Value) -> None:
+    def add(path: str, module: object, source: Value, result: Value) -> None:
         k = counts[id(module)] = counts.get(id(module), -1) + 1
         met[result] = path or root, (id(module), k), source, result
 

@@ -12,7 +12,7 @@ from .leaves import Columns
 from .lists import DOT, Operands, dot
 from .value import Value
 
-Use = tuple[int, Any, Number, int]  # when, by which node, its adjoint, as which argument
+Use = tuple[int, Inner, Number, int]  # when, by which node, its adjoint, as which argument
 Gates = tuple[Value, ...] | None  # the conditions of the products of a sum, see `gated`
 FEWEST = 3  # uses from which on their sum is a dot
 

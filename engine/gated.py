@@ -40,7 +40,7 @@ GATED = Op(
 )  # fmt: skip
 
 
-def gates(v: Any) -> tuple[Value, ...] | None:
+def gates(v: Value) -> tuple[Value, ...] | None:
     """The conditions of the products of a dot or of a sum of guarded ones; None where there are none, or none is needed, as
     around finite numbers."""
     if v.op is not GATED or (v._a[2].__class__ is list and all(map(isfinite, v._a[2]))):
@@ -103,7 +103,7 @@ class Products:
             g, c, y = self.g, self.c, self.g._data
             gs, cs = (g,), (c,)
             for x, number in zip(self.xs, self._vals):
-                v: Any = new(Value)
+                v = new(Value)
                 v.grad = UNREACHED
                 v._about = None
                 if c is None:

@@ -148,7 +148,7 @@ class Leaves:
     def __init__(self, row: Row) -> None:
         self.row = row
         self._numbers: list[float] | None = None
-        self.module: tuple[Any, Any] | None = None
+        self.module: tuple[object, object] | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         """A copy is a list."""
@@ -252,14 +252,14 @@ class Columns:
         lists: of one length.
     """
 
-    def __init__(self, lists: Sequence[Sequence[Any]]) -> None:
+    def __init__(self, lists: Sequence[Sequence[float | Value]]) -> None:
         self._lists, self._rows = lists, list[Row]()
         rows = [a for a in lists if is_row(a)]
         gaps = {(b.source, b.places.start - a.places.start, b.places.step) for a, b in pairwise(rows)}
         if len(rows) == len(lists) and len(gaps) == 1 and rows[0].places.step == rows[-1].places.step:
             self._rows = rows
 
-    def __getitem__(self, k: int) -> Sequence[Any] | Leaves:
+    def __getitem__(self, k: int) -> Sequence[float | Value] | Leaves:
         if not self._rows:
             return [a[k] for a in self._lists]
         first, second, count = self._rows[0], self._rows[1], len(self._rows)

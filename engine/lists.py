@@ -136,15 +136,14 @@ def dot(ws: Sequence[float | Value] | Operands, xs: Sequence[float | Value] | Op
 def dot_node(ws: Any, wd: list[float], xs: Any, xd: list[float], start: float | Value = -0.0) -> Value:
     """`dot` of lists that are read, of which one is of Values."""
     y = start._data if isinstance(start, Value) else start
-    v: Any = new(Value)
+    v = new(Value)
     v._x = wd, xd, y
     v._a = ws, xs, start
     v._data = DOT.forward(wd, xd, y)
     v.grad = UNREACHED
     v.op = DOT
     v._about = None
-    made: Value = record(v) if active else v
-    return made
+    return record(v) if active else v
 
 
 def take(rows: Any, i: Any, negative: bool = True) -> Any:
@@ -216,15 +215,14 @@ def _entries(rows: Any, entries: list[Any], i: Value, known: Known) -> list[Valu
 
 
 def _take_node(column: Operands, i: Value) -> Value:
-    v: Any = new(Value)
+    v = new(Value)
     v._x = column._vals, i._data
     v._a = column._args, i
     v._data = TAKE.forward(*v._x)
     v.grad = UNREACHED
     v.op = TAKE
     v._about = None
-    made: Value = record(v)
-    return made
+    return record(v)
 
 
 def _places(xs: Sequence[Any], i: Any, _: object) -> list[Any]:

@@ -19,7 +19,7 @@ from .lists import DOT, TAKE
 from .taking import Table, Taken, tables
 from .value import Value
 
-Edge = tuple[int, Any, Number, int, int | None]  # a Use, and the place in the argument if it is a list
+Edge = tuple[int, Inner, Number, int, int | None]  # a Use, and the place in the argument if it is a list
 Lists = dict[tuple[Value, int], Sequence[Number]]  # the partials of lists, made once
 
 
@@ -235,7 +235,7 @@ class Pull:
         """The lists that one dot reads and that stand so in what is asked for, by where that is."""
         if len(self._needed) != len(wrt) + len(self._inner):
             return {}
-        starts = dict[int, Any]()
+        starts = dict[int, tuple[Value, ...]]()
         if is_row(wrt):
             starts = {at: a for a in self._rows if (at := wrt.source.beginning(a)) is not None}
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from math import inf, isfinite, isinf
-from typing import Any
+from typing import Any, cast
 
 from engine.arguments import real, shown
 
@@ -119,7 +119,7 @@ def numbers(who: str, row: Sequence[object], where: str, columns: Sequence[objec
         )
     if _PLAIN.issuperset(map(type, row)):
         with suppress(OverflowError):  # what is no finite number is named below
-            floats = list(map(float, row))  # type: ignore[arg-type]
+            floats = list(map(float, cast("Sequence[float]", row)))
             if all(map(isfinite, floats)):
                 return floats
     read: Row = []

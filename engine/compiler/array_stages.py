@@ -9,6 +9,7 @@ from itertools import groupby
 from math import prod
 from typing import Any, NamedTuple
 
+from ..value import Value
 from .arrays.array_program import ArrayProgram
 from .arrays.program import NotRaisedError
 from .arrays.raising import Given, Result
@@ -29,9 +30,9 @@ class LineRecorder(Recorder):
 
     def __init__(self, as_rows: bool = False) -> None:
         super().__init__(as_rows)
-        self.lines: dict[Any, str] = {}
+        self.lines: dict[Value, str] = {}
 
-    def record(self, v: Any) -> None:
+    def record(self, v: Value) -> None:
         """Called with each new node."""
         from ..readings import user_line
 

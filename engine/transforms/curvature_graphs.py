@@ -11,7 +11,7 @@ from functools import reduce
 from itertools import compress, repeat
 from math import isfinite
 from operator import add
-from typing import Any
+from typing import Any, TypeVar
 
 from ..edges import Inner, Waiting
 from ..guards import Number
@@ -21,6 +21,7 @@ from ..value import Value
 from .curvature import Tangent, Tangents, connected, dot_of, product, sum_of, sum_of_two, tangent_of
 from .second_partials import curvatures
 
+X = TypeVar("X")
 Rates = Sequence[tuple[Value, float | None]]  # (an operand, how a partial changes with it)
 CONSTANT: Rates = ()
 Edge = tuple[Value, float, Rates | Value]  # (argument, partial, how that changes, or the Value of it)
@@ -231,11 +232,11 @@ class _Sweep:
         return self._known[id(a)]
 
 
-def _chosen(xs: Sequence[Any], mask: Mask) -> Any:
+def _chosen(xs: Sequence[X], mask: Mask) -> Any:
     return xs if mask is None else [*compress(xs, mask)]
 
 
-def _holed(xs: Sequence[Any], mask: Mask) -> Sequence[Any]:
+def _holed(xs: Sequence[X], mask: Mask) -> Sequence[X | None]:
     return xs if mask is None else [x if moves else None for x, moves in zip(xs, mask)]
 
 

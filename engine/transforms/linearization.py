@@ -183,7 +183,7 @@ class Linearization(Evaluation):
         self._closed = linked and leading.is_closed and not any(s.__class__ is Value for s in seeds)
         return found
 
-    def _fixed(self, outside: Iterable[Any]) -> bool:
+    def _fixed(self, outside: Iterable[Number]) -> bool:
         """Is the graph for the numbers of its leaves alone? Those from outside are to know it, as they may be kept."""
         older = list[Inner]()
         for v in outside:
@@ -295,7 +295,7 @@ def _path_to_known(root: Inner, known: dict[Value, bool]) -> bool:
     return False
 
 
-def _stays(x: Value) -> bool:
+def _stays(x: Number) -> bool:
     """Does a transform that is running on numbers lend this, so that nobody sees its graph with others?"""
     stands_for: object = x
     while stands_for.__class__ is Value and stands_for.op is None:

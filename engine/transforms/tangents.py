@@ -33,7 +33,7 @@ class ForwardSweep:
 
     def fill_in(self, tangents: Tangents) -> None:
         """Add the tangents of the nodes to those of leaves."""
-        guards, known = Guards(tangents), dict[tuple[int, int], Any]()
+        guards, known = Guards(tangents), dict[tuple[int, int], list[tuple[Number, bool]]]()
         for v in self._order:
             if not reads(v, tangents.keys()):
                 continue
@@ -69,7 +69,11 @@ class ForwardSweep:
 
 
 def _of_products(
-    v: Inner, tangents: Tangents, guards: Guards, known: dict[tuple[int, int], Any], cs: tuple[Value, ...] | None
+    v: Inner,
+    tangents: Tangents,
+    guards: Guards,
+    known: dict[tuple[int, int], list[tuple[Number, bool]]],
+    cs: tuple[Value, ...] | None,
 ) -> list[tuple[Sequence[Guard], Number]] | None:
     """What comes along all edges of a dot, or of a sum of products behind conditions cs, as one; None where there are no
     conditions, and some of a list have no tangent, or another guard."""

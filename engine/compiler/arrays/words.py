@@ -233,9 +233,9 @@ class _Writing:
                 self.varying[at, k] = tuple(numbers)
             key.append(count * 8 + (first & 7))
             vector.append(0 if numbers else first >> 3)
-            if count:
+            if not isinstance(a, int):
                 key.append(STEP)
-                vector.append(0 if numbers or count == 1 else (a[1] >> 3) - (first >> 3))  # type: ignore[index]
+                vector.append(0 if numbers or count == 1 else (a[1] >> 3) - (first >> 3))
         self.ids.append(self.shapes.id(tuple(key)))
         self.numbers.extend(vector)
         self.starts.append(len(self.numbers))

@@ -26,16 +26,16 @@ def _rolled(code: Placed, shapes: Shapes, window: int) -> list[Item]:
     loops = dict[int, Loop]()
     items, begins = list[Instruction](), list[int]()
     for item, at, loop in _with_loops(code, shapes, window):
-        if item.__class__ is tuple:
-            items.append(item)  # type: ignore[arg-type]  # an instruction
-            begins.append(at)
-        elif loop is not None:
+        if loop is not None:
             loops[len(items)] = loop
             items.append(("", (), 0))
             begins.append(at)
         elif isinstance(item, WHOLE):
             items += item.instructions(at)
             begins += range(at, at + item.length)
+        else:
+            items.append(item)
+            begins.append(at)
     keys = [(op, args[0] & 7, args[1] & 7) if len(args) == 2 else (op, *[a & 7 for a in args]) for op, args, _ in items]
     known = {key: shapes.id(key) for key in dict.fromkeys(keys)}
     ids, widths = np.array([known[key] for key in keys], int), np.array([len(key) + 1 for key in keys], int)

@@ -11,7 +11,7 @@ import math
 import operator
 from math import inf
 
-from . import ieee, special
+from . import exponentials, ieee, special
 from .rule import BUILT_IN, POWER, PRODUCT, REAL, SIGN, SUM, TABLE, op
 from .untabled import POSITIVE, untabled
 
@@ -147,10 +147,10 @@ cbrt = op("cbrt", ieee.cbrt, lambda x, y: 1.0 / (3.0 * y**2), tex=r"\sqrt[3]{{0:
 
 xlogy = op("xlogy", ieee.xlogy, lambda a, b, y: log(b), lambda a, b, y: edge(equal(a, 0.0) * equal(b, 0.0), 0.0, a / b), domain=(REAL, POSITIVE), reference=lambda m, a, b: a * m.log(b), doc="a*log(b), 0 where a is 0.")
 xlog1py = op("xlog1py", ieee.xlog1py, lambda a, b, y: log1p(b), lambda a, b, y: edge(equal(a, 0.0) * equal(b, -1.0), 0.0, a / (1.0 + b)), domain=(REAL, (-1.0, inf)), reference=lambda m, a, b: a * m.log1p(b), doc="a*log(1 + b), 0 where a is 0.")
-log1mexp = op("log1mexp", ieee.log1mexp, lambda x, y: _bose(x), domain=POSITIVE, reference=lambda m, x: m.log(-m.expm1(-x)), doc="log(1 - exp(-x)) without cancellation; nan below 0.")
-logexpm1 = op("logexpm1", ieee.logexpm1, lambda x, y: -_bose(-x), domain=POSITIVE, reference=lambda m, x: m.log(m.expm1(x)), doc="log(exp(x) - 1), the inverse of softplus, without overflow; nan below 0.")
-logsubexp = op("logsubexp", ieee.logsubexp, lambda a, b, y: -_bose(b - a), lambda a, b, y: -_bose(a - b), kink=lambda a, b: a - b, reference=lambda m, a, b: m.log((m.exp(a) - m.exp(b)) * (1 if a > b else -1)), doc="log(abs(exp(a) - exp(b))) without overflow.")
-_bose = op("bose", ieee.bose, lambda x, y: y * _bose(-x), text="1/expm1({0:0})", tex=r"\frac{1}{e^{{0:0}} - 1}", binding=PRODUCT, domain=POSITIVE, reference=lambda m, x: 1 / m.expm1(x), doc="1/(exp(x) - 1), as in Bose's statistics: the derivative of log1mexp.")
+log1mexp = op("log1mexp", exponentials.log1mexp, lambda x, y: _bose(x), domain=POSITIVE, reference=lambda m, x: m.log(-m.expm1(-x)), doc="log(1 - exp(-x)) without cancellation; nan below 0.")
+logexpm1 = op("logexpm1", exponentials.logexpm1, lambda x, y: -_bose(-x), domain=POSITIVE, reference=lambda m, x: m.log(m.expm1(x)), doc="log(exp(x) - 1), the inverse of softplus, without overflow; nan below 0.")
+logsubexp = op("logsubexp", exponentials.logsubexp, lambda a, b, y: -_bose(b - a), lambda a, b, y: -_bose(a - b), kink=lambda a, b: a - b, reference=lambda m, a, b: m.log((m.exp(a) - m.exp(b)) * (1 if a > b else -1)), doc="log(abs(exp(a) - exp(b))) without overflow.")
+_bose = op("bose", exponentials.bose, lambda x, y: y * _bose(-x), text="1/expm1({0:0})", tex=r"\frac{1}{e^{{0:0}} - 1}", binding=PRODUCT, domain=POSITIVE, reference=lambda m, x: 1 / m.expm1(x), doc="1/(exp(x) - 1), as in Bose's statistics: the derivative of log1mexp.")
 
 # Trigonometric and hyperbolic -------------------------------------------------------------------------------------------
 sin = op("sin", ieee.sin, lambda x, y: cos(x), tex=_function(r"\sin"), reference="sin", doc="The sine of x radians.")
@@ -166,7 +166,7 @@ sinc = op("sinc", ieee.sinc, _sinc_slope, reference=lambda m, x: m.sin(m.pi * x)
 sinh = op("sinh", ieee.sinh, lambda x, y: cosh(x), tex=_function(r"\sinh"), reference="sinh", doc="The hyperbolic sine.")
 cosh = op("cosh", ieee.cosh, lambda x, y: sinh(x), tex=_function(r"\cosh"), reference="cosh", doc="The hyperbolic cosine.")
 tanh = op("tanh", math.tanh, lambda x, y: sech2(x), tex=_function(r"\tanh"), reference="tanh", doc="The hyperbolic tangent.")
-sech2 = op("sech2", ieee.sech2, lambda x, y: -2.0 * y * tanh(x), tex=r"\operatorname{sech}^2\left({0:0}\right)", reference=lambda m, x: 1 / m.cosh(x) ** 2, doc="1/cosh²: the derivative of tanh, accurate where 1 - tanh² is 0.")
+sech2 = op("sech2", exponentials.sech2, lambda x, y: -2.0 * y * tanh(x), tex=r"\operatorname{sech}^2\left({0:0}\right)", reference=lambda m, x: 1 / m.cosh(x) ** 2, doc="1/cosh²: the derivative of tanh, accurate where 1 - tanh² is 0.")
 arcsinh = op("arcsinh", math.asinh, lambda x, y: 1.0 / hypot(1.0, x), tex=_function(r"\operatorname{arcsinh}"), reference="asinh", doc="The inverse of sinh.")
 arccosh = op("arccosh", ieee.arccosh, lambda x, y: 1.0 / sqrt(x - 1.0) / sqrt(x + 1.0), tex=_function(r"\operatorname{arccosh}"), domain=(1.0, inf), reference="acosh", doc="The inverse of cosh.")
 arctanh = op("arctanh", ieee.arctanh, lambda x, y: 1.0 / _difference_of_squares(1.0, x), tex=_function(r"\operatorname{arctanh}"), domain=UNIT, reference="atanh", doc="The inverse of tanh.")
@@ -185,33 +185,33 @@ relu = op("relu", ieee.relu, lambda x, y: step(x), kink=lambda x: x, selects=Tru
 leaky_relu = op("leaky_relu", ieee.leaky_relu, lambda x, slope, y: where(less_equal(x, 0.0), slope, step(x)), lambda x, slope, y: where(greater(x, 0.0), 0.0, x), kink=lambda x, slope: x, defaults=(0.01,), reference=lambda m, x, slope: x if x > 0 else slope * x, doc="x above 0, slope*x below.")
 elu = op("elu", ieee.elu, lambda x, alpha, y: where(less_equal(x, 0.0), alpha * exp(x), step(x)), lambda x, alpha, y: where(greater(x, 0.0), 0.0, expm1(x)), kink=lambda x, alpha: x, defaults=(1.0,), reference=lambda m, x, alpha: x if x > 0 else alpha * m.expm1(x), doc="x above 0, alpha*(exp(x) - 1) below.")
 selu = op("selu", ieee.selu, lambda x, y: where(less_equal(x, 0.0), ieee.SELU_SCALE * ieee.SELU_ALPHA * exp(x), ieee.SELU_SCALE * step(x)), kink=lambda x: x, reference=lambda m, x: m.mpf(ieee.SELU_SCALE) * (x if x > 0 else m.mpf(ieee.SELU_ALPHA) * m.expm1(x)), doc="elu scaled so that activations keep mean 0 and variance 1.")
-sigmoid = op("sigmoid", ieee.sigmoid, lambda x, y: _logistic_pdf(x), tex=_function(r"\sigma"), reference=lambda m, x: 1 / (1 + m.exp(-x)), doc="1 / (1 + exp(-x)).")
-_logistic_pdf = op("logistic_pdf", ieee.logistic_pdf, lambda x, y: -y * tanh(0.5 * x), text="sigmoid({0:0})*sigmoid(-{0:2})", tex=r"\sigma\left({0:0}\right) \cdot \sigma\left(-{0:2}\right)", binding=PRODUCT, reference=lambda m, x: m.exp(-x) / (1 + m.exp(-x)) ** 2, doc="Density of the logistic distribution: the derivative of sigmoid, with one that keeps its digits around 0.")
-logsigmoid = op("logsigmoid", ieee.logsigmoid, lambda x, y: sigmoid(-x), tex=_function(r"\ln\sigma"), reference=lambda m, x: -m.log1p(m.exp(-x)), doc="log(sigmoid(x)) without overflow.")
-softplus = op("softplus", ieee.softplus, lambda x, y: sigmoid(x), tex=r"\ln\left(1 + e^{{0:0}}\right)", reference=lambda m, x: m.log1p(m.exp(x)), doc="log(1 + exp(x)) without overflow.")
-silu = op("silu", ieee.silu, lambda x, y: sigmoid(x) + y * sigmoid(-x), reference=lambda m, x: x / (1 + m.exp(-x)), doc="x*sigmoid(x).")
-gelu = op("gelu", ieee.gelu, lambda x, y: normal_cdf(x) + x * normal_pdf(x), reference=lambda m, x: x * m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="x times the normal distribution at x.")
+sigmoid = op("sigmoid", exponentials.sigmoid, lambda x, y: _logistic_pdf(x), tex=_function(r"\sigma"), reference=lambda m, x: 1 / (1 + m.exp(-x)), doc="1 / (1 + exp(-x)).")
+_logistic_pdf = op("logistic_pdf", exponentials.logistic_pdf, lambda x, y: -y * tanh(0.5 * x), text="sigmoid({0:0})*sigmoid(-{0:2})", tex=r"\sigma\left({0:0}\right) \cdot \sigma\left(-{0:2}\right)", binding=PRODUCT, reference=lambda m, x: m.exp(-x) / (1 + m.exp(-x)) ** 2, doc="Density of the logistic distribution: the derivative of sigmoid, with one that keeps its digits around 0.")
+logsigmoid = op("logsigmoid", exponentials.logsigmoid, lambda x, y: sigmoid(-x), tex=_function(r"\ln\sigma"), reference=lambda m, x: -m.log1p(m.exp(-x)), doc="log(sigmoid(x)) without overflow.")
+softplus = op("softplus", exponentials.softplus, lambda x, y: sigmoid(x), tex=r"\ln\left(1 + e^{{0:0}}\right)", reference=lambda m, x: m.log1p(m.exp(x)), doc="log(1 + exp(x)) without overflow.")
+silu = op("silu", exponentials.silu, lambda x, y: sigmoid(x) + y * sigmoid(-x), reference=lambda m, x: x / (1 + m.exp(-x)), doc="x*sigmoid(x).")
+gelu = op("gelu", exponentials.gelu, lambda x, y: normal_cdf(x) + x * normal_pdf(x), reference=lambda m, x: x * m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="x times the normal distribution at x.")
 erf = op("erf", math.erf, lambda x, y: 2.0 / ieee.SQRT_PI * gauss(x), reference="erf", doc="The error function.")
 erfc = op("erfc", math.erfc, lambda x, y: -2.0 / ieee.SQRT_PI * gauss(x), reference="erfc", doc="1 - erf(x), accurate for large x.")
 erfcx = op("erfcx", special.erfcx, _erfcx_slope, domain=(-26.0, inf), reference=lambda m, x: m.exp(x * x) * m.erfc(x), doc="exp(x²)*erfc(x) without underflow for large x.")
 erfinv = op("erfinv", special.erfinv, lambda x, y: untabled("erfinv", 1)(x), domain=UNIT, reference="erfinv", doc="The inverse of erf, for x between -1 and 1.")
 erfcinv = op("erfcinv", special.erfcinv, lambda x, y: untabled("erfcinv", 1)(x), domain=(0.0, 2.0), reference="erfcinv", doc="The inverse of erfc, for x between 0 and 2.")
-gauss = op("gauss", ieee.gauss, lambda x, y: -2.0 * x * y, tex="e^{-{0:5}^2}", binding=POWER, reference=lambda m, x: m.exp(-x * x), doc="exp(-x²), accurate for large x.")
-normal_pdf = op("normal_pdf", ieee.normal_pdf, lambda x, y: -x * y, tex=_function(r"\varphi"), reference=lambda m, x: m.exp(-x * x / 2) / m.sqrt(2 * m.pi), doc="Density of the standard normal distribution.")
-normal_cdf = op("normal_cdf", ieee.normal_cdf, lambda x, y: normal_pdf(x), tex=_function(r"\Phi"), reference=lambda m, x: m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="The standard normal distribution function.")
+gauss = op("gauss", exponentials.gauss, lambda x, y: -2.0 * x * y, tex="e^{-{0:5}^2}", binding=POWER, reference=lambda m, x: m.exp(-x * x), doc="exp(-x²), accurate for large x.")
+normal_pdf = op("normal_pdf", exponentials.normal_pdf, lambda x, y: -x * y, tex=_function(r"\varphi"), reference=lambda m, x: m.exp(-x * x / 2) / m.sqrt(2 * m.pi), doc="Density of the standard normal distribution.")
+normal_cdf = op("normal_cdf", exponentials.normal_cdf, lambda x, y: normal_pdf(x), tex=_function(r"\Phi"), reference=lambda m, x: m.erfc(-x / m.sqrt(m.mpf(2))) / 2, doc="The standard normal distribution function.")
 gamma = op("gamma", special.gamma, lambda x, y: y * digamma(x), tex=_function(r"\Gamma"), domain=POSITIVE, reference="gamma", doc="The gamma function: (x - 1)! at whole numbers; nan at the negative ones.")
 lgamma = op("lgamma", special.lgamma, lambda x, y: digamma(x), domain=POSITIVE, reference="loggamma", doc="The logarithm of abs(gamma(x)) without overflow, accurate at its zeros 1 and 2.")
 digamma = op("digamma", special.digamma, lambda x, y: trigamma(x), domain=POSITIVE, reference=lambda m, x: m.psi(0, x), doc="The derivative of lgamma.")
 trigamma = op("trigamma", lambda x: special.polygamma(1, x), lambda x, y: untabled("polygamma", 2)(x), domain=POSITIVE, reference=lambda m, x: m.psi(1, x), doc="The derivative of digamma.")
-logaddexp = op("logaddexp", ieee.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a), tex=r"\ln\left(e^{{0:0}} + e^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a) + m.exp(b)), doc="log(exp(a) + exp(b)) without overflow.")
+logaddexp = op("logaddexp", exponentials.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a), tex=r"\ln\left(e^{{0:0}} + e^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a) + m.exp(b)), doc="log(exp(a) + exp(b)) without overflow.")
 
-logaddexp2 = op("logaddexp2", ieee.logaddexp2, lambda a, b, y: sigmoid(math.log(2.0) * (a - b)), lambda a, b, y: sigmoid(math.log(2.0) * (b - a)), tex=r"\log_2\left(2^{{0:0}} + 2^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a * m.log(m.mpf(2))) + m.exp(b * m.log(m.mpf(2)))) / m.log(m.mpf(2)), doc="log2(2**a + 2**b) without overflow.")
+logaddexp2 = op("logaddexp2", exponentials.logaddexp2, lambda a, b, y: sigmoid(math.log(2.0) * (a - b)), lambda a, b, y: sigmoid(math.log(2.0) * (b - a)), tex=r"\log_2\left(2^{{0:0}} + 2^{{1:0}}\right)", reference=lambda m, a, b: m.log(m.exp(a * m.log(m.mpf(2))) + m.exp(b * m.log(m.mpf(2)))) / m.log(m.mpf(2)), doc="log2(2**a + 2**b) without overflow.")
 
 # Lists: the partial of a list is the list of its edges' partials ---------------------------------------------------------
 _dot = op("dot", ieee.dot, lambda ws, xs, b, y: xs, lambda ws, xs, b, y: ws, 1.0, tex=r"{+ {0:2} \cdot {1:4} +} + {2:1}", binding=SUM, lists=2, defaults=(0.0,), reference=lambda m, ws, xs, b: b + m.fdot(ws, xs), doc="b + w1*x1 + w2*x2 + …, one node.")
 total = op("total", ieee.total, lambda xs, y: [1.0] * len(xs), tex="{+ {0:1} +}", binding=SUM, lists=1, reference=lambda m, xs: m.fsum(xs), doc="The sum of a list, one node.")
 mean = op("mean", ieee.mean, lambda xs, y: [1.0 / len(xs)] * len(xs), lists=1, reference=lambda m, xs: m.fsum(xs) / len(xs), doc="The mean of a list, one node.")
-logsumexp = op("logsumexp", ieee.logsumexp, lambda xs, y: _shares(xs, _sole(xs, y)), tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
+logsumexp = op("logsumexp", exponentials.logsumexp, lambda xs, y: _shares(xs, _sole(xs, y)), tex=r"\ln\left({+ e^{{0:0}} +}\right)", lists=1, reference=lambda m, xs: m.log(m.fsum([m.exp(x) for x in xs])), doc="log(exp(x1) + exp(x2) + …), one node that does not overflow.")
 _held = op("held", operator.pos, 0.0, text="{0:0}", tex="{0:0}", selects=True, doc="x, as a constant: derivative 0.")
 _share = op("share", ieee.div, lambda a, b, y: 1.0 / b, lambda a, b, y: -y / b, text="{0:0}", tex="{0:0}", domain=(REAL, POSITIVE), reference=lambda m, a, b: a / b, doc="a / b, printed as a: b is 1, but for the rounding of what a is made of.")
 _difference_of_squares = op("difference_of_squares", lambda a, b: (a - b) * (a + b), lambda a, b, y: 2.0 * a, lambda a, b, y: -2.0 * b, text="({0:1} - {1:2})*({0:1} + {1:2})", tex=r"\left({0:1} - {1:2}\right) \cdot \left({0:1} + {1:2}\right)", binding=PRODUCT, reference=lambda m, a, b: (a - b) * (a + b), doc="a² - b² without cancellation.")

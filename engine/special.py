@@ -10,7 +10,8 @@ tests/engine/test_rules.py.
 import math
 from math import copysign, inf, nan
 
-from .ieee import SQRT_PI, cospi, div, exp, floor, log, sinpi, square_parts
+from .exponentials import square_parts
+from .ieee import SQRT_PI, cospi, div, exp, floor, log, sinpi
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 ROOT_2PI = math.sqrt(2.0 * math.pi)

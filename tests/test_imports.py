@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "engine": """
         ieee arguments writing open_blocks
+        exponentials
         special
         incomplete
         context

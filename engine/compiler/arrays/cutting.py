@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..front.trace import CONSTANT
 from .producers import Piece
-from .program import Affine, Array, Axis, Read
+from .program import Affine, Array, Axis, NotRaisedError, Read
 
 
 class Known:
@@ -106,3 +106,34 @@ def period(row: Sequence[tuple[int, tuple[int, ...]]]) -> int:
             length = sum(size for size, _ in row[:n])
             return length if length > 1 else 0
     return 0
+
+
+def edges_of(array: Array, pieces: Sequence[Piece], serial: bool) -> tuple[int, list[int]]:
+    """(the axis along which an array is cut, where its parts begin).
+
+    Args:
+        array: what is made of several pieces.
+        pieces: they.
+        serial: are they made in rounds that feed each other?
+
+    Raises:
+        NotRaisedError: it cannot be cut.
+    """
+    if len(pieces) == 1:
+        raise NotRaisedError("its indices do not advance evenly", array.place)
+    found = [sorted({p.offset[a] for p in pieces if splits(pieces, a, p.offset[a])}) for a in range(len(array.axes))]
+    # What a round puts side by side is made by several; each of them is what it was before the loop, then what rounds made.
+    a = max(range(len(found)), key=lambda a: (len(found[a]) > 1, a if serial else -len(found[a])))
+    edges = found[a]
+    if len(edges) < 2:
+        raise NotRaisedError("its loops are cut in no regular way", array.place)
+    row, kinds = row_along(array, pieces, a), {id(p.statement): kind_of(p) for p in pieces}
+    if period(row[1:]):
+        return a, edges[:2]
+    if period(row[:-1]):
+        return a, [0, edges[-1]]
+    if row:
+        done = [[kinds[x] for x in statements] for _, statements in row]
+        apart = [edge for edge, before, here in zip(edges[1:], done, done[1:]) if before != here]
+        return a, [0, *apart] if apart else edges
+    return a, edges

@@ -9,12 +9,13 @@ was left before it.
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
 from ..front.trace import INPUT, PARAMETER, VALUE
 from ..loops.program import loops_of
-from .cutting import Known, kind_of, lattice_of, period, row_along, say_flat_part, splits
+from .cutting import Known, edges_of, kind_of, lattice_of, period, row_along, say_flat_part
 from .fitting import Slot, fitted, slots
 from .nesting import CUT, Carrying
 from .ordering import CycleError, ordered
@@ -227,28 +228,10 @@ class Raising:
 
     def _cut(self, array: Array, pieces: Sequence[Piece]) -> None:
         """An array of parts, cut where what is done changes."""
-        if len(pieces) == 1:
-            raise NotRaisedError("its indices do not advance evenly", array.place)
-        edges = [
-            sorted({p.offset[a] for p in pieces if splits(pieces, a, p.offset[a])}) for a in range(len(array.axes))
-        ]
         serial = not self._serial.isdisjoint(v for p in pieces for v in p.env)
-        # What a round puts side by side is made by several; each of them is what it was before the loop, then what rounds made.
-        a = max(range(len(edges)), key=lambda a: (len(edges[a]) > 1, a if serial else -len(edges[a])))
-        if len(edges[a]) < 2:
-            raise NotRaisedError("its loops are cut in no regular way", array.place)
-        row, kinds = row_along(array, pieces, a), {id(p.statement): kind_of(p) for p in pieces}
-        if period(row[1:]):
-            edges[a] = edges[a][:2]
-        elif period(row[:-1]):
-            edges[a] = [0, edges[a][-1]]
-        elif row:
-            done = [[kinds[x] for x in statements] for _, statements in row]
-            apart = [edge for edge, before, here in zip(edges[a][1:], done, done[1:]) if before != here]
-            edges[a] = [0, *apart] if apart else edges[a]
+        a, edges = edges_of(array, pieces, serial)
         array.op, array.along = "concatenation", a
-        ends = [*edges[a][1:], array.axes[a].size]
-        for first, end in zip(edges[a], ends):
+        for first, end in pairwise([*edges, array.axes[a].size]):
             inner = {x: s for x, s in zip(array.axes, array.strides) if x is not array.axes[a]}
             array.edges.append(first)
             start = array.start + first * array.strides[a]

@@ -1,13 +1,12 @@
-"""Floats in the bytes that marshal writes for a tree: native code reads them where all the other bytes are as they were.
+"""Floats in the bytes that marshal writes for a tree: native code reads them where all else is as it was.
 
-What marshal writes says each class and each length, so that one comparison of bytes sees every change of structure. Which
-bytes are those of numbers is found by writing the tree with other numbers.
+Marshal writes each object as its class, its length and what it holds, so that one walk over the bytes sees every change of
+structure. What is met again it writes as a reference, which ends a tree that holds itself.
 """
 
 from __future__ import annotations
 
 import ctypes
-import struct
 from array import array
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,61 +17,148 @@ from typing import Any, cast
 from .native_code import Compiled
 from .processor import LOCK
 
-VERSION = 2  # of marshal's format: the last in which what is met again is written again
-DEEPEST = 2**31
-CONTAINERS = {list, tuple, dict}
-(ONES,) = struct.unpack("d", b"\xff" * 8)  # it differs from 0.0 in all bits
+FLAT, REFERRING = (
+    2,
+    3,
+)  # versions of marshal's format: the last that writes again what is met again, the first that refers
+NUMBER, TEXT, INTERNED, DICT, END, REFERENCE = b"gut{0r"  # classes, as they are written
+SEQUENCES, OTHERS = b"[(", b"NTF"
+LARGEST = 2**31 - 1
+FLAG = 128  # added to the class of what may be referred to
 
-CODE = """
-define i64 @unpack(ptr noalias %data, ptr noalias %settings) {
+# Each object is told in six numbers: its class, where in %like it begins, the length of what follows the class, which it is,
+# which object follows all of it, and how many numbers come before. After the last all numbers are before.
+CODE = f"""
+define i64 @unpack(ptr noalias %data, ptr noalias %settings) {{
 entry:
-  %like = load ptr, ptr %settings
-  %mask.in = getelementptr i64, ptr %settings, i64 1
-  %mask = load ptr, ptr %mask.in
-  %size.in = getelementptr i64, ptr %settings, i64 2
-  %size = load i64, ptr %size.in
-  %places.in = getelementptr i64, ptr %settings, i64 3
-  %places = load ptr, ptr %places.in
-  %count.in = getelementptr i64, ptr %settings, i64 4
+  %size = load i64, ptr %settings
+  %like.in = getelementptr i64, ptr %settings, i64 1
+  %like = load ptr, ptr %like.in
+  %objects.in = getelementptr i64, ptr %settings, i64 2
+  %objects = load ptr, ptr %objects.in
+  %count.in = getelementptr i64, ptr %settings, i64 3
   %count = load i64, ptr %count.in
+  %met.in = getelementptr i64, ptr %settings, i64 4
+  %met = load ptr, ptr %met.in
   %to.in = getelementptr i64, ptr %settings, i64 5
   %to = load ptr, ptr %to.in
-  br label %compare
-compare:
-  %i = phi i64 [0, %entry], [%i.next, %compare]
-  %before = phi i8 [0, %entry], [%differ, %compare]
-  %data.at = getelementptr i8, ptr %data, i64 %i
-  %like.at = getelementptr i8, ptr %like, i64 %i
-  %mask.at = getelementptr i8, ptr %mask, i64 %i
-  %is = load i8, ptr %data.at
-  %was = load i8, ptr %like.at
-  %counts = load i8, ptr %mask.at
-  %other = xor i8 %is, %was
-  %here = and i8 %other, %counts
-  %differ = or i8 %before, %here
-  %i.next = add nuw nsw i64 %i, 1
-  %more = icmp slt i64 %i.next, %size
-  br i1 %more, label %compare, label %compared
-compared:
-  %alike = icmp eq i8 %differ, 0
-  %any = icmp sgt i64 %count, 0
-  %go = and i1 %alike, %any
-  br i1 %go, label %read, label %done
-read:
-  %k = phi i64 [0, %compared], [%k.next, %read]
-  %place.at = getelementptr i64, ptr %places, i64 %k
-  %place = load i64, ptr %place.at
-  %from = getelementptr i8, ptr %data, i64 %place
-  %number = load double, ptr %from, align 1
-  %to.at = getelementptr double, ptr %to, i64 %k
-  store double %number, ptr %to.at
-  %k.next = add nuw nsw i64 %k, 1
-  %unread = icmp slt i64 %k.next, %count
-  br i1 %unread, label %read, label %done
-done:
-  %result = zext i1 %alike to i64
+  br label %next
+
+next: ; object k at byte i, where so many were met that may be referred to
+  %k = phi i64 [0, %entry], [%k.itself, %float], [%k.itself, %rest], [%k.again, %copy]
+  %i = phi i64 [0, %entry], [%i.itself, %float], [%i.itself, %rest], [%i.again, %copy]
+  %many = phi i64 [0, %entry], [%many.itself, %float], [%many.itself, %rest], [%many, %copy]
+  %last = icmp eq i64 %k, %count
+  br i1 %last, label %end, label %object
+end:
+  %all = icmp eq i64 %i, %size
+  %result = zext i1 %all to i64
   ret i64 %result
-}
+other:
+  ret i64 0
+object:
+  %told = getelementptr [6 x i32], ptr %objects, i64 %k
+  %which.in = getelementptr i32, ptr %told, i64 3
+  %which = load i32, ptr %which.in
+  %n.in = getelementptr i32, ptr %told, i64 5
+  %n = load i32, ptr %n.in
+  %to.here = getelementptr double, ptr %to, i32 %n
+  %inside = icmp slt i64 %i, %size
+  br i1 %inside, label %class, label %other
+class:
+  %at = getelementptr i8, ptr %data, i64 %i
+  %after = getelementptr i8, ptr %at, i64 1
+  %byte = load i8, ptr %at
+  %refers = icmp eq i8 %byte, {REFERENCE}
+  br i1 %refers, label %reference, label %itself
+
+itself:
+  %kind = load i32, ptr %told
+  %plain = and i8 %byte, {FLAG - 1}
+  %is = zext i8 %plain to i32
+  %equals = icmp eq i32 %is, %kind
+  %text = icmp eq i32 %kind, {TEXT}
+  %interned = icmp eq i32 %is, {INTERNED}
+  %name = and i1 %text, %interned
+  %alike = or i1 %equals, %name
+  %length.in = getelementptr i32, ptr %told, i64 2
+  %length.short = load i32, ptr %length.in
+  %length = zext i32 %length.short to i64
+  %past = add i64 %i, 1
+  %i.itself = add i64 %past, %length
+  %fits = icmp sle i64 %i.itself, %size
+  %whole = and i1 %alike, %fits
+  br i1 %whole, label %known, label %other
+known:
+  %k.itself = add i64 %k, 1
+  %met.here = getelementptr i64, ptr %met, i64 %many
+  store i64 %k, ptr %met.here
+  %flagged = icmp slt i8 %byte, 0
+  %one = zext i1 %flagged to i64
+  %many.itself = add i64 %many, %one
+  %is.float = icmp eq i32 %kind, {NUMBER}
+  br i1 %is.float, label %float, label %rest
+float:
+  %number = load double, ptr %after, align 1
+  store double %number, ptr %to.here
+  br label %next
+rest:
+  %j = phi i64 [0, %known], [%j.next, %equal]
+  %more = icmp slt i64 %j, %length
+  br i1 %more, label %compare, label %next
+compare:
+  %here.at = getelementptr i8, ptr %after, i64 %j
+  %here = load i8, ptr %here.at
+  %begin.in = getelementptr i32, ptr %told, i64 1
+  %begin = load i32, ptr %begin.in
+  %like.begin = getelementptr i8, ptr %like, i32 %begin
+  %j.next = add i64 %j, 1
+  %like.at = getelementptr i8, ptr %like.begin, i64 %j.next
+  %there = load i8, ptr %like.at
+  %same = icmp eq i8 %here, %there
+  br i1 %same, label %equal, label %other
+equal:
+  br label %rest
+
+reference:
+  %i.again = add i64 %i, 5
+  %fits.again = icmp sle i64 %i.again, %size
+  br i1 %fits.again, label %index, label %other
+index:
+  %index.short = load i32, ptr %after, align 1
+  %index.long = zext i32 %index.short to i64
+  %is.met = icmp ult i64 %index.long, %many
+  br i1 %is.met, label %before, label %other
+before:
+  %met.at = getelementptr i64, ptr %met, i64 %index.long
+  %k.before = load i64, ptr %met.at
+  %told.before = getelementptr [6 x i32], ptr %objects, i64 %k.before
+  %which.before.in = getelementptr i32, ptr %told.before, i64 3
+  %which.before = load i32, ptr %which.before.in
+  %n.before.in = getelementptr i32, ptr %told.before, i64 5
+  %n.before = load i32, ptr %n.before.in
+  %from.there = getelementptr double, ptr %to, i32 %n.before
+  %k.after.in = getelementptr i32, ptr %told, i64 4
+  %k.after = load i32, ptr %k.after.in
+  %k.again = zext i32 %k.after to i64
+  %told.after = getelementptr [6 x i32], ptr %objects, i64 %k.again
+  %n.after.in = getelementptr i32, ptr %told.after, i64 5
+  %n.after = load i32, ptr %n.after.in
+  %numbers = sub i32 %n.after, %n
+  %is.it = icmp eq i32 %which.before, %which
+  br i1 %is.it, label %copy, label %other
+copy:
+  %c = phi i32 [0, %before], [%c.next, %number.again]
+  %uncopied = icmp slt i32 %c, %numbers
+  br i1 %uncopied, label %number.again, label %next
+number.again:
+  %from = getelementptr double, ptr %from.there, i32 %c
+  %copied = load double, ptr %from
+  %to.again = getelementptr double, ptr %to.here, i32 %c
+  store double %copied, ptr %to.again
+  %c.next = add i32 %c, 1
+  br label %copy
+}}
 """
 
 
@@ -103,45 +189,58 @@ class Unpacking:
     """
 
     def __init__(self, tree: Any, rebuilt: Callable[[float], Any], numbers: Sequence[float]) -> None:
-        self._depth = _levels(tree, DEEPEST, DEEPEST)
-        self._like, ones = dumps(rebuilt(0.0), VERSION), dumps(rebuilt(ONES), VERSION)
-        self._mask = bytes([255 ^ a ^ b for a, b in zip(self._like, ones)])
-        found = [i for i, x in enumerate(self._mask) if not x]
-        self._places = array("q", found[::8])
+        self._like = dumps(rebuilt(0.0), FLAT)
+        if len(self._like) > LARGEST:
+            raise ValueError("it is longer than the numbers here that count it")
+        self._objects = array("i", chain.from_iterable(_objects(self._like)))
         to = array("d", bytes(8 * len(numbers)))
-        if len(found) != 8 * len(numbers) or not self.reading(to.buffer_info()[0])(tree):
+        if self._objects[-1] != len(numbers) or not self.reading(to.buffer_info()[0])(tree):
             raise ValueError("marshal writes each float as eight bytes, and nothing besides for the same tree")
         if to.tobytes() != array("d", numbers).tobytes():
             raise ValueError("marshal writes the numbers of a tree in order")
 
     def reading(self, address: int) -> Callable[[Any], bool]:
         """A function that writes the numbers of a tree from an address on; False where it is not like this one."""
-        call, size = unpack(), len(self._like)
-        like, mask = (ctypes.cast(ctypes.c_char_p(x), ctypes.c_void_p).value or 0 for x in (self._like, self._mask))
-        places, count = self._places.buffer_info()
-        settings: Any = (ctypes.c_int64 * 6)(like, mask, size, places, count, address)
-        settings.holder = self  # whose addresses these are
+        call, (objects, parts) = unpack(), self._objects.buffer_info()
+        count = parts // 6 - 1
+        met = array("q", bytes(8 * (count + 1)))
+        like = ctypes.cast(ctypes.c_char_p(self._like), ctypes.c_void_p).value or 0
+        settings: Any = (ctypes.c_int64 * 6)(0, like, objects, count, met.buffer_info()[0], address)
+        settings.holder = self, met  # whose addresses these are
 
         def read(tree: Any) -> bool:
-            if _levels(tree, self._depth, size) != self._depth:
-                return False
             try:
-                data = dumps(tree, VERSION)
+                data = dumps(tree, REFERRING)
             except ValueError:  # there is something else in it
                 return False
-            return len(data) == size and call(data, settings) == 1
+            settings[0] = len(data)
+            return call(data, settings) == 1
 
         return read
 
 
-def _levels(tree: Any, most: int, size: int) -> int:
-    """How many levels of containers there are, up to one more than so many, or than hold so many things: of a list that holds
-    itself twice marshal would write without end."""
-    level, found = [tree], 0
-    while found <= most and len(level) <= size and not CONTAINERS.isdisjoint(map(type, level)):
-        kinds = set(map(type, level))
-        held = level if kinds <= CONTAINERS else [x for x in level if x.__class__ in CONTAINERS]
-        if dict in kinds:
-            held = [x.values() if x.__class__ is dict else x for x in held]
-        level, found = [*chain.from_iterable(held)], found + 1
-    return found
+def _objects(data: bytes) -> list[list[int]]:
+    """What `CODE` is told of marshal's bytes, without references, for a tree of which all numbers are one."""
+    found, whichs, numbers, at = list[list[int]](), dict[bytes, int](), 0, 0
+    begun: list[list[int]] = []  # what is not whole yet: which object, and how many in it are missing
+    while at < len(data):
+        kind, length = data[at], int.from_bytes(data[at + 1 : at + 5], "little")
+        begun.append([len(found), length if kind in SEQUENCES else -1 if kind == DICT else 0])
+        if kind == TEXT:
+            length += 4
+        elif kind in SEQUENCES:
+            length = 4
+        elif kind in (NUMBER, DICT, END, *OTHERS):
+            length = 8 * (kind == NUMBER)
+        else:
+            raise ValueError(f"marshal writes {chr(kind)!r} here")
+        found.append([kind, at, length, 0, 0, numbers])
+        at, numbers = at + 1 + length, numbers + (kind == NUMBER)
+        if kind == END:
+            begun[-2][1] = 1
+        while begun and not begun[-1][1]:
+            whole = found[begun.pop()[0]]
+            whole[3:5] = whichs.setdefault(data[whole[1] : at], len(whichs)), len(found)
+            if begun:
+                begun[-1][1] -= 1
+    return [*found, [0, at, 0, 0, 0, numbers]]

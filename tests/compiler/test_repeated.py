@@ -17,6 +17,7 @@ from engine import Value, jit, total, value_and_grad
 from engine.compiler import function
 from engine.compiler.front.flattening import Flat
 from engine.compiler.llvm.native_code import aligned
+from engine.compiler.llvm.unpacking import Unpacking
 from engine.compiler.repeated import Container
 
 NUMBERS = st.floats(width=64)
@@ -49,21 +50,88 @@ def read(container, args):
     return place[:-1].tolist() if found else None
 
 
-def with_numbers(tree, draw):
-    """The same structure with other numbers."""
-    if tree.__class__ is float:
-        return draw(NUMBERS)
-    if tree.__class__ in (list, tuple):
-        return tree.__class__([with_numbers(x, draw) for x in tree])
+def rebuilder(tree):
+    flat = Flat(tree)
+    return lambda x: flat.rebuild([[x] * len(leaf) if leaf.__class__ is list else x for leaf in flat.leaves])
+
+
+def shape(tree):
+    """What a tree is besides its numbers."""
     if tree.__class__ is dict:
-        return {k: with_numbers(x, draw) for k, x in tree.items()}
-    return tree * 2 if tree.__class__ is np.ndarray else tree
+        return tree.__class__, *[(k, shape(x)) for k, x in tree.items()]
+    if tree.__class__ in (list, tuple):
+        return (tree.__class__, *map(shape, tree))
+    return float if tree.__class__ is float else repr(tree)
+
+
+def with_numbers(tree, draw, met):
+    """The same structure with other numbers; parts may be such as were met, the very same."""
+    again = met.setdefault(repr(shape(tree)), [])
+    if again and draw(st.booleans()):
+        return draw(st.sampled_from(again))
+    if tree.__class__ is float:
+        tree = draw(NUMBERS)
+    elif tree.__class__ in (list, tuple):
+        tree = tree.__class__([with_numbers(x, draw, met) for x in tree])
+    elif tree.__class__ is dict:
+        tree = {k: with_numbers(x, draw, met) for k, x in tree.items()}
+    else:
+        return tree * 2 if tree.__class__ is np.ndarray else tree
+    again.append(tree)
+    return tree
 
 
 @given(st.lists(TREES, max_size=3).map(tuple), st.data())
 def test_what_is_built_alike_is_read_to_the_bit(args, data):
-    other = with_numbers(args, data.draw)
+    other = with_numbers(args, data.draw, {})
     assert bits(read(Container(args, "float64"), other)) == bits(Flat(other).numbers())
+
+
+ROWS = [[1.0, 2.0], [3.0, 4.0]]
+SHARED = {
+    "a number": lambda x: [[x, x], [5.0, x]],
+    "a row": lambda x: [[x, 6.0]] * 2,
+    "a row held elsewhere": lambda x: [KEPT[0][:1] + [x], KEPT[0]],
+    "nothing": lambda x: [[x, 6.0], [7.0, 8.0]],
+}
+KEPT = [[9.0, 10.0]]
+
+
+@pytest.mark.parametrize("kind", SHARED)
+@pytest.mark.parametrize("wrapped", [lambda x: x, lambda x: (x, x), lambda x: [{"a": 1.0, "b": x}, {"a": 2.0, "b": x}]])
+def test_what_is_met_again_is_read_by_marshal_too(kind, wrapped):
+    tree = (wrapped(ROWS), "text", None, "text", True, "".join(["te", "xt"]))
+    unpacking = Unpacking(tree, rebuilder(tree), Flat(tree).numbers())
+    for x in (0.25, -0.0, math.inf):
+        other = (wrapped(SHARED[kind](x)), "text", None, "text", True, "".join(["te", "xt"]))
+        place = aligned(len(Flat(tree).numbers()), float)
+        assert unpacking.reading(place.ctypes.data)(other)
+        assert bits(place.tolist()) == bits(Flat(other).numbers())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (ROWS, "text", {"a": 1.0, "b": "other"}),
+        (ROWS, "text", {"a": 1.0, "b": "a"}),
+        (ROWS, "other", {"a": 1.0, "b": "text"}),
+        (ROWS, "a", {"a": 1.0, "b": "text"}),
+        (ROWS, "text", {"b": 1.0, "a": "text"}),
+        ([ROWS[0]] * 3, "text", {"a": 1.0, "b": "text"}),
+        ([ROWS[0], ROWS], "text", {"a": 1.0, "b": "text"}),
+        ([ROWS[0], [1.0]], "text", {"a": 1.0, "b": "text"}),
+        ([ROWS[0], (3.0, 4.0)], "text", {"a": 1.0, "b": "text"}),
+        ([ROWS[0], [3.0, None]], "text", {"a": 1.0, "b": "text"}),
+        (ROWS, "text", {"a": 1.0, "b": "text"}, 1.0),
+        (ROWS, "text"),
+    ],
+)
+def test_marshal_sees_what_else_is_met_again(other):
+    tree = (ROWS, "text", {"a": 1.0, "b": "text"})
+    unpacking = Unpacking(tree, rebuilder(tree), Flat(tree).numbers())
+    place = aligned(5, float)
+    assert unpacking.reading(place.ctypes.data)(tree)
+    assert not unpacking.reading(place.ctypes.data)(other)
 
 
 @given(st.lists(TREES, max_size=2).map(tuple), st.lists(TREES | OTHERS, max_size=2).map(tuple))

@@ -7,7 +7,7 @@ from typing import Any
 
 from .edges import Inner
 from .gated import Sums, gated
-from .guards import Guards, Number, where
+from .guards import Guard, Guards, Number, where
 from .leaves import Columns
 from .lists import DOT, Operands, dot
 from .value import Value
@@ -34,9 +34,11 @@ class Run:
         self._lists = others
         self._gs = Operands([g for _, _, g, _ in uses])
         self._alike = not any(cs)  # are the guards for all operands?
+        self._guard: Guard = None
         self._cs: Operands | None = None
         if strict is not None and self._alike:
-            self._cs = Operands([c for c, _ in self.guards(0)])
+            several = self._guards_of(0)
+            self._guard, self._cs = guards.either(several), Operands([c for c, _ in several])
         self.is_dot = len(uses) >= FEWEST
 
     def sum(self, k: int, total: Number | None) -> Number:
@@ -47,7 +49,7 @@ class Run:
             return found
         if self._cs is not None:
             return gated(self._cs, self._gs, column, start, not self.strict)
-        cs = [c for c, _ in self.guards(k)]
+        cs = [c for c, _ in self._guards_of(k)]
         if total is None and all(c is cs[0] for c in cs):
             return where(cs[0], dot(self._gs, column, -0.0), 0.0)
         return gated(Operands(cs), self._gs, column, start, False)
@@ -66,8 +68,11 @@ class Run:
             lambda k: self.sum(k, starts[k] + starts[k] if starts else None), starts,
         )  # fmt: skip
 
-    def guards(self, k: int) -> list[Any]:
-        """Those of what comes to the k-th operand."""
+    def guard(self, k: int) -> Guard:
+        """That of what comes to the k-th operand."""
+        return self._guard if self._alike else self._guards.either(self._guards_of(k))
+
+    def _guards_of(self, k: int) -> list[Any]:
         found = self._guards
         return [
             found.of(user) if cs is None else found.behind(user, cs[k])

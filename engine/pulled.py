@@ -282,7 +282,7 @@ class Pull:
             if isinstance(part, tuple):
                 run, k = part
                 if v in self._inner:
-                    several.append(self.guards.either(run.guards(k)))
+                    several.append(run.guard(k))
                 total = run.sum(k, total)
                 continue
             for _, user, g, i, j in part:

@@ -21,7 +21,7 @@ from .memory import Buffers, Copy, IndexKey, Memo, Memory
 from .native_functions import Rounds, lanes_summed
 from .phases import Phase, phase
 from .processor import Target, has_fma
-from .vectors import I1, I64, Vector, ir
+from .vectors import I1, I64, Names, Vector, ir
 
 LONG = 64  # rounds
 MOST = 8  # rounds that go together
@@ -117,6 +117,7 @@ class Emitter(Memory):
         for a in function.args:
             if isinstance(a.type, ir.PointerType):
                 a.add_attribute("noalias")
+        function.scope = Names(function)
         return ir.IRBuilder(function.append_basic_block("entry")), function.args
 
     def _divisions(self) -> set[Statement]:
@@ -166,7 +167,7 @@ class Emitter(Memory):
         elif statement.op == GATHER.name:
             out = gathered(self, statement, copy, memo)
         else:
-            row = self.trace.rows[statement.op]
+            row = self.rows[statement.op]
             out = lower(self.vectors, row, [Vector(self.vectors, a) for a in args]).value
         copy.values[statement] = out
         if self.lanes == 1 and self.target.contract and statement in self.placement.running:

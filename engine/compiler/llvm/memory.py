@@ -113,7 +113,7 @@ class Memory:
     _known: dict[tuple[ir.Block, frozenset[tuple[ir.Value, int]]], ir.Value]  # sums and addresses, by block
 
     def __init__(self, placement: Placement, trace: Trace, target: Target, lanes: int, name: str = "program") -> None:
-        self.placement, self.trace, self.target, self.lanes, self.name = placement, trace, target, lanes, name
+        self.placement, self.rows, self.target, self.lanes, self.name = placement, trace.rows, target, lanes, name
         self.real, self.bytes = TYPES[target.dtype], target.bytes
         self.align = lanes * self.bytes
         self._inline = len(placement.statements) < INLINE_BELOW

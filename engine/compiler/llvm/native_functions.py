@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .vectors import I32, I64, POINTER, VectorBuilder, declared, ir
+from .vectors import I32, I64, POINTER, Names, VectorBuilder, declared, ir
 
 LINE = 64  # bytes of a line of the cache
 EVERY = 4  # rounds of a loop between lines that it asks for, at least
@@ -170,6 +170,7 @@ def native(
         a.name = label
         if label in pointers:
             a.add_attribute("noalias")
+    function.scope = Names(function)
     return ir.IRBuilder(function.append_basic_block("entry")), dict(zip([*pointers, *integers], function.args))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from ctypes import c_float
 from functools import lru_cache
+from itertools import count
 from struct import pack, unpack
 from typing import ClassVar, TypeAlias
 
@@ -35,6 +36,21 @@ I1, I32, I64, POINTER = ir.IntType(1), _Integers(32), _Integers(64), ir.PointerT
 DOUBLE, FLOAT = ir.DoubleType(), ir.FloatType()
 TYPES = {"float64": DOUBLE, "float32": FLOAT}
 _vector = lru_cache(64)(ir.VectorType)  # thousands of instructions have the same
+
+
+class Names:
+    """What tells the values of a function apart: a number behind each name, where llvmlite looks for one that is free.
+
+    Args:
+        function: it has its arguments, which have names.
+    """
+
+    def __init__(self, function: ir.Function) -> None:
+        self._numbers = count(len(function.args) + 1)
+
+    def register(self, name: str, deduplicate: bool = False) -> str:
+        """A name that no other value has."""
+        return f"{name}.{next(self._numbers)}"
 
 
 class VectorBuilder:

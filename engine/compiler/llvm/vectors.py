@@ -218,10 +218,9 @@ class VectorBuilder:
         """One LLVM scalar in every lane."""
         if self.lanes == 1:
             return Vector(self, x)
-        nothing = ir.Constant(self.type, ir.Undefined)
-        v = self.builder.insert_element(nothing, x, ir.Constant(I32, 0))
-        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        return Vector(self, self.builder.shuffle_vector(v, nothing, zeros))
+        nothing, first = _to_fill(self.double, self.lanes)
+        v = self.builder.insert_element(nothing, x, I32(0))
+        return Vector(self, self.builder.shuffle_vector(v, nothing, first))
 
 
 @lru_cache(2**12)  # programs hold the same constants many times; each keeps its text
@@ -229,6 +228,13 @@ def _in_lanes(double: bool, lanes: int, number: bytes) -> ir.Constant:
     """The float64 of these bytes in every lane; no key is a float, since -0.0 equals 0.0, and nan not itself."""
     one = ir.Constant(DOUBLE if double else FLOAT, *unpack("d", number))
     return ir.Constant(ir.VectorType(one.type, lanes), [one] * lanes) if lanes > 1 else one
+
+
+@lru_cache(64)
+def _to_fill(double: bool, lanes: int) -> tuple[ir.Constant, ir.Constant]:
+    """(a vector of nothing, which lane of it each lane is of one that holds a number in the first)."""
+    nothing = ir.Constant(ir.VectorType(DOUBLE if double else FLOAT, lanes), ir.Undefined)
+    return nothing, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
 
 
 def declared(module: ir.Module, name: str, result: ir.Type, args: Sequence[ir.Type]) -> ir.Function:

@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 
+import nn
 from engine import TrainingLoop, Value, dot, jit, relu, total, value_and_grad
 from engine.compiler.front.recorder import uncollected
 
@@ -63,6 +64,19 @@ def test_what_was_recorded_and_written_goes_when_it_is_compiled_and_the_collecto
     with uncollected():
         TrainingLoop(loss, lambda p, g, slots, rates: (p - g, slots), [0.1] * 4880, rows, batch=2)
         assert gc.collect() < 1000  # 9,000 without
+
+
+def test_what_a_gradient_was_made_of_goes_without_the_collector_too():
+    def loss(net, xs):
+        return total([relu(1.0 - net(x)) for x in xs]) + 1e-4 * sum(p * p for p in net.parameters())
+
+    compiled = jit(value_and_grad(loss)), jit(value_and_grad(loss))
+    arguments = nn.MLP(2, [8, 8, 1], seed=1), [[0.1 * k, 0.5] for k in range(20)]
+    compiled[0].lower(*arguments)  # imports
+    gc.collect()
+    with uncollected():
+        compiled[1].lower(*arguments)
+        assert gc.collect() < 200  # 18,000 with cycles among them
 
 
 def test_of_the_graph_of_a_function_nothing_is_kept_when_it_is_compiled():

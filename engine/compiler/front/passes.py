@@ -33,6 +33,8 @@ class Beside(NamedTuple):
 
 BEFORE = Beside(-1)
 Given = int | Sequence[int] | Beside  # an operand: the same in all rounds, one for each, or beside
+Body = list[tuple[str, Sequence[Given]]]  # the instructions of a round under way
+Lists = Callable[[int], Sequence[int]]  # the operands of a list, in place
 
 
 class Pass(NamedTuple):
@@ -111,35 +113,33 @@ class Passes:
         moves = op == "total" or len(args) == 1  # sums that nothing else reads, too
         return not any(uses[e] == 1 and (moves or self._code[e][0] not in ADDS) for e in self._values[a])
 
-    def rounds(
-        self, i: int, place: Sequence[int], operands: Callable[[int], Sequence[int]]
-    ) -> tuple[list[Instruction], Pass]:
+    def rounds(self, i: int, place: Sequence[int], operands: Lists) -> tuple[list[Instruction], Pass]:
         """(what comes before a pass, the pass), where values and lists are in place."""
         op, args, _ = self._code[i]
-        body = list[tuple[str, Sequence[Given]]]()
-
-        def term(a: int) -> Given:
-            """An operand, in the rounds."""
-            if a & 7 != LIST:
-                return place[a >> 3] if a & 7 == VALUE else a
-            if a >> 3 not in self.inside:
-                return operands(a)
-            write(self.inside[a >> 3])
-            return Beside(len(body) - 1)
-
-        def write(head: int) -> None:
-            name, given, _ = self._code[head]
-            body.append((OP_OF[name], [term(a) for a in given]))
-
         if op == "highest":
             start, xs = args[0], operands(args[1])
             return [("maximum", (start, xs[0]), 0)], Pass([("maximum", (BEFORE, spaced(xs[1:])))], len(xs) - 1)
+        body: Body = []
         if op == "total":
-            added = term(args[1])
+            added = self._term(args[1], body, place, operands)
             body.append(("add", (BEFORE, added)))
         else:
-            write(i)
+            self._write(i, body, place, operands)
         return [], Pass(body, self._rounds[i])
+
+    def _term(self, a: int, body: Body, place: Sequence[int], operands: Lists) -> Given:
+        """An operand in the rounds of a pass, in which it may have to be made."""
+        if a & 7 != LIST:
+            return place[a >> 3] if a & 7 == VALUE else a
+        if a >> 3 not in self.inside:
+            return operands(a)
+        self._write(self.inside[a >> 3], body, place, operands)
+        return Beside(len(body) - 1)
+
+    def _write(self, head: int, body: Body, place: Sequence[int], operands: Lists) -> None:
+        """Put down what a pass does in its rounds."""
+        name, given, _ = self._code[head]
+        body.append((OP_OF[name], [self._term(a, body, place, operands) for a in given]))
 
 
 def each(t: Trace, name: str, *args: int | Sequence[int]) -> Sequence[int]:

@@ -81,7 +81,8 @@ class Part:
     def __init__(self, whole: FlatCode, code: Ordered, starts: Sequence[int]) -> None:
         import numpy as np
 
-        self._whole, self.first, self.end = whole, starts[0], starts[-1]
+        self.first, self.end = starts[0], starts[-1]
+        self._ops, self._numbers, self._constants = whole.ops[self.first : self.end], whole.numbers, whole.constants
         single = [(at, *item) for at, item in zip(starts, code) if item.__class__ is tuple]
         columns = [*zip_longest(*[args for _, _, args, _ in single], fillvalue=UNUSED)]
         width, length = max(3, len(columns)), self.end - self.first
@@ -114,14 +115,14 @@ class Part:
     def has(self, statement: Statement, nest: Nest, table: NDArray[np.float64]) -> bool:
         """Is an instruction of a rolled program there, with its operands, in all rounds of the loops around it?"""
         span = Span(statement.out + Polynomial.constant(-self.first), nest, whole=True)
-        rounds, count, whole = span.rounds, len(statement.args), self._whole
-        same = (span.of(whole.ops[self.first : self.end]) == whole.numbers.get(statement.op, UNUSED)).all()
+        rounds, count = span.rounds, len(statement.args)
+        same = (span.of(self._ops) == self._numbers.get(statement.op, UNUSED)).all()
         same = same and (span.of(self.targets) == statement.target.evaluated(rounds)).all()
         for (space, index), found in zip(statement.args, self.args):
             place, there = index.evaluated(rounds), span.of(found)
             if space == CONSTANT and same:
                 same = (there & 7 == CONSTANT).all()
-                same = same and (table[place].view("i8") == whole.constants[there >> 3].view("i8")).all()
+                same = same and (table[place].view("i8") == self._constants[there >> 3].view("i8")).all()
             elif same:
                 same = (there == place * 8 + space).all()
         return bool(same and all((span.of(found) == UNUSED).all() for found in self.args[count:]))

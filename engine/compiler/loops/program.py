@@ -6,6 +6,7 @@ It is short enough to print, and printing it shows a reader the matrix product t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from ..front.trace import EFFECTS, GATHER, LETTERS, SCATTERS
@@ -158,27 +159,25 @@ Node = Statement | For
 
 def program(items: Sequence[Item], shapes: Shapes) -> list[Node]:
     """Rolled items as loops with polynomial indices."""
-    variables = 0
+    variables = count()
+    return [_node(item.shape, [Polynomial.constant(x) for x in item.vector], shapes, variables) for item in items]
 
-    def build(shape: int, vector: list[Polynomial]) -> Node:
-        nonlocal variables
-        key = shapes.keys[shape]
-        if not isinstance(key, LoopShape):
-            return Statement(key[0], vector[0], vector[1], list(zip(key[1:], vector[2:])))
-        body, sizes, quadratic = key
-        m = sum(sizes)
-        loop = For(variables, vector[0])
-        variables += 1
-        inner = [vector[1 + j] + vector[1 + m + j].times(loop.variable, 1) for j in range(m)]
-        if quadratic:
-            inner = [p + vector[1 + 2 * m + j].times(loop.variable, 2) for j, p in enumerate(inner)]
-        o = 0
-        for s, size in zip(body, sizes):
-            loop.body.append(build(s, inner[o : o + size]))
-            o += size
-        return loop
 
-    return [build(item.shape, [Polynomial.constant(x) for x in item.vector]) for item in items]
+def _node(shape: int, vector: list[Polynomial], shapes: Shapes, variables: Iterator[int]) -> Node:
+    key = shapes.keys[shape]
+    if not isinstance(key, LoopShape):
+        return Statement(key[0], vector[0], vector[1], list(zip(key[1:], vector[2:])))
+    body, sizes, quadratic = key
+    m = sum(sizes)
+    loop = For(next(variables), vector[0])
+    inner = [vector[1 + j] + vector[1 + m + j].times(loop.variable, 1) for j in range(m)]
+    if quadratic:
+        inner = [p + vector[1 + 2 * m + j].times(loop.variable, 2) for j, p in enumerate(inner)]
+    o = 0
+    for s, size in zip(body, sizes):
+        loop.body.append(_node(s, inner[o : o + size], shapes, variables))
+        o += size
+    return loop
 
 
 def size(body: Sequence[Node]) -> int:

@@ -7,7 +7,7 @@ reason. The sequence of instructions stays as it is; only where a round begins i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..front.trace import VALUE
 from .program import For, Key, Node, Polynomial, Statement, loops_of, statements_of
@@ -117,21 +117,23 @@ def _is_plain(n: For) -> bool:
 def _round(items: Sequence[Node], n: For, value: Polynomial) -> list[Node]:
     """Items of a loop, with something else for its variable."""
     number = value.number()
+    return [_at(m, n.variable, value if number is None else number) for m in items]
+
+
+def _at(m: Node, variable: int, value: int | Polynomial) -> Node:
+    """An item, with something else for a variable."""
 
     def of(p: Polynomial) -> Polynomial:
-        found = p.at(n.variable, value if number is None else number)
+        found = p.at(variable, value)
         if found is None:
             raise ValueError("an index takes a variable that it is linear in")
         return found
 
-    def at(m: Node) -> Node:
-        if isinstance(m, Statement):
-            return Statement(m.op, of(m.out), of(m.target), [(space, of(p)) for space, p in m.args])
-        loop = For(m.variable, of(m.count))
-        loop.body = [at(inner) for inner in m.body]
-        return loop
-
-    return [at(m) for m in items]
+    if isinstance(m, Statement):
+        return Statement(m.op, of(m.out), of(m.target), [(space, of(p)) for space, p in m.args])
+    loop = For(m.variable, of(m.count))
+    loop.body = [_at(inner, variable, value) for inner in m.body]
+    return loop
 
 
 def _is_round(items: Sequence[Node], n: For, value: Polynomial, others: Sequence[Node]) -> bool:
@@ -141,25 +143,28 @@ def _is_round(items: Sequence[Node], n: For, value: Polynomial, others: Sequence
 
 def _are_alike(left: Sequence[Node], right: Sequence[Node]) -> bool:
     """Are these the same instructions?"""
-    names: dict[int, int] = {}
+    names = dict[int, int]()
+    return len(left) == len(right) and all(_is_like(m, n, names) for m, n in zip(left, right))
 
-    def same(p: Polynomial, q: Polynomial) -> bool:
-        if not names:
-            return p == q
-        return {tuple(sorted((names.get(v, v), d) for v, d in mono)): c for mono, c in p.items()} == q
 
-    def alike(m: Node, n: Node) -> bool:
-        if isinstance(m, For) and isinstance(n, For):
-            if len(m.body) != len(n.body) or not same(m.count, n.count):
-                return False
-            names[m.variable] = n.variable
-            return all(map(alike, m.body, n.body))
-        if isinstance(m, For) or isinstance(n, For) or m.op != n.op or len(m.args) != len(n.args):
+def _is_like(m: Node, n: Node, names: dict[int, int]) -> bool:
+    """Is it the same instruction, where variables have other names? Loops say which."""
+    if isinstance(m, For) and isinstance(n, For):
+        if len(m.body) != len(n.body) or not _is_same(m.count, n.count, names):
             return False
-        return (
-            same(m.out, n.out)
-            and same(m.target, n.target)
-            and all(a == b and same(p, q) for (a, p), (b, q) in zip(m.args, n.args))
-        )
+        names[m.variable] = n.variable
+        return all(_is_like(a, b, names) for a, b in zip(m.body, n.body))
+    if isinstance(m, For) or isinstance(n, For) or m.op != n.op or len(m.args) != len(n.args):
+        return False
+    return (
+        _is_same(m.out, n.out, names)
+        and _is_same(m.target, n.target, names)
+        and all(a == b and _is_same(p, q, names) for (a, p), (b, q) in zip(m.args, n.args))
+    )
 
-    return len(left) == len(right) and all(map(alike, left, right))
+
+def _is_same(p: Polynomial, q: Polynomial, names: Mapping[int, int]) -> bool:
+    """Is it the same index, where variables have these names?"""
+    if not names:
+        return p == q
+    return {tuple(sorted((names.get(v, v), d) for v, d in mono)): c for mono, c in p.items()} == q

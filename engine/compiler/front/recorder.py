@@ -109,6 +109,7 @@ class Recorder:
         self.columns: Known = {}
         self.nodes: list[Value] = []
         self._inputs: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[float]]] = {}
+        self._latest: tuple[Sequence[Value], list[float]] = (), []  # of them: neurons side by side are given the same
         self.operands: dict[Value, int] = {}
         self.unmade: list[Leaves] = []
         self._lent: list[Source] = []  # leaves that are not made
@@ -123,8 +124,8 @@ class Recorder:
         if v.op is DOT:
             found: Any = v
             (ws, xs, start), (wd, xd, y) = found._a, found._x
-            if xs.__class__ is tuple and not is_row(xs):
-                xs, numbers = self._inputs.setdefault(xs, (xs, xd))
+            if (xs is not self._latest[0] or xd is not self._latest[1]) and xs.__class__ is tuple and not is_row(xs):
+                xs, numbers = self._latest = self._inputs.setdefault(xs, (xs, xd))
                 if numbers == xd:
                     found._a, found._x = (ws, xs, start), (wd, numbers, y)
         self.nodes.append(v)

@@ -8,7 +8,7 @@ from itertools import chain
 from ..front.order import WHOLE, Dot, Fill, Ordered, Products, Sums, Whole, positions
 from ..front.passes import Beside, Pass
 from ..front.trace import CONSTANT, VALUE, Instruction
-from .recognition import WINDOW, Item, Loop, Recogniser
+from .recognition import WINDOW, Item, Loop, Recogniser, Single
 from .shapes import Shapes
 
 Placed = Iterable[tuple[Instruction | Whole, int]]  # items of a program, and where each begins
@@ -142,10 +142,25 @@ def _sums_as_loop(item: Sums, at: int, shapes: Shapes, window: int) -> Loop | No
     first to the second."""
     if not all(isinstance(row, range) for row in (*item.rows, *item.before)):
         return None
-    one, two = (_rolled(item.sum(k, at), shapes, window) for k in (0, 1))
+    one, two = (_sum_as_items(item.sum(k, at), shapes, window) for k in (0, 1))
     body = tuple([part.shape for part in one])
     if body != tuple([part.shape for part in two]):
         return None
     first, second = ([*chain(*[part.vector for part in parts])] for parts in (one, two))
     step = [y - x for x, y in zip(first, second)]
     return Loop(shapes, body, tuple([len(part.vector) for part in one]), first, step, None, len(item.rows[0]))
+
+
+def _sum_as_items(code: Sequence[tuple[Instruction | Dot, int]], shapes: Shapes, window: int) -> list[Item]:
+    """What one sum rolls into: where its dot is a loop there is no other to be found."""
+    found = list[Item]()
+    for item, at in code:
+        if isinstance(item, Dot):
+            loop = _as_loop(item, at, shapes)
+            if loop is None:
+                return _rolled(code, shapes, window)
+            found.append(loop)
+        else:
+            op, args, target = item
+            found.append(Single(shapes.id((op, *[a & 7 for a in args])), [at, target, *map(_index, args)]))
+    return found

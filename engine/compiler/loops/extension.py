@@ -55,6 +55,8 @@ class _Growth:
 
     def number(self, ns: Sequence[int]) -> int:
         """An integer."""
+        if ns.count(ns[0]) == len(ns):  # as most are
+            return ns[0]
         rounds = self._rounds
         step, rest = divmod(ns[1] - ns[0], rounds[1] - rounds[0])
         if rest or any(n != ns[0] + step * (r - rounds[0]) for n, r in zip(ns, rounds)):
@@ -79,7 +81,7 @@ class _Growth:
 
     def index(self, ps: Sequence[Polynomial]) -> Polynomial:
         """A polynomial."""
-        if all(p == ps[0] for p in ps):
+        if ps.count(ps[0]) == len(ps):
             return ps[0]
         found = {m: self.number([p.get(m, 0) for p in ps]) for m in dict.fromkeys([m for p in ps for m in p])}
         return Polynomial({m: c for m, c in found.items() if c})

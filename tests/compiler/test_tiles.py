@@ -273,7 +273,7 @@ def _without_the_last_neurons(monkeypatch):
     right = dots.Dots._tile
 
     def tile(self, sums, rows, *a):
-        if len(rows) == self._tiles.high:
+        if len(rows) == self._high:
             right(self, sums, rows, *a)
 
     monkeypatch.setattr(dots.Dots, "_tile", tile)
@@ -296,7 +296,8 @@ FAULTS = [_first_row_for_all, _last_vector_missing, _of_another_example, _panel_
 
 def _in_small_tiles(monkeypatch):
     """The same tiles on every processor, and inputs in several blocks."""
-    monkeypatch.setattr(Tiling, "tile", property(lambda self: (4, 3), lambda self, shape: None), raising=False)
+    for name in ("tile", "sums_tile"):
+        monkeypatch.setattr(Tiling, name, property(lambda self: (4, 3), lambda self, shape: None), raising=False)
     monkeypatch.setattr(dots, "CACHE", 1)
 
 

@@ -28,7 +28,10 @@ def test_every_shape_is_that_of_64_bytes(dtype):
     target = processor.Target(dtype, True, True, processor.processor(None))
     tiling = Tiling(target, 100)
     assert (tiling.lanes * target.bytes, tiling.blocks * tiling.jam) == (64, 16)
-    assert tiling.tile[0] * tiling.tile[1] == 24
+    for high, wide in (tiling.tile, tiling.sums_tile):
+        assert high * wide + wide + 1 <= 32  # registers
+    high, wide = tiling.tile
+    assert 128 * (high + wide * tiling.lanes) * target.bytes <= 2**15  # a panel, and the rows that pass it
     loop = TrainingLoop(layer(100, 3), descent, *whole_numbers(100, 3, 40)[1::-1], dtype=dtype)
     assert f"<{tiling.lanes} x {'double' if dtype == 'float64' else 'float'}>" in loop.stages.ir
 

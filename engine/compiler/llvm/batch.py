@@ -51,7 +51,9 @@ class Tiling:
         jam: rounds of a jammed loop that go together. blocks * jam accumulators take half the vector registers.
         sums: of long loops so many accumulators stay in registers, blocks times rounds.
         tile: rows and vectors in a tile of a contraction: all registers but those of a row and a number; None: with vectors
-            of two or four numbers it is faster to add up their lanes.
+            of two or four numbers it is faster to add up their lanes. A panel of three vectors and 128 examples leaves room
+            in a first cache of 32 KiB; of four vectors of 64 bytes it would fill it, and each tile would read it anew.
+        sums_tile: rows and vectors in a tile of weighted sums, whose blocks of inputs are as long as the cache has room.
     """
 
     def __init__(
@@ -62,7 +64,8 @@ class Tiling:
         self.lanes = lanes or max(1, wide // target.bytes)
         self.blocks, self.jam = (4, 4) if wide >= 64 else (4, 2)
         self.sums = 20 if wide >= 64 else 12 if wide >= 32 else 8
-        self.tile = (6, 4) if wide >= 64 else (4, 3) if wide >= 32 else None
+        self.tile = (8, 3) if wide >= 64 else (4, 3) if wide >= 32 else None
+        self.sums_tile = (6, 4) if wide >= 64 else (4, 3)
         self.chunk = CHUNK * self.lanes
         if self.tile is not None and gradients * target.bytes > LARGE:
             self.chunk = max(LONG, self.chunk)
@@ -144,7 +147,8 @@ class Batch:
     @cached_property
     def _dots(self) -> Dots:
         begin = self.placement.size * self.stride + self._tiles.memory
-        return Dots(self.emitter, self._tiles, self.tiling.chunk, self.stride, begin, self.columns)
+        tiling = self.tiling
+        return Dots(self.emitter, self._tiles, tiling.sums_tile, tiling.chunk, self.stride, begin, self.columns)
 
     @cached_property
     def in_columns(self) -> list[tuple[int, int]]:

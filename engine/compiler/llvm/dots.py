@@ -30,6 +30,7 @@ class Dots:
     Args:
         emitter: of the whole program, which reads the sums from then on.
         tiles: the gradients of the same program.
+        shape: neurons and vectors of examples in a tile.
         chunk: examples that are done together.
         stride: examples there is room for.
         begin: where in memory there is room.
@@ -39,13 +40,15 @@ class Dots:
         memory: numbers of memory that they need.
     """
 
-    def __init__(self, emitter: Emitter, tiles: Tiles, chunk: int, stride: int, begin: int, columns: int) -> None:
-        self._e, self._tiles, self._stride, self._columns = emitter, tiles, stride, columns
-        vectors = chunk // emitter.lanes
-        parts = -(-vectors // tiles.wide)
+    def __init__(self, emitter: Emitter, tiles: Tiles, shape: tuple[int, int], chunk: int, stride: int, begin: int,
+                 columns: int) -> None:  # fmt: skip
+        self._e, self._stride, self._columns = emitter, stride, columns
+        self._high, wide = shape
+        vectors, panel = chunk // emitter.lanes, wide * emitter.lanes
+        parts = -(-vectors // wide)
         smaller, larger = vectors // parts, vectors % parts
         self._parts = [(n, size) for n, size in ((larger, smaller + 1), (parts - larger, smaller)) if n]
-        most = max(1, CACHE // (tiles.panel * tiles.wide * emitter.align)) * tiles.panel
+        most = max(1, CACHE // (panel * wide * emitter.align)) * panel
         self._begin, self._block, self.memory = dict[WeightedSums, int](), dict[WeightedSums, int](), 0
         placement = emitter.placement
         loops = [n for n in placement.parts.body[: placement.parts.apart] if isinstance(n, For)]
@@ -59,8 +62,8 @@ class Dots:
             self.memory += sums.shape[0] * self._stride
             emitter.ready[columns_] = partial(self._read, sums)
         # Before it there is room for what the last square of inputs has in common with the one before.
-        self._scratch = (max(self._block.values(), default=0) + emitter.lanes) * tiles.wide * emitter.lanes
-        self._scratch_at = begin + self.memory + emitter.lanes * tiles.wide * emitter.lanes
+        self._scratch = (max(self._block.values(), default=0) + emitter.lanes) * panel
+        self._scratch_at = begin + self.memory + emitter.lanes * panel
         self.memory += SHARES * self._scratch if self._begin else 0
 
     @property
@@ -101,7 +104,7 @@ class Dots:
             if buffers.team is None or sums.rows not in e.placement.shared:
                 self._pass(sums, I64(0), I64(count), I64(0))
                 continue
-            share = -(-count // (SHARES * self._tiles.high)) * self._tiles.high  # so that tiles are the same in all
+            share = -(-count // (SHARES * self._high)) * self._high  # so that tiles are the same in all
             with e.apart(b, buffers, -(-count // share)) as part:
                 begin, end = (part.b.mul(x, I64(share)) for x in (part.begin, part.end))
                 end = part.b.select(part.b.icmp_signed("<", end, I64(count)), end, I64(count))
@@ -144,7 +147,7 @@ class Dots:
     def _pass_rows(self, sums: WeightedSums, rows: tuple[ir.Value, ir.Value], inputs: tuple[ir.Value, ir.Value],
                    example: ir.Value, size: int, scratch: ir.Value) -> None:  # fmt: skip
         """Write: the weights of these neurons for inputs that are laid out: tiles, then what is left of all, if it is here."""
-        b, high = self._e.b, self._tiles.high
+        b, high = self._e.b, self._high
         first, end = rows
         whole = b.sub(end, b.srem(b.sub(end, first), I64(high)))
         for start, stop, wide in ((first, whole, high), (whole, end, sums.shape[0] % high)):
@@ -181,7 +184,7 @@ class Dots:
             products = [b.fmul(weight, x, flags=e.vectors.flags) for weight in weights for x in xs]
             return [b.fadd(total, product, flags=e.vectors.flags) for total, product in zip(totals, products)]
 
-        examples, high = size * e.lanes, self._tiles.high
+        examples, high = size * e.lanes, self._high
         block = self._block[sums]
         every = max(EVERY, -(-sums.shape[0] // high) * block // examples)
 

@@ -168,11 +168,23 @@ class Emitter(Memory):
             out = gathered(self, statement, copy, memo)
         else:
             row = self.rows[statement.op]
-            out = lower(self.vectors, row, [Vector(self.vectors, a) for a in args]).value
+            gated = self.lanes > 1 and self.target.contract and statement in self.placement.running
+            out = self._gated_sum(args) if gated else None
+            if out is None:
+                out = lower(self.vectors, row, [Vector(self.vectors, a) for a in args]).value
         copy.values[statement] = out
         if self.lanes == 1 and self.target.contract and statement in self.placement.running:
             out.flags = ["reassoc", *self.vectors.flags]  # LLVM puts the rounds of the loop in lanes
         self._keep(statement, copy)
+
+    def _gated_sum(self, args: Sequence[ir.Value]) -> ir.Value | None:
+        """A running sum and a product that is 0 behind a condition: one multiply-add, or what there was before."""
+        for total, part in (args, reversed(args)):
+            if isinstance(part, ir.SelectInstr):
+                condition, product, other = part.operands
+                if product.opname == "fmul" and self.vectors.is_constant(Vector(self.vectors, other), 0.0):
+                    return self.b.select(condition, self.b.fadd(total, product, flags=self.vectors.flags), total)
+        return None
 
     def _divide(self, statement: Statement, copies: list[Copy], memo: Memo) -> None:
         """The values of a division by one number, as `make` makes them."""

@@ -149,7 +149,21 @@ class VectorBuilder:
     def truth(self, x: Vector) -> ir.Value:
         """The mask of what is not 0; a nan is true, as in Python."""
         known = self.known_truth(x)
-        return self.compare("!=", x, 0.0) if known is None else known
+        if known is not None:
+            return known
+        return self.compare("!=", x, self._zeros() if isinstance(x.value, ir.ShuffleVector) else 0.0)
+
+    def _zeros(self) -> ir.Value:
+        """0 in each lane, of which LLVM does not know it: one number in all lanes it would compare before it is in them, and
+        put the answer into lanes in four instructions, where to compare vectors takes one."""
+        zeros = self.module.globals.get("zeros")
+        if zeros is None:
+            kind = ir.ArrayType(DOUBLE, 8)
+            zeros = ir.GlobalVariable(self.module, kind, "zeros")
+            zeros.initializer, zeros.align = ir.Constant(kind, None), 64
+        found = self.builder.load(zeros, typ=self.type)
+        found.align = 64
+        return found
 
     def is_constant(self, x: Vector, number: float) -> bool:
         """Is it this very constant?"""

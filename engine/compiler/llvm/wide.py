@@ -38,14 +38,14 @@ class WideEmitter(LaneMemory):
         return {}
 
     @cached_property
-    def _lanes(self) -> dict[For, int]:
+    def _lanes(self) -> dict[tuple[For, bool], int]:
         return {}
 
     def _rounds(self, n: For, copies: list[Copy], memo: Memo) -> None:
         if self._across.get(n) == self._variable if self._variable is not None else self._is_sum(n, n):
             self._sum_in_lanes(n, copies, memo)
             return
-        lanes = 1 if self._variable is not None else self._lanes_of(n)
+        lanes = 1 if self._variable is not None else self._lanes_of(n, len(copies) > 1)
         if lanes == 1:
             super()._rounds(n, copies, memo)
             return
@@ -177,7 +177,7 @@ class WideEmitter(LaneMemory):
 
     def together(self, loop: For, copies: list[Copy]) -> int:
         """How many rounds go together: in vectors, several of them; or as they do without."""
-        lanes = 1 if self._variable is not None else self._lanes_of(loop)
+        lanes = 1 if self._variable is not None else self._lanes_of(loop, len(copies) > 1)
         return super().together(loop, copies) if lanes == 1 else lanes * self._together(loop, len(copies), lanes)
 
     def _together(self, n: For, copies: int, lanes: int) -> int:
@@ -203,13 +203,13 @@ class WideEmitter(LaneMemory):
             and any(self._lanes_of(c) > 1 for c in inner)
         )
 
-    def _lanes_of(self, n: For) -> int:
-        """How many rounds of a loop go in lanes; 1 where none do."""
-        if n not in self._lanes:
-            self._lanes[n] = self._found_lanes(n)
-        return self._lanes[n]
+    def _lanes_of(self, n: For, copied: bool = False) -> int:
+        """How many rounds of a loop go in lanes; 1 where none do. Copied: is it in a loop that is jammed?"""
+        if (n, copied) not in self._lanes:
+            self._lanes[n, copied] = self._found_lanes(n, copied)
+        return self._lanes[n, copied]
 
-    def _found_lanes(self, n: For) -> int:
+    def _found_lanes(self, n: For, copied: bool) -> int:
         count, most = n.count.number() or 0, self._most
         lanes = min(most, 1 << count.bit_length() - 1) if count else 1
         parts, inner = self.placement.parts, list(loops_of(n.body))
@@ -221,8 +221,8 @@ class WideEmitter(LaneMemory):
             return 1
         if any(s.op == GATHER.name or s.op in SCATTERS for s in statements_of(n)):
             return 1
-        if not inner and not any(s.op in ULPS for s in statements_of(n)):
-            return 1  # LLVM does
+        if not inner and not copied and not any(s.op in ULPS for s in statements_of(n)):
+            return 1  # LLVM does, where it is alone
         strided, across = 0, set[For]()
         home = {s: c for c in n.body if isinstance(c, For) for s in c.body}
         for s in statements_of(n):

@@ -15,6 +15,7 @@ from ..transforms.trees import array
 from ..value import Value
 from .front.flattening import Flat, Leaf
 from .llvm.native_code import Numbers, aligned
+from .llvm.objects import values_into
 
 MODULE = (-1,)  # the shape of the numbers of a Module that is returned
 Pieces = list[tuple[int, int, tuple[int, ...] | None]]
@@ -174,6 +175,7 @@ class Spaces:
         self._reader: Reader | None = None  # of arguments that are built like those before
         self._reading: Callable[[Any], bool] | None = None
         self._into = [writer(self.parameters[first:last], shape) for first, last, shape in given]
+        self._values = values_into(self.parameters[given[-1][0] : given[-1][1]])
         self._out = [_reader(self.outputs[first:last], shape) for first, last, shape in results]
 
     def write(self, leaves: Sequence[Leaf]) -> None:
@@ -183,7 +185,8 @@ class Spaces:
 
     def write_last(self, leaf: tuple[Value, ...]) -> None:
         """Put the last of them there."""
-        self._into[-1]([v._data for v in leaf])
+        if not self._values(leaf):
+            self._into[-1]([v._data for v in leaf])
 
     def take_in(self, args: object, reader: Reader) -> bool:
         """Put the numbers of arguments where native code finds them, if they are like those that are read so."""

@@ -12,6 +12,7 @@ from typing import Any
 from .front.flattening import Flat
 from .front.layouts import layout_of
 from .llvm.native_code import Numbers
+from .llvm.objects import nested_list, values_into
 from .llvm.unpacking import Unpacking
 from .places import Reader, Reading, pieces, writer
 
@@ -61,7 +62,7 @@ class _Module:
         self._kind, self._key, self.count = module.__class__, layout.key, len(layout.leaves)
 
     def into(self, place: Numbers) -> Reading:
-        write = writer(place, ())
+        write, write_values = writer(place, ()), values_into(place)
 
         def read(x: Any) -> bool:
             if x.__class__ is not self._kind:
@@ -71,7 +72,8 @@ class _Module:
                 if layout.key != self._key or len(layout.leaves) != self.count:
                     return False
                 self._key = layout.key
-            write([v._data for v in layout.leaves])
+            if not write_values(layout.leaves):
+                write([v._data for v in layout.leaves])
             return True
 
         return read
@@ -115,14 +117,17 @@ class Container:
         self._kind, self._length = holder.__class__, len(holder)
         self._keys = [*holder] if self._kind is dict else None
         inside = holder if self._keys is None else tuple(holder.values())
-        plain, first = [*[dtype == "float64" and _is_plain(x) for x in inside], False], 0
+        double = dtype == "float64"
+        lists = [nested_list(x) if double and x.__class__ in (list, tuple) else None for x in inside]
+        plain = [*[double and found is None and _is_plain(x) for x, found in zip(inside, lists)], False]
+        first = 0
         self._parts: list[tuple[int | slice, Reader]] = []
         while first < len(inside):
             last = plain.index(False, first)
             if last > first:
                 self._parts.append((slice(first, last), _block(inside[first:last])))
             if last < len(inside):
-                self._parts.append((last, _reader(inside[last], dtype, level + 1)))
+                self._parts.append((last, lists[last] or _reader(inside[last], dtype, level + 1)))
             first = last + 1
         self.count = sum([reader.count for _, reader in self._parts])
 

@@ -49,8 +49,8 @@ def laned(monkeypatch):
     """Which loops were found to go in lanes."""
     found, lanes_of = [], WideEmitter._lanes_of
 
-    def seen(self, n):
-        lanes = lanes_of(self, n)
+    def seen(self, n, copied=False):
+        lanes = lanes_of(self, n, copied)
         found.append((n.count.number(), lanes))
         return lanes
 
@@ -80,6 +80,35 @@ def test_layers_of_many_examples_agree_with_eager_mode(cpu, dtype, laned):
     np.testing.assert_allclose(got[1], want[1], rtol=near, atol=near * 50)
     if dtype == "float64":
         assert bits(jit(layer, contract=False, cpu=cpu)(w, xs)[1]) == bits(want[1])
+
+
+@pytest.mark.parametrize("cpu", WIDTHS)
+def test_a_sum_of_what_is_behind_conditions_is_as_in_eager_mode(cpu, laned):
+    """Of products that are infinite where the condition is closed, and of numbers."""
+
+    def slopes(w, xs):
+        hidden = [[engine.relu(engine.dot(row, x)) for row in w] for x in xs]
+        return engine.total([engine.total([h * h for h in hs]) for hs in hidden])
+
+    def counts(a, b):
+        found = []
+        for j in range(len(b[0])):
+            total = 0.0
+            for x, row in zip(a, b):
+                total = total + engine.where(engine.greater(x * row[j], 0.25), 2.0, 0.0)
+            found.append(total)
+        return found
+
+    rng = np.random.default_rng(3)
+    w, xs = rng.uniform(0.1, 1.0, (16, 16)), rng.normal(size=(100, 16))
+    xs[::3, 5] = -np.inf  # all are dead there, and a slope by a weight is 0, not 0 times infinity
+    want = engine.value_and_grad(slopes)(w, xs)
+    found = jit(engine.value_and_grad(slopes), cpu=cpu)(w, xs)
+    assert np.isfinite(np.array(want[1], float)).all()
+    np.testing.assert_allclose(found[1], np.array(want[1], float), rtol=1e-12, atol=1e-12)
+    a, b = rng.normal(size=40), rng.normal(size=(40, 16))
+    assert bits(jit(counts, cpu=cpu)(a, b)) == bits(counts(a, b))
+    assert max(lanes for _, lanes in laned["all"]) > 1
 
 
 def test_what_lies_backwards_and_is_read_forwards_is_caught(monkeypatch):

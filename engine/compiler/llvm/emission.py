@@ -178,12 +178,12 @@ class Emitter(Memory):
         self._keep(statement, copy)
 
     def _gated_sum(self, args: Sequence[ir.Value]) -> ir.Value | None:
-        """A running sum and a product that is 0 behind a condition: one multiply-add, or what there was before."""
+        """A running sum and what is 0 behind a condition: their sum, of a product one multiply-add, or what there was before."""
         for total, part in (args, reversed(args)):
             if isinstance(part, ir.SelectInstr):
-                condition, product, other = part.operands
-                if product.opname == "fmul" and self.vectors.is_constant(Vector(self.vectors, other), 0.0):
-                    return self.b.select(condition, self.b.fadd(total, product, flags=self.vectors.flags), total)
+                condition, x, other = part.operands
+                if self.vectors.is_constant(Vector(self.vectors, other), 0.0):
+                    return self.b.select(condition, self.b.fadd(total, x, flags=self.vectors.flags), total)
         return None
 
     def _divide(self, statement: Statement, copies: list[Copy], memo: Memo) -> None:

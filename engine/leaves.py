@@ -6,6 +6,7 @@ program, are a first number, a step and a count.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeGuard, cast, overload
@@ -33,6 +34,7 @@ class Source:
 
     def __init__(self, numbers: Sequence[float], first: int, operands: MutableMapping[Value, int]) -> None:
         self.numbers, self.first, self.operands = numbers, first, [operands]
+        self._packed: array[float] | None = None
         self._made: dict[int, Value] = {}
         self.places: dict[Value, int] = {}
         self._call = context.calls
@@ -53,9 +55,18 @@ class Source:
 
     def give(self, numbers: Sequence[float]) -> None:
         """They get other numbers."""
-        self.numbers = numbers
+        self.numbers, self._packed = numbers, None
         for k, v in self._made.items():
             v._data = numbers[k]
+
+    def numbers_at(self, places: range) -> list[float]:
+        """The numbers of some, evenly spaced; of those far apart from an array, since floats lie where they were made."""
+        which = slice(places.start, places.stop if places.stop >= 0 else None, places.step)
+        if abs(places.step) == 1:
+            return list(self.numbers[which])
+        if self._packed is None:
+            self._packed = array("d", self.numbers)
+        return self._packed[which].tolist()
 
     def beginning(self, a: Sequence[Value]) -> int | None:
         """The number of the first of some Values; None where they do not stand side by side here."""
@@ -111,8 +122,7 @@ class Row:
 
     def numbers(self) -> list[float]:
         """Theirs."""
-        r = self.places
-        return list(self.source.numbers[r.start : r.stop if r.stop >= 0 else None : r.step])
+        return self.source.numbers_at(self.places)
 
     def operands(self) -> range:
         """Theirs in a program."""

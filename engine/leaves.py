@@ -65,7 +65,7 @@ class Source:
         if abs(places.step) == 1:
             return list(self.numbers[which])
         if self._packed is None:
-            self._packed = array("d", self.numbers)
+            self._packed = self.numbers if isinstance(self.numbers, array) else array("d", self.numbers)
         return self._packed[which].tolist()
 
     def beginning(self, a: Sequence[Value]) -> int | None:

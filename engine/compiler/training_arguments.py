@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, SupportsIndex, cast
 
@@ -32,13 +33,12 @@ def numbers(name: str, x: ArrayLike, dtype: DTypeLike) -> Numbers:
     raise TypeError(f"{WHO} takes numbers as {name}, got {shown(x)}")
 
 
-def first_parameters(x: Sequence[float]) -> list[float]:
-    """Those to start from."""
+def first_parameters(x: Sequence[float]) -> Sequence[float]:
+    """Those to start from; of hundreds of thousands no floats are made."""
     found = numbers("parameters", x, float)
     if found.ndim != 1:
         raise ValueError(f"{WHO} takes a list of numbers as parameters, got an array of shape {found.shape}")
-    listed: list[float] = found.tolist()
-    return listed
+    return array("d", found.tobytes())
 
 
 def first_slots(x: int | ArrayLike, count: int) -> Numbers:

@@ -146,7 +146,10 @@ class Container:
                 if [*x] != keys or not _has_names(x):
                     return False
                 x = tuple(x.values())
-            return all(reads(x[where]) for where, reads in parts)
+            for where, reads in parts:  # noqa: SIM110  # in less time than `all` takes
+                if not reads(x[where]):
+                    return False
+            return True
 
         return read
 

@@ -149,7 +149,7 @@ def are_known() -> bool:
 @cache
 def _compiled() -> tuple[Any, Any]:
     with LOCK:
-        code, place = Compiled(CODE), ctypes.c_void_p
+        code, place = Compiled(CODE, level=1, vectorise=False), ctypes.c_void_p
         lists: Any = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.py_object, place, place)(code.address("lists"))
         kinds = ctypes.py_object, ctypes.c_int64, ctypes.c_int64, place
         values: Any = ctypes.PYFUNCTYPE(ctypes.c_int64, *kinds)(code.address("values"))
@@ -177,12 +177,8 @@ class NestedList:
 
     def into(self, place: Numbers) -> Callable[[Any], bool]:
         """A function that writes the numbers of a list there; False where it is not like this."""
-        call, levels, address, holder = _compiled()[0], self._levels.buffer_info()[0], place.ctypes.data, self._levels
-
-        def read(x: Any, _holder: object = holder) -> bool:
-            return bool(call(x, levels, address))
-
-        return read
+        call, address = _compiled()[0], place.ctypes.data
+        return lambda x: bool(call(x, self._levels.buffer_info()[0], address))
 
 
 def nested_list(x: Any) -> NestedList | None:
@@ -214,5 +210,4 @@ def values_into(place: Numbers) -> Callable[[tuple[Value, ...]], bool]:
     offset, count, address = _offset(), len(place), place.ctypes.data
     if offset is None or place.dtype != float:
         return lambda values: False
-    call = _compiled()[1]
-    return lambda values: len(values) == count and bool(call(values, count, offset, address))
+    return lambda values: len(values) == count and bool(_compiled()[1](values, count, offset, address))

@@ -170,7 +170,7 @@ def unpack() -> Callable[[bytes, object], int]:
 
 @cache
 def _compiled() -> Callable[[bytes, object], int]:
-    code = Compiled(CODE)
+    code = Compiled(CODE, level=1, vectorise=False)
     call: Any = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_char_p, ctypes.c_void_p)(code.address("unpack"))
     call.code = code  # keeps the code in memory
     return cast("Callable[[bytes, object], int]", call)

@@ -158,7 +158,7 @@ class VectorBuilder:
         put the answer into lanes in four instructions, where to compare vectors takes one."""
         zeros = self.module.globals.get("zeros")
         if zeros is None:
-            kind = ir.ArrayType(DOUBLE, 8)
+            kind = ir.ArrayType(DOUBLE, 16)  # as many float64 as a vector of 64 bytes has float32
             zeros = ir.GlobalVariable(self.module, kind, "zeros")
             zeros.initializer, zeros.align = ir.Constant(kind, None), 64
         found = self.builder.load(zeros, typ=self.type)

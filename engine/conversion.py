@@ -68,6 +68,8 @@ def operands(xs: object, who: str) -> list[Any]:
     if single or isinstance(xs, (str, bytes, *no_order)) or not hasattr(xs, "__iter__"):
         hint = "; make a list of it, in the order to sum" if isinstance(xs, no_order) else ""
         raise TypeError(f"{who} takes a list of numbers and Values, got {shown(xs)}{hint}")
+    if getattr(xs, "ndim", 0) == 1 and getattr(getattr(xs, "dtype", None), "kind", "") in ("O", "f"):
+        return xs.tolist()  # type: ignore[attr-defined, no-any-return]  # in a fifth of the time
     return list(xs)
 
 

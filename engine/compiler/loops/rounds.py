@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from copy import copy
+from typing import Any
 
 from ...leaves import Needed, is_row
 from ...value import Value
@@ -104,8 +105,9 @@ def _live(nodes: Iterable[Operand], root: Value) -> list[Value]:
                             live.add(origin(a))
                 elif a.__class__ is tuple and id(a) not in walked and not is_row(a):
                     walked.add(id(a))
-                    live.update(a)
-                    live.update([origin(e) for e in a if e.op is None or e.op is IDENTITY])
+                    fresh = [e for e in a if e not in live]
+                    live.update(fresh)
+                    live.update([origin(e) for e in fresh if e.op is None or e.op is IDENTITY])
     found.reverse()
     return found
 
@@ -135,7 +137,8 @@ def _items(nodes: Sequence[Operand], recorder: Recorder, leaves: set[Value]) -> 
         if is_row(a):
             found: Sequence[int] = a.operands()
         elif a.__class__ is tuple:
-            found = tuple([operands[e] if e in operands else operand(e) for e in a])
+            known: Any = tuple(map(operands.get, a))
+            found = tuple([operand(e) if x is None else x for e, x in zip(a, known)]) if None in known else known
         else:
             found = tuple(map(operand, a))
         even = (found if isinstance(found, range) else spaced(found)) if len(found) > 2 else None

@@ -61,11 +61,13 @@ class Source:
 
     def numbers_at(self, places: range) -> list[float]:
         """The numbers of some, evenly spaced; of those far apart from an array, since floats lie where they were made."""
-        which = slice(places.start, places.stop if places.stop >= 0 else None, places.step)
+        which, numbers = slice(places.start, places.stop if places.stop >= 0 else None, places.step), self.numbers
+        if isinstance(numbers, array):
+            return numbers[which].tolist()
         if abs(places.step) == 1:
-            return list(self.numbers[which])
+            return list(numbers[which])
         if self._packed is None:
-            self._packed = self.numbers if isinstance(self.numbers, array) else array("d", self.numbers)
+            self._packed = array("d", numbers)
         return self._packed[which].tolist()
 
     def beginning(self, a: Sequence[Value]) -> int | None:
